@@ -1,0 +1,73 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// Warnings are errors, the upcoming features are on, everywhere.
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
+let sqlite = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+
+let package = Package(
+    name: "Distillery",
+    products: [.executable(name: "distillery", targets: ["distillery"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ],
+    targets: [
+        // System libraries and C.
+        .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
+        .target(name: "CWire", dependencies: ["CProtobufC"]),
+        .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-ffast-math", "-fno-finite-math-only"])]),
+
+        // The house, in the order in which data walks through it.
+        module("Environments", []),
+        module("Neural", ["CKernels", "COpenBLAS"]),
+        module("Agents", ["Neural", "Environments"]),
+        module("Histories", ["CHDF5", "Environments"]),
+        module("Wire", ["CWire", "Environments"]),
+        module("Transport", ["CZeroMQ"]),
+        module("Distillation", ["CKernels", "Neural", "Histories", "Environments"]),
+        module("Experiments", ["Environments", "Agents", "Distillation", yaml]),
+        module("Catalog", ["Environments", sqlite]),
+        module(
+            "Cluster",
+            [
+                "Environments", "Neural", "Agents", "Histories", "Wire", "Transport", "Distillation", "Experiments",
+                "Catalog", logging,
+            ]),
+        module("Reporting", ["Catalog", "Histories", "Environments", "Experiments"]),
+        .executableTarget(
+            name: "distillery",
+            dependencies: [
+                "Environments", "Neural", "Agents", "Histories", "Wire", "Transport", "Distillation", "Experiments",
+                "Catalog", "Cluster", "Reporting", arguments, logging,
+            ],
+            swiftSettings: strict),
+
+        // Tests.
+        .target(name: "TestSupport", dependencies: ["Environments"], path: "Tests/TestSupport", swiftSettings: strict),
+        tests("EnvironmentsTests", ["Environments", "TestSupport"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,96 @@
+/// What a random number is for; numbers of different purposes never meet.
+package enum RandomPurpose: UInt32, Sendable {
+    case environment = 0, policy = 1, initialisation = 2, split = 3, windows = 4, masking = 5, dropout = 6, other = 7
+}
+
+/// The key under which all random numbers of one stream are drawn.
+package struct StreamKey: Hashable, Sendable {
+    package let seed: UInt64
+    package let task: Int
+    package let repetition: Int
+    package let actor: Int
+
+    package init(seed: UInt64, task: Int, repetition: Int, actor: Int) {
+        self.seed = seed
+        self.task = task
+        self.repetition = repetition
+        self.actor = actor
+    }
+}
+
+/// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): a counter-based generator.
+/// A number depends on its key and its counter alone, so it is the same whoever draws it, and when.
+package struct Philox: Sendable {
+    private let key0: UInt32
+    private let key1: UInt32
+
+    /// A raw key; `init(_ key: StreamKey)` is what streams use.
+    package init(key0: UInt32, key1: UInt32) {
+        self.key0 = key0
+        self.key1 = key1
+    }
+
+    /// Philox has 64 key bits: seed, task, repetition and actor are mixed into them by Philox itself.
+    package init(_ key: StreamKey) {
+        let mixed = Philox(key0: UInt32(truncatingIfNeeded: key.seed), key1: UInt32(truncatingIfNeeded: key.seed >> 32))
+            .block(
+                UInt32(truncatingIfNeeded: key.task), UInt32(truncatingIfNeeded: key.repetition),
+                UInt32(truncatingIfNeeded: key.actor), 0x4449_5354)
+        self.init(key0: mixed.x, key1: mixed.y)
+    }
+
+    /// Four words for the counter (c0, c1, c2, c3).
+    @inline(__always)
+    package func block(_ c0: UInt32, _ c1: UInt32, _ c2: UInt32, _ c3: UInt32) -> SIMD4<UInt32> {
+        var counter = SIMD4(c0, c1, c2, c3)
+        var k0 = key0
+        var k1 = key1
+        for _ in 0..<10 {
+            let first = UInt64(0xD251_1F53) * UInt64(counter.x)
+            let second = UInt64(0xCD9E_8D57) * UInt64(counter.z)
+            counter = SIMD4(
+                UInt32(truncatingIfNeeded: second >> 32) ^ counter.y ^ k0, UInt32(truncatingIfNeeded: second),
+                UInt32(truncatingIfNeeded: first >> 32) ^ counter.w ^ k1, UInt32(truncatingIfNeeded: first))
+            k0 = k0 &+ 0x9E37_79B9
+            k1 = k1 &+ 0xBB67_AE85
+        }
+        return counter
+    }
+
+    /// Four words for (purpose, episode, step, lane). The episode's upper half shares a word with the lane, which
+    /// stays below 256.
+    @inline(__always)
+    package func words(_ purpose: RandomPurpose, episode: UInt64, step: UInt32, lane: UInt32 = 0) -> SIMD4<UInt32> {
+        block(
+            purpose.rawValue | (lane << 8), UInt32(truncatingIfNeeded: episode),
+            UInt32(truncatingIfNeeded: episode >> 32), step)
+    }
+
+    /// One number in [0, 1) for (purpose, episode, step, lane).
+    @inline(__always)
+    package func uniform(_ purpose: RandomPurpose, episode: UInt64, step: UInt32, lane: UInt32 = 0) -> Float {
+        Philox.unit(words(purpose, episode: episode, step: step, lane: lane).x)
+    }
+
+    /// The upper 24 bits of `word` as a number in [0, 1).
+    @inline(__always)
+    package static func unit(_ word: UInt32) -> Float { Float(word >> 8) * 0x1p-24 }
+}
+
+/// A sequence of words under one key and purpose, for shuffles and initialisation.
+package struct PhiloxSequence: RandomNumberGenerator, Sendable {
+    private let generator: Philox
+    private let purpose: RandomPurpose
+    private var position: UInt64 = 0
+
+    package init(_ generator: Philox, purpose: RandomPurpose) {
+        self.generator = generator
+        self.purpose = purpose
+    }
+
+    package mutating func next() -> UInt64 {
+        let words = generator.words(purpose, episode: position, step: 0)
+        position += 1
+        return UInt64(words.x) | (UInt64(words.y) << 32)
+    }
+}

@@ -1,0 +1,79 @@
+/// How a number of an observation or an action is stored, in streams and on the wire; always little-endian.
+package enum ElementType: String, Sendable, Codable {
+    case uint8, int32, float32
+
+    package var byteCount: Int {
+        switch self {
+        case .uint8: 1
+        case .int32, .float32: 4
+        }
+    }
+}
+
+/// The set that an observation or an action is drawn from.
+package enum Space: Hashable, Sendable {
+    /// One integer in `0..<count`; shape `[]`.
+    case discrete(count: Int)
+    /// Several integers, component i in `0..<counts[i]`; shape `[counts.count]`.
+    case multiDiscrete(counts: [Int])
+    /// An array of numbers between `low` and `high`.
+    case box(shape: [Int], type: ElementType, low: Double, high: Double)
+
+    /// The dimensions of one element, without the time axis.
+    package var shape: [Int] {
+        switch self {
+        case .discrete: []
+        case .multiDiscrete(let counts): [counts.count]
+        case .box(let shape, _, _, _): shape
+        }
+    }
+
+    /// Integers that fit a byte are stored as one.
+    package var elementType: ElementType {
+        switch self {
+        case .discrete(let count): count <= 256 ? .uint8 : .int32
+        case .multiDiscrete(let counts): counts.allSatisfy { $0 <= 256 } ? .uint8 : .int32
+        case .box(_, let type, _, _): type
+        }
+    }
+
+    package var elementCount: Int { shape.reduce(1, *) }
+
+    /// Bytes of one element as it is stored.
+    package var byteCount: Int { elementCount * elementType.byteCount }
+}
+
+extension Space {
+    /// Whether the `byteCount` bytes at `bytes` are an element of this space: integers in range, no NaN.
+    package func contains(_ bytes: UnsafeRawPointer) -> Bool {
+        switch self {
+        case .discrete(let count):
+            return integer(at: 0, of: bytes) < count && integer(at: 0, of: bytes) >= 0
+        case .multiDiscrete(let counts):
+            return counts.indices.allSatisfy {
+                let value = integer(at: $0, of: bytes)
+                return value >= 0 && value < counts[$0]
+            }
+        case .box(_, .float32, let low, let high):
+            return (0..<elementCount).allSatisfy {
+                let value = Double(bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self))
+                return value >= low && value <= high
+            }
+        case .box(_, _, let low, let high):
+            return (0..<elementCount).allSatisfy {
+                let value = Double(integer(at: $0, of: bytes))
+                return value >= low && value <= high
+            }
+        }
+    }
+
+    /// Component `index` of an element whose type is an integer.
+    @inline(__always)
+    package func integer(at index: Int, of bytes: UnsafeRawPointer) -> Int {
+        switch elementType {
+        case .uint8: Int(bytes.load(fromByteOffset: index, as: UInt8.self))
+        case .int32: Int(bytes.loadUnaligned(fromByteOffset: 4 * index, as: Int32.self))
+        case .float32: preconditionFailure("a float space has no integer components")
+        }
+    }
+}

@@ -1,0 +1,67 @@
+/// What a set of streams belongs to: the histories of a run, or one of its evaluations.
+package enum Collection: Hashable, Sendable {
+    case histories
+    /// A name of ASCII letters, digits, `-` and `_`, at most 64 of them.
+    case evaluation(String)
+}
+
+/// One source algorithm learning from scratch on one task, or one evaluation of a task.
+package struct LifetimeIdentifier: Hashable, Sendable {
+    package let collection: Collection
+    package let task: Int
+    /// 0 in an evaluation.
+    package let repetition: Int
+
+    package init(collection: Collection = .histories, task: Int, repetition: Int) {
+        self.collection = collection
+        self.task = task
+        self.repetition = repetition
+    }
+}
+
+/// One actor's experience in order; one file. In an evaluation the actor is the seed's number.
+package struct StreamIdentifier: Hashable, Sendable {
+    package let lifetime: LifetimeIdentifier
+    package let actor: Int
+
+    package init(lifetime: LifetimeIdentifier, actor: Int) {
+        self.lifetime = lifetime
+        self.actor = actor
+    }
+}
+
+extension LifetimeIdentifier: CustomStringConvertible {
+    /// For people: `task 42 lifetime 0`, or `evaluation step-00020000 task 42`.
+    package var description: String {
+        switch collection {
+        case .histories: "task \(task) lifetime \(repetition)"
+        case .evaluation(let name): "evaluation \(name) task \(task)"
+        }
+    }
+
+    /// The folder below the run: `histories/task-00042/lifetime-000` or `evaluations/ID/task-00042`.
+    package var folder: String {
+        switch collection {
+        case .histories: "histories/task-\(padded(task, 5))/lifetime-\(padded(repetition, 3))"
+        case .evaluation(let name): "evaluations/\(name)/task-\(padded(task, 5))"
+        }
+    }
+}
+
+extension StreamIdentifier: CustomStringConvertible {
+    package var description: String { "\(lifetime) actor \(actor)" }
+
+    /// The file below the run, for example `histories/task-00042/lifetime-000/actor-0007.h5`.
+    package var path: String {
+        switch lifetime.collection {
+        case .histories: "\(lifetime.folder)/actor-\(padded(actor, 4)).h5"
+        case .evaluation: "\(lifetime.folder)/seed-\(padded(actor, 2)).h5"
+        }
+    }
+}
+
+/// `number` in decimal with leading zeros to at least `width` digits.
+package func padded(_ number: Int, _ width: Int) -> String {
+    let digits = String(number)
+    return String(repeating: "0", count: max(0, width - digits.count)) + digits
+}
