@@ -44,8 +44,14 @@ package protocol TaskDistribution: Sendable {
     var tasks: [Task] { get }
     /// The best possible return of one episode of a task, where it can be computed.
     func optimalReturn(of task: Task) -> Double?
+    /// The expected return of one episode of uniformly random actions, where it can be computed.
+    func expectedRandomReturn(of task: Task) -> Double?
     /// One copy for each key. Throws `EnvironmentError` when `task.json` does not describe a task of this distribution.
     func makeEnvironment(task: Task, keys: [StreamKey]) throws -> any Environment
+}
+
+extension TaskDistribution {
+    package func expectedRandomReturn(of task: Task) -> Double? { nil }
 }
 
 /// A setting or task description that an environment cannot accept.

@@ -1,0 +1,66 @@
+/// Copies of a room with one hidden goal: reward 1 for every step that ends on it, truncated after `horizon` steps.
+///
+/// Observation: uint8 [2], x and y. Actions: 0 left (x-1), 1 right (x+1), 2 up (y-1), 3 down (y+1), 4 stay; a wall stops.
+/// Nothing is random: the stream keys only say how many copies there are.
+package struct DarkRoom: Environment {
+    package let description: EnvironmentDescription
+    package let count: Int
+    private let size: UInt8
+    private let start: UInt8
+    private let horizon: Int
+    private let goal: SIMD2<UInt8>
+    private var positions: [SIMD2<UInt8>]
+    private var steps: [Int]
+
+    /// `goal` must lie inside a room of valid `settings` (`DarkRoomTasks` checks what comes from outside).
+    init(description: EnvironmentDescription, settings: DarkRoomSettings, goal: SIMD2<UInt8>, count: Int) {
+        self.description = description
+        self.count = count
+        size = UInt8(settings.size)
+        start = UInt8(settings.size / 2)
+        horizon = settings.horizon
+        self.goal = goal
+        positions = Array(repeating: SIMD2(start, start), count: count)
+        steps = Array(repeating: 0, count: count)
+    }
+
+    package mutating func reset(_ index: Int, episode: UInt64) {
+        positions[index] = SIMD2(start, start)
+        steps[index] = 0
+    }
+
+    package func observe(_ index: Int, into observation: UnsafeMutableRawPointer) {
+        observation.storeBytes(of: positions[index].x, as: UInt8.self)
+        observation.storeBytes(of: positions[index].y, toByteOffset: 1, as: UInt8.self)
+    }
+
+    package mutating func step(
+        actions: UnsafeRawPointer, rewards: UnsafeMutablePointer<Float>,
+        terminations: UnsafeMutablePointer<UInt8>, truncations: UnsafeMutablePointer<UInt8>
+    ) {
+        let actions = actions.assumingMemoryBound(to: UInt8.self)
+        for index in 0..<count {
+            precondition(steps[index] < horizon, "copy \(index) of dark-room must be reset before its next step")
+            let position = DarkRoom.move(positions[index], action: actions[index], size: size)
+            positions[index] = position
+            steps[index] += 1
+            rewards[index] = position == goal ? 1 : 0
+            terminations[index] = 0
+            truncations[index] = steps[index] == horizon ? 1 : 0
+        }
+    }
+
+    /// Where `action` leads from `position` in a room of `size` x `size` cells.
+    @inline(__always)
+    static func move(_ position: SIMD2<UInt8>, action: UInt8, size: UInt8) -> SIMD2<UInt8> {
+        var moved = position
+        switch action {
+        case 0: if moved.x > 0 { moved.x -= 1 }
+        case 1: if moved.x < size - 1 { moved.x += 1 }
+        case 2: if moved.y > 0 { moved.y -= 1 }
+        case 3: if moved.y < size - 1 { moved.y += 1 }
+        default: precondition(action == 4, "dark-room has actions 0 to 4")
+        }
+        return moved
+    }
+}

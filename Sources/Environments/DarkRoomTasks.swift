@@ -1,0 +1,71 @@
+/// One task for each goal cell of a dark room; task id = y * size + x of the goal.
+package struct DarkRoomTasks: TaskDistribution {
+    package let environment: EnvironmentDescription
+    package let tasks: [Task]
+    private let settings: DarkRoomSettings
+
+    /// Throws `EnvironmentError` for settings or a split out of range.
+    package init(settings: DarkRoomSettings = DarkRoomSettings(), split: TaskSplit = TaskSplit()) throws {
+        try settings.validate()
+        let splits = try split.assign(count: settings.size * settings.size)
+        self.settings = settings
+        environment = EnvironmentDescription(
+            name: BuiltInEnvironment.darkRoom.rawValue,
+            observationSpace: .multiDiscrete(counts: [settings.size, settings.size]),
+            actionSpace: .discrete(count: 5), horizon: settings.horizon, json: settings.json)
+        tasks = splits.indices.map { id in
+            Task(
+                id: id, split: splits[id], json: "{\"goal\":[\(id % settings.size),\(id / settings.size)]}")
+        }
+    }
+
+    package func makeEnvironment(task: Task, keys: [StreamKey]) throws -> any Environment {
+        let goal = try goal(of: task.json)
+        return DarkRoom(description: environment, settings: settings, goal: goal, count: keys.count)
+    }
+
+    /// Walk straight to the goal and stay: every step from the arrival on is rewarded. A goal in the start cell is
+    /// rewarded from the first step on, because a reward needs a step that ends there.
+    package func optimalReturn(of task: Task) -> Double? {
+        guard let goal = try? goal(of: task.json) else { return nil }
+        let start = settings.size / 2
+        let distance = abs(Int(goal.x) - start) + abs(Int(goal.y) - start)
+        return Double(max(0, settings.horizon - max(distance, 1) + 1))
+    }
+
+    /// Exact: the distribution over cells is pushed forward for `horizon` steps of uniformly random actions.
+    package func expectedRandomReturn(of task: Task) -> Double? {
+        guard let goal = try? goal(of: task.json) else { return nil }
+        let size = settings.size
+        let goalCell = Int(goal.y) * size + Int(goal.x)
+        var occupancy = [Double](repeating: 0, count: size * size)
+        occupancy[(size / 2) * size + size / 2] = 1
+        var total = 0.0
+        for _ in 0..<settings.horizon {
+            var next = [Double](repeating: 0, count: size * size)
+            for cell in occupancy.indices where occupancy[cell] > 0 {
+                let position = SIMD2(UInt8(cell % size), UInt8(cell / size))
+                for action in UInt8(0)..<5 {
+                    let moved = DarkRoom.move(position, action: action, size: UInt8(size))
+                    next[Int(moved.y) * size + Int(moved.x)] += occupancy[cell] / 5
+                }
+            }
+            occupancy = next
+            total += occupancy[goalCell]
+        }
+        return total
+    }
+
+    private func goal(of json: String) throws -> SIMD2<UInt8> {
+        let example = "{\"goal\":[3,5]}"
+        let fields = try readJSON(json, as: [String: [Int]].self, what: "task of dark-room", example: example)
+        guard fields.count == 1, let goal = fields["goal"], goal.count == 2,
+            goal.allSatisfy({ (0..<settings.size).contains($0) })
+        else {
+            throw EnvironmentError(
+                "task of dark-room: expected a goal of two coordinates from 0 to \(settings.size - 1), as in "
+                    + "\(example), found \(fields.map { "\($0.key) \($0.value.prefix(8))" }.sorted().prefix(4))")
+        }
+        return SIMD2(UInt8(goal[0]), UInt8(goal[1]))
+    }
+}
