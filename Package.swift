@@ -66,8 +66,9 @@ let package = Package(
             swiftSettings: strict),
 
         // Tests.
-        .target(name: "TestSupport", dependencies: ["Environments"], path: "Tests/TestSupport", swiftSettings: strict),
+        .target(name: "TestSupport", dependencies: ["Environments", "Transport"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("EnvironmentsTests", ["Environments", "TestSupport"]),
+        tests("TransportTests", ["Transport", "CZeroMQ", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,52 @@
+internal import Glibc
+internal import Synchronization
+
+/// Where a state machine's driver gets its time from, so that a test can move it by hand.
+package protocol Clock: Sendable {
+    /// Nanoseconds since some fixed moment; never goes back. For deadlines and intervals.
+    var now: UInt64 { get }
+    /// Nanoseconds since 1970, as the host believes. For what people read; never for deadlines.
+    var wallClock: UInt64 { get }
+}
+
+/// Nanoseconds in a millisecond and in a second.
+package let nanosecondsPerMillisecond: UInt64 = 1_000_000
+package let nanosecondsPerSecond: UInt64 = 1_000_000_000
+
+/// The host's clocks.
+package struct SystemClock: Clock {
+    package init() {}
+
+    package var now: UInt64 { Self.read(CLOCK_MONOTONIC) }
+    package var wallClock: UInt64 { Self.read(CLOCK_REALTIME) }
+
+    private static func read(_ clock: clockid_t) -> UInt64 {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return UInt64(time.tv_sec) * nanosecondsPerSecond + UInt64(time.tv_nsec)
+    }
+}
+
+/// A clock that stands still until it is moved.
+package final class ManualClock: Clock {
+    private let elapsed: Mutex<UInt64>
+    private let epoch: UInt64
+
+    /// - Parameters:
+    ///   - now: the first monotonic reading, in nanoseconds.
+    ///   - epoch: the wall clock at monotonic 0, in nanoseconds since 1970.
+    package init(now: UInt64 = 0, epoch: UInt64 = 1_700_000_000 * nanosecondsPerSecond) {
+        elapsed = Mutex(now)
+        self.epoch = epoch
+    }
+
+    package var now: UInt64 { elapsed.withLock { $0 } }
+    package var wallClock: UInt64 { epoch + now }
+
+    package func advance(nanoseconds: UInt64) { elapsed.withLock { $0 += nanoseconds } }
+
+    package func advance(milliseconds: UInt64) { advance(nanoseconds: milliseconds * nanosecondsPerMillisecond) }
+
+    /// Moves to `moment`; a moment that has passed leaves the clock where it is.
+    package func advance(to moment: UInt64) { elapsed.withLock { $0 = max($0, moment) } }
+}

@@ -1,0 +1,48 @@
+internal import CZeroMQ
+
+/// Bytes that libzmq owns and counts references to; never changed once made.
+///
+/// Sending one does not use it up, and a copy shares the payload: the same rollout goes to the learner and to the
+/// recorder without being encoded or copied twice. Not `Sendable`: the first copy marks the payload as shared.
+package final class Message {
+    /// The library forbids moving a message by its bytes, so it stays where it was allocated.
+    let handle: UnsafeMutablePointer<zmq_msg_t>
+
+    /// An empty message, for the library to receive into.
+    init() {
+        handle = .allocate(capacity: 1)
+        zmq_msg_init(handle)
+    }
+
+    /// Copies `bytes` once.
+    package init(_ bytes: [UInt8]) {
+        handle = .allocate(capacity: 1)
+        // The one way to fail is to run out of memory, as for any other array.
+        let failure = zmq_msg_init_size(handle, bytes.count)
+        precondition(failure == 0, "out of memory for a message of \(bytes.count) bytes")
+        bytes.withUnsafeBytes { source in
+            if let start = source.baseAddress { zmq_msg_data(handle).copyMemory(from: start, byteCount: source.count) }
+        }
+    }
+
+    deinit {
+        zmq_msg_close(handle)
+        handle.deallocate()
+    }
+
+    package var count: Int { zmq_msg_size(handle) }
+
+    package func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try body(UnsafeRawBufferPointer(start: zmq_msg_data(handle), count: count))
+    }
+
+    /// The bytes in an array of their own.
+    package var bytes: [UInt8] { withUnsafeBytes { Array($0) } }
+
+    /// Another message with the same payload, shared and not copied (above about 30 bytes).
+    package func copy() -> Message {
+        let other = Message()
+        zmq_msg_copy(other.handle, handle)
+        return other
+    }
+}

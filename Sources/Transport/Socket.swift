@@ -1,0 +1,233 @@
+internal import CZeroMQ
+
+/// What became of a message that was handed to a socket without waiting.
+package enum SendOutcome: Hashable, Sendable {
+    case sent
+    /// The peer's queue is full (EAGAIN): keep the message and try again later.
+    case full
+    /// A ROUTER knows no such peer (EHOSTUNREACH): it never came, or it has gone.
+    case unreachable
+}
+
+/// One libzmq socket. It belongs to the thread that made it; neither send nor receive ever waits.
+package class Socket {
+    package let options: SocketOptions
+    let handle: UnsafeMutableRawPointer
+    /// Refused messages since the beginning: not of the one shape that we speak.
+    package fileprivate(set) var refusedMessages: UInt64 = 0
+    private let context: MessageContext
+    private var isOpen = true
+    /// More refused messages than this in one call, and other work goes first.
+    fileprivate static let maximumRefusedInARow = 64
+
+    fileprivate init(_ context: MessageContext, type: Int32, options: SocketOptions) throws(TransportError) {
+        guard let handle = zmq_socket(context.handle, type) else { throw .last("open a ZeroMQ socket") }
+        self.handle = handle
+        self.context = context
+        self.options = options
+        try configure()
+    }
+
+    deinit { close() }
+
+    /// Ends the socket; what it has not sent yet lingers in the background for `lingerMilliseconds` at most.
+    package func close() {
+        guard isOpen else { return }
+        isOpen = false
+        zmq_close(handle)
+    }
+
+    /// - Parameter text: for example `tcp://127.0.0.1:*` for any free port.
+    /// - Returns: the endpoint that it became, with its port.
+    @discardableResult
+    package func bind(_ text: String) throws(TransportError) -> String {
+        let endpoint = try Endpoint(text)
+        let attempt = "bind to \(text)"
+        guard endpoint.isLocal || options.insecure else {
+            throw TransportError(
+                .exposed, attempt: attempt,
+                reason: "other hosts can reach this address, and nothing authenticates them",
+                remedy: "bind to 127.0.0.1, or pass --insecure if the network is trusted")
+        }
+        guard zmq_bind(handle, text) == 0 else { throw explain(.last(attempt), endpoint) }
+        return try lastEndpoint()
+    }
+
+    /// Connects in the background, again and again; success says only that the endpoint is well formed.
+    package func connect(_ text: String) throws(TransportError) {
+        let endpoint = try Endpoint(text)
+        guard zmq_connect(handle, text) == 0 else { throw explain(.last("connect to \(text)"), endpoint) }
+    }
+
+    /// Stops connecting to `text`; an endpoint that was never connected is an error.
+    package func disconnect(_ text: String) throws(TransportError) {
+        guard zmq_disconnect(handle, text) == 0 else { throw .last("disconnect from \(text)") }
+    }
+
+    private func explain(_ error: TransportError, _ endpoint: Endpoint) -> TransportError {
+        switch error.errorNumber {
+        case EADDRINUSE:
+            TransportError(
+                .addressInUse, attempt: error.attempt,
+                reason: "port \(endpoint.port) on \(endpoint.host) is in use (EADDRINUSE)",
+                remedy: "choose another with --bind or stop the process that holds it", errorNumber: EADDRINUSE)
+        case EACCES:
+            TransportError(
+                .address, attempt: error.attempt, reason: error.reason, remedy: "ports below 1024 need root",
+                errorNumber: EACCES)
+        case ENODEV, EADDRNOTAVAIL:
+            TransportError(
+                .address, attempt: error.attempt, reason: "this host has no address \(endpoint.host): \(error.reason)",
+                remedy: "name an address or an interface of this host", errorNumber: error.errorNumber)
+        case EINVAL, EPROTONOSUPPORT:
+            TransportError(
+                .address, attempt: error.attempt, reason: error.reason, remedy: "write tcp://ADDRESS:PORT",
+                errorNumber: error.errorNumber)
+        default: error
+        }
+    }
+
+    private func lastEndpoint() throws(TransportError) -> String {
+        var text = [UInt8](repeating: 0, count: 512)
+        var length = text.count
+        guard zmq_getsockopt(handle, ZMQ_LAST_ENDPOINT, &text, &length) == 0 else {
+            throw .last("ask for the endpoint that was bound")
+        }
+        return String(decoding: text.prefix { $0 != 0 }, as: UTF8.self)
+    }
+
+    // MARK: Frames
+
+    /// The receiver would close the connection over it, and a resend would do so again and again.
+    fileprivate func refuseOversized(_ message: Message) throws(TransportError) {
+        guard message.count <= options.maximumMessageBytes else {
+            throw TransportError(
+                .messageTooLarge, attempt: "send a message of \(message.count) bytes",
+                reason: "the limit is \(options.maximumMessageBytes) bytes", remedy: "send less at a time")
+        }
+    }
+
+    /// Sends one frame; the message stays usable, its payload is shared.
+    fileprivate func sendFrame(_ message: Message, more: Bool = false) throws(TransportError) -> SendOutcome {
+        // libzmq empties what it sends, so it gets a copy that shares the payload.
+        var frame = zmq_msg_t()
+        zmq_msg_init(&frame)
+        zmq_msg_copy(&frame, message.handle)
+        let flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0)
+        while zmq_msg_send(&frame, handle, flags) < 0 {
+            let error = zmq_errno()
+            if error == EINTR { continue }
+            defer { zmq_msg_close(&frame) }
+            switch error {
+            case EAGAIN: return .full
+            case EHOSTUNREACH: return .unreachable
+            default: throw .last("send a message of \(message.count) bytes")
+            }
+        }
+        return .sent
+    }
+
+    /// The next frame and whether more of the same message follow, or nil when nothing waits.
+    private func receiveFrame() throws(TransportError) -> (message: Message, more: Bool)? {
+        let message = Message()
+        while zmq_msg_recv(message.handle, handle, ZMQ_DONTWAIT) < 0 {
+            switch zmq_errno() {
+            case EINTR: continue
+            case EAGAIN: return nil
+            default: throw .last("receive a message")
+            }
+        }
+        return (message, zmq_msg_more(message.handle) != 0)
+    }
+
+    /// The next message of exactly `count` frames; others are dropped and counted.
+    fileprivate func receiveFrames(_ count: Int) throws(TransportError) -> [Message]? {
+        for _ in 0..<Self.maximumRefusedInARow {
+            var frames: [Message] = []
+            var received = 0
+            var more = true
+            while more {
+                guard let frame = try receiveFrame() else { return nil }
+                received += 1
+                if received <= count { frames.append(frame.message) }
+                more = frame.more
+            }
+            if received == count { return frames }
+            refusedMessages += 1
+        }
+        return nil
+    }
+
+    // MARK: Options
+
+    private func configure() throws(TransportError) {
+        try set(ZMQ_LINGER, options.lingerMilliseconds, "linger")
+        try set(ZMQ_SNDHWM, options.sendQueueMessages, "send queue")
+        try set(ZMQ_RCVHWM, options.receiveQueueMessages, "receive queue")
+        try set(ZMQ_RECONNECT_IVL, options.reconnectIntervalMilliseconds, "reconnect interval")
+        try set(ZMQ_RECONNECT_IVL_MAX, options.reconnectIntervalMaximumMilliseconds, "longest reconnect interval")
+        try set(ZMQ_HEARTBEAT_IVL, options.heartbeatIntervalMilliseconds, "heartbeat interval")
+        try set(ZMQ_HEARTBEAT_TIMEOUT, options.heartbeatTimeoutMilliseconds, "heartbeat timeout")
+        try set(ZMQ_HANDSHAKE_IVL, options.handshakeMilliseconds, "handshake time")
+        var limit = Int64(options.maximumMessageBytes)
+        try check(zmq_setsockopt(handle, ZMQ_MAXMSGSIZE, &limit, 8), "message size limit")
+        if let identity = options.identity {
+            try check(zmq_setsockopt(handle, ZMQ_ROUTING_ID, identity.bytes, identity.bytes.count), "identity")
+        }
+    }
+
+    fileprivate func set(_ option: Int32, _ value: Int, _ name: String) throws(TransportError) {
+        var number = Int32(clamping: value)
+        try check(zmq_setsockopt(handle, option, &number, 4), "\(name) to \(value)")
+    }
+
+    private func check(_ status: Int32, _ what: String) throws(TransportError) {
+        guard status == 0 else { throw .last("set a socket's \(what)") }
+    }
+}
+
+/// The end that many peers connect to, and that answers each by its identity.
+package final class RouterSocket: Socket {
+    package init(_ context: MessageContext, options: SocketOptions = SocketOptions()) throws(TransportError) {
+        try super.init(context, type: ZMQ_ROUTER, options: options)
+        // Otherwise a message to a peer that has gone is dropped in silence.
+        try set(ZMQ_ROUTER_MANDATORY, 1, "mandatory routing")
+        // Otherwise a peer that comes back before its old connection is known to be dead is ignored in silence.
+        try set(ZMQ_ROUTER_HANDOVER, 1, "handover")
+    }
+
+    package func send(_ message: Message, to peer: PeerIdentity) throws(TransportError) -> SendOutcome {
+        try refuseOversized(message)
+        let outcome = try sendFrame(Message(peer.bytes), more: true)
+        guard outcome == .sent else { return outcome }
+        return try sendFrame(message)
+    }
+
+    package func send(_ bytes: [UInt8], to peer: PeerIdentity) throws(TransportError) -> SendOutcome {
+        try send(Message(bytes), to: peer)
+    }
+
+    /// The next message and who sent it, or nil when nothing waits.
+    package func receive() throws(TransportError) -> (peer: PeerIdentity, message: Message)? {
+        guard let frames = try receiveFrames(2) else { return nil }
+        return (PeerIdentity(received: frames[0].bytes), frames[1])
+    }
+}
+
+/// The end that connects to one ROUTER.
+package final class DealerSocket: Socket {
+    package init(_ context: MessageContext, options: SocketOptions = SocketOptions()) throws(TransportError) {
+        try super.init(context, type: ZMQ_DEALER, options: options)
+    }
+
+    /// Queues the message, even before the connection stands.
+    package func send(_ message: Message) throws(TransportError) -> SendOutcome {
+        try refuseOversized(message)
+        return try sendFrame(message)
+    }
+
+    package func send(_ bytes: [UInt8]) throws(TransportError) -> SendOutcome { try send(Message(bytes)) }
+
+    /// The next message, or nil when nothing waits.
+    package func receive() throws(TransportError) -> Message? { try receiveFrames(1)?[0] }
+}

@@ -1,0 +1,25 @@
+/// What a socket is told before it binds or connects. Every bound has its unit in its name.
+package struct SocketOptions: Sendable {
+    /// The name under which the peer's ROUTER knows this socket; without one the ROUTER makes one up.
+    package var identity: PeerIdentity?
+    /// How long unsent messages may hold up the end of the process.
+    package var lingerMilliseconds: Int = 1_000
+    /// Messages waiting for one peer, beyond which `send` answers `full`.
+    package var sendQueueMessages: Int = 1_000
+    /// Messages waiting to be received from one peer, beyond which its sender is held back.
+    package var receiveQueueMessages: Int = 1_000
+    /// A longer message is refused by `send`; a peer that sends one is disconnected by the library.
+    package var maximumMessageBytes: Int = 64 << 20
+    /// The first pause before a lost connection is tried again; it doubles up to the maximum.
+    package var reconnectIntervalMilliseconds: Int = 50
+    package var reconnectIntervalMaximumMilliseconds: Int = 2_000
+    /// How often the library pings an idle connection, so that a vanished host is noticed without a TCP timeout.
+    package var heartbeatIntervalMilliseconds: Int = 1_000
+    package var heartbeatTimeoutMilliseconds: Int = 5_000
+    /// How long a connection may take to agree on the protocol.
+    package var handshakeMilliseconds: Int = 10_000
+    /// Whether to bind to an address that other hosts reach although nothing authenticates them.
+    package var insecure = false
+
+    package init() {}
+}

@@ -1,0 +1,71 @@
+internal import CZeroMQ
+
+/// What went wrong with a socket: what was attempted, why it failed and what to do about it.
+package struct TransportError: Error, Hashable, Sendable {
+    package enum Kind: Hashable, Sendable {
+        /// The port or the path belongs to another process.
+        case addressInUse
+        /// The endpoint cannot be understood, or is not this host's.
+        case address
+        /// The endpoint is open to other hosts, and nothing protects it.
+        case exposed
+        /// The routing id is not one.
+        case identity
+        /// The message is longer than the socket's limit.
+        case messageTooLarge
+        /// Anything else that the library or the kernel refused.
+        case system
+    }
+
+    package let kind: Kind
+    /// In the infinitive: `bind to tcp://127.0.0.1:5555`.
+    package let attempt: String
+    package let reason: String
+    package let remedy: String?
+    /// The library's error number, 0 where the refusal is our own.
+    package let errorNumber: Int32
+
+    init(_ kind: Kind, attempt: String, reason: String, remedy: String? = nil, errorNumber: Int32 = 0) {
+        self.kind = kind
+        self.attempt = attempt
+        self.reason = reason
+        self.remedy = remedy
+        self.errorNumber = errorNumber
+    }
+
+    /// The error that libzmq reports for this thread right now.
+    static func last(_ attempt: String) -> TransportError {
+        let number = zmq_errno()
+        return TransportError(.system, attempt: attempt, reason: explanation(of: number), errorNumber: number)
+    }
+
+    /// `No such device (ENODEV)`.
+    static func explanation(of number: Int32) -> String {
+        let text = zmq_strerror(number).map { String(cString: $0) } ?? "unknown error"
+        return "\(text) (\(symbol(of: number)))"
+    }
+
+    private static func symbol(of number: Int32) -> String {
+        switch number {
+        case EADDRINUSE: "EADDRINUSE"
+        case EADDRNOTAVAIL: "EADDRNOTAVAIL"
+        case EACCES: "EACCES"
+        case EAGAIN: "EAGAIN"
+        case EHOSTUNREACH: "EHOSTUNREACH"
+        case EINVAL: "EINVAL"
+        case EMFILE: "EMFILE"
+        case ENODEV: "ENODEV"
+        case ENOENT: "ENOENT"
+        case EPROTONOSUPPORT: "EPROTONOSUPPORT"
+        default: "errno \(number)"
+        }
+    }
+}
+
+extension TransportError: CustomStringConvertible {
+    package var description: String {
+        let sentence = "cannot \(attempt): \(reason)"
+        guard let remedy else { return sentence }
+        return "\(sentence); \(remedy)"
+    }
+}
