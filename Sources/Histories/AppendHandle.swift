@@ -1,0 +1,71 @@
+import Environments
+
+/// The right to append to one stream file, which is open only while there is room.
+///
+/// HDF5 spends 0.6 MB on an open file, most of it a table of fixed size, so at most `openFileLimit` stay open and the
+/// others are opened again (0.3 ms) when it is their turn. Every call is made under `HDF5.locked`.
+final class AppendHandle {
+    /// 128 files are 80 MB.
+    static let openFileLimit = 128
+
+    private let path: String
+    private let columns: [StreamColumn]
+    private var file: StreamFile?
+    /// A write failed: the library's picture of the file is not to be trusted any more.
+    private var isSuspect = false
+
+    init(path: String, columns: [StreamColumn]) {
+        self.path = path
+        self.columns = columns
+    }
+
+    /// The open file; opens it, and closes another one where too many are open.
+    func open() throws(StreamError) -> StreamFile {
+        if let file { return file }
+        let columns = columns
+        let describe = { (_: Int64) throws(StreamError) -> [StreamColumn] in columns }
+        if isSuspect {
+            try StreamFile.open(path, .repair, columns: describe).close()
+            isSuspect = false
+        }
+        AppendHandle.open.makeRoom()
+        let opened = try StreamFile.open(path, .append, columns: describe)
+        file = opened
+        AppendHandle.open.handles.append(self)
+        return opened
+    }
+
+    /// Closes the file if it is open. What was not flushed is lost.
+    func close() throws(StreamError) {
+        guard let closing = file else { return }
+        file = nil
+        AppendHandle.open.handles.removeAll { $0 === self }
+        do throws(StreamError) { try closing.close() } catch {
+            isSuspect = true
+            throw error
+        }
+    }
+
+    /// After a failed write: lets go of the file, so that the next `open` starts from what is on the disk.
+    func distrust() {
+        do throws(StreamError) { try close() } catch { _ = error }
+        isSuspect = true
+    }
+
+    private static let open = OpenHandles()
+}
+
+/// Unchecked: only touched under `HDF5.locked`.
+private final class OpenHandles: @unchecked Sendable {
+    var handles: [AppendHandle] = []
+    private var choice = PhiloxSequence(Philox(key0: 0, key1: 0), purpose: .other)
+
+    /// Streams take turns, so the least recently used is the next to be wanted: a random one is the better victim.
+    func makeRoom() {
+        while handles.count >= AppendHandle.openFileLimit {
+            let victim = handles[Int.random(in: handles.indices, using: &choice)]
+            // Everything was flushed; a failure to write the last mark is put right when the file is opened again.
+            do throws(StreamError) { try victim.close() } catch { _ = error }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import CHDF5
+import Glibc
+
+/// The HDF5 library behind one process-wide lock: Debian's build is not thread-safe.
+enum HDF5 {
+    /// Runs `body` alone among all threads that use HDF5. Not recursive.
+    static func locked<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+        pthread_mutex_lock(lock.mutex)
+        defer { pthread_mutex_unlock(lock.mutex) }
+        if !lock.started {
+            // Our files are locked by folder (one recorder a folder); HDF5's own locks would let a reader stop recovery.
+            setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1)
+            H5open()
+            H5dont_atexit()
+            _ = distillery_h5_silence()
+            // Bounds on what the library keeps of freed memory: 4 MiB in all, 256 KiB a list.
+            H5set_free_list_limits(4 << 20, 256 << 10, 4 << 20, 256 << 10, 4 << 20, 256 << 10)
+            lock.started = true
+        }
+        return try body()
+    }
+
+    private static let lock = Lock()
+
+    /// Unchecked: `started` is only touched while `mutex` is held, and `mutex` itself never changes.
+    private final class Lock: @unchecked Sendable {
+        let mutex: UnsafeMutablePointer<pthread_mutex_t>
+        var started = false
+
+        init() {
+            mutex = .allocate(capacity: 1)
+            pthread_mutex_init(mutex, nil)
+        }
+    }
+
+    /// The library's own words about the last failure, as a `StreamError`. `ENOSPC` and `EDQUOT` become `diskFull`.
+    static func failure(_ path: String, _ operation: String) -> StreamError {
+        var error = distillery_h5_error()
+        distillery_h5_take_error(&error)
+        if error.system_error == ENOSPC || error.system_error == EDQUOT {
+            return .diskFull(path: path, operation: operation)
+        }
+        let message = withUnsafeBytes(of: error.text) {
+            String(decoding: $0.prefix(Int(error.length)), as: UTF8.self)
+        }
+        return .inputOutput(path: path, operation: operation, message: message, code: error.system_error)
+    }
+
+    /// Passes on a status or an identifier, or throws what the library says.
+    @discardableResult
+    static func check<Status: SignedInteger>(
+        _ status: Status, _ path: String, _ operation: @autoclosure () -> String
+    ) throws(StreamError) -> Status {
+        if status < 0 { throw failure(path, operation()) }
+        return status
+    }
+}
+
+/// An identifier of the library that is closed when it goes out of scope. Used under the lock only.
+struct HDF5Identifier: ~Copyable {
+    let raw: hid_t
+    private let close: (hid_t) -> herr_t
+
+    init(
+        _ raw: hid_t, closing close: @escaping (hid_t) -> herr_t, _ path: String, _ operation: @autoclosure () -> String
+    ) throws(StreamError) {
+        if raw < 0 { throw HDF5.failure(path, operation()) }
+        self.raw = raw
+        self.close = close
+    }
+
+    deinit { _ = close(raw) }
+}

@@ -1,0 +1,280 @@
+import CHDF5
+import Environments
+import Glibc
+
+/// The datasets of one open stream file. Every call is made under `HDF5.locked`.
+final class StreamFile {
+    enum Mode {
+        /// Appending, readable by others meanwhile (SWMR).
+        case append
+        /// Alone, after a crash: the mark that a dead writer left is cleared and stale file lengths are put right.
+        case repair
+        /// Sealed, growing or left by a dead writer.
+        case read
+    }
+
+    let path: String
+    private(set) var columns: [StreamColumn] = []
+    private let file: hid_t
+    private var datasets: [hid_t] = []
+    private var isOpen = true
+
+    /// The open file alone; `open` and `create` add the datasets.
+    private init(path: String, file: hid_t) {
+        self.path = path
+        self.file = file
+    }
+
+    deinit { abandon() }
+
+    /// Opens an existing file with the datasets that `columns` makes of its metadata.
+    static func open(
+        _ path: String, _ mode: Mode, columns: (hid_t) throws(StreamError) -> [StreamColumn]
+    ) throws(StreamError) -> StreamFile {
+        let access = try accessList(path)
+        var identifier: hid_t
+        switch mode {
+        case .append:
+            identifier = H5Fopen(path, distillery_h5_read_write() | distillery_h5_swmr_write(), access.raw)
+        case .read:
+            identifier = H5Fopen(path, distillery_h5_read_only() | distillery_h5_swmr_read(), access.raw)
+        case .repair:
+            // What h5clear does: forget the dead writer's mark, and do not mind an end of file that lags behind.
+            var yes = true
+            try HDF5.check(H5Pset(access.raw, "clear_status_flags", &yes), path, "clear the writer's mark")
+            try HDF5.check(H5Pset(access.raw, "skip_eof_check", &yes), path, "accept the file's length")
+            identifier = H5Fopen(path, distillery_h5_read_write(), access.raw)
+        }
+        try HDF5.check(identifier, path, "open the file")
+        if mode == .repair, H5Fincrement_filesize(identifier, 0) < 0 {
+            // Without it new chunks could be put over live ones behind a stale end of allocation.
+            let failure = HDF5.failure(path, "put the file's length right")
+            H5Fclose(identifier)
+            throw failure
+        }
+        let stream = StreamFile(path: path, file: identifier)
+        stream.columns = try columns(identifier)
+        try stream.openDatasets()
+        return stream
+    }
+
+    /// Makes a new file with empty datasets, over whatever was there.
+    /// - Parameter counts: final rows of every column for a sealed file (compressed), nil for a growing one.
+    static func create(
+        _ path: String, metadata: StreamMetadata, counts: [Int]?
+    ) throws(StreamError) -> StreamFile {
+        let access = try accessList(path)
+        let creation = try HDF5Identifier(
+            H5Pcreate(distillery_h5_file_create()), closing: H5Pclose, path, "describe a file")
+        // All attributes stay in the root group's header, which HDF5 checks by a checksum of its own.
+        try HDF5.check(H5Pset_attr_phase_change(creation.raw, 64, 0), path, "describe a file")
+        let identifier = H5Fcreate(path, distillery_h5_truncate(), creation.raw, access.raw)
+        try HDF5.check(identifier, path, "create the file")
+        let stream = StreamFile(path: path, file: identifier)
+        stream.columns = StreamColumn.all(of: metadata.environment)
+        for (index, column) in stream.columns.enumerated() {
+            stream.datasets.append(try stream.createDataset(column, count: counts?[index]))
+        }
+        try metadata.write(to: identifier, path: path)
+        return stream
+    }
+
+    /// Latest format, one small metadata cache, no chunk cache: rows go straight to their place.
+    private static func accessList(_ path: String) throws(StreamError) -> HDF5Identifier {
+        let access = try HDF5Identifier(
+            H5Pcreate(distillery_h5_file_access()), closing: H5Pclose, path, "describe the access")
+        let status = [
+            H5Pset_libver_bounds(access.raw, H5F_LIBVER_V110, H5F_LIBVER_V110),
+            distillery_h5_bound_metadata_cache(access.raw, metadataCacheBytes),
+            H5Pset_cache(access.raw, 0, 0, 0, 0.75),
+            H5Pset_fclose_degree(access.raw, H5F_CLOSE_STRONG),
+        ]
+        if status.contains(where: { $0 < 0 }) { throw HDF5.failure(path, "describe the access") }
+        return access
+    }
+
+    private static let metadataCacheBytes = 64 << 10
+
+    private func createDataset(_ column: StreamColumn, count: Int?) throws(StreamError) -> hid_t {
+        let what = "create dataset \(column.name)"
+        let row = column.shape.map { hsize_t($0) }
+        let dimensions = [hsize_t(count ?? 0)] + row
+        let maximum = [distillery_h5_unlimited()] + row
+        let chunkRows = count.map(column.sealedChunkRows) ?? column.growingChunkRows
+        let space = try HDF5Identifier(
+            H5Screate_simple(Int32(dimensions.count), dimensions, maximum), closing: H5Sclose, path, what)
+        let creation = try HDF5Identifier(H5Pcreate(distillery_h5_dataset_create()), closing: H5Pclose, path, what)
+        let chunk = [hsize_t(chunkRows)] + row
+        try HDF5.check(H5Pset_chunk(creation.raw, Int32(chunk.count), chunk), path, what)
+        try HDF5.check(H5Pset_obj_track_times(creation.raw, false), path, what)
+        try HDF5.check(H5Pset_fill_time(creation.raw, H5D_FILL_TIME_NEVER), path, what)
+        if count != nil {
+            try HDF5.check(H5Pset_shuffle(creation.raw), path, what)
+            try HDF5.check(H5Pset_deflate(creation.raw, StreamFile.deflateLevel), path, what)
+        }
+        return try HDF5.check(
+            H5Dcreate2(file, column.name, column.type.identifier, space.raw, 0, creation.raw, 0), path, what)
+    }
+
+    /// Level 1: higher ones make these columns hardly smaller and take several times as long.
+    private static let deflateLevel: UInt32 = 1
+
+    private func openDatasets() throws(StreamError) {
+        for column in columns {
+            let dataset = H5Dopen2(file, column.name, 0)
+            if dataset < 0 {
+                _ = HDF5.failure(path, "")
+                throw .damaged(path: path, problem: "dataset \(column.name) is missing or unreadable")
+            }
+            datasets.append(dataset)
+            try checkShape(of: column, dataset)
+        }
+    }
+}
+
+// MARK: Rows
+
+extension StreamFile {
+    /// Rows of a column.
+    func count(_ column: Int) throws(StreamError) -> Int {
+        let what = "read the size of \(columns[column].name)"
+        let space = try HDF5Identifier(H5Dget_space(datasets[column]), closing: H5Sclose, path, what)
+        var dimensions = [hsize_t](repeating: 0, count: 1 + columns[column].shape.count)
+        try HDF5.check(H5Sget_simple_extent_dims(space.raw, &dimensions, nil), path, what)
+        guard let count = Int(exactly: dimensions[0]) else {
+            throw .damaged(path: path, problem: "\(columns[column].name) has \(dimensions[0]) rows")
+        }
+        return count
+    }
+
+    /// Makes a column `count` rows long, longer or shorter than it was.
+    func setCount(_ column: Int, _ count: Int) throws(StreamError) {
+        let dimensions = [hsize_t(count)] + columns[column].shape.map { hsize_t($0) }
+        try HDF5.check(H5Dset_extent(datasets[column], dimensions), path, "resize \(columns[column].name)")
+    }
+
+    /// Writes `values`, whole rows, from row `start` on; the column must be long enough.
+    func write<Value: BitwiseCopyable>(_ column: Int, at start: Int, _ values: [Value]) throws(StreamError) {
+        try values.withUnsafeBufferPointer { values throws(StreamError) in
+            try write(column, at: start, UnsafeRawBufferPointer(values))
+        }
+    }
+
+    private func write(_ column: Int, at start: Int, _ bytes: UnsafeRawBufferPointer) throws(StreamError) {
+        let count = bytes.count / columns[column].rowBytes
+        guard count > 0, let address = bytes.baseAddress else { return }
+        try transfer(column, at: start, count: count, "append to") { dataset, type, memory, file in
+            H5Dwrite(dataset, type, memory, file, 0, address)
+        }
+    }
+
+    /// Reads `bytes.count` bytes, whole rows, from row `start` on.
+    func read(_ column: Int, at start: Int, into bytes: UnsafeMutableRawBufferPointer) throws(StreamError) {
+        let count = bytes.count / columns[column].rowBytes
+        guard count > 0, let address = bytes.baseAddress else { return }
+        try transfer(column, at: start, count: count, "read") { dataset, type, memory, file in
+            H5Dread(dataset, type, memory, file, 0, address)
+        }
+    }
+
+    private func transfer(
+        _ column: Int, at start: Int, count: Int, _ verb: String, _ body: (hid_t, hid_t, hid_t, hid_t) -> herr_t
+    ) throws(StreamError) {
+        let what = "\(verb) rows \(start)..<\(start + count) of \(columns[column].name)"
+        let row = columns[column].shape.map { hsize_t($0) }
+        let extent = [hsize_t(count)] + row
+        let origin = [hsize_t(start)] + row.map { _ in hsize_t(0) }
+        let memory = try HDF5Identifier(
+            H5Screate_simple(Int32(extent.count), extent, nil), closing: H5Sclose, path, what)
+        let file = try HDF5Identifier(H5Dget_space(datasets[column]), closing: H5Sclose, path, what)
+        try HDF5.check(H5Sselect_hyperslab(file.raw, H5S_SELECT_SET, origin, nil, extent, nil), path, what)
+        try HDF5.check(body(datasets[column], columns[column].type.identifier, memory.raw, file.raw), path, what)
+    }
+
+    /// Hands everything written so far to the operating system, in an order that readers can follow.
+    func flush() throws(StreamError) {
+        try HDF5.check(H5Fflush(file, H5F_SCOPE_GLOBAL), path, "flush")
+    }
+
+    /// A descriptor of the file for fdatasync, to be closed by the caller; it outlives the library's own.
+    func duplicateDescriptor() throws(StreamError) -> Int32 {
+        var handle: UnsafeMutableRawPointer?
+        try HDF5.check(H5Fget_vfd_handle(file, 0, &handle), path, "find the file's descriptor")
+        let descriptor = handle.map { dup($0.load(as: Int32.self)) } ?? -1
+        if descriptor < 0 { throw systemFailure(path, "duplicate the file's descriptor") }
+        return descriptor
+    }
+
+    /// Writes 1 into the attribute `complete`.
+    func markComplete() throws(StreamError) {
+        try StreamMetadata.writeComplete(to: file, path: path)
+    }
+
+    /// Closes the file, writing what is left. A failure leaves the file as a crash would.
+    func close() throws(StreamError) {
+        guard isOpen else { return }
+        isOpen = false
+        for dataset in datasets { H5Dclose(dataset) }
+        try HDF5.check(H5Fclose(file), path, "close the file")
+    }
+
+    /// Closes without caring for what could not be written.
+    func abandon() {
+        do throws(StreamError) { try close() } catch { _ = error }
+    }
+
+    /// Refuses datasets of another type or shape than the spaces say, and chunks that no file of ours has.
+    private func checkShape(of column: StreamColumn, _ dataset: hid_t) throws(StreamError) {
+        let what = "read the type of \(column.name)"
+        let type = try HDF5Identifier(H5Dget_type(dataset), closing: H5Tclose, path, what)
+        guard H5Tequal(type.raw, column.type.identifier) > 0 else {
+            throw .damaged(path: path, problem: "\(column.name) should hold little-endian \(column.type.name)")
+        }
+        let space = try HDF5Identifier(H5Dget_space(dataset), closing: H5Sclose, path, what)
+        let rank = Int(H5Sget_simple_extent_ndims(space.raw))
+        var dimensions = [hsize_t](repeating: 0, count: 33)
+        guard rank == 1 + column.shape.count, H5Sget_simple_extent_dims(space.raw, &dimensions, nil) == Int32(rank),
+            dimensions[1..<rank].elementsEqual(column.shape.map { hsize_t($0) })
+        else {
+            throw .damaged(
+                path: path, problem: "\(column.name) should have the shape (N\(column.shape.map { ", \($0)" }.joined()))")
+        }
+        try checkSize(of: column, dataset, rank: rank, rows: dimensions[0])
+    }
+
+    /// A hostile file may declare any size: what is read must fit what is stored, at deflate's best ratio.
+    private func checkSize(
+        of column: StreamColumn, _ dataset: hid_t, rank: Int, rows: hsize_t
+    ) throws(StreamError) {
+        let what = "read the layout of \(column.name)"
+        let creation = try HDF5Identifier(H5Dget_create_plist(dataset), closing: H5Pclose, path, what)
+        let stored = H5Dget_storage_size(dataset)
+        var possible = stored
+        if H5Pget_layout(creation.raw) == H5D_CHUNKED {
+            var chunk = [hsize_t](repeating: 0, count: 33)
+            try HDF5.check(H5Pget_chunk(creation.raw, 33, &chunk), path, what)
+            let chunkBytes = chunk[..<rank].reduce(hsize_t(column.type.byteCount)) {
+                $0.multipliedReportingOverflow(by: $1).overflow ? .max : $0 * $1
+            }
+            guard chunkBytes <= StreamFile.largestChunkBytes else {
+                throw .damaged(path: path, problem: "\(column.name) has chunks of \(chunkBytes) bytes")
+            }
+            let ratio: hsize_t = H5Pget_nfilters(creation.raw) > 0 ? 1100 : 1
+            possible = stored.multipliedReportingOverflow(by: ratio).partialValue
+        }
+        let (needed, overflow) = rows.multipliedReportingOverflow(by: hsize_t(column.rowBytes))
+        guard !overflow, needed <= possible else {
+            throw .damaged(path: path, problem: "\(column.name) says \(rows) rows but holds \(stored) bytes")
+        }
+    }
+
+    /// 16 rows of the largest element.
+    private static let largestChunkBytes = hsize_t(16 * Space.largestElementBytes)
+}
+
+/// errno as a `StreamError`.
+func systemFailure(_ path: String, _ operation: String) -> StreamError {
+    let code = errno
+    if code == ENOSPC || code == EDQUOT { return .diskFull(path: path, operation: operation) }
+    return .inputOutput(path: path, operation: operation, message: String(cString: strerror(code)), code: code)
+}

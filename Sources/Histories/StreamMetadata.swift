@@ -1,0 +1,52 @@
+package import Environments
+import FoundationEssentials
+
+/// What a stream file says about itself, in its attributes.
+package struct StreamMetadata: Hashable, Sendable {
+    package static let schemaVersion = 1
+
+    package var softwareVersion: String
+    /// `environment` (the name), `environment_json`, `horizon`, `observation_space`, `action_space`.
+    package var environment: EnvironmentDescription
+    /// `task_id`, `task_json`, `split`
+    package var task: Task
+    package var repetition: Int
+    /// `a3c`, `ucb`, `dqn`, `rl2`, or `distilled` in an evaluation.
+    package var sourceAlgorithm: String
+    /// Settings of the source algorithm, or the checkpoint of an evaluation, as JSON.
+    package var sourceJSON: String
+    package var actor: Int
+    package var seed: UInt64
+    /// ISO 8601, UTC.
+    package var created: String
+    /// The policy version of the first rollout: above 0 where the actor joined in mid-lifetime.
+    package var firstPolicyVersion: UInt64
+    /// The stream was sealed. Writers ignore it.
+    package var isComplete: Bool
+
+    package init(
+        softwareVersion: String, environment: EnvironmentDescription, task: Task, repetition: Int,
+        sourceAlgorithm: String, sourceJSON: String, actor: Int, seed: UInt64,
+        created: String = StreamMetadata.timestamp(), firstPolicyVersion: UInt64 = 0, isComplete: Bool = false
+    ) {
+        self.softwareVersion = softwareVersion
+        self.environment = environment
+        self.task = task
+        self.repetition = repetition
+        self.sourceAlgorithm = sourceAlgorithm
+        self.sourceJSON = sourceJSON
+        self.actor = actor
+        self.seed = seed
+        self.created = created
+        self.firstPolicyVersion = firstPolicyVersion
+        self.isComplete = isComplete
+    }
+
+    /// The key of the stream's random numbers.
+    package var key: StreamKey { StreamKey(seed: seed, task: task.id, repetition: repetition, actor: actor) }
+
+    /// Now, as `2026-01-31T12:00:00Z`.
+    package static func timestamp() -> String {
+        Date().formatted(.iso8601)
+    }
+}

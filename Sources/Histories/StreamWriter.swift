@@ -1,0 +1,199 @@
+package import Environments
+import Glibc
+
+/// One growing stream file, used by one thread at a time.
+///
+/// `append` keeps rollouts in memory; `flush` makes them durable in the order data, `rollouts`, fdatasync; what lies
+/// below `durableCount` may be acknowledged. Flush when `isFlushDue`. End with `seal` or `close`: a writer that is
+/// dropped loses what was not flushed, as a crash does.
+package final class StreamWriter {
+    package static let flushRows = 1024
+    package static let flushBytes = 4 << 20
+    package static let flushNanoseconds: UInt64 = 500_000_000
+
+    package let path: String
+    package let metadata: StreamMetadata
+    /// Where the stream stands, rollouts in memory included.
+    package private(set) var position: StreamPosition
+    /// Where the stream stands on disk.
+    package private(set) var durablePosition: StreamPosition
+    /// The `now` of the first rollout that is not durable yet.
+    package private(set) var oldestPendingTime: UInt64?
+
+    let columns: [StreamColumn]
+    let handle: AppendHandle
+    private var pending: [[UInt8]]
+    private var pendingRecords: [RolloutRecord] = []
+    /// The file is new: its folder has to reach the disk too.
+    private var folderIsDurable: Bool
+    /// fdatasync failed: the system may have dropped what it could not write, only `recover` can tell.
+    private var syncFailed = false
+
+    init(path: String, metadata: StreamMetadata, position: StreamPosition, folderIsDurable: Bool) {
+        self.path = path
+        self.metadata = metadata
+        self.position = position
+        self.durablePosition = position
+        self.folderIsDurable = folderIsDurable
+        columns = StreamColumn.all(of: metadata.environment)
+        handle = AppendHandle(path: path, columns: columns)
+        pending = columns.map { _ in [] }
+    }
+
+    deinit {
+        let handle = handle
+        HDF5.locked { handle.distrust() }
+    }
+
+    /// The sequence number that `append` expects.
+    package var nextSequence: UInt64 { position.rollouts }
+    /// Every rollout with a sequence number below this is durable.
+    package var durableCount: UInt64 { durablePosition.rollouts }
+    package var pendingRows: Int { position.rows - durablePosition.rows }
+    package var pendingRollouts: Int { pendingRecords.count }
+    package private(set) var pendingBytes = 0
+
+    /// 1,024 rows, 4 MiB or 500 ms are waiting. `now` on the clock that `append` is given.
+    package func isFlushDue(now: UInt64) -> Bool {
+        guard let oldestPendingTime else { return false }
+        return pendingRows >= StreamWriter.flushRows || pendingBytes >= StreamWriter.flushBytes
+            || pendingRecords.count >= StreamWriter.flushRows
+            || now >= oldestPendingTime + StreamWriter.flushNanoseconds
+    }
+
+    /// Keeps one rollout for the next flush.
+    /// - Parameters:
+    ///   - now: nanoseconds on any clock, for `isFlushDue`
+    ///   - wallClock: nanoseconds since 1970, what `rollouts` records
+    /// - Throws: `outOfOrder` where the sequence number is not `nextSequence`, `invalidRollout` where it contradicts
+    ///   itself or the stream; the stream is unchanged then.
+    package func append(
+        _ header: RolloutHeader, _ rows: RolloutRows, now: UInt64, wallClock: UInt64 = StreamWriter.wallClock()
+    ) throws(StreamError) {
+        guard header.sequence == nextSequence else {
+            throw .outOfOrder(path: path, expected: nextSequence, got: header.sequence)
+        }
+        if let problem = problem(header, rows) { throw .invalidRollout(path: path, problem: problem) }
+        pendingRecords.append(RolloutRecord(header, firstStep: position.rows, wallClock: max(wallClock, 1)))
+        for (index, bytes) in rows.columns.enumerated() {
+            pending[index].append(contentsOf: bytes)
+            pendingBytes += bytes.count
+        }
+        position.advance(
+            incarnation: header.incarnation, policyVersion: header.policyVersion, firstEpisode: header.firstEpisode,
+            length: header.length, finished: header.finishedEpisodes, endsEpisode: rows.endsEpisode)
+        if oldestPendingTime == nil { oldestPendingTime = now }
+    }
+
+    /// Makes everything that was appended durable.
+    ///
+    /// - Throws: `diskFull` and other errors; nothing is lost then and the call may be repeated, but for a failure of
+    ///   fdatasync, after which only closing and `recover` help.
+    package func flush() throws(StreamError) {
+        if syncFailed { throw syncFailure }
+        guard !pendingRecords.isEmpty else { return }
+        let descriptor = try HDF5.locked { () throws(StreamError) -> Int32 in
+            do throws(StreamError) { return try writePending(to: handle.open()) } catch {
+                handle.distrust()
+                throw error
+            }
+        }
+        defer { Glibc.close(descriptor) }
+        if fdatasync(descriptor) != 0 {
+            let failure = systemFailure(path, "sync the file")
+            syncFailed = true
+            throw failure
+        }
+        if !folderIsDurable {
+            try synchronizeFolder(of: path)
+            folderIsDurable = true
+        }
+        forgetPending()
+    }
+
+    /// Flushes, closes the file and leaves it growing: `recover` takes it up again.
+    package func close() throws(StreamError) {
+        try flush()
+        try HDF5.locked { () throws(StreamError) in try handle.close() }
+    }
+
+    /// Nanoseconds since 1970.
+    package static func wallClock() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+}
+
+extension StreamWriter {
+    private func problem(_ header: RolloutHeader, _ rows: RolloutRows) -> String? {
+        guard header.actor == metadata.actor else { return "actor \(header.actor), expected \(metadata.actor)" }
+        guard header.length == rows.length, header.length > 0 || header.isLast else {
+            return "length \(header.length) with \(rows.length) rows"
+        }
+        for (column, bytes) in zip(columns, rows.columns) {
+            let count = column.name == "final_observations" ? header.finishedEpisodes : header.length
+            guard bytes.count == count * column.rowBytes else {
+                return "\(column.name): expected \(count * column.rowBytes) bytes, got \(bytes.count)"
+            }
+        }
+        guard rows.countEpisodeEnds() == header.finishedEpisodes else {
+            return "\(rows.countEpisodeEnds()) episode ends, the header says \(header.finishedEpisodes)"
+        }
+        guard rows.checksum == header.checksum else { return "the checksum does not hold" }
+        return position.problem(
+            incarnation: header.incarnation, policyVersion: header.policyVersion, firstEpisode: header.firstEpisode)
+    }
+
+    /// Data, then `rollouts`. Repeatable: lengths and places are absolute. Gives a descriptor to sync.
+    private func writePending(to file: StreamFile) throws(StreamError) -> Int32 {
+        for index in ColumnIndex.observations...ColumnIndex.finalObservations {
+            let isFinal = index == ColumnIndex.finalObservations
+            let start = isFinal ? durablePosition.finals : durablePosition.rows
+            let end = isFinal ? position.finals : position.rows
+            if end == start { continue }
+            try file.setCount(index, end)
+            try file.write(index, at: start, pending[index])
+        }
+        try file.flush()
+        let fields = pendingRecords.flatMap(\.fields)
+        try file.setCount(ColumnIndex.rollouts, Int(position.rollouts))
+        try file.write(ColumnIndex.rollouts, at: Int(durablePosition.rollouts), fields)
+        try file.flush()
+        return try file.duplicateDescriptor()
+    }
+
+    private func forgetPending() {
+        for index in pending.indices {
+            pending[index].removeAll(keepingCapacity: pending[index].capacity <= StreamWriter.keptBytes)
+        }
+        pendingRecords.removeAll(keepingCapacity: true)
+        pendingBytes = 0
+        oldestPendingTime = nil
+        durablePosition = position
+    }
+
+    /// Memory that a column's buffer keeps between flushes.
+    private static let keptBytes = 64 << 10
+
+    private var syncFailure: StreamError {
+        .inputOutput(
+            path: path, operation: "go on", message: "an earlier fdatasync failed; close the stream and recover it",
+            code: EIO)
+    }
+}
+
+extension RolloutRows {
+    /// In the order of the stream's datasets.
+    var columns: [UnsafeRawBufferPointer] {
+        [observations, actions, rewards, terminations, truncations, finalObservations]
+    }
+
+    /// Rows with a flag.
+    func countEpisodeEnds() -> Int {
+        zip(terminations, truncations).reduce(0) { $0 + ($1.0 | $1.1 == 0 ? 0 : 1) }
+    }
+
+    /// The last row has a flag.
+    var endsEpisode: Bool { length > 0 && (terminations[length - 1] | truncations[length - 1]) != 0 }
+}
