@@ -22,7 +22,9 @@ extension Space {
     package init(json: String) throws {
         guard let description = try? JSONDecoder().decode(SpaceDescription.self, from: Data(json.utf8)),
             let space = description.space
-        else { throw EnvironmentError("expected a space such as {\"type\":\"discrete\",\"n\":5}, got \(json.prefix(80))") }
+        else {
+            throw EnvironmentError("expected a space such as {\"type\":\"discrete\",\"n\":5}, got \(json.prefix(80))")
+        }
         self = space
     }
 }

@@ -237,7 +237,8 @@ extension StreamFile {
             dimensions[1..<rank].elementsEqual(column.shape.map { hsize_t($0) })
         else {
             throw .damaged(
-                path: path, problem: "\(column.name) should have the shape (N\(column.shape.map { ", \($0)" }.joined()))")
+                path: path,
+                problem: "\(column.name) should have the shape (N\(column.shape.map { ", \($0)" }.joined()))")
         }
         try checkSize(of: column, dataset, rank: rank, rows: dimensions[0])
     }

@@ -121,7 +121,8 @@ private struct AttributeReader {
         let attribute = try open(name)
         let type = try HDF5Identifier(H5Aget_type(attribute.raw), closing: H5Tclose, path, "read \(name)")
         let size = H5Tget_size(type.raw)
-        guard H5Tget_class(type.raw) == H5T_STRING, H5Tis_variable_str(type.raw) == 0, size <= AttributeReader.longestText
+        guard H5Tget_class(type.raw) == H5T_STRING, H5Tis_variable_str(type.raw) == 0,
+            size <= AttributeReader.longestText
         else { throw .damaged(path: path, problem: "attribute \(name) should be a text of fixed length") }
         var bytes = [UInt8](repeating: 0, count: max(size, 1))
         try HDF5.check(H5Aread(attribute.raw, type.raw, &bytes), path, "read the attribute \(name)")

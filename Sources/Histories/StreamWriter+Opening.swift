@@ -1,5 +1,5 @@
 import Environments
-
+import Glibc
 
 extension StreamWriter {
     /// Starts a new stream. The file appears under its name only when it is whole, so a reader never sees half of one.
