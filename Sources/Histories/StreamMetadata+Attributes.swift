@@ -96,7 +96,7 @@ private struct AttributeWriter {
         try create(name, type.raw, &bytes)
     }
 
-    private func write<Value>(_ name: String, _ type: hid_t, _ value: Value) throws(StreamError) {
+    private func write<Value: BitwiseCopyable>(_ name: String, _ type: hid_t, _ value: Value) throws(StreamError) {
         var value = value
         try create(name, type, &value)
     }
