@@ -69,6 +69,7 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Environments", "Transport"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("EnvironmentsTests", ["Environments", "TestSupport"]),
         tests("TransportTests", ["Transport", "CZeroMQ", "TestSupport"]),
+        tests("WireTests", ["Wire", "Environments", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,1 +1,2 @@
 #pragma once
+#include "distillery.pb-c.h"

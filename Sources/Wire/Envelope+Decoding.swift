@@ -1,0 +1,360 @@
+import CWire
+import Environments
+
+extension Envelope {
+    /// Reads what came from outside. Throws `WireError` for anything that is not a well-formed message of this
+    /// version: a length, a range or a name that does not fit is refused here, so that no role sees it.
+    package init(decoding bytes: UnsafeRawBufferPointer) throws {
+        guard bytes.count <= WireProtocol.messageLimitBytes else {
+            throw WireError("a message of \(bytes.count) bytes; at most \(WireProtocol.messageLimitBytes) are accepted")
+        }
+        let pointer = distillery__envelope__unpack(
+            nil, bytes.count, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self))
+        guard let pointer else {
+            throw WireError("\(bytes.count) bytes that are not a protocol buffer of distillery.Envelope")
+        }
+        defer { distillery__envelope__free_unpacked(pointer, nil) }
+        let envelope = pointer.pointee
+        guard envelope.protocol_version == WireProtocol.version else {
+            throw WireError(
+                "protocol version \(envelope.protocol_version); this node speaks version \(WireProtocol.version)")
+        }
+        request = envelope.request
+        message = try Message(envelope)
+    }
+
+    package init(decoding bytes: [UInt8]) throws {
+        self = try bytes.withUnsafeBytes { try Envelope(decoding: $0) }
+    }
+}
+
+extension Message {
+    fileprivate init(_ envelope: Distillery__Envelope) throws {
+        switch envelope.body_case {
+        case DISTILLERY__ENVELOPE__BODY_HELLO:
+            let hello = try present(envelope.hello)
+            self = .hello(
+                Hello(
+                    role: try role(text(hello.role)), name: try name(hello.name, "node name"), host: text(hello.host),
+                    process: Int(hello.process), endpoint: text(hello.endpoint), capacity: Int(hello.capacity)))
+        case DISTILLERY__ENVELOPE__BODY_WELCOME:
+            let welcome = try present(envelope.welcome)
+            self = .welcome(
+                Welcome(
+                    run: text(welcome.run), experiment: text(welcome.experiment),
+                    heartbeatIntervalMilliseconds: Int(welcome.heartbeat_interval_milliseconds),
+                    silenceLimitMilliseconds: Int(welcome.silence_limit_milliseconds), folder: text(welcome.folder)))
+        case DISTILLERY__ENVELOPE__BODY_HEARTBEAT:
+            let heartbeat = try present(envelope.heartbeat)
+            self = .heartbeat(
+                Heartbeat(
+                    numbers: try numbers(heartbeat.n_numbers, heartbeat.numbers),
+                    waitingFor: text(heartbeat.waiting_for)))
+        case DISTILLERY__ENVELOPE__BODY_ACKNOWLEDGEMENT: self = .acknowledgement
+        case DISTILLERY__ENVELOPE__BODY_FAILURE: self = .failure(text(try present(envelope.failure).reason))
+        case DISTILLERY__ENVELOPE__BODY_METRICS:
+            let metrics = try present(envelope.metrics)
+            self = .metrics(
+                Metrics(step: metrics.step, numbers: try numbers(metrics.n_numbers, metrics.numbers)))
+        case DISTILLERY__ENVELOPE__BODY_STATUS_REQUEST: self = .statusRequest
+        case DISTILLERY__ENVELOPE__BODY_STATUS_ANSWER:
+            self = .statusAnswer(json: text(try present(envelope.status_answer).status))
+        case DISTILLERY__ENVELOPE__BODY_SCALE: self = .scale(actors: Int(try present(envelope.scale).actors))
+        case DISTILLERY__ENVELOPE__BODY_DRAIN: self = .drain(node: try name(try present(envelope.drain).node, "node"))
+        case DISTILLERY__ENVELOPE__BODY_STOP: self = .stop
+        case DISTILLERY__ENVELOPE__BODY_DEPLOYMENT:
+            let deployment = try present(envelope.deployment)
+            var processes: [RoleName: Int] = [:]
+            for (key, value) in try numbers(deployment.n_processes, deployment.processes) {
+                guard value >= 0, value <= Double(WireProtocol.actorLimit) else {
+                    throw WireError("a deployment of \(value) processes")
+                }
+                processes[try role(key)] = Int(value)
+            }
+            self = .deployment(
+                Deployment(
+                    processes: processes, finished: deployment.finished != 0, failure: text(deployment.failure)))
+        default:
+            guard
+                let message = try Message(lifetime: envelope) ?? Message(streams: envelope)
+                    ?? Message(checkpoint: envelope)
+            else { throw WireError("an envelope without a body, or with one of a later protocol") }
+            self = message
+        }
+    }
+
+    private init?(lifetime envelope: Distillery__Envelope) throws {
+        switch envelope.body_case {
+        case DISTILLERY__ENVELOPE__BODY_LEARN_LIFETIME:
+            let learn = try present(envelope.learn_lifetime)
+            self = .learnLifetime(
+                LearnLifetime(
+                    lifetime: try lifetime(learn.lifetime), attempt: learn.attempt,
+                    actors: try actors(0, learn.actors).count, state: array(learn.state)))
+        case DISTILLERY__ENVELOPE__BODY_LIFETIME_FINISHED:
+            let finished = try present(envelope.lifetime_finished)
+            self = .lifetimeFinished(
+                LifetimeFinished(
+                    lifetime: try lifetime(finished.lifetime), attempt: finished.attempt,
+                    numbers: try numbers(finished.n_numbers, finished.numbers)))
+        case DISTILLERY__ENVELOPE__BODY_CARRY_ACTORS:
+            let carry = try present(envelope.carry_actors)
+            self = .carryActors(
+                CarryActors(
+                    lifetime: try lifetime(carry.lifetime), actors: try actors(carry.first_actor, carry.actors),
+                    incarnation: carry.incarnation, attempt: carry.attempt,
+                    learnerEndpoint: text(carry.learner_endpoint), recorderEndpoint: text(carry.recorder_endpoint),
+                    recordedActors: Int(carry.recorded_actors)))
+        case DISTILLERY__ENVELOPE__BODY_CARRYING_FINISHED:
+            let finished = try present(envelope.carrying_finished)
+            self = .carryingFinished(
+                CarryingFinished(
+                    lifetime: try lifetime(finished.lifetime), firstActor: Int(finished.first_actor),
+                    incarnation: finished.incarnation))
+        case DISTILLERY__ENVELOPE__BODY_RELEASE_LIFETIME:
+            let release = try present(envelope.release_lifetime)
+            self = .releaseLifetime(
+                ReleaseLifetime(lifetime: try lifetime(release.lifetime), attempt: release.attempt))
+        case DISTILLERY__ENVELOPE__BODY_JOIN_LIFETIME:
+            let join = try present(envelope.join_lifetime)
+            self = .joinLifetime(
+                JoinLifetime(
+                    lifetime: try lifetime(join.lifetime), attempt: join.attempt,
+                    actors: try actors(join.first_actor, join.actors), incarnation: join.incarnation))
+        case DISTILLERY__ENVELOPE__BODY_ROLLOUT_ANSWER:
+            let answer = try present(envelope.rollout_answer)
+            self = .rolloutAnswer(
+                RolloutAnswer(
+                    lifetime: try lifetime(answer.lifetime), attempt: answer.attempt,
+                    firstActor: Int(answer.first_actor), batch: answer.batch, version: answer.version,
+                    parameters: try floats(answer.parameters, "parameters"), finish: answer.finish != 0))
+        case DISTILLERY__ENVELOPE__BODY_ROLLOUTS:
+            self = .rollouts(try Rollouts(try present(envelope.rollouts)))
+        default: return nil
+        }
+    }
+
+    private init?(streams envelope: Distillery__Envelope) throws {
+        switch envelope.body_case {
+        case DISTILLERY__ENVELOPE__BODY_OPEN_STREAMS:
+            let open = try present(envelope.open_streams)
+            self = .openStreams(
+                OpenStreams(
+                    lifetime: try lifetime(open.lifetime), actors: try actors(open.first_actor, open.actors),
+                    incarnation: open.incarnation, firstPolicyVersion: open.first_policy_version))
+        case DISTILLERY__ENVELOPE__BODY_STREAMS_OPENED:
+            let opened = try present(envelope.streams_opened)
+            try equal(opened.n_next_sequence, opened.n_next_episode, "next episodes")
+            self = .streamsOpened(
+                StreamsOpened(
+                    lifetime: try lifetime(opened.lifetime), firstActor: Int(opened.first_actor),
+                    incarnation: opened.incarnation,
+                    nextSequences: array(opened.next_sequence, opened.n_next_sequence),
+                    nextEpisodes: array(opened.next_episode, opened.n_next_episode)))
+        case DISTILLERY__ENVELOPE__BODY_ROLLOUTS_DURABLE:
+            let durable = try present(envelope.rollouts_durable)
+            try equal(durable.n_actor, durable.n_next_sequence, "next sequences")
+            try equal(durable.n_actor, durable.n_incarnation, "incarnations")
+            self = .rolloutsDurable(
+                RolloutsDurable(
+                    lifetime: try lifetime(durable.lifetime),
+                    streams: (0..<durable.n_actor).map {
+                        RolloutsDurable.Stream(
+                            actor: Int(durable.actor[$0]), nextSequence: durable.next_sequence[$0],
+                            incarnation: durable.incarnation[$0])
+                    }, resend: durable.resend != 0))
+        case DISTILLERY__ENVELOPE__BODY_STREAMS_SEALED:
+            let sealed = try present(envelope.streams_sealed)
+            try equal(sealed.n_actor, sealed.n_rows, "row counts")
+            try equal(sealed.n_actor, sealed.n_rollouts, "rollout counts")
+            self = .streamsSealed(
+                StreamsSealed(
+                    lifetime: try lifetime(sealed.lifetime),
+                    streams: (0..<sealed.n_actor).map {
+                        StreamsSealed.Stream(
+                            actor: Int(sealed.actor[$0]), rows: sealed.rows[$0], rollouts: sealed.rollouts[$0])
+                    }))
+        case DISTILLERY__ENVELOPE__BODY_SEAL_STREAMS:
+            let seal = try present(envelope.seal_streams)
+            self = .sealStreams(
+                SealStreams(
+                    lifetime: try lifetime(seal.lifetime), actors: array(seal.actor, seal.n_actor).map { Int($0) }))
+        default: return nil
+        }
+    }
+
+    private init?(checkpoint envelope: Distillery__Envelope) throws {
+        switch envelope.body_case {
+        case DISTILLERY__ENVELOPE__BODY_DISTIL:
+            self = .distil(resumeFrom: text(try present(envelope.distil).resume_from))
+        case DISTILLERY__ENVELOPE__BODY_CHECKPOINT_PIECE:
+            let piece = try present(envelope.checkpoint_piece)
+            let content = array(piece.content)
+            guard content.withUnsafeBytes({ CRC32C.of($0) }) == piece.checksum else {
+                throw WireError("a piece of a checkpoint whose checksum does not hold")
+            }
+            guard piece.offset <= piece.size, UInt64(content.count) <= piece.size - piece.offset else {
+                throw WireError("a piece of a checkpoint that ends beyond its file's \(piece.size) bytes")
+            }
+            self = .checkpointPiece(
+                CheckpointPiece(
+                    checkpoint: try name(piece.checkpoint, "checkpoint"), file: try name(piece.file, "file"),
+                    offset: piece.offset, size: piece.size, checksum: piece.checksum, content: content,
+                    last: piece.last != 0))
+        case DISTILLERY__ENVELOPE__BODY_CHECKPOINT_REQUEST:
+            let request = try present(envelope.checkpoint_request)
+            self = .checkpointRequest(
+                CheckpointRequest(
+                    checkpoint: try name(request.checkpoint, "checkpoint"), file: try name(request.file, "file"),
+                    offset: request.offset))
+        case DISTILLERY__ENVELOPE__BODY_DISTILLATION_FINISHED:
+            let finished = try present(envelope.distillation_finished)
+            self = .distillationFinished(
+                DistillationFinished(
+                    checkpoint: try name(finished.checkpoint, "checkpoint"),
+                    numbers: try numbers(finished.n_numbers, finished.numbers)))
+        case DISTILLERY__ENVELOPE__BODY_EVALUATION_JOB:
+            let job = try present(envelope.evaluation_job)
+            self = .evaluationJob(
+                EvaluationJob(
+                    job: job.job, evaluation: try name(job.evaluation, "evaluation"),
+                    checkpoint: try name(job.checkpoint, "checkpoint"), task: Int(job.task),
+                    seeds: try actors(0, job.seeds).count, episodes: Int(job.episodes),
+                    clearContext: job.clear_context != 0, temperature: job.temperature,
+                    recorderEndpoint: text(job.recorder_endpoint), incarnation: job.incarnation))
+        case DISTILLERY__ENVELOPE__BODY_EVALUATION_RESULT:
+            let result = try present(envelope.evaluation_result)
+            let returns = array(result.returns, result.n_returns)
+            guard returns.allSatisfy(\.isFinite) else { throw WireError("a return that is not a number") }
+            self = .evaluationResult(EvaluationResult(job: result.job, returns: returns))
+        default: return nil
+        }
+    }
+}
+
+extension Rollouts {
+    fileprivate init(_ message: Distillery__Rollouts) throws {
+        let count = message.n_actor
+        for (column, size) in [
+            ("incarnations", message.n_incarnation), ("sequences", message.n_sequence),
+            ("policy versions", message.n_policy_version), ("first episodes", message.n_first_episode),
+            ("lengths", message.n_length), ("finished episodes", message.n_finished_episodes),
+            ("checksums", message.n_checksum), ("last marks", message.n_last),
+        ] { try equal(count, size, column) }
+        guard count <= WireProtocol.actorLimit else {
+            throw WireError("\(count) rollouts in one message; at most \(WireProtocol.actorLimit)")
+        }
+        var headers: [RolloutHeader] = []
+        headers.reserveCapacity(count)
+        for index in 0..<count {
+            headers.append(
+                RolloutHeader(
+                    actor: Int(message.actor[index]), incarnation: message.incarnation[index],
+                    sequence: message.sequence[index], policyVersion: message.policy_version[index],
+                    firstEpisode: message.first_episode[index], length: Int(message.length[index]),
+                    finishedEpisodes: Int(message.finished_episodes[index]), checksum: message.checksum[index],
+                    isLast: message.last[index] != 0))
+        }
+        let rows = headers.reduce(0) { $0 + $1.length }
+        let rewards = try floats(message.rewards, "rewards")
+        try equal(rows, rewards.count, "rewards")
+        try equal(rows, message.terminations.len, "terminations")
+        try equal(rows, message.truncations.len, "truncations")
+        self.init(
+            attempt: message.attempt, firstActor: Int(message.first_actor), batch: message.batch,
+            content: RolloutBatch(
+                lifetime: try lifetime(message.lifetime), headers: headers, observations: array(message.observations),
+                actions: array(message.actions), rewards: rewards, terminations: array(message.terminations),
+                truncations: array(message.truncations), finalObservations: array(message.final_observations)))
+    }
+}
+
+// MARK: - Fields
+
+private func present<C>(_ pointer: UnsafeMutablePointer<C>?) throws -> C {
+    guard let pointer else { throw WireError("an envelope whose body is missing") }
+    return pointer.pointee
+}
+
+private func text(_ pointer: UnsafeMutablePointer<CChar>?) -> String {
+    pointer.map { String(cString: $0) } ?? ""
+}
+
+/// Names become parts of paths: ASCII letters, digits, `-`, `_` and inner dots, at most 64.
+private func name(_ pointer: UnsafeMutablePointer<CChar>?, _ what: String) throws -> String {
+    let name = text(pointer)
+    guard isAcceptableName(name) else {
+        throw WireError(
+            "the \(what) \(name.prefix(80).debugDescription); expected 1 to 64 letters, digits, '-', '_' and inner dots")
+    }
+    return name
+}
+
+/// Whether a name from outside may become a part of a path.
+package func isAcceptableName(_ name: String) -> Bool {
+    (1...64).contains(name.utf8.count) && !name.hasPrefix(".")
+        && name.utf8.allSatisfy {
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: "-")
+                || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: ".")
+        }
+}
+
+private func role(_ name: String) throws -> RoleName {
+    guard let role = RoleName(rawValue: name) else {
+        throw WireError(
+            "the role \(name.prefix(80).debugDescription); expected one of "
+                + RoleName.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    return role
+}
+
+private func lifetime(_ pointer: UnsafeMutablePointer<Distillery__LifetimeIdentifier>?) throws -> LifetimeIdentifier {
+    let lifetime = try present(pointer)
+    let evaluation = text(lifetime.evaluation)
+    return LifetimeIdentifier(
+        collection: evaluation.isEmpty ? .histories : .evaluation(try name(lifetime.evaluation, "evaluation")),
+        task: Int(lifetime.task), repetition: Int(lifetime.repetition))
+}
+
+private func actors(_ first: UInt32, _ count: UInt32) throws -> Range<Int> {
+    guard Int(first) + Int(count) <= WireProtocol.actorLimit else {
+        throw WireError("actors \(first) to \(Int(first) + Int(count)); at most \(WireProtocol.actorLimit) are accepted")
+    }
+    return Int(first)..<(Int(first) + Int(count))
+}
+
+private func numbers(
+    _ count: Int, _ pointers: UnsafeMutablePointer<UnsafeMutablePointer<Distillery__NamedNumber>?>?
+) throws -> [String: Double] {
+    guard count <= 1024 else { throw WireError("\(count) numbers; at most 1024 are accepted") }
+    var numbers: [String: Double] = [:]
+    for index in 0..<count {
+        let number = try present(pointers?[index])
+        numbers[text(number.name)] = number.value
+    }
+    return numbers
+}
+
+private func array(_ bytes: ProtobufCBinaryData) -> [UInt8] {
+    guard let data = bytes.data else { return [] }
+    return Array(UnsafeBufferPointer(start: data, count: bytes.len))
+}
+
+private func array<Element>(_ pointer: UnsafeMutablePointer<Element>?, _ count: Int) -> [Element] {
+    guard let pointer else { return [] }
+    return Array(UnsafeBufferPointer(start: pointer, count: count))
+}
+
+private func floats(_ bytes: ProtobufCBinaryData, _ what: String) throws -> [Float] {
+    guard bytes.len % 4 == 0 else { throw WireError("\(what) of \(bytes.len) bytes; expected a multiple of 4") }
+    guard let data = bytes.data else { return [] }
+    return [Float](unsafeUninitializedCapacity: bytes.len / 4) { buffer, count in
+        UnsafeMutableRawBufferPointer(buffer).copyMemory(from: UnsafeRawBufferPointer(start: data, count: bytes.len))
+        count = bytes.len / 4
+    }
+}
+
+private func equal(_ expected: Int, _ found: Int, _ what: String) throws {
+    guard expected == found else { throw WireError("\(found) \(what); expected \(expected)") }
+}

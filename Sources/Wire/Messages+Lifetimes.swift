@@ -1,0 +1,140 @@
+package import Environments
+
+/// Coordinator to learner: learn this lifetime.
+package struct LearnLifetime: Sendable, Equatable {
+    package var lifetime: LifetimeIdentifier
+    /// How often this lifetime was begun; what belongs to an earlier attempt is ignored.
+    package var attempt: UInt64
+    package var actors: Int
+    /// A learner's saved state to go on from; empty to begin from scratch.
+    package var state: [UInt8]
+
+    package init(lifetime: LifetimeIdentifier, attempt: UInt64, actors: Int, state: [UInt8]) {
+        self.lifetime = lifetime
+        self.attempt = attempt
+        self.actors = actors
+        self.state = state
+    }
+}
+
+/// Learner to coordinator: the end rule was met.
+package struct LifetimeFinished: Sendable, Equatable {
+    package var lifetime: LifetimeIdentifier
+    package var attempt: UInt64
+    /// `final_return`, `episodes`, `updates`, `transitions_learnt`, `mean_policy_lag`, ...
+    package var numbers: [String: Double]
+
+    package init(lifetime: LifetimeIdentifier, attempt: UInt64, numbers: [String: Double]) {
+        self.lifetime = lifetime
+        self.attempt = attempt
+        self.numbers = numbers
+    }
+}
+
+/// Coordinator to actor process: carry these actors of a lifetime.
+package struct CarryActors: Sendable, Equatable {
+    package var lifetime: LifetimeIdentifier
+    package var actors: Range<Int>
+    package var incarnation: UInt64
+    package var attempt: UInt64
+    package var learnerEndpoint: String
+    package var recorderEndpoint: String
+    /// Actors below this number are recorded.
+    package var recordedActors: Int
+
+    package init(
+        lifetime: LifetimeIdentifier, actors: Range<Int>, incarnation: UInt64, attempt: UInt64,
+        learnerEndpoint: String, recorderEndpoint: String, recordedActors: Int
+    ) {
+        self.lifetime = lifetime
+        self.actors = actors
+        self.incarnation = incarnation
+        self.attempt = attempt
+        self.learnerEndpoint = learnerEndpoint
+        self.recorderEndpoint = recorderEndpoint
+        self.recordedActors = recordedActors
+    }
+}
+
+/// Actor process to coordinator: all streams of the part have ended, and are durable.
+package struct CarryingFinished: Sendable, Equatable {
+    package var lifetime: LifetimeIdentifier
+    package var firstActor: Int
+    package var incarnation: UInt64
+
+    package init(lifetime: LifetimeIdentifier, firstActor: Int, incarnation: UInt64) {
+        self.lifetime = lifetime
+        self.firstActor = firstActor
+        self.incarnation = incarnation
+    }
+}
+
+/// Coordinator to learner or actor process: stop working on this attempt.
+package struct ReleaseLifetime: Sendable, Equatable {
+    package var lifetime: LifetimeIdentifier
+    package var attempt: UInt64
+
+    package init(lifetime: LifetimeIdentifier, attempt: UInt64) {
+        self.lifetime = lifetime
+        self.attempt = attempt
+    }
+}
+
+/// Actor process to learner: asks for the parameters to begin with.
+package struct JoinLifetime: Sendable, Equatable {
+    package var lifetime: LifetimeIdentifier
+    package var attempt: UInt64
+    package var actors: Range<Int>
+    package var incarnation: UInt64
+
+    package init(lifetime: LifetimeIdentifier, attempt: UInt64, actors: Range<Int>, incarnation: UInt64) {
+        self.lifetime = lifetime
+        self.attempt = attempt
+        self.actors = actors
+        self.incarnation = incarnation
+    }
+}
+
+/// Learner to actor process.
+package struct RolloutAnswer: Sendable, Equatable {
+    package var lifetime: LifetimeIdentifier
+    package var attempt: UInt64
+    package var firstActor: Int
+    /// The batch that is answered, counted by its sender from 1; 0 answers a `JoinLifetime`.
+    package var batch: UInt64
+    package var version: UInt64
+    /// Flat parameters; empty where the sender's are as new.
+    package var parameters: [Float]
+    /// Finish the episode and mark the last rollout.
+    package var finish: Bool
+
+    package init(
+        lifetime: LifetimeIdentifier, attempt: UInt64, firstActor: Int, batch: UInt64, version: UInt64,
+        parameters: [Float], finish: Bool
+    ) {
+        self.lifetime = lifetime
+        self.attempt = attempt
+        self.firstActor = firstActor
+        self.batch = batch
+        self.version = version
+        self.parameters = parameters
+        self.finish = finish
+    }
+}
+
+/// Actor process or evaluator to learner and recorder: the same bytes to both.
+package struct Rollouts: Sendable, Equatable {
+    package var attempt: UInt64
+    /// First actor of the part that this sender carries.
+    package var firstActor: Int
+    /// Counted by the sender from 1.
+    package var batch: UInt64
+    package var content: RolloutBatch
+
+    package init(attempt: UInt64, firstActor: Int, batch: UInt64, content: RolloutBatch) {
+        self.attempt = attempt
+        self.firstActor = firstActor
+        self.batch = batch
+        self.content = content
+    }
+}

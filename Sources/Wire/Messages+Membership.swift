@@ -1,0 +1,85 @@
+/// What a process is in the cluster.
+package enum RoleName: String, Sendable, CaseIterable, Codable {
+    case coordinator, actor, learner, recorder, distiller, evaluator, supervisor
+}
+
+/// A node introduces itself; repeated until a `Welcome` answers it.
+package struct Hello: Sendable, Equatable {
+    package var role: RoleName
+    /// Unique among the nodes of a run; a node that starts again takes a new one.
+    package var name: String
+    package var host: String
+    package var process: Int
+    /// Where others reach this node (learner, recorder); empty otherwise.
+    package var endpoint: String
+    /// Actors that it can carry, or lifetimes that it can learn at once; 0 otherwise.
+    package var capacity: Int
+
+    package init(role: RoleName, name: String, host: String, process: Int, endpoint: String, capacity: Int) {
+        self.role = role
+        self.name = name
+        self.host = host
+        self.process = process
+        self.endpoint = endpoint
+        self.capacity = capacity
+    }
+}
+
+/// The coordinator takes a node in and tells it all that it has to know.
+package struct Welcome: Sendable, Equatable {
+    package var run: String
+    /// The resolved experiment, YAML.
+    package var experiment: String
+    package var heartbeatIntervalMilliseconds: Int
+    /// Without a word for so long, either side takes the other for gone.
+    package var silenceLimitMilliseconds: Int
+    /// The run's folder on the coordinator's host.
+    package var folder: String
+
+    package init(
+        run: String, experiment: String, heartbeatIntervalMilliseconds: Int, silenceLimitMilliseconds: Int,
+        folder: String
+    ) {
+        self.run = run
+        self.experiment = experiment
+        self.heartbeatIntervalMilliseconds = heartbeatIntervalMilliseconds
+        self.silenceLimitMilliseconds = silenceLimitMilliseconds
+        self.folder = folder
+    }
+}
+
+/// A sign of life with the node's counters and what it waits for (empty: nothing).
+package struct Heartbeat: Sendable, Equatable {
+    package var numbers: [String: Double]
+    package var waitingFor: String
+
+    package init(numbers: [String: Double] = [:], waitingFor: String = "") {
+        self.numbers = numbers
+        self.waitingFor = waitingFor
+    }
+}
+
+/// Numbers of a moment, for the catalogue and the event files.
+package struct Metrics: Sendable, Equatable {
+    package var step: UInt64
+    package var numbers: [String: Double]
+
+    package init(step: UInt64, numbers: [String: Double]) {
+        self.step = step
+        self.numbers = numbers
+    }
+}
+
+/// How many processes of each role there should be; to the supervisor.
+package struct Deployment: Sendable, Equatable {
+    package var processes: [RoleName: Int]
+    package var finished: Bool
+    /// Why the run failed; empty when it did not.
+    package var failure: String
+
+    package init(processes: [RoleName: Int], finished: Bool = false, failure: String = "") {
+        self.processes = processes
+        self.finished = finished
+        self.failure = failure
+    }
+}

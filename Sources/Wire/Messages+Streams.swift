@@ -1,0 +1,99 @@
+package import Environments
+
+/// Actor process or evaluator to recorder: make these streams ready for this incarnation.
+package struct OpenStreams: Sendable, Equatable {
+    package var lifetime: LifetimeIdentifier
+    package var actors: Range<Int>
+    package var incarnation: UInt64
+    package var firstPolicyVersion: UInt64
+
+    package init(lifetime: LifetimeIdentifier, actors: Range<Int>, incarnation: UInt64, firstPolicyVersion: UInt64) {
+        self.lifetime = lifetime
+        self.actors = actors
+        self.incarnation = incarnation
+        self.firstPolicyVersion = firstPolicyVersion
+    }
+}
+
+/// Recorder to actor process or evaluator: where each stream stands on disk.
+package struct StreamsOpened: Sendable, Equatable {
+    package var lifetime: LifetimeIdentifier
+    package var firstActor: Int
+    package var incarnation: UInt64
+    /// Of each actor, the sequence that the recorder expects next.
+    package var nextSequences: [UInt64]
+    /// Of each actor, the number of the episode that begins with it.
+    package var nextEpisodes: [UInt64]
+
+    package init(
+        lifetime: LifetimeIdentifier, firstActor: Int, incarnation: UInt64, nextSequences: [UInt64],
+        nextEpisodes: [UInt64]
+    ) {
+        self.lifetime = lifetime
+        self.firstActor = firstActor
+        self.incarnation = incarnation
+        self.nextSequences = nextSequences
+        self.nextEpisodes = nextEpisodes
+    }
+}
+
+/// Recorder to actor process or evaluator: everything before `nextSequence` is on disk.
+package struct RolloutsDurable: Sendable, Equatable {
+    package struct Stream: Sendable, Equatable {
+        package var actor: Int
+        package var nextSequence: UInt64
+        /// The incarnation that the stream is at; a sender with a lower one has been replaced.
+        package var incarnation: UInt64
+
+        package init(actor: Int, nextSequence: UInt64, incarnation: UInt64) {
+            self.actor = actor
+            self.nextSequence = nextSequence
+            self.incarnation = incarnation
+        }
+    }
+
+    package var lifetime: LifetimeIdentifier
+    package var streams: [Stream]
+    /// Rollouts from `nextSequence` on were lost on the way or refused: send them again.
+    package var resend: Bool
+
+    package init(lifetime: LifetimeIdentifier, streams: [Stream], resend: Bool) {
+        self.lifetime = lifetime
+        self.streams = streams
+        self.resend = resend
+    }
+}
+
+/// Recorder to coordinator: these files are complete.
+package struct StreamsSealed: Sendable, Equatable {
+    package struct Stream: Sendable, Equatable {
+        package var actor: Int
+        package var rows: UInt64
+        package var rollouts: UInt64
+
+        package init(actor: Int, rows: UInt64, rollouts: UInt64) {
+            self.actor = actor
+            self.rows = rows
+            self.rollouts = rollouts
+        }
+    }
+
+    package var lifetime: LifetimeIdentifier
+    package var streams: [Stream]
+
+    package init(lifetime: LifetimeIdentifier, streams: [Stream]) {
+        self.lifetime = lifetime
+        self.streams = streams
+    }
+}
+
+/// Coordinator to recorder: no carrier will come back for these.
+package struct SealStreams: Sendable, Equatable {
+    package var lifetime: LifetimeIdentifier
+    package var actors: [Int]
+
+    package init(lifetime: LifetimeIdentifier, actors: [Int]) {
+        self.lifetime = lifetime
+        self.actors = actors
+    }
+}

@@ -1,0 +1,163 @@
+import Environments
+import TestSupport
+import Testing
+import Wire
+
+@Suite("Envelopes")
+struct EnvelopeTests {
+    static let lifetime = LifetimeIdentifier(task: 42, repetition: 3)
+    static let evaluation = LifetimeIdentifier(collection: .evaluation("step-7"), task: 5, repetition: 0)
+
+    static var examples: [Message] {
+        [
+            .hello(
+                Hello(role: .actor, name: "actor-1", host: "h", process: 7, endpoint: "tcp://127.0.0.1:5", capacity: 9)),
+            .welcome(
+                Welcome(
+                    run: "r", experiment: "name: ü\n", heartbeatIntervalMilliseconds: 1000,
+                    silenceLimitMilliseconds: 5000, folder: "/tmp/r")),
+            .heartbeat(Heartbeat(numbers: ["a": 1.5, "b": -2], waitingFor: "the recorder")), .acknowledgement,
+            .failure("no"),
+            .learnLifetime(LearnLifetime(lifetime: lifetime, attempt: 2, actors: 100, state: [1, 2, 3])),
+            .lifetimeFinished(LifetimeFinished(lifetime: lifetime, attempt: 1, numbers: ["final_return": 16])),
+            .carryActors(
+                CarryActors(
+                    lifetime: lifetime, actors: 5..<9, incarnation: 4, attempt: 1, learnerEndpoint: "l",
+                    recorderEndpoint: "r", recordedActors: 7)),
+            .carryingFinished(CarryingFinished(lifetime: lifetime, firstActor: 5, incarnation: 4)),
+            .releaseLifetime(ReleaseLifetime(lifetime: lifetime, attempt: 1)),
+            .joinLifetime(JoinLifetime(lifetime: lifetime, attempt: 1, actors: 5..<9, incarnation: 4)),
+            .rolloutAnswer(
+                RolloutAnswer(
+                    lifetime: lifetime, attempt: 1, firstActor: 5, batch: 3, version: 8, parameters: [1, -2.5],
+                    finish: true)),
+            .rollouts(example),
+            .openStreams(OpenStreams(lifetime: evaluation, actors: 0..<4, incarnation: 1, firstPolicyVersion: 0)),
+            .streamsOpened(
+                StreamsOpened(
+                    lifetime: lifetime, firstActor: 2, incarnation: 1, nextSequences: [3, 4], nextEpisodes: [3, 5])),
+            .rolloutsDurable(
+                RolloutsDurable(
+                    lifetime: lifetime, streams: [.init(actor: 1, nextSequence: 9, incarnation: 2)], resend: true)),
+            .streamsSealed(
+                StreamsSealed(lifetime: lifetime, streams: [.init(actor: 1, rows: 100, rollouts: 5)])),
+            .sealStreams(SealStreams(lifetime: lifetime, actors: [1, 2])), .distil(resumeFrom: "step-1"),
+            .metrics(Metrics(step: 5, numbers: ["loss": 0.5])),
+            .checkpointPiece(
+                CheckpointPiece(
+                    checkpoint: "step-1", file: "config.json", offset: 0, size: 2,
+                    checksum: [123, 125].withUnsafeBytes { CRC32C.of(UnsafeRawBufferPointer(rebasing: $0[0..<0])) },
+                    content: [], last: true)),
+            .checkpointRequest(CheckpointRequest(checkpoint: "step-1", file: "model.safetensors", offset: 77)),
+            .distillationFinished(DistillationFinished(checkpoint: "step-1", numbers: ["loss": 1])),
+            .evaluationJob(
+                EvaluationJob(
+                    job: 1, evaluation: "e", checkpoint: "step-1", task: 3, seeds: 4, episodes: 200, clearContext: true,
+                    temperature: 1, recorderEndpoint: "r", incarnation: 0)),
+            .evaluationResult(EvaluationResult(job: 1, returns: [1, 2, 3])), .statusRequest,
+            .statusAnswer(json: "{}"), .scale(actors: 200), .drain(node: "actor-1"), .stop,
+            .deployment(Deployment(processes: [.actor: 4, .learner: 2], finished: true, failure: "why")),
+        ]
+    }
+
+    /// Two rollouts of a room of 9 x 9, three and one rows.
+    static var example: Rollouts {
+        var batch = RolloutBatch(
+            lifetime: lifetime,
+            headers: [
+                RolloutHeader(
+                    actor: 5, incarnation: 1, sequence: 7, policyVersion: 3, firstEpisode: 7, length: 3,
+                    finishedEpisodes: 1, checksum: 0, isLast: false),
+                RolloutHeader(
+                    actor: 6, incarnation: 1, sequence: 7, policyVersion: 3, firstEpisode: 7, length: 1,
+                    finishedEpisodes: 0, checksum: 0, isLast: true),
+            ],
+            observations: [4, 4, 4, 5, 4, 6, 0, 8], actions: [0, 3, 4, 1], rewards: [0, 1, 0, 0.5],
+            terminations: [0, 0, 0, 0], truncations: [0, 0, 1, 0], finalObservations: [4, 7])
+        batch.seal(observationBytes: 2, actionBytes: 1)
+        return Rollouts(attempt: 1, firstActor: 5, batch: 9, content: batch)
+    }
+
+    static let room = EnvironmentDescription(
+        name: "dark-room", observationSpace: .multiDiscrete(counts: [9, 9]), actionSpace: .discrete(count: 5),
+        horizon: 20, json: "{}")
+
+    @Test("every message comes out as it went in")
+    func roundTrip() throws {
+        for message in Self.examples {
+            let decoded = try Envelope(decoding: Envelope(message, request: 77).encoded())
+            #expect(decoded.request == 77)
+            #expect(decoded.encoded() == Envelope(message, request: 77).encoded(), "\(message)")
+            #expect("\(decoded.message)".prefix(12) == "\(message)".prefix(12))
+        }
+    }
+
+    @Test("no mutated, cut or random message crashes the decoder")
+    func mutations() {
+        let seed = testSeed()
+        var random = PhiloxSequence(Philox(key0: UInt32(truncatingIfNeeded: seed), key1: 1), purpose: .other)
+        let originals = Self.examples.map { Envelope($0, request: 1).encoded() }
+        var refused = 0
+        for round in 0..<60_000 {
+            var bytes = originals[round % originals.count]
+            switch Int.random(in: 0..<4, using: &random) {
+            case 0: bytes = Array(bytes.prefix(Int.random(in: 0...bytes.count, using: &random)))
+            case 1: bytes = (0..<Int.random(in: 0..<200, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            default:
+                for _ in 0..<Int.random(in: 1..<5, using: &random) {
+                    bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+                }
+            }
+            do {
+                let envelope = try Envelope(decoding: bytes)
+                if case .rollouts(let rollouts) = envelope.message {
+                    try rollouts.content.validate(for: Self.room, actors: 10)
+                }
+            } catch { refused += 1 }
+        }
+        #expect(refused > 20_000, "seed \(seed)")
+    }
+
+    @Test("a message of another protocol version is refused by number")
+    func version() {
+        var bytes = Envelope(.stop).encoded()
+        bytes[1] = 9
+        #expect(throws: WireError.self) { try Envelope(decoding: bytes) }
+    }
+
+    @Test("a name that could leave the run's folder is refused", arguments: ["../x", "a/b", "", ".hidden", "ü"])
+    func names(name: String) {
+        let bytes = Envelope(.checkpointRequest(CheckpointRequest(checkpoint: name, file: "f", offset: 0))).encoded()
+        #expect(throws: WireError.self) { try Envelope(decoding: bytes) }
+    }
+}
+
+@Suite("Rollouts from outside")
+struct RolloutValidationTests {
+    private func expectRefused(_ change: (inout RolloutBatch) -> Void, sourceLocation: SourceLocation = #_sourceLocation) {
+        var batch = EnvelopeTests.example.content
+        change(&batch)
+        #expect(throws: WireError.self, sourceLocation: sourceLocation) {
+            try batch.validate(for: EnvelopeTests.room, actors: 10)
+        }
+    }
+
+    @Test("good rollouts pass")
+    func good() throws {
+        try EnvelopeTests.example.content.validate(for: EnvelopeTests.room, actors: 10)
+    }
+
+    @Test("what does not fit the environment is refused")
+    func refused() {
+        expectRefused { $0.actions[0] = 5 }
+        expectRefused { $0.observations[0] = 9 }
+        expectRefused { $0.rewards[1] = .nan }
+        expectRefused { $0.truncations[0] = 2 }
+        expectRefused { $0.truncations[0] = 1 }
+        expectRefused { $0.observations.removeLast() }
+        expectRefused { $0.finalObservations = [] }
+        expectRefused { $0.headers[0].actor = 10 }
+        expectRefused { $0.headers[0].checksum ^= 1 }
+        expectRefused { $0.rewards[1] = 2 }
+    }
+}
