@@ -70,6 +70,7 @@ let package = Package(
         tests("EnvironmentsTests", ["Environments", "TestSupport"]),
         tests("TransportTests", ["Transport", "CZeroMQ", "TestSupport"]),
         tests("WireTests", ["Wire", "Environments", "TestSupport"]),
+        tests("ExperimentsTests", ["Experiments", "Environments", "Agents", "Distillation"]),
     ],
     swiftLanguageModes: [.v6]
 )
