@@ -68,6 +68,7 @@ let package = Package(
         // Tests.
         .target(name: "TestSupport", dependencies: ["Environments", "Transport"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("EnvironmentsTests", ["Environments", "TestSupport"]),
+        tests("HistoriesTests", ["Histories", "Environments"]),
         tests("TransportTests", ["Transport", "CZeroMQ", "TestSupport"]),
         tests("WireTests", ["Wire", "Environments", "TestSupport"]),
         tests("ExperimentsTests", ["Experiments", "Environments", "Agents", "Distillation"]),

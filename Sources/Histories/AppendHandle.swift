@@ -22,14 +22,12 @@ final class AppendHandle {
     /// The open file; opens it, and closes another one where too many are open.
     func open() throws(StreamError) -> StreamFile {
         if let file { return file }
-        let columns = columns
-        let describe = { (_: Int64) throws(StreamError) -> [StreamColumn] in columns }
         if isSuspect {
-            try StreamFile.open(path, .repair, columns: describe).close()
+            try StreamFile.open(path, .repair, columns: columns).close()
             isSuspect = false
         }
         AppendHandle.open.makeRoom()
-        let opened = try StreamFile.open(path, .append, columns: describe)
+        let opened = try StreamFile.open(path, .append, columns: columns)
         file = opened
         AppendHandle.open.handles.append(self)
         return opened

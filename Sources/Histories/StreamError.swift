@@ -12,6 +12,8 @@ package enum StreamError: Error, Hashable, Sendable {
     case inputOutput(path: String, operation: String, message: String, code: Int32)
     /// The metadata of the stream that was found are not those of the stream that was asked for.
     case mismatch(path: String, problem: String)
+    /// The stream is complete and cannot grow.
+    case sealed(path: String)
 }
 
 extension StreamError: CustomStringConvertible {
@@ -29,6 +31,8 @@ extension StreamError: CustomStringConvertible {
             "\(path): cannot \(operation): \(message)\(code == 0 ? "" : " (errno \(code))")"
         case .mismatch(let path, let problem):
             "\(path): this is another stream: \(problem)"
+        case .sealed(let path):
+            "\(path): the stream is sealed, nothing can be appended to it"
         }
     }
 }

@@ -27,12 +27,26 @@ final class StreamFile {
 
     deinit { abandon() }
 
-    /// Opens an existing file with the datasets that `columns` makes of its metadata.
-    static func open(
-        _ path: String, _ mode: Mode, columns: (hid_t) throws(StreamError) -> [StreamColumn]
-    ) throws(StreamError) -> StreamFile {
+    /// Opens an existing file whose datasets are known.
+    static func open(_ path: String, _ mode: Mode, columns: [StreamColumn]) throws(StreamError) -> StreamFile {
+        let stream = StreamFile(path: path, file: try openIdentifier(path, mode))
+        stream.columns = columns
+        try stream.openDatasets()
+        return stream
+    }
+
+    /// Opens an existing file whose attributes say what it holds.
+    static func open(_ path: String, _ mode: Mode) throws(StreamError) -> (StreamFile, StreamMetadata) {
+        let stream = StreamFile(path: path, file: try openIdentifier(path, mode))
+        let metadata = try StreamMetadata(from: stream.file, path: path)
+        stream.columns = StreamColumn.all(of: metadata.environment)
+        try stream.openDatasets()
+        return (stream, metadata)
+    }
+
+    private static func openIdentifier(_ path: String, _ mode: Mode) throws(StreamError) -> hid_t {
         let access = try accessList(path)
-        var identifier: hid_t
+        let identifier: hid_t
         switch mode {
         case .append:
             identifier = H5Fopen(path, distillery_h5_read_write() | distillery_h5_swmr_write(), access.raw)
@@ -52,10 +66,7 @@ final class StreamFile {
             H5Fclose(identifier)
             throw failure
         }
-        let stream = StreamFile(path: path, file: identifier)
-        stream.columns = try columns(identifier)
-        try stream.openDatasets()
-        return stream
+        return identifier
     }
 
     /// Makes a new file with empty datasets, over whatever was there.
@@ -99,7 +110,8 @@ final class StreamFile {
         let what = "create dataset \(column.name)"
         let row = column.shape.map { hsize_t($0) }
         let dimensions = [hsize_t(count ?? 0)] + row
-        let maximum = [distillery_h5_unlimited()] + row
+        let maximum =
+            [count.map { $0 > 0 ? hsize_t($0) : distillery_h5_unlimited() } ?? distillery_h5_unlimited()] + row
         let chunkRows = count.map(column.sealedChunkRows) ?? column.growingChunkRows
         let space = try HDF5Identifier(
             H5Screate_simple(Int32(dimensions.count), dimensions, maximum), closing: H5Sclose, path, what)
@@ -107,8 +119,11 @@ final class StreamFile {
         let chunk = [hsize_t(chunkRows)] + row
         try HDF5.check(H5Pset_chunk(creation.raw, Int32(chunk.count), chunk), path, what)
         try HDF5.check(H5Pset_obj_track_times(creation.raw, false), path, what)
-        try HDF5.check(H5Pset_fill_time(creation.raw, H5D_FILL_TIME_NEVER), path, what)
-        if count != nil {
+        if count == nil {
+            try HDF5.check(H5Pset_fill_time(creation.raw, H5D_FILL_TIME_NEVER), path, what)
+        } else {
+            // The end of a compressed chunk is compressed too: zeros, not what happened to be in memory.
+            try HDF5.check(H5Pset_fill_time(creation.raw, H5D_FILL_TIME_ALLOC), path, what)
             try HDF5.check(H5Pset_shuffle(creation.raw), path, what)
             try HDF5.check(H5Pset_deflate(creation.raw, StreamFile.deflateLevel), path, what)
         }
@@ -119,8 +134,10 @@ final class StreamFile {
     /// Level 1: higher ones make these columns hardly smaller and take several times as long.
     private static let deflateLevel: UInt32 = 1
 
+    /// `rollouts` first: data are flushed before it, so all columns are then at least as long as it says.
     private func openDatasets() throws(StreamError) {
-        for column in columns {
+        defer { datasets.reverse() }
+        for column in columns.reversed() {
             let dataset = H5Dopen2(file, column.name, 0)
             if dataset < 0 {
                 _ = HDF5.failure(path, "")
@@ -168,13 +185,17 @@ extension StreamFile {
         }
     }
 
-    /// Reads `bytes.count` bytes, whole rows, from row `start` on.
-    func read(_ column: Int, at start: Int, into bytes: UnsafeMutableRawBufferPointer) throws(StreamError) {
-        let count = bytes.count / columns[column].rowBytes
-        guard count > 0, let address = bytes.baseAddress else { return }
-        try transfer(column, at: start, count: count, "read") { dataset, type, memory, file in
-            H5Dread(dataset, type, memory, file, 0, address)
+    /// Reads the rows `range` of a column.
+    func read<Value: BitwiseCopyable>(
+        _ column: Int, _ range: Range<Int>, as type: Value.Type, zero: Value
+    ) throws(StreamError) -> [Value] {
+        if range.isEmpty { return [] }
+        let count = range.count * columns[column].rowBytes / MemoryLayout<Value>.size
+        var values = [Value](repeating: zero, count: count)
+        try transfer(column, at: range.lowerBound, count: range.count, "read") { dataset, type, memory, file in
+            H5Dread(dataset, type, memory, file, 0, &values)
         }
+        return values
     }
 
     private func transfer(

@@ -1,0 +1,79 @@
+/// One episode of a stream: from its first row to a flag, to a change of incarnation or to the stream's end.
+package struct Episode: Hashable, Sendable {
+    package enum End: String, Sendable {
+        case terminated, truncated
+        /// Its carrier died: it counts in no return and in no window.
+        case cut
+        /// The stream ends, or has not grown further yet.
+        case unfinished
+    }
+
+    /// Its number in the stream, as the environment was told.
+    package let number: UInt64
+    /// Rows of the stream.
+    package let rows: Range<Int>
+    package let end: End
+    /// Sum of its rewards, in the order in which they came.
+    package let rewardSum: Double
+    /// Row of `final_observations`, where it finished.
+    package let final: Int?
+    /// Policy version of its first row.
+    package let policyVersion: UInt64
+
+    /// It ended at a flag.
+    package var isFinished: Bool { end == .terminated || end == .truncated }
+
+    /// The return, for an episode that counts.
+    package var episodeReturn: Double? { isFinished ? rewardSum : nil }
+}
+
+extension Episode {
+    /// The episodes of a whole stream in order. `rollouts` covers exactly `rows`, which start at row 0.
+    package static func all(in rows: StreamRows, rollouts: [RolloutRecord]) -> [Episode] {
+        var builder = EpisodeBuilder()
+        for (index, rollout) in rollouts.enumerated() {
+            if index > 0, rollout.incarnation != rollouts[index - 1].incarnation { builder.finish(.cut, final: nil) }
+            builder.number = builder.isOpen ? builder.number : rollout.firstEpisode
+            for row in Int(rollout.firstStep)..<Int(rollout.endStep) {
+                builder.add(row, rows.rewards[row], policyVersion: rollout.policyVersion)
+                if rows.terminations[row] != 0 {
+                    builder.finish(.terminated, final: builder.finals)
+                } else if rows.truncations[row] != 0 {
+                    builder.finish(.truncated, final: builder.finals)
+                }
+            }
+        }
+        builder.finish(.unfinished, final: nil)
+        return builder.episodes
+    }
+}
+
+private struct EpisodeBuilder {
+    var episodes: [Episode] = []
+    var number: UInt64 = 0
+    var finals = 0
+    private var start = 0
+    private var end = 0
+    private var rewardSum = 0.0
+    private var policyVersion: UInt64 = 0
+
+    var isOpen: Bool { end > start }
+
+    mutating func add(_ row: Int, _ reward: Float, policyVersion: UInt64) {
+        if !isOpen { self.policyVersion = policyVersion }
+        end = row + 1
+        rewardSum += Double(reward)
+    }
+
+    mutating func finish(_ how: Episode.End, final: Int?) {
+        guard isOpen else { return }
+        episodes.append(
+            Episode(
+                number: number, rows: start..<end, end: how, rewardSum: rewardSum, final: final,
+                policyVersion: policyVersion))
+        if final != nil { finals += 1 }
+        number &+= 1
+        start = end
+        rewardSum = 0
+    }
+}

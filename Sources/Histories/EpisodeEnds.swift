@@ -1,0 +1,52 @@
+import Environments
+
+/// The rollouts of a stream with the number of episodes that ended before each: where final observations are.
+struct EpisodeEnds {
+    /// Unbroken: sequence numbers and first steps follow one another.
+    let records: [RolloutRecord]
+    /// Flags of every row, 0 where the episode goes on.
+    private let flags: [UInt8]
+    private let ends: [Int]
+
+    init(records: [RolloutRecord], flags: [UInt8]) {
+        self.records = records
+        self.flags = flags
+        var ends = [0]
+        ends.reserveCapacity(records.count + 1)
+        var count = 0
+        for record in records {
+            for row in Int(record.firstStep)..<Int(record.endStep) where flags[row] != 0 { count += 1 }
+            ends.append(count)
+        }
+        self.ends = ends
+    }
+
+    /// Episodes that ended in the first `count` rollouts.
+    func finals(before count: Int) -> Int { ends[count] }
+
+    /// Where the stream stands behind its first `count` rollouts.
+    func position(behind count: Int) -> StreamPosition {
+        var position = StreamPosition()
+        for (index, record) in records.prefix(count).enumerated() {
+            position.advance(
+                incarnation: record.incarnation, policyVersion: record.policyVersion,
+                firstEpisode: record.firstEpisode, length: Int(record.length), finished: ends[index + 1] - ends[index],
+                endsEpisode: record.length > 0 && flags[Int(record.endStep) - 1] != 0)
+        }
+        return position
+    }
+}
+
+extension RolloutRecord {
+    /// The rollouts up to the first that cannot be one: wrong number, wrong place, never written.
+    static func unbroken(_ records: [RolloutRecord], rows: Int) -> [RolloutRecord] {
+        var step: UInt64 = 0
+        for (index, record) in records.enumerated() {
+            guard record.sequence == UInt64(index), record.firstStep == step, record.wallClock > 0,
+                record.length <= UInt64(rows), record.endStep <= UInt64(rows)
+            else { return Array(records[..<index]) }
+            step = record.endStep
+        }
+        return records
+    }
+}
