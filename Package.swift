@@ -38,6 +38,7 @@ let package = Package(
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
         .target(name: "CWire", dependencies: ["CProtobufC"]),
+        .target(name: "CProcesses"),
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-ffast-math", "-fno-finite-math-only"])]),
 
         // The house, in the order in which data walks through it.
@@ -47,6 +48,7 @@ let package = Package(
         module("Histories", ["CHDF5", "Environments"]),
         module("Wire", ["CWire", "Environments"]),
         module("Transport", ["CZeroMQ"]),
+        module("Processes", ["CProcesses"]),
         module("Distillation", ["CKernels", "Neural", "Histories", "Environments"]),
         module("Experiments", ["Environments", "Agents", "Distillation", yaml]),
         module("Catalog", ["Environments", sqlite]),
@@ -69,6 +71,10 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Environments", "Transport"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("EnvironmentsTests", ["Environments", "TestSupport"]),
         tests("HistoriesTests", ["Histories", "Environments"]),
+        .executableTarget(
+            name: "ProcessesTestParent", dependencies: ["Processes"], path: "Tests/ProcessesTestParent",
+            swiftSettings: strict),
+        tests("ProcessesTests", ["Processes", "ProcessesTestParent"]),
         tests("TransportTests", ["Transport", "CZeroMQ", "TestSupport"]),
         tests("WireTests", ["Wire", "Environments", "TestSupport"]),
         tests("ExperimentsTests", ["Experiments", "Environments", "Agents", "Distillation"]),

@@ -1,0 +1,18 @@
+internal import Glibc
+
+/// A process could not be started or watched: what was attempted and the kernel's reason.
+package struct ProcessError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// In the infinitive: `start /usr/bin/sleep`.
+    package let attempt: String
+    package let errorNumber: Int32
+
+    init(_ attempt: String, errorNumber: Int32) {
+        self.attempt = attempt
+        self.errorNumber = errorNumber
+    }
+
+    package var description: String {
+        let reason = strerror(errorNumber).map { String(cString: $0) } ?? "unknown error"
+        return "cannot \(attempt): \(reason) (errno \(errorNumber))"
+    }
+}

@@ -1,0 +1,34 @@
+internal import Glibc
+
+/// The signals that a long-running command looks at.
+package enum Signal: Int32, Hashable, Sendable, CaseIterable {
+    case hangUp = 1
+    case interrupt = 2
+    case terminate = 15
+    case childExit = 17
+
+    /// Whether the sender wants the process to end.
+    package var asksToEnd: Bool { self != .childExit }
+
+    /// The exit code that a shell reports for a process ended by this signal: 130 for Ctrl-C.
+    package var exitCode: Int32 { 128 + rawValue }
+}
+
+/// `SIGKILL` for 9; the number itself for what has no everyday name.
+func signalName(_ number: Int32) -> String {
+    switch number {
+    case SIGHUP: "SIGHUP"
+    case SIGINT: "SIGINT"
+    case SIGQUIT: "SIGQUIT"
+    case SIGILL: "SIGILL"
+    case SIGTRAP: "SIGTRAP"
+    case SIGABRT: "SIGABRT"
+    case SIGBUS: "SIGBUS"
+    case SIGFPE: "SIGFPE"
+    case SIGKILL: "SIGKILL"
+    case SIGSEGV: "SIGSEGV"
+    case SIGPIPE: "SIGPIPE"
+    case SIGTERM: "SIGTERM"
+    default: "signal \(number)"
+    }
+}

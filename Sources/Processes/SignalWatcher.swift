@@ -1,0 +1,48 @@
+internal import CProcesses
+internal import Glibc
+internal import Synchronization
+
+/// Turns signals into something to poll for. One at a time in a process.
+///
+/// The first Ctrl-C (or SIGTERM, or a closed terminal) is reported here, so that the process can end in good order; the
+/// second ends it at once, even if its main loop is stuck. What is ignored from outside (`nohup`) stays ignored.
+package final class SignalWatcher: Sendable {
+    private static let exists = Mutex(false)
+    /// How many requests to end the process survives, and one more.
+    private static let requestsToEnd: Int32 = 2
+
+    /// Readable when a signal waits; for a poller.
+    package let descriptor: Int32
+    private let signals: [Signal]
+
+    package init(_ signals: [Signal] = Signal.allCases) throws(ProcessError) {
+        let taken = Self.exists.withLock { exists in
+            defer { exists = true }
+            return exists
+        }
+        precondition(!taken, "a process watches its signals in one place")
+        self.signals = signals
+        descriptor = processes_signal_pipe()
+        guard descriptor >= 0 else { throw ProcessError("open a pipe for signals", errorNumber: -descriptor) }
+        for signal in signals {
+            let failure = processes_watch(signal.rawValue, Self.requestsToEnd)
+            guard failure == 0 else {
+                throw ProcessError("watch for \(signalName(signal.rawValue))", errorNumber: failure)
+            }
+        }
+    }
+
+    /// The signals get their defaults back.
+    deinit {
+        for signal in signals { processes_unwatch(signal.rawValue) }
+        while next() != nil {}
+        Self.exists.withLock { $0 = false }
+    }
+
+    /// The next signal that came, or nil; never waits.
+    package func next() -> Signal? {
+        var number: UInt8 = 0
+        guard descriptor >= 0, read(descriptor, &number, 1) == 1 else { return nil }
+        return Signal(rawValue: Int32(number))
+    }
+}
