@@ -55,20 +55,22 @@ let package = Package(
         module(
             "Cluster",
             [
-                "Environments", "Neural", "Agents", "Histories", "Wire", "Transport", "Distillation", "Experiments",
-                "Catalog", logging,
+                "Environments", "Neural", "Agents", "Histories", "Wire", "Transport", "Processes", "Distillation",
+                "Experiments", "Catalog", logging,
             ]),
         module("Reporting", ["Catalog", "Histories", "Environments", "Experiments"]),
         .executableTarget(
             name: "distillery",
             dependencies: [
-                "Environments", "Neural", "Agents", "Histories", "Wire", "Transport", "Distillation", "Experiments",
-                "Catalog", "Cluster", "Reporting", arguments, logging,
+                "Environments", "Neural", "Agents", "Histories", "Wire", "Transport", "Processes", "Distillation",
+                "Experiments", "Catalog", "Cluster", "Reporting", arguments, logging,
             ],
             swiftSettings: strict),
 
         // Tests.
-        .target(name: "TestSupport", dependencies: ["Environments", "Transport"], path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["Environments", "Transport"], path: "Tests/TestSupport",
+            swiftSettings: strict),
         tests("EnvironmentsTests", ["Environments", "TestSupport"]),
         tests("HistoriesTests", ["Histories", "Environments"]),
         .executableTarget(

@@ -10,7 +10,7 @@ package struct PeerIdentity: Hashable, Sendable {
         guard (1...Self.maximumBytes).contains(bytes.count), bytes.first != 0 else {
             throw TransportError(
                 .identity, attempt: "use a node's name as its identity",
-                reason: "expected 1 to \(Self.maximumBytes) bytes that do not begin with a zero byte, got \(bytes.count)",
+                reason: "expected 1 to \(Self.maximumBytes) bytes, the first of them not zero; got \(bytes.count)",
                 remedy: "shorten the name")
         }
         self.bytes = bytes

@@ -11,9 +11,8 @@ final class Scratch {
 
     init() {
         var template = Array("/tmp/distillery-processes-XXXXXX".utf8CString)
-        path = template.withUnsafeMutableBufferPointer { buffer in
-            String(cString: mkdtemp(buffer.baseAddress!))
-        }
+        mkdtemp(&template)
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     deinit {
