@@ -1,0 +1,123 @@
+import CKernels
+
+/// Forward and backward pass of the network that policy and value share: one-hot observation, hidden layers, two heads.
+///
+/// Keeps the activations of the last forward pass in buffers that grow to the largest number of rows seen and are then
+/// used again: no call allocates after that. A row's heads have the same bits whatever the rows around it. Belongs to
+/// one thread.
+package final class ActorCriticNetwork {
+    package let shape: ActorCriticShape
+    private let activation: Int32
+    /// Rows that go through all layers together, so that what they leave behind is still in the second-level cache.
+    private static let blockRows = 128
+    /// (rows, width) of every layer, heads last.
+    private var outputs: [UnsafeMutablePointer<Float>] = []
+    private var capacity = 0
+    /// Gradients of a block's layer outputs, two of (blockRows, widest layer), used in turn.
+    private let gradientsA: UnsafeMutablePointer<Float>
+    private let gradientsB: UnsafeMutablePointer<Float>
+    /// Each layer's weight but the first's, transposed, for the backward pass.
+    private let transposed: UnsafeMutablePointer<Float>
+
+    package init(shape: ActorCriticShape, activation: Activation) {
+        self.shape = shape
+        self.activation = activation.code
+        let widest = shape.widths.reduce(0, max)
+        gradientsA = .allocate(capacity: Self.blockRows * widest)
+        gradientsB = .allocate(capacity: Self.blockRows * widest)
+        transposed = .allocate(capacity: shape.parameterCount)
+    }
+
+    deinit {
+        outputs.forEach { $0.deallocate() }
+        gradientsA.deallocate()
+        gradientsB.deallocate()
+        transposed.deallocate()
+    }
+
+    /// What follows the sums of a hidden layer.
+    package enum Activation: Sendable {
+        case relu, tanh
+        fileprivate var code: Int32 { self == .relu ? Int32(CK_RECTIFY) : Int32(CK_TANH) }
+    }
+
+    /// Heads (rows, `shape.headWidth`) of the last forward pass: logits, then the value, then padding.
+    package var heads: UnsafePointer<Float> { UnsafePointer(outputs[shape.layerCount - 1]) }
+
+    /// Computes `heads` of `rows` observations. `components`: (rows, components), rows of the first weight, that is,
+    /// component i's value plus the sizes of the components before it.
+    package func forward(parameters: UnsafePointer<Float>, components: UnsafePointer<Int32>, rows: Int) {
+        reserve(rows)
+        for first in stride(from: 0, to: rows, by: Self.blockRows) {
+            forwardBlock(parameters, components, first, min(Self.blockRows, rows - first))
+        }
+    }
+
+    private func forwardBlock(
+        _ parameters: UnsafePointer<Float>, _ components: UnsafePointer<Int32>, _ first: Int, _ rows: Int
+    ) {
+        let width = shape.components.count
+        ck_mlp_gather(
+            components + first * width, width, parameters + shape.weightOffsets[0],
+            outputs[0] + first * shape.widths[0], rows, shape.widths[0], parameters + shape.biasOffsets[0], activation)
+        for layer in 1..<shape.layerCount {
+            let columns = shape.widths[layer]
+            let depth = shape.depths[layer]
+            ck_mlp_product(
+                outputs[layer - 1] + first * depth, depth, 1, parameters + shape.weightOffsets[layer], columns,
+                outputs[layer] + first * columns, columns, rows, columns, depth,
+                parameters + shape.biasOffsets[layer], 0,
+                layer < shape.layerCount - 1 ? activation : Int32(CK_LINEAR))
+        }
+    }
+
+    /// Adds to `gradients` (flat, like the parameters) what follows from `headGradients` (rows, `shape.headWidth`), for
+    /// the parameters, components and rows of the last forward pass.
+    package func backward(
+        parameters: UnsafePointer<Float>, components: UnsafePointer<Int32>, rows: Int,
+        headGradients: UnsafePointer<Float>, gradients: UnsafeMutablePointer<Float>
+    ) {
+        for layer in 1..<shape.layerCount {
+            let offset = shape.weightOffsets[layer]
+            ck_mlp_transpose(parameters + offset, transposed + offset, shape.depths[layer], shape.widths[layer])
+        }
+        for first in stride(from: 0, to: rows, by: Self.blockRows) {
+            backwardBlock(
+                components, first, min(Self.blockRows, rows - first), headGradients + first * shape.headWidth, gradients)
+        }
+    }
+
+    private func backwardBlock(
+        _ components: UnsafePointer<Int32>, _ first: Int, _ rows: Int, _ headGradients: UnsafePointer<Float>,
+        _ gradients: UnsafeMutablePointer<Float>
+    ) {
+        var above = headGradients
+        for layer in stride(from: shape.layerCount - 1, to: 0, by: -1) {
+            let columns = shape.widths[layer]
+            let depth = shape.depths[layer]
+            let inputs = outputs[layer - 1] + first * depth
+            // Weight (depth, columns) += inputs transposed times the gradient above; then the bias.
+            ck_mlp_product(
+                inputs, 1, depth, above, columns, gradients + shape.weightOffsets[layer], columns, depth, columns, rows,
+                nil, 1, Int32(CK_LINEAR))
+            ck_mlp_bias_backward(above, gradients + shape.biasOffsets[layer], rows, columns)
+            let below = layer % 2 == 0 ? gradientsA : gradientsB
+            ck_mlp_product(
+                above, columns, 1, transposed + shape.weightOffsets[layer], depth, below, depth, rows, depth, columns,
+                nil, 0, Int32(CK_LINEAR))
+            ck_mlp_activation_backward(inputs, below, rows * depth, activation)
+            above = UnsafePointer(below)
+        }
+        let width = shape.components.count
+        ck_mlp_scatter(
+            components + first * width, width, above, gradients + shape.weightOffsets[0], rows, shape.widths[0])
+        ck_mlp_bias_backward(above, gradients + shape.biasOffsets[0], rows, shape.widths[0])
+    }
+
+    private func reserve(_ rows: Int) {
+        guard rows > capacity else { return }
+        outputs.forEach { $0.deallocate() }
+        capacity = max(rows, 2 * capacity, Self.blockRows)
+        outputs = shape.widths.map { .allocate(capacity: $0 * capacity) }
+    }
+}

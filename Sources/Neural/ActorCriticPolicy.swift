@@ -1,0 +1,10 @@
+import CKernels
+
+/// Softmax over the logits of heads (rows, headWidth): probabilities and their logarithms (rows, actions), entropies in
+/// nats (rows). Each row is computed alone.
+package func softmaxPolicy(
+    heads: UnsafePointer<Float>, shape: ActorCriticShape, rows: Int, probabilities: UnsafeMutablePointer<Float>,
+    logProbabilities: UnsafeMutablePointer<Float>, entropies: UnsafeMutablePointer<Float>
+) {
+    ck_policy(heads, shape.headWidth, rows, shape.actions, probabilities, logProbabilities, entropies)
+}

@@ -1,0 +1,71 @@
+/// Sizes of an actor-critic network and where its parameters lie in one flat buffer.
+///
+/// Layer l maps its inputs to `widths[l]` outputs with a weight (inputs, outputs) and a bias (outputs). The last layer
+/// holds the policy's logits in its first `actions` columns and the value in the next. Every width is rounded up to a
+/// multiple of 16 columns for the kernels; parameters of columns that do not exist are zero and stay zero.
+package struct ActorCriticShape: Hashable, Sendable {
+    /// One-hot components of an observation: component i has `components[i]` values.
+    package let components: [Int]
+    package let hidden: [Int]
+    package let actions: Int
+    /// Columns of each layer, hidden layers first, then the heads.
+    package let widths: [Int]
+    /// Rows of each layer's weight.
+    package let depths: [Int]
+    /// Where each layer's weight and bias begin.
+    package let weightOffsets: [Int]
+    package let biasOffsets: [Int]
+    /// Floats in the flat buffer.
+    package let parameterCount: Int
+
+    package init(components: [Int], hidden: [Int], actions: Int) {
+        precondition(!components.isEmpty && !hidden.isEmpty && actions > 0, "a network needs inputs, layers and actions")
+        self.components = components
+        self.hidden = hidden
+        self.actions = actions
+        let widths = (hidden + [actions + 1]).map { ($0 + 15) / 16 * 16 }
+        var weightOffsets: [Int] = []
+        var biasOffsets: [Int] = []
+        var offset = 0
+        let depths = [components.reduce(0, +)] + widths.dropLast()
+        for (depth, width) in zip(depths, widths) {
+            weightOffsets.append(offset)
+            biasOffsets.append(offset + depth * width)
+            offset += depth * width + width
+        }
+        self.widths = widths
+        self.depths = depths
+        self.weightOffsets = weightOffsets
+        self.biasOffsets = biasOffsets
+        parameterCount = offset
+    }
+
+    /// Columns of a row of heads.
+    package var headWidth: Int { widths[widths.count - 1] }
+    /// Layers, the heads included.
+    package var layerCount: Int { widths.count }
+    /// Units of a layer that exist, without the padding.
+    package func units(of layer: Int) -> Int { layer < hidden.count ? hidden[layer] : actions + 1 }
+    /// Inputs of a layer that exist, without the padding.
+    package func inputs(of layer: Int) -> Int { layer == 0 ? depths[0] : hidden[layer - 1] }
+}
+
+extension ActorCriticShape {
+    /// Parameters drawn as PyTorch draws those of a linear layer: weights and biases uniform within 1 / sqrt(inputs).
+    /// The policy's columns are scaled by `policyHeadScale`. `uniform` gives numbers in [0, 1).
+    package func initialParameters(policyHeadScale: Float, uniform: () -> Float) -> [Float] {
+        var parameters = [Float](repeating: 0, count: parameterCount)
+        for layer in 0..<layerCount {
+            let inputs = inputs(of: layer)
+            let bound = 1 / Float(inputs).squareRoot()
+            for row in 0...inputs {
+                let start = row < inputs ? weightOffsets[layer] + row * widths[layer] : biasOffsets[layer]
+                for column in 0..<units(of: layer) {
+                    let isPolicy = layer == hidden.count && column < actions
+                    parameters[start + column] = (2 * uniform() - 1) * bound * (isPolicy ? policyHeadScale : 1)
+                }
+            }
+        }
+        return parameters
+    }
+}
