@@ -80,6 +80,7 @@ let package = Package(
         tests("TransportTests", ["Transport", "CZeroMQ", "TestSupport"]),
         tests("WireTests", ["Wire", "Environments", "TestSupport"]),
         tests("ExperimentsTests", ["Experiments", "Environments", "Agents", "Distillation"]),
+        tests("AgentsTests", ["Agents", "Neural", "Environments", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

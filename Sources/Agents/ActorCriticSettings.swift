@@ -17,8 +17,8 @@ package struct ActorCriticSettings: Hashable, Sendable, Codable {
     package var adamEpsilon = 1e-6
     /// Steps that an actor takes between two updates.
     package var rolloutLength = 20
-    /// Scale of the policy head's initial weights, relative to the other layers; small means a nearly uniform policy.
-    package var policyHeadScale = 0.01
+    /// Scale of the policy head's initial weights, relative to the other layers; near 0 the first policy is uniform.
+    package var policyHeadScale = 1.0
     /// Whether the value of the final observation continues the return of a truncated episode. Off: an episode that
     /// was cut by its horizon ends like any other.
     package var bootstrapsTruncation = false

@@ -1,0 +1,20 @@
+import Environments
+import Neural
+
+extension ActorCriticSettings {
+    /// The network for an environment. Throws `SourceAlgorithmError` for settings or spaces that it cannot take.
+    func makeShape(environment: EnvironmentDescription) throws -> ActorCriticShape {
+        try validate()
+        let observation = try DiscreteObservation(environment.observationSpace)
+        guard case .discrete(let actions) = environment.actionSpace else {
+            throw SourceAlgorithmError(
+                "the actor-critic chooses one of several actions: expected a discrete action space, "
+                    + "\(environment.name) has an array of shape \(environment.actionSpace.shape)")
+        }
+        return ActorCriticShape(components: observation.counts, hidden: hidden, actions: actions)
+    }
+
+    func makeNetwork(shape: ActorCriticShape) -> ActorCriticNetwork {
+        ActorCriticNetwork(shape: shape, activation: activation == .relu ? .relu : .tanh)
+    }
+}

@@ -1,0 +1,63 @@
+/// Follows a lifetime by its finished episodes and says how many episodes each actor lives.
+///
+/// Deterministic where the same episodes come with the same calls, as they do in lockstep: one call an update.
+package struct LifetimeProgress: Sendable {
+    private let rule: LifetimeEnd.Convergence?
+    private let threshold: Double
+    private let indexOfActor: [Int: Int]
+    private var streams: [Stream]
+    /// Every actor stops at the end of its first episode with which it has lived at least this many: the
+    /// `episodeLimit` of `RolloutCollector`. Never rises.
+    package private(set) var episodeLimit: UInt64
+    /// Episodes that the longest-lived actor had finished when the rule of convergence was met.
+    package private(set) var convergedAtEpisode: UInt64?
+
+    private struct Stream {
+        /// Episodes lived, cut ones too.
+        var episodes: UInt64 = 0
+        /// Returns of the last whole episodes; `next` is the oldest once there are `window` of them.
+        var recent: [Double] = []
+        var next = 0
+    }
+
+    /// `optimalReturn`: of the lifetime's task; without it only the hard maximum ends the lifetime.
+    package init(end: LifetimeEnd, optimalReturn: Double?, actors: [Int]) {
+        let rule = optimalReturn == nil ? nil : end.converged
+        self.rule = rule
+        threshold = (rule?.share ?? 0) * (optimalReturn ?? 0)
+        let ordered = Set(actors).sorted()
+        indexOfActor = Dictionary(uniqueKeysWithValues: ordered.enumerated().map { ($1, $0) })
+        streams = Array(repeating: Stream(), count: ordered.count)
+        episodeLimit = UInt64(end.episodesPerActor)
+    }
+
+    /// Episodes of the actor that has lived longest.
+    package var longestLife: UInt64 { streams.reduce(0) { max($0, $1.episodes) } }
+
+    /// Mean return of the last `window` whole episodes of every actor; nil before every actor has had so many, and
+    /// without a rule of convergence.
+    package var recentMeanReturn: Double? {
+        guard let rule, !streams.isEmpty, streams.allSatisfy({ $0.recent.count == rule.window }) else { return nil }
+        let sum = streams.reduce(0.0) { $0 + $1.recent.reduce(0, +) }
+        return sum / Double(rule.window * streams.count)
+    }
+
+    /// Takes note of finished episodes, of which those of one actor come in order, and applies the rule once after
+    /// all of them. Actors that are not part of the lifetime are ignored.
+    package mutating func add(_ finished: [FinishedEpisode]) {
+        for episode in finished {
+            guard let index = indexOfActor[episode.actor] else { continue }
+            streams[index].episodes = max(streams[index].episodes, episode.episode + 1)
+            guard let rule else { continue }
+            if streams[index].recent.count < rule.window {
+                streams[index].recent.append(episode.totalReward)
+            } else {
+                streams[index].recent[streams[index].next] = episode.totalReward
+                streams[index].next = (streams[index].next + 1) % rule.window
+            }
+        }
+        guard let rule, convergedAtEpisode == nil, let mean = recentMeanReturn, mean >= threshold else { return }
+        convergedAtEpisode = longestLife
+        episodeLimit = min(episodeLimit, longestLife + UInt64(rule.extraEpisodes))
+    }
+}

@@ -1,0 +1,54 @@
+package import Environments
+
+/// One lifetime in one process and in lockstep: its learner and all its actors, with nothing between them.
+///
+/// The same experiment on a cluster in lockstep gives the same rollouts, whatever processes carry the actors: `groups`
+/// divides them here as processes would.
+package struct LocalLifetime {
+    package let identifier: LifetimeIdentifier
+    package let learner: any SourceLearner
+    private let collectors: [RolloutCollector]
+    private let rolloutLength: Int
+
+    /// Throws `SourceAlgorithmError` or `EnvironmentError` for settings that do not go together.
+    package init(
+        algorithm: SourceAlgorithm, tasks: any TaskDistribution, task: Task, repetition: Int, seed: UInt64, actors: Int,
+        groups: Int = 1
+    ) throws {
+        precondition(actors > 0 && groups > 0 && groups <= actors, "every group has an actor")
+        let identifier = LifetimeIdentifier(task: task.id, repetition: repetition)
+        let learner = try algorithm.makeLearner(
+            environment: tasks.environment, seed: seed, task: task.id, repetition: repetition)
+        let collectors = try (0..<groups).map { group in
+            let members = (group * actors / groups)..<((group + 1) * actors / groups)
+            let keys = members.map { StreamKey(seed: seed, task: task.id, repetition: repetition, actor: $0) }
+            let collector = RolloutCollector(
+                environment: try tasks.makeEnvironment(task: task, keys: keys),
+                actor: try algorithm.makeActor(environment: tasks.environment, keys: keys), lifetime: identifier,
+                positions: members.map { StreamPosition(actor: $0) })
+            try learner.withParameters { try collector.load(parameters: $0) }
+            return collector
+        }
+        self.identifier = identifier
+        self.learner = learner
+        self.collectors = collectors
+        rolloutLength = algorithm.rolloutLength
+    }
+
+    /// Whether every stream has ended.
+    package var isDone: Bool { collectors.allSatisfy(\.isDone) }
+
+    /// One rollout of every stream that has not ended: one batch a group.
+    package func collect(episodeLimit: UInt64) -> [RolloutBatch] {
+        collectors.map {
+            $0.collect(length: rolloutLength, policyVersion: learner.version, episodeLimit: episodeLimit)
+        }
+    }
+
+    /// One update, whose parameters the actors then take over.
+    package func learn(from batches: [RolloutBatch]) throws -> UpdateReport {
+        let report = try learner.update(batches)
+        for collector in collectors { try learner.withParameters { try collector.load(parameters: $0) } }
+        return report
+    }
+}

@@ -1,0 +1,121 @@
+package import Environments
+
+/// Where a stream stands between two rollouts.
+package struct StreamPosition: Hashable, Sendable {
+    package var actor: Int
+    package var incarnation: UInt64
+    /// Sequence number of the next rollout.
+    package var sequence: UInt64
+    /// Number of the running episode, from 0 over the whole stream.
+    package var episode: UInt64
+    /// Transitions that the running episode has had.
+    package var step: UInt32
+    /// The stream has ended.
+    package var isDone: Bool
+
+    package init(
+        actor: Int, incarnation: UInt64 = 0, sequence: UInt64 = 0, episode: UInt64 = 0, step: UInt32 = 0,
+        isDone: Bool = false
+    ) {
+        self.actor = actor
+        self.incarnation = incarnation
+        self.sequence = sequence
+        self.episode = episode
+        self.step = step
+        self.isDone = isDone
+    }
+}
+
+/// Steps the environments of some actors of one lifetime and cuts their experience into rollouts. Belongs to one thread.
+package final class RolloutCollector {
+    package let lifetime: LifetimeIdentifier
+    /// Where each stream stands, in the order of the environment's copies.
+    package private(set) var positions: [StreamPosition]
+    private var environment: any Environment
+    private let actor: any SourceActor
+    private let observationBytes: Int
+    private let actionBytes: Int
+    private let columns: RolloutColumns
+    private var episodes: [UInt64]
+    private var steps: [UInt32]
+
+    /// `positions`: one for each copy of `environment`, each at the beginning of an episode.
+    package init(
+        environment: any Environment, actor: any SourceActor, lifetime: LifetimeIdentifier, positions: [StreamPosition]
+    ) {
+        precondition(
+            environment.count == actor.count && actor.count == positions.count && positions.allSatisfy { $0.step == 0 },
+            "one environment, one actor and one position at an episode's beginning for each stream")
+        self.environment = environment
+        self.actor = actor
+        self.lifetime = lifetime
+        self.positions = positions
+        observationBytes = environment.description.observationSpace.byteCount
+        actionBytes = environment.description.actionSpace.byteCount
+        columns = RolloutColumns(
+            streams: positions.count, observationBytes: observationBytes, actionBytes: actionBytes)
+        episodes = positions.map(\.episode)
+        steps = positions.map { _ in 0 }
+        for index in positions.indices { self.environment.reset(index, episode: positions[index].episode) }
+    }
+
+    /// Whether every stream has ended.
+    package var isDone: Bool { positions.allSatisfy(\.isDone) }
+
+    /// Takes over newer parameters; the rollouts after it carry the version that is given to `collect`.
+    package func load(parameters: UnsafeBufferPointer<Float>) throws { try actor.load(parameters: parameters) }
+
+    /// Takes `length` steps in every stream that has not ended and returns a rollout of each.
+    ///
+    /// A stream ends at the end of its first episode with which it has lived at least `episodeLimit` episodes; its
+    /// last rollout is marked and may be shorter, or empty if the limit was reached when the call began. The batch is
+    /// empty when all streams have ended.
+    package func collect(length: Int, policyVersion: UInt64, episodeLimit: UInt64 = .max) -> RolloutBatch {
+        columns.clear(length: length)
+        let firstEpisodes = episodes
+        let wasDone = positions.map(\.isDone)
+        for index in positions.indices where steps[index] == 0 && episodes[index] >= episodeLimit {
+            positions[index].isDone = true
+        }
+        for _ in 0..<length where !isDone { step(episodeLimit: episodeLimit) }
+        var headers: [RolloutHeader] = []
+        headers.reserveCapacity(positions.count)
+        for index in positions.indices where !wasDone[index] {
+            headers.append(
+                RolloutHeader(
+                    actor: positions[index].actor, incarnation: positions[index].incarnation,
+                    sequence: positions[index].sequence, policyVersion: policyVersion,
+                    firstEpisode: firstEpisodes[index], length: columns.lengths[index],
+                    finishedEpisodes: columns.finals[index], checksum: 0, isLast: positions[index].isDone))
+            positions[index].sequence += 1
+            positions[index].episode = episodes[index]
+            positions[index].step = steps[index]
+        }
+        return columns.makeBatch(lifetime: lifetime, headers: headers)
+    }
+
+    private func step(episodeLimit: UInt64) {
+        for index in positions.indices {
+            environment.observe(index, into: columns.observation + index * observationBytes)
+        }
+        actor.act(
+            observations: columns.observation, episodes: episodes, steps: steps, actions: columns.action)
+        environment.step(
+            actions: columns.action, rewards: columns.reward, terminations: columns.termination,
+            truncations: columns.truncation)
+        for index in positions.indices {
+            let isEnd = columns.termination[index] != 0 || columns.truncation[index] != 0
+            if !positions[index].isDone { columns.append(index) }
+            steps[index] += 1
+            guard isEnd else { continue }
+            if !positions[index].isDone {
+                environment.observe(index, into: columns.appendFinal(index))
+                if episodes[index] + 1 >= episodeLimit { positions[index].isDone = true }
+            }
+            // A stream that has ended keeps stepping with the others, unrecorded: copies are stepped together.
+            episodes[index] += 1
+            steps[index] = 0
+            environment.reset(index, episode: episodes[index])
+        }
+    }
+}

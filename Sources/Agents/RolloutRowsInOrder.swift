@@ -1,0 +1,186 @@
+import Environments
+
+/// The rows of some batches of rollouts, ordered by actor and sequence, with their lambda-returns.
+///
+/// The order, and with it every sum over rows, depends on the rollouts alone and not on how batches divide them.
+final class RolloutRowsInOrder {
+    let slots: ObservationSlots
+    private(set) var count = 0
+    /// Rows that are learnt from: all but the last of a rollout that was cut in mid-episode.
+    private(set) var learntCount = 0
+    /// (count) each.
+    let slotOfRow = GrowingBuffer<Int>()
+    let actionOfRow = GrowingBuffer<Int32>()
+    let advantages = GrowingBuffer<Float>()
+    let learns = GrowingBuffer<Bool>()
+
+    private let rewards = GrowingBuffer<Float>()
+    private let endings = GrowingBuffer<Ending>()
+    private let observations = GrowingBuffer<UInt8>()
+    private let finalObservations = GrowingBuffer<UInt8>()
+    private let slotOfFinal = GrowingBuffer<Int>()
+    private var finalCount = 0
+    private var segments: [Segment] = []
+    private let segmentOfArrival = GrowingBuffer<Int>()
+    private let actionSpace: Space
+    private let actions: Int
+    private let keepsFinalObservations: Bool
+
+    init(slots: ObservationSlots, actionSpace: Space, actions: Int, keepsFinalObservations: Bool) {
+        self.slots = slots
+        self.actionSpace = actionSpace
+        self.actions = actions
+        self.keepsFinalObservations = keepsFinalObservations
+    }
+
+    /// What follows a row.
+    private enum Ending: UInt8, BitwiseCopyable {
+        case nothing, terminated, truncated
+    }
+
+    /// One rollout: where it comes from and where its rows go.
+    private struct Segment {
+        /// Position among all rollouts of all batches as they came.
+        let arrival: Int
+        let actor: Int
+        let incarnation: UInt64
+        let sequence: UInt64
+        let length: Int
+        let finals: Int
+        var firstRow = 0
+        var firstFinal = 0
+
+        func precedes(_ other: Segment) -> Bool {
+            (actor, incarnation, sequence) < (other.actor, other.incarnation, other.sequence)
+        }
+    }
+
+    /// Takes over `batches`. Throws `SourceAlgorithmError` for an observation or action outside its space.
+    func arrange(_ batches: [RolloutBatch]) throws {
+        placeSegments(batches)
+        let width = slots.observation.byteCount
+        slotOfRow.reserve(count)
+        actionOfRow.reserve(count)
+        advantages.reserve(count)
+        learns.reserve(count)
+        rewards.reserve(count)
+        endings.reserve(count)
+        observations.reserve(count * width)
+        finalObservations.reserve(finalCount * width)
+        slotOfFinal.reserve(finalCount)
+        try copyRows(batches)
+        slots.clear(rows: count + (keepsFinalObservations ? finalCount : 0))
+        for row in 0..<count { slotOfRow.base[row] = try slot(of: observations.base + row * width, row) }
+        guard keepsFinalObservations else { return }
+        for final in 0..<finalCount {
+            slotOfFinal.base[final] = try slot(of: finalObservations.base + final * width, final)
+        }
+    }
+
+    private func placeSegments(_ batches: [RolloutBatch]) {
+        segments.removeAll(keepingCapacity: true)
+        for rollouts in batches {
+            for header in rollouts.headers {
+                segments.append(
+                    Segment(
+                        arrival: segments.count, actor: header.actor, incarnation: header.incarnation,
+                        sequence: header.sequence, length: header.length, finals: header.finishedEpisodes))
+            }
+        }
+        segments.sort { $0.precedes($1) }
+        segmentOfArrival.reserve(segments.count)
+        count = 0
+        finalCount = 0
+        for index in segments.indices {
+            segmentOfArrival.base[segments[index].arrival] = index
+            segments[index].firstRow = count
+            segments[index].firstFinal = finalCount
+            count += segments[index].length
+            finalCount += segments[index].finals
+        }
+    }
+
+    private func copyRows(_ batches: [RolloutBatch]) throws {
+        let width = slots.observation.byteCount
+        var arrival = 0
+        for batch in batches {
+            try batch.forEachRollout(observationBytes: width, actionBytes: actionSpace.byteCount) { header, rows in
+                let segment = segments[segmentOfArrival.base[arrival]]
+                arrival += 1
+                let first = segment.firstRow
+                copyBytes(rows.observations, to: observations.base + first * width)
+                copyBytes(rows.rewards, to: rewards.base + first)
+                copyBytes(rows.finalObservations, to: finalObservations.base + segment.firstFinal * width)
+                for row in 0..<rows.length {
+                    guard let actions = rows.actions.baseAddress else { break }
+                    let action = actionSpace.integer(at: 0, of: actions + row * actionSpace.byteCount)
+                    guard action >= 0, action < self.actions else {
+                        throw SourceAlgorithmError(
+                            "row \(row) of rollout \(header.sequence) of actor \(header.actor) has action \(action), "
+                                + "expected 0 to \(self.actions - 1)")
+                    }
+                    actionOfRow.base[first + row] = Int32(truncatingIfNeeded: action)
+                    endings.base[first + row] =
+                        rows.terminations[row] != 0 ? .terminated : rows.truncations[row] != 0 ? .truncated : .nothing
+                }
+            }
+        }
+    }
+
+    private func slot(of bytes: UnsafeRawPointer, _ row: Int) throws -> Int {
+        guard let slot = slots.slot(of: bytes) else {
+            throw SourceAlgorithmError(
+                "row \(row) of an update holds an observation outside its space of components \(slots.observation.counts)")
+        }
+        return slot
+    }
+}
+
+extension RolloutRowsInOrder {
+    /// Fills in `advantages` and `learns` from the values in `heads` (slots, headWidth).
+    ///
+    /// G_t = r_t + discount * ((1 - lambda) * V(o_{t+1}) + lambda * G_{t+1}), and A_t = G_t - V(o_t). After a
+    /// termination both V and G are 0. After a truncation they are 0 too, or both V(final observation) where final
+    /// observations are kept. A rollout that is cut in mid-episode does not hold what its last step led to: that row
+    /// is not learnt from, and V of its observation stands for everything that follows the row before.
+    func computeReturns(heads: UnsafePointer<Float>, headWidth: Int, discount: Float, lambda: Float) {
+        let valueColumn = heads + actions
+        learntCount = 0
+        for segment in segments {
+            var nextValue: Float = 0
+            var nextReturn: Float = 0
+            var final = segment.firstFinal + segment.finals
+            for row in stride(from: segment.firstRow + segment.length - 1, through: segment.firstRow, by: -1) {
+                let value = valueColumn[slotOfRow.base[row] * headWidth]
+                let ending = endings.base[row]
+                if ending == .nothing {
+                    if row == segment.firstRow + segment.length - 1 {
+                        learns.base[row] = false
+                        advantages.base[row] = 0
+                        nextValue = value
+                        nextReturn = value
+                        continue
+                    }
+                } else {
+                    final -= 1
+                    nextValue = 0
+                    if ending == .truncated, keepsFinalObservations, final >= segment.firstFinal {
+                        nextValue = valueColumn[slotOfFinal.base[final] * headWidth]
+                    }
+                    nextReturn = nextValue
+                }
+                let target = rewards.base[row] + discount * ((1 - lambda) * nextValue + lambda * nextReturn)
+                learns.base[row] = true
+                advantages.base[row] = target - value
+                learntCount += 1
+                nextValue = value
+                nextReturn = target
+            }
+        }
+    }
+}
+
+private func copyBytes(_ source: UnsafeRawBufferPointer, to target: UnsafeMutableRawPointer) {
+    guard let base = source.baseAddress, source.count > 0 else { return }
+    target.copyMemory(from: base, byteCount: source.count)
+}

@@ -1,0 +1,106 @@
+import FoundationEssentials
+
+package import Environments
+
+/// Chooses the actions of some actors of one lifetime, in one process. Belongs to one thread.
+package protocol SourceActor: AnyObject {
+    /// Number of actors, B.
+    var count: Int { get }
+    /// Takes over the learner's flat parameters. Throws `SourceAlgorithmError` when their number does not fit.
+    func load(parameters: UnsafeBufferPointer<Float>) throws
+    /// Chooses a_t from o_t. `observations`: (B, observation bytes), elements of the observation space; `episodes` and
+    /// `steps`: (B), where each actor stands; writes `actions`: (B, action bytes). Allocates nothing.
+    ///
+    /// An action depends on the actor's stream key, its episode, its step, its observation and the parameters alone.
+    func act(
+        observations: UnsafeRawPointer, episodes: UnsafePointer<UInt64>, steps: UnsafePointer<UInt32>,
+        actions: UnsafeMutableRawPointer)
+}
+
+/// Learns from the rollouts of one lifetime. Belongs to one thread.
+package protocol SourceLearner: AnyObject {
+    /// Updates so far; the policy version that `parameters` are broadcast under.
+    var version: UInt64 { get }
+    /// Lends the flat parameters that actors load.
+    func withParameters<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result
+    /// Learns once from all rollouts. What comes out depends on the rollouts, not on how batches divide them: they are
+    /// ordered by actor and sequence first. Throws `SourceAlgorithmError`, and learns nothing, when an observation or
+    /// an action lies outside its space.
+    func update(_ batches: [RolloutBatch]) throws -> UpdateReport
+    /// Everything that the next update depends on: parameters, optimiser, version.
+    func save() -> [UInt8]
+    /// Goes on where `save` was called. Throws `SourceAlgorithmError` when the bytes are damaged or do not fit.
+    func restore(_ bytes: [UInt8]) throws
+}
+
+extension SourceLearner {
+    /// A copy of the flat parameters.
+    package var parameters: [Float] { withParameters { Array($0) } }
+}
+
+/// What one update saw and did.
+package struct UpdateReport: Hashable, Sendable {
+    /// The version that the update led to.
+    package var version: UInt64
+    /// Transitions that came, and those of them that were learnt from.
+    package var rows = 0
+    package var learntRows = 0
+    /// Means over the rows learnt from: the policy's part of the objective, half the squared error of the value.
+    package var policyLoss = 0.0
+    package var valueLoss = 0.0
+    /// Mean entropy in nats of the policy over the rows learnt from: what a perfect model of these actions would lose.
+    package var entropy = 0.0
+    /// Norm of the gradient before clipping.
+    package var gradientNorm = 0.0
+
+    package init(version: UInt64) { self.version = version }
+}
+
+/// A source algorithm with its settings: what an experiment names and a stream remembers.
+package enum SourceAlgorithm: Hashable, Sendable {
+    case actorCritic(ActorCriticSettings)
+
+    /// The stream attribute `source_algorithm`.
+    package var name: String {
+        switch self {
+        case .actorCritic: "a3c"
+        }
+    }
+
+    /// The settings with sorted keys: the stream attribute `source_json`.
+    package var json: String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        switch self {
+        case .actorCritic(let settings):
+            // Settings are numbers and words; a number that JSON cannot hold does not pass `validate`.
+            return (try? encoder.encode(settings)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+        }
+    }
+
+    /// Steps that an actor takes between two updates.
+    package var rolloutLength: Int {
+        switch self {
+        case .actorCritic(let settings): settings.rolloutLength
+        }
+    }
+
+    /// One actor for each key. Throws `SourceAlgorithmError` for settings or spaces that the algorithm cannot take.
+    package func makeActor(environment: EnvironmentDescription, keys: [StreamKey]) throws -> any SourceActor {
+        switch self {
+        case .actorCritic(let settings):
+            try ActorCriticActor(settings: settings, environment: environment, keys: keys)
+        }
+    }
+
+    /// A learner at version 0; seed, task and repetition determine its initial parameters. Throws as `makeActor` does.
+    package func makeLearner(
+        environment: EnvironmentDescription, seed: UInt64, task: Int, repetition: Int
+    ) throws -> any SourceLearner {
+        switch self {
+        case .actorCritic(let settings):
+            try ActorCriticLearner(
+                settings: settings, environment: environment, seed: seed, task: task, repetition: repetition)
+        }
+    }
+}
