@@ -1,2 +1,5 @@
+// Fused loops that the networks spend their time in. Every function runs on its caller's thread, allocates nothing and
+// has clones for AVX-512, AVX2 and the baseline. All matrices are row-major, (rows, columns) as in the comments.
 #pragma once
 #include "mlp.h"
+#include "transformer.h"

@@ -1,0 +1,75 @@
+package import Environments
+
+/// The learning histories that a model is taught with, in memory, end to end in flat arrays.
+///
+/// Only whole episodes: what was cut by a dead carrier is left out when a stream is appended.
+package struct StreamArrays: Sendable {
+    package let observationSpace: Space
+    package let actionSpace: Space
+    /// (N, observation bytes), as streams store them.
+    package private(set) var observations: [UInt8] = []
+    /// (N, action bytes)
+    package private(set) var actions: [UInt8] = []
+    /// (N)
+    package private(set) var rewards: [Float] = []
+    /// First row of every episode.
+    package private(set) var episodeStarts: [Int] = []
+    /// Rows of every episode.
+    package private(set) var episodeLengths: [Int] = []
+    /// Number of the first episode of every stream, and one more: the number of all episodes.
+    package private(set) var streamEpisodes: [Int] = [0]
+
+    package init(observationSpace: Space, actionSpace: Space) {
+        self.observationSpace = observationSpace
+        self.actionSpace = actionSpace
+    }
+
+    package var rowCount: Int { rewards.count }
+    package var streamCount: Int { streamEpisodes.count - 1 }
+    package var episodeCount: Int { episodeStarts.count }
+
+    /// Appends one stream: its columns and the row ranges of its whole episodes, in order and without overlap.
+    /// Rows outside every episode are dropped. Throws `StreamArraysError` when the columns do not fit each other.
+    package mutating func append(
+        observations newObservations: some RandomAccessCollection<UInt8>,
+        actions newActions: some RandomAccessCollection<UInt8>, rewards newRewards: some RandomAccessCollection<Float>,
+        episodes: [Range<Int>]
+    ) throws {
+        let rows = newRewards.count
+        let observationBytes = observationSpace.byteCount
+        let actionBytes = actionSpace.byteCount
+        guard newObservations.count == rows * observationBytes, newActions.count == rows * actionBytes else {
+            throw StreamArraysError(
+                "a stream of \(rows) rewards has \(newObservations.count) bytes of observations and "
+                    + "\(newActions.count) of actions, expected \(rows * observationBytes) and \(rows * actionBytes)")
+        }
+        var end = 0
+        for episode in episodes {
+            guard episode.lowerBound >= end, episode.upperBound <= rows, !episode.isEmpty else {
+                throw StreamArraysError("an episode of rows \(episode) does not fit a stream of \(rows) rows")
+            }
+            end = episode.upperBound
+        }
+        for episode in episodes {
+            episodeStarts.append(rowCount)
+            episodeLengths.append(episode.count)
+            observations.append(contentsOf: slice(newObservations, episode, observationBytes))
+            actions.append(contentsOf: slice(newActions, episode, actionBytes))
+            rewards.append(contentsOf: slice(newRewards, episode, 1))
+        }
+        streamEpisodes.append(episodeCount)
+    }
+
+    private func slice<Column: RandomAccessCollection>(_ column: Column, _ rows: Range<Int>, _ width: Int)
+        -> Column.SubSequence
+    {
+        let first = column.index(column.startIndex, offsetBy: rows.lowerBound * width)
+        return column[first..<column.index(first, offsetBy: rows.count * width)]
+    }
+}
+
+/// A stream that cannot be learnt from.
+package struct StreamArraysError: Error, CustomStringConvertible, Sendable {
+    package let description: String
+    init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,229 @@
+import CKernels
+package import Foundation
+import Neural
+
+/// What one optimiser step did.
+package struct StepReport: Sendable, Equatable {
+    /// Steps done, this one included.
+    package let step: Int
+    /// Mean negative log-likelihood of the taught actions, nats an action.
+    package let loss: Double
+    /// What was minimised: the same with label smoothing.
+    package let objective: Double
+    package let learningRate: Double
+    /// Global norm of the gradient before clipping.
+    package let gradientNorm: Double
+    /// Tokens that went through the model.
+    package let tokens: Int
+    /// Seconds of training so far, those before a resume included.
+    package let elapsedSeconds: Double
+}
+
+/// Fits a transformer to learning histories; one thread calls it, its workers are its own.
+///
+/// A batch is cut into micro-batches of a few sequences. Each worker takes every n-th of them forward and backward in
+/// its own arena and adds to its own gradient; then all workers reduce, clip and update their share of the flat buffers.
+package final class Trainer {
+    package let model: TransformerModel
+    package let settings: TrainingSettings
+    package let windows: WindowSettings
+    /// Optimiser steps done.
+    package private(set) var completedSteps = 0
+    let first: FloatBuffer
+    let second: FloatBuffer
+    private let sampler: WindowSampler
+    private let schedule: CosineSchedule
+    private let adam: Adam
+    private let pool: WorkerPool
+    private let passes: [TransformerPass]
+    private let gradients: [FloatBuffer]
+    private let batch: TokenBatch
+    /// Sequences of a micro-batch.
+    private let sequences: Int
+    /// (micro-batches) sums of the objective and of the negative log-likelihood.
+    private let objectives: UnsafeMutableBufferPointer<Double>
+    private let likelihoods: UnsafeMutableBufferPointer<Double>
+    /// (workers) squared norm of each worker's share of the gradient.
+    private let squares: UnsafeMutableBufferPointer<Double>
+    private let now: () -> Double
+    private var startedAt: Double?
+    private var secondsBefore = 0.0
+
+    /// Prepares training of `model`, which is changed in place. `resumeFrom`: the bytes of an `optimizer.safetensors`
+    /// that belongs to the model's parameters. `now`: a monotonic clock in seconds.
+    package init(
+        model: TransformerModel, training: TrainingSettings, windows: WindowSettings, data: StreamArrays,
+        resumeFrom: Data? = nil, now: @escaping () -> Double = Trainer.monotonicSeconds
+    ) throws {
+        try training.validate()
+        try windows.validate()
+        guard try TokenVocabulary(observationSpace: data.observationSpace, actionSpace: data.actionSpace)
+            == model.vocabulary
+        else { throw StreamArraysError("the streams' spaces are not those that the model was made for") }
+        self.model = model
+        settings = training
+        self.windows = windows
+        self.now = now
+        let layout = model.layout
+        sampler = try WindowSampler(
+            data: data, settings: windows, contextLength: layout.settings.contextLength,
+            maskingProbability: training.maskingProbability, seed: training.seed)
+        schedule = CosineSchedule(
+            start: training.startLearningRate, peak: training.peakLearningRate, final: training.finalLearningRate,
+            warmupSteps: training.warmupSteps, steps: training.steps)
+        adam = Adam(beta1: training.beta1, beta2: training.beta2, epsilon: training.epsilon)
+        let sequences = Trainer.microBatch(layout.settings, training)
+        let microBatches = (training.batchSize + sequences - 1) / sequences
+        let threads = min(training.threads, microBatches)
+        self.sequences = sequences
+        pool = WorkerPool(count: threads)
+        passes = (0..<threads).map { _ in
+            TransformerPass(layout, sequences: sequences, training: true, seed: training.seed)
+        }
+        gradients = (0..<threads).map { _ in FloatBuffer(layout.parameters.count) }
+        first = FloatBuffer(layout.parameters.count)
+        second = FloatBuffer(layout.parameters.count)
+        batch = TokenBatch(
+            windows: training.batchSize, length: layout.settings.contextLength,
+            width: model.vocabulary.componentCounts.count)
+        objectives = .allocate(capacity: microBatches)
+        likelihoods = .allocate(capacity: microBatches)
+        squares = .allocate(capacity: threads)
+        objectives.initialize(repeating: 0)
+        likelihoods.initialize(repeating: 0)
+        squares.initialize(repeating: 0)
+        if let resumeFrom { try restore(resumeFrom) }
+    }
+
+    deinit {
+        objectives.deallocate()
+        likelihoods.deallocate()
+        squares.deallocate()
+    }
+
+    package static func monotonicSeconds() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
+    }
+
+    /// Seconds of training so far, those before a resume included.
+    package var elapsedSeconds: Double { secondsBefore + (startedAt.map { now() - $0 } ?? 0) }
+
+    /// Whether the steps are done or the time is up.
+    package var isFinished: Bool { completedSteps >= settings.steps || timeShare >= 1 }
+
+    /// Share of the work that is done, by steps or by time, whichever is further.
+    package var progress: Double { min(1, max(Double(completedSteps) / Double(settings.steps), timeShare)) }
+
+    private var timeShare: Double { settings.maximumSeconds.map { elapsedSeconds / $0 } ?? 0 }
+
+    /// One optimiser step. Throws `TrainingError` when the loss is not a number any more.
+    package func step() throws -> StepReport {
+        if startedAt == nil { startedAt = now() }
+        let rate = schedule.rate(step: completedSteps, elapsedShare: timeShare)
+        var taught = 0
+        for index in 0..<settings.batchSize { taught += sampler.fill(batch, step: completedSteps, index: index) }
+        computeGradients(taught: taught)
+        let norm = reduceGradients()
+        let objective = objectives.reduce(0, +) / Double(max(1, taught))
+        let loss = likelihoods.reduce(0, +) / Double(max(1, taught))
+        guard norm.isFinite, loss.isFinite else {
+            throw TrainingError(
+                "training diverged at step \(completedSteps + 1): loss \(loss), gradient norm \(norm), learning rate \(rate); "
+                    + "lower the peak learning rate or lengthen the warm-up")
+        }
+        update(rate: rate, scale: Adam.clipScale(norm: norm, limit: settings.gradientClip))
+        completedSteps += 1
+        return StepReport(
+            step: completedSteps, loss: loss, objective: objective, learningRate: rate, gradientNorm: norm,
+            tokens: settings.batchSize * model.settings.tokens, elapsedSeconds: elapsedSeconds)
+    }
+
+    private func computeGradients(taught: Int) {
+        let length = batch.length
+        let actions = model.layout.actionCount
+        let scale = 1 / Float(max(1, taught))
+        pool.run { worker in
+            let pass = passes[worker]
+            for micro in stride(from: worker, to: objectives.count, by: pool.count) {
+                let window = micro * sequences
+                let count = min(sequences, settings.batchSize - window)
+                let row = window * length
+                pass.forward(
+                    model.parameters.start, batch, firstRow: row, sequences: count, length: length,
+                    firstSequence: window, step: completedSteps)
+                var nats = 0.0
+                objectives[micro] = ck_cross_entropy(
+                    pass.arena.logits, batch.targets + row, batch.taught + row, count * length, actions,
+                    Float(settings.labelSmoothing), scale, &nats)
+                likelihoods[micro] = nats
+                pass.backward(
+                    model.parameters.start, gradients: gradients[worker].start, batch, firstRow: row, sequences: count,
+                    length: length, firstSequence: window, step: completedSteps)
+            }
+        }
+    }
+
+    /// Adds all workers' gradients into the first one's and returns the global norm.
+    private func reduceGradients() -> Double {
+        pool.run { worker in
+            let range = share(of: worker)
+            for other in gradients.dropFirst() {
+                ck_take(gradients[0].start + range.lowerBound, other.start + range.lowerBound, range.count)
+            }
+            squares[worker] = ck_sum_squares(gradients[0].start + range.lowerBound, range.count)
+        }
+        return squares.reduce(0, +).squareRoot()
+    }
+
+    private func update(rate: Double, scale: Double) {
+        pool.run { worker in
+            adam.update(
+                model.parameters, gradient: gradients[0], first: first, second: second, range: share(of: worker),
+                step: completedSteps + 1, rate: rate, gradientScale: scale)
+        }
+    }
+
+    /// The part of the flat buffers that a worker reduces and updates, in whole cache lines.
+    private func share(of worker: Int) -> Range<Int> {
+        let lines = model.parameters.count / 16
+        return (lines * worker / pool.count * 16)..<(lines * (worker + 1) / pool.count * 16)
+    }
+
+    /// Sequences of a micro-batch: enough rows to keep the products efficient, few enough to stay in the cache, and at
+    /// least one micro-batch for every thread.
+    static func microBatch(_ model: ModelSettings, _ training: TrainingSettings) -> Int {
+        let wanted = max(1, targetRows / model.tokens)
+        return max(1, min(wanted, (training.batchSize + training.threads - 1) / training.threads))
+    }
+
+    static let targetRows = 200
+}
+
+extension Trainer {
+    /// The bytes of `optimizer.safetensors`: both moments, the steps and the seconds done.
+    func optimizerState() throws -> Data {
+        try Safetensors.encode(
+            model.layout.parameters, parts: [("first.", first), ("second.", second)],
+            metadata: ["step": "\(completedSteps)", "seconds": "\(elapsedSeconds)"])
+    }
+
+    private func restore(_ data: Data) throws {
+        let name = "optimizer.safetensors"
+        let file = try Safetensors(data, name: name)
+        guard let step = file.metadata["step"].flatMap(Int.init), step >= 0,
+            let seconds = file.metadata["seconds"].flatMap(Double.init), seconds >= 0
+        else { throw FileError("\(name) does not say how many steps and seconds of training it continues") }
+        try file.read(model.layout.parameters, prefix: "first.", into: first)
+        try file.read(model.layout.parameters, prefix: "second.", into: second)
+        completedSteps = step
+        secondsBefore = seconds
+    }
+}
+
+/// Training that cannot go on.
+package struct TrainingError: Error, CustomStringConvertible, Sendable {
+    package let description: String
+    init(_ description: String) { self.description = description }
+}

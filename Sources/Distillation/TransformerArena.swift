@@ -1,0 +1,97 @@
+import CKernels
+import Neural
+
+/// Memory in which one worker runs a few sequences forward and backward; allocated once, so that it stays in its cache.
+///
+/// R = sequences * tokens rows, D = model dimension, F = feed-forward width, H heads.
+final class TransformerArena {
+    /// What a block keeps for its backward pass. Without training, all blocks share one.
+    struct Block {
+        /// (R, D) what the block is given.
+        let input: UnsafeMutablePointer<Float>
+        /// (R, 3D) queries, keys and values with their biases.
+        let projected: UnsafeMutablePointer<Float>
+        /// (sequences, H, T, T) attention weights, padded.
+        let weights: UnsafeMutablePointer<Float>
+        /// (R, D) the heads' outputs.
+        let attended: UnsafeMutablePointer<Float>
+        /// (R, D), (R): the first normalisation's input, normalised, and its inverse deviations.
+        let normalised1: UnsafeMutablePointer<Float>
+        let inverse1: UnsafeMutablePointer<Float>
+        /// (R, D) what the MLP is given.
+        let middle: UnsafeMutablePointer<Float>
+        /// (R, F) the MLP's hidden units before their activation.
+        let hidden: UnsafeMutablePointer<Float>
+        let normalised2: UnsafeMutablePointer<Float>
+        let inverse2: UnsafeMutablePointer<Float>
+    }
+
+    let sequences: Int
+    let tokens: Int
+    let isTraining: Bool
+    let blocks: [Block]
+    /// (R, D) what the last block gives.
+    let output: UnsafeMutablePointer<Float>
+    /// (R, F) activated hidden units.
+    let activated: UnsafeMutablePointer<Float>
+    /// (R, A)
+    let logits: UnsafeMutablePointer<Float>
+    /// Backward only: (R, D) twice, (R, F), (R, 3D).
+    let gradient: UnsafeMutablePointer<Float>
+    let branch: UnsafeMutablePointer<Float>
+    let hiddenGradient: UnsafeMutablePointer<Float>
+    let projectedGradient: UnsafeMutablePointer<Float>
+    let attentionScratch: UnsafeMutablePointer<Float>
+    /// Floats of the attention weights of one head of one sequence.
+    let weightsPerHead: Int
+    private let memory: FloatBuffer
+
+    var byteCount: Int { memory.count * 4 }
+
+    init(_ layout: TransformerLayout, sequences: Int, training: Bool) {
+        let settings = layout.settings
+        let (d, f, t) = (settings.modelDimension, settings.feedForward, settings.tokens)
+        let rows = sequences * t
+        let weightsPerHead = ck_attention_weights(t)
+        let sizes = [
+            rows * d, rows * 3 * d, (training ? sequences * settings.heads : 1) * weightsPerHead, rows * d, rows * d,
+            rows, rows * d, rows * f, rows * d, rows,
+        ]
+        let blockCount = training ? settings.layers : 1
+        let scratch = ck_attention_scratch(t, d / settings.heads)
+        let rest = [
+            rows * d, training ? rows * f : 16, rows * layout.actionCount, rows * d, rows * d,
+            training ? rows * f : 16, training ? rows * 3 * d : 16, scratch,
+        ]
+        func padded(_ count: Int) -> Int { (count + 15) & ~15 }
+        let memory = FloatBuffer(
+            blockCount * sizes.reduce(0) { $0 + padded($1) } + rest.reduce(0) { $0 + padded($1) })
+        var next = memory.start
+        func take(_ count: Int) -> UnsafeMutablePointer<Float> {
+            defer { next += padded(count) }
+            return next
+        }
+        self.sequences = sequences
+        tokens = t
+        self.weightsPerHead = weightsPerHead
+        isTraining = training
+        self.memory = memory
+        let own = (0..<blockCount).map { _ in
+            Block(
+                input: take(sizes[0]), projected: take(sizes[1]), weights: take(sizes[2]), attended: take(sizes[3]),
+                normalised1: take(sizes[4]), inverse1: take(sizes[5]), middle: take(sizes[6]), hidden: take(sizes[7]),
+                normalised2: take(sizes[8]), inverse2: take(sizes[9]))
+        }
+        blocks = (0..<settings.layers).map { own[training ? $0 : 0] }
+        let separateOutput = take(rest[0])
+        output = training ? separateOutput : own[0].input
+        let separateActivated = take(rest[1])
+        activated = training ? separateActivated : own[0].hidden
+        logits = take(rest[2])
+        gradient = take(rest[3])
+        branch = take(rest[4])
+        hiddenGradient = take(rest[5])
+        projectedGradient = take(rest[6])
+        attentionScratch = take(rest[7])
+    }
+}

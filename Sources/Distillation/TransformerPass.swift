@@ -1,0 +1,239 @@
+import CKernels
+import Environments
+import Neural
+
+/// One worker's way through the transformer: forward and backward of a few sequences at a time in its own arena.
+final class TransformerPass {
+    let layout: TransformerLayout
+    let arena: TransformerArena
+    private let dropouts: Dropouts
+
+    init(_ layout: TransformerLayout, sequences: Int, training: Bool, seed: UInt64 = 0) {
+        self.layout = layout
+        arena = TransformerArena(layout, sequences: sequences, training: training)
+        dropouts = Dropouts(layout.settings, seed: seed)
+    }
+
+    private var d: Int { layout.settings.modelDimension }
+    private var f: Int { layout.settings.feedForward }
+    private var heads: Int { layout.settings.heads }
+
+    /// Logits of `sequences` sequences of `length` tokens into `arena.logits` (sequences, length, A).
+    ///
+    /// With `step` there is dropout: that of the sequences numbered from `firstSequence` in optimiser step `step`.
+    func forward(
+        _ parameters: UnsafeMutablePointer<Float>, _ batch: TokenBatch, firstRow: Int, sequences: Int, length: Int,
+        firstSequence: Int = 0, step: Int? = nil
+    ) {
+        precondition(sequences <= arena.sequences && length <= arena.tokens)
+        let rows = sequences * length
+        embed(parameters, batch, firstRow, sequences, length, firstSequence, step)
+        for index in layout.blocks.indices {
+            let block = layout.blocks[index]
+            let kept = arena.blocks[index]
+            let next = index + 1 < layout.blocks.count ? arena.blocks[index + 1].input : arena.output
+            Linear.forward(
+                kept.input, weight: parameters + block.inWeight, into: kept.projected, rows: rows, inputs: d,
+                outputs: 3 * d)
+            attend(parameters + block.inBias, kept, index, sequences, length, firstSequence, step)
+            Linear.forward(
+                kept.attended, weight: parameters + block.outWeight, into: kept.normalised1, rows: rows, inputs: d,
+                outputs: d)
+            for sequence in 0..<sequences {
+                let row = sequence * length
+                var dropout = dropouts.make(.residual, 2 * index, firstSequence + sequence, step)
+                ck_residual_norm_forward(
+                    kept.input + row * d, kept.normalised1 + row * d, parameters + block.outBias,
+                    parameters + block.gain1, parameters + block.shift1, kept.middle + row * d, kept.inverse1 + row,
+                    length, d, &dropout)
+            }
+            Linear.forward(
+                kept.middle, weight: parameters + block.fc1Weight, into: kept.hidden, rows: rows, inputs: d, outputs: f)
+            ck_bias_gelu_forward(kept.hidden, parameters + block.fc1Bias, arena.activated, rows, f)
+            Linear.forward(
+                arena.activated, weight: parameters + block.fc2Weight, into: kept.normalised2, rows: rows, inputs: f,
+                outputs: d)
+            for sequence in 0..<sequences {
+                let row = sequence * length
+                var dropout = dropouts.make(.residual, 2 * index + 1, firstSequence + sequence, step)
+                ck_residual_norm_forward(
+                    kept.middle + row * d, kept.normalised2 + row * d, parameters + block.fc2Bias,
+                    parameters + block.gain2, parameters + block.shift2, next + row * d, kept.inverse2 + row, length,
+                    d, &dropout)
+            }
+        }
+        Linear.forward(
+            arena.output, weight: parameters + layout.headWeight, into: arena.logits, rows: rows, inputs: d,
+            outputs: layout.actionCount)
+        ck_bias_add(arena.logits, parameters + layout.headBias, rows, layout.actionCount)
+    }
+
+    /// Adds to `gradients` what `arena.logits`, which holds the gradient of the logits by now, asks for.
+    /// Precondition: the arena was made for training and `forward` has just run with the same arguments.
+    func backward(
+        _ parameters: UnsafeMutablePointer<Float>, gradients: UnsafeMutablePointer<Float>, _ batch: TokenBatch,
+        firstRow: Int, sequences: Int, length: Int, firstSequence: Int = 0, step: Int? = nil
+    ) {
+        let rows = sequences * length
+        let actions = layout.actionCount
+        Linear.weightGradient(
+            arena.logits, arena.output, into: gradients + layout.headWeight, rows: rows, inputs: d, outputs: actions)
+        ck_column_sums(arena.logits, gradients + layout.headBias, rows, actions)
+        Linear.inputGradient(
+            arena.logits, weight: parameters + layout.headWeight, into: arena.gradient, rows: rows, inputs: d,
+            outputs: actions)
+        for index in layout.blocks.indices.reversed() {
+            let block = layout.blocks[index]
+            let kept = arena.blocks[index]
+            for sequence in 0..<sequences {
+                let row = sequence * length
+                var dropout = dropouts.make(.residual, 2 * index + 1, firstSequence + sequence, step)
+                ck_residual_norm_backward(
+                    arena.gradient + row * d, kept.normalised2 + row * d, kept.inverse2 + row,
+                    parameters + block.gain2, arena.gradient + row * d, arena.branch + row * d,
+                    gradients + block.gain2, gradients + block.shift2, gradients + block.fc2Bias, length, d, &dropout)
+            }
+            Linear.inputGradient(
+                arena.branch, weight: parameters + block.fc2Weight, into: arena.hiddenGradient, rows: rows, inputs: f,
+                outputs: d)
+            ck_bias_gelu_backward(
+                kept.hidden, arena.hiddenGradient, arena.activated, gradients + block.fc1Bias, rows, f)
+            Linear.weightGradient(
+                arena.branch, arena.activated, into: gradients + block.fc2Weight, rows: rows, inputs: f, outputs: d)
+            Linear.weightGradient(
+                arena.hiddenGradient, kept.middle, into: gradients + block.fc1Weight, rows: rows, inputs: d, outputs: f)
+            Linear.inputGradient(
+                arena.hiddenGradient, weight: parameters + block.fc1Weight, into: arena.gradient, rows: rows,
+                inputs: d, outputs: f, accumulate: true)
+            for sequence in 0..<sequences {
+                let row = sequence * length
+                var dropout = dropouts.make(.residual, 2 * index, firstSequence + sequence, step)
+                ck_residual_norm_backward(
+                    arena.gradient + row * d, kept.normalised1 + row * d, kept.inverse1 + row,
+                    parameters + block.gain1, arena.gradient + row * d, arena.branch + row * d,
+                    gradients + block.gain1, gradients + block.shift1, gradients + block.outBias, length, d, &dropout)
+            }
+            Linear.weightGradient(
+                arena.branch, kept.attended, into: gradients + block.outWeight, rows: rows, inputs: d, outputs: d)
+            // What the heads gave is not needed any more; its gradient takes its place.
+            Linear.inputGradient(
+                arena.branch, weight: parameters + block.outWeight, into: kept.attended, rows: rows, inputs: d,
+                outputs: d)
+            attendBackward(kept, index, sequences, length, firstSequence, step)
+            ck_column_sums(arena.projectedGradient, gradients + block.inBias, rows, 3 * d)
+            Linear.weightGradient(
+                arena.projectedGradient, kept.input, into: gradients + block.inWeight, rows: rows, inputs: d,
+                outputs: 3 * d)
+            Linear.inputGradient(
+                arena.projectedGradient, weight: parameters + block.inWeight, into: arena.gradient, rows: rows,
+                inputs: d, outputs: 3 * d, accumulate: true)
+        }
+        embedBackward(gradients, batch, firstRow, sequences, length, firstSequence, step)
+    }
+
+    private func embed(
+        _ parameters: UnsafeMutablePointer<Float>, _ batch: TokenBatch, _ firstRow: Int, _ sequences: Int,
+        _ length: Int, _ firstSequence: Int, _ step: Int?
+    ) {
+        var tables = layout.embedding(parameters)
+        for sequence in 0..<sequences {
+            var tokens = batch.tokens(from: firstRow + sequence * length)
+            let x = arena.blocks[0].input + sequence * length * d
+            ck_embed_forward(&tables, &tokens, length, d, 0, x)
+            var dropout = dropouts.make(.embedding, 0, firstSequence + sequence, step)
+            ck_dropout_apply(&dropout, x, length * d)
+        }
+    }
+
+    private func embedBackward(
+        _ gradients: UnsafeMutablePointer<Float>, _ batch: TokenBatch, _ firstRow: Int, _ sequences: Int,
+        _ length: Int, _ firstSequence: Int, _ step: Int?
+    ) {
+        var tables = layout.embedding(gradients)
+        for sequence in 0..<sequences {
+            var tokens = batch.tokens(from: firstRow + sequence * length)
+            let dx = arena.gradient + sequence * length * d
+            var dropout = dropouts.make(.embedding, 0, firstSequence + sequence, step)
+            ck_dropout_apply(&dropout, dx, length * d)
+            ck_embed_backward(&tables, &tokens, length, d, 0, dx)
+        }
+    }
+
+    private func attend(
+        _ bias: UnsafeMutablePointer<Float>, _ kept: TransformerArena.Block, _ index: Int, _ sequences: Int,
+        _ length: Int, _ firstSequence: Int, _ step: Int?
+    ) {
+        let width = d / heads
+        for sequence in 0..<sequences {
+            let row = sequence * length
+            for head in 0..<heads {
+                var dropout = dropouts.make(.attention, index * heads + head, firstSequence + sequence, step)
+                ck_attention_forward(
+                    kept.projected + row * 3 * d + head * width, bias + head * width,
+                    kept.attended + row * d + head * width, weights(kept, sequence, head), arena.attentionScratch,
+                    length, d, width, 0, &dropout)
+            }
+        }
+    }
+
+    private func attendBackward(
+        _ kept: TransformerArena.Block, _ index: Int, _ sequences: Int, _ length: Int, _ firstSequence: Int,
+        _ step: Int?
+    ) {
+        let width = d / heads
+        for sequence in 0..<sequences {
+            let row = sequence * length
+            for head in 0..<heads {
+                var dropout = dropouts.make(.attention, index * heads + head, firstSequence + sequence, step)
+                ck_attention_backward(
+                    kept.projected + row * 3 * d + head * width, weights(kept, sequence, head),
+                    kept.attended + row * d + head * width, arena.projectedGradient + row * 3 * d + head * width,
+                    arena.attentionScratch, length, d, width, &dropout)
+            }
+        }
+    }
+
+    /// Where a head's attention weights are kept; without training, one place serves all.
+    private func weights(_ kept: TransformerArena.Block, _ sequence: Int, _ head: Int) -> UnsafeMutablePointer<Float> {
+        arena.isTraining ? kept.weights + (sequence * heads + head) * arena.weightsPerHead : kept.weights
+    }
+}
+
+extension TransformerLayout {
+    /// The embedding tables inside a flat buffer of parameters or gradients.
+    func embedding(_ buffer: UnsafeMutablePointer<Float>) -> ck_embedding {
+        ck_embedding(
+            observation: buffer + observation, action: buffer + action, reward: buffer + rewardWeight,
+            reward_bias: buffer + rewardBias, position: buffer + position, mask: buffer + mask)
+    }
+}
+
+/// Every dropout of the model as the kernels take it: a place, a sequence and a step decide what is dropped.
+struct Dropouts {
+    enum Place: UInt32 {
+        case embedding = 0, attention = 1, residual = 2
+    }
+
+    private let key: (UInt32, UInt32)
+    private let thresholds: [UInt32]
+    private let scales: [Float]
+
+    init(_ settings: ModelSettings, seed: UInt64) {
+        let words = Philox(key0: UInt32(truncatingIfNeeded: seed), key1: UInt32(truncatingIfNeeded: seed >> 32))
+            .block(0, 0, 0, RandomPurpose.dropout.rawValue)
+        key = (words.x, words.y)
+        let probabilities = [settings.embeddingDropout, settings.attentionDropout, settings.residualDropout]
+        thresholds = probabilities.map { min(65535, UInt32(($0 * 65536).rounded())) }
+        scales = thresholds.map { Float(1 / (1 - Double($0) / 65536)) }
+    }
+
+    /// Without a step nothing is dropped.
+    @inline(__always)
+    func make(_ place: Place, _ index: Int, _ sequence: Int, _ step: Int?) -> ck_dropout {
+        let kind = Int(place.rawValue)
+        return ck_dropout(
+            key0: key.0, key1: key.1, site: place.rawValue | UInt32(truncatingIfNeeded: index) << 8,
+            sequence: UInt32(truncatingIfNeeded: sequence), step: UInt32(truncatingIfNeeded: step ?? 0),
+            threshold: step == nil ? 0 : thresholds[kind], scale: scales[kind])
+    }
+}

@@ -1,0 +1,146 @@
+import Environments
+
+/// Draws windows from learning histories: c rows of every k-th episode, from a random place or from a life's beginning.
+///
+/// A window is a function of (seed, step, index) alone, drawn in constant time without allocation.
+package struct WindowSampler: Sendable {
+    private let data: StreamArrays
+    private let vocabulary: TokenVocabulary
+    private let settings: WindowSettings
+    private let length: Int
+    private let maskingProbability: Float
+    private let generator: Philox
+    /// Stream of every episode.
+    private let streams: [Int32]
+    /// Rows from every episode to its stream's end when only every k-th episode is kept.
+    private let available: [Int]
+    /// Episodes at which a window can begin.
+    private let starts: [Int32]
+
+    /// Throws `StreamArraysError` when there is nothing to learn from.
+    package init(
+        data: StreamArrays, settings: WindowSettings, contextLength: Int, maskingProbability: Double, seed: UInt64
+    ) throws {
+        try settings.validate()
+        guard data.episodeCount > 0 else {
+            throw StreamArraysError("there is no whole episode in \(data.streamCount) streams: nothing to learn from")
+        }
+        self.data = data
+        self.settings = settings
+        vocabulary = try TokenVocabulary(observationSpace: data.observationSpace, actionSpace: data.actionSpace)
+        length = contextLength
+        self.maskingProbability = Float(maskingProbability)
+        generator = Philox(StreamKey(seed: seed, task: 0, repetition: 0, actor: 0))
+        var streams: [Int32] = []
+        var available = [Int](repeating: 0, count: data.episodeCount)
+        var starts: [Int32] = []
+        let every = settings.everyEpisodes
+        for stream in 0..<data.streamCount {
+            let episodes = data.streamEpisodes[stream]..<data.streamEpisodes[stream + 1]
+            for episode in episodes.reversed() {
+                let next = episode + every
+                available[episode] = data.episodeLengths[episode] + (next < episodes.upperBound ? available[next] : 0)
+            }
+            for episode in episodes {
+                streams.append(Int32(stream))
+                let isFirst = episode < episodes.lowerBound + every
+                if isFirst || available[episode] >= contextLength { starts.append(Int32(episode)) }
+            }
+        }
+        self.streams = streams
+        self.available = available
+        self.starts = starts
+    }
+
+    /// Where a window begins and whether that is the beginning of a life.
+    struct Place: Equatable {
+        var episode: Int
+        var row: Int
+        var fromStart: Bool
+    }
+
+    func place(step: Int, index: Int) -> Place {
+        let words = generator.words(.windows, episode: UInt64(step), step: UInt32(index))
+        let more = generator.words(.windows, episode: UInt64(step), step: UInt32(index), lane: 1)
+        let start = Int(starts[pick(words.y, starts.count)])
+        let stream = Int(streams[start])
+        let first = data.streamEpisodes[stream]
+        if Philox.unit(words.x) < Float(settings.shareFromStart) {
+            let offsets = min(settings.everyEpisodes, data.streamEpisodes[stream + 1] - first)
+            return Place(episode: first + pick(words.z, offsets), row: 0, fromStart: true)
+        }
+        // A window that began later than this would reach beyond the stream's end.
+        let latest = max(0, available[start] - length)
+        let row = min(pick(more.x, data.episodeLengths[start]), latest)
+        return Place(episode: start, row: row, fromStart: start < first + settings.everyEpisodes && row == 0)
+    }
+
+    /// Fills window `index` of the batch of optimiser step `step`. Returns how many actions it teaches.
+    func fill(_ batch: TokenBatch, step: Int, index: Int) -> Int {
+        let place = place(step: step, index: index)
+        let end = data.streamEpisodes[Int(streams[place.episode]) + 1]
+        let firstTaught = place.fromStart || settings.teachFirstHalf ? 0 : length / 2
+        var episode = place.episode
+        var within = place.row
+        var previousAction = vocabulary.noAction
+        var previousReward: Float = 0
+        var taught = 0
+        let base = index * length
+        return data.observations.withUnsafeBytes { observations in
+            data.actions.withUnsafeBytes { actions in
+                guard let observations = observations.baseAddress, let actions = actions.baseAddress else { return 0 }
+                for row in 0..<length {
+                    let target = base + row
+                    guard episode < end else {
+                        pad(batch, target)
+                        continue
+                    }
+                    let source = data.episodeStarts[episode] + within
+                    vocabulary.components(
+                        of: observations + source * vocabulary.observationBytes,
+                        into: batch.components + target * batch.width)
+                    let action = vocabulary.action(at: actions + source * vocabulary.actionBytes)
+                    batch.previousActions[target] = previousAction
+                    batch.previousRewards[target] = previousReward
+                    batch.targets[target] = action
+                    batch.taught[target] = row >= firstTaught ? 1 : 0
+                    taught += row >= firstTaught ? 1 : 0
+                    previousAction = action
+                    previousReward = data.rewards[source]
+                    within += 1
+                    if within == data.episodeLengths[episode] {
+                        within = 0
+                        episode += settings.everyEpisodes
+                    }
+                }
+                mask(batch, base, step: step, index: index)
+                return taught
+            }
+        }
+    }
+
+    /// A row behind the end of a short stream: nobody sees it, and it teaches nothing.
+    private func pad(_ batch: TokenBatch, _ row: Int) {
+        for component in 0..<batch.width { batch.components[row * batch.width + component] = 0 }
+        batch.previousActions[row] = vocabulary.noAction
+        batch.previousRewards[row] = 0
+        batch.targets[row] = 0
+        batch.taught[row] = 0
+    }
+
+    private func mask(_ batch: TokenBatch, _ base: Int, step: Int, index: Int) {
+        for row in 0..<length {
+            guard maskingProbability > 0 else {
+                batch.masked[base + row] = 0
+                continue
+            }
+            let words = generator.block(
+                RandomPurpose.masking.rawValue, UInt32(truncatingIfNeeded: step), UInt32(index), UInt32(row))
+            batch.masked[base + row] = Philox.unit(words.x) < maskingProbability ? 1 : 0
+        }
+    }
+
+    /// A number below `count` from 32 random bits.
+    @inline(__always)
+    private func pick(_ word: UInt32, _ count: Int) -> Int { Int((UInt64(word) &* UInt64(count)) >> 32) }
+}

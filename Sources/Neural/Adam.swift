@@ -1,0 +1,31 @@
+import CKernels
+import Foundation
+
+/// Adam (Kingma and Ba 2015) with epsilon outside the root, as in PyTorch; one fused pass over flat buffers.
+package struct Adam: Sendable, Equatable {
+    package let beta1: Double
+    package let beta2: Double
+    package let epsilon: Double
+
+    package init(beta1: Double, beta2: Double, epsilon: Double) {
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+    }
+
+    /// Update number `step` (from 1) of `range` of the parameters. The gradient is scaled first, for clipping, and is
+    /// zero afterwards. Ranges that do not overlap may be updated by different threads.
+    package func update(
+        _ parameters: FloatBuffer, gradient: FloatBuffer, first: FloatBuffer, second: FloatBuffer, range: Range<Int>,
+        step: Int, rate: Double, gradientScale: Double = 1
+    ) {
+        precondition(range.upperBound <= min(parameters.count, gradient.count, first.count, second.count) && step > 0)
+        ck_adam(
+            parameters.start + range.lowerBound, gradient.start + range.lowerBound, first.start + range.lowerBound,
+            second.start + range.lowerBound, range.count, Float(gradientScale), Float(rate), Float(beta1), Float(beta2),
+            Float(epsilon), Float(1 - pow(beta1, Double(step))), Float(1 - pow(beta2, Double(step))))
+    }
+
+    /// What a gradient of this norm is multiplied by so that its norm is at most `limit`.
+    package static func clipScale(norm: Double, limit: Double) -> Double { norm > limit ? limit / (norm + 1e-6) : 1 }
+}

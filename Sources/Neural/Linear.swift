@@ -1,0 +1,41 @@
+import COpenBLAS
+
+/// The linear layer y = x W^T with W (outputs, inputs) as in PyTorch; the bias belongs to the kernel that follows.
+///
+/// OpenBLAS runs on the caller's thread alone: parallelism is the caller's.
+package enum Linear {
+    private static let singleThreaded: Void = openblas_set_num_threads(1)
+
+    /// y (rows, outputs) = x (rows, inputs) W^T. `stride`: floats from one row of y to the next.
+    package static func forward(
+        _ x: UnsafePointer<Float>, weight: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, rows: Int,
+        inputs: Int, outputs: Int, stride: Int? = nil
+    ) {
+        _ = singleThreaded
+        cblas_sgemm(
+            CblasRowMajor, CblasNoTrans, CblasTrans, Int32(rows), Int32(outputs), Int32(inputs), 1, x, Int32(inputs),
+            weight, Int32(inputs), 0, y, Int32(stride ?? outputs))
+    }
+
+    /// dx (rows, inputs) = dy (rows, outputs) W, or is increased by it.
+    package static func inputGradient(
+        _ dy: UnsafePointer<Float>, weight: UnsafePointer<Float>, into dx: UnsafeMutablePointer<Float>, rows: Int,
+        inputs: Int, outputs: Int, accumulate: Bool = false
+    ) {
+        _ = singleThreaded
+        cblas_sgemm(
+            CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(rows), Int32(inputs), Int32(outputs), 1, dy,
+            Int32(outputs), weight, Int32(inputs), accumulate ? 1 : 0, dx, Int32(inputs))
+    }
+
+    /// dW (outputs, inputs) += dy^T x.
+    package static func weightGradient(
+        _ dy: UnsafePointer<Float>, _ x: UnsafePointer<Float>, into dWeight: UnsafeMutablePointer<Float>, rows: Int,
+        inputs: Int, outputs: Int
+    ) {
+        _ = singleThreaded
+        cblas_sgemm(
+            CblasRowMajor, CblasTrans, CblasNoTrans, Int32(outputs), Int32(inputs), Int32(rows), 1, dy, Int32(outputs),
+            x, Int32(inputs), 1, dWeight, Int32(inputs))
+    }
+}

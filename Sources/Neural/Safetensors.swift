@@ -1,0 +1,163 @@
+package import Foundation
+
+/// Tensors of 32-bit floats in the safetensors format: eight bytes with the header's length, a header in JSON, the data.
+///
+/// A file comes from outside: everything in its header is checked against the file's size before it is used.
+package struct Safetensors {
+    private struct Entry: Codable {
+        let dtype: String
+        let shape: [Int]
+        let data_offsets: [Int]
+    }
+
+    /// The largest header that is read, in bytes (the format's own limit).
+    package static let maximumHeaderBytes = 100_000_000
+
+    /// Free text beside the tensors.
+    package let metadata: [String: String]
+    private let name: String
+    private let entries: [String: Entry]
+    private let body: Data
+
+    /// Checks the header of `data`; `name` is what errors call the file.
+    package init(_ data: Data, name: String) throws {
+        guard data.count >= 8 else {
+            throw FileError("\(name) is not a safetensors file: \(data.count) bytes, expected at least 8")
+        }
+        let length = data.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        guard length <= UInt64(Safetensors.maximumHeaderBytes), Int(length) <= data.count - 8 else {
+            throw FileError(
+                "\(name) is truncated or not a safetensors file: its header claims \(length) bytes, "
+                    + "the file has \(data.count - 8) after the length")
+        }
+        let header = data.dropFirst(8).prefix(Int(length))
+        body = data.dropFirst(8 + Int(length))
+        self.name = name
+        (entries, metadata) = try Safetensors.parse(header, name)
+        try checkLayout()
+    }
+
+    private static func parse(_ header: Data, _ name: String) throws -> ([String: Entry], [String: String]) {
+        struct Key: CodingKey {
+            let stringValue: String
+            var intValue: Int? { nil }
+            init(stringValue: String) { self.stringValue = stringValue }
+            init?(intValue: Int) { nil }
+        }
+        struct Header: Decodable {
+            var entries: [String: Entry] = [:]
+            var metadata: [String: String] = [:]
+            init(from decoder: any Decoder) throws {
+                let container = try decoder.container(keyedBy: Key.self)
+                for key in container.allKeys {
+                    if key.stringValue == "__metadata__" {
+                        metadata = try container.decode([String: String].self, forKey: key)
+                    } else {
+                        entries[key.stringValue] = try container.decode(Entry.self, forKey: key)
+                    }
+                }
+            }
+        }
+        do {
+            let parsed = try JSONDecoder().decode(Header.self, from: header)
+            return (parsed.entries, parsed.metadata)
+        } catch {
+            throw FileError("\(name) has a header that is not the JSON of a safetensors file: \(error)")
+        }
+    }
+
+    /// Every tensor lies inside the file, has the size of its shape, and none overlaps or leaves a hole.
+    private func checkLayout() throws {
+        var end = 0
+        for (tensor, entry) in entries.sorted(by: { ($0.value.data_offsets.first ?? 0) < ($1.value.data_offsets.first ?? 0) }) {
+            guard entry.dtype == "F32" else {
+                throw FileError("\(name): tensor \(tensor) has type \(entry.dtype), expected F32")
+            }
+            guard entry.data_offsets.count == 2, entry.data_offsets[0] == end, entry.data_offsets[1] >= end else {
+                throw FileError(
+                    "\(name): tensor \(tensor) has offsets \(entry.data_offsets), expected it to begin at \(end)")
+            }
+            var bytes = 4
+            for size in entry.shape {
+                let (product, overflow) = bytes.multipliedReportingOverflow(by: size)
+                guard size >= 0, !overflow else { throw FileError("\(name): tensor \(tensor) has shape \(entry.shape)") }
+                bytes = product
+            }
+            end = entry.data_offsets[1]
+            guard end - entry.data_offsets[0] == bytes else {
+                throw FileError(
+                    "\(name): tensor \(tensor) of shape \(entry.shape) needs \(bytes) bytes, "
+                        + "its offsets give \(end - entry.data_offsets[0])")
+            }
+        }
+        guard body.count == end else {
+            throw FileError(
+                "\(name) is \(body.count < end ? "truncated" : "too long"): its tensors take \(end) bytes, "
+                    + "\(body.count) follow the header")
+        }
+    }
+
+    package var tensorNames: [String] { entries.keys.sorted() }
+
+    package func shape(of tensor: String) -> [Int]? { entries[tensor]?.shape }
+
+    /// Copies the tensors of `layout`, each called `prefix` and its name, into a flat buffer. Refuses a missing tensor
+    /// and another shape; a tensor that the layout does not know is refused too unless it has another prefix.
+    package func read(_ layout: ParameterLayout, prefix: String = "", into buffer: FloatBuffer) throws {
+        precondition(buffer.count == layout.count)
+        for tensor in layout.tensors {
+            guard let entry = entries[prefix + tensor.name] else {
+                throw FileError("\(name): tensor \(prefix + tensor.name) is missing, expected shape \(tensor.shape)")
+            }
+            guard entry.shape == tensor.shape else {
+                throw FileError(
+                    "\(name): tensor \(prefix + tensor.name) has shape \(entry.shape), expected \(tensor.shape)")
+            }
+            let begin = body.startIndex + entry.data_offsets[0]
+            let target = UnsafeMutableRawBufferPointer(start: buffer.start + tensor.offset, count: 4 * tensor.count)
+            body.copyBytes(to: target, from: begin..<(begin + 4 * tensor.count))
+        }
+        let known = Set(layout.tensors.map { prefix + $0.name })
+        if let stranger = tensorNames.first(where: { $0.hasPrefix(prefix) && !known.contains($0) }) {
+            throw FileError(
+                "\(name): tensor \(stranger) of shape \(entries[stranger]?.shape ?? []) is not part of the model")
+        }
+    }
+
+    /// The bytes of a file with the tensors of every part: a prefix for the names and a flat buffer of `layout`.
+    package static func encode(
+        _ layout: ParameterLayout, parts: [(prefix: String, buffer: FloatBuffer)], metadata: [String: String] = [:]
+    ) throws -> Data {
+        var fields: [String] = []
+        if !metadata.isEmpty {
+            fields.append("\"__metadata__\":\(try json(metadata))")
+        }
+        var offset = 0
+        for part in parts {
+            for tensor in layout.tensors {
+                let end = offset + 4 * tensor.count
+                let entry = Entry(dtype: "F32", shape: tensor.shape, data_offsets: [offset, end])
+                fields.append("\(try json(part.prefix + tensor.name)):\(try json(entry))")
+                offset = end
+            }
+        }
+        var header = Data("{\(fields.joined(separator: ","))}".utf8)
+        // The data begins on a multiple of eight bytes.
+        header.append(Data(repeating: UInt8(ascii: " "), count: (8 - header.count % 8) % 8))
+        var data = Data(capacity: 8 + header.count + offset)
+        withUnsafeBytes(of: UInt64(header.count).littleEndian) { data.append(contentsOf: $0) }
+        data.append(header)
+        for part in parts {
+            for tensor in layout.tensors {
+                data.append(Data(bytes: part.buffer.start + tensor.offset, count: 4 * tensor.count))
+            }
+        }
+        return data
+    }
+
+    private static func json(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+}

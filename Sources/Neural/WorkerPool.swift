@@ -1,0 +1,93 @@
+import Foundation
+
+/// Threads that wait for work, wake together and are waited for together. The caller is worker 0.
+///
+/// They are threads of the operating system, because a worker computes for tens of milliseconds without suspending,
+/// which Swift's cooperative pool does not allow for.
+package final class WorkerPool {
+    package let count: Int
+    private let shared: Shared
+
+    package init(count: Int) {
+        precondition(count >= 1)
+        self.count = count
+        shared = Shared()
+        for worker in 1..<max(count, 1) {
+            let thread = Thread { [shared] in shared.serve(worker) }
+            thread.name = "worker \(worker)"
+            thread.stackSize = 4 << 20
+            thread.start()
+        }
+    }
+
+    deinit { shared.stop() }
+
+    /// Calls `body` once for every worker, each on its own thread, and returns when all have returned. `body` must be
+    /// safe to call from several threads at once.
+    package func run(_ body: (_ worker: Int) -> Void) {
+        guard count > 1 else { return body(0) }
+        withoutActuallyEscaping(body) { escaping in
+            shared.begin(escaping, workers: count - 1)
+            escaping(0)
+            shared.waitForAll()
+        }
+    }
+
+    /// What the threads share; every field is guarded by `condition`, hence unchecked.
+    private final class Shared: @unchecked Sendable {
+        private let condition = NSCondition()
+        private var body: ((Int) -> Void)?
+        private var round = 0
+        private var running = 0
+        private var stopped = false
+
+        func begin(_ body: @escaping (Int) -> Void, workers: Int) {
+            condition.lock()
+            self.body = body
+            running = workers
+            round += 1
+            condition.broadcast()
+            condition.unlock()
+        }
+
+        func waitForAll() {
+            condition.lock()
+            while running > 0 { condition.wait() }
+            body = nil
+            condition.unlock()
+        }
+
+        func stop() {
+            condition.lock()
+            stopped = true
+            condition.broadcast()
+            condition.unlock()
+        }
+
+        func serve(_ worker: Int) {
+            var seen = 0
+            while let work = next(after: seen) {
+                seen = work.round
+                work.body(worker)
+                finish()
+            }
+        }
+
+        private func next(after seen: Int) -> (round: Int, body: (Int) -> Void)? {
+            condition.lock()
+            defer { condition.unlock() }
+            while true {
+                if stopped { return nil }
+                if round > seen, let body { return (round, body) }
+                condition.wait()
+            }
+        }
+
+        private func finish() {
+            condition.lock()
+            running -= 1
+            if running == 0 { condition.broadcast() }
+            condition.unlock()
+        }
+    }
+}
