@@ -81,6 +81,7 @@ let package = Package(
         tests("WireTests", ["Wire", "Environments", "TestSupport"]),
         tests("ExperimentsTests", ["Experiments", "Environments", "Agents", "Distillation"]),
         tests("AgentsTests", ["Agents", "Neural", "Environments", "TestSupport"]),
+        tests("NeuralTests", ["Neural", "CKernels", "Environments"]),
     ],
     swiftLanguageModes: [.v6]
 )

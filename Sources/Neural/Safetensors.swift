@@ -69,7 +69,8 @@ package struct Safetensors {
     /// Every tensor lies inside the file, has the size of its shape, and none overlaps or leaves a hole.
     private func checkLayout() throws {
         var end = 0
-        for (tensor, entry) in entries.sorted(by: { ($0.value.data_offsets.first ?? 0) < ($1.value.data_offsets.first ?? 0) }) {
+        let ordered = entries.sorted { ($0.value.data_offsets.first ?? 0) < ($1.value.data_offsets.first ?? 0) }
+        for (tensor, entry) in ordered {
             guard entry.dtype == "F32" else {
                 throw FileError("\(name): tensor \(tensor) has type \(entry.dtype), expected F32")
             }
@@ -101,10 +102,9 @@ package struct Safetensors {
 
     package func shape(of tensor: String) -> [Int]? { entries[tensor]?.shape }
 
-    /// Copies the tensors of `layout`, each called `prefix` and its name, into a flat buffer. Refuses a missing tensor
-    /// and another shape; a tensor that the layout does not know is refused too unless it has another prefix.
-    package func read(_ layout: ParameterLayout, prefix: String = "", into buffer: FloatBuffer) throws {
-        precondition(buffer.count == layout.count)
+    /// Refuses a missing tensor of `layout`, one of another shape, and one that the layout does not know. Only tensors
+    /// whose names begin with `prefix` are looked at.
+    package func check(_ layout: ParameterLayout, prefix: String = "") throws {
         for tensor in layout.tensors {
             guard let entry = entries[prefix + tensor.name] else {
                 throw FileError("\(name): tensor \(prefix + tensor.name) is missing, expected shape \(tensor.shape)")
@@ -113,14 +113,23 @@ package struct Safetensors {
                 throw FileError(
                     "\(name): tensor \(prefix + tensor.name) has shape \(entry.shape), expected \(tensor.shape)")
             }
-            let begin = body.startIndex + entry.data_offsets[0]
-            let target = UnsafeMutableRawBufferPointer(start: buffer.start + tensor.offset, count: 4 * tensor.count)
-            body.copyBytes(to: target, from: begin..<(begin + 4 * tensor.count))
         }
         let known = Set(layout.tensors.map { prefix + $0.name })
         if let stranger = tensorNames.first(where: { $0.hasPrefix(prefix) && !known.contains($0) }) {
             throw FileError(
                 "\(name): tensor \(stranger) of shape \(entries[stranger]?.shape ?? []) is not part of the model")
+        }
+    }
+
+    /// Copies the tensors of `layout`, each called `prefix` and its name, into a flat buffer, after `check`.
+    package func read(_ layout: ParameterLayout, prefix: String = "", into buffer: FloatBuffer) throws {
+        precondition(buffer.count == layout.count)
+        try check(layout, prefix: prefix)
+        for tensor in layout.tensors {
+            guard let entry = entries[prefix + tensor.name] else { continue }
+            let begin = body.startIndex + entry.data_offsets[0]
+            let target = UnsafeMutableRawBufferPointer(start: buffer.start + tensor.offset, count: 4 * tensor.count)
+            body.copyBytes(to: target, from: begin..<(begin + 4 * tensor.count))
         }
     }
 

@@ -1,0 +1,114 @@
+import Environments
+package import Foundation
+import Neural
+
+/// A trained model as bytes: what lies in a folder and what travels to an evaluator.
+package struct Checkpoint: Sendable, Equatable {
+    /// `model.safetensors`
+    package let model: Data
+    /// `config.json`
+    package let config: Data
+
+    package static let modelFile = "model.safetensors"
+    package static let configFile = "config.json"
+    package static let optimizerFile = "optimizer.safetensors"
+    /// Larger files are refused, in bytes.
+    package static let maximumFileBytes = 8 << 30
+
+    package init(model: Data, config: Data) {
+        self.model = model
+        self.config = config
+    }
+
+    /// Reads a checkpoint's folder. Throws `FileError` when a file is missing or too large.
+    package init(folder: URL) throws {
+        model = try Checkpoint.read(folder.appendingPathComponent(Checkpoint.modelFile))
+        config = try Checkpoint.read(folder.appendingPathComponent(Checkpoint.configFile))
+    }
+
+    package func configuration() throws -> CheckpointConfiguration {
+        try CheckpointConfiguration(config, name: Checkpoint.configFile)
+    }
+
+    /// The model with its parameters; throws `FileError` with the tensor that does not fit.
+    package func makeModel() throws -> TransformerModel {
+        let configuration = try configuration()
+        let environment = configuration.description.environment
+        let vocabulary: TokenVocabulary
+        do {
+            vocabulary = try TokenVocabulary(
+                observationSpace: environment.observationSpace, actionSpace: environment.actionSpace)
+        } catch {
+            throw FileErrors.config(Checkpoint.configFile, "is of an environment that this model cannot act in: \(error)")
+        }
+        // The file is checked before the configuration's dimensions are believed and memory is taken for them.
+        let layout = TransformerLayout(
+            settings: configuration.model, observationRows: vocabulary.observationRows,
+            actionCount: vocabulary.actionCount)
+        let file = try Safetensors(self.model, name: Checkpoint.modelFile)
+        try file.check(layout.parameters)
+        let model = try TransformerModel(settings: configuration.model, vocabulary: vocabulary)
+        try file.read(layout.parameters, into: model.parameters)
+        guard model.parameters.all.allSatisfy(\.isFinite) else {
+            throw FileError("\(Checkpoint.modelFile) holds numbers that are not finite")
+        }
+        return model
+    }
+
+    /// Writes both files, each atomically; the configuration comes last, so that a folder with one is whole.
+    package func write(to folder: URL, optimizer: Data? = nil) throws {
+        do {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        } catch {
+            throw FileError("cannot create the folder \(folder.path): \(error.localizedDescription)")
+        }
+        if let optimizer {
+            try AtomicFile.write(optimizer, to: folder.appendingPathComponent(Checkpoint.optimizerFile))
+        }
+        try AtomicFile.write(model, to: folder.appendingPathComponent(Checkpoint.modelFile))
+        try AtomicFile.write(config, to: folder.appendingPathComponent(Checkpoint.configFile))
+    }
+
+    /// The optimiser's state beside a checkpoint, for `Trainer(resumeFrom:)`.
+    package static func optimizerState(in folder: URL) throws -> Data {
+        try read(folder.appendingPathComponent(optimizerFile))
+    }
+
+    private static func read(_ url: URL) throws -> Data {
+        let path = url.path
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            throw FileError("cannot read \(path): \(String(cString: strerror(errno)))")
+        }
+        guard status.st_mode & S_IFMT == S_IFREG, status.st_size <= maximumFileBytes else {
+            throw FileError("\(path) is not a file of at most \(maximumFileBytes) bytes")
+        }
+        do {
+            return try Data(contentsOf: url)
+        } catch {
+            throw FileError("cannot read \(path): \(error.localizedDescription)")
+        }
+    }
+}
+
+enum FileErrors {
+    static func config(_ name: String, _ problem: String) -> FileError { FileError("\(name) \(problem)") }
+}
+
+extension Trainer {
+    /// The model as it stands, as bytes.
+    package func checkpoint(_ description: CheckpointDescription) throws -> Checkpoint {
+        Checkpoint(
+            model: try Safetensors.encode(
+                model.layout.parameters, parts: [("", model.parameters)], metadata: ["format": "pt"]),
+            config: try CheckpointConfiguration(
+                model: model.settings, description: description, training: settings, windows: windows,
+                step: completedSteps, seconds: elapsedSeconds
+            ).encoded())
+    }
+
+    /// Writes model, configuration and optimiser state into `folder`, from which training can be resumed.
+    package func saveCheckpoint(to folder: URL, _ description: CheckpointDescription) throws {
+        try checkpoint(description).write(to: folder, optimizer: optimizerState())
+    }
+}

@@ -1,0 +1,165 @@
+package import Environments
+package import Foundation
+
+/// What a checkpoint is about: the environment that its model acts in, and what the model was allowed to see of it.
+package struct CheckpointDescription: Sendable, Equatable {
+    package var environment: EnvironmentDescription
+    /// Seed of the split into train and test tasks.
+    package var splitSeed: UInt64
+    /// Ids of the tasks whose histories the model was trained on.
+    package var trainedTasks: [Int]
+
+    package init(environment: EnvironmentDescription, splitSeed: UInt64, trainedTasks: [Int]) {
+        self.environment = environment
+        self.splitSeed = splitSeed
+        self.trainedTasks = trainedTasks
+    }
+}
+
+/// The contents of `config.json`.
+package struct CheckpointConfiguration: Sendable, Equatable {
+    package var model: ModelSettings
+    package var description: CheckpointDescription
+    package var training: TrainingSettings
+    package var windows: WindowSettings
+    /// Optimiser steps and seconds of training that made the parameters.
+    package var step: Int
+    package var seconds: Double
+
+    package init(
+        model: ModelSettings, description: CheckpointDescription, training: TrainingSettings, windows: WindowSettings,
+        step: Int, seconds: Double
+    ) {
+        self.model = model
+        self.description = description
+        self.training = training
+        self.windows = windows
+        self.step = step
+        self.seconds = seconds
+    }
+
+    static let format = "distillery-transformer"
+    static let version = 1
+
+    package func encoded() throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return try encoder.encode(
+            Document(
+                format: Self.format, version: Self.version, model: model,
+                environment: .init(description.environment), splitSeed: description.splitSeed,
+                trainedTasks: description.trainedTasks, training: training, windows: windows, step: step,
+                seconds: seconds))
+    }
+
+    /// Reads and checks a `config.json`. Throws `FileError` in the words of its owner.
+    package init(_ data: Data, name: String) throws {
+        guard data.count <= 16 << 20 else { throw FileErrors.config(name, "has \(data.count) bytes") }
+        let document: Document
+        do {
+            document = try JSONDecoder().decode(Document.self, from: data)
+        } catch {
+            throw FileErrors.config(name, "is not the configuration of a checkpoint: \(error)")
+        }
+        guard document.format == Self.format, document.version == Self.version else {
+            throw FileErrors.config(
+                name, "has format \(document.format) version \(document.version), expected \(Self.format) version "
+                    + "\(Self.version)")
+        }
+        do {
+            try document.model.validate()
+            try document.training.validate()
+            try document.windows.validate()
+        } catch {
+            throw FileErrors.config(name, "cannot be used: \(error)")
+        }
+        self.init(
+            model: document.model,
+            description: CheckpointDescription(
+                environment: try document.environment.description(name), splitSeed: document.splitSeed,
+                trainedTasks: document.trainedTasks),
+            training: document.training, windows: document.windows, step: document.step, seconds: document.seconds)
+    }
+
+    private struct Document: Codable {
+        var format: String
+        var version: Int
+        var model: ModelSettings
+        var environment: EnvironmentDocument
+        var splitSeed: UInt64
+        var trainedTasks: [Int]
+        var training: TrainingSettings
+        var windows: WindowSettings
+        var step: Int
+        var seconds: Double
+    }
+
+    private struct EnvironmentDocument: Codable {
+        var name: String
+        /// The environment's settings as their own JSON, word for word as streams have them.
+        var settings: String
+        var horizon: Int
+        var observationSpace: SpaceDocument
+        var actionSpace: SpaceDocument
+
+        init(_ environment: EnvironmentDescription) {
+            name = environment.name
+            settings = environment.json
+            horizon = environment.horizon
+            observationSpace = SpaceDocument(environment.observationSpace)
+            actionSpace = SpaceDocument(environment.actionSpace)
+        }
+
+        func description(_ file: String) throws -> EnvironmentDescription {
+            EnvironmentDescription(
+                name: name, observationSpace: try observationSpace.space(file, "observationSpace"),
+                actionSpace: try actionSpace.space(file, "actionSpace"), horizon: horizon, json: settings)
+        }
+    }
+}
+
+/// A space as JSON: `{"type":"multi-discrete","counts":[9,9]}`.
+private struct SpaceDocument: Codable {
+    var type: String
+    var count: Int?
+    var counts: [Int]?
+    var shape: [Int]?
+    var element: ElementType?
+    var low: Double?
+    var high: Double?
+
+    init(_ space: Space) {
+        switch space {
+        case .discrete(let count):
+            type = "discrete"
+            self.count = count
+        case .multiDiscrete(let counts):
+            type = "multi-discrete"
+            self.counts = counts
+        case .box(let shape, let element, let low, let high):
+            type = "box"
+            self.shape = shape
+            self.element = element
+            self.low = low
+            self.high = high
+        }
+    }
+
+    func space(_ file: String, _ key: String) throws -> Space {
+        let sizes = 1...1_000_000
+        switch type {
+        case "discrete":
+            if let count, sizes.contains(count) { return .discrete(count: count) }
+        case "multi-discrete":
+            if let counts, (1...1_000).contains(counts.count), counts.allSatisfy(sizes.contains) {
+                return .multiDiscrete(counts: counts)
+            }
+        case "box":
+            if let shape, let element, let low, let high, shape.count <= 8, shape.allSatisfy(sizes.contains) {
+                return .box(shape: shape, type: element, low: low, high: high)
+            }
+        default: break
+        }
+        throw FileErrors.config(file, "has no usable space under environment.\(key)")
+    }
+}

@@ -1,0 +1,83 @@
+package import Environments
+import Neural
+
+/// The model's action logits along a stream that it does not act in.
+package enum Prediction {
+    /// Logits (N, A), end to end: row t is computed from rows max(0, t - c + 1) to t, the first of which has action "none"
+    /// and reward 0. `observations` and `actions` are (N, bytes) as streams store them.
+    /// Throws `StreamArraysError` when the columns do not fit each other or leave their spaces.
+    package static func logits(
+        model: TransformerModel, observationSpace: Space, actionSpace: Space, observations: [UInt8], actions: [UInt8],
+        rewards: [Float]
+    ) throws -> [Float] {
+        let vocabulary = model.vocabulary
+        guard try TokenVocabulary(observationSpace: observationSpace, actionSpace: actionSpace) == vocabulary else {
+            throw StreamArraysError("the stream's spaces are not those that the model was made for")
+        }
+        let count = rewards.count
+        guard observations.count == count * observationSpace.byteCount, actions.count == count * actionSpace.byteCount
+        else {
+            throw StreamArraysError("a stream of \(count) rows has columns of other lengths")
+        }
+        try check(observations, observationSpace, "observation")
+        try check(actions, actionSpace, "action")
+        let together = 16
+        let length = model.settings.contextLength
+        let inference = TransformerInference(model, rows: together)
+        let batch = TokenBatch(windows: together, length: length, width: vocabulary.componentCounts.count)
+        let logits = FloatBuffer(count * model.layout.actionCount)
+        let writer = WindowWriter(
+            vocabulary: vocabulary, observations: observations, actions: actions, rewards: rewards, batch: batch)
+        var row = 0
+        while row < count {
+            // Windows of the same length go together; the growing ones at a stream's beginning are alone.
+            let rows = min(row + 1, length)
+            let sequences = rows < length ? 1 : min(together, count - row)
+            for sequence in 0..<sequences {
+                writer.write(from: row + sequence + 1 - rows, rows: rows, window: sequence)
+            }
+            inference.lastLogits(
+                batch, first: 0, sequences: sequences, length: rows,
+                into: logits.start + row * model.layout.actionCount)
+            row += sequences
+        }
+        return Array(logits.all)
+    }
+
+    private static func check(_ column: [UInt8], _ space: Space, _ what: String) throws {
+        try column.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress else { return }
+            for row in 0..<(bytes.count / space.byteCount) where !space.contains(start + row * space.byteCount) {
+                throw StreamArraysError("the \(what) of row \(row) is not in \(space)")
+            }
+        }
+    }
+
+    private struct WindowWriter {
+        let vocabulary: TokenVocabulary
+        let observations: [UInt8]
+        let actions: [UInt8]
+        let rewards: [Float]
+        let batch: TokenBatch
+
+        func write(from first: Int, rows: Int, window: Int) {
+            observations.withUnsafeBytes { observations in
+                actions.withUnsafeBytes { actions in
+                    guard let observations = observations.baseAddress, let actions = actions.baseAddress else { return }
+                    for row in 0..<rows {
+                        let source = first + row
+                        let target = window * batch.length + row
+                        vocabulary.components(
+                            of: observations + source * vocabulary.observationBytes,
+                            into: batch.components + target * batch.width)
+                        batch.previousActions[target] =
+                            row == 0
+                            ? vocabulary.noAction
+                            : vocabulary.action(at: actions + (source - 1) * vocabulary.actionBytes)
+                        batch.previousRewards[target] = row == 0 ? 0 : rewards[source - 1]
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,283 @@
+import CKernels
+import Neural
+
+/// The transformer with frozen weights, for one thread: whole windows at once, or one token more against a cache.
+///
+/// What can be computed once is: the first block's projection of every embedding row is a table, so that its queries,
+/// keys and values are sums of rows.
+final class TransformerInference {
+    let model: TransformerModel
+    private let layout: TransformerLayout
+    private let d: Int
+    private let f: Int
+    private let heads: Int
+    private let arena: TransformerArena
+    /// Embedding tables times the first block's projection, rows of 3D.
+    private let projectedTables: FloatBuffer
+    private let projected: ck_embedding
+    /// Rows of a call: (N, D), (N, 3D), (N, F), (N, D), (N).
+    private let x, qkv, hidden, branch, inverse: FloatBuffer
+    private let scores: FloatBuffer
+    /// Sequences that a whole-window call takes at a time, so that its activations stay in the cache.
+    static let sequencesAtOnce = 4
+
+    /// `rows`: the largest number of sequences of a call.
+    init(_ model: TransformerModel, rows: Int) {
+        self.model = model
+        layout = model.layout
+        let settings = model.settings
+        (d, f, heads) = (settings.modelDimension, settings.feedForward, settings.heads)
+        arena = TransformerArena(layout, sequences: min(rows, Self.sequencesAtOnce), training: false)
+        x = FloatBuffer(rows * d)
+        qkv = FloatBuffer(rows * 3 * d)
+        hidden = FloatBuffer(rows * f)
+        branch = FloatBuffer(rows * d)
+        inverse = FloatBuffer(rows)
+        scores = FloatBuffer(settings.tokens + 16 + 2 * d)
+        (projectedTables, projected) = Self.project(model)
+    }
+
+    private static func project(_ model: TransformerModel) -> (FloatBuffer, ck_embedding) {
+        let layout = model.layout
+        let d = model.settings.modelDimension
+        let rows = [layout.observationRows, layout.actionCount + 1, 1, 1, model.settings.tokens, 1]
+        let offsets = [
+            layout.observation, layout.action, layout.rewardWeight, layout.rewardBias, layout.position, layout.mask,
+        ]
+        let tables = FloatBuffer(rows.reduce(0, +) * 3 * d)
+        var starts: [UnsafeMutablePointer<Float>] = []
+        var next = tables.start
+        for (count, offset) in zip(rows, offsets) {
+            Linear.forward(
+                model.parameters.start + offset, weight: model.parameters.start + layout.blocks[0].inWeight,
+                into: next, rows: count, inputs: d, outputs: 3 * d)
+            starts.append(next)
+            next += count * 3 * d
+        }
+        return (
+            tables,
+            ck_embedding(
+                observation: starts[0], action: starts[1], reward: starts[2], reward_bias: starts[3],
+                position: starts[4], mask: starts[5])
+        )
+    }
+
+    private var parameters: UnsafeMutablePointer<Float> { model.parameters.start }
+
+    /// Logits of the last token of each window, into `logits` (sequences, A). Windows lie in `batch` from window
+    /// `first` on, each with `length` rows at the start of its `batch.length`.
+    ///
+    /// With `cache`, every block's keys and values of all tokens are stored: sequence s of this call as cache number
+    /// `slots[s]`.
+    func lastLogits(
+        _ batch: TokenBatch, first: Int, sequences: Int, length: Int, into logits: UnsafeMutablePointer<Float>,
+        cache: KeyValueCache? = nil, slots: UnsafePointer<Int>? = nil
+    ) {
+        var done = 0
+        while done < sequences {
+            let count = min(arena.sequences, sequences - done)
+            lastLogitsChunk(
+                batch, first: first + done, sequences: count, length: length,
+                into: logits + done * layout.actionCount, cache: cache, slots: slots.map { $0 + done })
+            done += count
+        }
+    }
+
+    private func lastLogitsChunk(
+        _ batch: TokenBatch, first: Int, sequences: Int, length: Int, into logits: UnsafeMutablePointer<Float>,
+        cache: KeyValueCache?, slots: UnsafePointer<Int>?
+    ) {
+        let rows = sequences * length
+        let kept = arena.blocks[0]
+        var tables = layout.embedding(parameters)
+        var projections = projected
+        for sequence in 0..<sequences {
+            var tokens = batch.tokens(from: (first + sequence) * batch.length)
+            ck_embed_forward(&tables, &tokens, length, d, 0, kept.input + sequence * length * d)
+            ck_embed_forward(&projections, &tokens, length, 3 * d, 0, kept.projected + sequence * length * 3 * d)
+        }
+        for index in layout.blocks.indices {
+            let block = layout.blocks[index]
+            let isLast = index == layout.blocks.count - 1
+            if isLast && cache == nil {
+                lastBlock(block, kept.input, sequences: sequences, length: length)
+                break
+            }
+            if index > 0 {
+                Linear.forward(
+                    kept.input, weight: parameters + block.inWeight, into: kept.projected, rows: rows, inputs: d,
+                    outputs: 3 * d)
+            }
+            attend(parameters + block.inBias, kept, sequences, length)
+            if let cache, let slots {
+                for sequence in 0..<sequences {
+                    cache.store(
+                        kept.projected + sequence * length * 3 * d, rows: length, block: index, slot: slots[sequence])
+                }
+            }
+            finish(
+                block, attended: kept.attended, input: kept.input, output: kept.input, branch: kept.normalised1,
+                middle: kept.middle, hidden: kept.hidden, inverse: kept.inverse1, rows: rows)
+        }
+        if cache != nil {
+            for sequence in 0..<sequences {
+                (x.start + sequence * d).update(from: kept.input + (sequence * length + length - 1) * d, count: d)
+            }
+        }
+        head(x.start, rows: sequences, into: logits)
+    }
+
+    /// The last block for the last token of each sequence, into `x`. Keys and values are never made: the score
+    /// q . (W_k x + b_k) is (W_k^T q) . x up to a constant that softmax does not see, and the weights' sum is 1.
+    private func lastBlock(
+        _ block: TransformerLayout.Block, _ input: UnsafeMutablePointer<Float>, sequences: Int, length: Int
+    ) {
+        let width = d / heads
+        for sequence in 0..<sequences {
+            (x.start + sequence * d).update(from: input + (sequence * length + length - 1) * d, count: d)
+        }
+        Linear.forward(
+            x.start, weight: parameters + block.inWeight, into: qkv.start, rows: sequences, inputs: d, outputs: d)
+        ck_bias_add(qkv.start, parameters + block.inBias, sequences, d)
+        let folded = scores.start
+        let mixed = scores.start + d
+        let weights = scores.start + 2 * d
+        // The kernel divides by the root of the dimension that it is given, which is D here and not D / H.
+        let scale = Float(heads).squareRoot()
+        for sequence in 0..<sequences {
+            let rows = input + sequence * length * d
+            for head in 0..<heads {
+                let query = qkv.start + sequence * d + head * width
+                for k in 0..<width { query[k] *= scale }
+                let first = head * width
+                Linear.inputGradient(
+                    query, weight: parameters + block.inWeight + (d + first) * d, into: folded, rows: 1, inputs: d,
+                    outputs: width)
+                ck_attention_query(folded, rows, rows, length, d, d, weights, mixed)
+                Linear.forward(
+                    mixed, weight: parameters + block.inWeight + (2 * d + first) * d,
+                    into: branch.start + sequence * d + first, rows: 1, inputs: d, outputs: width)
+            }
+        }
+        ck_bias_add(branch.start, parameters + block.inBias + 2 * d, sequences, d)
+        // The queries are done with, so their memory takes the middle of the block.
+        let middle = qkv.start
+        let projectedBranch = qkv.start + sequences * d
+        finish(
+            block, attended: branch.start, input: x.start, output: x.start, branch: projectedBranch, middle: middle,
+            hidden: hidden.start, inverse: inverse.start, rows: sequences)
+    }
+
+    /// One token more for each of `rows` copies. Row i of `batch` (of one-row windows) has position `positions[i]`, and
+    /// its keys and values before that lie in `cache` at `slots[i]`. Logits go to (rows, A).
+    func extend(
+        _ batch: TokenBatch, rows: Int, positions: UnsafePointer<Int>, slots: UnsafePointer<Int>, cache: KeyValueCache,
+        into logits: UnsafeMutablePointer<Float>
+    ) {
+        let width = d / heads
+        var tables = layout.embedding(parameters)
+        for row in 0..<rows {
+            var tokens = batch.tokens(from: row)
+            ck_embed_forward(&tables, &tokens, 1, d, positions[row], x.start + row * d)
+        }
+        for index in layout.blocks.indices {
+            let block = layout.blocks[index]
+            Linear.forward(
+                x.start, weight: parameters + block.inWeight, into: qkv.start, rows: rows, inputs: d, outputs: 3 * d)
+            ck_bias_add(qkv.start, parameters + block.inBias, rows, 3 * d)
+            for row in 0..<rows {
+                let query = qkv.start + row * 3 * d
+                let place = cache.append(query, position: positions[row], block: index, slot: slots[row])
+                for head in 0..<heads {
+                    let column = head * width
+                    ck_attention_query(
+                        query + column, place.keys + column, place.values + column, positions[row] + 1, d, width,
+                        scores.start, branch.start + row * d + column)
+                }
+            }
+            finish(
+                block, attended: branch.start, input: x.start, output: x.start, branch: qkv.start + rows * d,
+                middle: qkv.start, hidden: hidden.start, inverse: inverse.start, rows: rows)
+        }
+        head(x.start, rows: rows, into: logits)
+    }
+
+    private func attend(
+        _ bias: UnsafeMutablePointer<Float>, _ kept: TransformerArena.Block, _ sequences: Int, _ length: Int
+    ) {
+        let width = d / heads
+        for sequence in 0..<sequences {
+            let row = sequence * length
+            for head in 0..<heads {
+                ck_attention_forward(
+                    kept.projected + row * 3 * d + head * width, bias + head * width,
+                    kept.attended + row * d + head * width, kept.weights, arena.attentionScratch, length, d, width, 0,
+                    nil)
+            }
+        }
+    }
+
+    /// A block behind its attention: projection, residual, normalisation, MLP, residual, normalisation.
+    private func finish(
+        _ block: TransformerLayout.Block, attended: UnsafeMutablePointer<Float>, input: UnsafeMutablePointer<Float>,
+        output: UnsafeMutablePointer<Float>, branch: UnsafeMutablePointer<Float>,
+        middle: UnsafeMutablePointer<Float>, hidden: UnsafeMutablePointer<Float>,
+        inverse: UnsafeMutablePointer<Float>, rows: Int
+    ) {
+        Linear.forward(
+            attended, weight: parameters + block.outWeight, into: branch, rows: rows, inputs: d, outputs: d)
+        ck_residual_norm_forward(
+            input, branch, parameters + block.outBias, parameters + block.gain1, parameters + block.shift1, middle,
+            inverse, rows, d, nil)
+        Linear.forward(middle, weight: parameters + block.fc1Weight, into: hidden, rows: rows, inputs: d, outputs: f)
+        ck_bias_gelu_forward(hidden, parameters + block.fc1Bias, hidden, rows, f)
+        Linear.forward(hidden, weight: parameters + block.fc2Weight, into: branch, rows: rows, inputs: f, outputs: d)
+        ck_residual_norm_forward(
+            middle, branch, parameters + block.fc2Bias, parameters + block.gain2, parameters + block.shift2, output,
+            inverse, rows, d, nil)
+    }
+
+    private func head(
+        _ x: UnsafeMutablePointer<Float>, rows: Int, into logits: UnsafeMutablePointer<Float>
+    ) {
+        Linear.forward(
+            x, weight: parameters + layout.headWeight, into: logits, rows: rows, inputs: d, outputs: layout.actionCount)
+        ck_bias_add(logits, parameters + layout.headBias, rows, layout.actionCount)
+    }
+}
+
+/// Keys and values of the tokens that each of several contexts has seen, per block.
+final class KeyValueCache {
+    private let memory: FloatBuffer
+    private let slots: Int
+    private let tokens: Int
+    private let d: Int
+
+    init(_ settings: ModelSettings, slots: Int) {
+        self.slots = slots
+        tokens = settings.tokens
+        d = settings.modelDimension
+        memory = FloatBuffer(settings.layers * slots * tokens * 2 * d)
+    }
+
+    /// (tokens, D) keys, then (tokens, D) values.
+    private func place(block: Int, slot: Int) -> UnsafeMutablePointer<Float> {
+        memory.start + (block * slots + slot) * tokens * 2 * d
+    }
+
+    /// Stores keys and values of rows 0..<rows from `projected` (rows, 3D).
+    func store(_ projected: UnsafePointer<Float>, rows: Int, block: Int, slot: Int) {
+        for row in 0..<rows { _ = append(projected + row * 3 * d, position: row, block: block, slot: slot) }
+    }
+
+    /// Stores key and value of one token from its projection (3D) and returns all keys and values of the context.
+    func append(_ projected: UnsafePointer<Float>, position: Int, block: Int, slot: Int) -> (
+        keys: UnsafePointer<Float>, values: UnsafePointer<Float>
+    ) {
+        let keys = place(block: block, slot: slot)
+        let values = keys + tokens * d
+        (keys + position * d).update(from: projected + d, count: d)
+        (values + position * d).update(from: projected + 2 * d, count: d)
+        return (UnsafePointer(keys), UnsafePointer(values))
+    }
+}

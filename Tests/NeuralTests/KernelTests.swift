@@ -1,0 +1,197 @@
+import CKernels
+import Environments
+import Neural
+import Testing
+
+@Suite("The fused kernels against the plain layers")
+struct KernelTests {
+    typealias Plain = Reference<Float>
+
+    func dropout(_ probability: Double) -> ck_dropout {
+        ck_dropout(
+            key0: 11, key1: 22, site: 3, sequence: 4, step: 5, threshold: UInt32(probability * 65536),
+            scale: Float(1 / (1 - probability)))
+    }
+
+    /// The factors that a dropout applies to `count` elements.
+    func mask(_ dropout: ck_dropout, _ count: Int) -> [Float] {
+        var dropout = dropout
+        var ones = [Float](repeating: 1, count: count)
+        ck_dropout_apply(&dropout, &ones, count)
+        return ones
+    }
+
+    @Test("the vectorised Philox gives the words of the scalar one")
+    func philox() {
+        var dropout = dropout(0.5)
+        var words = [UInt32](repeating: 0, count: 64)
+        ck_philox(&dropout, 9, &words)
+        let scalar = Philox(key0: 11, key1: 22)
+        for lane in 0..<16 {
+            let expected = scalar.block(UInt32(9 * 16 + lane), 3, 4, 5)
+            #expect(Array(words[(4 * lane)..<(4 * lane + 4)]) == [expected.x, expected.y, expected.z, expected.w])
+        }
+    }
+
+    @Test("dropout drops the share that it is asked to drop", arguments: [0.1, 0.5])
+    func share(probability: Double) {
+        let factors = mask(dropout(probability), 100_000)
+        let dropped = Double(factors.count { $0 == 0 }) / 100_000
+        #expect(abs(dropped - probability) < 0.006)
+        #expect(factors.allSatisfy { $0 == 0 || abs($0 - Float(1 / (1 - probability))) < 1e-4 })
+    }
+
+    @Test("residual, dropout and layer norm", arguments: [(5, 64, 0.0), (7, 24, 0.3), (3, 7, 0.5)])
+    func residualNorm(rows: Int, d: Int, probability: Double) {
+        let n = rows * d
+        let (residual, z, dy) = (
+            floats(numbers(n, seed: 1)), floats(numbers(n, seed: 2)), floats(numbers(n, seed: 3))
+        )
+        let (bias, gain, shift) = (
+            floats(numbers(d, seed: 4)), floats(numbers(d, seed: 5)), floats(numbers(d, seed: 6))
+        )
+        var dropout = dropout(probability)
+        let mask = probability > 0 ? mask(dropout, n) : nil
+        var (normalised, y, inverse) = (z, z, [Float](repeating: 0, count: rows))
+        ck_residual_norm_forward(residual, &normalised, bias, gain, shift, &y, &inverse, rows, d, &dropout)
+        expectClose(
+            y, Plain.residualNorm(residual: residual, z: z, bias: bias, gain: gain, shift: shift, mask: mask))
+        var (dresidual, dz) = (z, z)
+        let zero = [Float](repeating: 0, count: d)
+        var (dgain, dshift, dbias) = (zero, zero, zero)
+        ck_residual_norm_backward(
+            dy, normalised, inverse, gain, &dresidual, &dz, &dgain, &dshift, &dbias, rows, d, &dropout)
+        let expected = Plain.residualNormBackward(dy, residual: residual, z: z, bias: bias, gain: gain, mask: mask)
+        expectClose(dresidual, expected.residual)
+        expectClose(dz, expected.z)
+        expectClose(dgain, expected.gain)
+        expectClose(dshift, expected.shift)
+        expectClose(dbias, expected.bias)
+    }
+
+    @Test("bias and GELU", arguments: [(3, 64), (4, 21)])
+    func gelu(rows: Int, width: Int) {
+        let n = rows * width
+        let (x, bias, dh) = (
+            floats(numbers(n, seed: 7, scale: 3)), floats(numbers(width, seed: 8)), floats(numbers(n, seed: 9))
+        )
+        let biased = x.indices.map { x[$0] + bias[$0 % width] }
+        var (a, h) = (x, x)
+        ck_bias_gelu_forward(&a, bias, &h, rows, width)
+        expectClose(a, biased)
+        expectClose(h, Plain.gelu(biased))
+        var da = dh
+        var again = [Float](repeating: 0, count: n)
+        var dbias = [Float](repeating: 1, count: width)
+        ck_bias_gelu_backward(a, &da, &again, &dbias, rows, width)
+        let expected = Plain.geluBackward(dh, biased)
+        expectClose(da, expected)
+        expectClose(again, h)
+        expectClose(
+            dbias, (0..<width).map { c in (0..<rows).reduce(1) { $0 + expected[$1 * width + c] } })
+    }
+
+    @Test(
+        "causal attention of every shape", arguments: [(100, 16, 0.5), (1, 16, 0.0), (17, 16, 0.0), (37, 5, 0.3), (64, 40, 0.1)])
+    func attention(tokens: Int, width: Int, probability: Double) {
+        let heads = 2
+        let d = heads * width
+        let qkv = floats(numbers(tokens * 3 * d, seed: 10))
+        let bias = floats(numbers(3 * d, seed: 11))
+        let dout = floats(numbers(tokens * d, seed: 12))
+        var dropout = dropout(probability)
+        var biased = qkv
+        var (out, dqkv) = ([Float](repeating: 0, count: tokens * d), [Float](repeating: 0, count: tokens * 3 * d))
+        let all = (tokens + 15) / 16 * 16
+        for head in 0..<heads {
+            let column = head * width
+            var weights = [Float](repeating: .nan, count: ck_attention_weights(tokens))
+            var scratch = [Float](repeating: .nan, count: ck_attention_scratch(tokens, width))
+            biased.withUnsafeMutableBufferPointer { biased in
+                out.withUnsafeMutableBufferPointer { out in
+                    dqkv.withUnsafeMutableBufferPointer { dqkv in
+                        bias.withUnsafeBufferPointer { bias in
+                            dout.withUnsafeBufferPointer { dout in
+                                ck_attention_forward(
+                                    biased.baseAddress! + column, bias.baseAddress! + column,
+                                    out.baseAddress! + column, &weights, &scratch, tokens, d, width, 0, &dropout)
+                                for index in scratch.indices { scratch[index] = .nan }
+                                ck_attention_backward(
+                                    biased.baseAddress! + column, weights, dout.baseAddress! + column,
+                                    dqkv.baseAddress! + column, &scratch, tokens, d, width, &dropout)
+                            }
+                        }
+                    }
+                }
+            }
+            func part(_ matrix: [Float], _ stride: Int, _ first: Int) -> [Float] {
+                (0..<tokens).flatMap { row in (0..<width).map { matrix[row * stride + first + column + $0] } }
+            }
+            let plain = qkv.indices.map { qkv[$0] + bias[$0 % (3 * d)] }
+            let (q, k, v) = (part(plain, 3 * d, 0), part(plain, 3 * d, d), part(plain, 3 * d, 2 * d))
+            var factors = [Float](repeating: 1, count: tokens * tokens)
+            for i in 0..<tokens {
+                for j in 0...i {
+                    let dropped = weights[i * all + j].sign == .minus
+                    factors[i * tokens + j] = dropped ? 0 : (probability > 0 ? dropout.scale : 1)
+                }
+            }
+            if tokens > 30, probability > 0 {
+                let dropped = Double(factors.count { $0 == 0 }) / Double(tokens * (tokens + 1) / 2)
+                #expect(abs(dropped - probability) < 0.06)
+            }
+            expectClose(part(out, d, 0), Plain.attention(q, k, v, d: width, mask: factors))
+            let expected = Plain.attentionBackward(part(dout, d, 0), q, k, v, d: width, mask: factors)
+            expectClose(part(dqkv, 3 * d, 0), expected.dq)
+            expectClose(part(dqkv, 3 * d, d), expected.dk)
+            expectClose(part(dqkv, 3 * d, 2 * d), expected.dv)
+        }
+    }
+
+    @Test("one query against a cache gives the last row of whole attention")
+    func query() {
+        let (tokens, width) = (37, 16)
+        let (q, k, v) = (
+            floats(numbers(tokens * width, seed: 13)), floats(numbers(tokens * width, seed: 14)),
+            floats(numbers(tokens * width, seed: 15))
+        )
+        var scores = [Float](repeating: 0, count: tokens)
+        var out = [Float](repeating: 0, count: width)
+        let last = Array(q[((tokens - 1) * width)...])
+        ck_attention_query(last, k, v, tokens, width, width, &scores, &out)
+        expectClose(out, Array(Plain.attention(q, k, v, d: width, mask: nil)[((tokens - 1) * width)...]))
+    }
+
+    @Test("cross entropy with label smoothing", arguments: [Float(0), 0.1])
+    func crossEntropy(smoothing: Float) {
+        let logits = floats(numbers(30, seed: 16, scale: 3))
+        let targets: [Int32] = [0, 4, 2, 1, 3, 0]
+        let taught: [UInt8] = [1, 1, 0, 1, 1, 0]
+        var gradient = logits
+        var nats = 0.0
+        let objective = ck_cross_entropy(&gradient, targets, taught, 6, 5, smoothing, 0.25, &nats)
+        func plain(_ smoothing: Float) -> (loss: Float, gradient: [Float]) {
+            Plain.crossEntropy(
+                logits, targets: targets.map(Int.init), taught: taught.map { $0 == 1 }, smoothing: smoothing,
+                scale: 0.25)
+        }
+        expectClose(gradient, plain(smoothing).gradient)
+        expectClose([Float(objective) * 0.25, Float(nats) * 0.25], [plain(smoothing).loss, plain(0).loss])
+    }
+
+    @Test("linear layers by OpenBLAS")
+    func linear() {
+        let (x, w, dy) = (
+            floats(numbers(35, seed: 17)), floats(numbers(21, seed: 18)), floats(numbers(15, seed: 19))
+        )
+        var y = dy
+        Linear.forward(x, weight: w, into: &y, rows: 5, inputs: 7, outputs: 3)
+        expectClose(y, Plain.linear(x, w, [0, 0, 0], inputs: 7))
+        let expected = Plain.linearBackward(dy, x, w, inputs: 7)
+        var (dx, dw) = (x, w)
+        Linear.inputGradient(dy, weight: w, into: &dx, rows: 5, inputs: 7, outputs: 3)
+        Linear.weightGradient(dy, x, into: &dw, rows: 5, inputs: 7, outputs: 3)
+        expectClose(dx, expected.dx)
+        expectClose(dw, zip(w, expected.dWeight).map { $0 + $1 })
+    }
+}

@@ -1,0 +1,59 @@
+import Neural
+import Testing
+
+@Suite("The plain layers against finite differences in Double")
+struct ReferenceTests {
+    typealias Plain = Reference<Double>
+
+    @Test("linear")
+    func linear() {
+        let (x, w, b, g) = (numbers(15, seed: 1), numbers(20, seed: 2), numbers(4, seed: 3), numbers(12, seed: 4))
+        let gradients = Plain.linearBackward(g, x, w, inputs: 5)
+        expectGradient(gradients.dx, of: x) { dot(g, Plain.linear($0, w, b, inputs: 5)) }
+        expectGradient(gradients.dWeight, of: w) { dot(g, Plain.linear(x, $0, b, inputs: 5)) }
+        expectGradient(gradients.dBias, of: b) { dot(g, Plain.linear(x, w, $0, inputs: 5)) }
+    }
+
+    @Test("GELU")
+    func gelu() {
+        let (x, g) = (numbers(40, seed: 5, scale: 2), numbers(40, seed: 6))
+        expectGradient(Plain.geluBackward(g, x), of: x) { dot(g, Plain.gelu($0)) }
+    }
+
+    @Test("residual, dropout and layer norm", arguments: [false, true])
+    func residualNorm(drops: Bool) {
+        let (r, z, g) = (numbers(21, seed: 7), numbers(21, seed: 8), numbers(21, seed: 9))
+        let (bias, gain, shift) = (numbers(7, seed: 10), numbers(7, seed: 11), numbers(7, seed: 12))
+        let mask: [Double]? = drops ? numbers(21, seed: 13).map { $0 > 0 ? 2 : 0 } : nil
+        func loss(_ r: [Double], _ z: [Double], _ bias: [Double], _ gain: [Double], _ shift: [Double]) -> Double {
+            dot(g, Plain.residualNorm(residual: r, z: z, bias: bias, gain: gain, shift: shift, mask: mask))
+        }
+        let d = Plain.residualNormBackward(g, residual: r, z: z, bias: bias, gain: gain, mask: mask)
+        expectGradient(d.residual, of: r) { loss($0, z, bias, gain, shift) }
+        expectGradient(d.z, of: z) { loss(r, $0, bias, gain, shift) }
+        expectGradient(d.bias, of: bias) { loss(r, z, $0, gain, shift) }
+        expectGradient(d.gain, of: gain) { loss(r, z, bias, $0, shift) }
+        expectGradient(d.shift, of: shift) { loss(r, z, bias, gain, $0) }
+    }
+
+    @Test("causal attention", arguments: [false, true])
+    func attention(drops: Bool) {
+        let (q, k) = (numbers(18, seed: 14), numbers(18, seed: 15))
+        let (v, g) = (numbers(18, seed: 16), numbers(18, seed: 17))
+        let mask: [Double]? = drops ? numbers(36, seed: 18).map { $0 > 0 ? 2 : 0 } : nil
+        let d = Plain.attentionBackward(g, q, k, v, d: 3, mask: mask)
+        expectGradient(d.dq, of: q) { dot(g, Plain.attention($0, k, v, d: 3, mask: mask)) }
+        expectGradient(d.dk, of: k) { dot(g, Plain.attention(q, $0, v, d: 3, mask: mask)) }
+        expectGradient(d.dv, of: v) { dot(g, Plain.attention(q, k, $0, d: 3, mask: mask)) }
+    }
+
+    @Test("cross entropy with label smoothing", arguments: [0.0, 0.1])
+    func crossEntropy(smoothing: Double) {
+        let x = numbers(20, seed: 19)
+        func loss(_ x: [Double]) -> (loss: Double, gradient: [Double]) {
+            Plain.crossEntropy(
+                x, targets: [0, 4, 2, 1], taught: [true, true, false, true], smoothing: smoothing, scale: 0.3)
+        }
+        expectGradient(loss(x).gradient, of: x) { loss($0).loss }
+    }
+}
