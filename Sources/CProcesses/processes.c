@@ -93,6 +93,12 @@ static void *serve(void *unused) {
 }
 
 static void start_spawner(void) {
+    // A caller that ignores SIGCHLD leaves us that, and then the kernel throws exit codes away.
+    struct sigaction action;
+    if (sigaction(SIGCHLD, NULL, &action) == 0 && action.sa_handler == SIG_IGN) {
+        action.sa_handler = SIG_DFL;
+        sigaction(SIGCHLD, &action, NULL);
+    }
     sem_init(&asked, 0, 0);
     sem_init(&answered, 0, 0);
     // Signals are for the other threads; the child clears the mask that it inherits from here.
