@@ -82,6 +82,7 @@ let package = Package(
         tests("ExperimentsTests", ["Experiments", "Environments", "Agents", "Distillation"]),
         tests("AgentsTests", ["Agents", "Neural", "Environments", "TestSupport"]),
         tests("NeuralTests", ["Neural", "CKernels", "Environments"]),
+        tests("CatalogTests", ["Catalog", "Environments"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,44 @@
+import GRDB
+
+/// A catalogue that cannot be opened, read or written.
+package struct CatalogError: Error, Sendable, CustomStringConvertible {
+    package enum Reason: Sendable { case missing, exists, damaged, newer, busy, full, other }
+
+    package let reason: Reason
+    package let path: String
+    package let description: String
+
+    init(_ reason: Reason, _ path: String, _ message: String) {
+        self.reason = reason
+        self.path = path
+        self.description = "\(path): \(message)"
+    }
+
+    /// The same in words that say what to do.
+    init(_ error: any Error, path: String) {
+        if let error = error as? CatalogError {
+            self = error
+            return
+        }
+        guard let error = error as? DatabaseError else {
+            self.init(.other, path, "\(error)")
+            return
+        }
+        let detail = error.message ?? "SQLite error \(error.resultCode.rawValue)"
+        switch error.resultCode {
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+            self.init(
+                .damaged, path,
+                "the catalogue is damaged (\(detail)). The stream files are the truth: move it aside and remake it with "
+                    + "`distillery histories index RUN`")
+        case .SQLITE_BUSY, .SQLITE_LOCKED:
+            self.init(.busy, path, "another process writes the catalogue (\(detail)); stop the run that uses it first")
+        case .SQLITE_FULL:
+            self.init(.full, path, "no space is left for the catalogue (\(detail)); free some and go on with --resume")
+        case .SQLITE_CANTOPEN:
+            self.init(.missing, path, "the catalogue cannot be opened (\(detail)); expected a file that can be read here")
+        default:
+            self.init(.other, path, "the catalogue cannot be used (\(detail))")
+        }
+    }
+}

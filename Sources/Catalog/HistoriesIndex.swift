@@ -1,0 +1,106 @@
+package import Environments
+
+/// What one stream file tells about itself, as whoever remakes a catalogue reads it.
+package struct StreamSummary: Hashable, Sendable {
+    package var stream: StreamIdentifier
+    package var task: Task
+    package var optimalReturn: Double?
+    package var randomReturn: Double?
+    package var rows: Int
+    package var rollouts: Int
+    /// Of its last rollout.
+    package var lastPolicyVersion: UInt64
+    package var isSealed: Bool
+    package var integrity: Integrity
+    package var bytes: Int
+    /// Wall clock of its first and last rollout, seconds since 1970.
+    package var started: Double?
+    package var ended: Double?
+    /// Returns of its finished episodes in order.
+    package var returns: [Float]
+    /// Of a stream of an evaluation: the checkpoint that acted, and whether its context was cleared.
+    package var checkpoint: String?
+    package var kind: EvaluationKind?
+
+    package init(
+        stream: StreamIdentifier, task: Task, optimalReturn: Double? = nil, randomReturn: Double? = nil, rows: Int,
+        rollouts: Int, lastPolicyVersion: UInt64, isSealed: Bool, integrity: Integrity, bytes: Int,
+        started: Double? = nil, ended: Double? = nil, returns: [Float], checkpoint: String? = nil,
+        kind: EvaluationKind? = nil
+    ) {
+        self.stream = stream
+        self.task = task
+        self.optimalReturn = optimalReturn
+        self.randomReturn = randomReturn
+        self.rows = rows
+        self.rollouts = rollouts
+        self.lastPolicyVersion = lastPolicyVersion
+        self.isSealed = isSealed
+        self.integrity = integrity
+        self.bytes = bytes
+        self.started = started
+        self.ended = ended
+        self.returns = returns
+        self.checkpoint = checkpoint
+        self.kind = kind
+    }
+}
+
+/// All that a catalogue can know from the stream files alone.
+package struct HistoriesIndex: Hashable, Sendable {
+    package private(set) var tasks: [TaskRecord] = []
+    package private(set) var lifetimes: [LifetimeRecord] = []
+    package private(set) var streams: [StreamRecord] = []
+    package private(set) var evaluations: [EvaluationReturns] = []
+
+    /// Last episodes of each stream whose mean is a lifetime's final return.
+    package static let finalEpisodes = 10
+
+    package init(_ summaries: [StreamSummary]) {
+        var tasks: [Int: TaskRecord] = [:]
+        for summary in summaries where tasks[summary.task.id] == nil {
+            tasks[summary.task.id] = TaskRecord(
+                id: summary.task.id, split: summary.task.split, json: summary.task.json,
+                optimalReturn: summary.optimalReturn, randomReturn: summary.randomReturn)
+        }
+        self.tasks = tasks.values.sorted { $0.id < $1.id }
+        streams = summaries.map { summary in
+            StreamRecord(
+                stream: summary.stream, rows: summary.rows, rollouts: summary.rollouts, isSealed: summary.isSealed,
+                integrity: summary.integrity, bytes: summary.bytes)
+        }.sorted { $0.path < $1.path }
+        let byLifetime = Dictionary(grouping: summaries, by: \.stream.lifetime)
+            .sorted { ($0.key.folder) < ($1.key.folder) }
+        for (lifetime, members) in byLifetime {
+            switch lifetime.collection {
+            case .histories: lifetimes.append(HistoriesIndex.lifetime(lifetime, members))
+            case .evaluation(let name): evaluations.append(HistoriesIndex.evaluation(name, lifetime, members))
+            }
+        }
+    }
+
+    private static func lifetime(_ lifetime: LifetimeIdentifier, _ members: [StreamSummary]) -> LifetimeRecord {
+        let last = members.flatMap { $0.returns.suffix(finalEpisodes) }.map(Double.init)
+        return LifetimeRecord(
+            task: lifetime.task, repetition: lifetime.repetition,
+            status: members.allSatisfy(\.isSealed) ? .finished : .running,
+            started: members.compactMap(\.started).min(), ended: members.compactMap(\.ended).max(),
+            episodes: members.reduce(0) { $0 + $1.returns.count }, transitions: members.reduce(0) { $0 + $1.rows },
+            updates: members.map(\.lastPolicyVersion).max().map { Int(clamping: $0) },
+            finalReturn: last.isEmpty ? nil : last.reduce(0, +) / Double(last.count))
+    }
+
+    private static func evaluation(
+        _ name: String, _ lifetime: LifetimeIdentifier, _ members: [StreamSummary]
+    ) -> EvaluationReturns {
+        let seeds = members.sorted { $0.stream.actor < $1.stream.actor }
+        return EvaluationReturns(
+            evaluation: EvaluationRecord(
+                evaluation: name, task: lifetime.task, checkpoint: seeds.lazy.compactMap(\.checkpoint).first ?? name,
+                split: seeds[0].task.split, kind: seeds.lazy.compactMap(\.kind).first ?? .inContext,
+                status: seeds.allSatisfy(\.isSealed) ? .finished : .running, seeds: seeds.count,
+                episodes: seeds.map(\.returns.count).max() ?? 0, started: seeds.compactMap(\.started).min(),
+                ended: seeds.compactMap(\.ended).max()),
+            returns: seeds.map(\.returns))
+    }
+}

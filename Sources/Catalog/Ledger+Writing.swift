@@ -1,0 +1,157 @@
+import Environments
+import GRDB
+
+extension Ledger {
+    /// Writes the run's one row, replacing what it was.
+    package func save(_ run: RunRecord) throws(CatalogError) {
+        try write { database in
+            try database.execute(
+                sql: "INSERT OR REPLACE INTO run VALUES (1, ?, ?, ?, ?, ?, ?)",
+                arguments: [
+                    run.name, run.softwareVersion, run.experimentYAML, run.started, run.ended, run.failure,
+                ])
+        }
+    }
+
+    /// Adds tasks, or replaces those with the same id.
+    package func save(_ tasks: [TaskRecord]) throws(CatalogError) {
+        try write { try $0.save(tasks) }
+    }
+
+    /// Adds lifetimes, or replaces those with the same task and repetition.
+    package func save(_ lifetimes: [LifetimeRecord]) throws(CatalogError) {
+        try write { try $0.save(lifetimes) }
+    }
+
+    /// Adds streams, or replaces those with the same path.
+    package func save(_ streams: [StreamRecord]) throws(CatalogError) {
+        try write { try $0.save(streams) }
+    }
+
+    /// Adds nodes, or replaces those with the same name.
+    package func save(_ nodes: [NodeRecord]) throws(CatalogError) {
+        try write { database in
+            let statement = try database.makeStatement(
+                sql: "INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            for node in nodes {
+                try statement.execute(arguments: [
+                    node.name, node.role, node.host, node.process, node.endpoint, node.joined, node.lastSeen,
+                    node.left, node.reason,
+                ])
+            }
+        }
+    }
+
+    package func save(_ checkpoint: CheckpointRecord) throws(CatalogError) {
+        try write { database in
+            try database.execute(
+                sql: "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?)",
+                arguments: [
+                    checkpoint.name, checkpoint.step, checkpoint.created, checkpoint.trainingSeconds, checkpoint.loss,
+                ])
+        }
+    }
+
+    /// Adds evaluation jobs, or replaces those with the same evaluation and task; their returns are kept.
+    package func save(_ evaluations: [EvaluationRecord]) throws(CatalogError) {
+        try write { try $0.save(evaluations) }
+    }
+
+    /// Writes an evaluated task with all its returns, replacing what was known.
+    package func save(_ result: EvaluationReturns) throws(CatalogError) {
+        try write { try $0.save(result) }
+    }
+
+    /// Adds metrics; one transaction for all.
+    package func append(_ metrics: [MetricRecord]) throws(CatalogError) {
+        try write { database in
+            let statement = try database.makeStatement(sql: "INSERT INTO metrics VALUES (?, ?, ?, ?, ?)")
+            for metric in metrics {
+                // SQLite stores NaN as NULL; a reader gives NaN back.
+                try statement.execute(arguments: [metric.time, metric.source, metric.name, metric.step, metric.value])
+            }
+        }
+    }
+
+    /// Replaces all that can be known from stream files alone: tasks, lifetimes, streams, evaluations.
+    /// Checkpoints, nodes, metrics and the run's row stay.
+    package func replaceIndex(_ index: HistoriesIndex) throws(CatalogError) {
+        try write { database in
+            for table in ["evaluation_returns", "evaluations", "streams", "lifetimes", "tasks"] {
+                try database.execute(sql: "DELETE FROM \(table)")
+            }
+            try database.save(index.tasks)
+            try database.save(index.lifetimes)
+            try database.save(index.streams)
+            for result in index.evaluations { try database.save(result) }
+        }
+    }
+}
+
+extension Database {
+    fileprivate func save(_ tasks: [TaskRecord]) throws {
+        let statement = try makeStatement(sql: "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?)")
+        for task in tasks {
+            try statement.execute(arguments: [
+                task.id, task.split.rawValue, task.json, task.optimalReturn, task.randomReturn,
+            ])
+        }
+    }
+
+    fileprivate func save(_ lifetimes: [LifetimeRecord]) throws {
+        let statement = try makeStatement(
+            sql: "INSERT OR REPLACE INTO lifetimes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        for lifetime in lifetimes {
+            try statement.execute(arguments: [
+                lifetime.task, lifetime.repetition, lifetime.status.rawValue, lifetime.learner, lifetime.attempt,
+                lifetime.started, lifetime.ended, lifetime.episodes, lifetime.transitions,
+                lifetime.transitionsLearnt, lifetime.updates, lifetime.meanPolicyLag, lifetime.finalReturn,
+            ])
+        }
+    }
+
+    fileprivate func save(_ streams: [StreamRecord]) throws {
+        let statement = try makeStatement(
+            sql: "INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        for record in streams {
+            let lifetime = record.stream.lifetime
+            var evaluation: String?
+            if case .evaluation(let name) = lifetime.collection { evaluation = name }
+            try statement.execute(arguments: [
+                record.path, evaluation, lifetime.task, lifetime.repetition, record.stream.actor, record.rows,
+                record.rollouts, record.isSealed, record.integrity.rawValue, record.bytes,
+            ])
+        }
+    }
+
+    fileprivate func save(_ evaluations: [EvaluationRecord]) throws {
+        // An upsert, for a replacement would delete the returns with the row that they belong to.
+        let statement = try makeStatement(
+            sql: """
+                INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (evaluation, task) DO UPDATE SET checkpoint = excluded.checkpoint, split = excluded.split,
+                    kind = excluded.kind, status = excluded.status, seeds = excluded.seeds,
+                    episodes = excluded.episodes, worker = excluded.worker, started = excluded.started,
+                    ended = excluded.ended
+                """)
+        for record in evaluations {
+            try statement.execute(arguments: [
+                record.evaluation, record.task, record.checkpoint, record.split.rawValue, record.kind.rawValue,
+                record.status.rawValue, record.seeds, record.episodes, record.worker, record.started, record.ended,
+            ])
+        }
+    }
+
+    fileprivate func save(_ result: EvaluationReturns) throws {
+        let job = result.evaluation
+        try save([job])
+        try execute(
+            sql: "DELETE FROM evaluation_returns WHERE evaluation = ? AND task = ?", arguments: [job.evaluation, job.task])
+        let statement = try makeStatement(sql: "INSERT INTO evaluation_returns VALUES (?, ?, ?, ?, ?)")
+        for (seed, returns) in result.returns.enumerated() {
+            for (episode, value) in returns.enumerated() {
+                try statement.execute(arguments: [job.evaluation, job.task, seed, episode, Double(value)])
+            }
+        }
+    }
+}

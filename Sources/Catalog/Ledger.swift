@@ -1,0 +1,86 @@
+import Foundation
+import GRDB
+
+/// The catalogue of a run, open: RUN/catalog.sqlite. One process writes it (the coordinator); any number may read.
+///
+/// Safe to use from several threads; calls run one after the other. All calls throw `CatalogError`.
+package final class Ledger: Sendable {
+    package enum Mode: Sendable {
+        /// A new catalogue; there must be none yet.
+        case create
+        /// An existing catalogue, for writing.
+        case resume
+        /// An existing catalogue, for reading alone, also while another process writes it.
+        case read
+    }
+
+    package let path: String
+    private let database: DatabaseQueue
+
+    /// How long a call waits for another process's transaction.
+    package static let busyTimeoutSeconds = 5.0
+
+    package init(path: String, mode: Mode) throws(CatalogError) {
+        let exists = FileManager.default.fileExists(atPath: path)
+        switch mode {
+        case .create where exists:
+            throw CatalogError(.exists, path, "there is a catalogue already; expected a new run, or --resume")
+        case .resume where !exists, .read where !exists:
+            throw CatalogError(
+                .missing, path,
+                "there is no catalogue; expected the folder of a run (`distillery histories index RUN` remakes a lost one)")
+        default: break
+        }
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(Self.busyTimeoutSeconds)
+        configuration.readonly = mode == .read
+        configuration.foreignKeysEnabled = true
+        if mode != .read { configuration.journalMode = .wal }
+        configuration.label = "catalogue"
+        do {
+            let database = try DatabaseQueue(path: path, configuration: configuration)
+            try Ledger.checkVersion(database, path: path)
+            if mode != .read { try CatalogSchema.migrator.migrate(database) }
+            self.path = path
+            self.database = database
+        } catch {
+            throw CatalogError(error, path: path)
+        }
+    }
+
+    /// Folds the write-ahead log into the file, so that the file alone can be copied, and closes it.
+    package func close() throws(CatalogError) {
+        do {
+            if !database.configuration.readonly {
+                try database.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+            }
+            try database.close()
+        } catch {
+            throw CatalogError(error, path: path)
+        }
+    }
+
+    /// One transaction: all of `body` is kept, or nothing.
+    func write<Result>(_ body: (Database) throws -> Result) throws(CatalogError) -> Result {
+        do { return try database.write(body) } catch { throw CatalogError(error, path: path) }
+    }
+
+    func read<Result>(_ body: (Database) throws -> Result) throws(CatalogError) -> Result {
+        do { return try database.read(body) } catch { throw CatalogError(error, path: path) }
+    }
+
+    private static func checkVersion(_ database: DatabaseQueue, path: String) throws {
+        let migrator = CatalogSchema.migrator
+        try database.read { connection in
+            if try migrator.hasBeenSuperseded(connection) {
+                throw CatalogError(
+                    .newer, path, "a newer version of distillery made this catalogue; use that version, or remake it with "
+                        + "`distillery histories index RUN`")
+            }
+            if database.configuration.readonly, try !migrator.hasCompletedMigrations(connection) {
+                throw CatalogError(
+                    .damaged, path, "it has not the tables of a catalogue; expected the catalog.sqlite of a run")
+            }
+        }
+    }
+}

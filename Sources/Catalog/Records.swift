@@ -1,0 +1,237 @@
+package import Environments
+
+/// The run as a whole. Times here and below are seconds since 1970, UTC.
+package struct RunRecord: Hashable, Sendable {
+    package var name: String
+    package var softwareVersion: String
+    /// The resolved experiment.
+    package var experimentYAML: String
+    package var started: Double
+    package var ended: Double?
+    /// Why the run failed; nil while it runs and where it went well.
+    package var failure: String?
+
+    package init(
+        name: String, softwareVersion: String, experimentYAML: String, started: Double, ended: Double? = nil,
+        failure: String? = nil
+    ) {
+        self.name = name
+        self.softwareVersion = softwareVersion
+        self.experimentYAML = experimentYAML
+        self.started = started
+        self.ended = ended
+        self.failure = failure
+    }
+}
+
+/// A task with what is known about its best and its random return.
+package struct TaskRecord: Hashable, Sendable {
+    package var id: Int
+    package var split: Split
+    package var json: String
+    package var optimalReturn: Double?
+    package var randomReturn: Double?
+
+    package init(id: Int, split: Split, json: String, optimalReturn: Double? = nil, randomReturn: Double? = nil) {
+        self.id = id
+        self.split = split
+        self.json = json
+        self.optimalReturn = optimalReturn
+        self.randomReturn = randomReturn
+    }
+}
+
+/// How far something that is queued has come.
+package enum WorkStatus: String, Hashable, Sendable, CaseIterable, Codable {
+    case queued, running, finished, failed
+}
+
+/// One source algorithm learning from scratch on one task.
+package struct LifetimeRecord: Hashable, Sendable {
+    package var task: Int
+    package var repetition: Int
+    package var status: WorkStatus
+    /// Name of the learner that has or had it.
+    package var learner: String?
+    package var attempt: Int
+    package var started: Double?
+    package var ended: Double?
+    /// Episodes of all actors together.
+    package var episodes: Int?
+    package var transitions: Int?
+    /// Transitions that the learner learnt from.
+    package var transitionsLearnt: Int?
+    package var updates: Int?
+    package var meanPolicyLag: Double?
+    /// Mean return of the last episodes.
+    package var finalReturn: Double?
+
+    package init(
+        task: Int, repetition: Int, status: WorkStatus = .queued, learner: String? = nil, attempt: Int = 0,
+        started: Double? = nil, ended: Double? = nil, episodes: Int? = nil, transitions: Int? = nil,
+        transitionsLearnt: Int? = nil, updates: Int? = nil, meanPolicyLag: Double? = nil, finalReturn: Double? = nil
+    ) {
+        self.task = task
+        self.repetition = repetition
+        self.status = status
+        self.learner = learner
+        self.attempt = attempt
+        self.started = started
+        self.ended = ended
+        self.episodes = episodes
+        self.transitions = transitions
+        self.transitionsLearnt = transitionsLearnt
+        self.updates = updates
+        self.meanPolicyLag = meanPolicyLag
+        self.finalReturn = finalReturn
+    }
+}
+
+/// What is known of a stream's checksums.
+package enum Integrity: String, Hashable, Sendable, CaseIterable, Codable {
+    case unchecked, sound, damaged
+}
+
+/// One stream file.
+package struct StreamRecord: Hashable, Sendable {
+    package var stream: StreamIdentifier
+    /// Below the run's folder.
+    package var path: String
+    package var rows: Int
+    package var rollouts: Int
+    package var isSealed: Bool
+    package var integrity: Integrity
+    /// Bytes on disk, where they were looked at.
+    package var bytes: Int?
+
+    package init(
+        stream: StreamIdentifier, rows: Int, rollouts: Int, isSealed: Bool, integrity: Integrity = .unchecked,
+        bytes: Int? = nil
+    ) {
+        self.stream = stream
+        self.path = stream.path
+        self.rows = rows
+        self.rollouts = rollouts
+        self.isSealed = isSealed
+        self.integrity = integrity
+        self.bytes = bytes
+    }
+}
+
+/// A process of the run.
+package struct NodeRecord: Hashable, Sendable {
+    package var name: String
+    package var role: String
+    package var host: String
+    package var process: Int
+    package var endpoint: String
+    package var joined: Double
+    package var lastSeen: Double
+    /// When and why it went; nil while it is there.
+    package var left: Double?
+    package var reason: String?
+
+    package init(
+        name: String, role: String, host: String, process: Int, endpoint: String = "", joined: Double,
+        lastSeen: Double, left: Double? = nil, reason: String? = nil
+    ) {
+        self.name = name
+        self.role = role
+        self.host = host
+        self.process = process
+        self.endpoint = endpoint
+        self.joined = joined
+        self.lastSeen = lastSeen
+        self.left = left
+        self.reason = reason
+    }
+}
+
+/// A checkpoint of the distiller.
+package struct CheckpointRecord: Hashable, Sendable {
+    /// `step-00020000`, its folder below `checkpoints/distiller`.
+    package var name: String
+    package var step: Int
+    package var created: Double
+    /// Seconds of training that it took to get there.
+    package var trainingSeconds: Double?
+    package var loss: Double?
+
+    package init(name: String, step: Int, created: Double, trainingSeconds: Double? = nil, loss: Double? = nil) {
+        self.name = name
+        self.step = step
+        self.created = created
+        self.trainingSeconds = trainingSeconds
+        self.loss = loss
+    }
+}
+
+/// Whether the context lives through the episodes, or is cleared at each.
+package enum EvaluationKind: String, Hashable, Sendable, CaseIterable, Codable {
+    case inContext = "in-context"
+    case control
+}
+
+/// One checkpoint on one task with all its seeds: a job of an evaluator.
+package struct EvaluationRecord: Hashable, Sendable {
+    /// Folder of its streams below `evaluations`; with the task's number it names the job.
+    package var evaluation: String
+    package var task: Int
+    package var checkpoint: String
+    package var split: Split
+    package var kind: EvaluationKind
+    package var status: WorkStatus
+    package var seeds: Int
+    package var episodes: Int
+    package var worker: String?
+    package var started: Double?
+    package var ended: Double?
+
+    package init(
+        evaluation: String, task: Int, checkpoint: String, split: Split, kind: EvaluationKind,
+        status: WorkStatus = .queued, seeds: Int, episodes: Int, worker: String? = nil, started: Double? = nil,
+        ended: Double? = nil
+    ) {
+        self.evaluation = evaluation
+        self.task = task
+        self.checkpoint = checkpoint
+        self.split = split
+        self.kind = kind
+        self.status = status
+        self.seeds = seeds
+        self.episodes = episodes
+        self.worker = worker
+        self.started = started
+        self.ended = ended
+    }
+}
+
+/// The returns of one evaluated task, (seeds, episodes).
+package struct EvaluationReturns: Hashable, Sendable {
+    package var evaluation: EvaluationRecord
+    package var returns: [[Float]]
+
+    package init(evaluation: EvaluationRecord, returns: [[Float]]) {
+        self.evaluation = evaluation
+        self.returns = returns
+    }
+}
+
+/// One number of one moment.
+package struct MetricRecord: Hashable, Sendable {
+    package var time: Double
+    /// The node that it comes from.
+    package var source: String
+    /// For example `distil/loss`.
+    package var name: String
+    package var step: Int
+    package var value: Double
+
+    package init(time: Double, source: String, name: String, step: Int, value: Double) {
+        self.time = time
+        self.source = source
+        self.name = name
+        self.step = step
+        self.value = value
+    }
+}

@@ -1,0 +1,143 @@
+import Catalog
+import Environments
+import Foundation
+import Testing
+
+/// A folder of its own for one test, removed with it.
+struct Scratch: ~Copyable {
+    let url: URL
+
+    init() throws {
+        url = FileManager.default.temporaryDirectory.appendingPathComponent("catalog-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(at: url) }
+
+    var catalog: String { url.appendingPathComponent("catalog.sqlite").path }
+}
+
+@Suite("The catalogue of a run")
+struct LedgerTests {
+    static let evaluation = EvaluationRecord(
+        evaluation: "step-00000010", task: 3, checkpoint: "step-00000010", split: .test, kind: .inContext,
+        status: .finished, seeds: 2, episodes: 3, worker: "evaluator-1", started: 5, ended: 6)
+
+    @Test("what is written is read back, by another connection, while the writer is open")
+    func roundTrip() throws {
+        let scratch = try Scratch()
+        let ledger = try Ledger(path: scratch.catalog, mode: .create)
+        let run = RunRecord(name: "a", softwareVersion: "0.1.0", experimentYAML: "name: a\n", started: 1.5)
+        let tasks = [
+            TaskRecord(id: 0, split: .train, json: "{\"goal\":[0,0]}", optimalReturn: 13, randomReturn: 0.1),
+            TaskRecord(id: 3, split: .test, json: "{\"goal\":[3,0]}"),
+        ]
+        var lifetime = LifetimeRecord(task: 0, repetition: 1, status: .running, learner: "learner-0", attempt: 1)
+        let stream = StreamRecord(
+            stream: StreamIdentifier(
+                lifetime: LifetimeIdentifier(collection: .evaluation("e"), task: 3, repetition: 0), actor: 1),
+            rows: 60, rollouts: 3, isSealed: true, integrity: .sound, bytes: 900)
+        let node = NodeRecord(name: "learner-0", role: "learner", host: "here", process: 7, joined: 1, lastSeen: 2)
+        let checkpoint = CheckpointRecord(name: "step-00000010", step: 10, created: 4, trainingSeconds: 2, loss: 1.25)
+        try ledger.save(run)
+        try ledger.save(tasks)
+        try ledger.save([lifetime])
+        lifetime.status = .finished
+        lifetime.finalReturn = 12.5
+        try ledger.save([lifetime])
+        try ledger.save([stream])
+        try ledger.save([node])
+        try ledger.save(checkpoint)
+        try ledger.append([
+            MetricRecord(time: 1, source: "distiller-0", name: "distil/loss", step: 1, value: 1.5),
+            MetricRecord(time: 2, source: "distiller-0", name: "distil/loss", step: 2, value: .nan),
+        ])
+
+        let reader = try Ledger(path: scratch.catalog, mode: .read)
+        #expect(try reader.run() == run)
+        #expect(try reader.tasks() == tasks)
+        #expect(try reader.lifetimes() == [lifetime])
+        #expect(try reader.streams() == [stream])
+        #expect(try reader.nodes() == [node])
+        #expect(try reader.checkpoints() == [checkpoint])
+        #expect(try reader.metricNames() == ["distil/loss"])
+        let losses = try reader.metrics(named: "distil/loss").map(\.value)
+        #expect(losses[0] == 1.5 && losses[1].isNaN)
+        #expect(throws: CatalogError.self) { try reader.save(tasks) }
+        try reader.close()
+        try ledger.close()
+    }
+
+    @Test("the returns of an evaluated task keep their seeds and episodes")
+    func returns() throws {
+        let scratch = try Scratch()
+        let ledger = try Ledger(path: scratch.catalog, mode: .create)
+        var job = Self.evaluation
+        job.status = .queued
+        try ledger.save([job])
+        let result = EvaluationReturns(evaluation: Self.evaluation, returns: [[0, 1, 2], [3, 4, 5.5]])
+        try ledger.save(result)
+        #expect(try ledger.evaluationReturns() == [result])
+        // A lease that is written again must not lose what came in.
+        try ledger.save([Self.evaluation])
+        #expect(try ledger.evaluationReturns() == [result])
+        let shorter = EvaluationReturns(evaluation: Self.evaluation, returns: [[7]])
+        try ledger.save(shorter)
+        #expect(try ledger.evaluationReturns() == [shorter])
+        try ledger.close()
+    }
+
+    @Test("a closed catalogue is one file, and goes on where it was")
+    func closing() throws {
+        let scratch = try Scratch()
+        let ledger = try Ledger(path: scratch.catalog, mode: .create)
+        try ledger.save([TaskRecord(id: 0, split: .train, json: "{}")])
+        try ledger.close()
+        let copy = scratch.url.appendingPathComponent("copy.sqlite").path
+        try FileManager.default.copyItem(atPath: scratch.catalog, toPath: copy)
+        let again = try Ledger(path: copy, mode: .resume)
+        #expect(try again.tasks().count == 1)
+        try again.save([TaskRecord(id: 1, split: .test, json: "{}")])
+        #expect(try again.tasks().count == 2)
+        try again.close()
+    }
+
+    @Test("a catalogue that is there, missing, damaged or foreign is refused in a sentence")
+    func refusals() throws {
+        let scratch = try Scratch()
+        var error = try #require(throws: CatalogError.self) { try Ledger(path: scratch.catalog, mode: .resume) }
+        #expect(error.reason == .missing && error.description.contains("histories index"), "\(error)")
+        try Ledger(path: scratch.catalog, mode: .create).close()
+        error = try #require(throws: CatalogError.self) { try Ledger(path: scratch.catalog, mode: .create) }
+        #expect(error.reason == .exists && error.description.contains("--resume"), "\(error)")
+
+        let damaged = scratch.url.appendingPathComponent("damaged.sqlite").path
+        try Data(repeating: 0x41, count: 8192).write(to: URL(fileURLWithPath: damaged))
+        for mode in [Ledger.Mode.read, .resume] {
+            error = try #require(throws: CatalogError.self) { try Ledger(path: damaged, mode: mode) }
+            #expect(error.reason == .damaged && error.description.contains(damaged), "\(error)")
+        }
+        let empty = scratch.url.appendingPathComponent("empty.sqlite").path
+        try Data().write(to: URL(fileURLWithPath: empty))
+        error = try #require(throws: CatalogError.self) { try Ledger(path: empty, mode: .read) }
+        #expect(error.reason == .damaged, "\(error)")
+    }
+
+    @Test("a catalogue whose pages were overwritten is called damaged, not trusted")
+    func overwrittenPages() throws {
+        let scratch = try Scratch()
+        let ledger = try Ledger(path: scratch.catalog, mode: .create)
+        try ledger.save((0..<2000).map { TaskRecord(id: $0, split: .train, json: "{\"goal\":[\($0),0]}") })
+        try ledger.close()
+        let handle = try FileHandle(forUpdating: URL(fileURLWithPath: scratch.catalog))
+        let size = try handle.seekToEnd()
+        try handle.seek(toOffset: 8192)
+        try handle.write(contentsOf: Data(repeating: 0xA5, count: Int(size) - 8192))
+        try handle.close()
+        let error = try #require(throws: CatalogError.self) {
+            let reader = try Ledger(path: scratch.catalog, mode: .read)
+            _ = try reader.tasks()
+        }
+        #expect(error.reason == .damaged, "\(error)")
+    }
+}
