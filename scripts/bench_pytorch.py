@@ -141,7 +141,7 @@ def collect(options):
         for _ in range(options.warm_up):
             learner.update()
         rates = []
-        for repetition in range(options.repetitions):
+        for _ in range(options.repetitions):
             begin = time.perf_counter()
             for _ in range(options.updates):
                 episode_return = learner.update()
@@ -156,10 +156,11 @@ def collect(options):
             "configuration": {
                 "environment": "dark-room", "size": options.size, "environments": options.environments,
                 "processes": 1, "threads": threads, "rollout_steps": HORIZON, "updates": options.updates,
-                "learning_rate": options.learning_rate, "last_mean_return": episode_return,
+                "learning_rate": options.learning_rate,
             },
             "environment_steps_per_second": statistics.median(rates),
             "spread": {"minimum": min(rates), "maximum": max(rates), "repetitions": len(rates)},
+            "last_mean_return": episode_return,
         })
     return {"suite": "collect", "machine": machine(), "results": results}
 
