@@ -22,12 +22,13 @@ struct DeadlinePassed: Error {}
     let router: RouterSocket
     let endpoint: String
     let poller = Poller()
+    let routerToken: Poller.Token
 
     init() throws {
         context = try MessageContext()
         router = try RouterSocket(context)
         endpoint = try router.bind("tcp://127.0.0.1:*")
-        poller.add(router)
+        routerToken = poller.add(router)
     }
 
     func dealer(_ name: String, _ change: (inout SocketOptions) -> Void = { _ in }) throws -> DealerSocket {
@@ -108,6 +109,33 @@ struct DeadlinePassed: Error {}
         #expect(try router.send([7], to: peer) == .sent)
         #expect(try eventually(poller) { try second.receive() }.bytes == [7])
         #expect(try first.receive() == nil)
+    }
+
+    @Test("a dealer finds a router that went away and came back at the same address")
+    func reconnects() throws {
+        let dealer = try dealer("recorder-0")
+        #expect(try dealer.send([1]) == .sent)
+        _ = try eventually(poller) { try router.receive() }
+        poller.remove(routerToken)
+        router.close()
+        // The library gives a port back in the background.
+        let second = try eventually(Poller()) { () -> RouterSocket? in
+            let candidate = try RouterSocket(context)
+            do {
+                try candidate.bind(endpoint)
+                return candidate
+            } catch let error as TransportError where error.kind == .addressInUse {
+                return nil
+            }
+        }
+        poller.add(second)
+        // What was sent into the gap may be lost: that is why everything is sent again until it is acknowledged.
+        let (peer, message) = try eventually(poller) {
+            _ = try dealer.send([2])
+            return try second.receive()
+        }
+        #expect(peer.description == "recorder-0")
+        #expect(message.bytes == [2])
     }
 
     @Test("an oversized message is refused before it is sent")
