@@ -83,6 +83,9 @@ let package = Package(
         tests("AgentsTests", ["Agents", "Neural", "Environments", "TestSupport"]),
         tests("NeuralTests", ["Neural", "CKernels", "Environments"]),
         tests("CatalogTests", ["Catalog", "Environments"]),
+        tests(
+            "DistillationTests", ["Distillation", "Neural", "Histories", "Environments"],
+            resources: [.copy("Golden")]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -49,7 +49,7 @@ package struct Checkpoint: Sendable, Equatable {
         try file.check(layout.parameters)
         let model = try TransformerModel(settings: configuration.model, vocabulary: vocabulary)
         try file.read(layout.parameters, into: model.parameters)
-        guard model.parameters.all.allSatisfy(\.isFinite) else {
+        guard model.parameters.values.allSatisfy(\.isFinite) else {
             throw FileError("\(Checkpoint.modelFile) holds numbers that are not finite")
         }
         return model

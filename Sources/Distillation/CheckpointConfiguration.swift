@@ -1,5 +1,6 @@
 package import Environments
 package import Foundation
+import Histories
 
 /// What a checkpoint is about: the environment that its model acts in, and what the model was allowed to see of it.
 package struct CheckpointDescription: Sendable, Equatable {
@@ -47,7 +48,7 @@ package struct CheckpointConfiguration: Sendable, Equatable {
         return try encoder.encode(
             Document(
                 format: Self.format, version: Self.version, model: model,
-                environment: .init(description.environment), splitSeed: description.splitSeed,
+                environment: try .init(description.environment), splitSeed: description.splitSeed,
                 trainedTasks: description.trainedTasks, training: training, windows: windows, step: step,
                 seconds: seconds))
     }
@@ -102,12 +103,12 @@ package struct CheckpointConfiguration: Sendable, Equatable {
         var observationSpace: SpaceDocument
         var actionSpace: SpaceDocument
 
-        init(_ environment: EnvironmentDescription) {
+        init(_ environment: EnvironmentDescription) throws {
             name = environment.name
             settings = environment.json
             horizon = environment.horizon
-            observationSpace = SpaceDocument(environment.observationSpace)
-            actionSpace = SpaceDocument(environment.actionSpace)
+            observationSpace = try SpaceDocument(environment.observationSpace)
+            actionSpace = try SpaceDocument(environment.actionSpace)
         }
 
         func description(_ file: String) throws -> EnvironmentDescription {
@@ -118,48 +119,23 @@ package struct CheckpointConfiguration: Sendable, Equatable {
     }
 }
 
-/// A space as JSON: `{"type":"multi-discrete","counts":[9,9]}`.
+/// A space as streams describe it, `{"type":"multi_discrete","nvec":[9,9]}`, but as an object of its own.
 private struct SpaceDocument: Codable {
     var type: String
-    var count: Int?
-    var counts: [Int]?
+    var n: Int?
+    var nvec: [Int]?
     var shape: [Int]?
-    var element: ElementType?
+    var dtype: String?
     var low: Double?
     var high: Double?
 
-    init(_ space: Space) {
-        switch space {
-        case .discrete(let count):
-            type = "discrete"
-            self.count = count
-        case .multiDiscrete(let counts):
-            type = "multi-discrete"
-            self.counts = counts
-        case .box(let shape, let element, let low, let high):
-            type = "box"
-            self.shape = shape
-            self.element = element
-            self.low = low
-            self.high = high
-        }
-    }
+    init(_ space: Space) throws { self = try JSONDecoder().decode(Self.self, from: Data(space.json.utf8)) }
 
     func space(_ file: String, _ key: String) throws -> Space {
-        let sizes = 1...1_000_000
-        switch type {
-        case "discrete":
-            if let count, sizes.contains(count) { return .discrete(count: count) }
-        case "multi-discrete":
-            if let counts, (1...1_000).contains(counts.count), counts.allSatisfy(sizes.contains) {
-                return .multiDiscrete(counts: counts)
-            }
-        case "box":
-            if let shape, let element, let low, let high, shape.count <= 8, shape.allSatisfy(sizes.contains) {
-                return .box(shape: shape, type: element, low: low, high: high)
-            }
-        default: break
+        do {
+            return try Space(json: String(decoding: JSONEncoder().encode(self), as: UTF8.self))
+        } catch {
+            throw FileErrors.config(file, "has no usable space under environment.\(key): \(error)")
         }
-        throw FileErrors.config(file, "has no usable space under environment.\(key)")
     }
 }

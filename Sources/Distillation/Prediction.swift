@@ -41,7 +41,7 @@ package enum Prediction {
                 into: logits.start + row * model.layout.actionCount)
             row += sequences
         }
-        return Array(logits.all)
+        return logits.values
     }
 
     private static func check(_ column: [UInt8], _ space: Space, _ what: String) throws {

@@ -1,4 +1,5 @@
 package import Environments
+package import Histories
 
 /// The learning histories that a model is taught with, in memory, end to end in flat arrays.
 ///
@@ -65,6 +66,21 @@ package struct StreamArrays: Sendable {
     {
         let first = column.index(column.startIndex, offsetBy: rows.lowerBound * width)
         return column[first..<column.index(first, offsetBy: rows.count * width)]
+    }
+}
+
+extension StreamArrays {
+    /// Appends the finished episodes of a stream that was read.
+    package mutating func append(_ stream: StreamContents) throws {
+        let environment = stream.metadata.environment
+        guard environment.observationSpace == observationSpace, environment.actionSpace == actionSpace else {
+            throw StreamArraysError(
+                "\(stream.path) has observations of \(environment.observationSpace) and actions of "
+                    + "\(environment.actionSpace), the streams before it \(observationSpace) and \(actionSpace)")
+        }
+        try append(
+            observations: stream.rows.observations, actions: stream.rows.actions, rewards: stream.rows.rewards,
+            episodes: stream.episodes.filter(\.isFinished).map(\.rows))
     }
 }
 

@@ -144,3 +144,29 @@ package struct WindowSampler: Sendable {
     @inline(__always)
     private func pick(_ word: UInt32, _ count: Int) -> Int { Int((UInt64(word) &* UInt64(count)) >> 32) }
 }
+
+/// One window as the model is taught it, for people and tests.
+package struct Window: Sendable, Equatable {
+    /// (c, width) rows of the observation table.
+    package let components: [Int32]
+    /// (c) each
+    package let previousActions: [Int32]
+    package let previousRewards: [Float]
+    package let masked: [Bool]
+    package let actions: [Int32]
+    package let taught: [Bool]
+}
+
+extension WindowSampler {
+    /// Window `index` of the batch of optimiser step `step`.
+    package func window(step: Int, index: Int) -> Window {
+        let batch = TokenBatch(windows: index + 1, length: length, width: vocabulary.componentCounts.count)
+        _ = fill(batch, step: step, index: index)
+        let rows = (index * length)..<((index + 1) * length)
+        return Window(
+            components: (rows.lowerBound * batch.width..<rows.upperBound * batch.width).map { batch.components[$0] },
+            previousActions: rows.map { batch.previousActions[$0] },
+            previousRewards: rows.map { batch.previousRewards[$0] }, masked: rows.map { batch.masked[$0] == 1 },
+            actions: rows.map { batch.targets[$0] }, taught: rows.map { batch.taught[$0] == 1 })
+    }
+}

@@ -16,7 +16,8 @@ package final class FloatBuffer {
 
     deinit { memory.deallocate() }
 
-    package var all: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: start, count: count) }
+    /// A copy; `start` is for loops that keep the buffer alive themselves.
+    package var values: [Float] { Array(UnsafeBufferPointer(start: start, count: count)) }
 
     package func copy(from other: FloatBuffer) {
         precondition(other.count == count)

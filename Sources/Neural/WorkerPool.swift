@@ -66,21 +66,23 @@ package final class WorkerPool {
 
         func serve(_ worker: Int) {
             var seen = 0
-            while let work = next(after: seen) {
-                seen = work.round
-                work.body(worker)
+            while let round = work(worker, after: seen) {
+                seen = round
                 finish()
             }
         }
 
-        private func next(after seen: Int) -> (round: Int, body: (Int) -> Void)? {
+        /// Waits for a round after `seen`, does this worker's part and returns the round; nil at the end. Never inlined,
+        /// so that the reference to the body is gone before `finish` says that it is.
+        @inline(never)
+        private func work(_ worker: Int, after seen: Int) -> Int? {
             condition.lock()
-            defer { condition.unlock() }
-            while true {
-                if stopped { return nil }
-                if round > seen, let body { return (round, body) }
-                condition.wait()
-            }
+            while !stopped, round == seen || body == nil { condition.wait() }
+            let (current, body) = (round, stopped ? nil : body)
+            condition.unlock()
+            guard let body else { return nil }
+            body(worker)
+            return current
         }
 
         private func finish() {

@@ -1,0 +1,88 @@
+import Distillation
+import Environments
+import Foundation
+import Neural
+
+let smallEnvironment = EnvironmentDescription(
+    name: "dark-room", observationSpace: .multiDiscrete(counts: [5, 4]), actionSpace: .discrete(count: 3), horizon: 6,
+    json: "{\"horizon\":6,\"size\":5}")
+
+func smallSettings(dropouts: Double = 0) -> ModelSettings {
+    var settings = ModelSettings()
+    settings.contextLength = 19
+    settings.modelDimension = 24
+    settings.layers = 2
+    settings.heads = 3
+    settings.feedForward = 40
+    settings.embeddingDropout = dropouts
+    settings.attentionDropout = dropouts
+    settings.residualDropout = dropouts
+    return settings
+}
+
+/// Columns of a stream whose actions follow from its observations, in episodes of six rows.
+struct SyntheticColumns {
+    var observations: [UInt8] = []
+    var actions: [UInt8] = []
+    var rewards: [Float] = []
+    var episodes: [Range<Int>] = []
+
+    init(episodes count: Int, seed: UInt32, length: Int = 6) {
+        let generator = Philox(key0: seed, key1: 1)
+        for row in 0..<(count * length) {
+            let words = generator.block(UInt32(row), 0, 0, 0)
+            let (x, y) = (UInt8(words.x % 5), UInt8(words.y % 4))
+            observations += [x, y]
+            actions.append((x + y) % 3)
+            rewards.append(words.z % 4 == 0 ? 1 : 0)
+        }
+        episodes = (0..<count).map { ($0 * length)..<(($0 + 1) * length) }
+    }
+}
+
+func smallData(streams: Int = 4, episodes: Int = 20) throws -> StreamArrays {
+    var data = StreamArrays(
+        observationSpace: smallEnvironment.observationSpace, actionSpace: smallEnvironment.actionSpace)
+    for stream in 0..<streams {
+        let columns = SyntheticColumns(episodes: episodes, seed: UInt32(stream))
+        try data.append(
+            observations: columns.observations, actions: columns.actions, rewards: columns.rewards,
+            episodes: columns.episodes)
+    }
+    return data
+}
+
+func smallTraining(threads: Int = 1) -> TrainingSettings {
+    var settings = TrainingSettings()
+    settings.batchSize = 13
+    settings.steps = 60
+    settings.warmupSteps = 5
+    settings.peakLearningRate = 3e-3
+    settings.threads = threads
+    settings.seed = 5
+    return settings
+}
+
+/// A model whose parameters are far enough from their start that everything has an effect.
+func smallModel(_ settings: ModelSettings = smallSettings()) throws -> TransformerModel {
+    let model = try TransformerModel(settings: settings, environment: smallEnvironment, seed: 3)
+    let generator = Philox(key0: 9, key1: 9)
+    for tensor in model.layout.parameters.tensors {
+        for index in tensor.offset..<(tensor.offset + tensor.count) where model.parameters.start[index] == 0 {
+            model.parameters.start[index] = (Philox.unit(generator.block(UInt32(index), 0, 0, 0).x) - 0.5) * 0.2
+        }
+    }
+    return model
+}
+
+/// A folder of its own for each test, removed at the end.
+func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("distillation-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    return try body(folder)
+}
+
+func largestDifference(_ a: [Float], _ b: [Float]) -> Float {
+    a.count == b.count ? zip(a, b).map { abs($0 - $1) }.max() ?? 0 : .infinity
+}

@@ -1,0 +1,109 @@
+import Distillation
+import Environments
+import Foundation
+import Neural
+import Testing
+
+@Suite("Training")
+struct TrainerTests {
+    func trainer(
+        threads: Int = 1, dropouts: Double = 0.1, model: TransformerModel? = nil, resumeFrom: Data? = nil,
+        change: (inout TrainingSettings) -> Void = { _ in }, now: (() -> Double)? = nil
+    ) throws -> Trainer {
+        var training = smallTraining(threads: threads)
+        change(&training)
+        return try Trainer(
+            model: model ?? TransformerModel(
+                settings: smallSettings(dropouts: dropouts), environment: smallEnvironment, seed: 1),
+            training: training, windows: WindowSettings(), data: smallData(), resumeFrom: resumeFrom,
+            now: now ?? Trainer.monotonicSeconds)
+    }
+
+    func parameters(_ trainer: Trainer) -> [Float] { trainer.model.parameters.values }
+
+    @Test("learns a rule that the observation alone decides")
+    func learns() throws {
+        let trainer = try trainer(change: {
+            $0.steps = 400
+            $0.peakLearningRate = 1e-2
+            $0.labelSmoothing = 0
+        })
+        var report = try trainer.step()
+        #expect(report.loss > 0.9)
+        while !trainer.isFinished { report = try trainer.step() }
+        #expect(report.loss < 0.1)
+        #expect(report.step == 400)
+    }
+
+    @Test("one seed gives the same bits with the same number of threads, and nearly the same with another")
+    func threads() throws {
+        let trainers = try [1, 1, 3, 3].map { try trainer(threads: $0, dropouts: 0.3) }
+        for _ in 0..<5 { for trainer in trainers { _ = try trainer.step() } }
+        let found = trainers.map(parameters)
+        #expect(found[0] == found[1])
+        #expect(found[2] == found[3])
+        #expect(largestDifference(found[0], found[2]) < 1e-4)
+    }
+
+    @Test("a resumed run ends with the same bits as one that was never interrupted", arguments: [1, 2])
+    func resume(threads: Int) throws {
+        let whole = try trainer(threads: threads)
+        for _ in 0..<12 { _ = try whole.step() }
+        let resumed = try withFolder { folder in
+            let first = try trainer(threads: threads)
+            for _ in 0..<5 { _ = try first.step() }
+            try first.saveCheckpoint(to: folder, smallDescription)
+            let second = try trainer(
+                threads: threads, model: Checkpoint(folder: folder).makeModel(),
+                resumeFrom: Checkpoint.optimizerState(in: folder))
+            #expect(second.completedSteps == 5)
+            for _ in 0..<7 { _ = try second.step() }
+            return second
+        }
+        #expect(parameters(whole) == parameters(resumed))
+    }
+
+    @Test("a time budget ends the run annealed, however many steps that is")
+    func timeBudget() throws {
+        var seconds = 0.0
+        let trainer = try trainer(
+            change: {
+                $0.steps = 1_000_000
+                $0.maximumSeconds = 20
+            }, now: { seconds })
+        var rates: [Double] = []
+        while !trainer.isFinished {
+            rates.append(try trainer.step().learningRate)
+            seconds += 1
+        }
+        #expect(rates.count == 20)
+        #expect(rates.max() ?? 0 > 2e-3)
+        #expect(rates.last ?? 1 < 3e-5)
+    }
+
+    @Test("batches that teach nothing but one window of padding do not disturb")
+    func shortStreams() throws {
+        var data = StreamArrays(
+            observationSpace: smallEnvironment.observationSpace, actionSpace: smallEnvironment.actionSpace)
+        let columns = SyntheticColumns(episodes: 1, seed: 4)
+        try data.append(
+            observations: columns.observations, actions: columns.actions, rewards: columns.rewards,
+            episodes: columns.episodes)
+        let trainer = try Trainer(
+            model: smallModel(), training: smallTraining(), windows: WindowSettings(), data: data)
+        #expect(try trainer.step().loss.isFinite)
+    }
+
+    @Test("streams of other spaces and empty data are refused")
+    func refusals() throws {
+        let empty = StreamArrays(
+            observationSpace: smallEnvironment.observationSpace, actionSpace: smallEnvironment.actionSpace)
+        #expect(throws: StreamArraysError.self) {
+            try Trainer(model: smallModel(), training: smallTraining(), windows: WindowSettings(), data: empty)
+        }
+        let other = StreamArrays(observationSpace: .discrete(count: 2), actionSpace: .discrete(count: 3))
+        #expect(throws: StreamArraysError.self) {
+            try Trainer(model: smallModel(), training: smallTraining(), windows: WindowSettings(), data: other)
+        }
+    }
+}

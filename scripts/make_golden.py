@@ -1,0 +1,71 @@
+"""Makes the golden vectors that Tests/DistillationTests compares the transformer with. Run it from the repository's
+root with a Python that has torch: `python scripts/make_golden.py`. The files are small and committed."""
+
+import json
+import pathlib
+
+import torch
+from torch.nn import functional as F
+
+from pytorch_reference import Transformer, write_safetensors
+
+FOLDER = pathlib.Path("Tests/DistillationTests/Golden")
+COUNTS, ACTIONS, BATCH, CONTEXT = [5, 4], 3, 3, 19
+SETTINGS = {
+    "tokenLayout": "merged", "contextLength": CONTEXT, "modelDimension": 24, "layers": 2, "heads": 3, "feedForward": 40,
+    "embeddingDropout": 0, "attentionDropout": 0, "residualDropout": 0,
+}
+SMOOTHING, RATE, BETAS, EPSILON, CLIP, STEPS = 0.1, 3e-3, (0.9, 0.99), 1e-6, 1.0, 10
+
+
+def batch():
+    components = torch.stack([torch.randint(0, n, (BATCH, CONTEXT)) for n in COUNTS], -1)
+    actions = (components[..., 0] + components[..., 1]) % ACTIONS
+    rewards = (actions == 1).float() * 0.5 + (components[..., 0] == 2).float()
+    return components, actions, rewards, torch.rand(BATCH, CONTEXT) < 0.3, torch.rand(BATCH, CONTEXT) < 0.7
+
+
+def objective(model, data):
+    components, actions, rewards, masked, taught = data
+    logits = model(components, actions, rewards, masked)
+    return logits, F.cross_entropy(logits[taught], actions[taught], label_smoothing=SMOOTHING)
+
+
+def main():
+    torch.manual_seed(7)
+    torch.set_num_threads(1)
+    model = Transformer(COUNTS, ACTIONS, SETTINGS)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    data = batch()
+    parameters = {name: value.detach().clone() for name, value in model.named_parameters()}
+    logits, loss = objective(model, data)
+    loss.backward()
+    gradients = {name: value.grad.clone() for name, value in model.named_parameters()}
+    optimiser = torch.optim.Adam(model.parameters(), lr=RATE, betas=BETAS, eps=EPSILON)
+    losses = []
+    for _ in range(STEPS):
+        optimiser.zero_grad()
+        _, loss = objective(model, data)
+        losses.append(loss.item())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+        optimiser.step()
+    losses.append(objective(model, data)[1].item())
+
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "transformer-parameters.safetensors").write_bytes(write_safetensors(parameters))
+    (FOLDER / "transformer-gradients.safetensors").write_bytes(write_safetensors(gradients))
+    components, actions, rewards, masked, taught = data
+    description = {
+        "torch": torch.__version__, "settings": SETTINGS, "componentCounts": COUNTS, "actions": ACTIONS, "batch": BATCH,
+        "smoothing": SMOOTHING, "rate": RATE, "beta1": BETAS[0], "beta2": BETAS[1], "epsilon": EPSILON, "clip": CLIP,
+        "components": components.flatten().tolist(), "targets": actions.flatten().tolist(),
+        "rewards": rewards.flatten().tolist(), "masked": masked.flatten().int().tolist(),
+        "taught": taught.flatten().int().tolist(), "logits": logits.flatten().tolist(), "losses": losses,
+    }
+    (FOLDER / "transformer.json").write_text(json.dumps(description))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""The distilled transformer in PyTorch: loads a checkpoint of `distillery distill` and gives the same logits.
+
+    model = load("runs/quickstart/checkpoints/distiller/step-00020000")
+    logits = model(components, actions, rewards)        # (B, T, A)
+
+Needs torch alone. `python pytorch_reference.py CHECKPOINT STREAM.h5` (with h5py) prints a stream's logits.
+"""
+
+import json
+import math
+import pathlib
+import struct
+import sys
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Attention(nn.Module):
+    def __init__(self, d, heads, dropout):
+        super().__init__()
+        self.in_proj = nn.Linear(d, 3 * d)
+        self.out_proj = nn.Linear(d, d)
+        self.heads, self.dropout = heads, dropout
+
+    def forward(self, x):
+        b, t, d = x.shape
+        q, k, v = (part.view(b, t, self.heads, d // self.heads).transpose(1, 2) for part in self.in_proj(x).chunk(3, -1))
+        scores = q @ k.transpose(-2, -1) / math.sqrt(d // self.heads)
+        future = torch.ones(t, t, dtype=torch.bool, device=x.device).triu(1)
+        weights = F.dropout(scores.masked_fill(future, -math.inf).softmax(-1), self.dropout, self.training)
+        return self.out_proj((weights @ v).transpose(1, 2).reshape(b, t, d))
+
+
+class MLP(nn.Module):
+    def __init__(self, d, hidden):
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(d, hidden), nn.Linear(hidden, d)
+
+    def forward(self, x):
+        return self.fc2(F.gelu(self.fc1(x), approximate="tanh"))
+
+
+class Block(nn.Module):
+    def __init__(self, d, heads, hidden, attention_dropout, residual_dropout):
+        super().__init__()
+        self.attention, self.mlp = Attention(d, heads, attention_dropout), MLP(d, hidden)
+        self.norm1, self.norm2 = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.dropout = nn.Dropout(residual_dropout)
+
+    def forward(self, x):
+        x = self.norm1(x + self.dropout(self.attention(x)))
+        return self.norm2(x + self.dropout(self.mlp(x)))
+
+
+class Embedding(nn.Module):
+    def __init__(self, component_counts, actions, d, tokens):
+        super().__init__()
+        self.observation = nn.Embedding(sum(component_counts), d)
+        self.action = nn.Embedding(actions + 1, d)
+        self.reward = nn.Linear(1, d)
+        self.position = nn.Embedding(tokens, d)
+        self.mask = nn.ParameterDict({"weight": nn.Parameter(torch.zeros(d))})
+        firsts = [sum(component_counts[:i]) for i in range(len(component_counts))]
+        self.register_buffer("firsts", torch.tensor(firsts), persistent=False)
+
+    def forward(self, components, actions, rewards, masked):
+        none = torch.full_like(actions[:, :1], self.action.num_embeddings - 1)
+        previous_actions = torch.cat([none, actions[:, :-1]], 1)
+        previous_rewards = torch.cat([torch.zeros_like(rewards[:, :1]), rewards[:, :-1]], 1)
+        before = self.action(previous_actions) + self.reward(previous_rewards[..., None])
+        if masked is not None:
+            before = torch.where(masked[..., None], self.mask["weight"], before)
+        position = self.position.weight[: actions.shape[1]]
+        return self.observation(components + self.firsts).sum(2) + before + position
+
+
+class Transformer(nn.Module):
+    """Merged tokens: components (B, T, components), actions (B, T), rewards (B, T) -> logits (B, T, A) of a_t."""
+
+    def __init__(self, component_counts, actions, settings):
+        super().__init__()
+        s, d = settings, settings["modelDimension"]
+        assert s["tokenLayout"] == "merged"
+        self.embed = Embedding(component_counts, actions, d, s["contextLength"])
+        self.dropout = nn.Dropout(s["embeddingDropout"])
+        self.blocks = nn.ModuleList(
+            Block(d, s["heads"], s["feedForward"], s["attentionDropout"], s["residualDropout"])
+            for _ in range(s["layers"])
+        )
+        self.head = nn.Linear(d, actions)
+
+    def forward(self, components, actions, rewards, masked=None):
+        x = self.dropout(self.embed(components, actions, rewards, masked))
+        for block in self.blocks:
+            x = block(x)
+        return self.head(x)
+
+
+def read_safetensors(data):
+    """Tensors of a safetensors file's bytes."""
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + length])
+    body, tensors = bytearray(data[8 + length :]), {}
+    for name, entry in header.items():
+        if name != "__metadata__":
+            assert entry["dtype"] == "F32"
+            begin, end = entry["data_offsets"]
+            flat = torch.frombuffer(body, dtype=torch.float32, count=(end - begin) // 4, offset=begin)
+            tensors[name] = flat.clone().reshape(entry["shape"])
+    return tensors
+
+
+def write_safetensors(tensors):
+    """Bytes of a safetensors file."""
+    header, body = {}, b""
+    for name, tensor in tensors.items():
+        raw = tensor.detach().to(torch.float32).contiguous().numpy().tobytes()
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [len(body), len(body) + len(raw)]}
+        body += raw
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + body
+
+
+def component_counts(space):
+    if space["type"] == "discrete":
+        return [space["n"]]
+    if space["type"] == "multi_discrete":
+        return space["nvec"]
+    return [int(space["high"]) + 1] * math.prod(space["shape"])
+
+
+def load(folder):
+    """The model of a checkpoint's folder, in evaluation mode."""
+    folder = pathlib.Path(folder)
+    config = json.loads((folder / "config.json").read_text())
+    environment = config["environment"]
+    model = Transformer(
+        component_counts(environment["observationSpace"]), environment["actionSpace"]["n"], config["model"])
+    model.load_state_dict(read_safetensors((folder / "model.safetensors").read_bytes()))
+    return model.eval()
+
+
+@torch.no_grad()
+def predict(model, components, actions, rewards):
+    """Logits (N, A) along a stream: row t is computed from rows max(0, t - c + 1) to t."""
+    context = model.embed.position.num_embeddings
+    rows = []
+    for t in range(len(actions)):
+        window = slice(max(0, t - context + 1), t + 1)
+        rows.append(model(components[None, window], actions[None, window], rewards[None, window])[0, -1])
+    return torch.stack(rows)
+
+
+if __name__ == "__main__":
+    import h5py
+
+    with h5py.File(sys.argv[2]) as stream:
+        observations = torch.tensor(stream["observations"][:].astype("int64"))
+        columns = observations.reshape(len(observations), -1), torch.tensor(stream["actions"][:].astype("int64"))
+        print(predict(load(sys.argv[1]), *columns, torch.tensor(stream["rewards"][:])))
