@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 import Transport
 
@@ -86,7 +87,10 @@ struct DeadlinePassed: Error {}
         var options = SocketOptions()
         options.sendQueueMessages = 5
         let unbound = try DealerSocket(context, options: options)
-        let port = "ipc:///tmp/distillery-test-\(UInt64.random(in: 0...UInt64.max))"
+        let path = "/tmp/distillery-test-\(UInt64.random(in: 0...UInt64.max))"
+        let port = "ipc://\(path)"
+        // The library leaves the file behind.
+        defer { unlink(path) }
         try unbound.connect(port)
         for number in 0..<5 { #expect(try unbound.send([UInt8(number)]) == .sent) }
         #expect(try unbound.send([9]) == .full)
