@@ -27,13 +27,17 @@ struct EpisodeEnds {
     /// Where the stream stands behind its first `count` rollouts.
     func position(behind count: Int) -> StreamPosition {
         var position = StreamPosition()
-        for (index, record) in records.prefix(count).enumerated() {
-            position.advance(
-                incarnation: record.incarnation, policyVersion: record.policyVersion,
-                firstEpisode: record.firstEpisode, length: Int(record.length), finished: ends[index + 1] - ends[index],
-                endsEpisode: record.length > 0 && flags[Int(record.endStep) - 1] != 0)
-        }
+        for index in 0..<count { advance(&position, over: index) }
         return position
+    }
+
+    /// Moves `position` from before to behind rollout `index`.
+    func advance(_ position: inout StreamPosition, over index: Int) {
+        let record = records[index]
+        position.advance(
+            incarnation: record.incarnation, policyVersion: record.policyVersion, firstEpisode: record.firstEpisode,
+            length: Int(record.length), finished: ends[index + 1] - ends[index],
+            endsEpisode: record.length > 0 && flags[Int(record.endStep) - 1] != 0)
     }
 }
 

@@ -10,13 +10,14 @@ enum HDF5 {
         if !lock.started {
             // Our files are locked by folder (one recorder a folder); HDF5's own locks would let a reader stop recovery.
             setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1)
-            H5open()
             H5dont_atexit()
-            _ = distillery_h5_silence()
+            H5open()
             // Bounds on what the library keeps of freed memory: 4 MiB in all, 256 KiB a list.
             H5set_free_list_limits(4 << 20, 256 << 10, 4 << 20, 256 << 10, 4 << 20, 256 << 10)
             lock.started = true
         }
+        // A build with threads has a stack of errors for each, and each prints unless told not to.
+        _ = distillery_h5_silence()
         return try body()
     }
 

@@ -17,6 +17,8 @@ final class StreamFile {
     private(set) var columns: [StreamColumn] = []
     private let file: hid_t
     private var datasets: [hid_t] = []
+    /// What fits the stored bytes of each column, for existing files.
+    private var largestCounts: [Int] = []
     private var isOpen = true
 
     /// The open file alone; `open` and `create` add the datasets.
@@ -136,7 +138,10 @@ final class StreamFile {
 
     /// `rollouts` first: data are flushed before it, so all columns are then at least as long as it says.
     private func openDatasets() throws(StreamError) {
-        defer { datasets.reverse() }
+        defer {
+            datasets.reverse()
+            largestCounts.reverse()
+        }
         for column in columns.reversed() {
             let dataset = H5Dopen2(file, column.name, 0)
             if dataset < 0 {
@@ -152,8 +157,14 @@ final class StreamFile {
 // MARK: Rows
 
 extension StreamFile {
-    /// Rows of a column.
+    /// Rows of a column that can be there: a dataset may claim more than it holds, by malice or because its writer
+    /// was killed or found the disk full between making room and writing.
     func count(_ column: Int) throws(StreamError) -> Int {
+        min(try extent(column), largestCounts[column])
+    }
+
+    /// Rows that a column claims to have.
+    func extent(_ column: Int) throws(StreamError) -> Int {
         let what = "read the size of \(columns[column].name)"
         let space = try HDF5Identifier(H5Dget_space(datasets[column]), closing: H5Sclose, path, what)
         var dimensions = [hsize_t](repeating: 0, count: 1 + columns[column].shape.count)
@@ -261,17 +272,14 @@ extension StreamFile {
                 path: path,
                 problem: "\(column.name) should have the shape (N\(column.shape.map { ", \($0)" }.joined()))")
         }
-        try checkSize(of: column, dataset, rank: rank, rows: dimensions[0])
+        largestCounts.append(try largestCount(of: column, dataset, rank: rank))
     }
 
-    /// A hostile file may declare any size: what is read must fit what is stored, at deflate's best ratio.
-    private func checkSize(
-        of column: StreamColumn, _ dataset: hid_t, rank: Int, rows: hsize_t
-    ) throws(StreamError) {
+    /// Rows that fit the stored bytes at deflate's best ratio, so that nobody allocates what a file merely claims.
+    private func largestCount(of column: StreamColumn, _ dataset: hid_t, rank: Int) throws(StreamError) -> Int {
         let what = "read the layout of \(column.name)"
         let creation = try HDF5Identifier(H5Dget_create_plist(dataset), closing: H5Pclose, path, what)
-        let stored = H5Dget_storage_size(dataset)
-        var possible = stored
+        var possible = H5Dget_storage_size(dataset)
         if H5Pget_layout(creation.raw) == H5D_CHUNKED {
             var chunk = [hsize_t](repeating: 0, count: 33)
             try HDF5.check(H5Pget_chunk(creation.raw, 33, &chunk), path, what)
@@ -281,13 +289,12 @@ extension StreamFile {
             guard chunkBytes <= StreamFile.largestChunkBytes else {
                 throw .damaged(path: path, problem: "\(column.name) has chunks of \(chunkBytes) bytes")
             }
-            let ratio: hsize_t = H5Pget_nfilters(creation.raw) > 0 ? 1100 : 1
-            possible = stored.multipliedReportingOverflow(by: ratio).partialValue
+            if H5Pget_nfilters(creation.raw) > 0 {
+                let (product, overflow) = possible.multipliedReportingOverflow(by: 1100)
+                possible = overflow ? .max : product
+            }
         }
-        let (needed, overflow) = rows.multipliedReportingOverflow(by: hsize_t(column.rowBytes))
-        guard !overflow, needed <= possible else {
-            throw .damaged(path: path, problem: "\(column.name) says \(rows) rows but holds \(stored) bytes")
-        }
+        return Int(clamping: possible / hsize_t(column.rowBytes))
     }
 
     /// 16 rows of the largest element.

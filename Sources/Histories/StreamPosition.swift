@@ -18,6 +18,15 @@ package struct StreamPosition: Hashable, Sendable {
     /// The first episode number that a new incarnation may use.
     package var nextFreshEpisode: UInt64 { episode + (isMidEpisode ? 1 : 0) }
 
+    /// Rows of a column of the stream file.
+    func count(of column: Int) -> Int {
+        switch column {
+        case ColumnIndex.rollouts: Int(rollouts)
+        case ColumnIndex.finalObservations: finals
+        default: rows
+        }
+    }
+
     /// Why a rollout cannot follow, or nil if it can.
     package func problem(incarnation: UInt64, policyVersion: UInt64, firstEpisode: UInt64) -> String? {
         if rollouts == 0 { return nil }

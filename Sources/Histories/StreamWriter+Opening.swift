@@ -91,16 +91,11 @@ extension StreamFile {
             throw .damaged(path: path, problem: "none of its \(recorded) rollouts has rows that match its checksum")
         }
         let position = chain.position(behind: kept)
-        try cut(to: position, recorded: recorded, finals: finals)
-        return position
-    }
-
-    private func cut(to position: StreamPosition, recorded: Int, finals: Int) throws(StreamError) {
-        for index in ColumnIndex.transitions where try count(index) != position.rows {
-            try setCount(index, position.rows)
+        for index in columns.indices {
+            let length = position.count(of: index)
+            if try extent(index) != length { try setCount(index, length) }
         }
-        if finals != position.finals { try setCount(ColumnIndex.finalObservations, position.finals) }
-        if recorded != Int(position.rollouts) { try setCount(ColumnIndex.rollouts, Int(position.rollouts)) }
+        return position
     }
 
     /// Whether rollout `index` can be read and matches its checksum. What cannot be read does not match.

@@ -21,7 +21,7 @@ extension StreamWriter {
 
     private func copyCompressed(to temporary: String) throws(StreamError) {
         let source = try handle.open()
-        let counts = columns.indices.map { count(of: $0) }
+        let counts = columns.indices.map { position.count(of: $0) }
         let target = try StreamFile.create(temporary, metadata: metadata, counts: counts)
         for (index, column) in columns.enumerated() {
             let chunkRows = column.sealedChunkRows(count: counts[index])
@@ -34,14 +34,6 @@ extension StreamWriter {
         try target.markComplete()
         try target.close()
         try handle.close()
-    }
-
-    private func count(of column: Int) -> Int {
-        switch column {
-        case ColumnIndex.rollouts: Int(position.rollouts)
-        case ColumnIndex.finalObservations: position.finals
-        default: position.rows
-        }
     }
 
     /// Memory for copying, at least one chunk.

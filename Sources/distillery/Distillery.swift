@@ -1,10 +1,26 @@
 import ArgumentParser
+import Glibc
 
 @main
 struct Distillery: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "distillery",
         abstract: "Algorithm Distillation: collect learning histories, distil them, evaluate in context.",
-        version: "0.1.0"
+        version: "0.1.0",
+        subcommands: [HistoriesCommand.self]
     )
+
+    /// As ArgumentParser's own, but wrong usage exits with 2.
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            if exitCode(for: error) == .validationFailure {
+                printError(fullMessage(for: error))
+                Glibc.exit(2)
+            }
+            exit(withError: error)
+        }
+    }
 }

@@ -91,8 +91,12 @@ struct SyntheticStream {
 }
 
 extension StreamWriter {
-    func append(_ rollout: (header: RolloutHeader, batch: RolloutBatch), now: UInt64 = 0) throws {
-        try rollout.batch.forEachRollout(observationBytes: 2, actionBytes: 1) { try append($0, $1, now: now) }
+    func append(
+        _ rollout: (header: RolloutHeader, batch: RolloutBatch), now: UInt64 = 0, observationBytes: Int = 2
+    ) throws {
+        try rollout.batch.forEachRollout(observationBytes: observationBytes, actionBytes: 1) {
+            try append($0, $1, now: now)
+        }
     }
 }
 

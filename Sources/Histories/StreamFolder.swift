@@ -1,0 +1,78 @@
+import FoundationEssentials
+import Glibc
+
+/// The stream files below a run, a folder of histories, or one file.
+package struct StreamFolder: Sendable {
+    package let path: String
+    /// Paths of stream files, sorted, so that tasks, lifetimes and actors come in their order.
+    package let files: [String]
+
+    /// Finds what `path` means: a `.h5` file, or a folder. Of a run's folder only `histories` and `evaluations` are
+    /// looked at. Throws where there is nothing of the name, or no stream in it.
+    package init(path: String) throws(StreamError) {
+        self.path = path
+        var isFolder = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw .inputOutput(path: path, operation: "find streams", message: "no such file or folder", code: ENOENT)
+        }
+        if !isFolder {
+            files = [path]
+            return
+        }
+        let base = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+        let parts = ["histories", "evaluations"].map { "\(base)/\($0)" }.filter {
+            FileManager.default.fileExists(atPath: $0)
+        }
+        var found: [String] = []
+        for part in parts.isEmpty ? [base] : parts { try StreamFolder.collect(part, depth: 0, into: &found) }
+        files = found.sorted()
+        guard !files.isEmpty else {
+            throw .inputOutput(
+                path: path, operation: "find streams", message: "there is no .h5 file in this folder", code: 0)
+        }
+    }
+
+    private static func collect(_ folder: String, depth: Int, into files: inout [String]) throws(StreamError) {
+        let names: [String]
+        do { names = try FileManager.default.contentsOfDirectory(atPath: folder) } catch {
+            throw .inputOutput(path: folder, operation: "list the folder", message: "\(error)", code: 0)
+        }
+        for name in names where !name.hasPrefix(".") {
+            let path = "\(folder)/\(name)"
+            if name.hasSuffix(".h5") {
+                files.append(path)
+            } else if depth < greatestDepth {
+                var isFolder = false
+                if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder {
+                    try collect(path, depth: depth + 1, into: &files)
+                }
+            }
+        }
+    }
+
+    /// Folders below the given one: `evaluations/ID/task-00042` is the deepest of ours.
+    private static let greatestDepth = 6
+}
+
+extension StreamFolder {
+    /// Reads every stream whose metadata `filter` accepts, checked, one after the other in the order of `files`.
+    ///
+    /// For the distiller: `filter` is `{ $0.isComplete && $0.task.split == .train }`, and of each stream the rows of
+    /// `finishedEpisodes` count. `progress` is told how many files are done.
+    package func forEachStream(
+        where filter: (StreamMetadata) -> Bool, progress: (_ done: Int, _ of: Int) -> Void = { _, _ in },
+        _ body: (StreamContents) throws -> Void
+    ) throws {
+        for (index, file) in files.enumerated() {
+            let reader = try StreamReader(path: file)
+            defer { reader.close() }
+            if filter(reader.metadata) { try body(StreamContents(reader)) }
+            progress(index + 1, files.count)
+        }
+    }
+}
+
+extension StreamContents {
+    /// Rows of the episodes that ended at a flag, in order.
+    package var finishedEpisodes: [Range<Int>] { episodes.filter(\.isFinished).map(\.rows) }
+}

@@ -1,0 +1,69 @@
+import Environments
+
+/// What `list` and `show` tell about one stream; cheap to make, no row is read.
+package struct StreamSummary: Sendable, Codable, Equatable {
+    package let path: String
+    package let environment: String
+    package let environmentJson: String
+    package let taskId: Int
+    package let taskJson: String
+    package let split: String
+    package let repetition: Int
+    package let actor: Int
+    package let seed: UInt64
+    package let sourceAlgorithm: String
+    package let sourceJson: String
+    package let softwareVersion: String
+    package let created: String
+    package let isSealed: Bool
+    /// Transitions that `rollouts` covers.
+    package let rows: UInt64
+    package let rollouts: Int
+    package let finishedEpisodes: Int
+    /// First and last; empty for a stream without rollouts.
+    package let policyVersions: [UInt64]
+    package let incarnations: Int
+    package let fileBytes: Int
+
+    package init(_ reader: StreamReader) {
+        let metadata = reader.metadata
+        path = reader.path
+        environment = metadata.environment.name
+        environmentJson = metadata.environment.json
+        taskId = metadata.task.id
+        taskJson = metadata.task.json
+        split = metadata.task.split.rawValue
+        repetition = metadata.repetition
+        actor = metadata.actor
+        seed = metadata.seed
+        sourceAlgorithm = metadata.sourceAlgorithm
+        sourceJson = metadata.sourceJSON
+        softwareVersion = metadata.softwareVersion
+        created = metadata.created
+        isSealed = metadata.isComplete
+        rows = reader.rollouts.last?.endStep ?? 0
+        rollouts = reader.rollouts.count
+        finishedEpisodes = reader.finalCount
+        policyVersions = reader.rollouts.isEmpty ? [] : [reader.rollouts[0], reader.rollouts[rollouts - 1]].map(\.policyVersion)
+        incarnations = Set(reader.rollouts.map(\.incarnation)).count
+        fileBytes = reader.fileBytes
+    }
+}
+
+/// What `show` adds: the learning curve of one stream.
+package struct StreamDetails: Sendable, Codable, Equatable {
+    package let summary: StreamSummary
+    /// Returns of the finished episodes in order.
+    package let episodeReturns: [Double]
+    package let cutEpisodes: Int
+
+    /// Throws `damaged` at the first thing that is wrong with the file.
+    package init(path: String) throws(StreamError) {
+        let reader = try StreamReader(path: path)
+        defer { reader.close() }
+        let contents = try StreamContents(reader)
+        summary = StreamSummary(reader)
+        episodeReturns = contents.episodes.compactMap(\.episodeReturn)
+        cutEpisodes = contents.episodes.count { $0.end == .cut }
+    }
+}

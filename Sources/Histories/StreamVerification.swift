@@ -1,0 +1,182 @@
+import Environments
+
+/// What `verify` finds out about one stream file.
+package struct StreamVerification: Sendable, Codable, Equatable {
+    /// A place where an incarnation took over from another: what was in flight is missing there.
+    package struct Gap: Sendable, Codable, Equatable {
+        /// The first rollout of the new incarnation.
+        package let sequence: UInt64
+        package let incarnations: [UInt64]
+        /// Policy version before and after.
+        package let policyVersions: [UInt64]
+        /// Episode number before and after.
+        package let episodes: [UInt64]
+        /// The episode before it did not end at a flag.
+        package let cutsEpisode: Bool
+    }
+
+    package let path: String
+    package var isSealed = false
+    package var rows = 0
+    package var rollouts = 0
+    package var finishedEpisodes = 0
+    package var cutEpisodes = 0
+    package var gaps: [Gap] = []
+    /// Rows of a growing file that no rollout covers yet: a writer is at work or was killed.
+    package var unrecordedRows = 0
+    /// Damage, in words. Empty for a sound stream.
+    package var problems: [String] = []
+
+    package var isSound: Bool { problems.isEmpty }
+
+    /// Problems that are listed for one file; the rest is likely to be their consequence.
+    private static let listedProblems = 10
+
+    /// Checks one file: layout, order, checksums, flags, elements of the spaces. Never throws: what cannot be read is
+    /// a problem.
+    package init(path: String) {
+        self.path = path
+        do throws(StreamError) {
+            let reader = try StreamReader(path: path)
+            defer { reader.close() }
+            try check(reader)
+        } catch {
+            problems.append(error.problem)
+        }
+    }
+
+    private mutating func note(_ problem: String) {
+        if problems.count < StreamVerification.listedProblems { problems.append(problem) }
+    }
+
+    private mutating func check(_ reader: StreamReader) throws(StreamError) {
+        isSealed = reader.metadata.isComplete
+        let records = RolloutRecord.unbroken(reader.rollouts, rows: reader.rowCount)
+        rollouts = records.count
+        rows = Int(records.last?.endStep ?? 0)
+        noteBreak(reader, records)
+        let ends = EpisodeEnds(records: records, flags: try reader.flags(0..<rows))
+        noteLengths(reader, finals: ends.finals(before: records.count))
+        checkOrder(ends)
+        var first = 0
+        while first < records.count {
+            first = try checkPiece(reader, ends, from: first)
+        }
+    }
+
+    /// The first rollout that does not follow the one before.
+    private mutating func noteBreak(_ reader: StreamReader, _ records: [RolloutRecord]) {
+        guard records.count < reader.rollouts.count else { return }
+        let found = reader.rollouts[records.count]
+        let expected = "expected sequence \(records.count) from row \(rows) on"
+        note(
+            "rollout \(records.count): \(expected), found sequence \(found.sequence) with rows \(found.firstStep) to "
+                + "\(found.endStep) of \(reader.rowCount)")
+    }
+
+    private mutating func noteLengths(_ reader: StreamReader, finals: Int) {
+        let lengths = reader.counts[ColumnIndex.transitions]
+        unrecordedRows = (lengths.max() ?? rows) - rows
+        if finals > reader.finalCount {
+            note("\(finals) episodes ended but there are \(reader.finalCount) final observations")
+        }
+        guard isSealed else { return }
+        if unrecordedRows > 0 { note("sealed with \(unrecordedRows) rows behind the last rollout") }
+        if finals < reader.finalCount { note("sealed with \(reader.finalCount - finals) final observations too many") }
+    }
+
+    /// Incarnations, policy versions and episode numbers, rollout by rollout.
+    private mutating func checkOrder(_ ends: EpisodeEnds) {
+        var position = StreamPosition()
+        for index in ends.records.indices {
+            let record = ends.records[index]
+            if let problem = position.problem(
+                incarnation: record.incarnation, policyVersion: record.policyVersion, firstEpisode: record.firstEpisode)
+            {
+                note("rollout \(index): \(problem)")
+            }
+            if index > 0, record.incarnation != position.incarnation { noteGap(position, record) }
+            ends.advance(&position, over: index)
+        }
+        finishedEpisodes = position.finals
+    }
+
+    private mutating func noteGap(_ position: StreamPosition, _ record: RolloutRecord) {
+        gaps.append(
+            Gap(
+                sequence: record.sequence, incarnations: [position.incarnation, record.incarnation],
+                policyVersions: [position.policyVersion, record.policyVersion],
+                episodes: [position.episode, record.firstEpisode], cutsEpisode: position.isMidEpisode))
+        if position.isMidEpisode { cutEpisodes += 1 }
+    }
+
+    /// Checks checksums and elements from rollout `first` on, up to `pieceBytes`. Gives the rollout after the last.
+    private mutating func checkPiece(
+        _ reader: StreamReader, _ ends: EpisodeEnds, from first: Int
+    ) throws(StreamError) -> Int {
+        let environment = reader.metadata.environment
+        let rowBytes = environment.observationSpace.byteCount + environment.actionSpace.byteCount + 6
+        let limit = max(1, StreamVerification.pieceBytes / rowBytes)
+        let start = Int(ends.records[first].firstStep)
+        var last = first + 1
+        while last < ends.records.count, Int(ends.records[last].endStep) - start <= limit { last += 1 }
+        let finals = ends.finals(before: first)..<ends.finals(before: last)
+        guard finals.upperBound <= reader.finalCount else { return ends.records.count }
+        let piece = try reader.rows(start..<Int(ends.records[last - 1].endStep), finals: finals)
+        for index in first..<last {
+            let record = ends.records[index]
+            let checksum = piece.checksum(
+                Int(record.firstStep)..<Int(record.endStep),
+                finals: ends.finals(before: index)..<ends.finals(before: index + 1))
+            if UInt64(checksum) != record.checksum {
+                note("rollout \(index), rows \(record.firstStep) to \(record.endStep): the checksum does not hold")
+            }
+        }
+        checkElements(piece, environment)
+        return last
+    }
+
+    private mutating func checkElements(_ piece: StreamRows, _ environment: EnvironmentDescription) {
+        if let row = environment.observationSpace.firstOutside(piece.observations) {
+            note("row \(piece.range.lowerBound + row): the observation is outside its space")
+        }
+        if let row = environment.actionSpace.firstOutside(piece.actions) {
+            note("row \(piece.range.lowerBound + row): the action is outside its space")
+        }
+        if let row = environment.observationSpace.firstOutside(piece.finalObservations) {
+            note("final observation \(piece.finals.lowerBound + row) is outside its space")
+        }
+        if let row = piece.rewards.firstIndex(where: { !$0.isFinite }) {
+            note("row \(piece.range.lowerBound + row): the reward is \(piece.rewards[row])")
+        }
+        if let row = zip(piece.terminations, piece.truncations).enumerated().first(where: { $1.0 | $1.1 > 1 })?.offset {
+            note("row \(piece.range.lowerBound + row): a flag is neither 0 nor 1")
+        }
+    }
+
+    /// Memory for rows.
+    private static let pieceBytes = 16 << 20
+}
+
+extension Space {
+    /// Index of the first element in `bytes` that is not of this space.
+    func firstOutside(_ bytes: [UInt8]) -> Int? {
+        let width = byteCount
+        return bytes.withUnsafeBytes { buffer in
+            guard let base = buffer.baseAddress else { return nil }
+            if case .discrete(let count) = self, width == 1 { return buffer.firstIndex { Int($0) >= count } }
+            return (0..<(buffer.count / width)).first { !contains(base + $0 * width) }
+        }
+    }
+}
+
+extension StreamError {
+    /// What is wrong, without the file's name.
+    var problem: String {
+        switch self {
+        case .damaged(_, let problem), .invalidRollout(_, let problem), .mismatch(_, let problem): problem
+        case .inputOutput(_, let operation, let message, _): "cannot \(operation): \(message)"
+        default: description
+        }
+    }
+}

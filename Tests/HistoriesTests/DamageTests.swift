@@ -1,0 +1,160 @@
+import Environments
+import FoundationEssentials
+import Histories
+import Testing
+
+@Suite("Damaged and abandoned stream files")
+struct DamageTests {
+    /// A growing file with two flushes, and how many rollouts each made durable.
+    private func growing(_ path: String, _ stream: inout SyntheticStream) throws -> StreamWriter {
+        let writer = try StreamWriter.create(at: path, metadata: stream.metadata)
+        for _ in 0..<60 { try writer.append(stream.next()) }
+        try writer.flush()
+        for _ in 0..<40 { try writer.append(stream.next()) }
+        try writer.flush()
+        return writer
+    }
+
+    @Test("whatever a writer flushed before it was killed is recovered, over random lives")
+    func randomLives() throws {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        var random = PhiloxSequence(Philox(key0: UInt32(seed >> 32), key1: UInt32(seed & 0xFFFF_FFFF)), purpose: .other)
+        let folder = try TemporaryFolder()
+        for life in 0..<12 {
+            let path = folder("\(life)-0.h5")
+            var stream = SyntheticStream(seed: seed &+ UInt64(life))
+            var writer = try StreamWriter.create(at: path, metadata: stream.metadata)
+            var current = path
+            for step in 1...25 {
+                switch Int.random(in: 0..<10, using: &random) {
+                case 0..<6:
+                    for _ in 0..<Int.random(in: 1...60, using: &random) { try writer.append(stream.next()) }
+                case 6..<8:
+                    try writer.flush()
+                default:
+                    // A copy of the file in mid-life is what a killed writer leaves.
+                    let copy = folder("\(life)-\(step).h5")
+                    try copyFile(current, copy)
+                    let durable = Int(writer.durableCount)
+                    writer = try StreamWriter.recover(at: copy)
+                    current = copy
+                    #expect(Int(writer.durableCount) == durable, "seed \(seed), life \(life), step \(step)")
+                    for (index, lost) in stream.rollouts.enumerated().dropFirst(durable) {
+                        #expect(UInt64(index) == writer.nextSequence)
+                        try writer.append(lost)
+                    }
+                }
+            }
+            try writer.flush()
+            #expect(try StreamContents(path: current).equals(stream, stream.rollouts.count), "seed \(seed), life \(life)")
+            try writer.seal()
+            #expect(try StreamContents(path: current).equals(stream, stream.rollouts.count), "seed \(seed), life \(life)")
+            #expect(StreamVerification(path: current).problems == [], "seed \(seed), life \(life)")
+        }
+    }
+
+    @Test("a file cut off anywhere is either refused or recovered to a beginning of the stream")
+    func truncation() throws {
+        let folder = try TemporaryFolder()
+        var stream = SyntheticStream(seed: 11)
+        let writer = try growing(folder("a.h5"), &stream)
+        let bytes = try Data(contentsOf: URL(filePath: folder("a.h5")))
+        var recovered = 0
+        for length in stride(from: 0, to: bytes.count, by: max(1, bytes.count / 300)) {
+            let path = folder("cut.h5")
+            try Data(bytes[0..<length]).write(to: URL(filePath: path))
+            if let contents = try? StreamContents(path: path) {
+                #expect(contents.equals(stream, contents.rollouts.count))
+            }
+            guard let again = try? StreamWriter.recover(at: path) else { continue }
+            recovered += 1
+            let kept = Int(again.durableCount)
+            for rollout in stream.rollouts.dropFirst(kept) { try again.append(rollout) }
+            try again.flush()
+            #expect(try StreamContents(path: path).equals(stream, 100), "cut to \(length) of \(bytes.count) bytes")
+            try again.close()
+        }
+        #expect(recovered > 0)
+        try writer.close()
+    }
+
+    @Test("a flipped bit never crashes a reader and never changes a row unnoticed", arguments: [false, true])
+    func flippedBits(isSealed: Bool) throws {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        var random = PhiloxSequence(Philox(key0: UInt32(seed >> 32), key1: UInt32(seed & 0xFFFF_FFFF)), purpose: .other)
+        let folder = try TemporaryFolder()
+        var stream = SyntheticStream(seed: 12)
+        let writer = try growing(folder("a.h5"), &stream)
+        if isSealed { try writer.seal() }
+        let bytes = try Data(contentsOf: URL(filePath: folder("a.h5")))
+        var noticed = 0
+        for _ in 0..<400 {
+            var damaged = bytes
+            let position = Int.random(in: 0..<bytes.count, using: &random)
+            damaged[position] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+            let path = folder("flipped.h5")
+            try damaged.write(to: URL(filePath: path))
+            if !StreamVerification(path: path).isSound { noticed += 1 }
+            if let contents = try? StreamContents(path: path) {
+                let expected = stream.columns(contents.rollouts.count)
+                #expect(contents.rows.observations == expected.observations, "seed \(seed), byte \(position)")
+                #expect(contents.rows.actions == expected.actions, "seed \(seed), byte \(position)")
+                #expect(contents.rows.rewards == expected.rewards, "seed \(seed), byte \(position)")
+            }
+            if !isSealed { _ = try? StreamWriter.recover(at: path) }
+        }
+        #expect(noticed > 0)
+        try writer.close()
+    }
+
+    @Test("verify names a changed row, a gap at a change of incarnation and the episode that it cut")
+    func verification() throws {
+        let folder = try TemporaryFolder()
+        var stream = SyntheticStream(seed: 13)
+        let writer = try StreamWriter.create(at: folder("a.h5"), metadata: stream.metadata)
+        try writer.append(stream.next(length: 300))
+        stream.reincarnate()
+        try writer.append(stream.next(length: 30))
+        try writer.seal()
+        let found = StreamVerification(path: folder("a.h5"))
+        #expect(found.isSound)
+        #expect(found.rows == 330)
+        #expect(found.gaps.map(\.sequence) == [1])
+        let flags = stream.rollouts[0].batch
+        #expect(found.cutEpisodes == (flags.terminations[299] | flags.truncations[299] == 0 ? 1 : 0))
+        try python("import h5py\nwith h5py.File('\(folder("a.h5"))', 'r+') as f: f['rewards'][17] += 1")
+        let damaged = StreamVerification(path: folder("a.h5"))
+        #expect(damaged.problems.count == 1)
+        #expect(damaged.problems.first?.contains("rollout 0") == true)
+        try python("import h5py\nwith h5py.File('\(folder("a.h5"))', 'r+') as f: del f['actions']")
+        #expect(StreamVerification(path: folder("a.h5")).problems == ["dataset actions is missing or unreadable"])
+    }
+
+    @Test("wrong types, absurd sizes and other files get an error that says what is wrong")
+    func hostileFiles() throws {
+        let folder = try TemporaryFolder()
+        func problem(_ change: String) throws -> String {
+            var stream = SyntheticStream(seed: 14)
+            let path = folder("\(UInt64.random(in: 0...UInt64.max)).h5")
+            let writer = try StreamWriter.create(at: path, metadata: stream.metadata)
+            try writer.append(stream.next(length: 100))
+            try writer.close()
+            try python("import h5py, numpy\nf = h5py.File('\(path)', 'r+')\n\(change)\nf.close()")
+            return StreamVerification(path: path).problems.first ?? "none"
+        }
+        #expect(try problem("del f['actions']; f['actions'] = numpy.zeros(100, 'f8')").contains("uint8"))
+        #expect(try problem("del f['rewards']; f['rewards'] = numpy.zeros((100, 2), 'f4')").contains("shape"))
+        #expect(try problem("f['actions'].resize((1 << 60,))") == "none")
+        #expect(try problem("f['rollouts'].resize((1 << 58, 8))").contains("rollout 1"))
+        #expect(try problem("del f.attrs['task_id']").contains("task_id"))
+        #expect(try problem("f.attrs['schema_version'] = 99").contains("schema_version is 99"))
+        #expect(try problem("f.attrs.create('split', b'sideways')").contains("split"))
+        #expect(try problem("f.attrs['observation_space'] = numpy.bytes_('{}')").contains("observation_space"))
+        #expect(try problem("f['rollouts'][0, 2] = 1 << 62").contains("rollout 0"))
+        #expect(try problem("f['rollouts'][0, 0] = 7").contains("sequence 7"))
+        #expect(try problem("del f['truncations']; f.create_dataset('truncations', (100,), 'u1', chunks=(1 << 30,))").contains("chunks"))
+        try Data("text".utf8).write(to: URL(filePath: folder("text.h5")))
+        #expect(!StreamVerification(path: folder("text.h5")).isSound)
+        #expect(!StreamVerification(path: folder("absent.h5")).isSound)
+    }
+}
