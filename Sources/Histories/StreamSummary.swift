@@ -44,7 +44,8 @@ package struct StreamSummary: Sendable, Codable, Equatable {
         rows = reader.rollouts.last?.endStep ?? 0
         rollouts = reader.rollouts.count
         finishedEpisodes = reader.finalCount
-        policyVersions = reader.rollouts.isEmpty ? [] : [reader.rollouts[0], reader.rollouts[rollouts - 1]].map(\.policyVersion)
+        policyVersions =
+            reader.rollouts.isEmpty ? [] : [reader.rollouts[0], reader.rollouts[rollouts - 1]].map(\.policyVersion)
         incarnations = Set(reader.rollouts.map(\.incarnation)).count
         fileBytes = reader.fileBytes
     }

@@ -6,7 +6,8 @@ struct HistoriesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "histories",
         abstract: "List, show, verify and replay recorded streams.",
-        discussion: "PATH is a run's folder, a folder of streams or one .h5 file. Example: distillery histories verify runs/quickstart",
+        discussion:
+            "PATH is a run's folder, a folder of streams or one .h5 file. Example: distillery histories verify runs/quickstart",
         subcommands: [
             HistoriesListCommand.self, HistoriesShowCommand.self, HistoriesVerifyCommand.self,
             HistoriesReplayCommand.self,
@@ -56,7 +57,8 @@ struct HistoriesListCommand: ParsableCommand {
 struct HistoriesShowCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Metadata and learning curve of streams.",
-        discussion: "Example: distillery histories show runs/quickstart/histories/task-00042/lifetime-000/actor-0007.h5")
+        discussion: "Example: distillery histories show runs/quickstart/histories/task-00042/lifetime-000/actor-0007.h5"
+    )
 
     @OptionGroup var options: HistoriesOptions
 

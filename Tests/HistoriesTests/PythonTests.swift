@@ -101,7 +101,8 @@ struct PythonTests {
             f = h5py.File('\(folder("a.h5"))')
             print(*[f"{n}:{f[n].dtype}:{f[n].ndim}:{f[n].compression}:{f[n].shuffle}" for n in sorted(f)])
             """)
-        let fields = "actions:uint8:1 final_observations:uint8:2 observations:uint8:2 rewards:float32:1 rollouts:uint64:2 "
+        let fields =
+            "actions:uint8:1 final_observations:uint8:2 observations:uint8:2 rewards:float32:1 rollouts:uint64:2 "
             + "terminations:uint8:1 truncations:uint8:1"
         #expect(types == fields.split(separator: " ").map { "\($0):gzip:True" }.joined(separator: " "))
         let attributes = try python("import h5py; print(*sorted(h5py.File('\(folder("a.h5"))').attrs))")
