@@ -12,7 +12,7 @@ package final class ActorCriticActor: SourceActor {
     private let shape: ActorCriticShape
     private let network: ActorCriticNetwork
     private let generators: [Philox]
-    private let weights: UnsafeMutablePointer<Float>
+    private let weights: FloatBuffer
     private let slots: ObservationSlots
     private let chosenSlots = GrowingBuffer<Int>()
     /// (slots, actions), their logarithms likewise, and (slots): what is known of each slot's policy.
@@ -34,13 +34,10 @@ package final class ActorCriticActor: SourceActor {
         actionType = environment.actionSpace.elementType
         slots = ObservationSlots(
             try DiscreteObservation(environment.observationSpace), sharesEqual: sharesEqualObservations)
-        weights = .allocate(capacity: shape.parameterCount)
-        weights.initialize(repeating: 0, count: shape.parameterCount)
+        weights = FloatBuffer(shape.parameterCount)
         chosenSlots.reserve(count)
         forgetPolicies()
     }
-
-    deinit { weights.deallocate() }
 
     package func load(parameters: UnsafeBufferPointer<Float>) throws {
         guard parameters.count == shape.parameterCount, let source = parameters.baseAddress else {
@@ -48,7 +45,7 @@ package final class ActorCriticActor: SourceActor {
                 "expected \(shape.parameterCount) parameters of an actor-critic with hidden layers \(shape.hidden), "
                     + "found \(parameters.count)")
         }
-        weights.update(from: source, count: parameters.count)
+        weights.start.update(from: source, count: parameters.count)
         forgetPolicies()
     }
 
@@ -81,7 +78,7 @@ package final class ActorCriticActor: SourceActor {
         let rows = slots.count - first
         guard rows > 0 else { return }
         network.forward(
-            parameters: weights, components: slots.components + first * shape.components.count, rows: rows)
+            parameters: weights.start, components: slots.components + first * shape.components.count, rows: rows)
         softmaxPolicy(
             heads: network.heads, shape: shape, rows: rows, probabilities: probabilities.base + first * shape.actions,
             logProbabilities: logProbabilities.base + first * shape.actions, entropies: entropies.base + first)

@@ -19,7 +19,9 @@ extension ActorCriticLearner {
         append(UInt32(shape.parameterCount))
         append(version)
         append(adamSteps)
-        for index in 0..<(3 * shape.parameterCount) { append(state[index].bitPattern) }
+        for buffer in [weights, firstMoments, secondMoments] {
+            for number in buffer.values { append(number.bitPattern) }
+        }
         append(bytes.withUnsafeBytes { CRC32C.of($0) })
         return bytes
     }
@@ -48,8 +50,11 @@ extension ActorCriticLearner {
             guard read(expected - 4, as: UInt32.self) == checksum else {
                 throw SourceAlgorithmError("the learner's checkpoint is damaged: its checksum does not hold")
             }
-            for index in 0..<(3 * shape.parameterCount) {
-                state[index] = Float(bitPattern: read(Self.headerBytes + 4 * index, as: UInt32.self))
+            for (part, buffer) in [weights, firstMoments, secondMoments].enumerated() {
+                let first = Self.headerBytes + 4 * part * shape.parameterCount
+                for index in 0..<shape.parameterCount {
+                    buffer.start[index] = Float(bitPattern: read(first + 4 * index, as: UInt32.self))
+                }
             }
             restore(version: read(12, as: UInt64.self), adamSteps: read(20, as: UInt64.self))
         }

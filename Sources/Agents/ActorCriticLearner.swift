@@ -1,5 +1,4 @@
 package import Environments
-import CKernels
 import Neural
 
 /// Advantage actor-critic on lambda-returns (paper, Table 4: A3C).
@@ -13,10 +12,14 @@ package final class ActorCriticLearner: SourceLearner {
     let shape: ActorCriticShape
     /// Adam's steps so far: updates that had a row to learn from.
     var adamSteps: UInt64 = 0
-    /// parameters, Adam's first moments, its second moments, gradients: (parameterCount) each, one after another.
-    let state: UnsafeMutablePointer<Float>
-    let rows: RolloutRowsInOrder
-    let network: ActorCriticNetwork
+    /// (parameterCount) each.
+    let weights: FloatBuffer
+    let firstMoments: FloatBuffer
+    let secondMoments: FloatBuffer
+    private let gradients: FloatBuffer
+    private let optimiser: Adam
+    private let rows: RolloutRowsInOrder
+    private let network: ActorCriticNetwork
     private let policy = PolicyBuffers()
     private let headGradients = GrowingBuffer<Float>()
 
@@ -34,25 +37,22 @@ package final class ActorCriticLearner: SourceLearner {
                 try DiscreteObservation(environment.observationSpace), sharesEqual: sharesEqualObservations),
             actionSpace: environment.actionSpace, actions: shape.actions,
             keepsFinalObservations: settings.bootstrapsTruncation)
-        state = .allocate(capacity: 4 * shape.parameterCount)
-        state.initialize(repeating: 0, count: 4 * shape.parameterCount)
+        weights = FloatBuffer(shape.parameterCount)
+        firstMoments = FloatBuffer(shape.parameterCount)
+        secondMoments = FloatBuffer(shape.parameterCount)
+        gradients = FloatBuffer(shape.parameterCount)
+        optimiser = Adam(
+            beta1: settings.adamBeta1, beta2: settings.adamBeta2, epsilon: settings.adamEpsilon)
         var numbers = PhiloxSequence(
             Philox(StreamKey(seed: seed, task: task, repetition: repetition, actor: 0)), purpose: .initialisation)
         let initial = shape.initialParameters(policyHeadScale: Float(settings.policyHeadScale)) {
             Philox.unit(UInt32(truncatingIfNeeded: numbers.next()))
         }
-        for index in initial.indices { state[index] = initial[index] }
+        for index in initial.indices { weights.start[index] = initial[index] }
     }
 
-    deinit { state.deallocate() }
-
-    var parameterPointer: UnsafeMutablePointer<Float> { state }
-    private var firstMoments: UnsafeMutablePointer<Float> { state + shape.parameterCount }
-    private var secondMoments: UnsafeMutablePointer<Float> { state + 2 * shape.parameterCount }
-    private var gradients: UnsafeMutablePointer<Float> { state + 3 * shape.parameterCount }
-
     package func withParameters<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result {
-        try body(UnsafeBufferPointer(start: state, count: shape.parameterCount))
+        try body(UnsafeBufferPointer(start: weights.start, count: weights.count))
     }
 
     package func update(_ batches: [RolloutBatch]) throws -> UpdateReport {
@@ -62,21 +62,18 @@ package final class ActorCriticLearner: SourceLearner {
         guard report.learntRows > 0 else { return report }
         adamSteps += 1
         let clip = settings.gradientClip
-        let scale = clip > 0 && report.gradientNorm > clip ? clip / report.gradientNorm : 1
-        let step = Double(adamSteps)
-        ck_mlp_adam(
-            parameterPointer, gradients, firstMoments, secondMoments, shape.parameterCount, Float(scale),
-            Float(settings.learningRate), Float(settings.adamBeta1), Float(settings.adamBeta2),
-            Float(settings.adamEpsilon), Float(1 - power(settings.adamBeta1, step)),
-            Float(1 - power(settings.adamBeta2, step)))
+        optimiser.update(
+            weights, gradient: gradients, first: firstMoments, second: secondMoments, range: 0..<weights.count,
+            step: Int(adamSteps), rate: settings.learningRate,
+            gradientScale: clip > 0 ? Adam.clipScale(norm: report.gradientNorm, limit: clip) : 1)
         return report
     }
 
     /// The gradient of the objective (parameterCount) on `batches`, before clipping; changes nothing.
     package func gradient(_ batches: [RolloutBatch]) throws -> (values: [Float], report: UpdateReport) {
         let report = try accumulateGradient(batches)
-        let values = Array(UnsafeBufferPointer(start: gradients, count: shape.parameterCount))
-        gradients.update(repeating: 0, count: shape.parameterCount)
+        let values = gradients.values
+        gradients.start.update(repeating: 0, count: gradients.count)
         return (values, report)
     }
 
@@ -87,7 +84,7 @@ package final class ActorCriticLearner: SourceLearner {
         var report = UpdateReport(version: version)
         report.rows = rows.count
         guard slots > 0 else { return report }
-        network.forward(parameters: parameterPointer, components: rows.slots.components, rows: slots)
+        network.forward(parameters: weights.start, components: rows.slots.components, rows: slots)
         policy.reserve(rows: slots, actions: shape.actions)
         softmaxPolicy(
             heads: network.heads, shape: shape, rows: slots, probabilities: policy.probabilities.base,
@@ -101,9 +98,9 @@ package final class ActorCriticLearner: SourceLearner {
         headGradients.base.update(repeating: 0, count: slots * shape.headWidth)
         addHeadGradients(to: &report)
         network.backward(
-            parameters: parameterPointer, components: rows.slots.components, rows: slots,
-            headGradients: headGradients.base, gradients: gradients)
-        report.gradientNorm = ck_mlp_sum_squares(gradients, shape.parameterCount).squareRoot()
+            parameters: weights.start, components: rows.slots.components, rows: slots,
+            headGradients: headGradients.base, gradients: gradients.start)
+        report.gradientNorm = norm(of: gradients)
         return report
     }
 
@@ -159,17 +156,4 @@ private struct PolicyBuffers {
         logProbabilities.reserve(rows * actions)
         entropies.reserve(rows)
     }
-}
-
-/// base^exponent for a whole exponent, by squaring: the same on every platform, which the C library does not promise.
-private func power(_ base: Double, _ exponent: Double) -> Double {
-    var result = 1.0
-    var factor = base
-    var rest = UInt64(exponent)
-    while rest > 0 {
-        if rest & 1 == 1 { result *= factor }
-        factor *= factor
-        rest >>= 1
-    }
-    return result
 }

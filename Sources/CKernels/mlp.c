@@ -1,13 +1,10 @@
 #include "CKernels.h"
+#include "vectors.h"
 
 #include <math.h>
-#include <string.h>
 
 // Sums keep their written order here, whatever the target's flags allow: rows must not depend on the block they are in.
 #define IN_ORDER _Pragma("clang fp reassociate(off) contract(fast)")
-#define INLINE static inline __attribute__((always_inline))
-
-typedef float v16 __attribute__((vector_size(64), aligned(4)));
 
 // tanh as a quotient of an odd and an even polynomial (coefficients: Eigen, MathFunctionsImpl.h); 7.9 is where a float's
 // tanh is 1. Element by element, so it is the same in every row.
@@ -43,11 +40,11 @@ INLINE void block(const int R, const int V, const float *a, size_t a_row, size_t
     for (int r = 0; r < R; r++)
 #pragma unroll
         for (int v = 0; v < V; v++)
-            sum[r][v] = accumulate ? *(const v16 *)(c + r * ldc + 16 * v) : bias ? *(const v16 *)(bias + 16 * v) : (v16){0};
+            sum[r][v] = accumulate ? LOAD(c + r * ldc + 16 * v) : bias ? LOAD(bias + 16 * v) : (v16){0};
     for (size_t k = 0; k < depth; k++) {
         v16 w[V];
 #pragma unroll
-        for (int v = 0; v < V; v++) w[v] = *(const v16 *)(b + k * ldb + 16 * v);
+        for (int v = 0; v < V; v++) w[v] = LOAD(b + k * ldb + 16 * v);
 #pragma unroll
         for (int r = 0; r < R; r++) {
             const float x = a[r * a_row + k * a_depth];
@@ -60,7 +57,7 @@ INLINE void block(const int R, const int V, const float *a, size_t a_row, size_t
 #pragma unroll
         for (int v = 0; v < V; v++) {
             bend(&sum[r][v], activation);
-            *(v16 *)(c + r * ldc + 16 * v) = sum[r][v];
+            STORE(c + r * ldc + 16 * v, sum[r][v]);
         }
 }
 
@@ -125,25 +122,19 @@ void ck_mlp_product_reference(ARGUMENTS) {
         }
 }
 
-#if defined(__x86_64__)
-#define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define CLONES
-#endif
-
-CLONES void ck_mlp_gather(const int32_t *components, size_t width, const float *b, float *c, size_t rows, size_t columns,
+KERNEL void ck_mlp_gather(const int32_t *components, size_t width, const float *b, float *c, size_t rows, size_t columns,
                           const float *bias, int activation) {
     IN_ORDER
     for (size_t i = 0; i < rows; i++, components += width, c += columns)
         for (size_t j = 0; j < columns; j += 16) {
-            v16 sum = *(const v16 *)(bias + j);
-            for (size_t k = 0; k < width; k++) sum += *(const v16 *)(b + components[k] * columns + j);
+            v16 sum = LOAD(bias + j);
+            for (size_t k = 0; k < width; k++) sum += LOAD(b + components[k] * columns + j);
             bend(&sum, activation);
-            *(v16 *)(c + j) = sum;
+            STORE(c + j, sum);
         }
 }
 
-CLONES void ck_mlp_scatter(const int32_t *components, size_t width, const float *dc, float *db, size_t rows,
+KERNEL void ck_mlp_scatter(const int32_t *components, size_t width, const float *dc, float *db, size_t rows,
                            size_t columns) {
     for (size_t i = 0; i < rows; i++, components += width, dc += columns)
         for (size_t k = 0; k < width; k++) {
@@ -152,23 +143,23 @@ CLONES void ck_mlp_scatter(const int32_t *components, size_t width, const float 
         }
 }
 
-CLONES void ck_mlp_activation_backward(const float *c, float *dc, size_t count, int activation) {
+KERNEL void ck_mlp_activation_backward(const float *c, float *dc, size_t count, int activation) {
     if (activation == CK_RECTIFY)
         for (size_t i = 0; i < count; i++) dc[i] = c[i] > 0 ? dc[i] : 0;
     if (activation == CK_TANH)
         for (size_t i = 0; i < count; i++) dc[i] *= 1 - c[i] * c[i];
 }
 
-CLONES void ck_mlp_bias_backward(const float *dc, float *db, size_t rows, size_t columns) {
+KERNEL void ck_mlp_bias_backward(const float *dc, float *db, size_t rows, size_t columns) {
     IN_ORDER
     for (size_t j = 0; j < columns; j += 16) {
-        v16 sum = *(const v16 *)(db + j);
-        for (size_t i = 0; i < rows; i++) sum += *(const v16 *)(dc + i * columns + j);
-        *(v16 *)(db + j) = sum;
+        v16 sum = LOAD(db + j);
+        for (size_t i = 0; i < rows; i++) sum += LOAD(dc + i * columns + j);
+        STORE(db + j, sum);
     }
 }
 
-CLONES void ck_mlp_transpose(const float *a, float *b, size_t rows, size_t columns) {
+KERNEL void ck_mlp_transpose(const float *a, float *b, size_t rows, size_t columns) {
     // Tiles of 16 x 16 stay in the first-level cache on both sides.
     for (size_t i0 = 0; i0 < rows; i0 += 16)
         for (size_t j0 = 0; j0 < columns; j0 += 16)
@@ -190,23 +181,5 @@ void ck_policy(const float *heads, size_t stride, size_t rows, size_t actions, f
             entropy -= probabilities[j] * log_probabilities[j];
         }
         entropies[i] = entropy;
-    }
-}
-
-CLONES double ck_mlp_sum_squares(const float *x, size_t count) {
-    double sum = 0;
-    for (size_t i = 0; i < count; i++) sum += (double)x[i] * x[i];
-    return sum;
-}
-
-CLONES void ck_mlp_adam(float *parameters, float *gradient, float *first, float *second, size_t count, float scale,
-                        float rate, float beta1, float beta2, float epsilon, float correction1, float correction2) {
-    const float step = rate / correction1, rest = 1 / sqrtf(correction2);
-    for (size_t i = 0; i < count; i++) {
-        const float g = gradient[i] * scale;
-        gradient[i] = 0;
-        first[i] += (1 - beta1) * (g - first[i]);
-        second[i] += (1 - beta2) * (g * g - second[i]);
-        parameters[i] -= step * first[i] / (sqrtf(second[i]) * rest + epsilon);
     }
 }

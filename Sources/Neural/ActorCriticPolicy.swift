@@ -8,3 +8,6 @@ package func softmaxPolicy(
 ) {
     ck_policy(heads, shape.headWidth, rows, shape.actions, probabilities, logProbabilities, entropies)
 }
+
+/// The Euclidean norm of all numbers in `buffer`, summed in Double.
+package func norm(of buffer: FloatBuffer) -> Double { ck_sum_squares(buffer.start, buffer.count).squareRoot() }

@@ -106,7 +106,7 @@ struct ActorCriticLearnerTests {
         for step in 1...5 {
             let rollouts = randomRollouts(components: [4, 3], actions: 3, lengths: [8, 8], numbers: &numbers)
             let (gradient, report) = try learner.gradient([batch(rollouts, actors: [0, 1])])
-            let scale = clip > 0 ? min(1, clip / report.gradientNorm) : 1
+            let scale = clip > 0 ? min(1, clip / (report.gradientNorm + 1e-6)) : 1
             for index in 0..<count {
                 let slope = Double(gradient[index]) * scale
                 first[index] = 0.9 * first[index] + 0.1 * slope

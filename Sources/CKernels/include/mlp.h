@@ -37,9 +37,3 @@ void ck_mlp_transpose(const float *a, float *b, size_t rows, size_t columns);
 // logarithms (rows, actions), entropies in nats (rows).
 void ck_policy(const float *heads, size_t stride, size_t rows, size_t actions, float *probabilities,
                float *log_probabilities, float *entropies);
-
-// Sum of squares, and one Adam step over `count` parameters: the gradient is multiplied by `scale` first and set to 0
-// afterwards. correction1 = 1 - beta1^t, correction2 = 1 - beta2^t.
-double ck_mlp_sum_squares(const float *x, size_t count);
-void ck_mlp_adam(float *parameters, float *gradient, float *first, float *second, size_t count, float scale, float rate,
-                 float beta1, float beta2, float epsilon, float correction1, float correction2);
