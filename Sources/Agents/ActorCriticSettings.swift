@@ -20,7 +20,10 @@ package struct ActorCriticSettings: Hashable, Sendable, Codable {
     /// Scale of the policy head's initial weights, relative to the other layers; near 0 the first policy is uniform.
     package var policyHeadScale = 1.0
     /// Whether the value of the final observation continues the return of a truncated episode. Off: an episode that
-    /// was cut by its horizon ends like any other.
+    /// its horizon cut ends like any other. Off is the default because values of a life without end grow to
+    /// 1 / (1 - discount) times a reward and are learnt late: in Dark Room with 100 actors, discount 0.99 and learning
+    /// rate 5e-4, eight goals took 136 episodes to 90 % of the optimum without and over 300 with it. With 5 actors,
+    /// discount 0.9 and learning rate 3e-3 there was no difference.
     package var bootstrapsTruncation = false
 
     package init() {}

@@ -26,7 +26,8 @@ package struct StreamPosition: Hashable, Sendable {
     }
 }
 
-/// Steps the environments of some actors of one lifetime and cuts their experience into rollouts. Belongs to one thread.
+/// Steps the environments of some actors of one lifetime and cuts their experience into rollouts.
+/// Belongs to one thread.
 package final class RolloutCollector {
     package let lifetime: LifetimeIdentifier
     /// Where each stream stands, in the order of the environment's copies.

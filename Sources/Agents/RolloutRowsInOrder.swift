@@ -130,7 +130,8 @@ final class RolloutRowsInOrder {
     private func slot(of bytes: UnsafeRawPointer, _ row: Int) throws -> Int {
         guard let slot = slots.slot(of: bytes) else {
             throw SourceAlgorithmError(
-                "row \(row) of an update holds an observation outside its space of components \(slots.observation.counts)")
+                "row \(row) of an update holds an observation outside its space: expected components below "
+                    + "\(slots.observation.counts)")
         }
         return slot
     }

@@ -6,8 +6,8 @@
 // Sums keep their written order here, whatever the target's flags allow: rows must not depend on the block they are in.
 #define IN_ORDER _Pragma("clang fp reassociate(off) contract(fast)")
 
-// tanh as a quotient of an odd and an even polynomial (coefficients: Eigen, MathFunctionsImpl.h); 7.9 is where a float's
-// tanh is 1. Element by element, so it is the same in every row.
+// tanh as a quotient of an odd and an even polynomial (coefficients: Eigen, MathFunctionsImpl.h); at 7.9 a
+// float's tanh is 1. Element by element, so it is the same in every row.
 INLINE void hyperbolic_tangent(v16 *value) {
     IN_ORDER
     const v16 limit = (v16){0} + 7.90531110763549805f;
@@ -61,14 +61,14 @@ INLINE void block(const int R, const int V, const float *a, size_t a_row, size_t
         }
 }
 
-#define ARGUMENTS                                                                                                    \
-    const float *a, size_t a_row, size_t a_depth, const float *b, size_t ldb, float *c, size_t ldc, size_t rows,       \
+#define ARGUMENTS \
+    const float *a, size_t a_row, size_t a_depth, const float *b, size_t ldb, float *c, size_t ldc, size_t rows, \
         size_t columns, size_t depth, const float *bias, int accumulate, int activation
 
 // A panel of 16 V columns: blocks of R rows, then what is left over.
-#define CASE(n)                                                                                                      \
-    case n:                                                                                                          \
-        block(n, V, a + i * a_row, a_row, a_depth, b, ldb, c + i * ldc, ldc, depth, bias, accumulate, activation);        \
+#define CASE(n) \
+    case n: \
+        block(n, V, a + i * a_row, a_row, a_depth, b, ldb, c + i * ldc, ldc, depth, bias, accumulate, activation); \
         break;
 INLINE void panel(const int R, const int V, ARGUMENTS) {
     size_t i = 0;
@@ -112,18 +112,8 @@ void ck_mlp_product(ARGUMENTS) {
 void ck_mlp_product(ARGUMENTS) { product(6, 1, PASS); }
 #endif
 
-void ck_mlp_product_reference(ARGUMENTS) {
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < columns; j++) {
-            double sum = accumulate ? c[i * ldc + j] : bias ? bias[j] : 0;
-            for (size_t k = 0; k < depth; k++) sum += (double)a[i * a_row + k * a_depth] * b[k * ldb + j];
-            if (activation == CK_RECTIFY && sum < 0) sum = 0;
-            c[i * ldc + j] = (float)(activation == CK_TANH ? tanh(sum) : sum);
-        }
-}
-
-KERNEL void ck_mlp_gather(const int32_t *components, size_t width, const float *b, float *c, size_t rows, size_t columns,
-                          const float *bias, int activation) {
+KERNEL void ck_mlp_gather(const int32_t *components, size_t width, const float *b, float *c, size_t rows,
+                          size_t columns, const float *bias, int activation) {
     IN_ORDER
     for (size_t i = 0; i < rows; i++, components += width, c += columns)
         for (size_t j = 0; j < columns; j += 16) {

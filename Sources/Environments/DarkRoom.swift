@@ -1,6 +1,7 @@
 /// Copies of a room with one hidden goal: reward 1 for every step that ends on it, truncated after `horizon` steps.
 ///
-/// Observation: uint8 [2], x and y. Actions: 0 left (x-1), 1 right (x+1), 2 up (y-1), 3 down (y+1), 4 stay; a wall stops.
+/// Observation: uint8 [2], x and y. Actions: 0 left (x-1), 1 right (x+1), 2 up (y-1), 3 down (y+1), 4 stay; a wall
+/// stops.
 /// Nothing is random: the stream keys only say how many copies there are.
 package struct DarkRoom: Environment {
     package let description: EnvironmentDescription

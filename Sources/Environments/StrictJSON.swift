@@ -3,7 +3,8 @@ import FoundationEssentials
 /// Longest settings or task description that is looked at, in bytes.
 let longestDescriptionBytes = 65_536
 
-/// Decodes a description that came from a file or a peer. Throws `EnvironmentError` with what was expected and what came.
+/// Decodes a description that came from a file or a peer.
+/// Throws `EnvironmentError` with what was expected and what came.
 func readJSON<Value: Decodable>(_ text: String, as type: Value.Type, what: String, example: String) throws -> Value {
     guard text.utf8.count <= longestDescriptionBytes else {
         throw EnvironmentError(

@@ -11,7 +11,8 @@ package struct TaskSplit: Hashable, Sendable, Codable {
         self.seed = seed
     }
 
-    /// The split of each of `count` tasks, by id. Throws `EnvironmentError` unless at least one task is left to train on.
+    /// The split of each of `count` tasks, by id.
+    /// Throws `EnvironmentError` unless at least one task is left to train on.
     package func assign(count: Int) throws -> [Split] {
         guard testTasks >= 0, testTasks < count else {
             throw EnvironmentError(

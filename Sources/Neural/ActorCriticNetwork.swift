@@ -83,7 +83,8 @@ package final class ActorCriticNetwork {
         }
         for first in stride(from: 0, to: rows, by: Self.blockRows) {
             backwardBlock(
-                components, first, min(Self.blockRows, rows - first), headGradients + first * shape.headWidth, gradients)
+                components, first, min(Self.blockRows, rows - first), headGradients + first * shape.headWidth,
+                gradients)
         }
     }
 

@@ -19,7 +19,8 @@ package struct ActorCriticShape: Hashable, Sendable {
     package let parameterCount: Int
 
     package init(components: [Int], hidden: [Int], actions: Int) {
-        precondition(!components.isEmpty && !hidden.isEmpty && actions > 0, "a network needs inputs, layers and actions")
+        precondition(
+            !components.isEmpty && !hidden.isEmpty && actions > 0, "a network needs inputs, layers and actions")
         self.components = components
         self.hidden = hidden
         self.actions = actions

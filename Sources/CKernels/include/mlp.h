@@ -14,11 +14,6 @@ enum { CK_LINEAR = 0, CK_RECTIFY = 1, CK_TANH = 2 };
 void ck_mlp_product(const float *a, size_t a_row, size_t a_depth, const float *b, size_t ldb, float *c, size_t ldc,
                     size_t rows, size_t columns, size_t depth, const float *bias, int accumulate, int activation);
 
-// The same product, element by element, without any blocking: the reference of the tests.
-void ck_mlp_product_reference(const float *a, size_t a_row, size_t a_depth, const float *b, size_t ldb, float *c,
-                              size_t ldc, size_t rows, size_t columns, size_t depth, const float *bias, int accumulate,
-                              int activation);
-
 // First layer on one-hot components: c (rows, columns) = activation(bias + the sum of `width` rows of b).
 // components (rows, width): row numbers of b (., columns).
 void ck_mlp_gather(const int32_t *components, size_t width, const float *b, float *c, size_t rows, size_t columns,
