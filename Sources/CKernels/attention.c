@@ -16,14 +16,36 @@ size_t ck_attention_scratch(size_t tokens, size_t head_dimension) {
     return 7 * t * d + 2 * t * t;
 }
 
-// (rows, d) from columns of a matrix with row stride `stride`, padded with zeros to a multiple of 16 in both.
-INLINE void gather(float *to, const float *from, size_t rows, size_t stride, size_t d, float factor) {
-    size_t width = padded16(d), all = padded16(rows);
+// (rows, d) from columns of a matrix with row stride `stride`, padded with zeros to a multiple of 16 in both. With a
+// bias, it is added in the matrix first.
+INLINE void gather(float *to, float *from, const float *bias, size_t rows, size_t stride, size_t d, float factor) {
+    size_t width = padded16(d), all = padded16(rows), whole = d & ~(size_t)(LANES - 1);
     for (size_t i = 0; i < rows; i++) {
-        for (size_t k = 0; k < d; k++) to[i * width + k] = from[i * stride + k] * factor;
-        for (size_t k = d; k < width; k++) to[i * width + k] = 0;
+        float *row = from + i * stride, *target = to + i * width;
+        for (size_t k = 0; k < whole; k += LANES) {
+            v16 x = LOAD(row + k);
+            if (bias) {
+                x += LOAD(bias + k);
+                STORE(row + k, x);
+            }
+            STORE(target + k, x * factor);
+        }
+        for (size_t k = whole; k < d; k++) {
+            if (bias) row[k] += bias[k];
+            target[k] = row[k] * factor;
+        }
+        for (size_t k = d; k < width; k++) target[k] = 0;
     }
-    memset(to + rows * width, 0, (all - rows) * width * sizeof(float));
+    for (size_t i = rows * width; i < all * width; i += LANES) STORE(to + i, (v16){});
+}
+
+INLINE void add_bias(float *x, const float *bias, size_t rows, size_t stride, size_t d) {
+    size_t whole = d & ~(size_t)(LANES - 1);
+    for (size_t i = 0; i < rows; i++) {
+        float *row = x + i * stride;
+        for (size_t k = 0; k < whole; k += LANES) STORE(row + k, LOAD(row + k) + LOAD(bias + k));
+        for (size_t k = whole; k < d; k++) row[k] += bias[k];
+    }
 }
 
 INLINE void gather_transposed(float *to, const float *from, size_t rows, size_t stride, size_t d) {
@@ -31,8 +53,13 @@ INLINE void gather_transposed(float *to, const float *from, size_t rows, size_t 
     for (size_t i = 0; i < all; i += LANES) {
         size_t end = i + LANES < rows ? i + LANES : rows;
         for (size_t k = 0; k < d; k++) {
-            for (size_t j = i; j < end; j++) to[k * all + j] = from[j * stride + k];
-            for (size_t j = end; j < i + LANES; j++) to[k * all + j] = 0;
+            v16 column = {};
+            if (end == i + LANES) {
+                for (int lane = 0; lane < LANES; lane++) column[lane] = from[(i + (size_t)lane) * stride + k];
+            } else {
+                for (size_t j = i; j < end; j++) column[j - i] = from[j * stride + k];
+            }
+            STORE(to + k * all + i, column);
         }
     }
 }
@@ -123,34 +150,29 @@ INLINE void softmax_row(float *scores, float *used, size_t row, size_t blocks, c
 }
 
 KERNEL void ck_attention_forward(float *qkv, const float *bias, float *out, float *weights, float *scratch,
-                                 size_t tokens, size_t dimension, size_t head_dimension, size_t first_row,
+                                 size_t tokens, size_t dimension, size_t head_dimension,
                                  const ck_dropout *dropout) {
     size_t d = head_dimension, width = padded16(d), all = padded16(tokens), stride = 3 * dimension;
     float *queries = scratch, *keys = queries + all * width, *values = keys + all * width;
     float *used = values + all * width;
-    for (size_t part = 0; part < 3; part++) {
-        for (size_t i = part == 0 ? first_row : 0; i < tokens; i++) {
-            float *row = qkv + i * stride + part * dimension;
-            for (size_t k = 0; k < d; k++) row[k] += bias[part * dimension + k];
-        }
-    }
-    gather(queries, qkv, tokens, stride, d, 1.0f / sqrtf((float)d));
+    gather(queries, qkv, bias, tokens, stride, d, 1.0f / sqrtf((float)d));
+    add_bias(qkv + dimension, bias + dimension, tokens, stride, d);
     gather_transposed(keys, qkv + dimension, tokens, stride, d);
-    gather(values, qkv + 2 * dimension, tokens, stride, d, 1.0f);
+    gather(values, qkv + 2 * dimension, bias + 2 * dimension, tokens, stride, d, 1.0f);
     mask_stream masks;
     masks.next = 0;
-    for (size_t i = first_row / GROUP * GROUP; i < tokens; i += GROUP) {
+    for (size_t i = 0; i < tokens; i += GROUP) {
         size_t blocks = i / LANES + 1, rows = tokens - i < GROUP ? tokens - i : GROUP;
         float *scores = weights + i * all;
         group_scores(scores, queries + i * width, keys, width, d, all, blocks);
         for (size_t r = 0; r < rows; r++)
             softmax_row(scores + r * all, used + r * all, i + r, blocks, dropout, &masks);
-        for (size_t r = rows; r < GROUP; r++) memset(used + r * all, 0, blocks * LANES * sizeof(float));
+        for (size_t r = rows; r < GROUP; r++)
+            for (size_t b = 0; b < blocks; b++) STORE(used + r * all + b * LANES, (v16){});
         for (size_t c = 0; c < d; c += LANES) {
             v16 acc[GROUP];
             group_sums(acc, used, values, width, all, i + rows, c);
-            for (size_t r = 0; r < rows; r++)
-                if (i + r >= first_row) store_columns(out + (i + r) * dimension, &acc[r], c, d);
+            for (size_t r = 0; r < rows; r++) store_columns(out + (i + r) * dimension, &acc[r], c, d);
         }
     }
 }
@@ -164,10 +186,11 @@ KERNEL void ck_attention_backward(const float *qkv, const float *weights, const 
     float *queries = scratch, *keys = queries + all * width, *values = keys + all * width;
     float *douts = values + all * width;
     float *dscores = douts + all * width, *used = dscores + all * all;
-    gather(queries, qkv, tokens, stride, d, factor);
-    gather(keys, qkv + dimension, tokens, stride, d, 1.0f);
+    // Without a bias, nothing is written.
+    gather(queries, (float *)qkv, NULL, tokens, stride, d, factor);
+    gather(keys, (float *)qkv + dimension, NULL, tokens, stride, d, 1.0f);
     gather_transposed(values, qkv + 2 * dimension, tokens, stride, d);
-    gather(douts, dout, tokens, dimension, d, 1.0f);
+    gather(douts, (float *)dout, NULL, tokens, dimension, d, 1.0f);
     for (size_t i = 0; i < tokens; i += GROUP) {
         size_t blocks = i / LANES + 1, rows = tokens - i < GROUP ? tokens - i : GROUP;
         float *ds = dscores + i * all;
@@ -191,8 +214,10 @@ KERNEL void ck_attention_backward(const float *qkv, const float *weights, const 
             }
         }
         for (size_t r = rows; r < GROUP; r++) {
-            memset(ds + r * all, 0, blocks * LANES * sizeof(float));
-            memset(used + (i + r) * all, 0, blocks * LANES * sizeof(float));
+            for (size_t b = 0; b < blocks; b++) {
+                STORE(ds + r * all + b * LANES, (v16){});
+                STORE(used + (i + r) * all + b * LANES, (v16){});
+            }
         }
         for (size_t c = 0; c < d; c += LANES) {
             v16 acc[GROUP];

@@ -31,7 +31,7 @@ package final class Trainer {
     package private(set) var completedSteps = 0
     let first: FloatBuffer
     let second: FloatBuffer
-    private let sampler: WindowSampler
+    private var sampler: WindowSampler
     private let schedule: CosineSchedule
     private let adam: Adam
     private let pool: WorkerPool
@@ -57,17 +57,12 @@ package final class Trainer {
     ) throws {
         try training.validate()
         try windows.validate()
-        guard try TokenVocabulary(observationSpace: data.observationSpace, actionSpace: data.actionSpace)
-            == model.vocabulary
-        else { throw StreamArraysError("the streams' spaces are not those that the model was made for") }
         self.model = model
         settings = training
         self.windows = windows
         self.now = now
         let layout = model.layout
-        sampler = try WindowSampler(
-            data: data, settings: windows, contextLength: layout.settings.contextLength,
-            maskingProbability: training.maskingProbability, seed: training.seed)
+        sampler = try Trainer.sampler(data, model, training, windows)
         schedule = CosineSchedule(
             start: training.startLearningRate, peak: training.peakLearningRate, final: training.finalLearningRate,
             warmupSteps: training.warmupSteps, steps: training.steps)
@@ -99,6 +94,22 @@ package final class Trainer {
         objectives.deallocate()
         likelihoods.deallocate()
         squares.deallocate()
+    }
+
+    /// Learns from `data` from the next step on: what a run that follows growing histories calls.
+    package func use(_ data: StreamArrays) throws {
+        sampler = try Trainer.sampler(data, model, settings, windows)
+    }
+
+    private static func sampler(
+        _ data: StreamArrays, _ model: TransformerModel, _ training: TrainingSettings, _ windows: WindowSettings
+    ) throws -> WindowSampler {
+        guard try TokenVocabulary(observationSpace: data.observationSpace, actionSpace: data.actionSpace)
+            == model.vocabulary
+        else { throw StreamArraysError("the streams' spaces are not those that the model was made for") }
+        return try WindowSampler(
+            data: data, settings: windows, contextLength: model.settings.contextLength,
+            maskingProbability: training.maskingProbability, seed: training.seed)
     }
 
     package static func monotonicSeconds() -> Double {
@@ -198,7 +209,7 @@ package final class Trainer {
         return max(1, min(wanted, (training.batchSize + training.threads - 1) / training.threads))
     }
 
-    static let targetRows = 200
+    static let targetRows = 100
 }
 
 extension Trainer {

@@ -19,7 +19,7 @@ final class TransformerInference {
     private let x, qkv, hidden, branch, inverse: FloatBuffer
     private let scores: FloatBuffer
     /// Sequences that a whole-window call takes at a time, so that its activations stay in the cache.
-    static let sequencesAtOnce = 4
+    static let sequencesAtOnce = 1
 
     /// `rows`: the largest number of sequences of a call.
     init(_ model: TransformerModel, rows: Int) {
@@ -211,8 +211,7 @@ final class TransformerInference {
             for head in 0..<heads {
                 ck_attention_forward(
                     kept.projected + row * 3 * d + head * width, bias + head * width,
-                    kept.attended + row * d + head * width, kept.weights, arena.attentionScratch, length, d, width, 0,
-                    nil)
+                    kept.attended + row * d + head * width, kept.weights, arena.attentionScratch, length, d, width, nil)
             }
         }
     }

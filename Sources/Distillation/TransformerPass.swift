@@ -171,7 +171,7 @@ final class TransformerPass {
                 ck_attention_forward(
                     kept.projected + row * 3 * d + head * width, bias + head * width,
                     kept.attended + row * d + head * width, weights(kept, sequence, head), arena.attentionScratch,
-                    length, d, width, 0, &dropout)
+                    length, d, width, &dropout)
             }
         }
     }

@@ -114,7 +114,7 @@ struct KernelTests {
                             dout.withUnsafeBufferPointer { dout in
                                 ck_attention_forward(
                                     biased.baseAddress! + column, bias.baseAddress! + column,
-                                    out.baseAddress! + column, &weights, &scratch, tokens, d, width, 0, &dropout)
+                                    out.baseAddress! + column, &weights, &scratch, tokens, d, width, &dropout)
                                 for index in scratch.indices { scratch[index] = .nan }
                                 ck_attention_backward(
                                     biased.baseAddress! + column, weights, dout.baseAddress! + column,

@@ -67,9 +67,9 @@ size_t ck_attention_scratch(size_t tokens, size_t head_dimension);
 size_t ck_attention_weights(size_t tokens);
 // Causal self-attention of one sequence and one head. qkv (T, stride): query, key and value of this head begin at
 // column 0, D and 2D; their biases (the same columns) are added in place. out (T, D) gets the head's columns.
-// Only rows firstRow... of `out` are computed. `weights`: kept for the backward pass; the sign bit marks a dropped one.
+// `weights`: kept for the backward pass; the sign bit marks a dropped one.
 void ck_attention_forward(float *qkv, const float *bias, float *out, float *weights, float *scratch, size_t tokens,
-                          size_t dimension, size_t head_dimension, size_t first_row, const ck_dropout *dropout);
+                          size_t dimension, size_t head_dimension, const ck_dropout *dropout);
 // dout (T, D) at the head's columns; writes the head's columns of dqkv (T, 3D).
 void ck_attention_backward(const float *qkv, const float *weights, const float *dout, float *dqkv, float *scratch,
                            size_t tokens, size_t dimension, size_t head_dimension, const ck_dropout *dropout);
