@@ -2963,12 +2963,12 @@ static const ProtobufCFieldDescriptor distillery__rollout_answer__field_descript
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "finish",
+    "episode_limit",
     7,
     PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_BOOL,
+    PROTOBUF_C_TYPE_UINT64,
     0,   /* quantifier_offset */
-    offsetof(Distillery__RolloutAnswer, finish),
+    offsetof(Distillery__RolloutAnswer, episode_limit),
     NULL,
     NULL,
     0,             /* flags */
@@ -2978,7 +2978,7 @@ static const ProtobufCFieldDescriptor distillery__rollout_answer__field_descript
 static const unsigned distillery__rollout_answer__field_indices_by_name[] = {
   1,   /* field[1] = attempt */
   3,   /* field[3] = batch */
-  6,   /* field[6] = finish */
+  6,   /* field[6] = episode_limit */
   2,   /* field[2] = first_actor */
   0,   /* field[0] = lifetime */
   5,   /* field[5] = parameters */

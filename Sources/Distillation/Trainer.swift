@@ -214,7 +214,7 @@ package final class Trainer {
 
 extension Trainer {
     /// The bytes of `optimizer.safetensors`: both moments, the steps and the seconds done.
-    func optimizerState() throws -> Data {
+    package func optimizerState() throws -> Data {
         try Safetensors.encode(
             model.layout.parameters, parts: [("first.", first), ("second.", second)],
             metadata: ["step": "\(completedSteps)", "seconds": "\(elapsedSeconds)"])

@@ -127,7 +127,7 @@ extension Message {
                 RolloutAnswer(
                     lifetime: try lifetime(answer.lifetime), attempt: answer.attempt,
                     firstActor: Int(answer.first_actor), batch: answer.batch, version: answer.version,
-                    parameters: try floats(answer.parameters, "parameters"), finish: answer.finish != 0))
+                    parameters: try floats(answer.parameters, "parameters"), episodeLimit: answer.episode_limit))
         case DISTILLERY__ENVELOPE__BODY_ROLLOUTS:
             self = .rollouts(try Rollouts(try present(envelope.rollouts)))
         default: return nil

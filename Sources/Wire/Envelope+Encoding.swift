@@ -168,7 +168,7 @@ extension Message {
                 $0.batch = answer.batch
                 $0.version = answer.version
                 $0.parameters = arena.bytes(answer.parameters)
-                $0.finish = answer.finish ? 1 : 0
+                $0.episode_limit = answer.episodeLimit
             }
         case .rollouts(let rollouts):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_ROLLOUTS

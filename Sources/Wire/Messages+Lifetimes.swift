@@ -105,12 +105,12 @@ package struct RolloutAnswer: Sendable, Equatable {
     package var version: UInt64
     /// Flat parameters; empty where the sender's are as new.
     package var parameters: [Float]
-    /// Finish the episode and mark the last rollout.
-    package var finish: Bool
+    /// Every actor ends its stream with the episode that makes it this many; never rises.
+    package var episodeLimit: UInt64
 
     package init(
         lifetime: LifetimeIdentifier, attempt: UInt64, firstActor: Int, batch: UInt64, version: UInt64,
-        parameters: [Float], finish: Bool
+        parameters: [Float], episodeLimit: UInt64
     ) {
         self.lifetime = lifetime
         self.attempt = attempt
@@ -118,7 +118,7 @@ package struct RolloutAnswer: Sendable, Equatable {
         self.batch = batch
         self.version = version
         self.parameters = parameters
-        self.finish = finish
+        self.episodeLimit = episodeLimit
     }
 }
 

@@ -30,7 +30,7 @@ struct EnvelopeTests {
             .rolloutAnswer(
                 RolloutAnswer(
                     lifetime: lifetime, attempt: 1, firstActor: 5, batch: 3, version: 8, parameters: [1, -2.5],
-                    finish: true)),
+                    episodeLimit: 500)),
             .rollouts(example),
             .openStreams(OpenStreams(lifetime: evaluation, actors: 0..<4, incarnation: 1, firstPolicyVersion: 0)),
             .streamsOpened(

@@ -373,9 +373,9 @@ struct  Distillery__RolloutAnswer
    */
   ProtobufCBinaryData parameters;
   /*
-   * The lifetime has ended: finish the episode and mark the last rollout.
+   * Every actor ends its stream with the episode that makes it this many; never rises.
    */
-  protobuf_c_boolean finish;
+  uint64_t episode_limit;
 };
 #define DISTILLERY__ROLLOUT_ANSWER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__rollout_answer__descriptor) \
