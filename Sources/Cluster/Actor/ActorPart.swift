@@ -1,0 +1,85 @@
+import Agents
+import Environments
+import Experiments
+import Wire
+
+/// Consecutive actors of one lifetime that this process carries.
+final class ActorPart {
+    enum Phase: Equatable {
+        /// Waits for the recorder to say where each stream stands.
+        case opening
+        /// Waits for the learner's parameters.
+        case joining
+        case running
+        /// All is sent; waits for the recorder to make it durable.
+        case draining
+    }
+
+    var carry: CarryActors
+    var phase: Phase
+    /// Batches that the learner has not answered.
+    var unanswered = 0
+    var unacknowledged = UnacknowledgedRollouts()
+    /// When the last message that waits for an answer was sent.
+    var lastRequest: UInt64 = 0
+    private(set) var version: UInt64 = 0
+    private(set) var batch: UInt64 = 0
+    /// Streams end with the episode that makes them so many.
+    var episodeLimit = UInt64.max
+
+    private let context: ExperimentContext
+    private let keys: [StreamKey]
+    private let policy: any SourceActor
+    private var collector: RolloutCollector?
+
+    init(carry: CarryActors, context: ExperimentContext) throws {
+        self.carry = carry
+        self.context = context
+        keys = carry.actors.map {
+            StreamKey(
+                seed: context.experiment.seed, task: carry.lifetime.task, repetition: carry.lifetime.repetition,
+                actor: $0)
+        }
+        policy = try context.algorithm.makeActor(environment: context.distribution.environment, keys: keys)
+        phase = carry.recordsAny ? .opening : .joining
+    }
+
+    /// Where the streams go on: the recorder's answer; actors beyond it begin at their beginning.
+    func start(sequences: [UInt64], episodes: [UInt64]) throws {
+        let positions = carry.actors.enumerated().map { index, actor in
+            Agents.StreamPosition(
+                actor: actor, incarnation: carry.incarnation,
+                sequence: index < sequences.count ? sequences[index] : 0,
+                episode: index < episodes.count ? episodes[index] : 0)
+        }
+        collector = RolloutCollector(
+            environment: try context.distribution.makeEnvironment(
+                task: try context.task(carry.lifetime.task), keys: keys), actor: policy, lifetime: carry.lifetime,
+            positions: positions)
+        phase = .joining
+    }
+
+    func load(_ parameters: [Float], version: UInt64) throws {
+        try parameters.withUnsafeBufferPointer { try policy.load(parameters: $0) }
+        self.version = version
+    }
+
+    /// The next rollouts of all actors whose streams have not ended, encoded, with their headers.
+    func nextRollouts() -> (bytes: [UInt8], headers: [RolloutHeader])? {
+        guard let collector, !collector.isDone else { return nil }
+        let content = collector.collect(
+            length: context.algorithm.rolloutLength, policyVersion: version,
+            episodeLimit: episodeLimit)
+        batch += 1
+        let rollouts = Rollouts(
+            attempt: carry.attempt, firstActor: carry.actors.lowerBound, batch: batch, content: content)
+        return (Envelope(.rollouts(rollouts)).encoded(), content.headers)
+    }
+
+    var everyStreamHasEnded: Bool { collector?.isDone ?? false }
+}
+
+extension CarryActors {
+    /// Whether any of these actors is recorded.
+    var recordsAny: Bool { actors.lowerBound < recordedActors && !recorderEndpoint.isEmpty }
+}

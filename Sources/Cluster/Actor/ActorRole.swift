@@ -1,0 +1,233 @@
+import Agents
+import Environments
+import Experiments
+package import Wire
+
+/// Carries actors of one or several lifetimes: steps environments, sends rollouts to learner and recorder, keeps what
+/// is not yet durable.
+package final class ActorRole: Role {
+    /// Asynchronous: while one rollout is on its way, the next is made.
+    package static let maximumUnansweredRollouts = 2
+    package static let requestIntervalMilliseconds: UInt64 = 1000
+
+    package let name = RoleName.actor
+    package let capacity: Int
+
+    private struct Key: Hashable {
+        let lifetime: LifetimeIdentifier
+        let firstActor: Int
+    }
+
+    private var context: ExperimentContext?
+    private var parts: [Key: ActorPart] = [:]
+    /// Parts take turns in this order.
+    private var turns: [Key] = []
+    private var nextTurn = 0
+    private var reports = ReliableSender()
+    private var isDraining = false
+    private var environmentSteps: UInt64 = 0
+
+    package init(capacity: Int) { self.capacity = capacity }
+
+    package func begin(_ welcome: Welcome, now: UInt64) throws { context = try ExperimentContext(welcome) }
+
+    package var isFinished: Bool { isDraining && parts.isEmpty && reports.isEmpty }
+
+    /// The streams stay where they are durable; the coordinator gives them to others.
+    package func drain(now: UInt64) {
+        isDraining = true
+        parts = [:]
+        turns = []
+    }
+
+    package var numbers: [String: Double] {
+        [
+            "actors": Double(parts.values.reduce(0) { $0 + $1.carry.actors.count }),
+            "environment_steps": Double(environmentSteps),
+            "unacknowledged_bytes": Double(unacknowledgedBytes),
+        ]
+    }
+
+    package var waitingFor: String {
+        guard !parts.isEmpty else { return "" }
+        if isFull { return "the recorder to acknowledge \(unacknowledgedBytes) bytes" }
+        if parts.values.allSatisfy({ $0.phase == .opening || $0.phase == .draining }) { return "the recorder" }
+        if parts.values.allSatisfy({ $0.phase == .joining || $0.unanswered > 0 }) { return "the learner" }
+        return ""
+    }
+
+    private var unacknowledgedBytes: Int { parts.values.reduce(0) { $0 + $1.unacknowledged.byteCount } }
+    private var isFull: Bool { unacknowledgedBytes >= context?.experiment.cluster.unacknowledgedBytes ?? Int.max }
+
+    // MARK: - Messages
+
+    package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+        switch envelope.message {
+        case .acknowledgement: reports.acknowledge(envelope.request)
+        case .carryActors(let carry):
+            outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
+            if !isDraining { try take(carry, now: now, outbox: &outbox) }
+        case .releaseLifetime(let release):
+            outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
+            for (key, part) in parts where key.lifetime == release.lifetime && part.carry.attempt <= release.attempt {
+                remove(key)
+            }
+        case .streamsOpened(let opened): try takeUp(opened, now: now, outbox: &outbox)
+        case .rolloutsDurable(let durable): acknowledge(durable, from: sender, outbox: &outbox)
+        case .rolloutAnswer(let answer): try take(answer)
+        default: break
+        }
+    }
+
+    private func take(_ carry: CarryActors, now: UInt64, outbox: inout Outbox) throws {
+        guard let context else { return }
+        let key = Key(lifetime: carry.lifetime, firstActor: carry.actors.lowerBound)
+        if let part = parts[key], part.carry.attempt == carry.attempt, part.carry.incarnation == carry.incarnation {
+            guard part.carry.recorderEndpoint != carry.recorderEndpoint else { return }
+            // The recorder has come back elsewhere: ask it where it stands, then send again what it lacks.
+            part.carry = carry
+            if carry.recordsAny { request(part, now: now, outbox: &outbox) }
+            return
+        }
+        let part = try ActorPart(carry: carry, context: context)
+        parts[key] = part
+        if !turns.contains(key) { turns.append(key) }
+        if !carry.recordsAny { try part.start(sequences: [], episodes: []) }
+        request(part, now: now, outbox: &outbox)
+    }
+
+    private func takeUp(_ opened: StreamsOpened, now: UInt64, outbox: inout Outbox) throws {
+        guard let part = parts[Key(lifetime: opened.lifetime, firstActor: opened.firstActor)],
+            part.carry.incarnation == opened.incarnation
+        else { return }
+        if part.phase == .opening {
+            if context?.experiment.collect.synchronization == .lockstep {
+                // A lockstep lifetime is lived again from its beginning; the recorder drops what it has.
+                try part.start(sequences: [], episodes: [])
+            } else {
+                try part.start(sequences: opened.nextSequences, episodes: opened.nextEpisodes)
+            }
+            request(part, now: now, outbox: &outbox)
+        } else {
+            for (index, next) in opened.nextSequences.enumerated() {
+                part.unacknowledged.acknowledge(actor: opened.firstActor + index, next: next)
+            }
+            part.unacknowledged.drop()
+            part.unacknowledged.resend(to: .endpoint(part.carry.recorderEndpoint), outbox: &outbox)
+        }
+    }
+
+    private func acknowledge(_ durable: RolloutsDurable, from sender: Address, outbox: inout Outbox) {
+        for (key, part) in parts where key.lifetime == durable.lifetime {
+            var concerns = false
+            for stream in durable.streams where part.carry.actors.contains(stream.actor) {
+                guard stream.incarnation <= part.carry.incarnation else {
+                    // Somebody else carries this stream now.
+                    remove(key)
+                    return
+                }
+                concerns = true
+                part.unacknowledged.acknowledge(actor: stream.actor, next: stream.nextSequence)
+            }
+            guard concerns else { continue }
+            part.unacknowledged.drop()
+            if durable.resend { part.unacknowledged.resend(to: sender, outbox: &outbox) }
+        }
+    }
+
+    private func take(_ answer: RolloutAnswer) throws {
+        guard let part = parts[Key(lifetime: answer.lifetime, firstActor: answer.firstActor)],
+            part.carry.attempt == answer.attempt
+        else { return }
+        if !answer.parameters.isEmpty { try part.load(answer.parameters, version: answer.version) }
+        if answer.batch == 0 {
+            guard part.phase == .joining, !answer.parameters.isEmpty else { return }
+            part.phase = .running
+        } else if part.unanswered > 0 {
+            part.unanswered = Int(min(UInt64(Self.maximumUnansweredRollouts), part.batch - min(part.batch, answer.batch)))
+        }
+        part.episodeLimit = min(part.episodeLimit, answer.episodeLimit)
+    }
+
+    // MARK: - Work
+
+    package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
+        guard let part = nextRunnable() else { return false }
+        if let (bytes, headers) = part.nextRollouts() {
+            environmentSteps += headers.reduce(0) { $0 + UInt64($1.length) }
+            let learner = Address.endpoint(part.carry.learnerEndpoint)
+            let isRecorded = part.carry.recordsAny && headers.contains { $0.actor < part.carry.recordedActors }
+            outbox.send(bytes, to: isRecorded ? [learner, .endpoint(part.carry.recorderEndpoint)] : [learner])
+            if isRecorded {
+                part.unacknowledged.append(bytes, headers, recordedActors: part.carry.recordedActors)
+            }
+            part.unanswered += 1
+            part.lastRequest = now
+        }
+        if part.everyStreamHasEnded { part.phase = .draining }
+        return nextRunnable(peek: true) != nil
+    }
+
+    private func nextRunnable(peek: Bool = false) -> ActorPart? {
+        guard let context, !turns.isEmpty, !isFull else { return nil }
+        let limit = context.experiment.collect.synchronization == .lockstep ? 1 : Self.maximumUnansweredRollouts
+        for offset in 0..<turns.count {
+            let index = (nextTurn + offset) % turns.count
+            guard let part = parts[turns[index]] else { continue }
+            guard part.phase == .running, part.unanswered < limit else { continue }
+            if !peek { nextTurn = (index + 1) % turns.count }
+            return part
+        }
+        return nil
+    }
+
+    package func tick(now: UInt64, outbox: inout Outbox) throws {
+        reports.tick(now: now, outbox: &outbox)
+        for key in turns {
+            guard let part = parts[key] else { continue }
+            if part.phase == .draining, part.unacknowledged.isEmpty {
+                reports.send(
+                    .carryingFinished(
+                        CarryingFinished(
+                            lifetime: key.lifetime, firstActor: key.firstActor, incarnation: part.carry.incarnation)),
+                    to: .coordinator, now: now, outbox: &outbox)
+                remove(key)
+            } else if part.phase == .opening || part.phase == .joining,
+                now >= part.lastRequest + Self.requestIntervalMilliseconds * 1_000_000
+            {
+                request(part, now: now, outbox: &outbox)
+            } else if part.phase == .draining,
+                now >= part.lastRequest + 5 * Self.requestIntervalMilliseconds * 1_000_000
+            {
+                // The recorder may have lost what was on its way: asking makes it say where it stands.
+                request(part, now: now, outbox: &outbox)
+            }
+        }
+    }
+
+    /// Asks whoever the part waits for.
+    private func request(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
+        part.lastRequest = now
+        let carry = part.carry
+        if part.phase == .joining {
+            outbox.send(
+                .joinLifetime(
+                    JoinLifetime(
+                        lifetime: carry.lifetime, attempt: carry.attempt, actors: carry.actors,
+                        incarnation: carry.incarnation)), to: .endpoint(carry.learnerEndpoint))
+        } else {
+            let recorded = carry.actors.clamped(to: 0..<max(carry.recordedActors, carry.actors.lowerBound))
+            outbox.send(
+                .openStreams(
+                    OpenStreams(
+                        lifetime: carry.lifetime, actors: recorded, incarnation: carry.incarnation,
+                        firstPolicyVersion: part.version)), to: .endpoint(carry.recorderEndpoint))
+        }
+    }
+
+    private func remove(_ key: Key) {
+        parts[key] = nil
+        turns.removeAll { $0 == key }
+        nextTurn = 0
+    }
+}

@@ -1,0 +1,76 @@
+import Environments
+package import Foundation
+package import Wire
+
+/// The checkpoints of a run: written by the coordinator alone, piece by piece, and visible only when they are whole.
+package final class CheckpointStore {
+    /// A file larger than this is refused.
+    package static let fileLimitBytes: UInt64 = 4 << 30
+
+    package let folder: URL
+    private var openFile: (path: String, handle: FileHandle)?
+
+    /// `folder`: `RUN/checkpoints/distiller`, or wherever checkpoints lie.
+    package init(folder: URL) { self.folder = folder }
+
+    /// Writes a piece; true when it completed its checkpoint. Pieces of a file come in order; one that was written
+    /// before is accepted again. Throws `ClusterError` for a piece out of order.
+    package func write(_ piece: CheckpointPiece) throws -> Bool {
+        let final = folder.appendingPathComponent(piece.checkpoint)
+        if FileManager.default.fileExists(atPath: final.path) { return false }
+        let partial = folder.appendingPathComponent(".\(piece.checkpoint).partial")
+        try FileManager.default.createDirectory(at: partial, withIntermediateDirectories: true)
+        let file = partial.appendingPathComponent(piece.file)
+        guard piece.size <= Self.fileLimitBytes else {
+            throw ClusterError("\(piece.checkpoint)/\(piece.file) of \(piece.size) bytes; at most \(Self.fileLimitBytes)")
+        }
+        let attributes = try? FileManager.default.attributesOfItem(atPath: file.path)
+        let written = (attributes?[.size] as? NSNumber)?.uint64Value ?? 0
+        if piece.offset == 0 {
+            try Data(piece.content).write(to: file)
+        } else if piece.offset == written {
+            let handle = try FileHandle(forWritingTo: file)
+            try handle.seekToEnd()
+            try handle.write(contentsOf: piece.content)
+            try handle.close()
+        } else if piece.offset + UInt64(piece.content.count) > written {
+            throw ClusterError("\(piece.checkpoint)/\(piece.file): a piece at \(piece.offset), expected \(written)")
+        }
+        guard piece.last else { return false }
+        try publish(partial, as: final)
+        return true
+    }
+
+    /// Everything reaches the disk before the name does.
+    private func publish(_ partial: URL, as final: URL) throws {
+        for file in try FileManager.default.contentsOfDirectory(at: partial, includingPropertiesForKeys: nil) {
+            let handle = try FileHandle(forUpdating: file)
+            try handle.synchronize()
+            try handle.close()
+        }
+        try FileManager.default.moveItem(at: partial, to: final)
+    }
+
+    /// A piece of a stored file; nil when there is no such checkpoint or file.
+    package func read(_ request: CheckpointRequest) throws -> CheckpointPiece? {
+        let file = folder.appendingPathComponent(request.checkpoint).appendingPathComponent(request.file)
+        guard let handle = try? FileHandle(forReadingFrom: file) else { return nil }
+        defer { try? handle.close() }
+        let size = try handle.seekToEnd()
+        guard request.offset <= size else { return nil }
+        try handle.seek(toOffset: request.offset)
+        let content = [UInt8](try handle.read(upToCount: WireProtocol.checkpointPieceBytes) ?? Data())
+        return CheckpointPiece(
+            checkpoint: request.checkpoint, file: request.file, offset: request.offset, size: size,
+            checksum: content.withUnsafeBytes { CRC32C.of($0) }, content: content,
+            last: request.offset + UInt64(content.count) >= size)
+    }
+
+    /// The names of all whole checkpoints; the latest is the last.
+    package var names: [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [])
+            .filter { !$0.hasPrefix(".") }.sorted()
+    }
+
+    package var latest: String? { names.last }
+}

@@ -1,0 +1,49 @@
+import Environments
+import Logging
+import Wire
+
+extension Coordinator {
+    func scheduleDistillation(now: UInt64, outbox: inout Outbox) {
+        guard goal.distils, distiller == nil, finalCheckpoint == nil,
+            let node = nodes.values.first(where: { $0.hello.role == .distiller && !$0.isLeaving })
+        else { return }
+        distiller = node.hello.name
+        commands.send(
+            .distil(resumeFrom: checkpoints.latest ?? ""), to: .peer(node.hello.name), now: now, outbox: &outbox)
+    }
+
+    func take(_ metrics: Metrics, from name: String) throws {
+        try journal.metrics(nodes[name]?.hello.role.rawValue ?? name, metrics)
+        guard name == distiller else { return }
+        distillation = metrics.numbers
+        distillationStep = metrics.step
+    }
+
+    func take(_ piece: CheckpointPiece) throws {
+        do {
+            if try checkpoints.write(piece) {
+                try journal.checkpointStored(piece.checkpoint, numbers: distillation)
+                logger.info("checkpoint stored", metadata: ["name": "\(piece.checkpoint)"])
+            }
+        } catch { fail("the checkpoint \(piece.checkpoint) cannot be stored: \(error)") }
+    }
+
+    func finish(_ finished: DistillationFinished, now: UInt64, outbox: inout Outbox) throws {
+        guard checkpoints.names.contains(finished.checkpoint) else { return }
+        guard finalCheckpoint == nil else { return }
+        finalCheckpoint = finished.checkpoint
+        try journal.distillationFinished(finished.checkpoint)
+        distillation.merge(finished.numbers) { $1 }
+    }
+
+    func answer(_ request: CheckpointRequest, to sender: Address, _ number: UInt64, outbox: inout Outbox) {
+        do {
+            guard let piece = try checkpoints.read(request) else {
+                return outbox.send(
+                    .failure("there is no file \(request.file) of a checkpoint \(request.checkpoint)"), to: sender,
+                    request: number)
+            }
+            outbox.send(.checkpointPiece(piece), to: sender, request: number)
+        } catch { fail("the checkpoint \(request.checkpoint) cannot be read: \(error)") }
+    }
+}

@@ -1,0 +1,228 @@
+import Environments
+import Experiments
+import Logging
+import Wire
+
+extension Coordinator {
+    /// Every train task's lifetimes, one repetition after the other, then the held-out tasks' for comparison.
+    func queueLifetimes(_ finished: Progress) throws {
+        let collect = context.experiment.collect
+        let train = context.experiment.trainTasks(of: context.distribution)
+        let test = context.experiment.testTasks(of: context.distribution)
+        for (tasks, repetitions) in [(train, collect.lifetimes), (test, collect.testLifetimes)] {
+            for repetition in 0..<repetitions {
+                for task in tasks { try queue(task, repetition: repetition, finished) }
+            }
+        }
+    }
+
+    private func queue(_ task: Task, repetition: Int, _ finished: Progress) throws {
+        let identifier = LifetimeIdentifier(task: task.id, repetition: repetition)
+        var lifetime = LeasedLifetime(identifier, task: task, actors: context.experiment.collect.actors)
+        lifetime.attempt = finished.attempts[identifier] ?? 0
+        if finished.lifetimes.contains(identifier) {
+            lifetime.state = .finished
+        } else {
+            queue.append(identifier)
+            try journal.lifetimeQueued(identifier, task: task, actors: lifetime.actors)
+        }
+        lifetimes[identifier] = lifetime
+    }
+
+    // MARK: - Leasing
+
+    func scheduleLifetimes(now: UInt64, outbox: inout Outbox) throws {
+        guard recorderEndpoint != nil else { return }
+        try adoptOrphanedParts(now: now, outbox: &outbox)
+        while let identifier = queue.first, var lifetime = lifetimes[identifier], let learner = freeLearner(),
+            let places = places(for: lifetime.actors)
+        {
+            queue.removeFirst()
+            lifetime.begin()
+            lifetime.learner = learner
+            var first = 0
+            for (node, count) in places {
+                lifetime.parts.append(
+                    LeasedLifetime.Part(
+                        actors: first..<(first + count), node: node, incarnation: lifetime.nextIncarnation()))
+                first += count
+            }
+            lifetimes[identifier] = lifetime
+            try journal.lifetimeStarted(identifier, attempt: lifetime.attempt, learner: learner)
+            commands.send(
+                .learnLifetime(
+                    LearnLifetime(
+                        lifetime: identifier, attempt: lifetime.attempt, actors: lifetime.actors, state: [])),
+                to: .peer(learner), now: now, outbox: &outbox)
+            for part in lifetime.parts { carry(part, of: lifetime, now: now, outbox: &outbox) }
+        }
+    }
+
+    func carry(_ part: LeasedLifetime.Part, of lifetime: LeasedLifetime, now: UInt64, outbox: inout Outbox) {
+        guard let node = part.node, let learner = lifetime.learner.flatMap({ nodes[$0] }), let recorderEndpoint else {
+            return
+        }
+        commands.send(
+            .carryActors(
+                CarryActors(
+                    lifetime: lifetime.identifier, actors: part.actors, incarnation: part.incarnation,
+                    attempt: lifetime.attempt, learnerEndpoint: learner.hello.endpoint,
+                    recorderEndpoint: recorderEndpoint, recordedActors: context.experiment.recordedActors)),
+            to: .peer(node), now: now, outbox: &outbox)
+    }
+
+    /// The learner with the fewest lifetimes that can take one more.
+    private func freeLearner() -> String? {
+        var load: [String: Int] = [:]
+        for lifetime in lifetimes.values where lifetime.state == .running || lifetime.state == .ending {
+            if let learner = lifetime.learner { load[learner, default: 0] += 1 }
+        }
+        return nodes.values.filter { $0.hello.role == .learner && !$0.isLeaving }
+            .filter { load[$0.hello.name] ?? 0 < $0.hello.capacity }
+            .min { (load[$0.hello.name] ?? 0, $0.hello.name) < (load[$1.hello.name] ?? 0, $1.hello.name) }?.hello.name
+    }
+
+    private func freePlaces() -> [(node: String, free: Int)] {
+        var load: [String: Int] = [:]
+        for lifetime in lifetimes.values where lifetime.state == .running || lifetime.state == .ending {
+            for part in lifetime.parts where !part.isFinished {
+                if let node = part.node { load[node, default: 0] += part.actors.count }
+            }
+        }
+        return nodes.values.filter { $0.hello.role == .actor && !$0.isLeaving }
+            .map { (node: $0.hello.name, free: $0.hello.capacity - (load[$0.hello.name] ?? 0)) }
+            .filter { $0.free > 0 }.sorted { ($1.free, $0.node) < ($0.free, $1.node) }
+    }
+
+    /// Where `actors` actors can be carried, the emptiest process first; nil when there is not enough room.
+    private func places(for actors: Int) -> [(node: String, count: Int)]? {
+        var places: [(node: String, count: Int)] = []
+        var missing = actors
+        for (node, free) in freePlaces() where missing > 0 {
+            places.append((node, min(free, missing)))
+            missing -= min(free, missing)
+        }
+        return missing == 0 ? places : nil
+    }
+
+    // MARK: - Ends
+
+    func finish(_ finished: LifetimeFinished, now: UInt64, outbox: inout Outbox) throws {
+        guard var lifetime = lifetimes[finished.lifetime], lifetime.attempt == finished.attempt,
+            lifetime.state == .running
+        else { return }
+        lifetime.state = .ending
+        lifetime.numbers = finished.numbers
+        lifetimes[finished.lifetime] = lifetime
+        try complete(finished.lifetime, now: now, outbox: &outbox)
+    }
+
+    func finish(_ finished: CarryingFinished, now: UInt64, outbox: inout Outbox) throws {
+        guard var lifetime = lifetimes[finished.lifetime],
+            let index = lifetime.parts.firstIndex(where: {
+                $0.actors.lowerBound == finished.firstActor && $0.incarnation == finished.incarnation
+            })
+        else { return }
+        lifetime.parts[index].isFinished = true
+        lifetimes[finished.lifetime] = lifetime
+        try complete(finished.lifetime, now: now, outbox: &outbox)
+    }
+
+    private func complete(_ identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) throws {
+        guard var lifetime = lifetimes[identifier], lifetime.isComplete else { return }
+        lifetime.state = .finished
+        lifetimes[identifier] = lifetime
+        release(lifetime, now: now, outbox: &outbox)
+        try journal.lifetimeEnded(identifier, wasCut: false, numbers: lifetime.numbers)
+    }
+
+    private func release(_ lifetime: LeasedLifetime, now: UInt64, outbox: inout Outbox) {
+        var holders = Set(lifetime.parts.filter { !$0.isFinished }.compactMap(\.node))
+        if let learner = lifetime.learner { holders.insert(learner) }
+        for holder in holders.sorted() where nodes[holder] != nil {
+            commands.send(
+                .releaseLifetime(ReleaseLifetime(lifetime: lifetime.identifier, attempt: lifetime.attempt)),
+                to: .peer(holder), now: now, outbox: &outbox)
+        }
+    }
+
+    // MARK: - Deaths
+
+    /// Asynchronous: others go on with the streams, as a new incarnation. Lockstep: the lifetime is lived again from
+    /// its beginning, which gives the same rollouts; the recorder drops what it has.
+    func replaceActors(of node: String, now: UInt64, outbox: inout Outbox) throws {
+        for (identifier, var lifetime) in lifetimes where lifetime.state == .running || lifetime.state == .ending {
+            let lost = lifetime.parts.indices.filter { lifetime.parts[$0].node == node && !lifetime.parts[$0].isFinished }
+            guard !lost.isEmpty else { continue }
+            if context.experiment.collect.synchronization == .lockstep {
+                relive(identifier, now: now, outbox: &outbox)
+            } else {
+                for index in lost { lifetime.parts[index].node = nil }
+                lifetimes[identifier] = lifetime
+            }
+        }
+    }
+
+    /// A learner's knowledge dies with it. Lockstep: the lifetime is lived again. Asynchronous: it cannot be repeated,
+    /// so its streams end where they are and another lifetime of the task takes its place in the queue.
+    func replaceLearner(_ node: String, now: UInt64, outbox: inout Outbox) throws {
+        for (identifier, lifetime) in lifetimes where lifetime.learner == node {
+            switch lifetime.state {
+            case .queued, .finished: continue
+            case .ending where lifetime.parts.allSatisfy { $0.node != nil }: continue
+            default: break
+            }
+            if context.experiment.collect.synchronization == .lockstep {
+                relive(identifier, now: now, outbox: &outbox)
+            } else {
+                try cut(identifier, now: now, outbox: &outbox)
+            }
+        }
+    }
+
+    private func relive(_ identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) {
+        guard var lifetime = lifetimes[identifier] else { return }
+        release(lifetime, now: now, outbox: &outbox)
+        lifetime.state = .queued
+        lifetime.learner = nil
+        lifetime.parts = []
+        lifetimes[identifier] = lifetime
+        queue.insert(identifier, at: 0)
+        logger.notice("lived again from its beginning", metadata: ["lifetime": "\(identifier)"])
+    }
+
+    private func cut(_ identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) throws {
+        guard var lifetime = lifetimes[identifier] else { return }
+        release(lifetime, now: now, outbox: &outbox)
+        lifetime.state = .finished
+        lifetimes[identifier] = lifetime
+        if let recorder = nodes.values.first(where: { $0.hello.role == .recorder }) {
+            commands.send(
+                .sealStreams(
+                    SealStreams(
+                        lifetime: identifier, actors: Array(0..<min(lifetime.actors, context.experiment.recordedActors)))),
+                to: .peer(recorder.hello.name), now: now, outbox: &outbox)
+        }
+        try journal.lifetimeEnded(identifier, wasCut: true, numbers: lifetime.numbers)
+        let repetition = 1 + (lifetimes.keys.filter { $0.task == identifier.task }.map(\.repetition).max() ?? 0)
+        try queue(lifetime.task, repetition: repetition, Progress())
+        logger.notice(
+            "cut short by its learner's death, another takes its place",
+            metadata: ["lifetime": "\(identifier)", "other": "lifetime \(repetition)"])
+    }
+
+    /// Finds new carriers for actors whose process has gone.
+    private func adoptOrphanedParts(now: UInt64, outbox: inout Outbox) throws {
+        for (identifier, var lifetime) in lifetimes where lifetime.state == .running || lifetime.state == .ending {
+            for index in lifetime.parts.indices where lifetime.parts[index].node == nil {
+                guard let place = freePlaces().first(where: { $0.free >= lifetime.parts[index].actors.count }) else {
+                    continue
+                }
+                lifetime.parts[index].node = place.node
+                lifetime.parts[index].incarnation = lifetime.nextIncarnation()
+                lifetimes[identifier] = lifetime
+                carry(lifetime.parts[index], of: lifetime, now: now, outbox: &outbox)
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import Environments
+import Experiments
+import Logging
+import Wire
+
+extension Coordinator {
+    func join(_ hello: Hello, as name: String, now: UInt64, outbox: inout Outbox) throws {
+        guard hello.name == name else {
+            outbox.send(.failure("a hello from \(name) that names \(hello.name)"), to: .peer(name))
+            return
+        }
+        if hello.role == .recorder, nodes[name] == nil, let other = nodes.values.first(where: { $0.hello.role == .recorder }) {
+            // Only one can hold the lock on the streams: the other has died, though we have not noticed yet.
+            try leave(other.hello.name, reason: "replaced by \(name)", now: now, outbox: &outbox)
+        }
+        let isNew = nodes[name] == nil
+        if isNew {
+            nodes[name] = Node(hello: withDefaultCapacity(hello), lastHeard: now)
+            try journal.nodeJoined(hello)
+            logger.info("joined", metadata: ["node": "\(name)", "endpoint": "\(hello.endpoint)"])
+        }
+        outbox.send(
+            .welcome(
+                Welcome(
+                    run: run, experiment: context.experiment.yaml,
+                    heartbeatIntervalMilliseconds: Self.heartbeatIntervalMilliseconds,
+                    silenceLimitMilliseconds: Self.silenceLimitMilliseconds, folder: folder)), to: .peer(name))
+        guard isNew else { return }
+        if hello.role == .supervisor {
+            commands.send(.deployment(deployment), to: .peer(name), now: now, outbox: &outbox)
+        }
+        if hello.role == .recorder { redirectProducers(now: now, outbox: &outbox) }
+    }
+
+    /// A node that names no capacity takes the experiment's.
+    private func withDefaultCapacity(_ hello: Hello) -> Hello {
+        guard hello.capacity == 0 else { return hello }
+        var hello = hello
+        switch hello.role {
+        case .actor: hello.capacity = context.experiment.actorsPerProcess
+        case .learner: hello.capacity = context.experiment.cluster.lifetimesPerLearner
+        default: break
+        }
+        return hello
+    }
+
+    /// A recorder has come back at another endpoint: whoever sends to it is told.
+    private func redirectProducers(now: UInt64, outbox: inout Outbox) {
+        for lifetime in lifetimes.values {
+            for part in lifetime.parts where !part.isFinished { carry(part, of: lifetime, now: now, outbox: &outbox) }
+        }
+        for job in jobs where job.node != nil && !job.isFinished { send(job, now: now, outbox: &outbox) }
+    }
+
+    /// A node has gone, by its own word or by its silence: its leases go to others.
+    func leave(_ name: String, reason: String, now: UInt64, outbox: inout Outbox) throws {
+        guard let node = nodes.removeValue(forKey: name) else { return }
+        stepsOfDeparted += node.numbers["environment_steps"] ?? 0
+        commands.forget(.peer(name))
+        try journal.nodeLeft(name, reason: reason)
+        logger.notice("left", metadata: ["node": "\(name)", "reason": "\(reason)"])
+        switch node.hello.role {
+        case .actor: try replaceActors(of: name, now: now, outbox: &outbox)
+        case .learner: try replaceLearner(name, now: now, outbox: &outbox)
+        case .distiller: if distiller == name { distiller = nil }
+        case .evaluator:
+            for index in jobs.indices where jobs[index].node == name && !jobs[index].isFinished {
+                jobs[index].node = nil
+            }
+        default: break
+        }
+    }
+
+    /// `drain NODE` from a person, or a node's own word that it leaves.
+    func drain(_ node: String, asked sender: Address, _ request: UInt64, now: UInt64, outbox: inout Outbox) throws {
+        if sender == .peer(node) {
+            return try leave(node, reason: "left by itself", now: now, outbox: &outbox)
+        }
+        guard nodes[node] != nil else {
+            let names = nodes.keys.sorted().joined(separator: ", ")
+            outbox.send(.failure("there is no node \(node); there are \(names)"), to: sender, request: request)
+            return
+        }
+        outbox.send(.acknowledgement, to: sender, request: request)
+        nodes[node]?.isLeaving = true
+        commands.send(.drain(node: node), to: .peer(node), now: now, outbox: &outbox)
+    }
+
+    /// Sets the number of actors that the cluster carries; processes are started or sent home to match.
+    func scale(_ actors: Int, _ sender: Address, _ request: UInt64, now: UInt64, outbox: inout Outbox) {
+        let perProcess = max(1, context.experiment.actorsPerProcess)
+        desiredActorProcesses = (actors + perProcess - 1) / perProcess
+        outbox.send(.acknowledgement, to: sender, request: request)
+        let carriers = nodes.values.filter { $0.hello.role == .actor && !$0.isLeaving }.map(\.hello.name).sorted()
+        for name in carriers.dropFirst(desiredActorProcesses) {
+            nodes[name]?.isLeaving = true
+            commands.send(.drain(node: name), to: .peer(name), now: now, outbox: &outbox)
+        }
+    }
+
+    /// All transitions that actors have reported.
+    var environmentSteps: Double {
+        nodes.values.reduce(stepsOfDeparted) { $0 + ($1.numbers["environment_steps"] ?? 0) }
+    }
+
+    var recorderEndpoint: String? { nodes.values.first { $0.hello.role == .recorder && !$0.isLeaving }?.hello.endpoint }
+}

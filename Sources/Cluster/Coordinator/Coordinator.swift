@@ -1,0 +1,234 @@
+import Environments
+import Experiments
+package import Logging
+package import Wire
+
+/// Knows what is to be done, who is there and who does what: lifetimes, streams and jobs are leased from here.
+///
+/// A state machine like the other roles; it only differs in being the one that the others connect to.
+package final class Coordinator {
+    package static let heartbeatIntervalMilliseconds = 1000
+    package static let silenceLimitMilliseconds = 5000
+
+    /// What a run is to do, in this order.
+    package struct Goal: Sendable {
+        package var collects: Bool
+        package var distils: Bool
+        package var evaluates: Bool
+        /// A checkpoint that is there already, for a run that only evaluates.
+        package var checkpoint: String?
+
+        package init(collects: Bool, distils: Bool, evaluates: Bool, checkpoint: String? = nil) {
+            self.collects = collects
+            self.distils = distils
+            self.evaluates = evaluates
+            self.checkpoint = checkpoint
+        }
+    }
+
+    struct Node {
+        let hello: Hello
+        var lastHeard: UInt64
+        var isLeaving = false
+        var numbers: [String: Double] = [:]
+        var waitingFor = ""
+    }
+
+    let context: ExperimentContext
+    let goal: Goal
+    let folder: String
+    let run: String
+    let journal: any RunJournal
+    let checkpoints: CheckpointStore
+    let logger: Logger
+    var nodes: [String: Node] = [:]
+    var commands = ReliableSender()
+    package internal(set) var phase = RunPhase.collecting
+    var phaseBegan: UInt64
+    let began: UInt64
+
+    // Collecting.
+    var lifetimes: [LifetimeIdentifier: LeasedLifetime] = [:]
+    var queue: [LifetimeIdentifier] = []
+    var desiredActorProcesses: Int
+    var stepsOfDeparted = 0.0
+    var rate = RateMeter()
+
+    // Distilling.
+    var distiller: String?
+    var distillation: [String: Double] = [:]
+    var distillationStep: UInt64 = 0
+    var finalCheckpoint: String?
+
+    // Evaluating.
+    var jobs: [LeasedJob] = []
+
+    var isStopping = false
+    /// Why the run cannot go on; empty when it can.
+    package internal(set) var failure = ""
+    private var announced: Deployment?
+
+    package init(
+        context: ExperimentContext, run: String, folder: String, goal: Goal, journal: any RunJournal,
+        checkpoints: CheckpointStore, logger: Logger, finished: Progress = Progress(), now: UInt64
+    ) throws {
+        self.context = context
+        self.run = run
+        self.folder = folder
+        self.goal = goal
+        self.journal = journal
+        self.checkpoints = checkpoints
+        self.logger = logger
+        began = now
+        phaseBegan = now
+        desiredActorProcesses = context.experiment.cluster.actorProcesses
+        finalCheckpoint = goal.checkpoint
+        finishedJobs = finished.jobs
+        if goal.collects { try queueLifetimes(finished) }
+        if finished.isDistilled { finalCheckpoint = checkpoints.latest }
+        try advance(now: now)
+    }
+
+    /// Jobs that an earlier start of this run has finished.
+    let finishedJobs: Set<FinishedJob>
+
+    package var isFinished: Bool { (phase == .finished || isStopping || !failure.isEmpty) && nodesAreGone }
+
+    private var nodesAreGone: Bool { nodes.values.allSatisfy { $0.hello.role == .supervisor } }
+
+    // MARK: - Messages
+
+    package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+        guard case .peer(let name) = sender else { return }
+        nodes[name]?.lastHeard = now
+        switch envelope.message {
+        case .hello(let hello): try join(hello, as: name, now: now, outbox: &outbox)
+        case .statusRequest: outbox.send(.statusAnswer(json: try statusJSON(now: now)), to: sender, request: envelope.request)
+        case .scale(let actors): scale(actors, sender, envelope.request, now: now, outbox: &outbox)
+        case .stop:
+            outbox.send(.acknowledgement, to: sender, request: envelope.request)
+            isStopping = true
+        case .drain(let node): try drain(node, asked: sender, envelope.request, now: now, outbox: &outbox)
+        case .acknowledgement: commands.acknowledge(envelope.request)
+        default:
+            guard nodes[name] != nil else {
+                outbox.send(.failure("introduce yourself with a hello first"), to: sender, request: envelope.request)
+                return
+            }
+            try receiveWork(envelope, from: name, now: now, outbox: &outbox)
+        }
+    }
+
+    private func receiveWork(_ envelope: Envelope, from name: String, now: UInt64, outbox: inout Outbox) throws {
+        let sender = Address.peer(name)
+        if envelope.request != 0 { outbox.send(.acknowledgement, to: sender, request: envelope.request) }
+        switch envelope.message {
+        case .heartbeat(let heartbeat):
+            nodes[name]?.numbers = heartbeat.numbers
+            nodes[name]?.waitingFor = heartbeat.waitingFor
+            outbox.send(.acknowledgement, to: sender)
+            rate.add(environmentSteps, now: now)
+        case .lifetimeFinished(let finished): try finish(finished, now: now, outbox: &outbox)
+        case .carryingFinished(let finished): try finish(finished, now: now, outbox: &outbox)
+        case .streamsSealed(let sealed):
+            for stream in sealed.streams {
+                try journal.streamSealed(
+                    StreamIdentifier(lifetime: sealed.lifetime, actor: stream.actor), rows: stream.rows,
+                    rollouts: stream.rollouts)
+            }
+        case .metrics(let metrics): try take(metrics, from: name)
+        case .checkpointPiece(let piece): try take(piece)
+        case .checkpointRequest(let request): answer(request, to: sender, envelope.request, outbox: &outbox)
+        case .distillationFinished(let finished): try finish(finished, now: now, outbox: &outbox)
+        case .evaluationResult(let result): try finish(result, now: now, outbox: &outbox)
+        case .failure(let reason):
+            logger.warning("a node complains", metadata: ["node": "\(name)", "reason": "\(reason)"])
+            nodes[name]?.waitingFor = reason
+        default: outbox.send(.failure("a coordinator does not take this message"), to: sender, request: envelope.request)
+        }
+    }
+
+    package func tick(now: UInt64, outbox: inout Outbox) throws {
+        for (name, node) in nodes
+        where now > node.lastHeard && (now - node.lastHeard) / 1_000_000 >= UInt64(Self.silenceLimitMilliseconds) {
+            try leave(name, reason: "silent for \((now - node.lastHeard) / 1_000_000_000) s", now: now, outbox: &outbox)
+        }
+        commands.tick(now: now, outbox: &outbox)
+        if !isStopping, failure.isEmpty {
+            try schedule(now: now, outbox: &outbox)
+            try advance(now: now)
+        }
+        announceDeployment(now: now, outbox: &outbox)
+        dismiss(now: now, outbox: &outbox)
+    }
+
+    /// Goes on to the next phase when this one has nothing left to do.
+    private func advance(now: UInt64) throws {
+        let before = phase
+        if phase == .collecting, lifetimes.values.allSatisfy({ $0.state == .finished }) {
+            phase = .distilling
+        }
+        if phase == .distilling, !goal.distils || finalCheckpoint != nil {
+            phase = .evaluating
+            if goal.evaluates { try queueJobs() }
+        }
+        if phase == .evaluating, jobs.allSatisfy(\.isFinished) { phase = .finished }
+        if phase != before || now == began {
+            phaseBegan = now
+            try journal.phaseBegan(phase)
+            logger.info("phase", metadata: ["phase": "\(phase.rawValue)"])
+        }
+    }
+
+    private func schedule(now: UInt64, outbox: inout Outbox) throws {
+        switch phase {
+        case .collecting: try scheduleLifetimes(now: now, outbox: &outbox)
+        case .distilling: scheduleDistillation(now: now, outbox: &outbox)
+        case .evaluating: scheduleJobs(now: now, outbox: &outbox)
+        case .finished: break
+        }
+    }
+
+    /// A run that cannot go on: everybody is sent home and the supervisor is told why.
+    func fail(_ reason: String) {
+        guard failure.isEmpty else { return }
+        failure = reason
+        logger.error("the run cannot go on", metadata: ["reason": "\(reason)"])
+    }
+
+    // MARK: - Deployment
+
+    /// How many processes of each role this phase needs.
+    package var deployment: Deployment {
+        let isOver = isStopping || !failure.isEmpty || phase == .finished
+        guard !isOver else { return Deployment(processes: [:], finished: true, failure: failure) }
+        let cluster = context.experiment.cluster
+        let processes: [RoleName: Int] =
+            switch phase {
+            case .collecting: [.learner: cluster.learners, .actor: desiredActorProcesses, .recorder: 1]
+            case .distilling: [.distiller: 1]
+            case .evaluating: [.evaluator: min(cluster.evaluators, max(1, jobs.count)), .recorder: 1]
+            case .finished: [:]
+            }
+        return Deployment(processes: processes)
+    }
+
+    private func announceDeployment(now: UInt64, outbox: inout Outbox) {
+        let current = deployment
+        guard current != announced else { return }
+        announced = current
+        for (name, node) in nodes where node.hello.role == .supervisor {
+            commands.send(.deployment(current), to: .peer(name), now: now, outbox: &outbox)
+        }
+    }
+
+    /// Sends home whom this phase does not need.
+    private func dismiss(now: UInt64, outbox: inout Outbox) {
+        let needed = deployment.processes
+        for (name, node) in nodes where node.hello.role != .supervisor && !node.isLeaving {
+            guard needed[node.hello.role] == nil else { continue }
+            nodes[name]?.isLeaving = true
+            commands.send(.drain(node: name), to: .peer(name), now: now, outbox: &outbox)
+        }
+    }
+}

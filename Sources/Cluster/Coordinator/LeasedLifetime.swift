@@ -1,0 +1,52 @@
+import Environments
+
+/// One lifetime from the queue to its end, as the coordinator sees it.
+struct LeasedLifetime {
+    enum State {
+        case queued
+        case running
+        /// The learner has ended it; streams are being completed.
+        case ending
+        case finished
+    }
+
+    struct Part {
+        var actors: Range<Int>
+        /// The actor process; nil while it waits for another.
+        var node: String?
+        var incarnation: UInt64
+        var isFinished = false
+    }
+
+    let identifier: LifetimeIdentifier
+    let task: Task
+    let actors: Int
+    var state = State.queued
+    /// How often it was begun.
+    var attempt: UInt64 = 0
+    var learner: String?
+    var parts: [Part] = []
+    var numbers: [String: Double] = [:]
+    private var handedOut: UInt64 = 0
+
+    /// Incarnations are given out once only: the attempt is their upper part.
+    mutating func nextIncarnation() -> UInt64 {
+        defer { handedOut += 1 }
+        return (attempt - 1) << 16 | handedOut
+    }
+
+    mutating func begin() {
+        attempt += 1
+        handedOut = 0
+        parts = []
+        state = .running
+    }
+
+    var isComplete: Bool { state == .ending && parts.allSatisfy(\.isFinished) }
+
+    init(_ identifier: LifetimeIdentifier, task: Task, actors: Int) {
+        self.identifier = identifier
+        self.task = task
+        self.actors = actors
+    }
+}

@@ -1,0 +1,150 @@
+package import Catalog
+package import Environments
+import Foundation
+package import Wire
+
+/// Writes what happens in a run into its catalogue.
+package final class LedgerJournal: RunJournal {
+    /// Called with every metric, for event files.
+    package var onMetrics: ((_ name: String, _ step: UInt64, _ value: Double) throws -> Void)?
+
+    private let ledger: Ledger
+    private var lifetimes: [LifetimeIdentifier: LifetimeRecord] = [:]
+    private var nodes: [String: NodeRecord] = [:]
+
+    package init(ledger: Ledger, distribution: any TaskDistribution) throws {
+        self.ledger = ledger
+        try ledger.save(
+            distribution.tasks.map {
+                TaskRecord(
+                    id: $0.id, split: $0.split, json: $0.json, optimalReturn: distribution.optimalReturn(of: $0),
+                    randomReturn: distribution.expectedRandomReturn(of: $0))
+            })
+        for record in try ledger.lifetimes() {
+            lifetimes[LifetimeIdentifier(task: record.task, repetition: record.repetition)] = record
+        }
+    }
+
+    /// What an earlier start of this run has finished.
+    package func progress() throws -> Progress {
+        var progress = Progress()
+        for (identifier, record) in lifetimes {
+            progress.attempts[identifier] = UInt64(record.attempt)
+            if record.status == .finished || record.status == .failed { progress.lifetimes.insert(identifier) }
+        }
+        for evaluation in try ledger.evaluations() where evaluation.status == .finished {
+            progress.jobs.insert(FinishedJob(evaluation: evaluation.evaluation, task: evaluation.task))
+        }
+        progress.isDistilled = try !ledger.metrics(named: "distiller/finished").isEmpty
+        return progress
+    }
+
+    package func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Task, actors: Int) throws {
+        try update(lifetime) { $0.status = .queued }
+    }
+
+    package func lifetimeStarted(_ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String) throws {
+        try update(lifetime) {
+            $0.status = .running
+            $0.attempt = Int(attempt)
+            $0.learner = learner
+            $0.started = Date().timeIntervalSince1970
+        }
+    }
+
+    package func lifetimeEnded(_ lifetime: LifetimeIdentifier, wasCut: Bool, numbers: [String: Double]) throws {
+        try update(lifetime) {
+            $0.status = wasCut ? .failed : .finished
+            $0.ended = Date().timeIntervalSince1970
+            $0.episodes = numbers["episodes"].map { Int($0) }
+            $0.transitions = numbers["transitions"].map { Int($0) }
+            $0.transitionsLearnt = numbers["transitions_learnt"].map { Int($0) }
+            $0.updates = numbers["updates"].map { Int($0) }
+            $0.meanPolicyLag = numbers["mean_policy_lag"]
+            $0.finalReturn = numbers["final_return"]
+        }
+        let time = Date().timeIntervalSince1970
+        try ledger.append(
+            ["mean_policy_entropy", "transitions_stale"].compactMap { name in
+                numbers[name].map {
+                    MetricRecord(
+                        time: time, source: "learner", name: "learner/\(name)", step: lifetime.task, value: $0)
+                }
+            })
+    }
+
+    private func update(_ lifetime: LifetimeIdentifier, _ change: (inout LifetimeRecord) -> Void) throws {
+        var record = lifetimes[lifetime] ?? LifetimeRecord(task: lifetime.task, repetition: lifetime.repetition)
+        change(&record)
+        lifetimes[lifetime] = record
+        try ledger.save([record])
+    }
+
+    package func streamSealed(_ stream: StreamIdentifier, rows: UInt64, rollouts: UInt64) throws {
+        try ledger.save([
+            StreamRecord(stream: stream, rows: Int(clamping: rows), rollouts: Int(clamping: rollouts), isSealed: true)
+        ])
+    }
+
+    package func nodeJoined(_ hello: Hello) throws {
+        let now = Date().timeIntervalSince1970
+        let record = NodeRecord(
+            name: hello.name, role: hello.role.rawValue, host: hello.host, process: hello.process,
+            endpoint: hello.endpoint, joined: now, lastSeen: now)
+        nodes[hello.name] = record
+        try ledger.save([record])
+    }
+
+    package func nodeLeft(_ name: String, reason: String) throws {
+        guard var record = nodes[name] else { return }
+        record.left = Date().timeIntervalSince1970
+        record.lastSeen = record.left ?? record.lastSeen
+        record.reason = reason
+        nodes[name] = record
+        try ledger.save([record])
+    }
+
+    package func phaseBegan(_ phase: RunPhase) throws {
+        try append("coordinator", "phase/\(phase.rawValue)", step: 0, value: 1)
+    }
+
+    package func metrics(_ source: String, _ metrics: Metrics) throws {
+        let time = Date().timeIntervalSince1970
+        try ledger.append(
+            metrics.numbers.sorted { $0.key < $1.key }.map {
+                MetricRecord(
+                    time: time, source: source, name: "\(source)/\($0.key)", step: Int(clamping: metrics.step),
+                    value: $0.value)
+            })
+        for (name, value) in metrics.numbers { try onMetrics?("\(source)/\(name)", metrics.step, value) }
+    }
+
+    package func checkpointStored(_ name: String, numbers: [String: Double]) throws {
+        let step = name.split(separator: "-").last.flatMap { Int($0) } ?? 0
+        try ledger.save(
+            CheckpointRecord(
+                name: name, step: step, created: Date().timeIntervalSince1970, trainingSeconds: numbers["seconds"],
+                loss: numbers["loss"]))
+    }
+
+    package func distillationFinished(_ checkpoint: String) throws {
+        try append("distiller", "distiller/finished", step: 0, value: 1)
+    }
+
+    package func evaluated(_ job: EvaluationJob, split: Split, returns: [Float]) throws {
+        let record = EvaluationRecord(
+            evaluation: job.evaluation, task: job.task, checkpoint: job.checkpoint, split: split,
+            kind: job.clearContext ? .control : .inContext, status: .finished, seeds: job.seeds,
+            episodes: job.episodes, ended: Date().timeIntervalSince1970)
+        let rows = stride(from: 0, to: returns.count, by: max(1, job.episodes)).map {
+            Array(returns[$0..<min(returns.count, $0 + job.episodes)])
+        }
+        try ledger.save(EvaluationReturns(evaluation: record, returns: rows))
+    }
+
+    private func append(_ source: String, _ name: String, step: Int, value: Double) throws {
+        try ledger.append([
+            MetricRecord(time: Date().timeIntervalSince1970, source: source, name: name, step: step, value: value)
+        ])
+    }
+}

@@ -1,0 +1,23 @@
+package import Environments
+
+/// What an earlier start of the same run has finished.
+package struct Progress: Sendable {
+    package var lifetimes: Set<LifetimeIdentifier> = []
+    /// How often each lifetime was begun.
+    package var attempts: [LifetimeIdentifier: UInt64] = [:]
+    package var isDistilled = false
+    package var jobs: Set<FinishedJob> = []
+
+    package init() {}
+}
+
+/// A job of an evaluation whose result is in the catalogue.
+package struct FinishedJob: Hashable, Sendable {
+    package let evaluation: String
+    package let task: Int
+
+    package init(evaluation: String, task: Int) {
+        self.evaluation = evaluation
+        self.task = task
+    }
+}

@@ -1,0 +1,16 @@
+/// The speed of a counter over the last few seconds.
+struct RateMeter {
+    private static let windowNanoseconds: UInt64 = 5_000_000_000
+    private var samples: [(time: UInt64, count: Double)] = []
+
+    mutating func add(_ count: Double, now: UInt64) {
+        samples.append((now, count))
+        while samples.count > 2, samples[1].time + Self.windowNanoseconds < now { samples.removeFirst() }
+    }
+
+    /// Counts a second.
+    var perSecond: Double {
+        guard let first = samples.first, let last = samples.last, last.time > first.time else { return 0 }
+        return max(0, last.count - first.count) / (Double(last.time - first.time) * 1e-9)
+    }
+}

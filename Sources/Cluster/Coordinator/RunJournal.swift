@@ -1,0 +1,22 @@
+package import Environments
+package import Wire
+
+/// Where the coordinator writes down what happened; the catalogue in a run, nothing in a test.
+package protocol RunJournal: AnyObject {
+    func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Task, actors: Int) throws
+    func lifetimeStarted(_ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String) throws
+    func lifetimeEnded(_ lifetime: LifetimeIdentifier, wasCut: Bool, numbers: [String: Double]) throws
+    func streamSealed(_ stream: StreamIdentifier, rows: UInt64, rollouts: UInt64) throws
+    func nodeJoined(_ hello: Hello) throws
+    func nodeLeft(_ name: String, reason: String) throws
+    func phaseBegan(_ phase: RunPhase) throws
+    func metrics(_ source: String, _ metrics: Metrics) throws
+    func checkpointStored(_ name: String, numbers: [String: Double]) throws
+    func distillationFinished(_ checkpoint: String) throws
+    func evaluated(_ job: EvaluationJob, split: Split, returns: [Float]) throws
+}
+
+/// What a run is at.
+package enum RunPhase: String, Sendable, Codable {
+    case collecting, distilling, evaluating, finished
+}

@@ -1,0 +1,52 @@
+import Environments
+import Foundation
+import Wire
+
+/// A checkpoint on its way to the coordinator: one piece at a time, sent again until it is acknowledged.
+struct CheckpointUpload {
+    static let resendIntervalMilliseconds: UInt64 = 2000
+
+    let name: String
+    private let files: [(name: String, content: Data)]
+    private var file = 0
+    private var offset = 0
+    private var request: UInt64
+    private var nextSend: UInt64 = 0
+
+    /// `request`: above every request number that the node used before.
+    init(name: String, files: [(name: String, content: Data)], request: UInt64) {
+        self.name = name
+        self.files = files
+        self.request = request
+    }
+
+    var isComplete: Bool { file == files.count }
+    var lastRequest: UInt64 { request }
+
+    mutating func acknowledge(_ number: UInt64) {
+        guard number == request, !isComplete else { return }
+        offset += pieceBytes
+        if offset >= files[file].content.count {
+            file += 1
+            offset = 0
+        }
+        request += 1
+        nextSend = 0
+    }
+
+    private var pieceBytes: Int { min(WireProtocol.checkpointPieceBytes, files[file].content.count - offset) }
+
+    mutating func tick(now: UInt64, outbox: inout Outbox) {
+        guard !isComplete, now >= nextSend else { return }
+        let (fileName, content) = files[file]
+        let bytes = [UInt8](content.dropFirst(offset).prefix(pieceBytes))
+        outbox.send(
+            .checkpointPiece(
+                CheckpointPiece(
+                    checkpoint: name, file: fileName, offset: UInt64(offset), size: UInt64(content.count),
+                    checksum: bytes.withUnsafeBytes { CRC32C.of($0) }, content: bytes,
+                    last: file == files.count - 1 && offset + pieceBytes == content.count)), to: .coordinator,
+            request: request)
+        nextSend = now + Self.resendIntervalMilliseconds * 1_000_000
+    }
+}

@@ -1,0 +1,104 @@
+import Distillation
+package import Environments
+package import Experiments
+package import Foundation
+import Histories
+
+/// One training run of the transformer on a folder of streams; the same for a node of a cluster and for
+/// `distillery distill` on its own.
+package final class DistillationRun {
+    private let trainer: Trainer
+    private let description: CheckpointDescription
+    private let checkpointEvery: Int
+    private var lastCheckpoint = 0
+    private var smoothedLoss: Double?
+    private var tokens = 0
+    private var lastReport: StepReport?
+    /// Seconds of an earlier start that this one goes on from.
+    private let secondsBefore: Double
+    /// Transitions that were read.
+    package let transitions: Int
+    package let streams: Int
+
+    /// Reads the sealed streams of the train split below `histories`. Throws when there are none, or when they are of
+    /// another environment.
+    package init(
+        experiment: Experiment, distribution: any TaskDistribution, histories: URL, resumeFrom: URL?
+    ) throws {
+        let settings = experiment.distil
+        let data = try StreamCollection.load(
+            histories, environment: distribution.environment,
+            maximumStreamsPerLifetime: settings.windows.maximumStreamsPerLifetime)
+        guard data.arrays.streamCount > 0 else {
+            throw ClusterError(
+                "\(histories.path) has no sealed streams of the train split: collect first, or name another folder")
+        }
+        transitions = data.arrays.rowCount
+        streams = data.arrays.streamCount
+        description = CheckpointDescription(
+            environment: distribution.environment, splitSeed: experiment.tasks.splitSeed, trainedTasks: data.tasks)
+        checkpointEvery = settings.training.checkpointEvery
+        let model: TransformerModel
+        var optimizer: Data?
+        if let resumeFrom {
+            model = try Checkpoint(folder: resumeFrom).makeModel()
+            optimizer = try Checkpoint.optimizerState(in: resumeFrom)
+        } else {
+            model = try TransformerModel(
+                settings: settings.model, environment: distribution.environment, seed: settings.training.seed)
+        }
+        trainer = try Trainer(
+            model: model, training: settings.training, windows: settings.windows, data: data.arrays,
+            resumeFrom: optimizer)
+        lastCheckpoint = trainer.completedSteps
+        secondsBefore = trainer.elapsedSeconds
+    }
+
+    package var steps: Int { trainer.completedSteps }
+    package var isFinished: Bool { trainer.isFinished }
+    package var progress: Double { trainer.progress }
+    package var isCheckpointDue: Bool { steps - lastCheckpoint >= checkpointEvery }
+
+    package func step() throws {
+        let report = try trainer.step()
+        lastReport = report
+        tokens += report.tokens
+        smoothedLoss = smoothedLoss.map { 0.98 * $0 + 0.02 * report.loss } ?? report.loss
+    }
+
+    /// `step-00020000`
+    package var checkpointName: String { "step-" + padded(steps, 8) }
+
+    package func checkpointFiles() throws -> [(name: String, content: Data)] {
+        lastCheckpoint = steps
+        let checkpoint = try trainer.checkpoint(description)
+        return [
+            (Checkpoint.configFile, checkpoint.config), (Checkpoint.modelFile, checkpoint.model),
+            (Checkpoint.optimizerFile, try trainer.optimizerState()),
+        ]
+    }
+
+    package func save(in folder: URL) throws -> URL {
+        lastCheckpoint = steps
+        let target = folder.appendingPathComponent(checkpointName)
+        try trainer.saveCheckpoint(to: target, description)
+        return target
+    }
+
+    package var numbers: [String: Double] {
+        var numbers: [String: Double] = [
+            "transitions": Double(transitions), "streams": Double(streams), "progress": progress,
+            "seconds": trainer.elapsedSeconds,
+        ]
+        if let lastReport {
+            numbers["loss"] = smoothedLoss ?? lastReport.loss
+            numbers["learning_rate"] = lastReport.learningRate
+            numbers["gradient_norm"] = lastReport.gradientNorm
+            numbers["tokens_per_second"] = Double(tokens) / max(1e-9, lastReport.elapsedSeconds - secondsBefore)
+            if progress > 0 {
+                numbers["seconds_left"] = lastReport.elapsedSeconds * (1 - progress) / progress
+            }
+        }
+        return numbers
+    }
+}

@@ -1,0 +1,159 @@
+import Distillation
+import Environments
+package import Wire
+
+/// Rolls a frozen model out on the tasks that it is given; needs nothing but the coordinator's address.
+package final class EvaluatorRole: Role {
+    package let name = RoleName.evaluator
+    package let capacity = 0
+
+    private var context: ExperimentContext?
+    private var model: (name: String, model: TransformerModel)?
+    private var download: CheckpointDownload?
+    private var running: RunningJob?
+    private var reports = ReliableSender()
+    private var isDraining = false
+    private var environmentSteps = 0
+    private var jobsDone = 0
+
+    package init() {}
+
+    package func begin(_ welcome: Welcome, now: UInt64) throws { context = try ExperimentContext(welcome) }
+
+    package var isFinished: Bool { isDraining && reports.isEmpty }
+
+    package func drain(now: UInt64) {
+        isDraining = true
+        running = nil
+    }
+
+    package var numbers: [String: Double] {
+        [
+            "evaluation_steps": Double(environmentSteps), "jobs": Double(jobsDone),
+            "episode": Double(running?.episode ?? 0),
+        ]
+    }
+
+    package var waitingFor: String {
+        switch running?.phase {
+        case .fetching: "the checkpoint"
+        case .opening, .draining: "the recorder"
+        default: ""
+        }
+    }
+
+    package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+        switch envelope.message {
+        case .acknowledgement where sender == .coordinator: reports.acknowledge(envelope.request)
+        case .evaluationJob(let job) where sender == .coordinator:
+            outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
+            take(job, now: now, outbox: &outbox)
+        case .checkpointPiece(let piece) where sender == .coordinator: try take(piece, now: now, outbox: &outbox)
+        case .failure(let reason) where sender == .coordinator && running?.phase == .fetching:
+            throw ClusterError("the checkpoint cannot be had: \(reason)")
+        case .streamsOpened(let opened): try takeUp(opened, outbox: &outbox)
+        case .rolloutsDurable(let durable):
+            guard let running, durable.lifetime == running.lifetime else { return }
+            for stream in durable.streams {
+                running.unacknowledged.acknowledge(actor: stream.actor, next: stream.nextSequence)
+            }
+            running.unacknowledged.drop()
+            if durable.resend { running.unacknowledged.resend(to: sender, outbox: &outbox) }
+        default: break
+        }
+    }
+
+    private func take(_ job: EvaluationJob, now: UInt64, outbox: inout Outbox) {
+        guard let context, !isDraining else { return }
+        if let running, running.job.job == job.job {
+            guard running.job.recorderEndpoint != job.recorderEndpoint else { return }
+            // The recorder has come back elsewhere.
+            running.job.recorderEndpoint = job.recorderEndpoint
+            if running.phase != .fetching { open(running, now: now, outbox: &outbox) }
+            return
+        }
+        guard running == nil else { return }
+        running = RunningJob(job: job, environment: context.distribution.environment)
+        if model?.name == job.checkpoint {
+            proceed(now: now, outbox: &outbox)
+        } else {
+            download = CheckpointDownload(name: job.checkpoint)
+            download?.tick(now: now, outbox: &outbox)
+        }
+    }
+
+    private func take(_ piece: CheckpointPiece, now: UInt64, outbox: inout Outbox) throws {
+        download?.take(piece)
+        guard let checkpoint = download?.checkpoint, let context else {
+            download?.tick(now: now, outbox: &outbox)
+            return
+        }
+        let configuration = try checkpoint.configuration()
+        guard configuration.description.environment == context.distribution.environment else {
+            throw ClusterError(
+                "the checkpoint \(piece.checkpoint) was trained on \(configuration.description.environment.name) "
+                    + "\(configuration.description.environment.json); this run is on "
+                    + "\(context.distribution.environment.name) \(context.distribution.environment.json)")
+        }
+        model = (piece.checkpoint, try checkpoint.makeModel())
+        download = nil
+        proceed(now: now, outbox: &outbox)
+    }
+
+    private func proceed(now: UInt64, outbox: inout Outbox) {
+        guard let running else { return }
+        running.phase = .opening
+        open(running, now: now, outbox: &outbox)
+    }
+
+    private func open(_ running: RunningJob, now: UInt64, outbox: inout Outbox) {
+        running.lastRequest = now
+        outbox.send(
+            .openStreams(
+                OpenStreams(
+                    lifetime: running.lifetime, actors: 0..<running.job.seeds, incarnation: running.job.incarnation,
+                    firstPolicyVersion: 0)), to: .endpoint(running.job.recorderEndpoint))
+    }
+
+    private func takeUp(_ opened: StreamsOpened, outbox: inout Outbox) throws {
+        guard let running, opened.lifetime == running.lifetime, let context, let model else { return }
+        if running.phase == .opening {
+            // Whatever is recorded already comes out the same again; the recorder drops what it has.
+            try running.start(model: model.model, context: context)
+        } else {
+            for (seed, next) in opened.nextSequences.enumerated() {
+                running.unacknowledged.acknowledge(actor: seed, next: next)
+            }
+            running.unacknowledged.drop()
+            running.unacknowledged.resend(to: .endpoint(running.job.recorderEndpoint), outbox: &outbox)
+        }
+    }
+
+    package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
+        guard let running, running.phase == .running else { return false }
+        environmentSteps += running.job.seeds
+        if let (bytes, headers) = running.step() {
+            outbox.send(bytes, to: [.endpoint(running.job.recorderEndpoint)])
+            running.unacknowledged.append(bytes, headers, recordedActors: running.job.seeds)
+            running.lastRequest = now
+        }
+        return running.phase == .running
+    }
+
+    package func tick(now: UInt64, outbox: inout Outbox) throws {
+        reports.tick(now: now, outbox: &outbox)
+        download?.tick(now: now, outbox: &outbox)
+        guard let running else { return }
+        if running.phase == .draining, running.unacknowledged.isEmpty {
+            reports.send(
+                .evaluationResult(EvaluationResult(job: running.job.job, returns: running.returns)), to: .coordinator,
+                now: now, outbox: &outbox)
+            jobsDone += 1
+            self.running = nil
+        } else if running.phase == .opening || running.phase == .draining,
+            now >= running.lastRequest + 2_000_000_000
+        {
+            open(running, now: now, outbox: &outbox)
+        }
+    }
+}

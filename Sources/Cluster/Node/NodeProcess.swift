@@ -1,0 +1,191 @@
+import Glibc
+package import Logging
+package import Processes
+import Transport
+import Wire
+
+/// Puts sockets, a clock and signals around a role: the loop of every process of a cluster but the coordinator's.
+///
+/// One thread: sends what the role wants sent, takes what has come, lets the role work, waits when there is nothing.
+package final class NodeProcess {
+    /// Messages that are taken from a socket before the role works again.
+    private static let messagesPerTurn = 64
+    private static let tickIntervalNanoseconds: UInt64 = 50_000_000
+    /// What a socket could not take is kept and tried again, up to this many messages for each peer.
+    private static let unsentLimit = 4096
+
+    private let context: MessageContext
+    private let clock = SystemClock()
+    private let session: NodeSession
+    private let options: SocketOptions
+    private let control: DealerSocket
+    private let server: RouterSocket?
+    private var endpoints: [String: (socket: DealerSocket, token: Poller.Token)] = [:]
+    private let poller = Poller()
+    private let controlToken: Poller.Token
+    private var serverToken: Poller.Token?
+    private let signals: SignalWatcher
+    private let signalToken: Poller.Token
+    private var unsent: [Address: [Transport.Message]] = [:]
+    private var outbox = Outbox()
+    private let logger: Logger
+    private var undecodable = 0
+    private var signalCount = 0
+    private let name: String
+
+    /// `bind`: where a learner or a recorder listens; nil for roles that nobody connects to.
+    package init(
+        role: any Role, coordinator: String, bind: String?, insecure: Bool = false, logger: Logger,
+        signals: SignalWatcher
+    ) throws {
+        self.logger = logger
+        self.signals = signals
+        context = try MessageContext()
+        let host = hostName()
+        name = "\(role.name.rawValue)-\(host)-\(getpid())-\(UInt32.random(in: 0...UInt32.max))".asNodeName
+        var options = SocketOptions()
+        options.identity = try PeerIdentity(name)
+        options.insecure = insecure
+        self.options = options
+        control = try DealerSocket(context, options: options)
+        try control.connect(coordinator)
+        var endpoint = ""
+        if let bind {
+            var serverOptions = SocketOptions()
+            serverOptions.insecure = insecure
+            let server = try RouterSocket(context, options: serverOptions)
+            endpoint = try server.bind(bind)
+            self.server = server
+        } else {
+            server = nil
+        }
+        session = NodeSession(
+            role: role, name: name, host: host, process: Int(getpid()), endpoint: endpoint, now: clock.now)
+        controlToken = poller.add(control)
+        if let server { serverToken = poller.add(server) }
+        signalToken = poller.add(descriptor: signals.descriptor)
+    }
+
+    /// Runs until the role is finished. Throws what ends it before; returns the signal that asked it to end, if any.
+    package func run() throws -> Signal? {
+        var interruption: Signal?
+        var nextTick: UInt64 = 0
+        while !session.isFinished {
+            let isBusy = try session.work(now: clock.now, outbox: &outbox)
+            try flush()
+            let moment = clock.now
+            let untilTick = nextTick > moment ? (nextTick - moment) / 1_000_000 : 0
+            if try poller.wait(milliseconds: isBusy ? 0 : Int(untilTick)) {
+                if poller.isReadable(signalToken), let signal = signals.next(), signal.asksToEnd {
+                    signalCount += 1
+                    interruption = signal
+                    if signalCount > 1 { break }
+                    session.drain(now: clock.now)
+                }
+                try receive()
+            }
+            if clock.now >= nextTick {
+                try session.tick(now: clock.now, outbox: &outbox)
+                nextTick = clock.now + Self.tickIntervalNanoseconds
+            }
+        }
+        outbox.send(.drain(node: name), to: .coordinator)
+        try flush()
+        return interruption
+    }
+
+    // MARK: - In
+
+    private func receive() throws {
+        if poller.isReadable(controlToken) {
+            for _ in 0..<Self.messagesPerTurn {
+                guard let message = try control.receive() else { break }
+                try deliver(message, from: .coordinator)
+            }
+        }
+        if let server, let serverToken, poller.isReadable(serverToken) {
+            for _ in 0..<Self.messagesPerTurn {
+                guard let (peer, message) = try server.receive() else { break }
+                try deliver(message, from: .peer(peer.description))
+            }
+        }
+        for (endpoint, entry) in endpoints where poller.isReadable(entry.token) {
+            for _ in 0..<Self.messagesPerTurn {
+                guard let message = try entry.socket.receive() else { break }
+                try deliver(message, from: .endpoint(endpoint))
+            }
+        }
+    }
+
+    private func deliver(_ message: Transport.Message, from sender: Address) throws {
+        let envelope: Envelope
+        do { envelope = try message.withUnsafeBytes { try Envelope(decoding: $0) } } catch {
+            undecodable += 1
+            outbox.send(.failure("\(error)"), to: sender)
+            return
+        }
+        try session.receive(envelope, from: sender, now: clock.now, outbox: &outbox)
+    }
+
+    // MARK: - Out
+
+    private func flush() throws {
+        for (address, messages) in unsent {
+            unsent[address] = nil
+            for message in messages { try send(message, to: address) }
+        }
+        for item in outbox.items {
+            let message = Transport.Message(item.bytes)
+            for address in item.addresses { try send(message, to: address) }
+        }
+        outbox.removeAll()
+    }
+
+    private func send(_ message: Transport.Message, to address: Address) throws {
+        guard unsent[address] == nil else { return keep(message, for: address) }
+        let outcome: SendOutcome
+        switch address {
+        case .coordinator: outcome = try control.send(message)
+        case .endpoint(let endpoint): outcome = try socket(to: endpoint).send(message)
+        case .peer(let name):
+            guard let server, let peer = try? PeerIdentity(name) else { return }
+            outcome = try server.send(message, to: peer)
+        }
+        // A peer that cannot be reached has gone; if it comes back it asks again.
+        if outcome == .full { keep(message, for: address) }
+    }
+
+    private func keep(_ message: Transport.Message, for address: Address) {
+        guard unsent[address, default: []].count < Self.unsentLimit else {
+            if unsent[address]?.count == Self.unsentLimit {
+                logger.warning("a peer takes no messages; what is resent later is dropped now", metadata: ["peer": "\(address)"])
+            }
+            return
+        }
+        unsent[address, default: []].append(message)
+    }
+
+    private func socket(to endpoint: String) throws -> DealerSocket {
+        if let entry = endpoints[endpoint] { return entry.socket }
+        let socket = try DealerSocket(context, options: options)
+        try socket.connect(endpoint)
+        endpoints[endpoint] = (socket, poller.add(socket))
+        return socket
+    }
+}
+
+/// This host's name.
+package func hostName() -> String {
+    var buffer = [CChar](repeating: 0, count: 256)
+    guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
+    return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+extension String {
+    /// Only what `isAcceptableName` accepts, the end kept where it is too long.
+    fileprivate var asNodeName: String {
+        let cleaned = String(map { ($0.isASCII && ($0.isLetter || $0.isNumber)) || $0 == "-" ? $0 : "-" })
+        guard cleaned.utf8.count > 64 else { return cleaned }
+        return String(cleaned.prefix(20)) + "-" + String(cleaned.suffix(43))
+    }
+}

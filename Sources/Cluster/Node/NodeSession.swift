@@ -1,0 +1,93 @@
+package import Wire
+
+/// A role with its membership in a cluster: introduces itself, gives signs of life, notices when the coordinator is
+/// silent. Still a state machine.
+package final class NodeSession {
+    package static let helloIntervalMilliseconds: UInt64 = 250
+    /// A coordinator that has not answered the first hello for so long is taken to be absent.
+    package static let welcomeLimitMilliseconds: UInt64 = 30_000
+    /// Several times the coordinator's own limit, so that a coordinator which is restarted finds its nodes again.
+    package static let coordinatorSilenceLimitMilliseconds: UInt64 = 30_000
+
+    package let role: any Role
+    package private(set) var isWelcome = false
+    private let hello: Hello
+    private let started: UInt64
+    private var nextHello: UInt64
+    private var nextHeartbeat: UInt64 = 0
+    private var heartbeatInterval: UInt64 = 1_000_000_000
+    private var lastHeard: UInt64
+    private var isStopped = false
+
+    package init(role: any Role, name: String, host: String, process: Int, endpoint: String, now: UInt64) {
+        self.role = role
+        hello = Hello(
+            role: role.name, name: name, host: host, process: process, endpoint: endpoint, capacity: role.capacity)
+        started = now
+        nextHello = now
+        lastHeard = now
+    }
+
+    package var isFinished: Bool { isStopped || role.isFinished }
+
+    /// Ctrl-C or SIGTERM.
+    package func drain(now: UInt64) { isWelcome ? role.drain(now: now) : (isStopped = true) }
+
+    package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+        if sender == .coordinator {
+            lastHeard = now
+            switch envelope.message {
+            case .welcome(let welcome):
+                if !isWelcome {
+                    isWelcome = true
+                    heartbeatInterval = UInt64(max(10, welcome.heartbeatIntervalMilliseconds)) * 1_000_000
+                    try role.begin(welcome, now: now)
+                }
+                return
+            case .drain:
+                outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
+                drain(now: now)
+                return
+            case .stop:
+                isStopped = true
+                return
+            case .failure(let reason) where !isWelcome:
+                throw ClusterError("the coordinator refused this \(role.name.rawValue): \(reason)")
+            default: break
+            }
+        }
+        guard isWelcome else { return }
+        try role.receive(envelope, from: sender, now: now, outbox: &outbox)
+    }
+
+    package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
+        isWelcome ? try role.work(now: now, outbox: &outbox) : false
+    }
+
+    package func tick(now: UInt64, outbox: inout Outbox) throws {
+        guard isWelcome else { return try introduce(now: now, outbox: &outbox) }
+        try role.tick(now: now, outbox: &outbox)
+        if now >= nextHeartbeat {
+            outbox.send(
+                .heartbeat(Heartbeat(numbers: role.numbers, waitingFor: role.waitingFor)), to: .coordinator)
+            nextHeartbeat = now + heartbeatInterval
+        }
+        let silence = now > lastHeard ? (now - lastHeard) / 1_000_000 : 0
+        guard silence < Self.coordinatorSilenceLimitMilliseconds else {
+            throw ClusterError(
+                "no word from the coordinator for \(silence / 1000) s: it has died or cannot be reached; "
+                    + "this \(role.name.rawValue) ends (the run can be resumed)")
+        }
+    }
+
+    private func introduce(now: UInt64, outbox: inout Outbox) throws {
+        guard (now - started) / 1_000_000 < Self.welcomeLimitMilliseconds else {
+            throw ClusterError(
+                "no answer from the coordinator within \(Self.welcomeLimitMilliseconds / 1000) s: "
+                    + "is the address right, and is it running?")
+        }
+        guard now >= nextHello else { return }
+        outbox.send(.hello(hello), to: .coordinator)
+        nextHello = now + Self.helloIntervalMilliseconds * 1_000_000
+    }
+}

@@ -1,0 +1,44 @@
+package import Wire
+
+/// Whom a role speaks to.
+package enum Address: Hashable, Sendable {
+    case coordinator
+    /// A node that has connected to us, by its name.
+    case peer(String)
+    /// A node that we connect to, by the endpoint that it announced.
+    case endpoint(String)
+}
+
+extension Address: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .coordinator: "the coordinator"
+        case .peer(let name): name
+        case .endpoint(let endpoint): endpoint
+        }
+    }
+}
+
+/// What a role wants sent; whoever drives the role sends it.
+package struct Outbox: Sendable {
+    package struct Item: Sendable {
+        package let bytes: [UInt8]
+        /// Several where the same bytes go to more than one.
+        package let addresses: [Address]
+    }
+
+    package private(set) var items: [Item] = []
+
+    package init() {}
+
+    package mutating func send(_ message: Message, to address: Address, request: UInt64 = 0) {
+        send(Envelope(message, request: request).encoded(), to: [address])
+    }
+
+    /// Bytes that were encoded once.
+    package mutating func send(_ bytes: [UInt8], to addresses: [Address]) {
+        items.append(Item(bytes: bytes, addresses: addresses))
+    }
+
+    package mutating func removeAll() { items.removeAll(keepingCapacity: true) }
+}

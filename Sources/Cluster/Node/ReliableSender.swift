@@ -1,0 +1,44 @@
+package import Wire
+
+/// Sends messages again until they are acknowledged. The receiver must take the same message twice without harm.
+package struct ReliableSender: Sendable {
+    package static let resendIntervalMilliseconds: UInt64 = 1000
+
+    private struct Pending: Sendable {
+        let bytes: [UInt8]
+        let address: Address
+        var nextSend: UInt64
+    }
+
+    private var pending: [UInt64: Pending] = [:]
+    private var lastRequest: UInt64 = 0
+
+    package init() {}
+
+    package var isEmpty: Bool { pending.isEmpty }
+
+    package mutating func send(_ message: Message, to address: Address, now: UInt64, outbox: inout Outbox) {
+        lastRequest += 1
+        let bytes = Envelope(message, request: lastRequest).encoded()
+        outbox.send(bytes, to: [address])
+        pending[lastRequest] = Pending(bytes: bytes, address: address, nextSend: now + Self.interval)
+    }
+
+    /// True when the request was one of ours and was still open.
+    @discardableResult
+    package mutating func acknowledge(_ request: UInt64) -> Bool { pending.removeValue(forKey: request) != nil }
+
+    /// Forgets what was meant for a node that has gone.
+    package mutating func forget(_ address: Address) { pending = pending.filter { $0.value.address != address } }
+
+    package mutating func tick(now: UInt64, outbox: inout Outbox) {
+        for request in pending.keys.sorted() {
+            guard var entry = pending[request], now >= entry.nextSend else { continue }
+            outbox.send(entry.bytes, to: [entry.address])
+            entry.nextSend = now + Self.interval
+            pending[request] = entry
+        }
+    }
+
+    private static let interval = resendIntervalMilliseconds * 1_000_000
+}

@@ -1,0 +1,33 @@
+package import Wire
+
+/// One noun of the cluster as a state machine: messages and a time go in, messages come out.
+///
+/// Sockets, clocks and processes are put around it, so the same code runs in a test on a manual clock and a simulated
+/// network, and as a process. All calls come from one thread.
+package protocol Role: AnyObject {
+    var name: RoleName { get }
+    /// Actors that it can carry, lifetimes that it can learn at once; 0 for other roles.
+    var capacity: Int { get }
+    /// The coordinator has taken the node in.
+    func begin(_ welcome: Welcome, now: UInt64) throws
+    /// One message. Throwing ends the node: what only concerns the sender is answered with `Message.failure`.
+    func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws
+    /// A bounded piece of work (tens of milliseconds); true when there is more to do at once.
+    func work(now: UInt64, outbox: inout Outbox) throws -> Bool
+    /// Called about every 50 ms: deadlines, resends, flushes.
+    func tick(now: UInt64, outbox: inout Outbox) throws
+    /// Counters for `status`.
+    var numbers: [String: Double] { get }
+    /// What the role waits for, in words; empty when nothing.
+    var waitingFor: String { get }
+    /// The role has nothing more to do and the node may leave.
+    var isFinished: Bool { get }
+    /// Asks the role to come to an end; `isFinished` says when it has.
+    func drain(now: UInt64)
+}
+
+/// A condition that ends a node with exit 1: what happened and what to do.
+package struct ClusterError: Error, CustomStringConvertible, Sendable {
+    package let description: String
+    package init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,44 @@
+import Environments
+import Histories
+import Wire
+
+/// One stream in the recorder's hands: its file while it grows, or what is known of it once it is sealed.
+struct RecordedStream {
+    enum File {
+        case growing(StreamWriter)
+        case sealed(nextSequence: UInt64, nextEpisode: UInt64, rows: UInt64)
+    }
+
+    var file: File
+    /// Lower ones are refused: their sender was replaced.
+    var incarnation: UInt64
+    /// Who gets the acknowledgements.
+    var carrier: Address
+    /// The marked last rollout is in the file.
+    var isEnded = false
+
+
+    /// The sequence that is expected next.
+    var nextSequence: UInt64 {
+        switch file {
+        case .growing(let writer): writer.nextSequence
+        case .sealed(let next, _, _): next
+        }
+    }
+
+    /// The first sequence that is not yet on disk.
+    var durableSequence: UInt64 {
+        switch file {
+        // The last rollout is acknowledged by sealing, so that who has all acknowledgements knows the file complete.
+        case .growing(let writer): isEnded ? min(writer.durableCount, writer.nextSequence - 1) : writer.durableCount
+        case .sealed(let next, _, _): next
+        }
+    }
+
+    var nextEpisode: UInt64 {
+        switch file {
+        case .growing(let writer): writer.durablePosition.nextFreshEpisode
+        case .sealed(_, let episode, _): episode
+        }
+    }
+}

@@ -1,0 +1,326 @@
+import Agents
+import Environments
+import Experiments
+import Foundation
+import Histories
+package import Logging
+package import Wire
+
+/// Writes every stream into its own file and acknowledges what is durable.
+package final class RecorderRole: Role {
+    /// A flush that failed for lack of room is tried again after this time.
+    package static let diskFullRetryMilliseconds: UInt64 = 1000
+
+    package let name = RoleName.recorder
+    package let capacity = 0
+
+    private var folder: String
+    private let logger: Logger
+    private var context: ExperimentContext?
+    private var lock: DirectoryLock?
+    private var streams: [StreamIdentifier: RecordedStream] = [:]
+    /// Growing streams with rollouts that are not on disk.
+    private var pending: Set<StreamIdentifier> = []
+    private var reports = ReliableSender()
+    private var isDraining = false
+    private var isClosed = false
+    private var retryFlushAt: UInt64 = 0
+    private var diskFull: String?
+    private var counts: [String: Double] = [:]
+
+    /// `folder`: where the run's streams go; nil for the coordinator's own folder of the run. Another recorder on the
+    /// same folder is refused when the coordinator takes this one in.
+    package init(folder: String?, logger: Logger) {
+        self.folder = folder ?? ""
+        self.logger = logger
+    }
+
+    package func begin(_ welcome: Welcome, now: UInt64) throws {
+        context = try ExperimentContext(welcome)
+        if folder.isEmpty { folder = welcome.folder }
+        lock = try DirectoryLock(folder: folder)
+    }
+
+    package var isFinished: Bool { isDraining && isClosed && reports.isEmpty }
+
+    package func drain(now: UInt64) { isDraining = true }
+
+    package var numbers: [String: Double] {
+        var numbers = counts
+        numbers["open_streams"] = Double(streams.values.count { if case .growing = $0.file { true } else { false } })
+        return numbers
+    }
+
+    package var waitingFor: String { diskFull.map { "room on the disk: \($0)" } ?? "" }
+
+    // MARK: - Messages
+
+    package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+        switch envelope.message {
+        case .acknowledgement where sender == .coordinator: reports.acknowledge(envelope.request)
+        case .openStreams(let open): try self.open(open, from: sender, now: now, outbox: &outbox)
+        case .rollouts(let rollouts): try take(rollouts, from: sender, now: now, outbox: &outbox)
+        case .sealStreams(let seal) where sender == .coordinator:
+            outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
+            for actor in seal.actors { try end(StreamIdentifier(lifetime: seal.lifetime, actor: actor)) }
+        default:
+            counts["refused_messages", default: 0] += 1
+            outbox.send(.failure("a recorder does not take this message"), to: sender, request: envelope.request)
+        }
+    }
+
+    private func open(_ open: OpenStreams, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+        var nextSequences: [UInt64] = []
+        var nextEpisodes: [UInt64] = []
+        for actor in open.actors {
+            let identifier = StreamIdentifier(lifetime: open.lifetime, actor: actor)
+            var stream = try streams[identifier] ?? load(identifier, open, from: sender, now: now, outbox: &outbox)
+            guard open.incarnation >= stream.incarnation else {
+                fence(identifier, stream, sender: sender, outbox: &outbox)
+                return
+            }
+            if open.incarnation > stream.incarnation, case .growing(let writer) = stream.file {
+                // The new carrier goes on behind what is durable: that must be all that there is.
+                try flush(writer)
+            }
+            stream.incarnation = open.incarnation
+            stream.carrier = sender
+            streams[identifier] = stream
+            nextSequences.append(stream.nextSequence)
+            nextEpisodes.append(stream.nextEpisode)
+        }
+        outbox.send(
+            .streamsOpened(
+                StreamsOpened(
+                    lifetime: open.lifetime, firstActor: open.actors.lowerBound, incarnation: open.incarnation,
+                    nextSequences: nextSequences, nextEpisodes: nextEpisodes)), to: sender)
+        acknowledge(open.actors.map { StreamIdentifier(lifetime: open.lifetime, actor: $0) }, outbox: &outbox)
+    }
+
+    private func fence(
+        _ identifier: StreamIdentifier, _ stream: RecordedStream, sender: Address, outbox: inout Outbox
+    ) {
+        counts["fenced_messages", default: 0] += 1
+        outbox.send(
+            .rolloutsDurable(
+                RolloutsDurable(
+                    lifetime: identifier.lifetime,
+                    streams: [
+                        .init(
+                            actor: identifier.actor, nextSequence: stream.durableSequence,
+                            incarnation: stream.incarnation)
+                    ], resend: false)), to: sender)
+    }
+
+    private func take(_ rollouts: Rollouts, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+        guard let context else { return }
+        let content = rollouts.content
+        let experiment = context.experiment
+        let isEvaluation = content.lifetime.collection != .histories
+        let recordedActors = isEvaluation ? experiment.evaluate.seeds : experiment.recordedActors
+        do {
+            try content.validate(
+                for: context.distribution.environment,
+                actors: isEvaluation ? experiment.evaluate.seeds : experiment.collect.actors)
+        } catch {
+            counts["refused_messages", default: 0] += 1
+            outbox.send(.failure("\(error)"), to: sender)
+            return
+        }
+        var known: [StreamIdentifier] = []
+        var isBehind = false
+        let wallClock = StreamWriter.wallClock()
+        content.forEachRollout(
+            observationBytes: context.distribution.environment.observationSpace.byteCount,
+            actionBytes: context.distribution.environment.actionSpace.byteCount
+        ) { header, rows in
+            guard header.actor < recordedActors else { return }
+            let identifier = StreamIdentifier(lifetime: content.lifetime, actor: header.actor)
+            // Not opened, or this recorder was restarted: the sender is told by silence and opens it again.
+            guard var stream = streams[identifier] else { return }
+            guard header.incarnation >= stream.incarnation else {
+                fence(identifier, stream, sender: sender, outbox: &outbox)
+                return
+            }
+            if header.sequence < stream.nextSequence {
+                counts["repeated_rollouts", default: 0] += 1
+                known.append(identifier)
+                return
+            }
+            if case .sealed(_, let episode, let rows) = stream.file, header.isLast, header.length == 0 {
+                // Its last carrier sealed it and died before it could say so: the next one brings only the mark.
+                stream.file = .sealed(nextSequence: header.sequence + 1, nextEpisode: episode, rows: rows)
+                streams[identifier] = stream
+                known.append(identifier)
+                return
+            }
+            guard header.sequence == stream.nextSequence, case .growing(let writer) = stream.file else {
+                counts["out_of_order_rollouts", default: 0] += 1
+                isBehind = true
+                known.append(identifier)
+                return
+            }
+            do { try writer.append(header, rows, now: now, wallClock: wallClock) } catch {
+                counts["refused_messages", default: 0] += 1
+                outbox.send(.failure("\(error)"), to: sender)
+                return
+            }
+            counts["transitions", default: 0] += Double(header.length)
+            stream.isEnded = header.isLast
+            stream.carrier = sender
+            streams[identifier] = stream
+            pending.insert(identifier)
+        }
+        if isBehind || !known.isEmpty { acknowledge(known, resend: isBehind, outbox: &outbox) }
+    }
+
+    /// The coordinator knows that no carrier will come back.
+    private func end(_ identifier: StreamIdentifier) throws {
+        let path = folder + "/" + identifier.path
+        if streams[identifier] == nil {
+            guard FileManager.default.fileExists(atPath: path) else { return }
+            streams[identifier] = RecordedStream(
+                file: try file(at: path, metadata: nil), incarnation: 0, carrier: .coordinator)
+        }
+        streams[identifier]?.isEnded = true
+        pending.insert(identifier)
+    }
+
+    // MARK: - Files
+
+    private func load(
+        _ identifier: StreamIdentifier, _ open: OpenStreams, from sender: Address, now: UInt64, outbox: inout Outbox
+    ) throws -> RecordedStream {
+        guard let context else { throw ClusterError("streams before a welcome") }
+        let experiment = context.experiment
+        let algorithm = context.algorithm
+        let isEvaluation = identifier.lifetime.collection != .histories
+        let metadata = StreamMetadata(
+            softwareVersion: softwareVersion, environment: context.distribution.environment,
+            task: try context.task(identifier.lifetime.task), repetition: identifier.lifetime.repetition,
+            sourceAlgorithm: isEvaluation ? "distilled" : algorithm.name,
+            sourceJSON: isEvaluation ? "{}" : algorithm.json, actor: identifier.actor, seed: experiment.seed,
+            firstPolicyVersion: open.firstPolicyVersion)
+        let file = try file(at: folder + "/" + identifier.path, metadata: metadata)
+        let stream = RecordedStream(file: file, incarnation: open.incarnation, carrier: sender)
+        if case .sealed(let rollouts, _, let rows) = file {
+            report(identifier, rows: rows, rollouts: rollouts, now: now, outbox: &outbox)
+        }
+        return stream
+    }
+
+    private func file(at path: String, metadata: StreamMetadata?) throws -> RecordedStream.File {
+        do {
+            let isNew = !FileManager.default.fileExists(atPath: path)
+            let writer =
+                try metadata.map { try StreamWriter.open(at: path, metadata: $0) } ?? StreamWriter.recover(at: path)
+            if !isNew { counts["recovered_streams", default: 0] += 1 }
+            return .growing(writer)
+        } catch StreamError.sealed {
+            let contents = try StreamContents(path: path)
+            return .sealed(
+                nextSequence: UInt64(contents.rollouts.count),
+                nextEpisode: contents.episodes.last.map { $0.number + 1 } ?? 0, rows: UInt64(contents.rows.rewards.count))
+        }
+    }
+
+    /// False when the disk is full.
+    @discardableResult
+    private func flush(_ writer: StreamWriter) throws -> Bool {
+        do {
+            try writer.flush()
+            counts["flushes", default: 0] += 1
+            return true
+        } catch StreamError.diskFull(let path, _) {
+            if diskFull == nil {
+                logger.warning("the disk is full; actors wait until there is room", metadata: ["file": "\(path)"])
+            }
+            diskFull = path
+            return false
+        }
+    }
+
+    package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
+        guard now >= retryFlushAt else { return false }
+        diskFull = nil
+        var durable: [StreamIdentifier] = []
+        let deadline = now + 30_000_000
+        let clock = ContinuousClock()
+        let began = clock.now
+        for identifier in pending {
+            guard case .growing(let writer)? = streams[identifier]?.file, let isEnded = streams[identifier]?.isEnded
+            else {
+                pending.remove(identifier)
+                continue
+            }
+            guard isEnded || isDraining || writer.isFlushDue(now: now) else { continue }
+            guard try flush(writer) else {
+                retryFlushAt = now + Self.diskFullRetryMilliseconds * 1_000_000
+                break
+            }
+            if isEnded, try !seal(identifier, writer, now: now, outbox: &outbox) {
+                retryFlushAt = now + Self.diskFullRetryMilliseconds * 1_000_000
+                break
+            }
+            pending.remove(identifier)
+            durable.append(identifier)
+            if now + UInt64((clock.now - began) / .nanoseconds(1)) > deadline { break }
+        }
+        acknowledge(durable, outbox: &outbox)
+        if isDraining, pending.isEmpty, !isClosed { try close() }
+        return false
+    }
+
+    private func seal(
+        _ identifier: StreamIdentifier, _ writer: StreamWriter, now: UInt64, outbox: inout Outbox
+    ) throws -> Bool {
+        let position = writer.durablePosition
+        do { try writer.seal() } catch StreamError.diskFull(let path, _) {
+            diskFull = path
+            return false
+        }
+        streams[identifier]?.file = .sealed(
+            nextSequence: position.rollouts, nextEpisode: position.nextFreshEpisode, rows: UInt64(position.rows))
+        counts["sealed_streams", default: 0] += 1
+        report(identifier, rows: UInt64(position.rows), rollouts: position.rollouts, now: now, outbox: &outbox)
+        return true
+    }
+
+    private func report(
+        _ identifier: StreamIdentifier, rows: UInt64, rollouts: UInt64, now: UInt64, outbox: inout Outbox
+    ) {
+        reports.send(
+            .streamsSealed(
+                StreamsSealed(
+                    lifetime: identifier.lifetime,
+                    streams: [.init(actor: identifier.actor, rows: rows, rollouts: rollouts)])),
+            to: .coordinator, now: now, outbox: &outbox)
+    }
+
+    /// Tells each carrier how far its streams are on disk.
+    private func acknowledge(_ identifiers: [StreamIdentifier], resend: Bool = false, outbox: inout Outbox) {
+        struct Group: Hashable {
+            let carrier: Address
+            let lifetime: LifetimeIdentifier
+        }
+        var groups: [Group: [RolloutsDurable.Stream]] = [:]
+        for identifier in identifiers {
+            guard let stream = streams[identifier], stream.carrier != .coordinator else { continue }
+            groups[Group(carrier: stream.carrier, lifetime: identifier.lifetime), default: []].append(
+                .init(
+                    actor: identifier.actor, nextSequence: stream.durableSequence, incarnation: stream.incarnation))
+        }
+        for (group, streams) in groups {
+            outbox.send(
+                .rolloutsDurable(RolloutsDurable(lifetime: group.lifetime, streams: streams, resend: resend)),
+                to: group.carrier)
+        }
+    }
+
+    private func close() throws {
+        for case .growing(let writer) in streams.values.map(\.file) { try writer.close() }
+        isClosed = true
+    }
+
+    package func tick(now: UInt64, outbox: inout Outbox) throws { reports.tick(now: now, outbox: &outbox) }
+}

@@ -1,0 +1,47 @@
+import Processes
+import Wire
+
+/// The processes of one role that the supervisor keeps alive.
+struct SupervisedRole {
+    /// So many failures without a healthy time between them end the run.
+    static let failureLimit = 5
+    static let healthyNanoseconds: UInt64 = 30_000_000_000
+    private static let firstPauseNanoseconds: UInt64 = 100_000_000
+    private static let longestPauseNanoseconds: UInt64 = 5_000_000_000
+
+    struct Running {
+        let process: ChildProcess
+        let started: UInt64
+    }
+
+    var desired = 0
+    var running: [Running] = []
+    private(set) var started = 0
+    private var failures = 0
+    private var nextStart: UInt64 = 0
+
+    /// Number of the next process, for its log's name.
+    mutating func nextNumber() -> Int {
+        defer { started += 1 }
+        return started
+    }
+
+    func mayStart(now: UInt64) -> Bool { running.count < desired && now >= nextStart }
+
+    /// Takes note of processes that have ended; gives back the exit that makes it one failure too many.
+    mutating func collectExits(now: UInt64, onExit: (ChildProcess, ExitStatus) -> Void) -> (ChildProcess, ExitStatus)? {
+        var fatal: (ChildProcess, ExitStatus)?
+        running.removeAll { entry in
+            guard let status = entry.process.exitStatus else { return false }
+            onExit(entry.process, status)
+            if !status.isSuccess {
+                failures = now - entry.started >= Self.healthyNanoseconds ? 1 : failures + 1
+                let pause = Self.firstPauseNanoseconds << UInt64(min(10, failures - 1))
+                nextStart = now + min(pause, Self.longestPauseNanoseconds)
+                if failures >= Self.failureLimit { fatal = (entry.process, status) }
+            }
+            return true
+        }
+        return fatal
+    }
+}
