@@ -1,4 +1,5 @@
 import ArgumentParser
+import Cluster
 import Glibc
 
 @main
@@ -6,8 +7,12 @@ struct Distillery: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "distillery",
         abstract: "Algorithm Distillation: collect learning histories, distil them, evaluate in context.",
-        version: "0.1.0",
-        subcommands: [HistoriesCommand.self]
+        version: softwareVersion,
+        subcommands: [
+            RunCommand.self, LaunchCommand.self, CoordinatorCommand.self, ActorCommand.self, LearnerCommand.self,
+            RecorderCommand.self, DistillerCommand.self, EvaluatorCommand.self, StatusCommand.self, ScaleCommand.self,
+            DrainCommand.self, StopCommand.self, HistoriesCommand.self, DistillCommand.self, EnvironmentsCommand.self,
+        ]
     )
 
     /// As ArgumentParser's own, but wrong usage exits with 2.

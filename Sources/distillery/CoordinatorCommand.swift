@@ -1,0 +1,80 @@
+import ArgumentParser
+import Catalog
+import Cluster
+import Experiments
+import Foundation
+import Logging
+import Processes
+
+/// What a run is to do.
+enum GoalName: String, ExpressibleByArgument, CaseIterable {
+    case all, collect, distil, evaluate
+
+    var goal: Coordinator.Goal {
+        Coordinator.Goal(
+            collects: self == .all || self == .collect, distils: self == .all || self == .distil,
+            evaluates: self == .all || self == .evaluate)
+    }
+}
+
+struct CoordinatorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "coordinator", abstract: "Lease lifetimes, streams and jobs to the nodes of a run.",
+        discussion: """
+            RUN is a folder with experiment.yaml in it, as `distillery run` and `launch` make it. \
+            Example: distillery coordinator runs/quickstart --bind tcp://127.0.0.1:5555
+            """)
+
+    @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var path: String
+    @Option(help: "Endpoint to listen on; by default the experiment's cluster.bind.") var bind: String?
+    @Option(help: "What to do: all, collect, distil or evaluate.") var goal = GoalName.all
+    @Option(help: "With --goal evaluate: the checkpoint's name; by default the latest.") var checkpoint: String?
+    @Flag(help: "Listen on addresses that other hosts reach, without authentication.") var insecure = false
+
+    func run() throws {
+        let logger = makeLogger("coordinator")
+        let folder = URL(fileURLWithPath: path).standardizedFileURL
+        let experiment = try Experiment(path: folder.appendingPathComponent("experiment.yaml").path)
+        let context = try ExperimentContext(experiment: experiment, folder: folder.path)
+        let catalog = folder.appendingPathComponent("catalog.sqlite").path
+        let ledger = try Ledger(
+            path: catalog, mode: FileManager.default.fileExists(atPath: catalog) ? .resume : .create)
+        let journal = try LedgerJournal(ledger: ledger, distribution: context.distribution)
+        let signals = try SignalWatcher([.hangUp, .interrupt, .terminate])
+        let process = try CoordinatorProcess(bind: bind ?? experiment.cluster.bind, insecure: insecure, signals: signals)
+        let store = CheckpointStore(folder: folder.appendingPathComponent("checkpoints/distiller"))
+        var aim = goal.goal
+        if aim.evaluates, !aim.distils { aim.checkpoint = checkpoint ?? store.latest }
+        try ledger.begin(experiment)
+        let coordinator = try Coordinator(
+            context: context, run: experiment.name, folder: folder.path, goal: aim, journal: journal,
+            checkpoints: store, logger: logger, finished: try journal.progress(), now: process.now)
+        // Whoever reads the file sees all of it or nothing.
+        try Data((process.endpoint + "\n").utf8).write(
+            to: folder.appendingPathComponent(Supervisor.endpointFile), options: .atomic)
+        logger.info("listening", metadata: ["endpoint": "\(process.endpoint)"])
+        let signal = try process.run(coordinator)
+        try ledger.end(failure: coordinator.failure.isEmpty ? nil : coordinator.failure)
+        try ledger.close()
+        guard coordinator.failure.isEmpty else { throw ClusterError(coordinator.failure) }
+        try exitIfInterrupted(signal == .terminate ? nil : signal)
+    }
+}
+
+extension Ledger {
+    /// Writes down that the run has begun, or goes on.
+    fileprivate func begin(_ experiment: Experiment) throws {
+        let earlier = try run()
+        try save(
+            RunRecord(
+                name: experiment.name, softwareVersion: softwareVersion, experimentYAML: experiment.yaml,
+                started: earlier?.started ?? Date().timeIntervalSince1970))
+    }
+
+    fileprivate func end(failure: String?) throws {
+        guard var record = try run() else { return }
+        record.ended = Date().timeIntervalSince1970
+        record.failure = failure
+        try save(record)
+    }
+}

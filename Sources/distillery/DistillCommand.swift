@@ -1,0 +1,54 @@
+import ArgumentParser
+import Cluster
+import Environments
+import Experiments
+import Foundation
+import Processes
+
+struct DistillCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "distill", abstract: "Train a transformer on a folder of streams, without a cluster.",
+        discussion: """
+            Example: distillery distill deploy/experiments/quickstart.yaml --histories runs/quickstart/histories \
+            --out checkpoints --set distil.training.seed=2
+            """)
+
+    @OptionGroup var options: ExperimentOptions
+    @Option(help: "Folder of sealed streams, or of a run.") var histories: String
+    @Option(help: "Folder for the checkpoints.") var out: String
+    @Flag(help: "Go on from the latest checkpoint in the folder.") var resume = false
+
+    func run() throws {
+        let experiment = try options.read()
+        let folder = URL(fileURLWithPath: out)
+        let store = CheckpointStore(folder: folder)
+        if let latest = store.latest, !resume {
+            throw ClusterError("\(out) has checkpoints (\(latest)): go on from them by --resume, or choose another --out")
+        }
+        let signals = try SignalWatcher([.interrupt, .terminate])
+        let training = try DistillationRun(
+            experiment: experiment, distribution: try experiment.makeTasks(),
+            histories: URL(fileURLWithPath: histories),
+            resumeFrom: resume ? store.latest.map { folder.appendingPathComponent($0) } : nil)
+        printError("\(training.streams) streams, \(training.transitions) transitions")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        var line = ProgressLine()
+        var signal: Signal?
+        while !training.isFinished, signal == nil {
+            try training.step()
+            line.show(text(training), phase: "distil")
+            if training.isCheckpointDue { _ = try training.save(in: folder) }
+            signal = signals.next()
+        }
+        line.finish()
+        print(try training.save(in: folder).path)
+        try exitIfInterrupted(signal)
+    }
+
+    private func text(_ training: DistillationRun) -> String {
+        let numbers = training.numbers
+        let floor = numbers["loss_floor"].map { " (the sources' own entropy: \(fixed($0, 3)))" } ?? ""
+        return "distil: step \(training.steps), loss \(fixed(numbers["loss"] ?? 0, 3))\(floor), "
+            + "\(Int(numbers["tokens_per_second"] ?? 0)) tokens a second, \(duration(numbers["seconds_left"] ?? 0)) left"
+    }
+}

@@ -1,0 +1,67 @@
+import Cluster
+import Foundation
+import Glibc
+
+/// One line on a terminal that is written over; plain lines at intervals in a pipe.
+struct ProgressLine {
+    private static let pipeIntervalSeconds = 10.0
+
+    private let isTerminal = isatty(STDERR_FILENO) == 1
+    private var lastWritten = -Double.infinity
+    private var lastPhase = ""
+
+    /// Shows `text`; a line of its own when `phase` has changed.
+    mutating func show(_ text: String, phase: String) {
+        let now = ProcessInfo.processInfo.systemUptime
+        if isTerminal {
+            if !lastPhase.isEmpty, phase != lastPhase { write("\n") }
+            write("\r\u{1B}[K\(text)")
+        } else if phase != lastPhase || now - lastWritten >= Self.pipeIntervalSeconds {
+            write(text + "\n")
+            lastWritten = now
+        }
+        lastPhase = phase
+    }
+
+    /// The last line stays.
+    mutating func finish() {
+        if isTerminal, !lastPhase.isEmpty { write("\n") }
+        lastPhase = ""
+    }
+
+    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+}
+
+extension ClusterStatus {
+    /// The run in one line.
+    var progressText: String {
+        switch phase {
+        case .collecting:
+            let share = Double(lifetimes.finished) / Double(max(1, lifetimes.total))
+            let left = share > 0.01 ? ", \(duration(secondsOfPhase * (1 - share) / share)) left" : ""
+            return "collect: \(lifetimes.finished)/\(lifetimes.total) lifetimes, "
+                + "\(Int(environmentSteps)) transitions, \(Int(environmentStepsPerSecond)) a second\(left)"
+        case .distilling:
+            guard let loss = distillation["loss"] else { return "distil: reading the streams" }
+            let floor = distillation["loss_floor"].map { " (the sources' own entropy: \(fixed($0, 3)))" } ?? ""
+            return "distil: step \(distillationStep), loss \(fixed(loss, 3))\(floor), "
+                + "\(Int(distillation["tokens_per_second"] ?? 0)) tokens a second, "
+                + "\(duration(distillation["seconds_left"] ?? 0)) left"
+        case .evaluating:
+            let share = Double(jobs.finished) / Double(max(1, jobs.total))
+            let left = share > 0 ? ", \(duration(secondsOfPhase * (1 - share) / share)) left" : ""
+            return "evaluate: \(jobs.finished)/\(jobs.total) jobs\(left)"
+        case .finished: return "finished after \(duration(seconds))"
+        }
+    }
+}
+
+/// `number` with so many digits after the point.
+func fixed(_ number: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", number) }
+
+/// `3 min 5 s`
+func duration(_ seconds: Double) -> String {
+    guard seconds.isFinite else { return "?" }
+    let whole = Int(seconds.rounded())
+    return whole < 60 ? "\(whole) s" : "\(whole / 60) min \(whole % 60) s"
+}

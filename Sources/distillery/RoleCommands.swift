@@ -1,0 +1,82 @@
+import ArgumentParser
+import Cluster
+import Foundation
+import Processes
+import Wire
+
+/// Runs a role until it is finished or told to leave. A node that is asked to leave by SIGTERM leaves in good order.
+private func serve(_ role: any Role, _ connection: ConnectionOptions, bind: String?) throws {
+    let signals = try SignalWatcher([.hangUp, .interrupt, .terminate])
+    let process = try NodeProcess(
+        role: role, coordinator: connection.coordinator, bind: bind, insecure: connection.insecure,
+        logger: makeLogger(role.name.rawValue), signals: signals)
+    let signal = try process.run()
+    try exitIfInterrupted(signal == .terminate ? nil : signal)
+}
+
+struct ActorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "actor", abstract: "Carry actors: step environments and send rollouts.",
+        discussion: "Example: distillery actor --coordinator tcp://127.0.0.1:5555 --capacity 25")
+
+    @OptionGroup var connection: ConnectionOptions
+    @Option(help: "Actors that this process carries at most; 0 takes the experiment's number.") var capacity = 0
+
+    func validate() throws {
+        guard (0...65_536).contains(capacity) else { throw ValidationError("--capacity \(capacity): expected 0 to 65536") }
+    }
+
+    func run() throws { try serve(ActorRole(capacity: capacity), connection, bind: nil) }
+}
+
+struct LearnerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "learner", abstract: "Learn lifetimes from the rollouts of their actors.",
+        discussion: "Example: distillery learner --coordinator tcp://127.0.0.1:5555 --capacity 4")
+
+    @OptionGroup var connection: ConnectionOptions
+    @Option(help: "Lifetimes that it learns at once; 0 takes the experiment's number.") var capacity = 0
+    @Option(help: "Endpoint to listen on.") var bind = "tcp://127.0.0.1:*"
+
+    func run() throws { try serve(LearnerRole(capacity: max(0, capacity)), connection, bind: bind) }
+}
+
+struct RecorderCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "recorder", abstract: "Write every actor's stream into its own file.",
+        discussion: "Example: distillery recorder --coordinator tcp://127.0.0.1:5555")
+
+    @OptionGroup var connection: ConnectionOptions
+    @Option(help: "Folder for the streams; by default the coordinator's folder of the run.") var folder: String?
+    @Option(help: "Endpoint to listen on.") var bind = "tcp://127.0.0.1:*"
+
+    func run() throws {
+        try serve(RecorderRole(folder: folder, logger: makeLogger("recorder")), connection, bind: bind)
+    }
+}
+
+struct DistillerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "distiller", abstract: "Train the transformer on a run's streams, for the coordinator.",
+        discussion: """
+            Example: distillery distiller --coordinator tcp://127.0.0.1:5555
+            On a folder of streams alone, without a cluster: distillery distill.
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+    @Option(help: "Folder of the run; by default the one that the coordinator names.") var folder: String?
+
+    func run() throws {
+        try serve(DistillerRole(folder: folder, logger: makeLogger("distiller")), connection, bind: nil)
+    }
+}
+
+struct EvaluatorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "evaluator", abstract: "Roll the frozen model out on tasks that the coordinator leases.",
+        discussion: "Example: distillery evaluator --coordinator tcp://127.0.0.1:5555")
+
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() throws { try serve(EvaluatorRole(), connection, bind: nil) }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Cluster
+import Environments
+import Experiments
+import Foundation
+import Processes
+
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Collect, distil, evaluate and report: the whole of an experiment.",
+        discussion: """
+            Starts all roles as processes of this machine and ends when the report is written. Ctrl-C ends it in good \
+            order; --resume goes on. Example: distillery run deploy/experiments/quickstart.yaml --out runs/first
+            """)
+
+    @OptionGroup var options: ExperimentOptions
+    @Option(help: "Folder of the run; by default runs/NAME.") var out: String?
+    @Flag(help: "Go on with a run that was interrupted.") var resume = false
+
+    func run() throws {
+        let folder = try launch(options, goal: .all, out: out, resume: resume)
+        print("The run: \(folder.path)")
+    }
+}
+
+struct LaunchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "launch", abstract: "Collect learning histories: the cluster alone.",
+        discussion: "Example: distillery launch deploy/experiments/quickstart.yaml --set collect.actors=10 --out runs/ten")
+
+    @OptionGroup var options: ExperimentOptions
+    @Option(help: "Folder of the run; by default runs/NAME.") var out: String?
+    @Flag(help: "Go on with a run that was interrupted.") var resume = false
+
+    func run() throws {
+        let folder = try launch(options, goal: .collect, out: out, resume: resume)
+        print("The histories: \(folder.path)/histories")
+    }
+}
+
+/// Says what is about to happen, checks that it can, and supervises the cluster to its end.
+private func launch(_ options: ExperimentOptions, goal: GoalName, out: String?, resume: Bool) throws -> RunFolder {
+    let experiment = try options.read()
+    let folder = RunFolder(out: out, experiment: experiment)
+    try folder.prepare(experiment, resume: resume)
+    let signals = try SignalWatcher()
+    let supervisor = Supervisor(
+        executable: try ChildProcess.ownExecutable(), folder: folder.path,
+        coordinatorArguments: [folder.path, "--goal", goal.rawValue], signals: signals,
+        logger: makeLogger("supervisor"))
+    var line = ProgressLine()
+    supervisor.onStatus = { line.show($0.progressText, phase: $0.phase.rawValue) }
+    let signal: Signal?
+    do { signal = try supervisor.run() } catch {
+        line.finish()
+        throw error
+    }
+    line.finish()
+    if signal != nil { printError("interrupted; --resume goes on with \(folder.path)") }
+    try exitIfInterrupted(signal)
+    return folder
+}

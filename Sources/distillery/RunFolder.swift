@@ -1,0 +1,80 @@
+import Cluster
+import Environments
+import Experiments
+import Foundation
+
+/// The folder of one run: made once, taken up again only on request.
+struct RunFolder {
+    let path: String
+
+    /// `out`: where the caller wants it; by default `runs/NAME`.
+    init(out: String?, experiment: Experiment) {
+        path = URL(fileURLWithPath: out ?? "runs/\(experiment.name)").standardizedFileURL.path
+    }
+
+    private var experimentPath: String { path + "/experiment.yaml" }
+
+    /// Makes the folder, or checks that the run in it is of the same experiment. Throws `ClusterError`.
+    func prepare(_ experiment: Experiment, resume: Bool) throws {
+        let exists = FileManager.default.fileExists(atPath: path)
+        if exists, !resume {
+            let isEmpty = (try? FileManager.default.contentsOfDirectory(atPath: path))?.isEmpty ?? false
+            guard isEmpty else {
+                throw ClusterError("\(path) exists: go on with it by --resume, or choose another folder by --out")
+            }
+        }
+        if exists, resume, FileManager.default.fileExists(atPath: experimentPath) {
+            guard try Experiment(path: experimentPath) == experiment else {
+                throw ClusterError(
+                    "\(experimentPath) is not the experiment that was given: "
+                        + "resume with the same file and the same --set, or choose another folder by --out")
+            }
+        }
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+            try Data(experiment.yaml.utf8).write(to: URL(fileURLWithPath: experimentPath), options: .atomic)
+            try provenance().write(to: URL(fileURLWithPath: path + "/provenance.json"), options: .atomic)
+        } catch { throw ClusterError("cannot write the run's folder \(path): \(error.localizedDescription)") }
+    }
+
+    /// Free space of the file system that the run is on, in bytes.
+    var freeBytes: Int {
+        var parent = URL(fileURLWithPath: path)
+        while !FileManager.default.fileExists(atPath: parent.path), parent.path != "/" { parent.deleteLastPathComponent() }
+        let attributes = try? FileManager.default.attributesOfFileSystem(forPath: parent.path)
+        return (attributes?[.systemFreeSize] as? NSNumber)?.intValue ?? .max
+    }
+
+    private func provenance() throws -> Data {
+        let info = ProcessInfo.processInfo
+        let values: [String: String] = [
+            "software": "distillery \(softwareVersion)", "commit": commit ?? "unknown",
+            "system": info.operatingSystemVersionString, "processor": processorName,
+            "processors": "\(info.activeProcessorCount)", "memory_bytes": "\(info.physicalMemory)",
+            "host": info.hostName, "started": Date().formatted(.iso8601),
+        ]
+        return try JSONSerialization.data(withJSONObject: values, options: [.sortedKeys, .prettyPrinted])
+    }
+
+    /// The commit of the working directory, if git and a checkout are there.
+    private var commit: String? {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["git", "rev-parse", "HEAD"]
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        process.standardError = FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return nil }
+        let output = pipe.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { return nil }
+        return String(decoding: output, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+}
+
+/// As the system names it.
+var processorName: String {
+    let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+    let line = text.split(separator: "\n").first { $0.hasPrefix("model name") }
+    return line?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
+}
