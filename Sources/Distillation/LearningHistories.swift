@@ -2,8 +2,6 @@ package import Environments
 package import Histories
 
 /// Collects the streams that a model may be taught with: sealed ones of train tasks, all of one environment.
-///
-/// `StreamFolder.forEachStream(where: histories.accepts) { try histories.append($0) }` reads a folder.
 package struct LearningHistories: Sendable {
     private let settings: WindowSettings
     private let includesLateActors: Bool
@@ -18,6 +16,23 @@ package struct LearningHistories: Sendable {
         try settings.validate()
         self.settings = settings
         self.includesLateActors = includesLateActors
+    }
+
+    /// Reads what counts of a run, a folder of histories or one file. Throws `StreamError` for a damaged stream and
+    /// `StreamArraysError` when nothing counts.
+    package init(
+        path: String, settings: WindowSettings, includesLateActors: Bool = false,
+        progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
+    ) throws {
+        var histories = try LearningHistories(settings: settings, includesLateActors: includesLateActors)
+        let folder = try StreamFolder(path: path)
+        try folder.forEachStream(where: { histories.accepts($0) }, progress: progress) { try histories.append($0) }
+        guard histories.arrays != nil else {
+            throw StreamArraysError(
+                "none of the \(folder.files.count) streams in \(path) can be learnt from: expected sealed streams of the "
+                    + "train split")
+        }
+        self = histories
     }
 
     /// Ids of the tasks that are learnt from, ascending.
