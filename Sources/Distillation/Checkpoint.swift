@@ -39,7 +39,8 @@ package struct Checkpoint: Sendable, Equatable {
             vocabulary = try TokenVocabulary(
                 observationSpace: environment.observationSpace, actionSpace: environment.actionSpace)
         } catch {
-            throw FileErrors.config(Checkpoint.configFile, "is of an environment that this model cannot act in: \(error)")
+            throw FileErrors.config(
+                Checkpoint.configFile, "is of an environment that this model cannot act in: \(error)")
         }
         // The file is checked before the configuration's dimensions are believed and memory is taken for them.
         let layout = TransformerLayout(

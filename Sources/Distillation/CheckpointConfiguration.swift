@@ -64,7 +64,8 @@ package struct CheckpointConfiguration: Sendable, Equatable {
         }
         guard document.format == Self.format, document.version == Self.version else {
             throw FileErrors.config(
-                name, "has format \(document.format) version \(document.version), expected \(Self.format) version "
+                name,
+                "has format \(document.format) version \(document.version), expected \(Self.format) version "
                     + "\(Self.version)")
         }
         do {

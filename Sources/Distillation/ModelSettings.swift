@@ -52,7 +52,8 @@ package struct ModelSettings: Sendable, Equatable, Codable {
         try requireProbability(attentionDropout, "attentionDropout")
         try requireProbability(residualDropout, "residualDropout")
         guard tokenLayout == .merged else {
-            throw SettingsError("tokenLayout", "must be merged, the only layout that is built so far", found: "separate")
+            throw SettingsError(
+                "tokenLayout", "must be merged, the only layout that is built so far", found: tokenLayout.rawValue)
         }
     }
 }

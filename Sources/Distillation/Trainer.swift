@@ -104,8 +104,9 @@ package final class Trainer {
     private static func sampler(
         _ data: StreamArrays, _ model: TransformerModel, _ training: TrainingSettings, _ windows: WindowSettings
     ) throws -> WindowSampler {
-        guard try TokenVocabulary(observationSpace: data.observationSpace, actionSpace: data.actionSpace)
-            == model.vocabulary
+        guard
+            try TokenVocabulary(observationSpace: data.observationSpace, actionSpace: data.actionSpace)
+                == model.vocabulary
         else { throw StreamArraysError("the streams' spaces are not those that the model was made for") }
         return try WindowSampler(
             data: data, settings: windows, contextLength: model.settings.contextLength,

@@ -25,7 +25,8 @@ package enum AtomicFile {
         try data.withUnsafeBytes { bytes in
             var written = 0
             while written < bytes.count {
-                let result = Foundation.write(descriptor, bytes.baseAddress?.advanced(by: written), bytes.count - written)
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[written...])
+                let result = Foundation.write(descriptor, rest.baseAddress, rest.count)
                 if result < 0 {
                     if errno == EINTR { continue }
                     throw FileError.system("cannot write", path)

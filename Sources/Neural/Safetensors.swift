@@ -7,7 +7,12 @@ package struct Safetensors {
     private struct Entry: Codable {
         let dtype: String
         let shape: [Int]
-        let data_offsets: [Int]
+        let dataOffsets: [Int]
+
+        enum CodingKeys: String, CodingKey {
+            case dtype, shape
+            case dataOffsets = "data_offsets"
+        }
     }
 
     /// The largest header that is read, in bytes (the format's own limit).
@@ -69,26 +74,28 @@ package struct Safetensors {
     /// Every tensor lies inside the file, has the size of its shape, and none overlaps or leaves a hole.
     private func checkLayout() throws {
         var end = 0
-        let ordered = entries.sorted { ($0.value.data_offsets.first ?? 0) < ($1.value.data_offsets.first ?? 0) }
+        let ordered = entries.sorted { ($0.value.dataOffsets.first ?? 0) < ($1.value.dataOffsets.first ?? 0) }
         for (tensor, entry) in ordered {
             guard entry.dtype == "F32" else {
                 throw FileError("\(name): tensor \(tensor) has type \(entry.dtype), expected F32")
             }
-            guard entry.data_offsets.count == 2, entry.data_offsets[0] == end, entry.data_offsets[1] >= end else {
+            guard entry.dataOffsets.count == 2, entry.dataOffsets[0] == end, entry.dataOffsets[1] >= end else {
                 throw FileError(
-                    "\(name): tensor \(tensor) has offsets \(entry.data_offsets), expected it to begin at \(end)")
+                    "\(name): tensor \(tensor) has offsets \(entry.dataOffsets), expected it to begin at \(end)")
             }
             var bytes = 4
             for size in entry.shape {
                 let (product, overflow) = bytes.multipliedReportingOverflow(by: size)
-                guard size >= 0, !overflow else { throw FileError("\(name): tensor \(tensor) has shape \(entry.shape)") }
+                guard size >= 0, !overflow else {
+                    throw FileError("\(name): tensor \(tensor) has the impossible shape \(entry.shape)")
+                }
                 bytes = product
             }
-            end = entry.data_offsets[1]
-            guard end - entry.data_offsets[0] == bytes else {
+            end = entry.dataOffsets[1]
+            guard end - entry.dataOffsets[0] == bytes else {
                 throw FileError(
                     "\(name): tensor \(tensor) of shape \(entry.shape) needs \(bytes) bytes, "
-                        + "its offsets give \(end - entry.data_offsets[0])")
+                        + "its offsets give \(end - entry.dataOffsets[0])")
             }
         }
         guard body.count == end else {
@@ -127,7 +134,7 @@ package struct Safetensors {
         try check(layout, prefix: prefix)
         for tensor in layout.tensors {
             guard let entry = entries[prefix + tensor.name] else { continue }
-            let begin = body.startIndex + entry.data_offsets[0]
+            let begin = body.startIndex + entry.dataOffsets[0]
             let target = UnsafeMutableRawBufferPointer(start: buffer.start + tensor.offset, count: 4 * tensor.count)
             body.copyBytes(to: target, from: begin..<(begin + 4 * tensor.count))
         }
@@ -145,7 +152,7 @@ package struct Safetensors {
         for part in parts {
             for tensor in layout.tensors {
                 let end = offset + 4 * tensor.count
-                let entry = Entry(dtype: "F32", shape: tensor.shape, data_offsets: [offset, end])
+                let entry = Entry(dtype: "F32", shape: tensor.shape, dataOffsets: [offset, end])
                 fields.append("\(try json(part.prefix + tensor.name)):\(try json(entry))")
                 offset = end
             }

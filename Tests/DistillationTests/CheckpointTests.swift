@@ -27,9 +27,10 @@ struct CheckpointTests {
             #expect(configuration.description == smallDescription)
             #expect(configuration.training == smallTraining())
             #expect(try again.makeModel().parameters.values == smallModel().parameters.values)
-            #expect(try FileManager.default.contentsOfDirectory(atPath: target.path).sorted() == [
-                "config.json", "model.safetensors",
-            ])
+            #expect(
+                try FileManager.default.contentsOfDirectory(atPath: target.path).sorted() == [
+                    "config.json", "model.safetensors",
+                ])
         }
     }
 

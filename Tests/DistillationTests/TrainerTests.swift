@@ -13,8 +13,9 @@ struct TrainerTests {
         var training = smallTraining(threads: threads)
         change(&training)
         return try Trainer(
-            model: model ?? TransformerModel(
-                settings: smallSettings(dropouts: dropouts), environment: smallEnvironment, seed: 1),
+            model: model
+                ?? TransformerModel(
+                    settings: smallSettings(dropouts: dropouts), environment: smallEnvironment, seed: 1),
             training: training, windows: WindowSettings(), data: smallData(), resumeFrom: resumeFrom,
             now: now ?? Trainer.monotonicSeconds)
     }

@@ -19,7 +19,8 @@ struct WindowSamplerTests {
     }
 
     func sampler(
-        _ data: StreamArrays, context: Int = 10, masking: Double = 0, _ change: (inout WindowSettings) -> Void = { _ in }
+        _ data: StreamArrays, context: Int = 10, masking: Double = 0,
+        _ change: (inout WindowSettings) -> Void = { _ in }
     ) throws -> WindowSampler {
         var settings = WindowSettings()
         settings.shareFromStart = 0
@@ -87,7 +88,8 @@ struct WindowSamplerTests {
         #expect(abs(Double(starts) / 2000 - 0.3) < 0.04)
     }
 
-    @Test("a window from the middle of a life teaches its second half, or all of it if asked", arguments: [false, true])
+    @Test(
+        "a window from the middle of a life teaches its second half, or all of it if asked", arguments: [false, true])
     func firstHalf(teach: Bool) throws {
         let sampler = try sampler(data(streams: 1, episodes: 100)) { $0.teachFirstHalf = teach }
         let middle = (0..<100).map { sampler.window(step: 5, index: $0) }.filter { episodes($0, streams: 1)[0] > 0 }

@@ -13,7 +13,8 @@ func numbers(_ count: Int, seed: UInt32, scale: Double = 1) -> [Double] {
 
 /// Compares a gradient with central differences of `function` at every element of `x`.
 func expectGradient(
-    _ gradient: [Double], of x: [Double], _ function: ([Double]) -> Double, sourceLocation: SourceLocation = #_sourceLocation
+    _ gradient: [Double], of x: [Double], _ function: ([Double]) -> Double,
+    sourceLocation: SourceLocation = #_sourceLocation
 ) {
     let step = 1e-5
     for index in x.indices {
@@ -36,7 +37,8 @@ func expectClose(
     let largest = expected.reduce(0) { max($0, abs($1)) }
     let worst = zip(found, expected).map { abs($0 - $1) }.max() ?? 0
     let bound = tolerance * (1 + largest)
-    #expect(worst.isFinite && worst <= bound, "largest difference \(worst), bound \(bound)", sourceLocation: sourceLocation)
+    #expect(
+        worst.isFinite && worst <= bound, "largest difference \(worst), bound \(bound)", sourceLocation: sourceLocation)
 }
 
 func floats(_ x: [Double]) -> [Float] { x.map { Float($0) } }

@@ -92,7 +92,8 @@ struct KernelTests {
     }
 
     @Test(
-        "causal attention of every shape", arguments: [(100, 16, 0.5), (1, 16, 0.0), (17, 16, 0.0), (37, 5, 0.3), (64, 40, 0.1)])
+        "causal attention of every shape",
+        arguments: [(100, 16, 0.5), (1, 16, 0.0), (17, 16, 0.0), (37, 5, 0.3), (64, 40, 0.1)])
     func attention(tokens: Int, width: Int, probability: Double) {
         let heads = 2
         let d = heads * width
