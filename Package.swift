@@ -83,6 +83,7 @@ let package = Package(
         tests("AgentsTests", ["Agents", "Neural", "Environments", "TestSupport"]),
         tests("NeuralTests", ["Neural", "CKernels", "Environments"]),
         tests("CatalogTests", ["Catalog", "Environments"]),
+        tests("ReportingTests", ["Reporting", "Catalog", "Histories", "Environments"]),
         tests(
             "DistillationTests", ["Distillation", "Neural", "Histories", "Environments"],
             resources: [.copy("Golden")]),

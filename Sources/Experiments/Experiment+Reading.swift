@@ -40,6 +40,11 @@ extension Experiment {
         SchemaWriter(entries: Experiment.entries).yaml(self)
     }
 
+    /// Every key's path with its value as it stands in YAML, in the order of the file.
+    package var settings: [(key: String, value: String)] {
+        SchemaWriter(entries: Experiment.entries).settings(self)
+    }
+
     /// The text of docs/experiments.md.
     package static var documentation: String {
         documentationHead + SchemaWriter(entries: entries).markdown(defaults: Experiment())

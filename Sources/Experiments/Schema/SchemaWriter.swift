@@ -24,6 +24,21 @@ struct SchemaWriter<Root> {
         }
     }
 
+    /// Keys' paths and their values; an absent section is one line.
+    func settings(_ root: Root) -> [(key: String, value: String)] { settings(entries, root, path: "") }
+
+    private func settings(_ entries: [Entry<Root>], _ root: Root, path: String) -> [(key: String, value: String)] {
+        entries.flatMap { entry -> [(key: String, value: String)] in
+            let path = keyPath(path, entry.name)
+            switch entry.content {
+            case .value(let leaf): return leaf.write(root).map { [(path, $0)] } ?? []
+            case .section(let section):
+                if let presence = section.presence, !presence.isPresent(root) { return [(path, presence.absentWord)] }
+                return settings(section.entries, root, path: path)
+            }
+        }
+    }
+
     /// A heading and a table for each section, with the defaults of `root`.
     func markdown(defaults root: Root) -> String {
         var text = table(entries, root, path: "")

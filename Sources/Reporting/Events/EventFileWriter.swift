@@ -1,0 +1,63 @@
+import Environments
+package import Foundation
+
+/// Writes scalars as TensorBoard reads them: a file of length-framed, checksummed `Event` messages.
+///
+/// Framing (TensorFlow's record format): length as UInt64, masked CRC-32C of these 8 bytes, the message, masked CRC-32C
+/// of the message; all little-endian. One thread at a time.
+package final class EventFileWriter {
+    package let path: String
+    private let handle: FileHandle
+    private var pending = Data()
+
+    /// Bytes that are kept before they are written.
+    package static let bufferBytes = 1 << 16
+
+    /// Makes `folder` if need be and a new file in it, `events.out.tfevents.SECONDS.NAME`. `time`: seconds since 1970.
+    package init(folder: URL, name: String, time: Double) throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let file = folder.appendingPathComponent("events.out.tfevents.\(Int(time)).\(name)")
+        path = file.path
+        guard FileManager.default.createFile(atPath: path, contents: nil) else {
+            throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: path])
+        }
+        handle = try FileHandle(forWritingTo: file)
+        append(EventMessage.version(time: time))
+        try flush()
+    }
+
+    package func append(_ name: String, step: UInt64, value: Double, time: Double) throws {
+        append(EventMessage.scalar(name, step: step, value: Float(value), time: time))
+        if pending.count >= Self.bufferBytes { try flush() }
+    }
+
+    /// Hands what is kept to the operating system.
+    package func flush() throws {
+        guard !pending.isEmpty else { return }
+        try handle.write(contentsOf: pending)
+        pending.removeAll(keepingCapacity: true)
+    }
+
+    package func close() throws {
+        try flush()
+        try handle.close()
+    }
+
+    private func append(_ message: [UInt8]) {
+        let length = bytes(of: UInt64(message.count))
+        pending.append(contentsOf: length)
+        pending.append(contentsOf: bytes(of: maskedChecksum(length)))
+        pending.append(contentsOf: message)
+        pending.append(contentsOf: bytes(of: maskedChecksum(message)))
+    }
+}
+
+/// TensorFlow rotates a checksum and adds a constant, since checksums of data that hold checksums are weak.
+private func maskedChecksum(_ data: [UInt8]) -> UInt32 {
+    let checksum = data.withUnsafeBytes { CRC32C.of($0) }
+    return ((checksum >> 15) | (checksum << 17)) &+ 0xA282_EAD8
+}
+
+func bytes(of value: some FixedWidthInteger) -> [UInt8] {
+    withUnsafeBytes(of: value.littleEndian) { Array($0) }
+}

@@ -1,0 +1,39 @@
+/// The two messages of tensorboard's event.proto that are needed, in protocol buffers' own encoding.
+///
+/// `Event`: 1 wall_time (double), 2 step (int64), 3 file_version (string), 5 summary (message). `Summary`: 1 value
+/// (repeated). `Summary.Value`: 1 tag (string), 2 simple_value (float).
+enum EventMessage {
+    static func version(time: Double) -> [UInt8] {
+        double(1, time) + lengthDelimited(3, Array("brain.Event:2".utf8))
+    }
+
+    static func scalar(_ name: String, step: UInt64, value: Float, time: Double) -> [UInt8] {
+        let entry = lengthDelimited(1, Array(name.utf8)) + float(2, value)
+        return double(1, time) + key(2, wireType: 0) + variable(step) + lengthDelimited(5, lengthDelimited(1, entry))
+    }
+
+    private static func key(_ field: UInt64, wireType: UInt64) -> [UInt8] { variable(field << 3 | wireType) }
+
+    /// Seven bits a byte, the lowest first.
+    private static func variable(_ value: UInt64) -> [UInt8] {
+        var rest = value
+        var result: [UInt8] = []
+        while rest >= 0x80 {
+            result.append(UInt8(rest & 0x7F) | 0x80)
+            rest >>= 7
+        }
+        return result + [UInt8(rest)]
+    }
+
+    private static func double(_ field: UInt64, _ value: Double) -> [UInt8] {
+        key(field, wireType: 1) + bytes(of: value.bitPattern)
+    }
+
+    private static func float(_ field: UInt64, _ value: Float) -> [UInt8] {
+        key(field, wireType: 5) + bytes(of: value.bitPattern)
+    }
+
+    private static func lengthDelimited(_ field: UInt64, _ content: [UInt8]) -> [UInt8] {
+        key(field, wireType: 2) + variable(UInt64(content.count)) + content
+    }
+}

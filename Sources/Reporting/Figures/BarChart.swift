@@ -1,0 +1,95 @@
+/// Counts or amounts by category, one bar each.
+package struct BarChart: Figure {
+    package struct Bar: Sendable {
+        package var label: String
+        package var value: Double
+
+        package init(_ label: String, _ value: Double) {
+            self.label = label
+            self.value = value
+        }
+    }
+
+    package var name: String
+    package var title: String
+    package var caption: String
+    package var xTitle: String
+    package var yTitle: String
+    package var role: Role
+    package var bars: [Bar]
+    /// Adjacent bars are the bins of one quantity, and a label belongs to a bin's lower edge.
+    package var isHistogram: Bool
+    /// The label of the last bin's upper edge.
+    package var lastEdge: String
+    package var size: (width: Double, height: Double)
+
+    package init(
+        name: String, title: String, caption: String, xTitle: String, yTitle: String, role: Role, bars: [Bar],
+        isHistogram: Bool = false, lastEdge: String = "", size: (width: Double, height: Double) = (560, 340)
+    ) {
+        self.name = name
+        self.title = title
+        self.caption = caption
+        self.xTitle = xTitle
+        self.yTitle = yTitle
+        self.role = role
+        self.bars = bars
+        self.isHistogram = isHistogram
+        self.lastEdge = lastEdge
+        self.size = size
+    }
+
+    package var csv: String {
+        "\(csvField(xTitle)),\(csvField(yTitle))\n"
+            + bars.map { "\(csvField($0.label)),\(csvField($0.value))\n" }.joined()
+    }
+
+    package var svg: String {
+        let y = Axis(
+            0...(max(bars.map(\.value).max() ?? 1, 1e-9) * 1.06), from: size.height - 50, to: 14,
+            count: Int(size.height / 62))
+        let left = 58.0
+        let slot = (size.width - left - 16) / Double(max(1, bars.count))
+        var svg = SVGText()
+        svg.open(
+            "svg",
+            [
+                ("viewBox", "0 0 \(at(size.width)) \(at(size.height))"), ("role", "img"), ("aria-label", title),
+                ("class", "figure"),
+            ])
+        for tick in y.ticks {
+            svg.line(left, y.position(tick), size.width - 16, y.position(tick), class: "grid")
+            svg.label(
+                NumberText.tick(tick, step: y.step), x: left - 8, y: y.position(tick) + 4, class: "tick", anchor: "end")
+        }
+        for (index, bar) in bars.enumerated() {
+            let gap = isHistogram ? 1.5 : slot * 0.18
+            let x = left + Double(index) * slot
+            let top = y.position(bar.value)
+            if bar.value > 0 {
+                svg.element(
+                    "rect",
+                    [
+                        ("class", "bar"), ("x", at(x + gap)), ("y", at(top)), ("width", at(slot - 2 * gap)),
+                        ("height", at(y.pixels.start - top)), ("rx", "1.5"), ("style", "fill:\(role.colour)"),
+                    ])
+                svg.label(
+                    NumberText.short(bar.value, decimals: 1), x: x + slot / 2, y: top - 6, class: "tick",
+                    anchor: "middle")
+            }
+            svg.label(
+                bar.label, x: isHistogram ? x : x + slot / 2, y: y.pixels.start + 19, class: "tick", anchor: "middle")
+        }
+        if isHistogram {
+            svg.label(lastEdge, x: size.width - 16, y: y.pixels.start + 19, class: "tick", anchor: "middle")
+        }
+        svg.line(left, y.pixels.start, size.width - 16, y.pixels.start, class: "axis")
+        svg.label(
+            xTitle, x: (left + size.width - 16) / 2, y: size.height - 8, class: "axis-title", anchor: "middle")
+        let middle = (y.pixels.start + y.pixels.end) / 2
+        svg.label(
+            yTitle, x: 15, y: middle, class: "axis-title", anchor: "middle", transform: "rotate(-90 15 \(at(middle)))")
+        svg.close("svg")
+        return svg.text
+    }
+}

@@ -1,0 +1,162 @@
+package import Environments
+
+/// Shares from 0 to 1 in the cells of a grid.
+package struct HeatMap: Figure {
+    package struct Cell: Sendable {
+        package var x: Int
+        package var y: Int
+        package var split: Split
+        /// Nil where nothing was measured.
+        package var share: Double?
+        package var task: Int
+
+        package init(x: Int, y: Int, split: Split, share: Double?, task: Int) {
+            self.x = x
+            self.y = y
+            self.split = split
+            self.share = share
+            self.task = task
+        }
+    }
+
+    package var name: String
+    package var title: String
+    package var caption: String
+    package var columns: Int
+    package var rows: Int
+    package var cells: [Cell]
+    /// The cell that episodes start in.
+    package var start: (x: Int, y: Int)?
+
+    package init(
+        name: String, title: String, caption: String, columns: Int, rows: Int, cells: [Cell],
+        start: (x: Int, y: Int)? = nil
+    ) {
+        self.name = name
+        self.title = title
+        self.caption = caption
+        self.columns = columns
+        self.rows = rows
+        self.cells = cells
+        self.start = start
+    }
+
+    package var csv: String {
+        "task,x,y,split,share_of_optimum\n"
+            + cells.map { "\($0.task),\($0.x),\($0.y),\($0.split.rawValue),\(csvField($0.share))\n" }.joined()
+    }
+
+    package var svg: String {
+        let side = 400.0 / Double(max(columns, rows))
+        let width = side * Double(columns)
+        let height = side * Double(rows)
+        let left = 28.0
+        let top = 8.0
+        var svg = SVGText()
+        svg.open(
+            "svg",
+            [
+                ("viewBox", "0 0 \(at(left + width + 96)) \(at(top + height + 40))"), ("role", "img"),
+                ("aria-label", title), ("class", "figure"),
+            ])
+        for cell in cells where cell.split == .train { draw(cell, side, left, top, into: &svg) }
+        // Held-out cells come last, so that no neighbour covers their frame.
+        for cell in cells where cell.split == .test { draw(cell, side, left, top, into: &svg) }
+        drawNumbers(side, left, top, into: &svg)
+        drawScale(x: left + width + 24, top: top, height: min(height, 220), into: &svg)
+        drawKey(x: left + width + 24, y: top + min(height, 220) + 44, into: &svg)
+        svg.close("svg")
+        return svg.text
+    }
+
+    private func draw(_ cell: Cell, _ side: Double, _ left: Double, _ top: Double, into svg: inout SVGText) {
+        let isHeldOut = cell.split == .test
+        let inset = isHeldOut ? 2.5 : 1
+        let x = left + Double(cell.x) * side
+        let y = top + Double(cell.y) * side
+        let told = cell.share.map { NumberText.percent($0, decimals: 0) + " of the optimum" } ?? "not measured"
+        svg.open("g", [])
+        svg.element(
+            "title", [], content: escaped("goal (\(cell.x), \(cell.y)), \(isHeldOut ? "held out" : "train"): \(told)"))
+        let shape = [
+            ("x", at(x + inset)), ("y", at(y + inset)), ("width", at(side - 2 * inset)),
+            ("height", at(side - 2 * inset)), ("rx", "2"), ("class", isHeldOut ? "cell held-out" : "cell"),
+        ]
+        if let share = cell.share {
+            let colour = SequentialColours.colour(share)
+            svg.element("rect", shape + [("style", "fill:\(colour.css)")])
+            if side >= 22 {
+                svg.label(
+                    NumberText.fixed(share * 100, decimals: 0), x: x + side / 2, y: y + side / 2 + min(13, side / 3) * 0.36,
+                    class: "cell-text", anchor: "middle",
+                    style: "font-size:\(at(min(13, side / 3)))px;fill:\(colour.isLight ? "#15181d" : "#ffffff")")
+            }
+        } else {
+            svg.element("rect", shape + [("style", "fill:var(--empty)")])
+        }
+        if let start, start.x == cell.x, start.y == cell.y {
+            svg.element(
+                "circle",
+                [
+                    ("cx", at(x + side / 2)), ("cy", at(y + side - 7)), ("r", "2.2"),
+                    ("style", "fill:\((cell.share.map { SequentialColours.colour($0).isLight } ?? false) ? "#15181d" : "#ffffff")"),
+                ])
+        }
+        svg.close("g")
+    }
+
+    private func drawNumbers(_ side: Double, _ left: Double, _ top: Double, into svg: inout SVGText) {
+        let every = max(1, Int((18 / side).rounded(.up)))
+        for column in stride(from: 0, to: columns, by: every) {
+            svg.label(
+                "\(column)", x: left + (Double(column) + 0.5) * side, y: top + Double(rows) * side + 16, class: "tick",
+                anchor: "middle")
+        }
+        for row in stride(from: 0, to: rows, by: every) {
+            svg.label("\(row)", x: left - 8, y: top + (Double(row) + 0.5) * side + 4, class: "tick", anchor: "end")
+        }
+        svg.label(
+            "x", x: left + Double(columns) * side / 2, y: top + Double(rows) * side + 33, class: "axis-title",
+            anchor: "middle")
+        svg.label("y", x: 2, y: top + 10, class: "axis-title")
+    }
+
+    private func drawScale(x: Double, top: Double, height: Double, into svg: inout SVGText) {
+        let steps = 50
+        for step in 0..<steps {
+            let share = (Double(step) + 0.5) / Double(steps)
+            svg.element(
+                "rect",
+                [
+                    ("x", at(x)), ("y", at(top + height * (1 - Double(step + 1) / Double(steps)))), ("width", "12"),
+                    ("height", at(height / Double(steps) + 0.6)), ("style", "fill:\(SequentialColours.colour(share).css)"),
+                ])
+        }
+        for share in [0, 0.25, 0.5, 0.75, 1] {
+            svg.label(
+                NumberText.percent(share, decimals: 0), x: x + 18, y: top + height * (1 - share) + (share == 1 ? 9 : 4),
+                class: "tick")
+        }
+    }
+
+    private func drawKey(x: Double, y: Double, into svg: inout SVGText) {
+        svg.element(
+            "rect",
+            [
+                ("class", "cell held-out"), ("x", at(x)), ("y", at(y - 10)), ("width", "12"), ("height", "12"),
+                ("rx", "2"), ("style", "fill:none"),
+            ])
+        svg.label("held out", x: x + 18, y: y, class: "tick")
+        svg.element(
+            "rect",
+            [
+                ("class", "cell"), ("x", at(x)), ("y", at(y + 12)), ("width", "12"), ("height", "12"), ("rx", "2"),
+                ("style", "fill:var(--empty)"),
+            ])
+        svg.label("no data", x: x + 18, y: y + 22, class: "tick")
+        if start != nil {
+            svg.element("circle", [("class", "start"), ("cx", at(x + 6)), ("cy", at(y + 40)), ("r", "2.2")])
+            svg.label("start", x: x + 18, y: y + 44, class: "tick")
+        }
+    }
+}

@@ -1,0 +1,165 @@
+extension LineChart {
+    private static let left = 58.0
+    private static let top = 14.0
+    private static let bottom = 50.0
+    /// Room for the labels at the lines' ends.
+    private static let labelWidthOfCharacter = 6.7
+
+    package var svg: String {
+        let visible = series.filter { !$0.points.isEmpty }
+        let longest = (visible.map(\.name) + references.map(\.name)).map(\.count).max() ?? 0
+        let right = min(size.width * 0.4, 22 + Double(longest) * Self.labelWidthOfCharacter)
+        let x = Axis(
+            xExtent(visible), from: Self.left, to: size.width - right, count: Int(size.width / 110))
+        let y = Axis(
+            yExtent(visible), from: size.height - Self.bottom, to: Self.top, count: Int(size.height / 62))
+
+        var svg = SVGText()
+        svg.open(
+            "svg",
+            [
+                ("viewBox", "0 0 \(at(size.width)) \(at(size.height))"), ("role", "img"), ("aria-label", title),
+                ("class", "figure"),
+            ])
+        drawAxes(x, y, into: &svg)
+        for reference in references {
+            svg.line(
+                x.pixels.start, y.clamped(reference.value), x.pixels.end, y.clamped(reference.value), class: "reference",
+                style: "stroke:\(reference.role.colour)")
+        }
+        for line in visible { drawBand(line, x, y, into: &svg) }
+        for line in visible { drawLine(line, x, y, into: &svg) }
+        drawLabels(visible, x, y, into: &svg)
+        svg.close("svg")
+        return svg.text
+    }
+
+    private func xExtent(_ visible: [Series]) -> ClosedRange<Double> {
+        if let xRange { return xRange }
+        let values = visible.flatMap { $0.points.map(\.x) }
+        guard let low = values.min(), let high = values.max() else { return 0...1 }
+        return low...high
+    }
+
+    private func yExtent(_ visible: [Series]) -> ClosedRange<Double> {
+        var values = visible.flatMap { $0.points.flatMap { [$0.y, $0.low ?? $0.y, $0.high ?? $0.y] } }
+        values += references.map(\.value)
+        if let yRange { values += [yRange.lowerBound, yRange.upperBound] }
+        values = values.filter(\.isFinite)
+        guard let low = values.min(), let high = values.max() else { return 0...1 }
+        // Room above and below, but no room below a zero that nothing goes under.
+        let margin = 0.04 * max(high - low, 1e-9)
+        return (low >= 0 && low < 0.25 * high ? 0 : low - margin)...(high + margin)
+    }
+
+    private func drawAxes(_ x: Axis, _ y: Axis, into svg: inout SVGText) {
+        for tick in y.ticks {
+            let position = y.position(tick)
+            svg.line(x.pixels.start, position, x.pixels.end, position, class: tick == 0 ? "grid zero" : "grid")
+            svg.label(
+                NumberText.tick(tick, step: y.step), x: x.pixels.start - 8, y: position + 4, class: "tick", anchor: "end")
+        }
+        svg.line(x.pixels.start, y.pixels.start, x.pixels.end, y.pixels.start, class: "axis")
+        for tick in x.ticks {
+            let position = x.position(tick)
+            svg.line(position, y.pixels.start, position, y.pixels.start + 5, class: "axis")
+            svg.label(
+                NumberText.tick(tick, step: x.step), x: position, y: y.pixels.start + 19, class: "tick",
+                anchor: "middle")
+        }
+        svg.label(
+            xTitle, x: (x.pixels.start + x.pixels.end) / 2, y: size.height - 8, class: "axis-title", anchor: "middle")
+        let middle = (y.pixels.start + y.pixels.end) / 2
+        svg.label(
+            yTitle, x: 15, y: middle, class: "axis-title", anchor: "middle", transform: "rotate(-90 15 \(at(middle)))")
+    }
+
+    private func drawBand(_ line: Series, _ x: Axis, _ y: Axis, into svg: inout SVGText) {
+        let bounded = line.points.filter { $0.low != nil && $0.high != nil && x.range.contains($0.x) }
+        guard bounded.count > 1 else { return }
+        let upper = bounded.map { "\(at(x.position($0.x))),\(at(y.clamped($0.high ?? $0.y)))" }
+        let lower = bounded.reversed().map { "\(at(x.position($0.x))),\(at(y.clamped($0.low ?? $0.y)))" }
+        svg.element(
+            "polygon",
+            [("class", "band"), ("points", (upper + lower).joined(separator: " ")), ("style", "fill:\(line.role.colour)")])
+    }
+
+    private func drawLine(_ line: Series, _ x: Axis, _ y: Axis, into svg: inout SVGText) {
+        // A point that is not a number breaks the line.
+        for part in line.points.filter({ x.range.contains($0.x) }).split(whereSeparator: { !$0.y.isFinite }) {
+            let path = part.map { "\(at(x.position($0.x))),\(at(y.clamped($0.y)))" }.joined(separator: " ")
+            svg.element(
+                "polyline",
+                [
+                    ("class", line.isFaint ? "line faint" : "line"), ("points", path),
+                    ("style", "stroke:\(line.role.colour)"),
+                ])
+            guard line.hasDots else { continue }
+            for point in part {
+                drawWhisker(point, x, y, line.role, into: &svg)
+                svg.element(
+                    "circle",
+                    [
+                        ("class", "dot"), ("cx", at(x.position(point.x))), ("cy", at(y.clamped(point.y))), ("r", "4"),
+                        ("style", "fill:\(line.role.colour)"),
+                    ])
+            }
+        }
+    }
+
+    private func drawWhisker(_ point: Point, _ x: Axis, _ y: Axis, _ role: Role, into svg: inout SVGText) {
+        guard let low = point.low, let high = point.high else { return }
+        svg.line(
+            x.position(point.x), y.clamped(low), x.position(point.x), y.clamped(high), class: "whisker",
+            style: "stroke:\(role.colour)")
+    }
+
+    /// Names at the lines' right ends, pushed apart where they would overlap.
+    private func drawLabels(_ visible: [Series], _ x: Axis, _ y: Axis, into svg: inout SVGText) {
+        struct Label {
+            var name: String
+            var role: Role
+            var end: (x: Double, y: Double)
+            var y: Double
+        }
+        var labels = references.map { reference -> Label in
+            let position = y.clamped(reference.value)
+            return Label(name: reference.name, role: reference.role, end: (x.pixels.end, position), y: position)
+        }
+        for line in visible where !line.isFaint {
+            guard let last = line.points.last(where: { $0.y.isFinite && x.range.contains($0.x) }) else { continue }
+            let position = y.clamped(last.y)
+            labels.append(Label(name: line.name, role: line.role, end: (x.position(last.x), position), y: position))
+        }
+        labels.sort { $0.y < $1.y }
+        let spread = spreadApart(labels.map(\.y), by: 15, within: (Self.top + 4)...(y.pixels.start - 2))
+        for (index, label) in labels.enumerated() {
+            let start = x.pixels.end + 14
+            if abs(spread[index] - label.y) > 3 || label.end.x < x.pixels.end - 3 {
+                svg.line(
+                    label.end.x + 2, label.end.y, start - 3, spread[index], class: "leader",
+                    style: "stroke:\(label.role.colour)")
+            }
+            svg.label(
+                label.name, x: start, y: spread[index] + 4, class: "series", style: "fill:\(label.role.colour)")
+        }
+    }
+}
+
+/// Moves sorted `positions` as little as a few passes allow, so that neighbours are at least `gap` apart.
+func spreadApart(_ positions: [Double], by gap: Double, within bounds: ClosedRange<Double>) -> [Double] {
+    var result = positions
+    for _ in 0..<100 {
+        var moved = false
+        for index in result.indices.dropFirst() where result[index] - result[index - 1] < gap - 0.01 {
+            let middle = (result[index] + result[index - 1]) / 2
+            result[index - 1] = middle - gap / 2
+            result[index] = middle + gap / 2
+            moved = true
+        }
+        if let first = result.first, first < bounds.lowerBound { result[0] = bounds.lowerBound }
+        if let last = result.last, last > bounds.upperBound { result[result.count - 1] = bounds.upperBound }
+        if !moved { break }
+    }
+    return result
+}

@@ -1,0 +1,93 @@
+/// Lines over a common axis, with bands of uncertainty and horizontal references.
+package struct LineChart: Figure {
+    package struct Point: Sendable, Hashable {
+        package var x: Double
+        package var y: Double
+        /// Bounds of the 95 % interval, where there is one.
+        package var low: Double?
+        package var high: Double?
+
+        package init(x: Double, y: Double, low: Double? = nil, high: Double? = nil) {
+            self.x = x
+            self.y = y
+            self.low = low
+            self.high = high
+        }
+    }
+
+    package struct Series: Sendable {
+        package var name: String
+        package var role: Role
+        package var points: [Point]
+        /// Draws a dot at every point: for a few points far apart.
+        package var hasDots: Bool
+        /// Thin and pale: context for another series.
+        package var isFaint: Bool
+
+        package init(_ name: String, _ role: Role, _ points: [Point], hasDots: Bool = false, isFaint: Bool = false) {
+            self.name = name
+            self.role = role
+            self.points = points
+            self.hasDots = hasDots
+            self.isFaint = isFaint
+        }
+    }
+
+    /// A dashed horizontal line.
+    package struct Reference: Sendable {
+        package var name: String
+        package var role: Role
+        package var value: Double
+
+        package init(_ name: String, _ role: Role, _ value: Double) {
+            self.name = name
+            self.role = role
+            self.value = value
+        }
+    }
+
+    package var name: String
+    package var title: String
+    package var caption: String
+    package var xTitle: String
+    package var yTitle: String
+    package var series: [Series]
+    package var references: [Reference]
+    /// Values that the y axis must show; the data may widen it.
+    package var yRange: ClosedRange<Double>?
+    package var xRange: ClosedRange<Double>?
+    /// In the drawing's own units; the page scales it.
+    package var size: (width: Double, height: Double)
+
+    package init(
+        name: String, title: String, caption: String, xTitle: String, yTitle: String, series: [Series],
+        references: [Reference] = [], xRange: ClosedRange<Double>? = nil, yRange: ClosedRange<Double>? = nil,
+        size: (width: Double, height: Double) = (560, 340)
+    ) {
+        self.name = name
+        self.title = title
+        self.caption = caption
+        self.xTitle = xTitle
+        self.yTitle = yTitle
+        self.series = series
+        self.references = references
+        self.xRange = xRange
+        self.yRange = yRange
+        self.size = size
+    }
+
+    /// In long form: a line for each point of each series.
+    package var csv: String {
+        var text = "series,x,y,low,high\n"
+        for line in series {
+            for point in line.points {
+                text += [
+                    csvField(line.name), csvField(point.x), csvField(point.y), csvField(point.low),
+                    csvField(point.high),
+                ].joined(separator: ",") + "\n"
+            }
+        }
+        for reference in references { text += "\(csvField(reference.name)),,\(csvField(reference.value)),,\n" }
+        return text
+    }
+}

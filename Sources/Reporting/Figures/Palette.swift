@@ -1,0 +1,36 @@
+/// What a mark stands for; the same thing has the same colour in every figure.
+package enum Role: String, Sendable, CaseIterable {
+    /// The distilled model with its context.
+    case inContext = "in-context"
+    /// The same with its context cleared at every episode.
+    case control
+    /// The source algorithm.
+    case source
+    case random, optimum
+    /// A quantity that is none of these.
+    case quantity
+    case secondQuantity = "second-quantity"
+
+    /// A custom property of the page's style sheet, so that light and dark pages share the drawing.
+    var colour: String { "var(--\(rawValue))" }
+}
+
+/// Colours of a share from 0 to 1: dark to light, even in lightness, told apart by the colour-blind as well.
+enum SequentialColours {
+    private static let stops: [(Double, Double, Double)] = [
+        (68, 1, 84), (71, 44, 122), (59, 81, 139), (44, 113, 142), (33, 144, 141), (39, 173, 129), (92, 200, 99),
+        (170, 220, 50), (253, 231, 37),
+    ]
+
+    static func colour(_ share: Double) -> (css: String, isLight: Bool) {
+        let position = min(max(share, 0), 1) * Double(stops.count - 1)
+        let index = min(Int(position), stops.count - 2)
+        let part = position - Double(index)
+        func mix(_ a: Double, _ b: Double) -> Double { (a + (b - a) * part).rounded() }
+        let (r, g, b) = (
+            mix(stops[index].0, stops[index + 1].0), mix(stops[index].1, stops[index + 1].1),
+            mix(stops[index].2, stops[index + 1].2)
+        )
+        return ("rgb(\(Int(r)),\(Int(g)),\(Int(b)))", 0.299 * r + 0.587 * g + 0.114 * b > 140)
+    }
+}

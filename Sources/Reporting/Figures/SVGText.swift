@@ -1,0 +1,51 @@
+/// SVG being written: elements one after the other, coordinates with two decimals.
+struct SVGText {
+    private(set) var text = ""
+
+    mutating func element(_ name: String, _ attributes: [(String, String)], content: String? = nil) {
+        text += "<\(name)"
+        for (key, value) in attributes { text += " \(key)=\"\(escaped(value))\"" }
+        if let content { text += ">\(content)</\(name)>" } else { text += "/>" }
+        text += "\n"
+    }
+
+    mutating func line(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, class name: String, style: String = "") {
+        var attributes = [("class", name), ("x1", at(x1)), ("y1", at(y1)), ("x2", at(x2)), ("y2", at(y2))]
+        if !style.isEmpty { attributes.append(("style", style)) }
+        element("line", attributes)
+    }
+
+    mutating func label(
+        _ words: String, x: Double, y: Double, class name: String, anchor: String = "start", style: String = "",
+        transform: String = ""
+    ) {
+        var attributes = [("class", name), ("x", at(x)), ("y", at(y)), ("text-anchor", anchor)]
+        if !style.isEmpty { attributes.append(("style", style)) }
+        if !transform.isEmpty { attributes.append(("transform", transform)) }
+        element("text", attributes, content: escaped(words))
+    }
+
+    mutating func open(_ name: String, _ attributes: [(String, String)]) {
+        text += "<\(name)" + attributes.map { " \($0.0)=\"\(escaped($0.1))\"" }.joined() + ">\n"
+    }
+
+    mutating func close(_ name: String) { text += "</\(name)>\n" }
+}
+
+/// A coordinate.
+func at(_ value: Double) -> String { NumberText.short(value, decimals: 2) }
+
+/// `text` for XML and HTML, between tags and in attributes alike.
+func escaped(_ text: String) -> String {
+    var result = ""
+    for character in text {
+        switch character {
+        case "&": result += "&amp;"
+        case "<": result += "&lt;"
+        case ">": result += "&gt;"
+        case "\"": result += "&quot;"
+        default: result.append(character)
+        }
+    }
+    return result
+}

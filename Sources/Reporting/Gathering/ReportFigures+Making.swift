@@ -1,0 +1,97 @@
+import Catalog
+import Environments
+
+extension ReportFigures {
+    /// The source algorithm over its whole life.
+    func sourceLearning() -> LineChart? {
+        var series: [LineChart.Series] = []
+        var lifetimes: [String] = []
+        for (split, role, words) in [
+            (Split.train, Role.source, "training goals"), (.test, .secondQuantity, "held-out goals"),
+        ] {
+            let ids = contents.tasks.filter { $0.split == split && contents.sourceReturns[$0.id] != nil }.map(\.id)
+            let curves = contents.source(on: ids)
+            guard !curves.isEmpty else { continue }
+            series.append(.init(words, role, curves.meanCurve(window: 5)))
+            lifetimes.append("\(NumberText.count(curves.curveCount)) lifetimes on \(ids.count) \(words)")
+        }
+        guard !series.isEmpty else { return nil }
+        return LineChart(
+            name: "source-returns", title: "The source algorithm over its lifetimes",
+            caption: "Mean return by episode of one actor: \(lifetimes.joined(separator: ", ")); 95 % bootstrap "
+                + "intervals. A lifetime that ended goes on at its final return.",
+            xTitle: "episode of an actor", yTitle: "return of an episode", series: series,
+            references: references(contents.tasks.map(\.id)), yRange: 0...1)
+    }
+
+    func loss() -> LineChart? {
+        let points = points(of: "distiller/loss")
+        guard points.count > 1 else { return nil }
+        let floor = contents.sourceEntropy
+        return LineChart(
+            name: "distiller-loss", title: "Loss of the distiller",
+            caption: "Negative log-likelihood of the source's actions, smoothed as it was reported."
+                + (floor == nil
+                    ? ""
+                    : " The dashed line is the mean entropy of the source's own policies over whole lifetimes: about what "
+                        + "a model that knew the acting policy would reach."),
+            xTitle: "optimiser step", yTitle: "nats an action", series: [.init("loss", .quantity, points)],
+            references: floor.map { [.init("source's entropy", .source, $0)] } ?? [])
+    }
+
+    func distillerThroughput() -> LineChart? {
+        let points = points(of: "distiller/tokens_per_second")
+        guard points.count > 1 else { return nil }
+        return LineChart(
+            name: "distiller-throughput", title: "Speed of the distiller",
+            caption: "Tokens that went forward and backward through the model a second, since training began.",
+            xTitle: "optimiser step", yTitle: "tokens a second", series: [.init("distiller", .quantity, points)],
+            yRange: 0...1)
+    }
+
+    /// One metric by step; at most 400 points, each the mean of its neighbours.
+    private func points(of metric: String) -> [LineChart.Point] {
+        let records = (contents.metrics[metric] ?? []).filter(\.value.isFinite).sorted { $0.step < $1.step }
+        let stride = max(1, (records.count + 399) / 400)
+        return Swift.stride(from: 0, to: records.count, by: stride).map { start in
+            let part = records[start..<min(records.count, start + stride)]
+            return LineChart.Point(
+                x: Double(part.reduce(0) { $0 + $1.step }) / Double(part.count),
+                y: part.reduce(0) { $0 + $1.value } / Double(part.count))
+        }
+    }
+
+    /// Transitions a second while histories were collected; a lifetime's are spread evenly over its time.
+    func collectionThroughput() -> LineChart? {
+        let done = contents.lifetimes.compactMap { lifetime -> (start: Double, end: Double, count: Double)? in
+            guard let start = lifetime.started, let end = lifetime.ended, end > start, let count = lifetime.transitions
+            else { return nil }
+            return (start, end, Double(count))
+        }
+        guard let start = done.map(\.start).min(), let end = done.map(\.end).max(), end - start > 0.5 else { return nil }
+        let bins = min(100, max(8, Int((end - start) / 2)))
+        let width = (end - start) / Double(bins)
+        var totals = [Double](repeating: 0, count: bins)
+        for lifetime in done {
+            let first = max(0, Int((lifetime.start - start) / width))
+            let last = min(bins - 1, Int((lifetime.end - start) / width))
+            for bin in first...max(first, last) where bin < bins {
+                let low = max(lifetime.start, start + Double(bin) * width)
+                let high = min(lifetime.end, start + Double(bin + 1) * width)
+                if high > low { totals[bin] += lifetime.count * (high - low) / (lifetime.end - lifetime.start) }
+            }
+        }
+        let total = done.reduce(0) { $0 + $1.count }
+        return LineChart(
+            name: "collection-throughput", title: "Speed of collection",
+            caption: "Environment steps a second, acted, learnt from and recorded: \(NumberText.count(Int(total))) in "
+                + "\(NumberText.duration(end - start)), \(NumberText.count(Int(total / (end - start)))) a second over all. "
+                + "A lifetime's steps are spread evenly over its time.",
+            xTitle: "seconds since the first lifetime began", yTitle: "steps a second",
+            series: [
+                .init(
+                    "collected", .quantity,
+                    totals.enumerated().map { .init(x: (Double($0.offset) + 0.5) * width, y: $0.element / width) })
+            ], yRange: 0...1)
+    }
+}

@@ -1,0 +1,104 @@
+import Catalog
+import Environments
+import Experiments
+import Foundation
+
+/// The figures of a run's report. Each is nil where there is nothing to show.
+struct ReportFigures {
+    let contents: RunContents
+    let checkpoint: String?
+    private let sourceName: String
+
+    init(_ contents: RunContents) {
+        self.contents = contents
+        checkpoint = contents.evaluatedCheckpoints.last
+        sourceName = contents.experiment.map { "source (\($0.source.algorithm.rawValue.uppercased()))" } ?? "source"
+    }
+
+    func returns(on split: Split) -> LineChart? {
+        guard let checkpoint else { return nil }
+        let inContext = contents.evaluated(checkpoint, split, .inContext)
+        let control = contents.evaluated(checkpoint, split, .control)
+        guard let any = inContext ?? control else { return nil }
+        let episodes = any.curves.longest
+        let window = episodes >= 100 ? 5 : 1
+        var series: [LineChart.Series] = []
+        if let inContext { series.append(.init("in context", .inContext, inContext.curves.meanCurve(window: window))) }
+        if let control { series.append(.init("context cleared", .control, control.curves.meanCurve(window: window))) }
+        let source = contents.source(on: any.tasks)
+        if !source.isEmpty {
+            let points = source.meanCurve(window: max(window, 5), episodes: episodes)
+            series.append(.init(sourceName, .source, points))
+        }
+        let isTest = split == .test
+        let seeds = any.curves.returns.map(\.count).max() ?? 0
+        var caption =
+            "Mean over goals and \(seeds) seeds of each; bands are 95 % intervals (percentile bootstrap over goals, and "
+            + "over seeds within each goal, \(NumberText.count(LearningCurves.resamples)) draws)."
+        if window > 1 { caption += " Curves are averaged over \(window) neighbouring episodes." }
+        if !source.isEmpty {
+            caption +=
+                " The source is the algorithm that made the data, learning the same goals from scratch "
+                + "(\(source.curveCount) lifetimes), by episode of one actor; a lifetime that ended goes on at its final "
+                + "return."
+        }
+        return LineChart(
+            name: isTest ? "held-out-returns" : "train-returns",
+            title: isTest
+                ? "Return by episode on \(any.tasks.count) held-out goals"
+                : "The same on \(any.tasks.count) of the training goals",
+            caption: caption, xTitle: "episode", yTitle: "return of an episode", series: series,
+            references: references(any.tasks), xRange: 1...Double(max(2, episodes)), yRange: 0...1,
+            size: isTest ? (1120, 420) : (560, 340))
+    }
+
+    func references(_ tasks: [Int]) -> [LineChart.Reference] {
+        var lines: [LineChart.Reference] = []
+        if let optimum = contents.meanOptimum(of: tasks) { lines.append(.init("optimum", .optimum, optimum)) }
+        if let random = contents.meanRandom(of: tasks) { lines.append(.init("random policy", .random, random)) }
+        return lines
+    }
+
+    func finalShares() -> BarChart? {
+        guard let checkpoint, let evaluated = contents.evaluated(checkpoint, .test, .inContext),
+            let half = contents.aboveHalf(evaluated)
+        else { return nil }
+        var bins = [Int](repeating: 0, count: 10)
+        for share in contents.finalShares(evaluated).map(\.share) { bins[min(9, max(0, Int(share * 10)))] += 1 }
+        return BarChart(
+            name: "held-out-final-shares", title: "How each held-out (goal, seed) pair ends",
+            caption: "Mean return of the last \(LearningCurves.finalEpisodes) episodes as a share of the goal's optimum; "
+                + "\(half.count) of \(half.of) pairs (\(NumberText.percent(Double(half.count) / Double(half.of)))) end "
+                + "above half of it.",
+            xTitle: "final return, % of the optimum", yTitle: "(goal, seed) pairs", role: .inContext,
+            bars: bins.enumerated().map { .init("\($0.offset * 10)", Double($0.element)) }, isHistogram: true,
+            lastEdge: "100")
+    }
+
+    /// Several checkpoints of one training run; nil for one.
+    func returnByTrainingTime() -> LineChart? {
+        let times = Dictionary(
+            contents.checkpoints.map { ($0.name, $0.trainingSeconds) }, uniquingKeysWith: { first, _ in first })
+        var series: [LineChart.Series] = []
+        var tasks: [Int] = []
+        for (kind, role, words) in [
+            (EvaluationKind.inContext, Role.inContext, "in context"), (.control, .control, "context cleared"),
+        ] {
+            let points = contents.evaluatedCheckpoints.compactMap { name -> LineChart.Point? in
+                guard let seconds = times[name] ?? nil, let evaluated = contents.evaluated(name, .test, kind) else {
+                    return nil
+                }
+                tasks = evaluated.tasks
+                return evaluated.curves.finalPoint(x: seconds)
+            }
+            if !points.isEmpty { series.append(.init(words, role, points, hasDots: true)) }
+        }
+        guard series.contains(where: { $0.points.count > 1 }) else { return nil }
+        return LineChart(
+            name: "return-by-training-time", title: "Held-out return against training time",
+            caption: "Each dot is a checkpoint: mean return of the last \(LearningCurves.finalEpisodes) episodes on the "
+                + "held-out goals, with a 95 % bootstrap interval.",
+            xTitle: "seconds of training", yTitle: "final return", series: series, references: references(tasks),
+            yRange: 0...1)
+    }
+}

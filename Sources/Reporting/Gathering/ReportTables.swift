@@ -1,0 +1,156 @@
+import Catalog
+import Environments
+import Experiments
+import Foundation
+
+/// The tables of a run's report.
+struct ReportTables {
+    let contents: RunContents
+    let checkpoint: String?
+
+    init(_ contents: RunContents) {
+        self.contents = contents
+        checkpoint = contents.evaluatedCheckpoints.last
+    }
+
+    var all: [Report.Table] {
+        [results, counts, durations, run, checkpoints, nodes, settings].compactMap { $0 }.filter { !$0.rows.isEmpty }
+    }
+
+    private var results: Report.Table? {
+        guard let checkpoint else { return nil }
+        var rows: [[String]] = []
+        for split in [Split.test, .train] {
+            let place = split == .test ? "held out" : "training"
+            var tasks: [Int] = []
+            for (kind, words) in [(EvaluationKind.inContext, "in context"), (.control, "context cleared")] {
+                guard let evaluated = contents.evaluated(checkpoint, split, kind) else { continue }
+                tasks = evaluated.tasks
+                let half = contents.aboveHalf(evaluated).map {
+                    "\(NumberText.percent(Double($0.count) / Double($0.of))) (\($0.count) of \($0.of))"
+                }
+                rows.append(line("\(words), \(place)", evaluated.curves.finalMean, tasks, half))
+            }
+            guard !tasks.isEmpty else { continue }
+            rows.append(line("source, \(place)", contents.source(on: tasks).finalMean, tasks, nil))
+            rows.append(line("random policy, \(place)", contents.meanRandom(of: tasks), tasks, nil))
+            rows.append(line("optimum, \(place)", contents.meanOptimum(of: tasks), tasks, nil))
+        }
+        return Report.Table(
+            "Return of the last \(LearningCurves.finalEpisodes) episodes",
+            columns: ["", "return", "of the optimum", "pairs above half"], rows: rows)
+    }
+
+    private func line(_ name: String, _ value: Double?, _ tasks: [Int], _ half: String?) -> [String] {
+        var share = "–"
+        if let value, let optimum = contents.meanOptimum(of: tasks), optimum > 0 {
+            share = NumberText.percent(value / optimum)
+        }
+        return [name, value.map { NumberText.fixed($0, decimals: 2) } ?? "–", share, half ?? "–"]
+    }
+
+    private var counts: Report.Table {
+        let histories = contents.streams.filter { $0.stream.lifetime.collection == .histories }
+        let train = contents.tasks.count { $0.split == .train }
+        let sealed = histories.count(where: \.isSealed)
+        let episodes = contents.evaluations.reduce(0) { $0 + $1.returns.reduce(0) { $0 + $1.count } }
+        var rows = [
+            ["tasks", "\(train) train, \(contents.tasks.count - train) held out"],
+            ["lifetimes", lifetimesText],
+            ["streams", "\(NumberText.count(histories.count)), \(NumberText.count(sealed)) sealed"],
+            ["transitions recorded", NumberText.count(contents.transitions)],
+        ]
+        rows += learningRows
+        let bytes = histories.compactMap(\.bytes).reduce(0, +)
+        if bytes > 0 { rows.append(["histories on disk", NumberText.bytes(bytes)]) }
+        rows.append(["evaluation jobs", NumberText.count(contents.evaluations.count)])
+        rows.append(["evaluation episodes", NumberText.count(episodes)])
+        if let checkpoint { rows.append(["checkpoint evaluated", checkpoint]) }
+        return Report.Table("Counts", rows: rows)
+    }
+
+    private var lifetimesText: String {
+        WorkStatus.allCases.compactMap { status in
+            let count = contents.lifetimes.count { $0.status == status }
+            return count > 0 ? "\(NumberText.count(count)) \(status.rawValue)" : nil
+        }.joined(separator: ", ")
+    }
+
+    private var learningRows: [[String]] {
+        var rows: [[String]] = []
+        let transitions = contents.lifetimes.compactMap(\.transitions).reduce(0, +)
+        let learnt = contents.lifetimes.compactMap(\.transitionsLearnt).reduce(0, +)
+        if transitions > 0, learnt > 0 {
+            rows.append(["transitions learnt from", NumberText.percent(Double(learnt) / Double(transitions))])
+        }
+        // Every lifetime counts with what it learnt from.
+        let lags = contents.lifetimes.compactMap { lifetime in
+            lifetime.meanPolicyLag.map { (lag: $0, weight: Double(lifetime.transitionsLearnt ?? 1)) }
+        }
+        let weight = lags.reduce(0) { $0 + $1.weight }
+        if weight > 0 {
+            let lag = lags.reduce(0) { $0 + $1.lag * $1.weight } / weight
+            rows.append(["mean policy lag", "\(NumberText.short(lag, decimals: 3)) updates"])
+        }
+        return rows
+    }
+
+    private var durations: Report.Table? {
+        let phases = contents.phases
+        guard !phases.isEmpty, let total = contents.duration, total > 0 else { return nil }
+        var rows: [[String]] = []
+        for (index, phase) in phases.enumerated() where phase.name != "finished" {
+            let end = index + 1 < phases.count ? phases[index + 1].began : contents.run?.ended ?? phase.began
+            let seconds = max(0, end - phase.began)
+            rows.append([phase.name, NumberText.duration(seconds), NumberText.percent(seconds / total)])
+        }
+        rows.append(["all", NumberText.duration(total), ""])
+        return Report.Table("Durations", columns: ["phase", "time", "share"], rows: rows)
+    }
+
+    private var run: Report.Table {
+        var rows: [[String]] = []
+        if let run = contents.run {
+            rows.append(["started", timestamp(run.started)])
+            rows.append(["ended", run.ended.map(timestamp) ?? "not yet"])
+            if let failure = run.failure { rows.append(["failed", failure]) }
+            rows.append(["distillery", run.softwareVersion])
+        }
+        return Report.Table("Run and machine", rows: rows + contents.provenance.map { [$0.name, $0.value] })
+    }
+
+    private var checkpoints: Report.Table {
+        Report.Table(
+            "Checkpoints of the distiller", columns: ["name", "step", "training", "loss"],
+            rows: contents.checkpoints.map {
+                [
+                    $0.name, NumberText.count($0.step), $0.trainingSeconds.map(NumberText.duration) ?? "–",
+                    $0.loss.map { NumberText.fixed($0, decimals: 4) } ?? "–",
+                ]
+            }, isFolded: true)
+    }
+
+    private var nodes: Report.Table {
+        Report.Table(
+            "Processes", columns: ["name", "role", "host", "process", "joined", "left", "reason"],
+            rows: contents.nodes.map {
+                [
+                    $0.name, $0.role, $0.host, "\($0.process)", timestamp($0.joined), $0.left.map(timestamp) ?? "–",
+                    $0.reason ?? "–",
+                ]
+            }, isFolded: true)
+    }
+
+    private var settings: Report.Table? {
+        contents.experiment.map { experiment in
+            Report.Table(
+                "Settings", columns: ["key", "value"], rows: experiment.settings.map { [$0.key, $0.value] },
+                isFolded: true)
+        }
+    }
+}
+
+/// `2026-01-31 12:00:00 UTC`
+func timestamp(_ seconds: Double) -> String {
+    Date(timeIntervalSince1970: seconds).formatted(.iso8601).replacing("T", with: " ").replacing("Z", with: " UTC")
+}

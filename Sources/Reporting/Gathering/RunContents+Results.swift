@@ -1,0 +1,83 @@
+import Catalog
+import Environments
+
+/// One checkpoint's evaluation on the tasks of one split.
+struct EvaluatedSplit {
+    let checkpoint: String
+    let tasks: [Int]
+    let curves: LearningCurves
+}
+
+extension RunContents {
+    /// Evaluated checkpoints by training step; the last is the one that the report is about.
+    var evaluatedCheckpoints: [String] {
+        let steps = Dictionary(checkpoints.map { ($0.name, $0.step) }, uniquingKeysWith: { first, _ in first })
+        return Set(evaluations.filter { !$0.returns.isEmpty }.map(\.evaluation.checkpoint))
+            .sorted { (steps[$0] ?? 0, $0) < (steps[$1] ?? 0, $1) }
+    }
+
+    func evaluated(_ checkpoint: String, _ split: Split, _ kind: EvaluationKind) -> EvaluatedSplit? {
+        let members = evaluations.filter {
+            $0.evaluation.checkpoint == checkpoint && $0.evaluation.split == split && $0.evaluation.kind == kind
+                && $0.returns.contains { !$0.isEmpty }
+        }
+        guard !members.isEmpty else { return nil }
+        return EvaluatedSplit(
+            checkpoint: checkpoint, tasks: members.map(\.evaluation.task),
+            curves: LearningCurves(members.map { $0.returns.map { $0.map(Double.init) } }))
+    }
+
+    /// The source's lifetimes on `tasks`, in their order; tasks without one are left out.
+    func source(on tasks: [Int]) -> LearningCurves { LearningCurves(tasks.compactMap { sourceReturns[$0] }) }
+
+    func task(_ id: Int) -> TaskRecord? { tasks.first { $0.id == id } }
+
+    func meanOptimum(of tasks: [Int]) -> Double? { meanKnown(tasks.map { task($0)?.optimalReturn }) }
+    func meanRandom(of tasks: [Int]) -> Double? { meanKnown(tasks.map { task($0)?.randomReturn }) }
+
+    /// Nil unless all are known.
+    private func meanKnown(_ values: [Double?]) -> Double? {
+        let known = values.compactMap { $0 }
+        return known.isEmpty || known.count < values.count ? nil : known.reduce(0, +) / Double(known.count)
+    }
+
+    /// Final return as a share of the task's optimum, of each (task, seed).
+    func finalShares(_ evaluated: EvaluatedSplit) -> [(task: Int, share: Double)] {
+        zip(evaluated.tasks, evaluated.curves.finals).flatMap { task, finals -> [(task: Int, share: Double)] in
+            guard let optimum = self.task(task)?.optimalReturn, optimum > 0 else { return [] }
+            return finals.map { (task, $0 / optimum) }
+        }
+    }
+
+    /// How many (task, seed) pairs end above half of the optimum.
+    func aboveHalf(_ evaluated: EvaluatedSplit) -> (count: Int, of: Int)? {
+        let shares = finalShares(evaluated)
+        return shares.isEmpty ? nil : (shares.count { $0.share > 0.5 }, shares.count)
+    }
+
+    /// When each phase began, from the coordinator's notes.
+    var phases: [(name: String, began: Double)] {
+        metrics.filter { $0.key.hasPrefix("phase/") }
+            .compactMap { name, records in records.map(\.time).min().map { (String(name.dropFirst(6)), $0) } }
+            .sorted { $0.1 < $1.1 }
+    }
+
+    /// Seconds from the run's beginning to its end, or to the last thing known of it.
+    var duration: Double? {
+        guard let start = run?.started ?? phases.first?.began else { return nil }
+        let end = run?.ended ?? phases.last?.began ?? lifetimes.compactMap(\.ended).max()
+        return end.map { max(0, $0 - start) }
+    }
+
+    var transitions: Int {
+        streams.filter { $0.stream.lifetime.collection == .histories }.reduce(0) { $0 + $1.rows }
+    }
+
+    /// Nats an action that the source's own policies had on train tasks: about the floor of the distiller's loss.
+    var sourceEntropy: Double? {
+        let train = Set(tasks.filter { $0.split == .train }.map(\.id))
+        let values = (metrics["learner/mean_policy_entropy"] ?? []).filter { train.contains($0.step) }.map(\.value)
+            .filter(\.isFinite)
+        return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
+    }
+}

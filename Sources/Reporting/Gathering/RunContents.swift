@@ -1,0 +1,113 @@
+package import Catalog
+import Environments
+package import Experiments
+package import Foundation
+import Histories
+
+/// All that a report is made from: the catalogue, the experiment, the provenance, the source's returns.
+package struct RunContents: Sendable {
+    package var name: String
+    package var experiment: Experiment?
+    package var run: RunRecord?
+    package var tasks: [TaskRecord] = []
+    package var lifetimes: [LifetimeRecord] = []
+    package var streams: [StreamRecord] = []
+    package var nodes: [NodeRecord] = []
+    package var checkpoints: [CheckpointRecord] = []
+    package var evaluations: [EvaluationReturns] = []
+    package var metrics: [String: [MetricRecord]] = [:]
+    /// Names and values of RUN/provenance.json, nested names joined by a dot.
+    package var provenance: [(name: String, value: String)] = []
+    /// Returns by episode of one actor, (lifetimes, episodes) of each task: the mean over the actors that were read.
+    package var sourceReturns: [Int: [[Double]]] = [:]
+    /// What could not be read.
+    package var remarks: [String] = []
+
+    /// Streams of one lifetime that are read for its curve.
+    package static let actorsPerLifetime = 10
+
+    package init(name: String) { self.name = name }
+
+    /// Reads the run in `folder`. Throws `CatalogError` without a catalogue; all else that is missing becomes a remark.
+    /// `progress` is told how many stream files are read.
+    package init(folder: URL, progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }) throws {
+        self.init(name: folder.standardizedFileURL.lastPathComponent)
+        let ledger = try Ledger(path: folder.appendingPathComponent("catalog.sqlite").path, mode: .read)
+        run = try ledger.run()
+        tasks = try ledger.tasks()
+        lifetimes = try ledger.lifetimes()
+        streams = try ledger.streams()
+        nodes = try ledger.nodes()
+        checkpoints = try ledger.checkpoints()
+        evaluations = try ledger.evaluationReturns()
+        for name in try ledger.metricNames() { metrics[name] = try ledger.metrics(named: name) }
+        try ledger.close()
+        readExperiment(folder.appendingPathComponent("experiment.yaml"))
+        readProvenance(folder.appendingPathComponent("provenance.json"))
+        readStreams(folder, progress)
+    }
+
+    private mutating func readExperiment(_ file: URL) {
+        do throws(ExperimentError) {
+            experiment = try Experiment(path: file.path)
+        } catch {
+            remarks.append("The settings are not shown: \(error)")
+        }
+        name = experiment?.name ?? run?.name ?? name
+    }
+
+    private mutating func readProvenance(_ file: URL) {
+        guard let data = try? Data(contentsOf: file) else { return }
+        guard let object = try? JSONSerialization.jsonObject(with: data) else {
+            remarks.append("The provenance is not shown: \(file.path) is not JSON.")
+            return
+        }
+        provenance = flattened(object, name: "")
+    }
+
+    private mutating func readStreams(_ folder: URL, _ progress: (Int, Int) -> Void) {
+        let histories = streams.filter { $0.stream.lifetime.collection == .histories }
+        let lifetimes = Dictionary(grouping: histories, by: \.stream.lifetime).sorted { $0.key.folder < $1.key.folder }
+        let total = lifetimes.reduce(0) { $0 + min($1.value.count, Self.actorsPerLifetime) }
+        var done = 0
+        var failures: [String] = []
+        for (lifetime, members) in lifetimes {
+            var curves: [[Double]] = []
+            for record in members.sorted(by: { $0.stream.actor < $1.stream.actor }).prefix(Self.actorsPerLifetime) {
+                do throws(StreamError) {
+                    let contents = try StreamContents(path: folder.appendingPathComponent(record.path).path)
+                    curves.append(contents.episodes.compactMap(\.episodeReturn))
+                } catch {
+                    failures.append("\(error)")
+                }
+                done += 1
+                progress(done, total)
+            }
+            let curve = meanOverActors(curves)
+            if !curve.isEmpty { sourceReturns[lifetime.task, default: []].append(curve) }
+        }
+        if let first = failures.first {
+            remarks.append(
+                "\(failures.count) of \(total) streams could not be read and are left out of the source's curves; "
+                    + "the first: \(first)")
+        }
+    }
+}
+
+/// By episode, over the actors that lived it.
+private func meanOverActors(_ curves: [[Double]]) -> [Double] {
+    (0..<(curves.map(\.count).max() ?? 0)).map { episode in
+        let values = curves.compactMap { episode < $0.count ? $0[episode] : nil }
+        return values.reduce(0, +) / Double(values.count)
+    }
+}
+
+private func flattened(_ object: Any, name: String) -> [(name: String, value: String)] {
+    switch object {
+    case let object as [String: Any]:
+        object.sorted { $0.key < $1.key }
+            .flatMap { flattened($0.value, name: name.isEmpty ? $0.key : "\(name).\($0.key)") }
+    case let list as [Any]: [(name, list.map { "\($0)" }.joined(separator: ", "))]
+    default: [(name, "\(object)")]
+    }
+}

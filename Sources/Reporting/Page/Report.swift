@@ -1,0 +1,85 @@
+package import Foundation
+
+/// What a run showed: figures, tables and a few numbers; written as one HTML page with CSV files beside it.
+package struct Report: Sendable {
+    /// One number that is told in large type.
+    package struct Highlight: Sendable {
+        package var title: String
+        package var value: String
+        package var detail: String
+
+        package init(_ title: String, _ value: String, _ detail: String) {
+            self.title = title
+            self.value = value
+            self.detail = detail
+        }
+    }
+
+    package struct Table: Sendable {
+        package var title: String
+        /// Empty for a table of names and values.
+        package var columns: [String]
+        package var rows: [[String]]
+        /// Folded away until it is asked for.
+        package var isFolded: Bool
+
+        package init(_ title: String, columns: [String] = [], rows: [[String]], isFolded: Bool = false) {
+            self.title = title
+            self.columns = columns
+            self.rows = rows
+            self.isFolded = isFolded
+        }
+    }
+
+    package struct Section: Sendable {
+        package var title: String
+        package var introduction: String
+        /// Figures side by side where there is room; the first alone if `leadsWide`.
+        package var figures: [any Figure]
+        package var leadsWide: Bool
+
+        package init(_ title: String, _ introduction: String, _ figures: [any Figure], leadsWide: Bool = false) {
+            self.title = title
+            self.introduction = introduction
+            self.figures = figures
+            self.leadsWide = leadsWide
+        }
+    }
+
+    package var title: String
+    package var subtitle: String
+    /// A sentence or two that say what was found.
+    package var summary: String
+    package var highlights: [Highlight]
+    package var sections: [Section]
+    package var tables: [Table]
+    /// What could not be shown, and why.
+    package var remarks: [String]
+
+    package init(
+        title: String, subtitle: String, summary: String, highlights: [Highlight], sections: [Section],
+        tables: [Table], remarks: [String] = []
+    ) {
+        self.title = title
+        self.subtitle = subtitle
+        self.summary = summary
+        self.highlights = highlights
+        self.sections = sections
+        self.tables = tables
+        self.remarks = remarks
+    }
+
+    package var figures: [any Figure] { sections.flatMap(\.figures) }
+
+    /// Writes `report.html` and `report/*.csv` into `folder`; files of an earlier report are replaced.
+    package func write(into folder: URL) throws {
+        let numbers = folder.appendingPathComponent("report")
+        try FileManager.default.createDirectory(at: numbers, withIntermediateDirectories: true)
+        for file in try FileManager.default.contentsOfDirectory(at: numbers, includingPropertiesForKeys: nil)
+        where file.pathExtension == "csv" { try FileManager.default.removeItem(at: file) }
+        for figure in figures {
+            try Data(figure.csv.utf8).write(to: numbers.appendingPathComponent("\(figure.name).csv"), options: .atomic)
+        }
+        try Data(html.utf8).write(to: folder.appendingPathComponent("report.html"), options: .atomic)
+    }
+}

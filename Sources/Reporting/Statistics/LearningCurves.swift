@@ -1,0 +1,126 @@
+import Environments
+
+/// Returns by episode of several tasks with several repetitions (seeds, lifetimes) each.
+package struct LearningCurves: Sendable {
+    /// (tasks, repetitions, episodes); the lengths may differ.
+    package let returns: [[[Double]]]
+
+    package init(_ returns: [[[Double]]]) { self.returns = returns.map { $0.filter { !$0.isEmpty } }.filter { !$0.isEmpty } }
+
+    package var isEmpty: Bool { returns.isEmpty }
+    package var longest: Int { returns.joined().map(\.count).max() ?? 0 }
+    package var curveCount: Int { returns.reduce(0) { $0 + $1.count } }
+
+    /// How often the bootstrap draws.
+    static let resamples = 1000
+    /// Points of a drawn curve at most; more episodes than that share a point.
+    static let points = 200
+    /// Episodes at the end of a curve whose mean is its final return.
+    package static let finalEpisodes = 10
+
+    /// The mean over tasks and repetitions by episode, every task with the same weight, with a 95 % interval.
+    ///
+    /// Each curve is first averaged over `window` neighbouring episodes. A curve that ended goes on at the mean of its
+    /// last `finalEpisodes`. The interval is a percentile bootstrap that draws tasks, and repetitions within each.
+    /// `episodes` ends the curve earlier than the longest.
+    package func meanCurve(window: Int, episodes: Int = .max) -> [LineChart.Point] {
+        let length = min(longest, episodes)
+        guard length > 0 else { return [] }
+        let stride = max(1, (length + Self.points - 1) / Self.points)
+        let centres = Array(Swift.stride(from: 0, to: length, by: stride))
+        let sampled = returns.map { $0.map { sample($0, at: centres, window: max(window, stride)) } }
+        let centre = weightedMean(sampled, width: centres.count) { tasks, repetitions, body in
+            for task in 0..<tasks { for repetition in 0..<repetitions(task) { body(task, repetition) } }
+        }
+        guard curveCount > 1 else {
+            return centres.indices.map { LineChart.Point(x: Double(centres[$0] + 1), y: centre[$0]) }
+        }
+        var draws = (0..<centres.count).map { _ in [Double]() }
+        var random = PhiloxSequence(Philox(key0: 0x626F_6F74, key1: 0), purpose: .other)
+        for _ in 0..<Self.resamples {
+            let mean = weightedMean(sampled, width: centres.count) { tasks, repetitions, body in
+                for _ in 0..<tasks {
+                    let task = random.below(tasks)
+                    for _ in 0..<repetitions(task) { body(task, random.below(repetitions(task))) }
+                }
+            }
+            for index in centres.indices { draws[index].append(mean[index]) }
+        }
+        return centres.indices.map { index in
+            let sorted = draws[index].sorted()
+            return LineChart.Point(
+                x: Double(centres[index] + 1), y: centre[index], low: quantile(sorted, 0.025),
+                high: quantile(sorted, 0.975))
+        }
+    }
+
+    /// Mean of the last `finalEpisodes` of each curve, (tasks, repetitions).
+    package var finals: [[Double]] {
+        returns.map { $0.map { average($0.suffix(Self.finalEpisodes)) } }
+    }
+
+    /// Mean over tasks, and repetitions within each, of the final returns; nil where there is nothing.
+    package var finalMean: Double? {
+        isEmpty ? nil : average(finals.map { average($0[...]) }[...])
+    }
+
+    /// Mean over tasks, and repetitions within each, of the first episodes.
+    package var firstMean: Double? {
+        isEmpty ? nil : average(returns.map { average($0.map { $0[0] }[...]) }[...])
+    }
+
+    /// The final mean with its interval, at `x`.
+    func finalPoint(x: Double) -> LineChart.Point? {
+        guard !isEmpty else { return nil }
+        var point = LearningCurves(finals.map { $0.map { [$0] } }).meanCurve(window: 1).first
+        point?.x = x
+        return point
+    }
+
+    private func sample(_ curve: [Double], at centres: [Int], window: Int) -> [Double] {
+        let final = average(curve.suffix(Self.finalEpisodes))
+        var sums = [0.0]
+        sums.reserveCapacity(curve.count + 1)
+        for value in curve { sums.append(sums[sums.count - 1] + value) }
+        return centres.map { centre in
+            guard centre < curve.count else { return final }
+            let low = max(0, centre - (window - 1) / 2)
+            let high = min(curve.count, centre + window / 2 + 1)
+            return (sums[high] - sums[low]) / Double(high - low)
+        }
+    }
+
+    /// `visit` calls its body with (task, repetition), as many repetitions of a task as it has and as many tasks as
+    /// there are, with or without replacement.
+    private func weightedMean(
+        _ sampled: [[[Double]]], width: Int,
+        _ visit: (_ tasks: Int, _ repetitions: (Int) -> Int, _ body: (Int, Int) -> Void) -> Void
+    ) -> [Double] {
+        var total = [Double](repeating: 0, count: width)
+        visit(sampled.count, { sampled[$0].count }) { task, repetition in
+            let weight = 1 / Double(sampled[task].count * sampled.count)
+            let curve = sampled[task][repetition]
+            for index in 0..<width { total[index] += weight * curve[index] }
+        }
+        return total
+    }
+}
+
+func average(_ values: ArraySlice<Double>) -> Double {
+    values.isEmpty ? .nan : values.reduce(0, +) / Double(values.count)
+}
+
+/// Linear between neighbours; `sorted` is not empty.
+func quantile(_ sorted: [Double], _ share: Double) -> Double {
+    let position = share * Double(sorted.count - 1)
+    let low = Int(position)
+    let high = min(low + 1, sorted.count - 1)
+    return sorted[low] + (position - Double(low)) * (sorted[high] - sorted[low])
+}
+
+extension PhiloxSequence {
+    /// A number in `0..<bound`.
+    fileprivate mutating func below(_ bound: Int) -> Int {
+        Int(next().multipliedFullWidth(by: UInt64(bound)).high)
+    }
+}

@@ -1,0 +1,94 @@
+import Foundation
+import Reporting
+import Testing
+
+@Suite("TensorBoard event files")
+struct EventFileTests {
+    /// CRC-32C bit by bit, then TensorFlow's mask: independent of the program's own.
+    private func maskedChecksum(_ data: some Sequence<UInt8>) -> UInt32 {
+        var crc: UInt32 = 0xFFFF_FFFF
+        for byte in data {
+            crc ^= UInt32(byte)
+            for _ in 0..<8 { crc = crc & 1 == 1 ? (crc >> 1) ^ 0x82F6_3B78 : crc >> 1 }
+        }
+        crc = ~crc
+        return ((crc >> 15) | (crc << 17)) &+ 0xA282_EAD8
+    }
+
+    private func number(_ data: ArraySlice<UInt8>) -> UInt64 {
+        data.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// Cuts a file into its records, checking both checksums of each.
+    private func records(_ data: [UInt8]) throws -> [ArraySlice<UInt8>] {
+        var position = 0
+        var records: [ArraySlice<UInt8>] = []
+        while position < data.count {
+            let header = data[position..<(position + 8)]
+            let length = Int(number(header))
+            #expect(number(data[(position + 8)..<(position + 12)]) == UInt64(maskedChecksum(header)))
+            let body = data[(position + 12)..<(position + 12 + length)]
+            #expect(number(data[(position + 12 + length)..<(position + 16 + length)]) == UInt64(maskedChecksum(body)))
+            records.append(body)
+            position += 16 + length
+        }
+        return records
+    }
+
+    /// The fields of a protocol-buffers message: number, and value or content.
+    private func fields(_ message: ArraySlice<UInt8>) -> [(field: Int, number: UInt64, content: ArraySlice<UInt8>)] {
+        var rest = message
+        func variable() -> UInt64 {
+            var value: UInt64 = 0
+            var shift: UInt64 = 0
+            while let byte = rest.popFirst() {
+                value |= UInt64(byte & 0x7F) << shift
+                if byte & 0x80 == 0 { break }
+                shift += 7
+            }
+            return value
+        }
+        func take(_ count: Int) -> ArraySlice<UInt8> {
+            let content = rest.prefix(count)
+            rest = rest.dropFirst(count)
+            return content
+        }
+        var result: [(field: Int, number: UInt64, content: ArraySlice<UInt8>)] = []
+        while !rest.isEmpty {
+            let key = variable()
+            switch key & 7 {
+            case 0: result.append((Int(key >> 3), variable(), []))
+            case 1: result.append((Int(key >> 3), number(take(8)), []))
+            case 5: result.append((Int(key >> 3), number(take(4)), []))
+            default: result.append((Int(key >> 3), 0, take(Int(variable()))))
+            }
+        }
+        return result
+    }
+
+    @Test("what is written is read back by another reader, checksums and all")
+    func roundTrip() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("events-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let writer = try EventFileWriter(folder: folder, name: "distillery", time: 1_700_000_000.5)
+        let scalars = [("distil/loss", UInt64(0), 1.5), ("distil/loss", 300, -0.25), ("größe", 1 << 40, 3e8)]
+        for (name, step, value) in scalars { try writer.append(name, step: step, value: value, time: 1_700_000_001) }
+        try writer.close()
+        #expect(writer.path.hasSuffix("/events.out.tfevents.1700000000.distillery"))
+
+        let records = try records(Array(try Data(contentsOf: URL(fileURLWithPath: writer.path))))
+        #expect(records.count == 4)
+        let version = fields(records[0])
+        #expect(Double(bitPattern: version[0].number) == 1_700_000_000.5)
+        #expect(version[1].field == 3 && String(decoding: version[1].content, as: UTF8.self) == "brain.Event:2")
+        for (record, (name, step, value)) in zip(records.dropFirst(), scalars) {
+            let event = fields(record)
+            #expect(event.map(\.field) == [1, 2, 5])
+            #expect(event[1].number == step)
+            let summary = fields(event[2].content)
+            let entry = fields(summary[0].content)
+            #expect(String(decoding: entry[0].content, as: UTF8.self) == name)
+            #expect(Double(Float(bitPattern: UInt32(entry[1].number))) == value)
+        }
+    }
+}

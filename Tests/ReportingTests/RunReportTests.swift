@@ -1,0 +1,84 @@
+import Catalog
+import Environments
+import Foundation
+import Histories
+import Reporting
+import Testing
+
+@Suite("The report of a run")
+struct RunReportTests {
+    /// A folder with a catalogue of a run on a 3 x 3 room; no stream files but one that is damaged.
+    private func makeRun(_ folder: URL) throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let tasks = try DarkRoomTasks(settings: DarkRoomSettings(size: 3, horizon: 5), split: TaskSplit(testTasks: 3))
+        let ledger = try Ledger(path: folder.appendingPathComponent("catalog.sqlite").path, mode: .create)
+        try ledger.save(
+            RunRecord(name: "tiny", softwareVersion: "0.1.0", experimentYAML: "", started: 100, ended: 160))
+        try ledger.save(
+            tasks.tasks.map {
+                TaskRecord(
+                    id: $0.id, split: $0.split, json: $0.json, optimalReturn: tasks.optimalReturn(of: $0),
+                    randomReturn: tasks.expectedRandomReturn(of: $0))
+            })
+        try ledger.save(CheckpointRecord(name: "step-00000010", step: 10, created: 120, trainingSeconds: 20, loss: 1))
+        for task in tasks.tasks where task.split == .test {
+            for kind in EvaluationKind.allCases {
+                let record = EvaluationRecord(
+                    evaluation: kind.rawValue, task: task.id, checkpoint: "step-00000010", split: .test, kind: kind,
+                    status: .finished, seeds: 2, episodes: 12)
+                let value: Float = kind == .inContext ? 3 : 0
+                try ledger.save(
+                    EvaluationReturns(
+                        evaluation: record, returns: [[0, 0] + Array(repeating: value, count: 10), Array(repeating: 0, count: 12)]))
+            }
+        }
+        let stream = StreamIdentifier(lifetime: LifetimeIdentifier(task: 0, repetition: 0), actor: 0)
+        try ledger.save([StreamRecord(stream: stream, rows: 50, rollouts: 10, isSealed: true)])
+        let file = folder.appendingPathComponent(stream.path)
+        try FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data("not a stream".utf8).write(to: file)
+        try ledger.append(
+            (1...5).map {
+                MetricRecord(time: 110, source: "distiller", name: "distiller/loss", step: $0, value: 2 / Double($0))
+            })
+        try ledger.append([
+            MetricRecord(time: 101, source: "coordinator", name: "phase/collecting", step: 0, value: 1),
+            MetricRecord(time: 130, source: "coordinator", name: "phase/distilling", step: 0, value: 1),
+        ])
+        try ledger.close()
+    }
+
+    @Test("it tells the numbers, keeps them beside it, and says what it could not read")
+    func report() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("report-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try makeRun(folder)
+        var seen = 0
+        let report = Report(try RunContents(folder: folder) { done, _ in seen = done })
+        try report.write(into: folder)
+        #expect(seen == 1)
+        #expect(report.title == "tiny")
+        #expect(report.summary.contains("On 3 goals"))
+        #expect(report.highlights.map(\.value).contains("1.50"))
+        #expect(report.highlights.map(\.value).contains("50.0\u{00A0}%"))
+        #expect(report.highlights.map(\.detail).contains("3 of 6 (goal, seed) pairs"))
+        #expect(report.remarks.contains { $0.contains("1 of 1 streams could not be read") })
+        let names = report.figures.map(\.name)
+        #expect(names == ["held-out-returns", "held-out-final-shares", "final-return-by-goal", "distiller-loss"])
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder.appendingPathComponent("report").path)
+        #expect(Set(files) == Set(names.map { "\($0).csv" }))
+        let page = try String(contentsOf: folder.appendingPathComponent("report.html"), encoding: .utf8)
+        for figure in report.figures { #expect(page.contains(figure.svg) && isWellFormed(figure.svg)) }
+        // Written again, it replaces itself.
+        try report.write(into: folder)
+    }
+
+    @Test("a folder without a catalogue is refused in a sentence")
+    func missing() throws {
+        let error = try #require(throws: CatalogError.self) {
+            try RunContents(folder: FileManager.default.temporaryDirectory.appendingPathComponent("no-such-run"))
+        }
+        #expect(error.description.contains("expected the folder of a run"))
+    }
+}
