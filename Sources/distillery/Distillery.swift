@@ -12,6 +12,7 @@ struct Distillery: ParsableCommand {
             RunCommand.self, LaunchCommand.self, CoordinatorCommand.self, ActorCommand.self, LearnerCommand.self,
             RecorderCommand.self, DistillerCommand.self, EvaluatorCommand.self, StatusCommand.self, ScaleCommand.self,
             DrainCommand.self, StopCommand.self, HistoriesCommand.self, DistillCommand.self, EnvironmentsCommand.self,
+            ReportCommand.self,
         ]
     )
 

@@ -11,13 +11,19 @@ struct ReportCommand: ParsableCommand {
     @Argument(help: "The run's folder.")
     var run: String
 
-    func run() throws {
-        let folder = URL(fileURLWithPath: run, isDirectory: true)
-        var progress = LineOfProgress("reading streams")
-        let contents = try RunContents(folder: folder) { progress.update($0, of: $1) }
-        let report = Report(contents)
-        try report.write(into: folder)
-        for remark in report.remarks { FileHandle.standardError.write(Data("\(remark)\n".utf8)) }
-        print(folder.appendingPathComponent("report.html").path)
+    func run() throws { print(try writeReport(of: run)) }
+}
+
+/// Writes `report.html` and `report/*.csv` into the run's folder; gives the page's path.
+func writeReport(of run: String) throws -> String {
+    let folder = URL(fileURLWithPath: run, isDirectory: true)
+    var line = ProgressLine()
+    let contents = try RunContents(folder: folder) { done, total in
+        line.show("report: read \(done)/\(total) streams", phase: "report")
     }
+    let report = Report(contents)
+    try report.write(into: folder)
+    line.finish()
+    for remark in report.remarks { printError(remark) }
+    return folder.appendingPathComponent("report.html").path
 }

@@ -1,0 +1,143 @@
+import Agents
+import Distillation
+import Environments
+
+/// What an experiment is about to do: how much, how large, about how long. Counts are upper bounds, since a lifetime
+/// may end early; times are estimates.
+package struct ExperimentPlan: Sendable, Equatable {
+    /// What a machine can do, for the estimate of the time.
+    package struct Rates: Sendable, Equatable {
+        /// Single-precision arithmetic of one core in small networks: acting and learning of the source.
+        package var sourceGigaflops: Double
+        /// The same in the transformer's training and in its evaluation.
+        package var distillerGigaflops: Double
+        package var evaluationGigaflops: Double
+
+        package init(sourceGigaflops: Double, distillerGigaflops: Double, evaluationGigaflops: Double) {
+            self.sourceGigaflops = sourceGigaflops
+            self.distillerGigaflops = distillerGigaflops
+            self.evaluationGigaflops = evaluationGigaflops
+        }
+
+        /// Of one core of a server with AVX-512.
+        package static let typical = Rates(sourceGigaflops: 25, distillerGigaflops: 40, evaluationGigaflops: 25)
+    }
+
+    package let name: String
+    package let trainTasks: Int
+    package let testTasks: Int
+    /// On train and on held-out tasks.
+    package let trainLifetimes: Int
+    package let testLifetimes: Int
+    package let actors: Int
+    package let recordedActors: Int
+    /// Most episodes of an actor; a lifetime may end before.
+    package let episodesPerActor: Int
+    package let mayEndEarly: Bool
+    package let maximumTransitions: Int
+    package let maximumRecordedTransitions: Int
+    package let evaluationEpisodes: Int
+    package let maximumDiskBytes: Int
+    /// Seconds; at most, where lifetimes may end early.
+    package let collectSeconds: Double
+    package let distilSeconds: Double
+    package let evaluateSeconds: Double
+
+    /// `cores`: processors that all processes share.
+    package init(_ experiment: Experiment, cores: Int, rates: Rates = .typical) throws {
+        let distribution = try experiment.makeTasks()
+        let environment = distribution.environment
+        let horizon = environment.horizon
+        let collect = experiment.collect
+        let evaluate = experiment.evaluate
+        name = experiment.name
+        trainTasks = experiment.trainTasks(of: distribution).count
+        testTasks = experiment.testTasks(of: distribution).count
+        trainLifetimes = trainTasks * collect.lifetimes
+        testLifetimes = testTasks * collect.testLifetimes
+        actors = collect.actors
+        recordedActors = experiment.recordedActors
+        episodesPerActor = collect.end.episodesPerActor
+        mayEndEarly = collect.end.converged != nil
+        let lifetimes = trainLifetimes + testLifetimes
+        maximumTransitions = lifetimes * actors * episodesPerActor * horizon
+        maximumRecordedTransitions = lifetimes * recordedActors * episodesPerActor * horizon
+        let tasks = testTasks * (evaluate.control ? 2 : 1) + evaluate.trainTasks
+        evaluationEpisodes = tasks * evaluate.seeds * evaluate.episodes
+
+        let rows = StreamSize(environment: environment, rolloutLength: experiment.source.actorCritic.rolloutLength)
+        let model = ModelSize(experiment.distil.model, environment)
+        let checkpoints = 1 + experiment.distil.training.steps / experiment.distil.training.checkpointEvery
+        maximumDiskBytes =
+            rows.bytes(streams: lifetimes * recordedActors, rows: maximumRecordedTransitions)
+            + rows.bytes(streams: tasks * evaluate.seeds, rows: evaluationEpisodes * horizon)
+            + min(checkpoints, ExperimentPlan.countedCheckpoints) * 3 * 4 * model.parameters
+
+        let cores = Double(max(1, cores))
+        let sourceWork = Double(maximumTransitions) * sourceFlops(experiment, environment)
+        collectSeconds = sourceWork / (cores * rates.sourceGigaflops * 1e9)
+        let training = experiment.distil.training
+        let tokens = Double(training.steps * training.batchSize * experiment.distil.model.tokens)
+        let threads = min(cores, Double(training.threads))
+        let trained = 3 * tokens * model.forwardFlopsPerToken / (threads * rates.distillerGigaflops * 1e9)
+        distilSeconds = min(trained, training.maximumSeconds ?? .infinity)
+        // A context that has slid by one position is worked through anew.
+        let passes = Double(evaluationEpisodes * horizon) * Double(experiment.distil.model.tokens)
+        let workers = min(cores, Double(experiment.cluster.evaluators))
+        evaluateSeconds = passes * model.forwardFlopsPerToken / (workers * rates.evaluationGigaflops * 1e9)
+    }
+
+    package var seconds: Double { collectSeconds + distilSeconds + evaluateSeconds }
+
+    /// Checkpoints whose size is counted at most: a run that makes more writes them over hours.
+    private static let countedCheckpoints = 100
+}
+
+/// Bytes of stream files before they are compressed.
+private struct StreamSize {
+    let row: Double
+    /// Attributes, empty chunks and indices of a file.
+    static let fileBytes = 24 << 10
+
+    init(environment: EnvironmentDescription, rolloutLength: Int) {
+        let observation = Double(environment.observationSpace.byteCount)
+        let flagsAndReward = 6.0
+        let rolloutRecord = 8.0 * 8
+        row =
+            observation + Double(environment.actionSpace.byteCount) + flagsAndReward
+            + observation / Double(environment.horizon) + rolloutRecord / Double(rolloutLength)
+    }
+
+    func bytes(streams: Int, rows: Int) -> Int { streams * Self.fileBytes + Int(Double(rows) * row) }
+}
+
+/// Parameters and arithmetic of a transformer.
+private struct ModelSize {
+    let parameters: Int
+    /// Multiplications and additions of one token's forward pass.
+    let forwardFlopsPerToken: Double
+
+    init(_ settings: ModelSettings, _ environment: EnvironmentDescription) {
+        let width = settings.modelDimension
+        let block = 4 * width * width + 2 * width * settings.feedForward
+        let embeddings = (settings.tokens + environment.observationSpace.elementCount * 16) * width
+        parameters = settings.layers * block + embeddings
+        forwardFlopsPerToken = Double(2 * settings.layers * (block + settings.tokens * width))
+    }
+}
+
+/// Multiplications and additions of one transition: forward to act, forward and backward to learn.
+private func sourceFlops(_ experiment: Experiment, _ environment: EnvironmentDescription) -> Double {
+    func width(_ space: Space) -> Int {
+        switch space {
+        case .discrete(let count): count
+        case .multiDiscrete(let counts): counts.reduce(0, +)
+        case .box: space.elementCount
+        }
+    }
+    let hidden = experiment.source.actorCritic.hidden
+    // The first layer adds a row for each component of a discrete observation; counted as dense it is a bound.
+    let widths = [width(environment.observationSpace)] + hidden + [width(environment.actionSpace) + 1]
+    let products = zip(widths, widths.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }
+    return Double(2 * products * (1 + 3))
+}

@@ -1,0 +1,57 @@
+import Experiments
+import Testing
+
+@Suite("The plan of an experiment")
+struct PlanTests {
+    static let yaml = """
+        name: planned
+        environment: {size: 5, horizon: 10}
+        tasks: {test: 5, train: 12}
+        collect:
+          actors: 10
+          record_actors: 4
+          lifetimes: 3
+          test_lifetimes: 2
+          end: {episodes_per_actor: 1000, converged: {window: 10}}
+        distil: {model: {feed_forward: 64}, training: {steps: 5_000, maximum_seconds: 30}}
+        evaluate: {episodes: 20, seeds: 2, train_tasks: 6}
+        """
+
+    @Test("it counts lifetimes, transitions and episodes")
+    func counts() throws {
+        let plan = try ExperimentPlan(Experiment(yaml: Self.yaml, file: "planned.yaml"), cores: 2)
+        #expect(plan.trainLifetimes == 36 && plan.testLifetimes == 10)
+        #expect(plan.maximumTransitions == 46 * 10 * 1000 * 10)
+        #expect(plan.maximumRecordedTransitions == 46 * 4 * 1000 * 10)
+        #expect(plan.evaluationEpisodes == (5 * 2 + 6) * 2 * 20)
+        #expect(plan.distilSeconds == 30)
+        #expect(plan.mayEndEarly)
+        // Nine bytes a row and no more than three times that, with all that a file adds.
+        #expect((9...27).contains(plan.maximumDiskBytes / plan.maximumRecordedTransitions))
+        #expect(plan.text.contains("at most 4,600,000 transitions"))
+        #expect(plan.text.contains("36 lifetimes on 12 train tasks and 10 on 5 held-out tasks"))
+        #expect(plan.text.contains("10 actors each, 4 of them recorded"))
+    }
+
+    @Test("more cores take less time, more episodes more")
+    func estimate() throws {
+        let experiment = try Experiment(yaml: Self.yaml, file: "planned.yaml")
+        let longer = try Experiment(
+            yaml: Self.yaml, file: "planned.yaml", overrides: ["collect.end.episodes_per_actor=2000"])
+        let two = try ExperimentPlan(experiment, cores: 2)
+        #expect(try ExperimentPlan(experiment, cores: 4).collectSeconds == two.collectSeconds / 2)
+        #expect(try ExperimentPlan(longer, cores: 2).collectSeconds == two.collectSeconds * 2)
+        #expect(two.seconds > two.distilSeconds)
+    }
+
+    @Test("too little disk is refused with how much is needed and what to do")
+    func disk() throws {
+        let plan = try ExperimentPlan(Experiment(yaml: Self.yaml, file: "planned.yaml"), cores: 2)
+        try plan.checkDisk(freeBytes: 1 << 40, path: "/runs")
+        let error = try #require(throws: PlanError.self) { try plan.checkDisk(freeBytes: 1_000_000, path: "/runs") }
+        #expect(error.description.contains("/runs has 1.0 MB free"), "\(error)")
+        #expect(error.description.contains("collect.record_actors"))
+        try plan.checkDisk(
+            freeBytes: ExperimentPlan.reserveBytes, existingBytes: plan.maximumDiskBytes, path: "/runs")
+    }
+}
