@@ -8,10 +8,10 @@ struct ReportCommand: ParsableCommand {
         abstract: "Make a run's report.html, and the numbers behind it, again.",
         discussion: "Example: distillery report runs/quickstart")
 
-    @Argument(help: "The run's folder.")
-    var run: String
+    @Argument(help: ArgumentHelp("The run's folder.", valueName: "run"))
+    var folder: String
 
-    func run() throws { print(try writeReport(of: run)) }
+    func run() throws { print(try writeReport(of: folder)) }
 }
 
 /// Writes `report.html` and `report/*.csv` into the run's folder; gives the page's path.
