@@ -58,7 +58,7 @@ let package = Package(
                 "Environments", "Neural", "Agents", "Histories", "Wire", "Transport", "Processes", "Distillation",
                 "Experiments", "Catalog", logging,
             ]),
-        module("Reporting", ["Catalog", "Histories", "Environments", "Experiments"]),
+        module("Reporting", ["Catalog", "Distillation", "Histories", "Environments", "Experiments"]),
         .executableTarget(
             name: "distillery",
             dependencies: [

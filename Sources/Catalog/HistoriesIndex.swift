@@ -1,7 +1,7 @@
 package import Environments
 
 /// What one stream file tells about itself, as whoever remakes a catalogue reads it.
-package struct StreamSummary: Hashable, Sendable {
+package struct IndexedStream: Hashable, Sendable {
     package var stream: StreamIdentifier
     package var task: Task
     package var optimalReturn: Double?
@@ -56,8 +56,9 @@ package struct HistoriesIndex: Hashable, Sendable {
     /// Last episodes of each stream whose mean is a lifetime's final return.
     package static let finalEpisodes = 10
 
-    package init(_ summaries: [StreamSummary]) {
-        var tasks: [Int: TaskRecord] = [:]
+    /// `tasks`: all that the run's environment has, where it is known; otherwise those of the streams.
+    package init(_ summaries: [IndexedStream], tasks known: [TaskRecord] = []) {
+        var tasks = Dictionary(known.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         for summary in summaries where tasks[summary.task.id] == nil {
             tasks[summary.task.id] = TaskRecord(
                 id: summary.task.id, split: summary.task.split, json: summary.task.json,
@@ -79,7 +80,7 @@ package struct HistoriesIndex: Hashable, Sendable {
         }
     }
 
-    private static func lifetime(_ lifetime: LifetimeIdentifier, _ members: [StreamSummary]) -> LifetimeRecord {
+    private static func lifetime(_ lifetime: LifetimeIdentifier, _ members: [IndexedStream]) -> LifetimeRecord {
         let last = members.flatMap { $0.returns.suffix(finalEpisodes) }.map(Double.init)
         return LifetimeRecord(
             task: lifetime.task, repetition: lifetime.repetition,
@@ -91,7 +92,7 @@ package struct HistoriesIndex: Hashable, Sendable {
     }
 
     private static func evaluation(
-        _ name: String, _ lifetime: LifetimeIdentifier, _ members: [StreamSummary]
+        _ name: String, _ lifetime: LifetimeIdentifier, _ members: [IndexedStream]
     ) -> EvaluationReturns {
         let seeds = members.sorted { $0.stream.actor < $1.stream.actor }
         return EvaluationReturns(

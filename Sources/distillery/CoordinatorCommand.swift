@@ -5,6 +5,7 @@ import Experiments
 import Foundation
 import Logging
 import Processes
+import Reporting
 
 /// What a run is to do.
 enum GoalName: String, ExpressibleByArgument, CaseIterable {
@@ -40,6 +41,11 @@ struct CoordinatorCommand: ParsableCommand {
         let ledger = try Ledger(
             path: catalog, mode: FileManager.default.fileExists(atPath: catalog) ? .resume : .create)
         let journal = try LedgerJournal(ledger: ledger, distribution: context.distribution)
+        let events = try EventFileWriter(
+            folder: folder.appendingPathComponent("events"), name: "coordinator", time: Date().timeIntervalSince1970)
+        journal.onMetrics = { name, step, value in
+            try events.append(name, step: step, value: value, time: Date().timeIntervalSince1970)
+        }
         let signals = try SignalWatcher([.hangUp, .interrupt, .terminate])
         let process = try CoordinatorProcess(bind: bind ?? experiment.cluster.bind, insecure: insecure, signals: signals)
         let store = CheckpointStore(folder: folder.appendingPathComponent("checkpoints/distiller"))
@@ -54,6 +60,7 @@ struct CoordinatorCommand: ParsableCommand {
             to: folder.appendingPathComponent(Supervisor.endpointFile), options: .atomic)
         logger.info("listening", metadata: ["endpoint": "\(process.endpoint)"])
         let signal = try process.run(coordinator)
+        try events.close()
         try ledger.end(failure: coordinator.failure.isEmpty ? nil : coordinator.failure)
         try ledger.close()
         guard coordinator.failure.isEmpty else { throw ClusterError(coordinator.failure) }

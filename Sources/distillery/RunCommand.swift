@@ -19,7 +19,7 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         let folder = try launch(options, goal: .all, out: out, resume: resume)
-        print("The run: \(folder.path)")
+        print("The report: \(try writeReport(of: folder.path))")
     }
 }
 
@@ -42,6 +42,9 @@ struct LaunchCommand: ParsableCommand {
 private func launch(_ options: ExperimentOptions, goal: GoalName, out: String?, resume: Bool) throws -> RunFolder {
     let experiment = try options.read()
     let folder = RunFolder(out: out, experiment: experiment)
+    let plan = try ExperimentPlan(experiment, cores: ProcessInfo.processInfo.activeProcessorCount)
+    try plan.checkDisk(freeBytes: folder.freeBytes, existingBytes: folder.usedBytes, path: folder.path)
+    printError(plan.text)
     try folder.prepare(experiment, resume: resume)
     let signals = try SignalWatcher()
     let supervisor = Supervisor(

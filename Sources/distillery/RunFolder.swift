@@ -45,6 +45,15 @@ struct RunFolder {
         return (attributes?[.systemFreeSize] as? NSNumber)?.intValue ?? .max
     }
 
+    /// What the run has on the disk already.
+    var usedBytes: Int {
+        guard let files = FileManager.default.enumerator(
+            at: URL(fileURLWithPath: path), includingPropertiesForKeys: [.fileSizeKey]) else { return 0 }
+        return files.reduce(0) { sum, file in
+            sum + ((try? (file as? URL)?.resourceValues(forKeys: [.fileSizeKey]).fileSize) ?? 0)
+        }
+    }
+
     private func provenance() throws -> Data {
         let info = ProcessInfo.processInfo
         let values: [String: String] = [

@@ -6,8 +6,8 @@ import Testing
 struct IndexTests {
     private func summary(
         _ collection: Environments.Collection, task: Int, actor: Int, split: Split, returns: [Float], isSealed: Bool = true
-    ) -> StreamSummary {
-        StreamSummary(
+    ) -> IndexedStream {
+        IndexedStream(
             stream: StreamIdentifier(
                 lifetime: LifetimeIdentifier(collection: collection, task: task, repetition: 0), actor: actor),
             task: Task(id: task, split: split, json: "{\"goal\":[\(task),0]}"), optimalReturn: 16, randomReturn: 0.2,

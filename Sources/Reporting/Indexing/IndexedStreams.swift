@@ -1,0 +1,89 @@
+import Catalog
+import Environments
+import Foundation
+import Histories
+
+/// Reads stream files one after the other into what a catalogue knows of them.
+struct IndexedStreams {
+    /// The run's folder.
+    let root: String
+    private(set) var streams: [IndexedStream] = []
+    private(set) var damaged: [String] = []
+    /// Optimum and random return are properties of a task; each environment's distribution is built once.
+    private var distributions: [EnvironmentDescription: any TaskDistribution] = [:]
+
+    init(root: String) { self.root = root }
+
+    mutating func read(_ file: String) {
+        do throws(StreamError) {
+            let reader = try StreamReader(path: file)
+            defer { reader.close() }
+            let metadata = reader.metadata
+            guard let stream = identifier(of: file, metadata) else {
+                damaged.append("\(file): its place in the run is not where its attributes say it belongs")
+                return
+            }
+            var integrity = Integrity.sound
+            var returns: [Float] = []
+            var rollouts = reader.rollouts
+            do throws(StreamError) {
+                let contents = try StreamContents(reader)
+                returns = contents.episodes.compactMap(\.episodeReturn).map { Float($0) }
+                rollouts = contents.rollouts
+            } catch {
+                integrity = .damaged
+                damaged.append("\(error)")
+            }
+            let distribution = distribution(of: metadata.environment)
+            var summary = IndexedStream(
+                stream: stream, task: metadata.task, optimalReturn: distribution?.optimalReturn(of: metadata.task),
+                randomReturn: distribution?.expectedRandomReturn(of: metadata.task),
+                rows: Int(clamping: rollouts.last?.endStep ?? 0), rollouts: rollouts.count,
+                lastPolicyVersion: rollouts.last?.policyVersion ?? 0, isSealed: metadata.isComplete,
+                integrity: integrity, bytes: reader.fileBytes,
+                started: rollouts.first.map { Double($0.wallClock) / 1e9 },
+                ended: rollouts.last.map { Double($0.wallClock) / 1e9 }, returns: returns)
+            if case .evaluation(let name) = stream.lifetime.collection {
+                (summary.checkpoint, summary.kind) = evaluated(name)
+            }
+            streams.append(summary)
+        } catch {
+            damaged.append("\(error)")
+        }
+    }
+
+    /// The path says where a stream belongs; nil where the file's own attributes say otherwise.
+    private func identifier(of file: String, _ metadata: StreamMetadata) -> StreamIdentifier? {
+        let relative = file.hasPrefix(root + "/") ? String(file.dropFirst(root.count + 1)) : file
+        let parts = relative.split(separator: "/").map(String.init)
+        var collection = Environments.Collection.histories
+        if parts.first == "evaluations", parts.count > 1 { collection = .evaluation(parts[1]) }
+        let stream = StreamIdentifier(
+            lifetime: LifetimeIdentifier(
+                collection: collection, task: metadata.task.id,
+                repetition: collection == .histories ? metadata.repetition : 0), actor: metadata.actor)
+        return stream.path == relative ? stream : nil
+    }
+
+    private mutating func distribution(of environment: EnvironmentDescription) -> (any TaskDistribution)? {
+        if let known = distributions[environment] { return known }
+        let made = try? EnvironmentSettings(name: environment.name, json: environment.json)
+            .makeTasks(split: TaskSplit(testTasks: 0))
+        if let made { distributions[environment] = made }
+        return made
+    }
+
+    /// An evaluation is named CHECKPOINT-test, CHECKPOINT-train or CHECKPOINT-test-cleared.
+    private func evaluated(_ name: String) -> (String, EvaluationKind) {
+        var rest = name
+        var kind = EvaluationKind.inContext
+        if rest.hasSuffix("-cleared") {
+            kind = .control
+            rest.removeLast("-cleared".count)
+        }
+        for split in Split.allCases where rest.hasSuffix("-\(split.rawValue)") {
+            rest.removeLast(split.rawValue.count + 1)
+        }
+        return (rest, kind)
+    }
+}

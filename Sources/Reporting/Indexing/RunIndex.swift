@@ -1,0 +1,74 @@
+package import Catalog
+import Distillation
+import Environments
+import Experiments
+package import Foundation
+import Histories
+
+/// Remakes a run's catalogue from its files: streams, experiment, checkpoints. What only the coordinator knew (nodes,
+/// metrics, who learnt what) stays as it is, or is lost with the catalogue.
+package struct RunIndex {
+    package let index: HistoriesIndex
+    package let checkpoints: [CheckpointRecord]
+    /// Files that are no sound streams, with the reason.
+    package let damaged: [String]
+    private let experiment: Experiment?
+
+    /// Reads every stream below `folder`, checksums included. `progress` is told how many files are read.
+    package init(folder: URL, progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }) throws {
+        let root = folder.standardizedFileURL.path
+        experiment = try? Experiment(path: root + "/experiment.yaml")
+        let files = try StreamFolder(path: root).files
+        var reader = IndexedStreams(root: root)
+        for (position, file) in files.enumerated() {
+            reader.read(file)
+            progress(position + 1, files.count)
+        }
+        index = HistoriesIndex(reader.streams, tasks: try RunIndex.tasks(of: experiment))
+        damaged = reader.damaged
+        checkpoints = RunIndex.checkpoints(in: folder.appendingPathComponent("checkpoints/distiller"))
+    }
+
+    /// Writes it into `folder`'s catalogue, a new one if there is none.
+    package func write(into folder: URL) throws {
+        let path = folder.appendingPathComponent("catalog.sqlite").path
+        let isNew = !FileManager.default.fileExists(atPath: path)
+        let ledger = try Ledger(path: path, mode: isNew ? .create : .resume)
+        try ledger.replaceIndex(index)
+        let known = try ledger.checkpoints()
+        for checkpoint in checkpoints where !known.contains(where: { $0.name == checkpoint.name }) {
+            try ledger.save(checkpoint)
+        }
+        if try ledger.run() == nil, let experiment, let started = index.lifetimes.compactMap(\.started).min() {
+            let ends = index.lifetimes.compactMap(\.ended) + index.evaluations.compactMap(\.evaluation.ended)
+            try ledger.save(
+                RunRecord(
+                    name: experiment.name, softwareVersion: "unknown, catalogue remade", experimentYAML: experiment.yaml,
+                    started: started, ended: ends.max()))
+        }
+        try ledger.close()
+    }
+
+    private static func tasks(of experiment: Experiment?) throws -> [TaskRecord] {
+        guard let distribution = try experiment?.makeTasks() else { return [] }
+        return distribution.tasks.map {
+            TaskRecord(
+                id: $0.id, split: $0.split, json: $0.json, optimalReturn: distribution.optimalReturn(of: $0),
+                randomReturn: distribution.expectedRandomReturn(of: $0))
+        }
+    }
+
+    private static func checkpoints(in folder: URL) -> [CheckpointRecord] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        return names.filter { $0.hasPrefix("step-") }.sorted().compactMap { name in
+            let file = folder.appendingPathComponent("\(name)/config.json")
+            guard let data = try? Data(contentsOf: file),
+                let configuration = try? CheckpointConfiguration(data, name: file.path),
+                let written = try? FileManager.default.attributesOfItem(atPath: file.path)[.modificationDate] as? Date
+            else { return nil }
+            return CheckpointRecord(
+                name: name, step: configuration.step, created: written.timeIntervalSince1970,
+                trainingSeconds: configuration.seconds)
+        }
+    }
+}
