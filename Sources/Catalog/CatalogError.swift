@@ -36,7 +36,8 @@ package struct CatalogError: Error, Sendable, CustomStringConvertible {
         case .SQLITE_FULL:
             self.init(.full, path, "no space is left for the catalogue (\(detail)); free some and go on with --resume")
         case .SQLITE_CANTOPEN:
-            self.init(.missing, path, "the catalogue cannot be opened (\(detail)); expected a file that can be read here")
+            self.init(
+                .missing, path, "the catalogue cannot be opened (\(detail)); expected a file that can be read here")
         default:
             self.init(.other, path, "the catalogue cannot be used (\(detail))")
         }

@@ -73,7 +73,9 @@ extension Ledger {
         try read { database in
             let jobs = try Row.fetchAll(database, sql: "SELECT * FROM evaluations ORDER BY evaluation, task")
             let statement = try database.makeStatement(
-                sql: "SELECT seed, return FROM evaluation_returns WHERE evaluation = ? AND task = ? ORDER BY seed, episode")
+                sql:
+                    "SELECT seed, return FROM evaluation_returns WHERE evaluation = ? AND task = ? ORDER BY seed, episode"
+            )
             return try jobs.map { row in
                 let job = try evaluation(row)
                 var returns: [[Float]] = []

@@ -146,7 +146,8 @@ extension Database {
         let job = result.evaluation
         try save([job])
         try execute(
-            sql: "DELETE FROM evaluation_returns WHERE evaluation = ? AND task = ?", arguments: [job.evaluation, job.task])
+            sql: "DELETE FROM evaluation_returns WHERE evaluation = ? AND task = ?",
+            arguments: [job.evaluation, job.task])
         let statement = try makeStatement(sql: "INSERT INTO evaluation_returns VALUES (?, ?, ?, ?, ?)")
         for (seed, returns) in result.returns.enumerated() {
             for (episode, value) in returns.enumerated() {

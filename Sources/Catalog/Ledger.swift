@@ -28,7 +28,8 @@ package final class Ledger: Sendable {
         case .resume where !exists, .read where !exists:
             throw CatalogError(
                 .missing, path,
-                "there is no catalogue; expected the folder of a run (`distillery histories index RUN` remakes a lost one)")
+                "there is no catalogue; expected the folder of a run (`distillery histories index RUN` remakes a lost one)"
+            )
         default: break
         }
         var configuration = Configuration()
@@ -74,7 +75,8 @@ package final class Ledger: Sendable {
         try database.read { connection in
             if try migrator.hasBeenSuperseded(connection) {
                 throw CatalogError(
-                    .newer, path, "a newer version of distillery made this catalogue; use that version, or remake it with "
+                    .newer, path,
+                    "a newer version of distillery made this catalogue; use that version, or remake it with "
                         + "`distillery histories index RUN`")
             }
             if database.configuration.readonly, try !migrator.hasCompletedMigrations(connection) {

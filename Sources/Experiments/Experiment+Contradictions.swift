@@ -28,7 +28,8 @@ extension Experiment {
             found.append(
                 Contradiction(
                     keys: ["tasks.train", "tasks.test"],
-                    message: "\(limit) train tasks are asked for, but \(available) of \(tasks.tasks.count) are left after "
+                    message:
+                        "\(limit) train tasks are asked for, but \(available) of \(tasks.tasks.count) are left after "
                         + "\(self.tasks.test) were held out; lower one of them or write train: all"))
         }
         let used = trainTasks(of: tasks).count
@@ -36,7 +37,8 @@ extension Experiment {
             found.append(
                 Contradiction(
                     keys: ["evaluate.train_tasks", "tasks.train"],
-                    message: "\(evaluate.trainTasks) training tasks are to be evaluated, but only \(used) are trained on"))
+                    message:
+                        "\(evaluate.trainTasks) training tasks are to be evaluated, but only \(used) are trained on"))
         }
         return found
     }
@@ -90,7 +92,8 @@ extension Experiment {
             found.append(
                 Contradiction(
                     keys: [
-                        "distil.model.context_length", "distil.windows.every_episodes", "collect.end.episodes_per_actor",
+                        "distil.model.context_length", "distil.windows.every_episodes",
+                        "collect.end.episodes_per_actor",
                     ],
                     message: "a window of \(distil.model.contextLength) transitions is longer than any lifetime: "
                         + "\(episodes) episodes, every \(distil.windows.everyEpisodes)th shown, of "

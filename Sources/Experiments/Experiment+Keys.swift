@@ -138,13 +138,15 @@ extension Experiment {
             "bind", \.bind,
             .text("endpoint such as tcp://127.0.0.1:5555 or tcp://127.0.0.1:*") { endpoint in
                 let port = endpoint.split(separator: ":").last ?? ""
-                let valid = endpoint.hasPrefix("tcp://") && endpoint.split(separator: ":").count >= 3
+                let valid =
+                    endpoint.hasPrefix("tcp://") && endpoint.split(separator: ":").count >= 3
                     && (port == "*" || UInt16(port) != nil)
                 return valid ? nil : "it has to be tcp://ADDRESS:PORT"
             }, "The endpoint that the coordinator binds; `*` takes any free port."),
         .key(
             "unacknowledged_bytes", \.unacknowledgedBytes, .integer(1 << 20...1 << 36),
-            "Bytes that an actor process keeps until the recorder has acknowledged them; it waits when they are reached."),
+            "Bytes that an actor process keeps until the recorder has acknowledged them; it waits when they are reached."
+        ),
     ]
 
     private static let distilEntries: [Entry<DistilSettings>] = [
@@ -172,7 +174,8 @@ extension Experiment {
             "every_episodes", \.everyEpisodes, .integer(1...1_000_000),
             "Only every k-th episode of a stream is shown, from an offset that is drawn for each window."),
         .key(
-            "share_from_start", \.shareFromStart, .number(0, 1), "Share of the windows that start at a life's beginning."),
+            "share_from_start", \.shareFromStart, .number(0, 1),
+            "Share of the windows that start at a life's beginning."),
         .key(
             "teach_first_half", \.teachFirstHalf, .boolean,
             "Whether a window from mid-life teaches the actions of its first half too."),

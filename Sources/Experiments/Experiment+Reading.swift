@@ -10,11 +10,13 @@ extension Experiment {
             text = try String(contentsOf: URL(fileURLWithPath: path), encoding: .utf8)
         } catch {
             let reason =
-                FileManager.default.fileExists(atPath: path) ? "it is not a readable UTF-8 file" : "there is no such file"
+                FileManager.default.fileExists(atPath: path)
+                ? "it is not a readable UTF-8 file" : "there is no such file"
             throw ExperimentError([
                 Problem(
                     origin: nil, key: "",
-                    message: "cannot read the experiment \(path): \(reason); expected a YAML file (see docs/experiments.md)")
+                    message:
+                        "cannot read the experiment \(path): \(reason); expected a YAML file (see docs/experiments.md)")
             ])
         }
         try self.init(yaml: text, file: path, overrides: overrides)

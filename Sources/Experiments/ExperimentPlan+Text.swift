@@ -8,7 +8,8 @@ extension ExperimentPlan {
     package var text: String {
         let most = mayEndEarly ? "at most " : ""
         let recorded = recordedActors < actors ? ", \(recordedActors) of them recorded" : ""
-        let held = testLifetimes > 0 ? " and \(count(testLifetimes)) on \(testTasks) held-out tasks, for comparison" : ""
+        let held =
+            testLifetimes > 0 ? " and \(count(testLifetimes)) on \(testTasks) held-out tasks, for comparison" : ""
         return """
             \(name):
               collect   \(count(trainLifetimes)) lifetimes on \(trainTasks) train tasks\(held);
@@ -27,7 +28,8 @@ extension ExperimentPlan {
         let needed = max(0, maximumDiskBytes - existingBytes) + ExperimentPlan.reserveBytes
         guard freeBytes >= needed else {
             throw PlanError(
-                description: "too little disk: \(name) may need \(bytes(needed)), but \(path) has \(bytes(freeBytes)) free; "
+                description:
+                    "too little disk: \(name) may need \(bytes(needed)), but \(path) has \(bytes(freeBytes)) free; "
                     + "free some, choose another disk by --out, or record fewer actors (--set collect.record_actors=N)")
         }
     }

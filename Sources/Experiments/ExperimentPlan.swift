@@ -12,15 +12,22 @@ package struct ExperimentPlan: Sendable, Equatable {
         /// The same in the transformer's training and in its evaluation.
         package var distillerGigaflops: Double
         package var evaluationGigaflops: Double
+        /// What a transition costs one core besides arithmetic: stepping, sending, recording.
+        package var microsecondsPerTransition: Double
 
-        package init(sourceGigaflops: Double, distillerGigaflops: Double, evaluationGigaflops: Double) {
+        package init(
+            sourceGigaflops: Double, distillerGigaflops: Double, evaluationGigaflops: Double,
+            microsecondsPerTransition: Double
+        ) {
             self.sourceGigaflops = sourceGigaflops
             self.distillerGigaflops = distillerGigaflops
             self.evaluationGigaflops = evaluationGigaflops
+            self.microsecondsPerTransition = microsecondsPerTransition
         }
 
         /// Of one core of a server with AVX-512.
-        package static let typical = Rates(sourceGigaflops: 25, distillerGigaflops: 40, evaluationGigaflops: 25)
+        package static let typical = Rates(
+            sourceGigaflops: 25, distillerGigaflops: 50, evaluationGigaflops: 50, microsecondsPerTransition: 6)
     }
 
     package let name: String
@@ -74,15 +81,21 @@ package struct ExperimentPlan: Sendable, Equatable {
             + min(checkpoints, ExperimentPlan.countedCheckpoints) * 3 * 4 * model.parameters
 
         let cores = Double(max(1, cores))
-        let sourceWork = Double(maximumTransitions) * sourceFlops(experiment, environment)
-        collectSeconds = sourceWork / (cores * rates.sourceGigaflops * 1e9)
+        let arithmetic = sourceFlops(experiment, environment) / (rates.sourceGigaflops * 1e9)
+        let secondsPerTransition = arithmetic + rates.microsecondsPerTransition * 1e-6
+        collectSeconds = Double(maximumTransitions) * secondsPerTransition / cores
         let training = experiment.distil.training
         let tokens = Double(training.steps * training.batchSize * experiment.distil.model.tokens)
         let threads = min(cores, Double(training.threads))
         let trained = 3 * tokens * model.forwardFlopsPerToken / (threads * rates.distillerGigaflops * 1e9)
         distilSeconds = min(trained, training.maximumSeconds ?? .infinity)
-        // A context that has slid by one position is worked through anew.
-        let passes = Double(evaluationEpisodes * horizon) * Double(experiment.distil.model.tokens)
+        // A context that has slid by one position is worked through anew; the control's is short.
+        let controlled = evaluate.control ? testTasks * evaluate.seeds * evaluate.episodes : 0
+        let context = Double(experiment.distil.model.tokens)
+        let passes =
+            Double(horizon)
+            * (Double(evaluationEpisodes - controlled) * context
+                + Double(controlled) * min(context, Double(horizon + 1) / 2))
         let workers = min(cores, Double(experiment.cluster.evaluators))
         evaluateSeconds = passes * model.forwardFlopsPerToken / (workers * rates.evaluationGigaflops * 1e9)
     }

@@ -47,7 +47,8 @@ struct CoordinatorCommand: ParsableCommand {
             try events.append(name, step: step, value: value, time: Date().timeIntervalSince1970)
         }
         let signals = try SignalWatcher([.hangUp, .interrupt, .terminate])
-        let process = try CoordinatorProcess(bind: bind ?? experiment.cluster.bind, insecure: insecure, signals: signals)
+        let process = try CoordinatorProcess(
+            bind: bind ?? experiment.cluster.bind, insecure: insecure, signals: signals)
         let store = CheckpointStore(folder: folder.appendingPathComponent("checkpoints/distiller"))
         var aim = goal.goal
         if aim.evaluates, !aim.distils { aim.checkpoint = checkpoint ?? store.latest }

@@ -26,7 +26,8 @@ struct RunCommand: ParsableCommand {
 struct LaunchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "launch", abstract: "Collect learning histories: the cluster alone.",
-        discussion: "Example: distillery launch deploy/experiments/quickstart.yaml --set collect.actors=10 --out runs/ten")
+        discussion:
+            "Example: distillery launch deploy/experiments/quickstart.yaml --set collect.actors=10 --out runs/ten")
 
     @OptionGroup var options: ExperimentOptions
     @Option(help: "Folder of the run; by default runs/NAME.") var out: String?

@@ -40,15 +40,19 @@ struct RunFolder {
     /// Free space of the file system that the run is on, in bytes.
     var freeBytes: Int {
         var parent = URL(fileURLWithPath: path)
-        while !FileManager.default.fileExists(atPath: parent.path), parent.path != "/" { parent.deleteLastPathComponent() }
+        while !FileManager.default.fileExists(atPath: parent.path), parent.path != "/" {
+            parent.deleteLastPathComponent()
+        }
         let attributes = try? FileManager.default.attributesOfFileSystem(forPath: parent.path)
         return (attributes?[.systemFreeSize] as? NSNumber)?.intValue ?? .max
     }
 
     /// What the run has on the disk already.
     var usedBytes: Int {
-        guard let files = FileManager.default.enumerator(
-            at: URL(fileURLWithPath: path), includingPropertiesForKeys: [.fileSizeKey]) else { return 0 }
+        guard
+            let files = FileManager.default.enumerator(
+                at: URL(fileURLWithPath: path), includingPropertiesForKeys: [.fileSizeKey])
+        else { return 0 }
         return files.reduce(0) { sum, file in
             sum + ((try? (file as? URL)?.resourceValues(forKeys: [.fileSizeKey]).fileSize) ?? 0)
         }

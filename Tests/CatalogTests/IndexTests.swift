@@ -5,7 +5,8 @@ import Testing
 @Suite("A catalogue that is remade from the stream files")
 struct IndexTests {
     private func summary(
-        _ collection: Environments.Collection, task: Int, actor: Int, split: Split, returns: [Float], isSealed: Bool = true
+        _ collection: Environments.Collection, task: Int, actor: Int, split: Split, returns: [Float],
+        isSealed: Bool = true
     ) -> IndexedStream {
         IndexedStream(
             stream: StreamIdentifier(

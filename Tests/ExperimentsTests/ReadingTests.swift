@@ -90,7 +90,8 @@ struct ReadingTests {
     @Test("actors per process are shared out evenly when nothing is said")
     func actorsPerProcess() throws {
         let experiment = try Experiment(
-            yaml: "name: shared\ncluster: {learners: 2, actor_processes: 3, lifetimes_per_learner: 2}\ncollect: {actors: 10}",
+            yaml:
+                "name: shared\ncluster: {learners: 2, actor_processes: 3, lifetimes_per_learner: 2}\ncollect: {actors: 10}",
             file: "shared.yaml")
         #expect(experiment.actorsPerProcess == 14)
     }

@@ -23,7 +23,8 @@ struct RefusalTests {
         Case(yaml: "name: a\ncollect:\n  actors: 2.5", expected: ["x.yaml:3: collect.actors", "'2.5' came"]),
         Case(yaml: "name: a\ncollect:\n  actors: \"5\"", expected: ["x.yaml:3", "the quoted text \"5\" came"]),
         Case(yaml: "name: a\ncollect:\n  actors:", expected: ["x.yaml:3: collect.actors", "nothing came"]),
-        Case(yaml: "name: a\ncollect: 5", expected: ["x.yaml:2: collect", "expected a section with the keys actors, "]),
+        Case(
+            yaml: "name: a\ncollect: 5", expected: ["x.yaml:2: collect", "expected a section with the keys actors, "]),
         Case(yaml: "name: a\nsource: {hidden: 5}", expected: ["x.yaml:2: source.hidden", "expected list of 1 to 8"]),
         Case(yaml: "name: a\nsource: {hidden: []}", expected: ["source.hidden", "a list of 0 came"]),
         Case(yaml: "name: a\nsource: {discount: 1.1}", expected: ["source.discount", "number, 0 to 1", "1.1 came"]),
@@ -110,7 +111,8 @@ struct RefusalTests {
     func contradictingOverride() throws {
         let error = try #require(throws: ExperimentError.self) {
             try Experiment(
-                yaml: "name: a\ncollect: {synchronization: lockstep}", file: "x.yaml", overrides: ["collect.elastic=true"])
+                yaml: "name: a\ncollect: {synchronization: lockstep}", file: "x.yaml",
+                overrides: ["collect.elastic=true"])
         }
         #expect(error.description.hasPrefix("--set collect.elastic=true: collect.elastic and "))
     }

@@ -26,7 +26,8 @@ struct FigureTests {
         name: "a", title: "Return <by> episode", caption: "", xTitle: "episode", yTitle: "return",
         series: [
             .init("in context", .inContext, (1...50).map { .init(x: Double($0), y: Double($0), low: 0, high: 60) }),
-            .init("broken, \"quoted\"", .control, [.init(x: 1, y: .nan), .init(x: 2, y: 3), .init(x: 3, y: .infinity)]),
+            .init(
+                "broken, \"quoted\"", .control, [.init(x: 1, y: .nan), .init(x: 2, y: 3), .init(x: 3, y: .infinity)]),
             .init("empty", .source, []),
         ], references: [.init("optimum", .optimum, 55)])
 

@@ -8,7 +8,8 @@ import Testing
 @Suite("A catalogue remade from a run's files")
 struct RunIndexTests {
     private static let environment = EnvironmentDescription(
-        name: "dark-room", observationSpace: .multiDiscrete(counts: [3, 3]), actionSpace: .discrete(count: 5), horizon: 2,
+        name: "dark-room", observationSpace: .multiDiscrete(counts: [3, 3]), actionSpace: .discrete(count: 5),
+        horizon: 2,
         json: #"{"horizon":2,"size":3}"#)
 
     /// A sealed stream of episodes of two steps; `rewards` are those of the second steps.
@@ -19,7 +20,8 @@ struct RunIndexTests {
         let task = Task(id: stream.lifetime.task, split: split, json: "{\"goal\":[\(stream.lifetime.task),0]}")
         let metadata = StreamMetadata(
             softwareVersion: "0.1.0", environment: Self.environment, task: task,
-            repetition: stream.lifetime.repetition, sourceAlgorithm: "a3c", sourceJSON: "{}", actor: stream.actor, seed: 1)
+            repetition: stream.lifetime.repetition, sourceAlgorithm: "a3c", sourceJSON: "{}", actor: stream.actor,
+            seed: 1)
         let writer = try StreamWriter.create(at: file.path, metadata: metadata)
         for (number, reward) in rewards.enumerated() {
             var batch = RolloutBatch(

@@ -29,7 +29,8 @@ struct RunReportTests {
                 let value: Float = kind == .inContext ? 3 : 0
                 try ledger.save(
                     EvaluationReturns(
-                        evaluation: record, returns: [[0, 0] + Array(repeating: value, count: 10), Array(repeating: 0, count: 12)]))
+                        evaluation: record,
+                        returns: [[0, 0] + Array(repeating: value, count: 10), Array(repeating: 0, count: 12)]))
             }
         }
         let stream = StreamIdentifier(lifetime: LifetimeIdentifier(task: 0, repetition: 0), actor: 0)

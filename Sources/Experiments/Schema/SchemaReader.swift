@@ -123,7 +123,8 @@ struct SchemaReader<Root> {
         let sameLast = paths.filter { $0.hasSuffix("." + last) }
         let close = sameLast.isEmpty ? nearest(to: path, among: paths) : Array(sameLast.prefix(3))
         return close.isEmpty
-            ? "; docs/experiments.md lists all keys" : "; did you mean \(close.map { "'\($0)'" }.joined(separator: " or "))?"
+            ? "; docs/experiments.md lists all keys"
+            : "; did you mean \(close.map { "'\($0)'" }.joined(separator: " or "))?"
     }
 }
 

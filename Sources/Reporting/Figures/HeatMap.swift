@@ -87,7 +87,8 @@ package struct HeatMap: Figure {
             svg.element("rect", shape + [("style", "fill:\(colour.css)")])
             if side >= 22 {
                 svg.label(
-                    NumberText.fixed(share * 100, decimals: 0), x: x + side / 2, y: y + side / 2 + min(13, side / 3) * 0.36,
+                    NumberText.fixed(share * 100, decimals: 0), x: x + side / 2,
+                    y: y + side / 2 + min(13, side / 3) * 0.36,
                     class: "cell-text", anchor: "middle",
                     style: "font-size:\(at(min(13, side / 3)))px;fill:\(colour.isLight ? "#15181d" : "#ffffff")")
             }
@@ -95,11 +96,12 @@ package struct HeatMap: Figure {
             svg.element("rect", shape + [("style", "fill:var(--empty)")])
         }
         if let start, start.x == cell.x, start.y == cell.y {
+            let isOnLight = cell.share.map { SequentialColours.colour($0).isLight } ?? false
             svg.element(
                 "circle",
                 [
                     ("cx", at(x + side / 2)), ("cy", at(y + side - 7)), ("r", "2.2"),
-                    ("style", "fill:\((cell.share.map { SequentialColours.colour($0).isLight } ?? false) ? "#15181d" : "#ffffff")"),
+                    ("style", cell.share == nil ? "fill:var(--soft)" : "fill:\(isOnLight ? "#15181d" : "#ffffff")"),
                 ])
         }
         svg.close("g")
@@ -129,7 +131,8 @@ package struct HeatMap: Figure {
                 "rect",
                 [
                     ("x", at(x)), ("y", at(top + height * (1 - Double(step + 1) / Double(steps)))), ("width", "12"),
-                    ("height", at(height / Double(steps) + 0.6)), ("style", "fill:\(SequentialColours.colour(share).css)"),
+                    ("height", at(height / Double(steps) + 0.6)),
+                    ("style", "fill:\(SequentialColours.colour(share).css)"),
                 ])
         }
         for share in [0, 0.25, 0.5, 0.75, 1] {

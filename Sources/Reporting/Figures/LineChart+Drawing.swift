@@ -24,7 +24,8 @@ extension LineChart {
         drawAxes(x, y, into: &svg)
         for reference in references {
             svg.line(
-                x.pixels.start, y.clamped(reference.value), x.pixels.end, y.clamped(reference.value), class: "reference",
+                x.pixels.start, y.clamped(reference.value), x.pixels.end, y.clamped(reference.value),
+                class: "reference",
                 style: "stroke:\(reference.role.colour)")
         }
         for line in visible { drawBand(line, x, y, into: &svg) }
@@ -57,7 +58,8 @@ extension LineChart {
             let position = y.position(tick)
             svg.line(x.pixels.start, position, x.pixels.end, position, class: tick == 0 ? "grid zero" : "grid")
             svg.label(
-                NumberText.tick(tick, step: y.step), x: x.pixels.start - 8, y: position + 4, class: "tick", anchor: "end")
+                NumberText.tick(tick, step: y.step), x: x.pixels.start - 8, y: position + 4, class: "tick",
+                anchor: "end")
         }
         svg.line(x.pixels.start, y.pixels.start, x.pixels.end, y.pixels.start, class: "axis")
         for tick in x.ticks {
@@ -81,7 +83,10 @@ extension LineChart {
         let lower = bounded.reversed().map { "\(at(x.position($0.x))),\(at(y.clamped($0.low ?? $0.y)))" }
         svg.element(
             "polygon",
-            [("class", "band"), ("points", (upper + lower).joined(separator: " ")), ("style", "fill:\(line.role.colour)")])
+            [
+                ("class", "band"), ("points", (upper + lower).joined(separator: " ")),
+                ("style", "fill:\(line.role.colour)"),
+            ])
     }
 
     private func drawLine(_ line: Series, _ x: Axis, _ y: Axis, into svg: inout SVGText) {

@@ -81,10 +81,11 @@ package struct LineChart: Figure {
         var text = "series,x,y,low,high\n"
         for line in series {
             for point in line.points {
-                text += [
-                    csvField(line.name), csvField(point.x), csvField(point.y), csvField(point.low),
-                    csvField(point.high),
-                ].joined(separator: ",") + "\n"
+                text +=
+                    [
+                        csvField(line.name), csvField(point.x), csvField(point.y), csvField(point.low),
+                        csvField(point.high),
+                    ].joined(separator: ",") + "\n"
             }
         }
         for reference in references { text += "\(csvField(reference.name)),,\(csvField(reference.value)),,\n" }

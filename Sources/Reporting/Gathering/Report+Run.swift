@@ -79,7 +79,8 @@ private struct Results {
                     optimum.map { "\(NumberText.percent(final / $0)) of the optimum" } ?? "last episodes"))
             if let cleared = control?.curves.finalMean {
                 let detail =
-                    cleared > 0 ? "in context is \(NumberText.short(final / cleared, decimals: 1)) times as much" : "control"
+                    cleared > 0
+                    ? "in context is \(NumberText.short(final / cleared, decimals: 1)) times as much" : "control"
                 list.append(.init("Context cleared", two(cleared), detail))
             }
             if let half = contents.aboveHalf(inContext) {

@@ -68,7 +68,9 @@ extension ReportFigures {
             else { return nil }
             return (start, end, Double(count))
         }
-        guard let start = done.map(\.start).min(), let end = done.map(\.end).max(), end - start > 0.5 else { return nil }
+        guard let start = done.map(\.start).min(), let end = done.map(\.end).max(), end - start > 0.5 else {
+            return nil
+        }
         let bins = min(100, max(8, Int((end - start) / 2)))
         let width = (end - start) / Double(bins)
         var totals = [Double](repeating: 0, count: bins)

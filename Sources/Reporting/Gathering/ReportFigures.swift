@@ -67,7 +67,8 @@ struct ReportFigures {
         for share in contents.finalShares(evaluated).map(\.share) { bins[min(9, max(0, Int(share * 10)))] += 1 }
         return BarChart(
             name: "held-out-final-shares", title: "How each held-out (goal, seed) pair ends",
-            caption: "Mean return of the last \(LearningCurves.finalEpisodes) episodes as a share of the goal's optimum; "
+            caption:
+                "Mean return of the last \(LearningCurves.finalEpisodes) episodes as a share of the goal's optimum; "
                 + "\(half.count) of \(half.of) pairs (\(NumberText.percent(Double(half.count) / Double(half.of)))) end "
                 + "above half of it.",
             xTitle: "final return, % of the optimum", yTitle: "(goal, seed) pairs", role: .inContext,
@@ -96,7 +97,8 @@ struct ReportFigures {
         guard series.contains(where: { $0.points.count > 1 }) else { return nil }
         return LineChart(
             name: "return-by-training-time", title: "Held-out return against training time",
-            caption: "Each dot is a checkpoint: mean return of the last \(LearningCurves.finalEpisodes) episodes on the "
+            caption:
+                "Each dot is a checkpoint: mean return of the last \(LearningCurves.finalEpisodes) episodes on the "
                 + "held-out goals, with a 95 % bootstrap interval.",
             xTitle: "seconds of training", yTitle: "final return", series: series, references: references(tasks),
             yRange: 0...1)

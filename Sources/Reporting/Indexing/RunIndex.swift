@@ -43,7 +43,8 @@ package struct RunIndex {
             let ends = index.lifetimes.compactMap(\.ended) + index.evaluations.compactMap(\.evaluation.ended)
             try ledger.save(
                 RunRecord(
-                    name: experiment.name, softwareVersion: "unknown, catalogue remade", experimentYAML: experiment.yaml,
+                    name: experiment.name, softwareVersion: "unknown, catalogue remade",
+                    experimentYAML: experiment.yaml,
                     started: started, ended: ends.max()))
         }
         try ledger.close()

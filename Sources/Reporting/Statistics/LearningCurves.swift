@@ -5,7 +5,9 @@ package struct LearningCurves: Sendable {
     /// (tasks, repetitions, episodes); the lengths may differ.
     package let returns: [[[Double]]]
 
-    package init(_ returns: [[[Double]]]) { self.returns = returns.map { $0.filter { !$0.isEmpty } }.filter { !$0.isEmpty } }
+    package init(_ returns: [[[Double]]]) {
+        self.returns = returns.map { $0.filter { !$0.isEmpty } }.filter { !$0.isEmpty }
+    }
 
     package var isEmpty: Bool { returns.isEmpty }
     package var longest: Int { returns.joined().map(\.count).max() ?? 0 }
