@@ -149,8 +149,12 @@ extension Message {
                 StreamsOpened(
                     lifetime: try lifetime(opened.lifetime), firstActor: Int(opened.first_actor),
                     incarnation: opened.incarnation,
-                    nextSequences: array(opened.next_sequence, opened.n_next_sequence),
-                    nextEpisodes: array(opened.next_episode, opened.n_next_episode)))
+                    nextSequences: try array(opened.next_sequence, opened.n_next_sequence).map {
+                        try count($0, "sequence")
+                    },
+                    nextEpisodes: try array(opened.next_episode, opened.n_next_episode).map {
+                        try count($0, "episode")
+                    }))
         case DISTILLERY__ENVELOPE__BODY_ROLLOUTS_DURABLE:
             let durable = try present(envelope.rollouts_durable)
             try equal(durable.n_actor, durable.n_next_sequence, "next sequences")
@@ -234,24 +238,26 @@ extension Message {
 
 extension Rollouts {
     fileprivate init(_ message: Distillery__Rollouts) throws {
-        let count = message.n_actor
+        let rollouts = message.n_actor
         for (column, size) in [
             ("incarnations", message.n_incarnation), ("sequences", message.n_sequence),
             ("policy versions", message.n_policy_version), ("first episodes", message.n_first_episode),
             ("lengths", message.n_length), ("finished episodes", message.n_finished_episodes),
             ("checksums", message.n_checksum), ("last marks", message.n_last),
-        ] { try equal(count, size, column) }
-        guard count <= WireProtocol.actorLimit else {
-            throw WireError("\(count) rollouts in one message; at most \(WireProtocol.actorLimit)")
+        ] { try equal(rollouts, size, column) }
+        guard rollouts <= WireProtocol.actorLimit else {
+            throw WireError("\(rollouts) rollouts in one message; at most \(WireProtocol.actorLimit)")
         }
         var headers: [RolloutHeader] = []
-        headers.reserveCapacity(count)
-        for index in 0..<count {
+        headers.reserveCapacity(rollouts)
+        for index in 0..<rollouts {
             headers.append(
                 RolloutHeader(
                     actor: Int(message.actor[index]), incarnation: message.incarnation[index],
-                    sequence: message.sequence[index], policyVersion: message.policy_version[index],
-                    firstEpisode: message.first_episode[index], length: Int(message.length[index]),
+                    sequence: try count(message.sequence[index], "sequence"),
+                    policyVersion: try count(message.policy_version[index], "policy version"),
+                    firstEpisode: try count(message.first_episode[index], "first episode"),
+                    length: Int(message.length[index]),
                     finishedEpisodes: Int(message.finished_episodes[index]), checksum: message.checksum[index],
                     isLast: message.last[index] != 0))
         }
@@ -334,6 +340,12 @@ private func numbers(
         numbers[text(number.name)] = number.value
     }
     return numbers
+}
+
+/// What is counted from 0 never comes near the end of its type, where adding one would trap.
+private func count(_ value: UInt64, _ what: String) throws -> UInt64 {
+    guard value < 1 << 62 else { throw WireError("a \(what) of \(value)") }
+    return value
 }
 
 private func array(_ bytes: ProtobufCBinaryData) -> [UInt8] {
