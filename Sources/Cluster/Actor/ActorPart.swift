@@ -16,12 +16,17 @@ final class ActorPart {
     }
 
     var carry: CarryActors
+    /// Number of the coordinator's command that `carry` came with; later ones are greater.
+    var command: UInt64
     var phase: Phase
-    /// Batches that the learner has not answered.
-    var unanswered = 0
+    /// Batches that the learner has not answered, in order.
+    private(set) var unanswered: [(batch: UInt64, bytes: [UInt8])] = []
     var unacknowledged = UnacknowledgedRollouts()
-    /// When the last message that waits for an answer was sent.
-    var lastRequest: UInt64 = 0
+    /// The recorder at `carry.recorderEndpoint` has said where the streams stand.
+    var isOpen: Bool
+    /// When the last message was sent that the learner, or the recorder, has yet to answer.
+    var lastLearnerRequest: UInt64 = 0
+    var lastRecorderRequest: UInt64 = 0
     private(set) var version: UInt64 = 0
     private(set) var batch: UInt64 = 0
     /// Streams end with the episode that makes them so many.
@@ -32,8 +37,9 @@ final class ActorPart {
     private let policy: any SourceActor
     private var collector: RolloutCollector?
 
-    init(carry: CarryActors, context: ExperimentContext) throws {
+    init(carry: CarryActors, command: UInt64, context: ExperimentContext) throws {
         self.carry = carry
+        self.command = command
         self.context = context
         keys = carry.actors.map {
             StreamKey(
@@ -42,6 +48,7 @@ final class ActorPart {
         }
         policy = try context.algorithm.makeActor(environment: context.distribution.environment, keys: keys)
         phase = carry.recordsAny ? .opening : .joining
+        isOpen = !carry.recordsAny
     }
 
     /// Where the streams go on: the recorder's answer; actors beyond it begin at their beginning.
@@ -73,10 +80,23 @@ final class ActorPart {
         batch += 1
         let rollouts = Rollouts(
             attempt: carry.attempt, firstActor: carry.actors.lowerBound, batch: batch, content: content)
-        return (Envelope(.rollouts(rollouts)).encoded(), content.headers)
+        let bytes = Envelope(.rollouts(rollouts)).encoded()
+        unanswered.append((batch, bytes))
+        return (bytes, content.headers)
     }
 
+    /// The learner has every batch up to `batch`.
+    func answered(_ batch: UInt64) { unanswered.removeAll { $0.batch <= batch } }
+
     var everyStreamHasEnded: Bool { collector?.isDone ?? false }
+
+    /// The lifetime has a learner; without one it has ended and its streams are only being completed.
+    var needsLearner: Bool { !carry.learnerEndpoint.isEmpty }
+
+    /// Recorder and learner have all that there is.
+    var isDone: Bool {
+        phase == .draining && unacknowledged.isEmpty && (unanswered.isEmpty || !needsLearner)
+    }
 }
 
 extension CarryActors {

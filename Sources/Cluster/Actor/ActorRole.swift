@@ -9,6 +9,8 @@ package final class ActorRole: Role {
     /// Asynchronous: while one rollout is on its way, the next is made.
     package static let maximumUnansweredRollouts = 2
     package static let requestIntervalMilliseconds: UInt64 = 1000
+    /// A recorder that has acknowledged nothing for so long is asked where it stands.
+    package static let recorderSilenceMilliseconds: UInt64 = 5000
 
     package let name = RoleName.actor
     package let capacity: Int
@@ -20,6 +22,8 @@ package final class ActorRole: Role {
 
     private var context: ExperimentContext?
     private var parts: [Key: ActorPart] = [:]
+    /// The last lease of each part: one that arrives again after its end is not taken twice.
+    private var lastIncarnation: [Key: UInt64] = [:]
     /// Parts take turns in this order.
     private var turns: [Key] = []
     private var nextTurn = 0
@@ -52,7 +56,7 @@ package final class ActorRole: Role {
         guard !parts.isEmpty else { return "" }
         if isFull { return "the recorder to acknowledge \(unacknowledgedBytes) bytes" }
         if parts.values.allSatisfy({ $0.phase == .opening || $0.phase == .draining }) { return "the recorder" }
-        if parts.values.allSatisfy({ $0.phase == .joining || $0.unanswered > 0 }) { return "the learner" }
+        if parts.values.allSatisfy({ $0.phase == .joining || !$0.unanswered.isEmpty }) { return "the learner" }
         return ""
     }
 
@@ -64,42 +68,56 @@ package final class ActorRole: Role {
     package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         switch envelope.message {
         case .acknowledgement: reports.acknowledge(envelope.request)
-        case .carryActors(let carry):
+        case .carryActors(let carry) where sender == .coordinator:
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
-            if !isDraining { try take(carry, now: now, outbox: &outbox) }
-        case .releaseLifetime(let release):
+            if !isDraining { try take(carry, command: envelope.request, now: now, outbox: &outbox) }
+        case .releaseLifetime(let release) where sender == .coordinator:
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
             for (key, part) in parts where key.lifetime == release.lifetime && part.carry.attempt <= release.attempt {
                 remove(key)
             }
         case .streamsOpened(let opened): try takeUp(opened, now: now, outbox: &outbox)
-        case .rolloutsDurable(let durable): acknowledge(durable, from: sender, outbox: &outbox)
-        case .rolloutAnswer(let answer): try take(answer)
+        case .rolloutsDurable(let durable): acknowledge(durable, from: sender, now: now, outbox: &outbox)
+        case .rolloutAnswer(let answer):
+            do { try take(answer) } catch { outbox.send(.failure("\(error)"), to: sender) }
         default: break
         }
     }
 
-    private func take(_ carry: CarryActors, now: UInt64, outbox: inout Outbox) throws {
+    private func take(_ carry: CarryActors, command: UInt64, now: UInt64, outbox: inout Outbox) throws {
         guard let context else { return }
         let key = Key(lifetime: carry.lifetime, firstActor: carry.actors.lowerBound)
         if let part = parts[key], part.carry.attempt == carry.attempt, part.carry.incarnation == carry.incarnation {
-            guard part.carry.recorderEndpoint != carry.recorderEndpoint else { return }
-            // The recorder has come back elsewhere: ask it where it stands, then send again what it lacks.
+            // An older command that is sent again names endpoints that are no more.
+            guard command > part.command else { return }
+            part.command = command
+            let isSameRecorder = part.carry.recorderEndpoint == carry.recorderEndpoint
             part.carry = carry
-            if carry.recordsAny { request(part, now: now, outbox: &outbox) }
+            guard !isSameRecorder, carry.recordsAny else { return }
+            // The recorder has come back elsewhere: ask it where it stands, then send again what it lacks.
+            part.isOpen = false
+            open(part, now: now, outbox: &outbox)
             return
         }
-        let part = try ActorPart(carry: carry, context: context)
+        if let last = lastIncarnation[key], last >= carry.incarnation { return }
+        lastIncarnation[key] = carry.incarnation
+        let part = try ActorPart(carry: carry, command: command, context: context)
         parts[key] = part
         if !turns.contains(key) { turns.append(key) }
-        if !carry.recordsAny { try part.start(sequences: [], episodes: []) }
-        request(part, now: now, outbox: &outbox)
+        if carry.recordsAny {
+            open(part, now: now, outbox: &outbox)
+        } else {
+            try part.start(sequences: [], episodes: [])
+            join(part, now: now, outbox: &outbox)
+        }
     }
 
     private func takeUp(_ opened: StreamsOpened, now: UInt64, outbox: inout Outbox) throws {
         guard let part = parts[Key(lifetime: opened.lifetime, firstActor: opened.firstActor)],
             part.carry.incarnation == opened.incarnation
         else { return }
+        part.isOpen = true
+        part.lastRecorderRequest = now
         if part.phase == .opening {
             if context?.experiment.collect.synchronization == .lockstep {
                 // A lockstep lifetime is lived again from its beginning; the recorder drops what it has.
@@ -107,7 +125,7 @@ package final class ActorRole: Role {
             } else {
                 try part.start(sequences: opened.nextSequences, episodes: opened.nextEpisodes)
             }
-            request(part, now: now, outbox: &outbox)
+            join(part, now: now, outbox: &outbox)
         } else {
             for (index, next) in opened.nextSequences.enumerated() {
                 part.unacknowledged.acknowledge(actor: opened.firstActor + index, next: next)
@@ -117,7 +135,7 @@ package final class ActorRole: Role {
         }
     }
 
-    private func acknowledge(_ durable: RolloutsDurable, from sender: Address, outbox: inout Outbox) {
+    private func acknowledge(_ durable: RolloutsDurable, from sender: Address, now: UInt64, outbox: inout Outbox) {
         for (key, part) in parts where key.lifetime == durable.lifetime {
             var concerns = false
             for stream in durable.streams where part.carry.actors.contains(stream.actor) {
@@ -130,6 +148,7 @@ package final class ActorRole: Role {
                 part.unacknowledged.acknowledge(actor: stream.actor, next: stream.nextSequence)
             }
             guard concerns else { continue }
+            part.lastRecorderRequest = now
             part.unacknowledged.drop()
             if durable.resend { part.unacknowledged.resend(to: sender, outbox: &outbox) }
         }
@@ -139,14 +158,16 @@ package final class ActorRole: Role {
         guard let part = parts[Key(lifetime: answer.lifetime, firstActor: answer.firstActor)],
             part.carry.attempt == answer.attempt
         else { return }
-        if !answer.parameters.isEmpty { try part.load(answer.parameters, version: answer.version) }
-        if answer.batch == 0 {
-            guard part.phase == .joining, !answer.parameters.isEmpty else { return }
-            part.phase = .running
-        } else if part.unanswered > 0 {
-            part.unanswered = Int(min(UInt64(Self.maximumUnansweredRollouts), part.batch - min(part.batch, answer.batch)))
+        // Answers may overtake each other; versions never fall within an incarnation.
+        if !answer.parameters.isEmpty, part.phase == .joining || answer.version > part.version {
+            try part.load(answer.parameters, version: answer.version)
         }
         part.episodeLimit = min(part.episodeLimit, answer.episodeLimit)
+        if part.phase == .joining {
+            if !answer.parameters.isEmpty { part.phase = .running }
+        } else {
+            part.answered(answer.batch)
+        }
     }
 
     // MARK: - Work
@@ -159,10 +180,10 @@ package final class ActorRole: Role {
             let isRecorded = part.carry.recordsAny && headers.contains { $0.actor < part.carry.recordedActors }
             outbox.send(bytes, to: isRecorded ? [learner, .endpoint(part.carry.recorderEndpoint)] : [learner])
             if isRecorded {
+                if part.unacknowledged.isEmpty { part.lastRecorderRequest = now }
                 part.unacknowledged.append(bytes, headers, recordedActors: part.carry.recordedActors)
             }
-            part.unanswered += 1
-            part.lastRequest = now
+            part.lastLearnerRequest = now
         }
         if part.everyStreamHasEnded { part.phase = .draining }
         return nextRunnable(peek: true) != nil
@@ -174,7 +195,7 @@ package final class ActorRole: Role {
         for offset in 0..<turns.count {
             let index = (nextTurn + offset) % turns.count
             guard let part = parts[turns[index]] else { continue }
-            guard part.phase == .running, part.unanswered < limit else { continue }
+            guard part.phase == .running, part.unanswered.count < limit else { continue }
             if !peek { nextTurn = (index + 1) % turns.count }
             return part
         }
@@ -185,44 +206,58 @@ package final class ActorRole: Role {
         reports.tick(now: now, outbox: &outbox)
         for key in turns {
             guard let part = parts[key] else { continue }
-            if part.phase == .draining, part.unacknowledged.isEmpty {
+            if part.isDone {
                 reports.send(
                     .carryingFinished(
                         CarryingFinished(
                             lifetime: key.lifetime, firstActor: key.firstActor, incarnation: part.carry.incarnation)),
                     to: .coordinator, now: now, outbox: &outbox)
                 remove(key)
-            } else if part.phase == .opening || part.phase == .joining,
-                now >= part.lastRequest + Self.requestIntervalMilliseconds * 1_000_000
-            {
-                request(part, now: now, outbox: &outbox)
-            } else if part.phase == .draining,
-                now >= part.lastRequest + 5 * Self.requestIntervalMilliseconds * 1_000_000
-            {
-                // The recorder may have lost what was on its way: asking makes it say where it stands.
-                request(part, now: now, outbox: &outbox)
+                continue
             }
+            askRecorder(part, now: now, outbox: &outbox)
+            askLearner(part, now: now, outbox: &outbox)
         }
     }
 
-    /// Asks whoever the part waits for.
-    private func request(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
-        part.lastRequest = now
+    /// What was on its way to a recorder may be lost, and it may have been restarted: asking makes it say where it
+    /// stands, and what it lacks is sent again.
+    private func askRecorder(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
+        let patience = part.isOpen ? Self.recorderSilenceMilliseconds : Self.requestIntervalMilliseconds
+        guard !part.isOpen || !part.unacknowledged.isEmpty,
+            now >= part.lastRecorderRequest + patience * 1_000_000
+        else { return }
+        open(part, now: now, outbox: &outbox)
+    }
+
+    private func askLearner(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
+        guard now >= part.lastLearnerRequest + Self.requestIntervalMilliseconds * 1_000_000 else { return }
+        if part.phase == .joining { return join(part, now: now, outbox: &outbox) }
+        guard !part.unanswered.isEmpty, part.needsLearner else { return }
+        part.lastLearnerRequest = now
+        for (_, bytes) in part.unanswered { outbox.send(bytes, to: [.endpoint(part.carry.learnerEndpoint)]) }
+    }
+
+    private func join(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
+        part.lastLearnerRequest = now
+        guard part.needsLearner else { return }
         let carry = part.carry
-        if part.phase == .joining {
-            outbox.send(
-                .joinLifetime(
-                    JoinLifetime(
-                        lifetime: carry.lifetime, attempt: carry.attempt, actors: carry.actors,
-                        incarnation: carry.incarnation)), to: .endpoint(carry.learnerEndpoint))
-        } else {
-            let recorded = carry.actors.clamped(to: 0..<max(carry.recordedActors, carry.actors.lowerBound))
-            outbox.send(
-                .openStreams(
-                    OpenStreams(
-                        lifetime: carry.lifetime, actors: recorded, incarnation: carry.incarnation,
-                        firstPolicyVersion: part.version)), to: .endpoint(carry.recorderEndpoint))
-        }
+        outbox.send(
+            .joinLifetime(
+                JoinLifetime(
+                    lifetime: carry.lifetime, attempt: carry.attempt, actors: carry.actors,
+                    incarnation: carry.incarnation)), to: .endpoint(carry.learnerEndpoint))
+    }
+
+    private func open(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
+        part.lastRecorderRequest = now
+        let carry = part.carry
+        let recorded = carry.actors.clamped(to: 0..<max(carry.recordedActors, carry.actors.lowerBound))
+        outbox.send(
+            .openStreams(
+                OpenStreams(
+                    lifetime: carry.lifetime, actors: recorded, incarnation: carry.incarnation,
+                    firstPolicyVersion: part.version)), to: .endpoint(carry.recorderEndpoint))
     }
 
     private func remove(_ key: Key) {

@@ -1,8 +1,8 @@
-import Environments
+package import Environments
 import Wire
 
 /// What one sender has given to the recorder and the recorder has not yet called durable: go-back-N.
-struct UnacknowledgedRollouts {
+package struct UnacknowledgedRollouts {
     private struct Batch {
         let bytes: [UInt8]
         /// The sequence behind the batch's rollout, of each recorded actor in it.
@@ -11,11 +11,13 @@ struct UnacknowledgedRollouts {
 
     private var batches: [Batch] = []
     private var durable: [Int: UInt64] = [:]
-    private(set) var byteCount = 0
+    package private(set) var byteCount = 0
 
-    var isEmpty: Bool { batches.isEmpty }
+    package init() {}
 
-    mutating func append(_ bytes: [UInt8], _ headers: [RolloutHeader], recordedActors: Int) {
+    package var isEmpty: Bool { batches.isEmpty }
+
+    package mutating func append(_ bytes: [UInt8], _ headers: [RolloutHeader], recordedActors: Int) {
         let ends = headers.filter { $0.actor < recordedActors }.map { (actor: $0.actor, next: $0.sequence + 1) }
         guard !ends.isEmpty else { return }
         batches.append(Batch(bytes: bytes, ends: ends))
@@ -23,10 +25,10 @@ struct UnacknowledgedRollouts {
     }
 
     /// Everything of `actor` before `next` is on disk.
-    mutating func acknowledge(actor: Int, next: UInt64) { durable[actor] = max(next, durable[actor] ?? 0) }
+    package mutating func acknowledge(actor: Int, next: UInt64) { durable[actor] = max(next, durable[actor] ?? 0) }
 
     /// Drops the batches that are durable as a whole. Call after a round of `acknowledge`.
-    mutating func drop() {
+    package mutating func drop() {
         var dropped = 0
         for batch in batches {
             guard batch.ends.allSatisfy({ $0.next <= durable[$0.actor] ?? 0 }) else { break }
@@ -37,7 +39,7 @@ struct UnacknowledgedRollouts {
     }
 
     /// Everything again, in order: the recorder drops what it has.
-    func resend(to address: Address, outbox: inout Outbox) {
+    package func resend(to address: Address, outbox: inout Outbox) {
         for batch in batches { outbox.send(batch.bytes, to: [address]) }
     }
 }

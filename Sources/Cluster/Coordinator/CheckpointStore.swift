@@ -14,7 +14,8 @@ package final class CheckpointStore {
     package init(folder: URL) { self.folder = folder }
 
     /// Writes a piece; true when it completed its checkpoint. Pieces of a file come in order; one that was written
-    /// before is accepted again. Throws `ClusterError` for a piece out of order.
+    /// before is accepted again, and one that differs from what was written begins the file's rest anew (another
+    /// distiller). Throws `ClusterError` for a piece out of order.
     package func write(_ piece: CheckpointPiece) throws -> Bool {
         let final = folder.appendingPathComponent(piece.checkpoint)
         if FileManager.default.fileExists(atPath: final.path) { return false }
@@ -24,19 +25,22 @@ package final class CheckpointStore {
         guard piece.size <= Self.fileLimitBytes else {
             throw ClusterError("\(piece.checkpoint)/\(piece.file) of \(piece.size) bytes; at most \(Self.fileLimitBytes)")
         }
-        let attributes = try? FileManager.default.attributesOfItem(atPath: file.path)
-        let written = (attributes?[.size] as? NSNumber)?.uint64Value ?? 0
-        if piece.offset == 0 {
-            try Data(piece.content).write(to: file)
-        } else if piece.offset == written {
-            let handle = try FileHandle(forWritingTo: file)
-            try handle.seekToEnd()
-            try handle.write(contentsOf: piece.content)
-            try handle.close()
-        } else if piece.offset + UInt64(piece.content.count) > written {
+        if !FileManager.default.fileExists(atPath: file.path) { try Data().write(to: file) }
+        let handle = try FileHandle(forUpdating: file)
+        defer { try? handle.close() }
+        let written = try handle.seekToEnd()
+        guard piece.offset <= written else {
             throw ClusterError("\(piece.checkpoint)/\(piece.file): a piece at \(piece.offset), expected \(written)")
         }
-        guard piece.last else { return false }
+        try handle.seek(toOffset: piece.offset)
+        let content = Data(piece.content)
+        if try handle.read(upToCount: content.count) ?? Data() != content {
+            try handle.truncate(atOffset: piece.offset)
+            try handle.write(contentsOf: content)
+        }
+        let end = piece.offset + UInt64(content.count)
+        guard piece.last, end == piece.size else { return false }
+        try handle.truncate(atOffset: end)
         try publish(partial, as: final)
         return true
     }

@@ -19,12 +19,19 @@ extension Coordinator {
         distillationStep = metrics.step
     }
 
-    func take(_ piece: CheckpointPiece) throws {
+    /// Acknowledged once it is written.
+    func take(_ piece: CheckpointPiece, from name: String, _ request: UInt64, outbox: inout Outbox) {
+        guard name == distiller else {
+            return outbox.send(.failure("only the run's distiller sends checkpoints"), to: .peer(name), request: request)
+        }
         do {
             if try checkpoints.write(piece) {
                 try journal.checkpointStored(piece.checkpoint, numbers: distillation)
                 logger.info("checkpoint stored", metadata: ["name": "\(piece.checkpoint)"])
             }
+            outbox.send(.acknowledgement, to: .peer(name), request: request)
+        } catch let error as ClusterError {
+            outbox.send(.failure("\(error)"), to: .peer(name), request: request)
         } catch { fail("the checkpoint \(piece.checkpoint) cannot be stored: \(error)") }
     }
 

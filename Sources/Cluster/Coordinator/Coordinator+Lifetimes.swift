@@ -59,15 +59,16 @@ extension Coordinator {
     }
 
     func carry(_ part: LeasedLifetime.Part, of lifetime: LeasedLifetime, now: UInt64, outbox: inout Outbox) {
-        guard let node = part.node, let learner = lifetime.learner.flatMap({ nodes[$0] }), let recorderEndpoint else {
-            return
-        }
+        guard let node = part.node, let recorderEndpoint else { return }
+        // The learner of a lifetime that is ending may be gone: nobody needs it any more.
+        let learner = lifetime.learner.flatMap { nodes[$0] }?.hello.endpoint ?? ""
+        guard !learner.isEmpty || lifetime.state == .ending else { return }
         commands.send(
             .carryActors(
                 CarryActors(
                     lifetime: lifetime.identifier, actors: part.actors, incarnation: part.incarnation,
-                    attempt: lifetime.attempt, learnerEndpoint: learner.hello.endpoint,
-                    recorderEndpoint: recorderEndpoint, recordedActors: context.experiment.recordedActors)),
+                    attempt: lifetime.attempt, learnerEndpoint: learner, recorderEndpoint: recorderEndpoint,
+                    recordedActors: context.experiment.recordedActors)),
             to: .peer(node), now: now, outbox: &outbox)
     }
 
@@ -133,7 +134,45 @@ extension Coordinator {
         lifetime.state = .finished
         lifetimes[identifier] = lifetime
         release(lifetime, now: now, outbox: &outbox)
+        awaitSeals(of: lifetime)
+        orderSeals(of: identifier, now: now, outbox: &outbox)
         try journal.lifetimeEnded(identifier, wasCut: false, numbers: lifetime.numbers)
+    }
+
+    // MARK: - Seals
+
+    /// The files of a lifetime that has ended are complete, or will be, but the recorder's word for it may be on its
+    /// way, or have died with a recorder.
+    private func awaitSeals(of lifetime: LeasedLifetime) {
+        let recorded = Set(0..<min(lifetime.actors, context.experiment.recordedActors))
+        let missing = recorded.subtracting(sealed.removeValue(forKey: lifetime.identifier) ?? [])
+        if !missing.isEmpty { unsealed[lifetime.identifier] = missing }
+    }
+
+    func take(_ report: StreamsSealed) throws {
+        for stream in report.streams {
+            if unsealed[report.lifetime] != nil {
+                unsealed[report.lifetime]?.remove(stream.actor)
+                if unsealed[report.lifetime]?.isEmpty == true { unsealed[report.lifetime] = nil }
+            } else if let state = lifetimes[report.lifetime]?.state, state != .finished {
+                sealed[report.lifetime, default: []].insert(stream.actor)
+            }
+            // A stream that was cut before its first rollout has no file.
+            guard stream.rollouts > 0 else { continue }
+            try journal.streamSealed(
+                StreamIdentifier(lifetime: report.lifetime, actor: stream.actor), rows: stream.rows,
+                rollouts: stream.rollouts)
+        }
+    }
+
+    /// Orders the seal of what has ended: no carrier will come back for it.
+    func orderSeals(of identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) {
+        guard let actors = unsealed[identifier],
+            let recorder = nodes.values.first(where: { $0.hello.role == .recorder && !$0.isLeaving })
+        else { return }
+        commands.send(
+            .sealStreams(SealStreams(lifetime: identifier, actors: actors.sorted())), to: .peer(recorder.hello.name),
+            now: now, outbox: &outbox)
     }
 
     private func release(_ lifetime: LeasedLifetime, now: UInt64, outbox: inout Outbox) {
@@ -166,10 +205,17 @@ extension Coordinator {
     /// A learner's knowledge dies with it. Lockstep: the lifetime is lived again. Asynchronous: it cannot be repeated,
     /// so its streams end where they are and another lifetime of the task takes its place in the queue.
     func replaceLearner(_ node: String, now: UInt64, outbox: inout Outbox) throws {
-        for (identifier, lifetime) in lifetimes where lifetime.learner == node {
+        for (identifier, var lifetime) in lifetimes where lifetime.learner == node {
             switch lifetime.state {
             case .queued, .finished: continue
-            case .ending where lifetime.parts.allSatisfy { $0.node != nil }: continue
+            case .ending where lifetime.parts.allSatisfy { $0.isFinished || ($0.node != nil && !$0.isTakenOver) }:
+                // It has had all rollouts: the carriers only have to complete the streams.
+                lifetime.learner = nil
+                lifetimes[identifier] = lifetime
+                for part in lifetime.parts where !part.isFinished {
+                    carry(part, of: lifetime, now: now, outbox: &outbox)
+                }
+                continue
             default: break
             }
             if context.experiment.collect.synchronization == .lockstep {
@@ -196,13 +242,8 @@ extension Coordinator {
         release(lifetime, now: now, outbox: &outbox)
         lifetime.state = .finished
         lifetimes[identifier] = lifetime
-        if let recorder = nodes.values.first(where: { $0.hello.role == .recorder }) {
-            commands.send(
-                .sealStreams(
-                    SealStreams(
-                        lifetime: identifier, actors: Array(0..<min(lifetime.actors, context.experiment.recordedActors)))),
-                to: .peer(recorder.hello.name), now: now, outbox: &outbox)
-        }
+        awaitSeals(of: lifetime)
+        orderSeals(of: identifier, now: now, outbox: &outbox)
         try journal.lifetimeEnded(identifier, wasCut: true, numbers: lifetime.numbers)
         let repetition = 1 + (lifetimes.keys.filter { $0.task == identifier.task }.map(\.repetition).max() ?? 0)
         try queue(lifetime.task, repetition: repetition, Progress())
@@ -214,11 +255,18 @@ extension Coordinator {
     /// Finds new carriers for actors whose process has gone.
     private func adoptOrphanedParts(now: UInt64, outbox: inout Outbox) throws {
         for (identifier, var lifetime) in lifetimes where lifetime.state == .running || lifetime.state == .ending {
+            guard lifetime.parts.contains(where: { $0.node == nil }) else { continue }
+            guard lifetime.learner != nil else {
+                // Nobody is left who could give the actors their parameters.
+                try cut(identifier, now: now, outbox: &outbox)
+                continue
+            }
             for index in lifetime.parts.indices where lifetime.parts[index].node == nil {
                 guard let place = freePlaces().first(where: { $0.free >= lifetime.parts[index].actors.count }) else {
                     continue
                 }
                 lifetime.parts[index].node = place.node
+                lifetime.parts[index].isTakenOver = true
                 lifetime.parts[index].incarnation = lifetime.nextIncarnation()
                 lifetimes[identifier] = lifetime
                 carry(lifetime.parts[index], of: lifetime, now: now, outbox: &outbox)

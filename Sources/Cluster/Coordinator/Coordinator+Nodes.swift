@@ -50,6 +50,7 @@ extension Coordinator {
             for part in lifetime.parts where !part.isFinished { carry(part, of: lifetime, now: now, outbox: &outbox) }
         }
         for job in jobs where job.node != nil && !job.isFinished { send(job, now: now, outbox: &outbox) }
+        for identifier in unsealed.keys { orderSeals(of: identifier, now: now, outbox: &outbox) }
     }
 
     /// A node has gone, by its own word or by its silence: its leases go to others.
@@ -88,6 +89,12 @@ extension Coordinator {
 
     /// Sets the number of actors that the cluster carries; processes are started or sent home to match.
     func scale(_ actors: Int, _ sender: Address, _ request: UInt64, now: UInt64, outbox: inout Outbox) {
+        guard actors <= WireProtocol.actorLimit else {
+            outbox.send(
+                .failure("\(actors) actors; at most \(WireProtocol.actorLimit) are accepted"), to: sender,
+                request: request)
+            return
+        }
         let perProcess = max(1, context.experiment.actorsPerProcess)
         desiredActorProcesses = (actors + perProcess - 1) / perProcess
         outbox.send(.acknowledgement, to: sender, request: request)

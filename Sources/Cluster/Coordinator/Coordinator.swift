@@ -50,6 +50,10 @@ package final class Coordinator {
     // Collecting.
     var lifetimes: [LifetimeIdentifier: LeasedLifetime] = [:]
     var queue: [LifetimeIdentifier] = []
+    /// Streams of ended lifetimes whose files the recorder has not yet called complete, and complete files of
+    /// lifetimes that have not ended.
+    var unsealed: [LifetimeIdentifier: Set<Int>] = [:]
+    var sealed: [LifetimeIdentifier: Set<Int>] = [:]
     var desiredActorProcesses: Int
     var stepsOfDeparted = 0.0
     var rate = RateMeter()
@@ -110,6 +114,9 @@ package final class Coordinator {
             isStopping = true
         case .drain(let node): try drain(node, asked: sender, envelope.request, now: now, outbox: &outbox)
         case .acknowledgement: commands.acknowledge(envelope.request)
+        case .heartbeat where nodes[name] == nil:
+            // It was silent for too long and its leases went to others: it ends, and may come back as another.
+            outbox.send(.stop, to: sender)
         default:
             guard nodes[name] != nil else {
                 outbox.send(.failure("introduce yourself with a hello first"), to: sender, request: envelope.request)
@@ -121,6 +128,9 @@ package final class Coordinator {
 
     private func receiveWork(_ envelope: Envelope, from name: String, now: UInt64, outbox: inout Outbox) throws {
         let sender = Address.peer(name)
+        if case .checkpointPiece(let piece) = envelope.message {
+            return take(piece, from: name, envelope.request, outbox: &outbox)
+        }
         if envelope.request != 0 { outbox.send(.acknowledgement, to: sender, request: envelope.request) }
         switch envelope.message {
         case .heartbeat(let heartbeat):
@@ -130,14 +140,8 @@ package final class Coordinator {
             rate.add(environmentSteps, now: now)
         case .lifetimeFinished(let finished): try finish(finished, now: now, outbox: &outbox)
         case .carryingFinished(let finished): try finish(finished, now: now, outbox: &outbox)
-        case .streamsSealed(let sealed):
-            for stream in sealed.streams {
-                try journal.streamSealed(
-                    StreamIdentifier(lifetime: sealed.lifetime, actor: stream.actor), rows: stream.rows,
-                    rollouts: stream.rollouts)
-            }
+        case .streamsSealed(let report): try take(report)
         case .metrics(let metrics): try take(metrics, from: name)
-        case .checkpointPiece(let piece): try take(piece)
         case .checkpointRequest(let request): answer(request, to: sender, envelope.request, outbox: &outbox)
         case .distillationFinished(let finished): try finish(finished, now: now, outbox: &outbox)
         case .evaluationResult(let result): try finish(result, now: now, outbox: &outbox)
@@ -165,7 +169,7 @@ package final class Coordinator {
     /// Goes on to the next phase when this one has nothing left to do.
     private func advance(now: UInt64) throws {
         let before = phase
-        if phase == .collecting, lifetimes.values.allSatisfy({ $0.state == .finished }) {
+        if phase == .collecting, lifetimes.values.allSatisfy({ $0.state == .finished }), unsealed.isEmpty {
             phase = .distilling
         }
         if phase == .distilling, !goal.distils || finalCheckpoint != nil {

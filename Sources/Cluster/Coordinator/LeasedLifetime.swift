@@ -16,6 +16,8 @@ struct LeasedLifetime {
         var node: String?
         var incarnation: UInt64
         var isFinished = false
+        /// The actors were taken over from a process that had gone.
+        var isTakenOver = false
     }
 
     let identifier: LifetimeIdentifier

@@ -1,12 +1,12 @@
 import Environments
-import Foundation
+package import Foundation
 import Wire
 
 /// A checkpoint on its way to the coordinator: one piece at a time, sent again until it is acknowledged.
-struct CheckpointUpload {
-    static let resendIntervalMilliseconds: UInt64 = 2000
+package struct CheckpointUpload {
+    package static let resendIntervalMilliseconds: UInt64 = 2000
 
-    let name: String
+    package let name: String
     private let files: [(name: String, content: Data)]
     private var file = 0
     private var offset = 0
@@ -14,16 +14,16 @@ struct CheckpointUpload {
     private var nextSend: UInt64 = 0
 
     /// `request`: above every request number that the node used before.
-    init(name: String, files: [(name: String, content: Data)], request: UInt64) {
+    package init(name: String, files: [(name: String, content: Data)], request: UInt64) {
         self.name = name
         self.files = files
         self.request = request
     }
 
-    var isComplete: Bool { file == files.count }
-    var lastRequest: UInt64 { request }
+    package var isComplete: Bool { file == files.count }
+    package var lastRequest: UInt64 { request }
 
-    mutating func acknowledge(_ number: UInt64) {
+    package mutating func acknowledge(_ number: UInt64) {
         guard number == request, !isComplete else { return }
         offset += pieceBytes
         if offset >= files[file].content.count {
@@ -36,7 +36,7 @@ struct CheckpointUpload {
 
     private var pieceBytes: Int { min(WireProtocol.checkpointPieceBytes, files[file].content.count - offset) }
 
-    mutating func tick(now: UInt64, outbox: inout Outbox) {
+    package mutating func tick(now: UInt64, outbox: inout Outbox) {
         guard !isComplete, now >= nextSend else { return }
         let (fileName, content) = files[file]
         let bytes = [UInt8](content.dropFirst(offset).prefix(pieceBytes))

@@ -1,28 +1,28 @@
-import Distillation
+package import Distillation
 import Foundation
-import Wire
+package import Wire
 
 /// A checkpoint on its way to an evaluator, piece after piece, each asked for again until it comes.
-struct CheckpointDownload {
-    static let requestIntervalMilliseconds: UInt64 = 1000
+package struct CheckpointDownload {
+    package static let requestIntervalMilliseconds: UInt64 = 1000
     private static let files = [Checkpoint.configFile, Checkpoint.modelFile]
 
-    let name: String
+    package let name: String
     private var contents: [String: Data] = [:]
     private var current = 0
     private var nextRequest: UInt64 = 0
 
-    init(name: String) { self.name = name }
+    package init(name: String) { self.name = name }
 
     /// The whole checkpoint, once it is there.
-    var checkpoint: Checkpoint? {
+    package var checkpoint: Checkpoint? {
         guard current == Self.files.count, let model = contents[Checkpoint.modelFile],
             let config = contents[Checkpoint.configFile]
         else { return nil }
         return Checkpoint(model: model, config: config)
     }
 
-    mutating func take(_ piece: CheckpointPiece) {
+    package mutating func take(_ piece: CheckpointPiece) {
         guard current < Self.files.count, piece.checkpoint == name, piece.file == Self.files[current],
             piece.offset == UInt64(contents[piece.file]?.count ?? 0)
         else { return }
@@ -31,7 +31,7 @@ struct CheckpointDownload {
         nextRequest = 0
     }
 
-    mutating func tick(now: UInt64, outbox: inout Outbox) {
+    package mutating func tick(now: UInt64, outbox: inout Outbox) {
         guard current < Self.files.count, now >= nextRequest else { return }
         let file = Self.files[current]
         outbox.send(

@@ -15,6 +15,8 @@ package final class EvaluatorRole: Role {
     private var isDraining = false
     private var environmentSteps = 0
     private var jobsDone = 0
+    /// Number and incarnation of each lease that is done.
+    private var finished: Set<[UInt64]> = []
 
     package init() {}
 
@@ -46,8 +48,9 @@ package final class EvaluatorRole: Role {
         switch envelope.message {
         case .acknowledgement where sender == .coordinator: reports.acknowledge(envelope.request)
         case .evaluationJob(let job) where sender == .coordinator:
+            // Not acknowledged while another job is at work: the coordinator sends it again.
+            guard take(job, command: envelope.request, now: now, outbox: &outbox) else { return }
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
-            take(job, now: now, outbox: &outbox)
         case .checkpointPiece(let piece) where sender == .coordinator: try take(piece, now: now, outbox: &outbox)
         case .failure(let reason) where sender == .coordinator && running?.phase == .fetching:
             throw ClusterError("the checkpoint cannot be had: \(reason)")
@@ -63,23 +66,26 @@ package final class EvaluatorRole: Role {
         }
     }
 
-    private func take(_ job: EvaluationJob, now: UInt64, outbox: inout Outbox) {
-        guard let context, !isDraining else { return }
+    private func take(_ job: EvaluationJob, command: UInt64, now: UInt64, outbox: inout Outbox) -> Bool {
+        // A lease that arrives again after its end is not taken twice.
+        guard let context, !isDraining, !finished.contains([job.job, job.incarnation]) else { return true }
         if let running, running.job.job == job.job {
-            guard running.job.recorderEndpoint != job.recorderEndpoint else { return }
+            guard command > running.command, running.job.recorderEndpoint != job.recorderEndpoint else { return true }
+            running.command = command
             // The recorder has come back elsewhere.
             running.job.recorderEndpoint = job.recorderEndpoint
             if running.phase != .fetching { open(running, now: now, outbox: &outbox) }
-            return
+            return true
         }
-        guard running == nil else { return }
-        running = RunningJob(job: job, environment: context.distribution.environment)
+        guard running == nil else { return false }
+        running = RunningJob(job: job, command: command, environment: context.distribution.environment)
         if model?.name == job.checkpoint {
             proceed(now: now, outbox: &outbox)
         } else {
             download = CheckpointDownload(name: job.checkpoint)
             download?.tick(now: now, outbox: &outbox)
         }
+        return true
     }
 
     private func take(_ piece: CheckpointPiece, now: UInt64, outbox: inout Outbox) throws {
@@ -149,8 +155,10 @@ package final class EvaluatorRole: Role {
                 .evaluationResult(EvaluationResult(job: running.job.job, returns: running.returns)), to: .coordinator,
                 now: now, outbox: &outbox)
             jobsDone += 1
+            finished.insert([running.job.job, running.job.incarnation])
             self.running = nil
-        } else if running.phase == .opening || running.phase == .draining,
+        } else if running.phase != .fetching,
+            running.phase == .opening || !running.unacknowledged.isEmpty,
             now >= running.lastRequest + 2_000_000_000
         {
             open(running, now: now, outbox: &outbox)

@@ -8,6 +8,8 @@ final class RunningJob {
     enum Phase { case fetching, opening, running, draining }
 
     var job: EvaluationJob
+    /// Number of the coordinator's command that `job` came with; later ones are greater.
+    var command: UInt64
     var phase = Phase.fetching
     var unacknowledged = UnacknowledgedRollouts()
     var lastRequest: UInt64 = 0
@@ -20,8 +22,9 @@ final class RunningJob {
     private var batch: UInt64 = 0
     private var rows: RolloutColumnsOfEpisode
 
-    init(job: EvaluationJob, environment: EnvironmentDescription) {
+    init(job: EvaluationJob, command: UInt64, environment: EnvironmentDescription) {
         self.job = job
+        self.command = command
         returns = [Float](repeating: 0, count: job.seeds * job.episodes)
         rows = RolloutColumnsOfEpisode(seeds: job.seeds, environment: environment)
     }

@@ -12,6 +12,8 @@ package final class LearnerRole: Role {
     private var lifetimes: [LifetimeIdentifier: LearntLifetime] = [:]
     private var reports = ReliableSender()
     private var reported: Set<LifetimeIdentifier> = []
+    /// The last attempt of each lifetime that was taken back: a lease that arrives again after it is not taken twice.
+    private var released: [LifetimeIdentifier: UInt64] = [:]
     private var isDraining = false
     /// Of the lifetimes that have left this learner.
     private var past: [String: Double] = [:]
@@ -61,6 +63,7 @@ package final class LearnerRole: Role {
     private func take(_ lease: LearnLifetime) throws {
         guard let context else { return }
         if let current = lifetimes[lease.lifetime], current.lease.attempt >= lease.attempt { return }
+        if let last = released[lease.lifetime], last >= lease.attempt { return }
         let learner = try context.algorithm.makeLearner(
             environment: context.distribution.environment, seed: context.experiment.seed, task: lease.lifetime.task,
             repetition: lease.lifetime.repetition)
@@ -77,6 +80,7 @@ package final class LearnerRole: Role {
     }
 
     private func release(_ release: ReleaseLifetime) {
+        released[release.lifetime] = max(release.attempt, released[release.lifetime] ?? 0)
         guard let lifetime = lifetimes[release.lifetime], lifetime.lease.attempt <= release.attempt else { return }
         past.merge(lifetime.numbers, uniquingKeysWith: +)
         lifetimes[release.lifetime] = nil

@@ -53,7 +53,10 @@ final class LearntLifetime {
     var numbers: [String: Double] { counts.numbers }
 
     func join(_ join: JoinLifetime, from sender: Address, outbox: inout Outbox) {
-        if let part = parts[join.actors.lowerBound], part.incarnation > join.incarnation { return }
+        if let part = parts[join.actors.lowerBound], part.incarnation >= join.incarnation {
+            // Asked again before the first answer came; who has sent rollouts since has had it.
+            guard part.incarnation == join.incarnation, part.batch == 0 else { return }
+        }
         parts[join.actors.lowerBound] = Part(address: sender, actors: join.actors, incarnation: join.incarnation)
         answer(join.actors.lowerBound, outbox: &outbox)
     }
@@ -61,7 +64,13 @@ final class LearntLifetime {
     /// A batch of rollouts from one process. Nil when all is well, otherwise why it was refused.
     func take(_ rollouts: Rollouts, outbox: inout Outbox) throws -> String? {
         guard var part = parts[rollouts.firstActor] else { return "rollouts before a JoinLifetime" }
-        guard rollouts.batch > part.batch else { return nil }
+        guard rollouts.batch > part.batch else {
+            // Sent again, because our answer was lost.
+            if part.answered == part.batch { answer(rollouts.firstActor, always: true, outbox: &outbox) }
+            return nil
+        }
+        // One before it was lost: both will be sent again.
+        guard rollouts.batch == part.batch + 1 else { return nil }
         let headers = rollouts.content.headers
         guard headers.allSatisfy({ part.actors.contains($0.actor) && $0.incarnation == part.incarnation }) else {
             return "rollouts of actors or of an incarnation that this sender did not announce"
@@ -121,10 +130,10 @@ final class LearntLifetime {
         }
     }
 
-    /// Answers the last batch of a part, with the parameters if it does not have them yet.
-    private func answer(_ firstActor: Int, outbox: inout Outbox) {
+    /// Answers the last batch of a part, with the parameters if it does not have them yet, or `always`.
+    private func answer(_ firstActor: Int, always: Bool = false, outbox: inout Outbox) {
         guard var part = parts[firstActor] else { return }
-        let isNewer = part.versionSent.map { $0 < learner.version } ?? true
+        let isNewer = always || part.versionSent.map { $0 < learner.version } ?? true
         outbox.send(
             .rolloutAnswer(
                 RolloutAnswer(

@@ -62,7 +62,9 @@ package final class RecorderRole: Role {
         case .rollouts(let rollouts): try take(rollouts, from: sender, now: now, outbox: &outbox)
         case .sealStreams(let seal) where sender == .coordinator:
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
-            for actor in seal.actors { try end(StreamIdentifier(lifetime: seal.lifetime, actor: actor)) }
+            for actor in seal.actors {
+                try end(StreamIdentifier(lifetime: seal.lifetime, actor: actor), now: now, outbox: &outbox)
+            }
         default:
             counts["refused_messages", default: 0] += 1
             outbox.send(.failure("a recorder does not take this message"), to: sender, request: envelope.request)
@@ -70,6 +72,11 @@ package final class RecorderRole: Role {
     }
 
     private func open(_ open: OpenStreams, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+        if let problem = problem(open) {
+            counts["refused_messages", default: 0] += 1
+            outbox.send(.failure(problem), to: sender)
+            return
+        }
         var nextSequences: [UInt64] = []
         var nextEpisodes: [UInt64] = []
         for actor in open.actors {
@@ -79,14 +86,14 @@ package final class RecorderRole: Role {
                 fence(identifier, stream, sender: sender, outbox: &outbox)
                 return
             }
-            if open.incarnation > stream.incarnation, case .growing(let writer) = stream.file {
-                // The new carrier goes on behind what is durable: that must be all that there is.
-                try flush(writer)
-            }
+            let isNewCarrier = open.incarnation > stream.incarnation
+            // The carrier goes on behind what is durable: that must be all that there is. On a full disk it asks again.
+            if case .growing(let writer) = stream.file, try !flush(writer) { return }
             stream.incarnation = open.incarnation
             stream.carrier = sender
             streams[identifier] = stream
-            nextSequences.append(stream.nextSequence)
+            // The last rollout counts only once the file is sealed; a new carrier, who does not have it, adds a mark.
+            nextSequences.append(isNewCarrier ? stream.nextSequence : stream.durableSequence)
             nextEpisodes.append(stream.nextEpisode)
         }
         outbox.send(
@@ -95,6 +102,18 @@ package final class RecorderRole: Role {
                     lifetime: open.lifetime, firstActor: open.actors.lowerBound, incarnation: open.incarnation,
                     nextSequences: nextSequences, nextEpisodes: nextEpisodes)), to: sender)
         acknowledge(open.actors.map { StreamIdentifier(lifetime: open.lifetime, actor: $0) }, outbox: &outbox)
+    }
+
+    /// Why streams cannot be opened: they are none of this run's. Nil when they can.
+    private func problem(_ open: OpenStreams) -> String? {
+        guard let context else { return "the recorder is not part of a run yet" }
+        let isEvaluation = open.lifetime.collection != .histories
+        let recorded = isEvaluation ? context.experiment.evaluate.seeds : context.experiment.recordedActors
+        guard !open.actors.isEmpty, open.actors.upperBound <= recorded else {
+            return "\(open.lifetime): actors \(open.actors); the streams of the first \(recorded) are recorded"
+        }
+        do { _ = try context.task(open.lifetime.task) } catch { return "\(error)" }
+        return nil
     }
 
     private func fence(
@@ -127,21 +146,25 @@ package final class RecorderRole: Role {
             outbox.send(.failure("\(error)"), to: sender)
             return
         }
+        let isLivedAgain = isEvaluation || experiment.collect.synchronization == .lockstep
         var known: [StreamIdentifier] = []
         var isBehind = false
         let wallClock = StreamWriter.wallClock()
         content.forEachRollout(
             observationBytes: context.distribution.environment.observationSpace.byteCount,
             actionBytes: context.distribution.environment.actionSpace.byteCount
-        ) { header, rows in
+        ) { sent, rows in
+            var header = sent
             guard header.actor < recordedActors else { return }
             let identifier = StreamIdentifier(lifetime: content.lifetime, actor: header.actor)
-            // Not opened, or this recorder was restarted: the sender is told by silence and opens it again.
+            // Not opened by this incarnation, or this recorder was restarted: the sender is told by silence and opens
+            // it again.
             guard var stream = streams[identifier] else { return }
             guard header.incarnation >= stream.incarnation else {
                 fence(identifier, stream, sender: sender, outbox: &outbox)
                 return
             }
+            guard header.incarnation == stream.incarnation else { return }
             if header.sequence < stream.nextSequence {
                 counts["repeated_rollouts", default: 0] += 1
                 known.append(identifier)
@@ -160,6 +183,9 @@ package final class RecorderRole: Role {
                 known.append(identifier)
                 return
             }
+            // What is lived again is the same to the last bit: the stream goes on without a gap, even inside an
+            // episode, and so it keeps its incarnation.
+            if isLivedAgain { header.incarnation = 0 }
             do { try writer.append(header, rows, now: now, wallClock: wallClock) } catch {
                 counts["refused_messages", default: 0] += 1
                 outbox.send(.failure("\(error)"), to: sender)
@@ -175,12 +201,19 @@ package final class RecorderRole: Role {
     }
 
     /// The coordinator knows that no carrier will come back.
-    private func end(_ identifier: StreamIdentifier) throws {
+    private func end(_ identifier: StreamIdentifier, now: UInt64, outbox: inout Outbox) throws {
         let path = folder + "/" + identifier.path
         if streams[identifier] == nil {
-            guard FileManager.default.fileExists(atPath: path) else { return }
+            guard FileManager.default.fileExists(atPath: path) else {
+                return report(identifier, rows: 0, rollouts: 0, now: now, outbox: &outbox)
+            }
             streams[identifier] = RecordedStream(
                 file: try file(at: path, metadata: nil), incarnation: 0, carrier: .coordinator)
+        }
+        // Whoever still carries it has been replaced by nobody.
+        streams[identifier]?.incarnation = .max
+        if case .sealed(let rollouts, _, let rows)? = streams[identifier]?.file {
+            return report(identifier, rows: rows, rollouts: rollouts, now: now, outbox: &outbox)
         }
         streams[identifier]?.isEnded = true
         pending.insert(identifier)
@@ -275,6 +308,14 @@ package final class RecorderRole: Role {
         _ identifier: StreamIdentifier, _ writer: StreamWriter, now: UInt64, outbox: inout Outbox
     ) throws -> Bool {
         let position = writer.durablePosition
+        if position.rollouts == 0 {
+            // Its lifetime was cut before its first rollout: there is no stream.
+            try writer.close()
+            try FileManager.default.removeItem(atPath: writer.path)
+            streams[identifier]?.file = .sealed(nextSequence: 0, nextEpisode: 0, rows: 0)
+            report(identifier, rows: 0, rollouts: 0, now: now, outbox: &outbox)
+            return true
+        }
         do { try writer.seal() } catch StreamError.diskFull(let path, _) {
             diskFull = path
             return false

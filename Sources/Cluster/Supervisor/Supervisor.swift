@@ -78,6 +78,8 @@ package final class Supervisor {
             while let message = try socket.receive() {
                 switch try message.withUnsafeBytes({ try Envelope(decoding: $0) }) {
                 case let envelope where envelope.isWelcome: isWelcome = true
+                // The machine was busy for so long that the coordinator took us for gone.
+                case let envelope where envelope.isStop: isWelcome = false
                 case let envelope:
                     if case .deployment(let deployment) = envelope.message {
                         _ = try socket.send(Envelope(.acknowledgement, request: envelope.request).encoded())
@@ -173,4 +175,5 @@ package final class Supervisor {
 
 extension Envelope {
     fileprivate var isWelcome: Bool { if case .welcome = message { true } else { false } }
+    fileprivate var isStop: Bool { if case .stop = message { true } else { false } }
 }
