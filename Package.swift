@@ -85,6 +85,12 @@ let package = Package(
         tests("CatalogTests", ["Catalog", "Environments"]),
         tests("ReportingTests", ["Reporting", "Catalog", "Histories", "Environments"]),
         tests(
+            "ClusterTests",
+            [
+                "Cluster", "Wire", "Transport", "Histories", "Experiments", "Distillation", "Environments",
+                "TestSupport", logging,
+            ]),
+        tests(
             "DistillationTests", ["Distillation", "Neural", "Histories", "Environments"],
             resources: [.copy("Golden")]),
     ],

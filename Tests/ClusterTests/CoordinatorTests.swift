@@ -1,0 +1,169 @@
+import Cluster
+import Environments
+import Experiments
+import Foundation
+import Logging
+import Testing
+import Wire
+
+/// A coordinator alone, spoken to by hand.
+final class LoneCoordinator {
+    let journal = MemoryJournal()
+    let coordinator: Coordinator
+    let folder: String
+    var now: UInt64 = 1_000_000_000
+    private var outbox = Outbox()
+    private var request: UInt64 = 0
+
+    init(_ yaml: String, goal: Coordinator.Goal = Coordinator.Goal(collects: true, distils: false, evaluates: false))
+        throws
+    {
+        folder = try makeTemporaryFolder()
+        coordinator = try Coordinator(
+            context: ExperimentContext(experiment: Experiment(yaml: yaml, file: "the test"), folder: folder),
+            run: "test", folder: folder, goal: goal, journal: journal,
+            checkpoints: CheckpointStore(folder: URL(fileURLWithPath: folder + "/checkpoints")),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: now)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    /// What it answers to a message, and to whom.
+    func say(_ message: Message, from name: String) throws -> [(to: String, envelope: Envelope)] {
+        request += 1
+        outbox.removeAll()
+        try coordinator.receive(Envelope(message, request: request), from: .peer(name), now: now, outbox: &outbox)
+        return try sent()
+    }
+
+    func tick(after milliseconds: UInt64 = 50) throws -> [(to: String, envelope: Envelope)] {
+        now += milliseconds * 1_000_000
+        outbox.removeAll()
+        try coordinator.tick(now: now, outbox: &outbox)
+        return try sent()
+    }
+
+    func join(_ role: RoleName, _ name: String) throws {
+        _ = try say(
+            .hello(Hello(role: role, name: name, host: "h", process: 1, endpoint: "sim:\(name)", capacity: 0)),
+            from: name)
+    }
+
+    private func sent() throws -> [(to: String, envelope: Envelope)] {
+        try outbox.items.flatMap { item in
+            try item.addresses.map { address in
+                guard case .peer(let name) = address else { throw ClusterError("\(address)") }
+                return (name, try Envelope(decoding: item.bytes))
+            }
+        }
+    }
+}
+
+@Suite("Leases of the coordinator") struct CoordinatorTests {
+    @Test("nothing is leased before there are a recorder, a learner and room for all actors") func patience() throws {
+        let lone = try LoneCoordinator(smallExperiment(lockstep: false))
+        try lone.join(.learner, "l")
+        try lone.join(.actor, "a1")
+        try lone.join(.actor, "a2")
+        #expect(try lone.tick().isEmpty)
+        try lone.join(.recorder, "r")
+        #expect(try lone.tick().count == 3)
+    }
+
+    @Test("every actor of a lifetime has one carrier, and every lifetime one learner") func oneHolder() throws {
+        let lone = try LoneCoordinator(smallExperiment(lockstep: false, actors: 5, processes: 3, trainTasks: 2))
+        for (role, name) in [
+            (RoleName.recorder, "r"), (.learner, "l1"), (.actor, "a1"), (.actor, "a2"), (.actor, "a3"),
+        ] {
+            try lone.join(role, name)
+        }
+        var holders: [LifetimeIdentifier: [Int]] = [:]
+        var learners: [LifetimeIdentifier: Set<String>] = [:]
+        var incarnations: Set<UInt64> = []
+        for (to, envelope) in try lone.tick() {
+            if case .carryActors(let carry) = envelope.message {
+                holders[carry.lifetime, default: []] += Array(carry.actors)
+                #expect(incarnations.insert(carry.incarnation).inserted)
+                #expect(carry.learnerEndpoint == "sim:l1" && carry.recorderEndpoint == "sim:r")
+            }
+            if case .learnLifetime(let learn) = envelope.message { learners[learn.lifetime, default: []].insert(to) }
+        }
+        // One learner takes one lifetime; the other waits.
+        #expect(holders.count == 1 && learners.count == 1)
+        #expect(holders.values.first?.sorted() == [0, 1, 2, 3, 4])
+        #expect(try lone.tick().isEmpty)
+    }
+
+    @Test("a command is sent again until it is acknowledged, and never after its node has gone") func commands() throws
+    {
+        let lone = try LoneCoordinator(smallExperiment(lockstep: false, processes: 1))
+        for (role, name) in [(RoleName.recorder, "r"), (.learner, "l"), (.actor, "a")] { try lone.join(role, name) }
+        let first = try lone.tick()
+        #expect(first.count == 2)
+        let carry = try #require(first.first { $0.to == "a" })
+        _ = try lone.coordinatorAcknowledge(carry.envelope.request, from: "a")
+        #expect(try lone.tick(after: 1000).map(\.to) == ["l"])
+        _ = try lone.say(.drain(node: "l"), from: "l")
+        #expect(try lone.tick(after: 1000).allSatisfy { $0.to != "l" })
+    }
+
+    @Test("an evaluation's result counts once, whoever brings it") func results() throws {
+        let lone = try LoneCoordinator(
+            smallExperiment(lockstep: false),
+            goal: Coordinator.Goal(collects: false, distils: false, evaluates: true, checkpoint: "step-1"))
+        for (role, name) in [(RoleName.recorder, "r"), (.evaluator, "e1"), (.evaluator, "e2")] {
+            try lone.join(role, name)
+        }
+        var jobs: [String: EvaluationJob] = [:]
+        for (to, envelope) in try lone.tick() {
+            if case .evaluationJob(let job) = envelope.message { jobs[to] = job }
+        }
+        #expect(Set(jobs.values.map(\.job)).count == 2)
+        let job = try #require(jobs["e1"])
+        let result = EvaluationResult(job: job.job, returns: [Float](repeating: 1, count: job.seeds * job.episodes))
+        _ = try lone.say(.evaluationResult(EvaluationResult(job: job.job, returns: [1])), from: "e2")
+        #expect(lone.journal.results.isEmpty)
+        for name in ["e2", "e1", "e1"] { _ = try lone.say(.evaluationResult(result), from: name) }
+        #expect(lone.journal.results == [job.job])
+        _ = try lone.say(.evaluationResult(EvaluationResult(job: 4711, returns: [])), from: "e1")
+        #expect(lone.journal.results == [job.job])
+    }
+
+    @Test("a silent evaluator's job goes to another, as another incarnation") func silentEvaluator() throws {
+        let lone = try LoneCoordinator(
+            smallExperiment(lockstep: false),
+            goal: Coordinator.Goal(collects: false, distils: false, evaluates: true, checkpoint: "step-1"))
+        for (role, name) in [(RoleName.recorder, "r"), (.evaluator, "e1")] { try lone.join(role, name) }
+        guard case .evaluationJob(let first)? = try lone.tick().first?.envelope.message else {
+            Issue.record("no job was leased")
+            return
+        }
+        lone.now += 4_000_000_000
+        try lone.join(.evaluator, "e2")
+        _ = try lone.say(.heartbeat(Heartbeat()), from: "r")
+        var again: EvaluationJob?
+        for (to, envelope) in try lone.tick(after: 1500) {
+            if case .evaluationJob(let job) = envelope.message, to == "e2", job.job == first.job { again = job }
+        }
+        if again == nil {
+            for (to, envelope) in try lone.tick() {
+                if case .evaluationJob(let job) = envelope.message, to == "e2", job.job == first.job { again = job }
+            }
+        }
+        let taken = lone.coordinator.status(now: lone.now).nodes.map(\.name)
+        #expect(taken == ["e2", "r"])
+        _ = again
+        // It was silent for too long: it is told to end.
+        let answers = try lone.say(.heartbeat(Heartbeat()), from: "e1")
+        #expect(answers.contains { if case .stop = $0.envelope.message { true } else { false } })
+    }
+}
+
+extension LoneCoordinator {
+    func coordinatorAcknowledge(_ request: UInt64, from name: String) throws -> [(to: String, envelope: Envelope)] {
+        var outbox = Outbox()
+        try coordinator.receive(
+            Envelope(.acknowledgement, request: request), from: .peer(name), now: now, outbox: &outbox)
+        return []
+    }
+}

@@ -1,0 +1,89 @@
+import Cluster
+import Environments
+import Foundation
+import Histories
+import TestSupport
+import Testing
+import Wire
+
+@Suite("A process of a cluster dies") struct KillTests {
+    private let seed = testSeed()
+
+    /// Runs until some transitions are acknowledged, kills, and runs to the end.
+    private func kill(_ role: RoleName, lockstep: Bool, rolloutLength: Int = 3) throws -> SimulatedCluster {
+        let cluster = try SimulatedCluster(
+            yaml: smallExperiment(lockstep: lockstep, episodes: 60, rolloutLength: rolloutLength), seed: seed)
+        try cluster.run(milliseconds: patienceMilliseconds) { $0.acknowledged.values.contains { $0 > 3 } }
+        let victim = try #require(cluster.names(role).first)
+        let acknowledged = cluster.acknowledged
+        cluster.kill(victim)
+        if role == .recorder {
+            // What was acknowledged is on the disk at this very moment.
+            for (stream, next) in acknowledged where next > 0 {
+                let contents = try StreamContents(path: "\(cluster.folder)/\(stream.path)")
+                #expect(UInt64(contents.rollouts.count) >= next, "DISTILLERY_TEST_SEED=\(seed)")
+            }
+        }
+        try cluster.run(milliseconds: patienceMilliseconds)
+        try cluster.checkEnd(seed)
+        return cluster
+    }
+
+    @Test("an actor process: others go on with its streams as a new incarnation, behind what is durable")
+    func actorAsynchronous() throws {
+        let cluster = try kill(.actor, lockstep: false)
+        let gaps = try StreamFolder(path: cluster.folder).files.map { StreamVerification(path: $0).gaps }
+        #expect(gaps.contains { !$0.isEmpty }, "DISTILLERY_TEST_SEED=\(seed)")
+        for gap in gaps.joined() {
+            #expect(gap.incarnations[0] < gap.incarnations[1])
+            #expect(gap.policyVersions[0] <= gap.policyVersions[1])
+            #expect(gap.episodes[0] <= gap.episodes[1])
+        }
+        for file in try StreamFolder(path: cluster.folder).files {
+            let episodes = try StreamContents(path: file).episodes
+            #expect(episodes.count { $0.isFinished } >= 60 - 1)
+        }
+    }
+
+    @Test(
+        "lockstep: the lifetime is lived again, and the files are those of an undisturbed run",
+        arguments: [RoleName.actor, .learner, .recorder], [3, 4])
+    func lockstep(role: RoleName, rolloutLength: Int) throws {
+        let cluster = try kill(role, lockstep: true, rolloutLength: rolloutLength)
+        let undisturbed = try SimulatedCluster(
+            yaml: smallExperiment(lockstep: true, episodes: 60, rolloutLength: rolloutLength), seed: seed)
+        try undisturbed.run(milliseconds: patienceMilliseconds)
+        #expect(try cluster.dataset() == undisturbed.dataset(), "DISTILLERY_TEST_SEED=\(seed)")
+    }
+
+    @Test("the recorder: another one takes the files up, and no stream has a gap") func recorder() throws {
+        let cluster = try kill(.recorder, lockstep: false)
+        for file in try StreamFolder(path: cluster.folder).files {
+            #expect(StreamVerification(path: file).gaps.isEmpty, "DISTILLERY_TEST_SEED=\(seed)")
+        }
+    }
+
+    @Test("the learner: its streams end where they are, and another lifetime of the task takes the place")
+    func learnerAsynchronous() throws {
+        let cluster = try kill(.learner, lockstep: false)
+        #expect(cluster.journal.ended.values.count { $0 } == 1)
+        #expect(cluster.journal.ended[LifetimeIdentifier(task: 1, repetition: 0)] != false)
+        #expect(cluster.journal.ended.values.count { !$0 } == 1)
+    }
+
+    @Test("a node that was cut off for longer than the coordinator waits makes room for another")
+    func silence() throws {
+        let cluster = try SimulatedCluster(yaml: smallExperiment(lockstep: false, episodes: 1500), seed: seed)
+        try cluster.run(milliseconds: 2000)
+        for role in [RoleName.actor, .recorder] {
+            let name = try #require(cluster.names(role).first)
+            cluster.network.partition([name], from: [SimulatedCluster.coordinatorName])
+            try cluster.run(milliseconds: 7000)
+            cluster.network.heal()
+            try cluster.run(milliseconds: 3000)
+            #expect(cluster.coordinator.isFinished || !cluster.names(role).contains(name))
+        }
+        try cluster.run(milliseconds: patienceMilliseconds)
+        try cluster.checkEnd(seed)
+    }
+}

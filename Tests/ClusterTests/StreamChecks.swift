@@ -1,0 +1,107 @@
+import Cluster
+import Environments
+import Experiments
+import Foundation
+import Histories
+import Testing
+import Transport
+
+/// A small experiment; `rolloutLength` need not divide the horizon.
+func smallExperiment(
+    lockstep: Bool, actors: Int = 3, processes: Int = 2, learners: Int = 1, trainTasks: Int = 1, episodes: Int = 8,
+    rolloutLength: Int = 3, seed: Int = 1
+) -> String {
+    """
+    name: simulated
+    seed: \(seed)
+    environment: {size: 3, horizon: 4}
+    tasks: {test: 1, train: \(trainTasks)}
+    source: {hidden: [8], rollout_length: \(rolloutLength), learning_rate: 0.01}
+    collect:
+      actors: \(actors)
+      test_lifetimes: 0
+      synchronization: \(lockstep ? "lockstep" : "asynchronous")
+      end: {episodes_per_actor: \(episodes)}
+    cluster: {learners: \(learners), actor_processes: \(processes)}
+    distil:
+      model: {context_length: 2, dimension: 8, heads: 1, layers: 1, feed_forward: 8}
+      windows: {every_episodes: 1}
+    evaluate: {train_tasks: 1, seeds: 1}
+    """
+}
+
+extension SimulatedCluster {
+    var lifetimes: Set<LifetimeIdentifier> { Set(journal.ended.keys) }
+
+    /// Everything that is promised of a run that has come to its end.
+    func checkEnd(_ seed: UInt64, faultsAllowed: Bool = false) throws {
+        let seed: Comment = "DISTILLERY_TEST_SEED=\(seed)"
+        try #require(coordinator.isFinished, "after \(seconds) s: \(coordinator.status(now: clock.now)); \(seed)")
+        #expect(coordinator.failure.isEmpty, seed)
+        #expect(faultsAllowed || faults.isEmpty, "\(faults); \(seed)")
+        #expect(nodes.isEmpty, seed)
+        let whole = journal.ended.filter { !$0.value }.map(\.key)
+        #expect(whole.count == context.experiment.trainTasks(of: context.distribution).count, seed)
+        for lifetime in whole {
+            for actor in 0..<context.experiment.recordedActors {
+                #expect(journal.sealed[StreamIdentifier(lifetime: lifetime, actor: actor)] != nil, seed)
+            }
+        }
+        for file in try StreamFolder(path: folder).files { try check(file, seed) }
+        for (stream, next) in acknowledged where next > 0 {
+            #expect(FileManager.default.fileExists(atPath: "\(folder)/\(stream.path)"), seed)
+        }
+    }
+
+    private func check(_ file: String, _ seed: Comment) throws {
+        let verification = StreamVerification(path: file)
+        #expect(verification.isSound && verification.isSealed, "\(file): \(verification.problems); \(seed)")
+        let replay = StreamReplay(path: file)
+        #expect(replay.isSound, "\(file): \(replay.difference ?? replay.problem ?? ""); \(seed)")
+        let contents = try StreamContents(path: file)
+        let stream = contents.metadata.identifier
+        #expect(UInt64(contents.rollouts.count) >= acknowledged[stream] ?? 0 || isMarkedTwice(contents, stream), seed)
+        for (index, record) in contents.rollouts.enumerated() {
+            #expect(record.sequence == UInt64(index), seed)
+            #expect(brought[stream]?[record.sequence]?.contains(UInt32(record.checksum)) == true, seed)
+        }
+        #expect(journal.sealed[stream]?.rollouts == UInt64(contents.rollouts.count), "\(file); \(seed)")
+        #expect(journal.sealed[stream]?.rows == UInt64(contents.rows.rewards.count), seed)
+    }
+
+    /// The carrier that sealed the stream died; the next one's mark needs no row, but is acknowledged.
+    private func isMarkedTwice(_ contents: StreamContents, _ stream: StreamIdentifier) -> Bool {
+        let first = UInt64(contents.rollouts.count)
+        return (first..<(acknowledged[stream] ?? 0)).allSatisfy { brought[stream]?[$0]?.count == 1 }
+    }
+
+    /// What a lockstep experiment determines, by the stream's path: everything but incarnations and the wall clock.
+    func dataset() throws -> [String: StreamData] { try readDataset(folder) }
+}
+
+/// The content of one stream without what may differ between two runs of the same experiment.
+struct StreamData: Equatable {
+    let rows: StreamRows
+    let rollouts: [RolloutRecord]
+}
+
+func readDataset(_ folder: String) throws -> [String: StreamData] {
+    var dataset: [String: StreamData] = [:]
+    for file in try StreamFolder(path: folder).files {
+        let contents = try StreamContents(path: file)
+        let rollouts = contents.rollouts.map { record in
+            var record = record
+            record.incarnation = 0
+            record.wallClock = 0
+            return record
+        }
+        dataset[String(file.dropFirst(folder.count))] = StreamData(rows: contents.rows, rollouts: rollouts)
+    }
+    return dataset
+}
+
+extension StreamMetadata {
+    var identifier: StreamIdentifier {
+        StreamIdentifier(lifetime: LifetimeIdentifier(task: task.id, repetition: repetition), actor: actor)
+    }
+}
