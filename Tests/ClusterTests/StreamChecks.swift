@@ -39,7 +39,6 @@ extension SimulatedCluster {
         try #require(coordinator.isFinished, "after \(seconds) s: \(coordinator.status(now: clock.now)); \(seed)")
         #expect(coordinator.failure.isEmpty, seed)
         #expect(faultsAllowed || faults.isEmpty, "\(faults); \(seed)")
-        #expect(nodes.isEmpty, seed)
         let whole = journal.ended.filter { !$0.value }.map(\.key)
         #expect(whole.count == context.experiment.trainTasks(of: context.distribution).count, seed)
         for lifetime in whole {

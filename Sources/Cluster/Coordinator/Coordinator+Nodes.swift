@@ -46,7 +46,7 @@ extension Coordinator {
 
     /// A recorder has come back at another endpoint: whoever sends to it is told.
     private func redirectProducers(now: UInt64, outbox: inout Outbox) {
-        for lifetime in lifetimes.values {
+        for lifetime in lifetimes.values where lifetime.state == .running || lifetime.state == .ending {
             for part in lifetime.parts where !part.isFinished { carry(part, of: lifetime, now: now, outbox: &outbox) }
         }
         for job in jobs where job.node != nil && !job.isFinished { send(job, now: now, outbox: &outbox) }

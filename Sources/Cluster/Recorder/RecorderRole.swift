@@ -204,11 +204,11 @@ package final class RecorderRole: Role {
     private func end(_ identifier: StreamIdentifier, now: UInt64, outbox: inout Outbox) throws {
         let path = folder + "/" + identifier.path
         if streams[identifier] == nil {
-            guard FileManager.default.fileExists(atPath: path) else {
-                return report(identifier, rows: 0, rollouts: 0, now: now, outbox: &outbox)
-            }
+            // What does not exist yet must not begin any more either.
+            let exists = FileManager.default.fileExists(atPath: path)
             streams[identifier] = RecordedStream(
-                file: try file(at: path, metadata: nil), incarnation: 0, carrier: .coordinator)
+                file: exists ? try file(at: path, metadata: nil) : .sealed(nextSequence: 0, nextEpisode: 0, rows: 0),
+                incarnation: 0, carrier: .coordinator)
         }
         // Whoever still carries it has been replaced by nobody.
         streams[identifier]?.incarnation = .max
