@@ -14,6 +14,26 @@ extension Coordinator {
                 for task in tasks { try queue(task, repetition: repetition, finished) }
             }
         }
+        try queueReplacements(finished)
+    }
+
+    /// What an earlier start of the run had begun beside the plan, and what has to be begun anew: an asynchronous
+    /// lifetime cannot be repeated, so one that was interrupted ends where it is and another takes its place.
+    private func queueReplacements(_ finished: Progress) throws {
+        let earlier = finished.attempts.keys.sorted { ($0.repetition, $0.task) < ($1.repetition, $1.task) }
+        for identifier in earlier where lifetimes[identifier] == nil {
+            try queue(try context.task(identifier.task), repetition: identifier.repetition, finished)
+        }
+        guard context.experiment.collect.synchronization == .asynchronous else { return }
+        for identifier in queue where finished.attempts[identifier] ?? 0 > 0 {
+            guard var lifetime = lifetimes[identifier] else { continue }
+            lifetime.state = .finished
+            lifetimes[identifier] = lifetime
+            queue.removeAll { $0 == identifier }
+            awaitSeals(of: lifetime)
+            try journal.lifetimeEnded(identifier, wasCut: true, numbers: [:])
+            try replace(lifetime)
+        }
     }
 
     private func queue(_ task: Task, repetition: Int, _ finished: Progress) throws {
@@ -245,11 +265,16 @@ extension Coordinator {
         awaitSeals(of: lifetime)
         orderSeals(of: identifier, now: now, outbox: &outbox)
         try journal.lifetimeEnded(identifier, wasCut: true, numbers: lifetime.numbers)
-        let repetition = 1 + (lifetimes.keys.filter { $0.task == identifier.task }.map(\.repetition).max() ?? 0)
-        try queue(lifetime.task, repetition: repetition, Progress())
+        try replace(lifetime)
+    }
+
+    /// Another lifetime of the same task takes the place of one that was cut short.
+    private func replace(_ cut: LeasedLifetime) throws {
+        let repetition = 1 + (lifetimes.keys.filter { $0.task == cut.task.id }.map(\.repetition).max() ?? 0)
+        try queue(cut.task, repetition: repetition, Progress())
         logger.notice(
-            "cut short by its learner's death, another takes its place",
-            metadata: ["lifetime": "\(identifier)", "other": "lifetime \(repetition)"])
+            "cut short, another takes its place",
+            metadata: ["lifetime": "\(cut.identifier)", "other": "lifetime \(repetition)"])
     }
 
     /// Finds new carriers for actors whose process has gone.
