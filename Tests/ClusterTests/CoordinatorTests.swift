@@ -15,15 +15,17 @@ final class LoneCoordinator {
     private var outbox = Outbox()
     private var request: UInt64 = 0
 
-    init(_ yaml: String, goal: Coordinator.Goal = Coordinator.Goal(collects: true, distils: false, evaluates: false))
-        throws
-    {
+    init(
+        _ yaml: String, goal: Coordinator.Goal = Coordinator.Goal(collects: true, distils: false, evaluates: false),
+        finished: Cluster.Progress = Cluster.Progress()
+    ) throws {
         folder = try makeTemporaryFolder()
         coordinator = try Coordinator(
             context: ExperimentContext(experiment: Experiment(yaml: yaml, file: "the test"), folder: folder),
             run: "test", folder: folder, goal: goal, journal: journal,
             checkpoints: CheckpointStore(folder: URL(fileURLWithPath: folder + "/checkpoints")),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: now)
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, finished: finished,
+            now: now)
     }
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
@@ -141,21 +143,59 @@ final class LoneCoordinator {
         lone.now += 4_000_000_000
         try lone.join(.evaluator, "e2")
         _ = try lone.say(.heartbeat(Heartbeat()), from: "r")
-        var again: EvaluationJob?
-        for (to, envelope) in try lone.tick(after: 1500) {
-            if case .evaluationJob(let job) = envelope.message, to == "e2", job.job == first.job { again = job }
+        let again = try lone.tick(after: 1500).compactMap { to, envelope -> EvaluationJob? in
+            if case .evaluationJob(let job) = envelope.message, to == "e2" { job } else { nil }
         }
-        if again == nil {
-            for (to, envelope) in try lone.tick() {
-                if case .evaluationJob(let job) = envelope.message, to == "e2", job.job == first.job { again = job }
-            }
-        }
-        let taken = lone.coordinator.status(now: lone.now).nodes.map(\.name)
-        #expect(taken == ["e2", "r"])
-        _ = again
+        #expect(again.map(\.job) == [first.job])
+        #expect(again.map(\.incarnation) == [first.incarnation + 1])
         // It was silent for too long: it is told to end.
         let answers = try lone.say(.heartbeat(Heartbeat()), from: "e1")
         #expect(answers.contains { if case .stop = $0.envelope.message { true } else { false } })
+    }
+}
+
+@Suite("A run that is taken up again") struct ResumptionTests {
+    private let finished = LifetimeIdentifier(task: 0, repetition: 0)
+    private let interrupted = LifetimeIdentifier(task: 1, repetition: 0)
+    private let replacement = LifetimeIdentifier(task: 0, repetition: 1)
+
+    private func resume(lockstep: Bool) throws -> LoneCoordinator {
+        var progress = Cluster.Progress()
+        progress.attempts = [finished: 1, interrupted: 3, replacement: 0]
+        progress.lifetimes = [finished]
+        let lone = try LoneCoordinator(
+            smallExperiment(lockstep: lockstep, learners: 9, trainTasks: 2), finished: progress)
+        for (role, name) in [(RoleName.recorder, "r"), (.actor, "a1"), (.actor, "a2")] { try lone.join(role, name) }
+        for learner in 0..<9 { try lone.join(.learner, "l\(learner)") }
+        return lone
+    }
+
+    private func leases(_ lone: LoneCoordinator) throws -> [LifetimeIdentifier: UInt64] {
+        var attempts: [LifetimeIdentifier: UInt64] = [:]
+        for (_, envelope) in try lone.tick() {
+            if case .learnLifetime(let learn) = envelope.message { attempts[learn.lifetime] = learn.attempt }
+        }
+        return attempts
+    }
+
+    @Test("lockstep: what was interrupted is lived again, what stood in the queue is not forgotten") func lockstep()
+        throws
+    {
+        let lone = try resume(lockstep: true)
+        #expect(try leases(lone) == [interrupted: 4, replacement: 1])
+        #expect(lone.journal.ended.isEmpty)
+    }
+
+    @Test("asynchronous: what was interrupted is sealed where it is, and another takes its place")
+    func asynchronous() throws {
+        let lone = try resume(lockstep: false)
+        #expect(try leases(lone) == [replacement: 1, LifetimeIdentifier(task: 1, repetition: 1): 1])
+        #expect(lone.journal.ended == [interrupted: true])
+        var seals: [SealStreams] = []
+        for (to, envelope) in try lone.tick(after: 1000) where to == "r" {
+            if case .sealStreams(let seal) = envelope.message { seals.append(seal) }
+        }
+        #expect(seals == [SealStreams(lifetime: interrupted, actors: [0, 1, 2])])
     }
 }
 
