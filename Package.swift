@@ -90,6 +90,7 @@ let package = Package(
                 "Cluster", "Wire", "Transport", "Histories", "Experiments", "Distillation", "Environments",
                 "TestSupport", logging,
             ]),
+        tests("EndToEndTests", ["distillery", "Histories", "Catalog", "Cluster", "Wire", "Processes", "Environments"]),
         tests(
             "DistillationTests", ["Distillation", "Neural", "Histories", "Environments"],
             resources: [.copy("Golden")]),

@@ -1,0 +1,117 @@
+import Foundation
+import Glibc
+import Histories
+import Testing
+
+extension EndToEnd {
+    @Suite("Bad input is refused in a clear sentence", .serialized) struct RefusalTests {
+        let scratch: Scratch
+
+        init() throws { scratch = try Scratch() }
+
+        /// Runs a command that must fail, and that names on standard error what is wrong.
+        private func refuse(_ arguments: [String], code: Int32 = 1, naming words: [String]) throws {
+            let command = try run(arguments, in: scratch, expecting: code)
+            for word in words {
+                #expect(command.standardError.contains(word), "\(word) is missing in: \(command.standardError)")
+            }
+            #expect(!command.standardError.contains("Fatal error"))
+            #expect(command.standardOutput.isEmpty)
+            #expect(command.survivors.isEmpty)
+        }
+
+        @Test("an experiment that is not there") func missingExperiment() throws {
+            try refuse(["run", scratch("none.yaml")], naming: [scratch("none.yaml")])
+        }
+
+        @Test("an unknown key, with file and line") func unknownKey() throws {
+            let path = try scratch.write("typo.yaml", "name: typo\ncollect:\n  actorss: 3\n")
+            try refuse(["run", path], naming: ["typo.yaml:3", "actorss"])
+        }
+
+        @Test("a value that cannot be, by --set") func badOverride() throws {
+            let path = try scratch.write("small.yaml", experiment())
+            try refuse(["run", path, "--set", "collect.actors=0"], naming: ["collect.actors"])
+        }
+
+        @Test("wrong usage ends with 2") func usage() throws {
+            try refuse(["run"], code: 2, naming: ["xperiment"])
+            try refuse(
+                ["scale", "actors=many", "--coordinator", "tcp://127.0.0.1:1"], code: 2, naming: ["actors=many"])
+        }
+
+        @Test("a run that exists") func existingRun() throws {
+            let path = try scratch.write("small.yaml", experiment())
+            _ = try scratch.write("something", "")
+            try refuse(["run", path, "--out", scratch.path], naming: [scratch.path, "--resume"])
+        }
+
+        @Test("a port that is in use") func port() throws {
+            let holder = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            defer { close(holder) }
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let bound = withUnsafeMutablePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(holder, $0, length) == 0 && listen(holder, 1) == 0 && getsockname(holder, $0, &length) == 0
+                }
+            }
+            try #require(bound)
+            let endpoint = "tcp://127.0.0.1:\(UInt16(bigEndian: address.sin_port))"
+            let path = try scratch.write("port.yaml", experiment(more: "  bind: \(endpoint)"))
+            try refuse(["run", path, "--out", scratch("run")], naming: [endpoint, "in use"])
+        }
+
+        @Test("a coordinator that is not there") func noCoordinator() throws {
+            try refuse(["status", "--coordinator", "tcp://127.0.0.1:1"], naming: ["tcp://127.0.0.1:1"])
+        }
+
+        @Test("a damaged stream is named by verify, an empty folder by distill, a foreign checkpoint by --resume")
+        func damagedFiles() throws {
+            let path = try scratch.write(
+                "small.yaml",
+                experiment(actors: 2, processes: 1, learners: 1, trainTasks: 2, testTasks: 1, episodes: 20))
+            let folder = scratch("run")
+            try run(["launch", path, "--out", folder], in: scratch)
+            let out = scratch("checkpoints")
+            try run(["distill", path, "--histories", folder, "--out", out], in: scratch)
+            // The checkpoint is of a room of 5 x 5; the streams, too.
+            let other = try scratch.write(
+                "other.yaml",
+                try String(contentsOfFile: path, encoding: .utf8).replacingOccurrences(of: "size: 5", with: "size: 6"))
+            try refuse(["distill", other, "--histories", folder, "--out", out, "--resume"], naming: ["dark-room"])
+
+            let file = try #require(StreamFolder(path: folder).files.first)
+            var bytes = try Data(contentsOf: URL(filePath: file))
+            bytes[bytes.count / 2] ^= 0xFF
+            bytes.removeLast(64)
+            try bytes.write(to: URL(filePath: file))
+            let verify = try run(["histories", "verify", folder], in: scratch, expecting: 1)
+            #expect((verify.standardOutput + verify.standardError).contains(file))
+
+            try FileManager.default.createDirectory(atPath: scratch("empty"), withIntermediateDirectories: true)
+            try refuse(
+                ["distill", path, "--histories", scratch("empty"), "--out", scratch("none")], naming: [scratch("empty")]
+            )
+        }
+
+        @Test("a full disk, before anything starts") func fullDisk() throws {
+            let mount = scratch("small-disk")
+            try FileManager.default.createDirectory(atPath: mount, withIntermediateDirectories: true)
+            let mounting = try RunningCommand(
+                ["-t", "tmpfs", "-o", "size=256k", "tmpfs", mount], in: scratch, executable: URL(filePath: "/bin/mount")
+            )
+            guard mounting.wait() == 0 else {
+                print("skipped: mounting a small disk is not permitted here")
+                return
+            }
+            defer { umount2(mount, Int32(MNT_DETACH)) }
+            let path = try scratch.write("small.yaml", experiment())
+            let command = try run(["run", path, "--out", mount + "/run"], in: scratch, expecting: 1)
+            #expect(command.standardError.contains(mount), "\(command.standardError)")
+            #expect(command.survivors.isEmpty)
+        }
+    }
+}
