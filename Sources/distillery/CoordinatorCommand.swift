@@ -1,6 +1,7 @@
 import ArgumentParser
 import Catalog
 import Cluster
+import Environments
 import Experiments
 import Foundation
 import Logging
@@ -30,6 +31,7 @@ struct CoordinatorCommand: ParsableCommand {
     @Option(help: "Endpoint to listen on; by default the experiment's cluster.bind.") var bind: String?
     @Option(help: "What to do: all, collect, distil or evaluate.") var goal = GoalName.all
     @Option(help: "With --goal evaluate: the checkpoint's name; by default the latest.") var checkpoint: String?
+    @Option(help: "With --goal evaluate: only the tasks of this split, train or test.") var split: Split?
     @Flag(help: "Listen on addresses that other hosts reach, without authentication.") var insecure = false
 
     func run() throws {
@@ -51,6 +53,7 @@ struct CoordinatorCommand: ParsableCommand {
             bind: bind ?? experiment.cluster.bind, insecure: insecure, signals: signals)
         let store = CheckpointStore(folder: folder.appendingPathComponent("checkpoints/distiller"))
         var aim = goal.goal
+        if let split { aim.splits = [split] }
         if aim.evaluates, !aim.distils { aim.checkpoint = checkpoint ?? store.latest }
         try ledger.begin(experiment)
         let coordinator = try Coordinator(

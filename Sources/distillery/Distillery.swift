@@ -11,7 +11,8 @@ struct Distillery: ParsableCommand {
         subcommands: [
             RunCommand.self, LaunchCommand.self, CoordinatorCommand.self, ActorCommand.self, LearnerCommand.self,
             RecorderCommand.self, DistillerCommand.self, EvaluatorCommand.self, StatusCommand.self, ScaleCommand.self,
-            DrainCommand.self, StopCommand.self, HistoriesCommand.self, DistillCommand.self, EnvironmentsCommand.self,
+            DrainCommand.self, StopCommand.self, HistoriesCommand.self, DistillCommand.self, EvaluateCommand.self,
+            PredictCommand.self, EnvironmentsCommand.self, BenchCommand.self, DoctorCommand.self,
             ReportCommand.self,
         ]
     )

@@ -23,7 +23,7 @@ extension Coordinator {
         if evaluate.control { plans.append(("test-cleared", test, true)) }
         plans.append(("train", train, false))
         for plan in plans {
-            for task in plan.tasks {
+            for task in plan.tasks where goal.splits.contains(task.split) {
                 let name = "\(checkpoint)-\(plan.suffix)"
                 guard !finishedJobs.contains(FinishedJob(evaluation: name, task: task.id)) else { continue }
                 let job = EvaluationJob(

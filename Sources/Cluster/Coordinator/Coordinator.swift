@@ -1,4 +1,4 @@
-import Environments
+package import Environments
 import Experiments
 package import Logging
 package import Wire
@@ -17,12 +17,18 @@ package final class Coordinator {
         package var evaluates: Bool
         /// A checkpoint that is there already, for a run that only evaluates.
         package var checkpoint: String?
+        /// Which tasks are evaluated.
+        package var splits: Set<Split>
 
-        package init(collects: Bool, distils: Bool, evaluates: Bool, checkpoint: String? = nil) {
+        package init(
+            collects: Bool, distils: Bool, evaluates: Bool, checkpoint: String? = nil,
+            splits: Set<Split> = Set(Split.allCases)
+        ) {
             self.collects = collects
             self.distils = distils
             self.evaluates = evaluates
             self.checkpoint = checkpoint
+            self.splits = splits
         }
     }
 

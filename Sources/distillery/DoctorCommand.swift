@@ -1,0 +1,49 @@
+import ArgumentParser
+import Cluster
+import Foundation
+import Histories
+import Transport
+
+struct DoctorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor", abstract: "Check that this machine has what a run needs.",
+        discussion: "Example: distillery doctor")
+
+    func run() throws {
+        var isHealthy = true
+        func check(_ name: String, _ body: () throws -> String) {
+            do { print("ok    \(name): \(try body())") } catch {
+                print("fails \(name): \(error)")
+                isHealthy = false
+            }
+        }
+        check("processor") { "\(processorName), \(ProcessInfo.processInfo.activeProcessorCount) processors" }
+        check("loopback sockets") {
+            let context = try MessageContext()
+            return try RouterSocket(context).bind("tcp://127.0.0.1:*")
+        }
+        check("HDF5") {
+            let path = FileManager.default.temporaryDirectory
+                .appendingPathComponent("distillery-doctor-\(ProcessInfo.processInfo.processIdentifier).h5").path
+            defer { try? FileManager.default.removeItem(atPath: path) }
+            try MatrixFile.write([1, 2], rows: 1, name: "x", to: path)
+            return "writes \(path)"
+        }
+        check("open files") {
+            var limit = rlimit()
+            getrlimit(__rlimit_resource_t(7), &limit)
+            guard limit.rlim_cur >= 1024 else {
+                throw ClusterError("a process may open \(limit.rlim_cur) files; expected 1024 or more (ulimit -n 4096)")
+            }
+            return "\(limit.rlim_cur) a process"
+        }
+        check("disk") {
+            let free = try FileManager.default.attributesOfFileSystem(
+                forPath: FileManager.default.currentDirectoryPath)[.systemFreeSize] as? NSNumber
+            let gigabytes = (free?.doubleValue ?? 0) / 1e9
+            guard gigabytes > 1 else { throw ClusterError("\(fixed(gigabytes, 1)) GB free; expected 1 GB or more") }
+            return "\(fixed(gigabytes, 1)) GB free"
+        }
+        guard isHealthy else { throw ExitCode.failure }
+    }
+}

@@ -1,0 +1,31 @@
+import ArgumentParser
+import Cluster
+import Distillation
+import Environments
+import Foundation
+import Histories
+
+struct PredictCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "predict", abstract: "A checkpoint's action logits along a stream, as HDF5.",
+        discussion: """
+            Writes the dataset `logits` (N, A): row t from rows max(0, t-c+1) to t of the stream. Example: \
+            distillery predict runs/quickstart/checkpoints/distiller/step-00020000 --stream actor-0000.h5 --out logits.h5
+            """)
+
+    @Argument(help: "Folder of the checkpoint.") var checkpoint: String
+    @Option(help: "A stream file.") var stream: String
+    @Option(help: "The HDF5 file to write.") var out: String
+
+    func run() throws {
+        let model = try Checkpoint(folder: URL(fileURLWithPath: checkpoint)).makeModel()
+        let contents = try StreamContents(path: stream)
+        let environment = contents.metadata.environment
+        let logits = try Prediction.logits(
+            model: model, observationSpace: environment.observationSpace, actionSpace: environment.actionSpace,
+            observations: contents.rows.observations, actions: contents.rows.actions, rewards: contents.rows.rewards)
+        let rows = contents.rows.rewards.count
+        try MatrixFile.write(logits, rows: rows, name: "logits", to: out)
+        print("\(out): logits (\(rows), \(rows == 0 ? 0 : logits.count / rows))")
+    }
+}
