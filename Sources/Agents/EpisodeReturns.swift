@@ -57,8 +57,9 @@ package struct EpisodeReturns: Sendable {
         _ header: RolloutHeader, _ rewards: [Float], _ ends: [Bool], to finished: inout [FinishedEpisode]
     ) {
         var stream = streams[header.actor] ?? Stream(incarnation: header.incarnation, nextSequence: 0, running: 0)
-        guard header.incarnation > stream.incarnation
-            || (header.incarnation == stream.incarnation && header.sequence >= stream.nextSequence)
+        guard
+            header.incarnation > stream.incarnation
+                || (header.incarnation == stream.incarnation && header.sequence >= stream.nextSequence)
         else { return }
         if header.incarnation != stream.incarnation {
             // An incarnation begins with an episode.

@@ -1,6 +1,5 @@
-import FoundationEssentials
-
 package import Environments
+import FoundationEssentials
 
 /// Chooses the actions of some actors of one lifetime, in one process. Belongs to one thread.
 package protocol SourceActor: AnyObject {

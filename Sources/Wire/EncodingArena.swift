@@ -27,7 +27,9 @@ final class EncodingArena {
         let count = elements.count * MemoryLayout<Element>.stride
         let pointer = allocate(UInt8.self, count: max(1, count))
         elements.withUnsafeBytes { source in
-            if let base = source.baseAddress { UnsafeMutableRawPointer(pointer).copyMemory(from: base, byteCount: count) }
+            if let base = source.baseAddress {
+                UnsafeMutableRawPointer(pointer).copyMemory(from: base, byteCount: count)
+            }
         }
         return ProtobufCBinaryData(len: count, data: pointer)
     }

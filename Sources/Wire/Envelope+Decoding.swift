@@ -291,7 +291,8 @@ private func name(_ pointer: UnsafeMutablePointer<CChar>?, _ what: String) throw
     let name = text(pointer)
     guard isAcceptableName(name) else {
         throw WireError(
-            "the \(what) \(name.prefix(80).debugDescription); expected 1 to 64 letters, digits, '-', '_' and inner dots")
+            "the \(what) \(name.prefix(80).debugDescription); expected 1 to 64 letters, digits, '-', '_' and inner dots"
+        )
     }
     return name
 }
@@ -325,7 +326,8 @@ private func lifetime(_ pointer: UnsafeMutablePointer<Distillery__LifetimeIdenti
 
 private func actors(_ first: UInt32, _ count: UInt32) throws -> Range<Int> {
     guard Int(first) + Int(count) <= WireProtocol.actorLimit else {
-        throw WireError("actors \(first) to \(Int(first) + Int(count)); at most \(WireProtocol.actorLimit) are accepted")
+        throw WireError(
+            "actors \(first) to \(Int(first) + Int(count)); at most \(WireProtocol.actorLimit) are accepted")
     }
     return Int(first)..<(Int(first) + Int(count))
 }

@@ -9,7 +9,8 @@ extension RolloutBatch {
         let rows = rowCount
         let episodes = headers.reduce(0) { $0 + $1.finishedEpisodes }
         for (what, found, expected) in [
-            ("observations", observations.count, rows * observationBytes), ("actions", actions.count, rows * actionBytes),
+            ("observations", observations.count, rows * observationBytes),
+            ("actions", actions.count, rows * actionBytes),
             ("final observations", finalObservations.count, episodes * observationBytes),
         ] where found != expected {
             throw WireError("\(lifetime): \(found) bytes of \(what); \(rows) rows need \(expected)")

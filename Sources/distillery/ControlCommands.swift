@@ -80,7 +80,9 @@ extension ClusterStatus {
         if let loss = distillation["loss"] {
             lines.append("distiller: step \(distillationStep), loss \((loss * 1e4).rounded() / 1e4)")
         }
-        if jobs.total > 0 { lines.append("evaluation: \(jobs.finished) of \(jobs.total) jobs, \(jobs.running) running") }
+        if jobs.total > 0 {
+            lines.append("evaluation: \(jobs.finished) of \(jobs.total) jobs, \(jobs.running) running")
+        }
         if !failure.isEmpty { lines.append("failed: \(failure)") }
         for node in nodes {
             let state = node.isLeaving ? " leaving" : node.waitingFor.isEmpty ? "" : " waits for \(node.waitingFor)"

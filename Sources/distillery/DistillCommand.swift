@@ -23,7 +23,8 @@ struct DistillCommand: ParsableCommand {
         let folder = URL(fileURLWithPath: out)
         let store = CheckpointStore(folder: folder)
         if let latest = store.latest, !resume {
-            throw ClusterError("\(out) has checkpoints (\(latest)): go on from them by --resume, or choose another --out")
+            throw ClusterError(
+                "\(out) has checkpoints (\(latest)): go on from them by --resume, or choose another --out")
         }
         let signals = try SignalWatcher([.interrupt, .terminate])
         let training = try DistillationRun(

@@ -38,8 +38,9 @@ struct DoctorCommand: ParsableCommand {
             return "\(limit.rlim_cur) a process"
         }
         check("disk") {
-            let free = try FileManager.default.attributesOfFileSystem(
-                forPath: FileManager.default.currentDirectoryPath)[.systemFreeSize] as? NSNumber
+            let free =
+                try FileManager.default.attributesOfFileSystem(
+                    forPath: FileManager.default.currentDirectoryPath)[.systemFreeSize] as? NSNumber
             let gigabytes = (free?.doubleValue ?? 0) / 1e9
             guard gigabytes > 1 else { throw ClusterError("\(fixed(gigabytes, 1)) GB free; expected 1 GB or more") }
             return "\(fixed(gigabytes, 1)) GB free"

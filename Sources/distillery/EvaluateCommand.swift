@@ -31,7 +31,9 @@ struct EvaluateCommand: ParsableCommand {
         let configuration = try Checkpoint(folder: source).configuration()
         _ = try Checkpoint(folder: source).makeModel()
         let experiment = try experiment(of: configuration, at: source)
-        let folder = out ?? FileManager.default.temporaryDirectory
+        let folder =
+            out
+            ?? FileManager.default.temporaryDirectory
             .appendingPathComponent("distillery-\(ProcessInfo.processInfo.processIdentifier)").path
         defer { if out == nil { try? FileManager.default.removeItem(atPath: folder) } }
         let run = RunFolder(out: folder, experiment: experiment)
@@ -161,11 +163,14 @@ private struct EvaluationSummary: Encodable {
 
     var text: String {
         var lines = ["\(checkpoint): \(tasks) \(split.rawValue) tasks, \(seeds) seeds each"]
-        for (name, curve) in [("in context", inContext)] + (control.map { [("context cleared at every episode", $0)] } ?? []) {
+        for (name, curve) in [("in context", inContext)]
+            + (control.map { [("context cleared at every episode", $0)] } ?? [])
+        {
             let episodes = Array(Set([1, 2, 5, 10, 20, 50, 100, 150, 200, curve.meanReturns.count])).sorted()
                 .filter { $0 <= curve.meanReturns.count }
             lines.append("\(name): mean return by episode")
-            lines.append("  " + episodes.map { "\($0): \(fixed(curve.meanReturns[$0 - 1], 2))" }.joined(separator: "  "))
+            lines.append(
+                "  " + episodes.map { "\($0): \(fixed(curve.meanReturns[$0 - 1], 2))" }.joined(separator: "  "))
             let share = curve.shareOfOptimum.map { ", \(fixed(100 * $0, 1)) % of the optimum" } ?? ""
             let pairs = curve.pairsAboveHalf.map { ", \(fixed(100 * $0, 0)) % of pairs above half of it" } ?? ""
             lines.append("  last ten episodes: \(fixed(curve.finalReturn, 2))\(share)\(pairs)")

@@ -19,7 +19,9 @@ struct ExperimentOptions: ParsableArguments {
     @Argument(help: "The experiment, a YAML file (docs/experiments.md).")
     var experiment: String
 
-    @Option(name: .customLong("set"), help: ArgumentHelp("Override one key, for example collect.actors=100.", valueName: "key=value"))
+    @Option(
+        name: .customLong("set"),
+        help: ArgumentHelp("Override one key, for example collect.actors=100.", valueName: "key=value"))
     var overrides: [String] = []
 
     func read() throws -> Experiment { try Experiment(path: experiment, overrides: overrides) }
@@ -28,7 +30,8 @@ struct ExperimentOptions: ParsableArguments {
 /// Logs to standard error, where a supervised role's log file is.
 func makeLogger(_ label: String) -> Logger {
     var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
-    logger.logLevel = ProcessInfo.processInfo.environment["DISTILLERY_LOG"].flatMap(Logger.Level.init(rawValue:)) ?? .info
+    logger.logLevel =
+        ProcessInfo.processInfo.environment["DISTILLERY_LOG"].flatMap(Logger.Level.init(rawValue:)) ?? .info
     return logger
 }
 

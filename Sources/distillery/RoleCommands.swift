@@ -23,7 +23,9 @@ struct ActorCommand: ParsableCommand {
     @Option(help: "Actors that this process carries at most; 0 takes the experiment's number.") var capacity = 0
 
     func validate() throws {
-        guard (0...65_536).contains(capacity) else { throw ValidationError("--capacity \(capacity): expected 0 to 65536") }
+        guard (0...65_536).contains(capacity) else {
+            throw ValidationError("--capacity \(capacity): expected 0 to 65536")
+        }
     }
 
     func run() throws { try serve(ActorRole(capacity: capacity), connection, bind: nil) }

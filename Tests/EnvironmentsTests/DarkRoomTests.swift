@@ -4,7 +4,8 @@ import Testing
 @Suite("Dark Room")
 struct DarkRoomTests {
     /// Plays `actions` in every copy of a task and returns rewards and positions of copy 0.
-    private func play(_ environment: inout any Environment, _ actions: [UInt8]) -> (rewards: [Float], cells: [[UInt8]]) {
+    private func play(_ environment: inout any Environment, _ actions: [UInt8]) -> (rewards: [Float], cells: [[UInt8]])
+    {
         var rewards: [Float] = []
         var cells: [[UInt8]] = []
         let count = environment.count

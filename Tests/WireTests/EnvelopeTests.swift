@@ -102,7 +102,10 @@ struct EnvelopeTests {
             var bytes = originals[round % originals.count]
             switch Int.random(in: 0..<4, using: &random) {
             case 0: bytes = Array(bytes.prefix(Int.random(in: 0...bytes.count, using: &random)))
-            case 1: bytes = (0..<Int.random(in: 0..<200, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            case 1:
+                bytes = (0..<Int.random(in: 0..<200, using: &random)).map { _ in
+                    UInt8.random(in: 0...255, using: &random)
+                }
             default:
                 for _ in 0..<Int.random(in: 1..<5, using: &random) {
                     bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
@@ -134,7 +137,9 @@ struct EnvelopeTests {
 
 @Suite("Rollouts from outside")
 struct RolloutValidationTests {
-    private func expectRefused(_ change: (inout RolloutBatch) -> Void, sourceLocation: SourceLocation = #_sourceLocation) {
+    private func expectRefused(
+        _ change: (inout RolloutBatch) -> Void, sourceLocation: SourceLocation = #_sourceLocation
+    ) {
         var batch = EnvelopeTests.example.content
         change(&batch)
         #expect(throws: WireError.self, sourceLocation: sourceLocation) {

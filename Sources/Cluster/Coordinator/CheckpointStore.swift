@@ -23,7 +23,8 @@ package final class CheckpointStore {
         try FileManager.default.createDirectory(at: partial, withIntermediateDirectories: true)
         let file = partial.appendingPathComponent(piece.file)
         guard piece.size <= Self.fileLimitBytes else {
-            throw ClusterError("\(piece.checkpoint)/\(piece.file) of \(piece.size) bytes; at most \(Self.fileLimitBytes)")
+            throw ClusterError(
+                "\(piece.checkpoint)/\(piece.file) of \(piece.size) bytes; at most \(Self.fileLimitBytes)")
         }
         if !FileManager.default.fileExists(atPath: file.path) { try Data().write(to: file) }
         let handle = try FileHandle(forUpdating: file)

@@ -22,7 +22,8 @@ extension Coordinator {
     /// Acknowledged once it is written.
     func take(_ piece: CheckpointPiece, from name: String, _ request: UInt64, outbox: inout Outbox) {
         guard name == distiller else {
-            return outbox.send(.failure("only the run's distiller sends checkpoints"), to: .peer(name), request: request)
+            return outbox.send(
+                .failure("only the run's distiller sends checkpoints"), to: .peer(name), request: request)
         }
         do {
             if try checkpoints.write(piece) {

@@ -60,7 +60,8 @@ extension Coordinator {
         guard let index = jobs.firstIndex(where: { $0.job.job == result.job }), !jobs[index].isFinished else { return }
         let job = jobs[index].job
         guard result.returns.count == job.seeds * job.episodes else {
-            logger.warning("a result of the wrong size", metadata: ["job": "\(job.job)", "returns": "\(result.returns.count)"])
+            logger.warning(
+                "a result of the wrong size", metadata: ["job": "\(job.job)", "returns": "\(result.returns.count)"])
             jobs[index].node = nil
             return
         }

@@ -211,7 +211,9 @@ extension Coordinator {
     /// its beginning, which gives the same rollouts; the recorder drops what it has.
     func replaceActors(of node: String, now: UInt64, outbox: inout Outbox) throws {
         for (identifier, var lifetime) in lifetimes where lifetime.state == .running || lifetime.state == .ending {
-            let lost = lifetime.parts.indices.filter { lifetime.parts[$0].node == node && !lifetime.parts[$0].isFinished }
+            let lost = lifetime.parts.indices.filter {
+                lifetime.parts[$0].node == node && !lifetime.parts[$0].isFinished
+            }
             guard !lost.isEmpty else { continue }
             if context.experiment.collect.synchronization == .lockstep {
                 relive(identifier, now: now, outbox: &outbox)

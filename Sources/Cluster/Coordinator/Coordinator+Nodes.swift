@@ -9,7 +9,9 @@ extension Coordinator {
             outbox.send(.failure("a hello from \(name) that names \(hello.name)"), to: .peer(name))
             return
         }
-        if hello.role == .recorder, nodes[name] == nil, let other = nodes.values.first(where: { $0.hello.role == .recorder }) {
+        if hello.role == .recorder, nodes[name] == nil,
+            let other = nodes.values.first(where: { $0.hello.role == .recorder })
+        {
             // Only one can hold the lock on the streams: the other has died, though we have not noticed yet.
             try leave(other.hello.name, reason: "replaced by \(name)", now: now, outbox: &outbox)
         }

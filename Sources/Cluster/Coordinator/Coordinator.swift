@@ -113,7 +113,8 @@ package final class Coordinator {
         nodes[name]?.lastHeard = now
         switch envelope.message {
         case .hello(let hello): try join(hello, as: name, now: now, outbox: &outbox)
-        case .statusRequest: outbox.send(.statusAnswer(json: try statusJSON(now: now)), to: sender, request: envelope.request)
+        case .statusRequest:
+            outbox.send(.statusAnswer(json: try statusJSON(now: now)), to: sender, request: envelope.request)
         case .scale(let actors): scale(actors, sender, envelope.request, now: now, outbox: &outbox)
         case .stop:
             outbox.send(.acknowledgement, to: sender, request: envelope.request)
@@ -154,7 +155,8 @@ package final class Coordinator {
         case .failure(let reason):
             logger.warning("a node complains", metadata: ["node": "\(name)", "reason": "\(reason)"])
             nodes[name]?.waitingFor = reason
-        default: outbox.send(.failure("a coordinator does not take this message"), to: sender, request: envelope.request)
+        default:
+            outbox.send(.failure("a coordinator does not take this message"), to: sender, request: envelope.request)
         }
     }
 

@@ -138,7 +138,8 @@ final class LearntLifetime {
             .rolloutAnswer(
                 RolloutAnswer(
                     lifetime: lease.lifetime, attempt: lease.attempt, firstActor: firstActor, batch: part.batch,
-                    version: learner.version, parameters: isNewer ? learner.parameters : [], episodeLimit: progress.episodeLimit)),
+                    version: learner.version, parameters: isNewer ? learner.parameters : [],
+                    episodeLimit: progress.episodeLimit)),
             to: part.address)
         part.versionSent = learner.version
         part.answered = part.batch

@@ -158,7 +158,8 @@ package final class NodeProcess {
     private func keep(_ message: Transport.Message, for address: Address) {
         guard unsent[address, default: []].count < Self.unsentLimit else {
             if unsent[address]?.count == Self.unsentLimit {
-                logger.warning("a peer takes no messages; what is resent later is dropped now", metadata: ["peer": "\(address)"])
+                logger.warning(
+                    "a peer takes no messages; what is resent later is dropped now", metadata: ["peer": "\(address)"])
             }
             return
         }

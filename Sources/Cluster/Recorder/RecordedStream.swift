@@ -17,7 +17,6 @@ struct RecordedStream {
     /// The marked last rollout is in the file.
     var isEnded = false
 
-
     /// The sequence that is expected next.
     var nextSequence: UInt64 {
         switch file {

@@ -253,7 +253,8 @@ package final class RecorderRole: Role {
             let contents = try StreamContents(path: path)
             return .sealed(
                 nextSequence: UInt64(contents.rollouts.count),
-                nextEpisode: contents.episodes.last.map { $0.number + 1 } ?? 0, rows: UInt64(contents.rows.rewards.count))
+                nextEpisode: contents.episodes.last.map { $0.number + 1 } ?? 0,
+                rows: UInt64(contents.rows.rewards.count))
         }
     }
 

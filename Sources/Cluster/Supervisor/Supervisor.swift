@@ -132,7 +132,8 @@ package final class Supervisor {
     private func tend(endpoint: String, now: UInt64) throws {
         if let (role, process, status) = collectExits(now: now) {
             throw died(
-                "the \(role.rawValue) failed \(SupervisedRole.failureLimit) times in a row; the last one", process, status)
+                "the \(role.rawValue) failed \(SupervisedRole.failureLimit) times in a row; the last one", process,
+                status)
         }
         for role in RoleName.allCases {
             while roles[role]?.mayStart(now: now) == true {
