@@ -42,7 +42,8 @@ struct CoordinatorCommand: ParsableCommand {
         let catalog = folder.appendingPathComponent("catalog.sqlite").path
         let ledger = try Ledger(
             path: catalog, mode: FileManager.default.fileExists(atPath: catalog) ? .resume : .create)
-        let journal = try LedgerJournal(ledger: ledger, distribution: context.distribution)
+        let journal = try LedgerJournal(
+            ledger: ledger, distribution: context.distribution, folder: folder)
         let events = try EventFileWriter(
             folder: folder.appendingPathComponent("events"), name: "coordinator", time: Date().timeIntervalSince1970)
         journal.onMetrics = { name, step, value in

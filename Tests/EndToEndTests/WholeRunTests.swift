@@ -42,8 +42,28 @@ extension EndToEnd {
             try checkStreams(run, scratch)
             let logs = try FileManager.default.contentsOfDirectory(atPath: run + "/logs")
             #expect(logs.count { $0.hasPrefix("recorder") } >= 2, "\(logs)")
+            try checkCheckpoint(of: run, scratch)
         }
     }
+}
+
+/// The run's checkpoint can be evaluated and can predict on its own.
+private func checkCheckpoint(of folder: String, _ scratch: Scratch) throws {
+    let store = CheckpointStore(folder: URL(filePath: folder + "/checkpoints/distiller"))
+    let checkpoint = store.folder.appendingPathComponent(try #require(store.latest)).path
+    let evaluation = try run(
+        ["evaluate", checkpoint, "--episodes", "12", "--seeds", "2", "--json", "--out", scratch("evaluation")],
+        in: scratch)
+    let document = try #require(
+        try JSONSerialization.jsonObject(with: Data(evaluation.standardOutput.utf8)) as? [String: Any])
+    let curve = try #require(document["inContext"] as? [String: Any])
+    #expect((curve["meanReturns"] as? [Double])?.count == 12)
+    #expect(document["seeds"] as? Int == 2)
+    try run(["histories", "replay", scratch("evaluation")], in: scratch)
+    let stream = try #require(try StreamFolder(path: folder + "/histories").files.first)
+    try run(["predict", checkpoint, "--stream", stream, "--out", scratch("logits.h5")], in: scratch)
+    #expect(FileManager.default.fileExists(atPath: scratch("logits.h5")))
+    try run(["evaluate", folder], in: scratch, expecting: 1)
 }
 
 /// Every stream is sealed, sound and repeatable, and the catalogue says the same of it.

@@ -13,10 +13,27 @@ extension Coordinator {
     }
 
     func take(_ metrics: Metrics, from name: String) throws {
+        var metrics = metrics
+        if name == distiller, let entropy = sourceEntropy { metrics.numbers["loss_floor"] = entropy }
         try journal.metrics(nodes[name]?.hello.role.rawValue ?? name, metrics)
         guard name == distiller else { return }
         distillation = metrics.numbers
         distillationStep = metrics.step
+    }
+
+    /// Mean entropy in nats of the source's policies over the train lifetimes' transitions: about what a model that
+    /// knew each policy would lose. Nil where no lifetime of this start of the run has said it.
+    private var sourceEntropy: Double? {
+        var sum = 0.0
+        var transitions = 0.0
+        for lifetime in lifetimes.values where lifetime.task.split == .train {
+            guard let entropy = lifetime.numbers["mean_policy_entropy"],
+                let learnt = lifetime.numbers["transitions_learnt"]
+            else { continue }
+            sum += entropy * learnt
+            transitions += learnt
+        }
+        return transitions > 0 ? sum / transitions : nil
     }
 
     /// Acknowledged once it is written.

@@ -1,6 +1,6 @@
 package import Catalog
 package import Environments
-import Foundation
+package import Foundation
 package import Wire
 
 /// Writes what happens in a run into its catalogue.
@@ -9,11 +9,15 @@ package final class LedgerJournal: RunJournal {
     package var onMetrics: ((_ name: String, _ step: UInt64, _ value: Double) throws -> Void)?
 
     private let ledger: Ledger
+    /// Where each evaluation has its folder.
+    private let evaluations: URL
     private var lifetimes: [LifetimeIdentifier: LifetimeRecord] = [:]
     private var nodes: [String: NodeRecord] = [:]
 
-    package init(ledger: Ledger, distribution: any TaskDistribution) throws {
+    /// `folder`: the run's.
+    package init(ledger: Ledger, distribution: any TaskDistribution, folder: URL) throws {
         self.ledger = ledger
+        evaluations = folder.appendingPathComponent("evaluations")
         try ledger.save(
             distribution.tasks.map {
                 TaskRecord(
@@ -140,6 +144,25 @@ package final class LedgerJournal: RunJournal {
             Array(returns[$0..<min(returns.count, $0 + job.episodes)])
         }
         try ledger.save(EvaluationReturns(evaluation: record, returns: rows))
+        try appendSummary(job, rows)
+    }
+
+    /// `evaluations/NAME/summary.csv`: one line an episode.
+    private func appendSummary(_ job: EvaluationJob, _ returns: [[Float]]) throws {
+        let folder = evaluations.appendingPathComponent(job.evaluation)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let file = folder.appendingPathComponent("summary.csv")
+        if !FileManager.default.fileExists(atPath: file.path) {
+            try Data("task,seed,episode,return\n".utf8).write(to: file)
+        }
+        var lines = ""
+        for (seed, episodes) in returns.enumerated() {
+            for (episode, value) in episodes.enumerated() { lines += "\(job.task),\(seed),\(episode),\(value)\n" }
+        }
+        let handle = try FileHandle(forWritingTo: file)
+        defer { try? handle.close() }
+        try handle.seekToEnd()
+        try handle.write(contentsOf: Data(lines.utf8))
     }
 
     private func append(_ source: String, _ name: String, step: Int, value: Double) throws {
