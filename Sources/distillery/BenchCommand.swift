@@ -104,6 +104,7 @@ struct BenchCollectCommand: ParsableCommand {
                 collect: {actors: \(actors), lifetimes: 1, test_lifetimes: 0, synchronization: asynchronous, \
                 end: {episodes_per_actor: \(episodes)}}
                 cluster: {learners: 1, actor_processes: \(processes)}
+                evaluate: {train_tasks: 1}
                 """, file: "the bench's experiment")
         let path = FileManager.default.temporaryDirectory
             .appendingPathComponent("distillery-bench-\(ProcessInfo.processInfo.processIdentifier)").path
