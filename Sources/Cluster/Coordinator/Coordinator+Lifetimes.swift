@@ -42,6 +42,9 @@ extension Coordinator {
         lifetime.attempt = finished.attempts[identifier] ?? 0
         if finished.lifetimes.contains(identifier) {
             lifetime.state = .finished
+            // The earlier start may have ended before its streams did.
+            sealed[identifier] = finished.sealed[identifier]
+            awaitSeals(of: lifetime)
         } else {
             queue.append(identifier)
             try journal.lifetimeQueued(identifier, task: task, actors: lifetime.actors)

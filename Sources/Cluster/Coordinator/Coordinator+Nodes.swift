@@ -62,6 +62,8 @@ extension Coordinator {
         commands.forget(.peer(name))
         try journal.nodeLeft(name, reason: reason)
         logger.notice("left", metadata: ["node": "\(name)", "reason": "\(reason)"])
+        // At the end everybody leaves; what they held goes on with the next start of the run.
+        guard !isStopping, failure.isEmpty else { return }
         switch node.hello.role {
         case .actor: try replaceActors(of: name, now: now, outbox: &outbox)
         case .learner: try replaceLearner(name, now: now, outbox: &outbox)

@@ -36,6 +36,9 @@ package final class LedgerJournal: RunJournal {
             progress.attempts[identifier] = UInt64(record.attempt)
             if record.status == .finished || record.status == .failed { progress.lifetimes.insert(identifier) }
         }
+        for record in try ledger.streams() where record.isSealed {
+            progress.sealed[record.stream.lifetime, default: []].insert(record.stream.actor)
+        }
         for evaluation in try ledger.evaluations() where evaluation.status == .finished {
             progress.jobs.insert(FinishedJob(evaluation: evaluation.evaluation, task: evaluation.task))
         }
