@@ -95,8 +95,8 @@ struct EvaluateCommand: ParsableCommand {
     private func yaml(of description: CheckpointDescription) throws -> String {
         let settings = try EnvironmentSettings(name: description.environment.name, json: description.environment.json)
         let all = try settings.makeTasks(split: TaskSplit(testTasks: 0, seed: 0)).tasks.count
-        // A mapping in JSON is one in YAML; the name joins its settings.
-        let environment = "{\"name\": \"\(description.environment.name)\", \(description.environment.json.dropFirst())"
+        // A mapping in JSON is one in YAML; the name joins its settings, unquoted as in an experiment.
+        let environment = "{name: \(description.environment.name), \(description.environment.json.dropFirst())"
         return """
             name: evaluation
             environment: \(environment)

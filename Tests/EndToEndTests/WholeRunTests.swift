@@ -56,8 +56,8 @@ private func checkCheckpoint(of folder: String, _ scratch: Scratch) throws {
         in: scratch)
     let document = try #require(
         try JSONSerialization.jsonObject(with: Data(evaluation.standardOutput.utf8)) as? [String: Any])
-    let curve = try #require(document["inContext"] as? [String: Any])
-    #expect((curve["meanReturns"] as? [Double])?.count == 12)
+    let curve = try #require(document["in_context"] as? [String: Any])
+    #expect((curve["mean_returns"] as? [Double])?.count == 12)
     #expect(document["seeds"] as? Int == 2)
     try run(["histories", "replay", scratch("evaluation")], in: scratch)
     let stream = try #require(try StreamFolder(path: folder + "/histories").files.first)
