@@ -37,19 +37,12 @@ struct DistillCommand: ParsableCommand {
         var signal: Signal?
         while !training.isFinished, signal == nil {
             try training.step()
-            line.show(text(training), phase: "distil")
+            line.show(distillationText(step: training.steps, training.numbers), phase: "distil")
             if training.isCheckpointDue { _ = try training.save(in: folder) }
             signal = signals.next()
         }
         line.finish()
         print(try training.save(in: folder).path)
         try exitIfInterrupted(signal)
-    }
-
-    private func text(_ training: DistillationRun) -> String {
-        let numbers = training.numbers
-        let floor = numbers["loss_floor"].map { " (the sources' own entropy: \(fixed($0, 3)))" } ?? ""
-        return "distil: step \(training.steps), loss \(fixed(numbers["loss"] ?? 0, 3))\(floor), "
-            + "\(Int(numbers["tokens_per_second"] ?? 0)) tokens a second, \(duration(numbers["seconds_left"] ?? 0)) left"
     }
 }

@@ -42,11 +42,8 @@ extension ClusterStatus {
             return "collect: \(lifetimes.finished)/\(lifetimes.total) lifetimes, "
                 + "\(Int(environmentSteps)) transitions, \(Int(environmentStepsPerSecond)) a second\(left)"
         case .distilling:
-            guard let loss = distillation["loss"] else { return "distil: reading the streams" }
-            let floor = distillation["loss_floor"].map { " (the sources' own entropy: \(fixed($0, 3)))" } ?? ""
-            return "distil: step \(distillationStep), loss \(fixed(loss, 3))\(floor), "
-                + "\(Int(distillation["tokens_per_second"] ?? 0)) tokens a second, "
-                + "\(duration(distillation["seconds_left"] ?? 0)) left"
+            return distillation["loss"] == nil
+                ? "distil: reading the streams" : distillationText(step: Int(distillationStep), distillation)
         case .evaluating:
             let share = Double(jobs.finished) / Double(max(1, jobs.total))
             let left = share > 0 ? ", \(duration(secondsOfPhase * (1 - share) / share)) left" : ""
@@ -54,6 +51,13 @@ extension ClusterStatus {
         case .finished: return "finished after \(duration(seconds))"
         }
     }
+}
+
+/// The training of a transformer in one line; `numbers` as `DistillationRun` gives them.
+func distillationText(step: Int, _ numbers: [String: Double]) -> String {
+    let floor = numbers["loss_floor"].map { " (the sources' own entropy: \(fixed($0, 3)))" } ?? ""
+    return "distil: step \(step), loss \(fixed(numbers["loss"] ?? 0, 3))\(floor), "
+        + "\(Int(numbers["tokens_per_second"] ?? 0)) tokens a second, \(duration(numbers["seconds_left"] ?? 0)) left"
 }
 
 /// `number` with so many digits after the point.

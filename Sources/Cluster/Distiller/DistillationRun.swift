@@ -2,7 +2,6 @@ import Distillation
 package import Environments
 package import Experiments
 package import Foundation
-import Histories
 
 /// One training run of the transformer on a folder of streams; the same for a node of a cluster and for
 /// `distillery distill` on its own.
@@ -26,17 +25,21 @@ package final class DistillationRun {
         experiment: Experiment, distribution: any TaskDistribution, histories: URL, resumeFrom: URL?
     ) throws {
         let settings = experiment.distil
-        let data = try StreamCollection.load(
-            histories, environment: distribution.environment,
-            maximumStreamsPerLifetime: settings.windows.maximumStreamsPerLifetime)
-        guard data.arrays.streamCount > 0 else {
+        let data = try LearningHistories(path: histories.path, settings: settings.windows)
+        guard let arrays = data.arrays, let environment = data.environment else {
             throw ClusterError(
                 "\(histories.path) has no sealed streams of the train split: collect first, or name another folder")
         }
-        transitions = data.arrays.rowCount
-        streams = data.arrays.streamCount
+        guard environment == distribution.environment else {
+            throw ClusterError(
+                "the streams in \(histories.path) are of \(environment.name) \(environment.json); "
+                    + "the experiment is on \(distribution.environment.name) \(distribution.environment.json)")
+        }
+        transitions = arrays.rowCount
+        streams = arrays.streamCount
         description = CheckpointDescription(
-            environment: distribution.environment, splitSeed: experiment.tasks.splitSeed, trainedTasks: data.tasks)
+            environment: distribution.environment, splitSeed: experiment.tasks.splitSeed,
+            trainedTasks: data.trainedTasks)
         checkpointEvery = settings.training.checkpointEvery
         let model: TransformerModel
         var optimizer: Data?
@@ -48,7 +51,7 @@ package final class DistillationRun {
                 settings: settings.model, environment: distribution.environment, seed: settings.training.seed)
         }
         trainer = try Trainer(
-            model: model, training: settings.training, windows: settings.windows, data: data.arrays,
+            model: model, training: settings.training, windows: settings.windows, data: arrays,
             resumeFrom: optimizer)
         lastCheckpoint = trainer.completedSteps
         secondsBefore = trainer.elapsedSeconds
