@@ -12,17 +12,18 @@ from pytorch_reference import Transformer, write_safetensors
 FOLDER = pathlib.Path("Tests/DistillationTests/Golden")
 COUNTS, ACTIONS, BATCH, CONTEXT = [5, 4], 3, 3, 19
 SETTINGS = {
-    "tokenLayout": "merged", "contextLength": CONTEXT, "modelDimension": 24, "layers": 2, "heads": 3, "feedForward": 40,
+    "contextLength": CONTEXT, "modelDimension": 24, "layers": 2, "heads": 3, "feedForward": 40,
     "embeddingDropout": 0, "attentionDropout": 0, "residualDropout": 0,
 }
 SMOOTHING, RATE, BETAS, EPSILON, CLIP, STEPS = 0.1, 3e-3, (0.9, 0.99), 1e-6, 1.0, 10
 
 
-def batch():
+def batch(layout):
     components = torch.stack([torch.randint(0, n, (BATCH, CONTEXT)) for n in COUNTS], -1)
     actions = (components[..., 0] + components[..., 1]) % ACTIONS
     rewards = (actions == 1).float() * 0.5 + (components[..., 0] == 2).float()
-    return components, actions, rewards, torch.rand(BATCH, CONTEXT) < 0.3, torch.rand(BATCH, CONTEXT) < 0.7
+    masked = torch.rand(BATCH, CONTEXT, *([] if layout == "merged" else [2])) < 0.3
+    return components, actions, rewards, masked, torch.rand(BATCH, CONTEXT) < 0.7
 
 
 def objective(model, data):
@@ -31,13 +32,13 @@ def objective(model, data):
     return logits, F.cross_entropy(logits[taught], actions[taught], label_smoothing=SMOOTHING)
 
 
-def main():
+def transformer(layout):
     torch.manual_seed(7)
-    torch.set_num_threads(1)
-    model = Transformer(COUNTS, ACTIONS, SETTINGS)
+    settings = SETTINGS | {"tokenLayout": layout}
+    model = Transformer(COUNTS, ACTIONS, settings)
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    data = batch()
+    data = batch(layout)
     parameters = {name: value.detach().clone() for name, value in model.named_parameters()}
     logits, loss = objective(model, data)
     loss.backward()
@@ -54,17 +55,28 @@ def main():
     losses.append(objective(model, data)[1].item())
 
     FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "transformer-parameters.safetensors").write_bytes(write_safetensors(parameters))
-    (FOLDER / "transformer-gradients.safetensors").write_bytes(write_safetensors(gradients))
+    (FOLDER / f"transformer-{layout}-parameters.safetensors").write_bytes(write_safetensors(parameters))
+    (FOLDER / f"transformer-{layout}-gradients.safetensors").write_bytes(write_safetensors(gradients))
     components, actions, rewards, masked, taught = data
     description = {
-        "torch": torch.__version__, "settings": SETTINGS, "componentCounts": COUNTS, "actions": ACTIONS, "batch": BATCH,
+        "torch": torch.__version__, "settings": settings, "componentCounts": COUNTS, "actions": ACTIONS, "batch": BATCH,
         "smoothing": SMOOTHING, "rate": RATE, "beta1": BETAS[0], "beta2": BETAS[1], "epsilon": EPSILON, "clip": CLIP,
         "components": components.flatten().tolist(), "targets": actions.flatten().tolist(),
-        "rewards": rewards.flatten().tolist(), "masked": masked.flatten().int().tolist(),
+        "rewards": rewards.flatten().tolist(), "masked": flags(masked).flatten().tolist(),
         "taught": taught.flatten().int().tolist(), "logits": logits.flatten().tolist(), "losses": losses,
     }
-    (FOLDER / "transformer.json").write_text(json.dumps(description))
+    (FOLDER / f"transformer-{layout}.json").write_text(json.dumps(description))
+
+
+def flags(masked):
+    """What is hidden of every row: 1 the previous action, 2 the previous reward."""
+    return masked * 3 if masked.dim() == 2 else masked[..., 0] + 2 * masked[..., 1]
+
+
+def main():
+    torch.set_num_threads(1)
+    for layout in ["merged", "separate"]:
+        transformer(layout)
 
 
 if __name__ == "__main__":

@@ -65,25 +65,47 @@ class Embedding(nn.Module):
         firsts = [sum(component_counts[:i]) for i in range(len(component_counts))]
         self.register_buffer("firsts", torch.tensor(firsts), persistent=False)
 
-    def forward(self, components, actions, rewards, masked):
+    def parts(self, components, actions, rewards):
+        """Embeddings of o_t, a_(t-1) and r_(t-1), each (B, T, D); before the first row come "none" and 0."""
         none = torch.full_like(actions[:, :1], self.action.num_embeddings - 1)
         previous_actions = torch.cat([none, actions[:, :-1]], 1)
         previous_rewards = torch.cat([torch.zeros_like(rewards[:, :1]), rewards[:, :-1]], 1)
-        before = self.action(previous_actions) + self.reward(previous_rewards[..., None])
+        observation = self.observation(components + self.firsts).sum(2)
+        return observation, self.action(previous_actions), self.reward(previous_rewards[..., None])
+
+    def hide(self, tokens, masked):
+        return tokens if masked is None else torch.where(masked[..., None], self.mask["weight"], tokens)
+
+
+class MergedEmbedding(Embedding):
+    """One token a transition. masked: (B, T)."""
+
+    def forward(self, components, actions, rewards, masked):
+        observation, action, reward = self.parts(components, actions, rewards)
+        return observation + self.hide(action + reward, masked) + self.position.weight[: actions.shape[1]]
+
+
+class SeparateEmbedding(Embedding):
+    """Tokens a_(t-1), r_(t-1), o_t for every transition. masked: (B, T, 2), of actions and of rewards."""
+
+    def forward(self, components, actions, rewards, masked):
+        observation, action, reward = self.parts(components, actions, rewards)
         if masked is not None:
-            before = torch.where(masked[..., None], self.mask["weight"], before)
-        position = self.position.weight[: actions.shape[1]]
-        return self.observation(components + self.firsts).sum(2) + before + position
+            action, reward = self.hide(action, masked[..., 0]), self.hide(reward, masked[..., 1])
+        tokens = torch.stack([action, reward, observation], 2).flatten(1, 2)
+        return tokens + self.position.weight[: tokens.shape[1]]
 
 
 class Transformer(nn.Module):
-    """Merged tokens: components (B, T, components), actions (B, T), rewards (B, T) -> logits (B, T, A) of a_t."""
+    """components (B, T, components), actions (B, T), rewards (B, T) -> logits (B, T, A) of a_t."""
 
     def __init__(self, component_counts, actions, settings):
         super().__init__()
         s, d = settings, settings["modelDimension"]
-        assert s["tokenLayout"] == "merged"
-        self.embed = Embedding(component_counts, actions, d, s["contextLength"])
+        self.context = s["contextLength"]
+        self.tokens_per_transition = 1 if s["tokenLayout"] == "merged" else 3
+        layout = MergedEmbedding if s["tokenLayout"] == "merged" else SeparateEmbedding
+        self.embed = layout(component_counts, actions, d, self.context * self.tokens_per_transition)
         self.dropout = nn.Dropout(s["embeddingDropout"])
         self.blocks = nn.ModuleList(
             Block(d, s["heads"], s["feedForward"], s["attentionDropout"], s["residualDropout"])
@@ -95,7 +117,8 @@ class Transformer(nn.Module):
         x = self.dropout(self.embed(components, actions, rewards, masked))
         for block in self.blocks:
             x = block(x)
-        return self.head(x)
+        # The last token of a transition is the one that predicts.
+        return self.head(x[:, self.tokens_per_transition - 1 :: self.tokens_per_transition])
 
 
 def read_safetensors(data):
@@ -146,7 +169,7 @@ def load(folder):
 @torch.no_grad()
 def predict(model, components, actions, rewards):
     """Logits (N, A) along a stream: row t is computed from rows max(0, t - c + 1) to t."""
-    context = model.embed.position.num_embeddings
+    context = model.context
     rows = []
     for t in range(len(actions)):
         window = slice(max(0, t - context + 1), t + 1)

@@ -4,7 +4,7 @@ import Neural
 
 /// The distilled model acting: B copies that each keep their last c transitions as context, for one thread.
 ///
-/// The context starts empty, and nothing but `clear` empties it. While it is not full, a step costs one token against a
+/// The context starts empty, and nothing but `clear` empties it. While it is not full, a step costs one transition against a
 /// cache of keys and values. When it is full, it slides: the oldest transitions leave, every position changes, and the
 /// whole window is computed again.
 package final class InContextPolicy {
@@ -62,7 +62,7 @@ package final class InContextPolicy {
         count = keys.count
         width = model.vocabulary.componentCounts.count
         actionCount = model.vocabulary.actionCount
-        inference = TransformerInference(model, rows: count)
+        inference = TransformerInference(model, sequences: count)
         cache = KeyValueCache(model.settings, slots: count)
         generators = keys.map { Philox($0) }
         components = .allocate(capacity: count * length * width)
@@ -165,7 +165,7 @@ package final class InContextPolicy {
         }
         if extending > 0 {
             inference.extend(
-                rows, rows: extending, positions: positions, slots: group, cache: cache, into: groupLogits.start)
+                rows, sequences: extending, positions: positions, slots: group, cache: cache, into: groupLogits.start)
             spread(extending)
         }
         var whole = 0

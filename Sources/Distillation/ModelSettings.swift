@@ -2,7 +2,8 @@
 package enum TokenLayout: String, Sendable, Codable, CaseIterable {
     /// One token a transition: the sum of the embeddings of o_t, a_(t-1) and r_(t-1).
     case merged
-    /// Three tokens a transition: o, a, r.
+    /// Three tokens a transition: a_(t-1), r_(t-1) and o_t, which predicts a_t. A window is the paper's sequence o, a, r,
+    /// o, a, r, ..., o with "none" and 0 before its first observation.
     case separate
 
     package var tokensPerTransition: Int {
@@ -51,9 +52,5 @@ package struct ModelSettings: Sendable, Equatable, Codable {
         try requireProbability(embeddingDropout, "embeddingDropout")
         try requireProbability(attentionDropout, "attentionDropout")
         try requireProbability(residualDropout, "residualDropout")
-        guard tokenLayout == .merged else {
-            throw SettingsError(
-                "tokenLayout", "must be merged, the only layout that is built so far", found: tokenLayout.rawValue)
-        }
     }
 }

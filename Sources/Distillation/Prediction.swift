@@ -23,7 +23,7 @@ package enum Prediction {
         try check(actions, actionSpace, "action")
         let together = 16
         let length = model.settings.contextLength
-        let inference = TransformerInference(model, rows: together)
+        let inference = TransformerInference(model, sequences: together)
         let batch = TokenBatch(windows: together, length: length, width: vocabulary.componentCounts.count)
         let logits = FloatBuffer(count * model.layout.actionCount)
         let writer = WindowWriter(

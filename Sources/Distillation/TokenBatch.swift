@@ -11,7 +11,7 @@ final class TokenBatch {
     let previousActions: UnsafeMutablePointer<Int32>
     /// (B, c) the reward before the row.
     let previousRewards: UnsafeMutablePointer<Float>
-    /// (B, c) whether previous action and reward are hidden.
+    /// (B, c) which of previous action (1) and previous reward (2) are hidden; the merged layout hides both or neither.
     let masked: UnsafeMutablePointer<UInt8>
     /// (B, c) the action of the row.
     let targets: UnsafeMutablePointer<Int32>

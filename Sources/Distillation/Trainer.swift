@@ -109,8 +109,8 @@ package final class Trainer {
                 == model.vocabulary
         else { throw StreamArraysError("the streams' spaces are not those that the model was made for") }
         return try WindowSampler(
-            data: data, settings: windows, contextLength: model.settings.contextLength,
-            maskingProbability: training.maskingProbability, seed: training.seed)
+            data: data, settings: windows, model: model.settings, maskingProbability: training.maskingProbability,
+            seed: training.seed)
     }
 
     package static func monotonicSeconds() -> Double {

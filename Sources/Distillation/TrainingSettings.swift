@@ -19,7 +19,8 @@ package struct TrainingSettings: Sendable, Equatable, Codable {
     /// Largest global norm of the gradient; a larger gradient is scaled down to it.
     package var gradientClip = 1.0
     package var labelSmoothing = 0.1
-    /// Probability that a token's previous action and reward are replaced by a learned vector.
+    /// Probability that a transition's previous action and reward are replaced by a learned vector: together where they
+    /// share a token, each by itself where they have their own. Observations, which predict, never are.
     package var maskingProbability = 0.3
     /// Worker threads; the result depends on their number only through the order of floating-point sums.
     package var threads = 1

@@ -34,7 +34,7 @@ final class TransformerArena {
     let output: UnsafeMutablePointer<Float>
     /// (R, F) activated hidden units.
     let activated: UnsafeMutablePointer<Float>
-    /// (R, A)
+    /// (predictions, A)
     let logits: UnsafeMutablePointer<Float>
     /// Backward only: (R, D) twice, (R, F), (R, 3D).
     let gradient: UnsafeMutablePointer<Float>

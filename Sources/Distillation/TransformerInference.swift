@@ -11,23 +11,27 @@ final class TransformerInference {
     private let d: Int
     private let f: Int
     private let heads: Int
+    /// Tokens of a transition; the last of them is the one that predicts.
+    private let perTransition: Int
     private let arena: TransformerArena
     /// Embedding tables times the first block's projection, rows of 3D.
     private let projectedTables: FloatBuffer
     private let projected: ck_embedding
-    /// Rows of a call: (N, D), (N, 3D), (N, F), (N, D), (N).
+    /// N tokens of a call, those of one transition of every sequence: (N, D), (N, 3D), (N, F), (N, D), (N).
     private let x, qkv, hidden, branch, inverse: FloatBuffer
     private let scores: FloatBuffer
     /// Sequences that a whole-window call takes at a time, so that its activations stay in the cache.
     static let sequencesAtOnce = 1
 
-    /// `rows`: the largest number of sequences of a call.
-    init(_ model: TransformerModel, rows: Int) {
+    /// `sequences`: the largest number of them in a call.
+    init(_ model: TransformerModel, sequences: Int) {
         self.model = model
         layout = model.layout
         let settings = model.settings
         (d, f, heads) = (settings.modelDimension, settings.feedForward, settings.heads)
-        arena = TransformerArena(layout, sequences: min(rows, Self.sequencesAtOnce), training: false)
+        perTransition = settings.tokenLayout.tokensPerTransition
+        arena = TransformerArena(layout, sequences: min(sequences, Self.sequencesAtOnce), training: false)
+        let rows = sequences * perTransition
         x = FloatBuffer(rows * d)
         qkv = FloatBuffer(rows * 3 * d)
         hidden = FloatBuffer(rows * f)
@@ -64,8 +68,8 @@ final class TransformerInference {
 
     private var parameters: UnsafeMutablePointer<Float> { model.parameters.start }
 
-    /// Logits of the last token of each window, into `logits` (sequences, A). Windows lie in `batch` from window
-    /// `first` on, each with `length` rows at the start of its `batch.length`.
+    /// Logits of the last transition of each window, into `logits` (sequences, A). Windows lie in `batch` from window
+    /// `first` on, each with `length` transitions at the start of its `batch.length`.
     ///
     /// With `cache`, every block's keys and values of all tokens are stored: sequence s of this call as cache number
     /// `slots[s]`.
@@ -84,17 +88,20 @@ final class TransformerInference {
     }
 
     private func lastLogitsChunk(
-        _ batch: TokenBatch, first: Int, sequences: Int, length: Int, into logits: UnsafeMutablePointer<Float>,
-        cache: KeyValueCache?, slots: UnsafePointer<Int>?
+        _ batch: TokenBatch, first: Int, sequences: Int, length transitions: Int,
+        into logits: UnsafeMutablePointer<Float>, cache: KeyValueCache?, slots: UnsafePointer<Int>?
     ) {
+        let length = transitions * perTransition
         let rows = sequences * length
         let kept = arena.blocks[0]
         var tables = layout.embedding(parameters)
         var projections = projected
         for sequence in 0..<sequences {
             var tokens = batch.tokens(from: (first + sequence) * batch.length)
-            ck_embed_forward(&tables, &tokens, length, d, 0, kept.input + sequence * length * d)
-            ck_embed_forward(&projections, &tokens, length, 3 * d, 0, kept.projected + sequence * length * 3 * d)
+            let row = sequence * length
+            layout.embedForward(&tables, &tokens, rows: transitions, width: d, into: kept.input + row * d)
+            layout.embedForward(
+                &projections, &tokens, rows: transitions, width: 3 * d, into: kept.projected + row * 3 * d)
         }
         for index in layout.blocks.indices {
             let block = layout.blocks[index]
@@ -124,7 +131,7 @@ final class TransformerInference {
                 (x.start + sequence * d).update(from: kept.input + (sequence * length + length - 1) * d, count: d)
             }
         }
-        head(x.start, rows: sequences, into: logits)
+        head(x.start, rows: sequences, stride: d, into: logits)
     }
 
     /// The last block for the last token of each sequence, into `x`. Keys and values are never made: the score
@@ -168,17 +175,20 @@ final class TransformerInference {
             hidden: hidden.start, inverse: inverse.start, rows: sequences)
     }
 
-    /// One token more for each of `rows` copies. Row i of `batch` (of one-row windows) has position `positions[i]`, and
-    /// its keys and values before that lie in `cache` at `slots[i]`. Logits go to (rows, A).
+    /// One transition more for each of `sequences` copies. Row i of `batch` (of one-row windows) is transition number
+    /// `positions[i]` of its window, and the keys and values of what is before it lie in `cache` at `slots[i]`. Logits
+    /// go to (sequences, A).
     func extend(
-        _ batch: TokenBatch, rows: Int, positions: UnsafePointer<Int>, slots: UnsafePointer<Int>, cache: KeyValueCache,
-        into logits: UnsafeMutablePointer<Float>
+        _ batch: TokenBatch, sequences: Int, positions: UnsafePointer<Int>, slots: UnsafePointer<Int>,
+        cache: KeyValueCache, into logits: UnsafeMutablePointer<Float>
     ) {
-        let width = d / heads
+        let rows = sequences * perTransition
         var tables = layout.embedding(parameters)
-        for row in 0..<rows {
-            var tokens = batch.tokens(from: row)
-            ck_embed_forward(&tables, &tokens, 1, d, positions[row], x.start + row * d)
+        for sequence in 0..<sequences {
+            var tokens = batch.tokens(from: sequence)
+            layout.embedForward(
+                &tables, &tokens, rows: 1, width: d, first: positions[sequence],
+                into: x.start + sequence * perTransition * d)
         }
         for index in layout.blocks.indices {
             let block = layout.blocks[index]
@@ -186,20 +196,29 @@ final class TransformerInference {
                 x.start, weight: parameters + block.inWeight, into: qkv.start, rows: rows, inputs: d, outputs: 3 * d)
             ck_bias_add(qkv.start, parameters + block.inBias, rows, 3 * d)
             for row in 0..<rows {
-                let query = qkv.start + row * 3 * d
-                let place = cache.append(query, position: positions[row], block: index, slot: slots[row])
-                for head in 0..<heads {
-                    let column = head * width
-                    ck_attention_query(
-                        query + column, place.keys + column, place.values + column, positions[row] + 1, d, width,
-                        scores.start, branch.start + row * d + column)
-                }
+                let sequence = row / perTransition
+                attendToCache(
+                    row, position: positions[sequence] * perTransition + row % perTransition, block: index,
+                    slot: slots[sequence], cache)
             }
             finish(
                 block, attended: branch.start, input: x.start, output: x.start, branch: qkv.start + rows * d,
                 middle: qkv.start, hidden: hidden.start, inverse: inverse.start, rows: rows)
         }
-        head(x.start, rows: rows, into: logits)
+        head(x.start + (perTransition - 1) * d, rows: sequences, stride: perTransition * d, into: logits)
+    }
+
+    /// Attention of token `row`, whose key and value join the cache first, into `branch`.
+    private func attendToCache(_ row: Int, position: Int, block: Int, slot: Int, _ cache: KeyValueCache) {
+        let width = d / heads
+        let query = qkv.start + row * 3 * d
+        let place = cache.append(query, position: position, block: block, slot: slot)
+        for head in 0..<heads {
+            let column = head * width
+            ck_attention_query(
+                query + column, place.keys + column, place.values + column, position + 1, d, width, scores.start,
+                branch.start + row * d + column)
+        }
     }
 
     private func attend(
@@ -237,10 +256,11 @@ final class TransformerInference {
     }
 
     private func head(
-        _ x: UnsafeMutablePointer<Float>, rows: Int, into logits: UnsafeMutablePointer<Float>
+        _ x: UnsafeMutablePointer<Float>, rows: Int, stride: Int, into logits: UnsafeMutablePointer<Float>
     ) {
         Linear.forward(
-            x, weight: parameters + layout.headWeight, into: logits, rows: rows, inputs: d, outputs: layout.actionCount)
+            x, weight: parameters + layout.headWeight, into: logits, rows: rows, inputs: d,
+            outputs: layout.actionCount, inputStride: stride)
         ck_bias_add(logits, parameters + layout.headBias, rows, layout.actionCount)
     }
 }

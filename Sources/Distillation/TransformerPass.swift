@@ -17,17 +17,21 @@ final class TransformerPass {
     private var d: Int { layout.settings.modelDimension }
     private var f: Int { layout.settings.feedForward }
     private var heads: Int { layout.settings.heads }
+    /// Tokens of a transition; the last of them is the one that predicts.
+    private var perTransition: Int { layout.settings.tokenLayout.tokensPerTransition }
 
-    /// Logits of `sequences` sequences of `length` tokens into `arena.logits` (sequences, length, A).
+    /// Logits of `sequences` sequences of `length` transitions into `arena.logits` (sequences, length, A).
     ///
     /// With `step` there is dropout: that of the sequences numbered from `firstSequence` in optimiser step `step`.
     func forward(
-        _ parameters: UnsafeMutablePointer<Float>, _ batch: TokenBatch, firstRow: Int, sequences: Int, length: Int,
+        _ parameters: UnsafeMutablePointer<Float>, _ batch: TokenBatch, firstRow: Int, sequences: Int,
+        length transitions: Int,
         firstSequence: Int = 0, step: Int? = nil
     ) {
+        let length = transitions * perTransition
         precondition(sequences <= arena.sequences && length <= arena.tokens)
         let rows = sequences * length
-        embed(parameters, batch, firstRow, sequences, length, firstSequence, step)
+        embed(parameters, batch, firstRow, sequences, transitions, firstSequence, step)
         for index in layout.blocks.indices {
             let block = layout.blocks[index]
             let kept = arena.blocks[index]
@@ -63,25 +67,20 @@ final class TransformerPass {
             }
         }
         Linear.forward(
-            arena.output, weight: parameters + layout.headWeight, into: arena.logits, rows: rows, inputs: d,
-            outputs: layout.actionCount)
-        ck_bias_add(arena.logits, parameters + layout.headBias, rows, layout.actionCount)
+            predicting(arena.output), weight: parameters + layout.headWeight, into: arena.logits,
+            rows: sequences * transitions, inputs: d, outputs: layout.actionCount, inputStride: perTransition * d)
+        ck_bias_add(arena.logits, parameters + layout.headBias, sequences * transitions, layout.actionCount)
     }
 
     /// Adds to `gradients` what `arena.logits`, which holds the gradient of the logits by now, asks for.
     /// Precondition: the arena was made for training and `forward` has just run with the same arguments.
     func backward(
         _ parameters: UnsafeMutablePointer<Float>, gradients: UnsafeMutablePointer<Float>, _ batch: TokenBatch,
-        firstRow: Int, sequences: Int, length: Int, firstSequence: Int = 0, step: Int? = nil
+        firstRow: Int, sequences: Int, length transitions: Int, firstSequence: Int = 0, step: Int? = nil
     ) {
+        let length = transitions * perTransition
         let rows = sequences * length
-        let actions = layout.actionCount
-        Linear.weightGradient(
-            arena.logits, arena.output, into: gradients + layout.headWeight, rows: rows, inputs: d, outputs: actions)
-        ck_column_sums(arena.logits, gradients + layout.headBias, rows, actions)
-        Linear.inputGradient(
-            arena.logits, weight: parameters + layout.headWeight, into: arena.gradient, rows: rows, inputs: d,
-            outputs: actions)
+        headBackward(parameters, gradients: gradients, predictions: sequences * transitions)
         for index in layout.blocks.indices.reversed() {
             let block = layout.blocks[index]
             let kept = arena.blocks[index]
@@ -128,7 +127,28 @@ final class TransformerPass {
                 arena.projectedGradient, weight: parameters + block.inWeight, into: arena.gradient, rows: rows,
                 inputs: d, outputs: 3 * d, accumulate: true)
         }
-        embedBackward(gradients, batch, firstRow, sequences, length, firstSequence, step)
+        embedBackward(gradients, batch, firstRow, sequences, transitions, firstSequence, step)
+    }
+
+    /// The first of the tokens that predict, which lie `perTransition` rows apart.
+    private func predicting(_ tokens: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> {
+        tokens + (perTransition - 1) * d
+    }
+
+    /// From the gradient of the logits to that of the last block's output, which is 0 for tokens that predict nothing.
+    private func headBackward(
+        _ parameters: UnsafeMutablePointer<Float>, gradients: UnsafeMutablePointer<Float>, predictions: Int
+    ) {
+        let actions = layout.actionCount
+        let stride = perTransition * d
+        if perTransition > 1 { arena.gradient.update(repeating: 0, count: predictions * stride) }
+        Linear.weightGradient(
+            arena.logits, predicting(arena.output), into: gradients + layout.headWeight, rows: predictions, inputs: d,
+            outputs: actions, inputStride: stride)
+        ck_column_sums(arena.logits, gradients + layout.headBias, predictions, actions)
+        Linear.inputGradient(
+            arena.logits, weight: parameters + layout.headWeight, into: predicting(arena.gradient), rows: predictions,
+            inputs: d, outputs: actions, stride: stride)
     }
 
     private func embed(
@@ -138,10 +158,11 @@ final class TransformerPass {
         var tables = layout.embedding(parameters)
         for sequence in 0..<sequences {
             var tokens = batch.tokens(from: firstRow + sequence * length)
-            let x = arena.blocks[0].input + sequence * length * d
-            ck_embed_forward(&tables, &tokens, length, d, 0, x)
+            let count = length * perTransition * d
+            let x = arena.blocks[0].input + sequence * count
+            layout.embedForward(&tables, &tokens, rows: length, width: d, into: x)
             var dropout = dropouts.make(.embedding, 0, firstSequence + sequence, step)
-            ck_dropout_apply(&dropout, x, length * d)
+            ck_dropout_apply(&dropout, x, count)
         }
     }
 
@@ -152,10 +173,11 @@ final class TransformerPass {
         var tables = layout.embedding(gradients)
         for sequence in 0..<sequences {
             var tokens = batch.tokens(from: firstRow + sequence * length)
-            let dx = arena.gradient + sequence * length * d
+            let count = length * perTransition * d
+            let dx = arena.gradient + sequence * count
             var dropout = dropouts.make(.embedding, 0, firstSequence + sequence, step)
-            ck_dropout_apply(&dropout, dx, length * d)
-            ck_embed_backward(&tables, &tokens, length, d, 0, dx)
+            ck_dropout_apply(&dropout, dx, count)
+            layout.embedBackward(&tables, &tokens, rows: length, width: d, from: dx)
         }
     }
 
@@ -205,6 +227,31 @@ extension TransformerLayout {
         ck_embedding(
             observation: buffer + observation, action: buffer + action, reward: buffer + rewardWeight,
             reward_bias: buffer + rewardBias, position: buffer + position, mask: buffer + mask)
+    }
+
+    /// Tokens of `rows` transitions, the first of which is number `first` of its window, into
+    /// x (rows * tokens a transition, width). Tables with rows of 3D give the first block's projections instead.
+    @inline(__always)
+    func embedForward(
+        _ tables: inout ck_embedding, _ tokens: inout ck_tokens, rows: Int, width: Int, first: Int = 0,
+        into x: UnsafeMutablePointer<Float>
+    ) {
+        switch settings.tokenLayout {
+        case .merged: ck_embed_forward(&tables, &tokens, rows, width, first, x)
+        case .separate: ck_embed_separate_forward(&tables, &tokens, rows, width, 3 * first, x)
+        }
+    }
+
+    /// Adds the tokens' gradient dx to the tables' gradients.
+    @inline(__always)
+    func embedBackward(
+        _ tables: inout ck_embedding, _ tokens: inout ck_tokens, rows: Int, width: Int,
+        from dx: UnsafePointer<Float>
+    ) {
+        switch settings.tokenLayout {
+        case .merged: ck_embed_backward(&tables, &tokens, rows, width, 0, dx)
+        case .separate: ck_embed_separate_backward(&tables, &tokens, rows, width, 0, dx)
+        }
     }
 }
 

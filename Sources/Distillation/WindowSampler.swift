@@ -9,6 +9,7 @@ package struct WindowSampler: Sendable {
     private let settings: WindowSettings
     private let length: Int
     private let maskingProbability: Float
+    private let tokenLayout: TokenLayout
     private let generator: Philox
     /// Stream of every episode.
     private let streams: [Int32]
@@ -19,7 +20,7 @@ package struct WindowSampler: Sendable {
 
     /// Throws `StreamArraysError` when there is nothing to learn from.
     package init(
-        data: StreamArrays, settings: WindowSettings, contextLength: Int, maskingProbability: Double, seed: UInt64
+        data: StreamArrays, settings: WindowSettings, model: ModelSettings, maskingProbability: Double, seed: UInt64
     ) throws {
         try settings.validate()
         guard data.episodeCount > 0 else {
@@ -28,7 +29,8 @@ package struct WindowSampler: Sendable {
         self.data = data
         self.settings = settings
         vocabulary = try TokenVocabulary(observationSpace: data.observationSpace, actionSpace: data.actionSpace)
-        length = contextLength
+        length = model.contextLength
+        tokenLayout = model.tokenLayout
         self.maskingProbability = Float(maskingProbability)
         generator = Philox(StreamKey(seed: seed, task: 0, repetition: 0, actor: 0))
         var streams: [Int32] = []
@@ -44,7 +46,7 @@ package struct WindowSampler: Sendable {
             for episode in episodes {
                 streams.append(Int32(stream))
                 let isFirst = episode < episodes.lowerBound + every
-                if isFirst || available[episode] >= contextLength { starts.append(Int32(episode)) }
+                if isFirst || available[episode] >= model.contextLength { starts.append(Int32(episode)) }
             }
         }
         self.streams = streams
@@ -136,7 +138,9 @@ package struct WindowSampler: Sendable {
             }
             let words = generator.block(
                 RandomPurpose.masking.rawValue, UInt32(truncatingIfNeeded: step), UInt32(index), UInt32(row))
-            batch.masked[base + row] = Philox.unit(words.x) < maskingProbability ? 1 : 0
+            let first: UInt8 = Philox.unit(words.x) < maskingProbability ? 1 : 0
+            let second: UInt8 = Philox.unit(words.y) < maskingProbability ? 1 : 0
+            batch.masked[base + row] = first | (tokenLayout == .merged ? first : second) << 1
         }
     }
 
@@ -152,7 +156,8 @@ package struct Window: Sendable, Equatable {
     /// (c) each
     package let previousActions: [Int32]
     package let previousRewards: [Float]
-    package let masked: [Bool]
+    package let maskedActions: [Bool]
+    package let maskedRewards: [Bool]
     package let actions: [Int32]
     package let taught: [Bool]
 }
@@ -166,7 +171,9 @@ extension WindowSampler {
         return Window(
             components: (rows.lowerBound * batch.width..<rows.upperBound * batch.width).map { batch.components[$0] },
             previousActions: rows.map { batch.previousActions[$0] },
-            previousRewards: rows.map { batch.previousRewards[$0] }, masked: rows.map { batch.masked[$0] == 1 },
+            previousRewards: rows.map { batch.previousRewards[$0] },
+            maskedActions: rows.map { batch.masked[$0] & 1 != 0 },
+            maskedRewards: rows.map { batch.masked[$0] & 2 != 0 },
             actions: rows.map { batch.targets[$0] }, taught: rows.map { batch.taught[$0] == 1 })
     }
 }

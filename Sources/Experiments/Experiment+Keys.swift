@@ -157,8 +157,9 @@ extension Experiment {
 
     private static let modelEntries: [Entry<ModelSettings>] = [
         .key(
-            "token_layout", \.tokenLayout, .choice([("merged", .merged)]),
-            "`merged`: one token a transition, the sum of the embeddings of observation, previous action and reward."),
+            "token_layout", \.tokenLayout, .choice([("merged", .merged), ("separate", .separate)]),
+            "`merged`: one token a transition, the sum of the embeddings of observation, previous action and reward; "
+                + "`separate`: three tokens a transition, as in the paper, about four times the work."),
         .key("context_length", \.contextLength, .integer(1...16_384), "Transitions that the model sees at once."),
         .key("dimension", \.modelDimension, .integer(1...8_192), "Width of a token."),
         .key("layers", \.layers, .integer(1...256), "Blocks."),

@@ -6,36 +6,37 @@ import COpenBLAS
 package enum Linear {
     private static let singleThreaded: Void = openblas_set_num_threads(1)
 
-    /// y (rows, outputs) = x (rows, inputs) W^T. `stride`: floats from one row of y to the next.
+    /// y (rows, outputs) = x (rows, inputs) W^T. `stride`, `inputStride`: floats from one row of y or x to the next.
     package static func forward(
         _ x: UnsafePointer<Float>, weight: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, rows: Int,
-        inputs: Int, outputs: Int, stride: Int? = nil
+        inputs: Int, outputs: Int, stride: Int? = nil, inputStride: Int? = nil
     ) {
         _ = singleThreaded
         cblas_sgemm(
-            CblasRowMajor, CblasNoTrans, CblasTrans, Int32(rows), Int32(outputs), Int32(inputs), 1, x, Int32(inputs),
-            weight, Int32(inputs), 0, y, Int32(stride ?? outputs))
+            CblasRowMajor, CblasNoTrans, CblasTrans, Int32(rows), Int32(outputs), Int32(inputs), 1, x,
+            Int32(inputStride ?? inputs), weight, Int32(inputs), 0, y, Int32(stride ?? outputs))
     }
 
-    /// dx (rows, inputs) = dy (rows, outputs) W, or is increased by it.
+    /// dx (rows, inputs) = dy (rows, outputs) W, or is increased by it. `stride`: from one row of dx to the next.
     package static func inputGradient(
         _ dy: UnsafePointer<Float>, weight: UnsafePointer<Float>, into dx: UnsafeMutablePointer<Float>, rows: Int,
-        inputs: Int, outputs: Int, accumulate: Bool = false
+        inputs: Int, outputs: Int, accumulate: Bool = false, stride: Int? = nil
     ) {
         _ = singleThreaded
         cblas_sgemm(
             CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(rows), Int32(inputs), Int32(outputs), 1, dy,
-            Int32(outputs), weight, Int32(inputs), accumulate ? 1 : 0, dx, Int32(inputs))
+            Int32(outputs), weight, Int32(inputs), accumulate ? 1 : 0, dx,
+            Int32(stride ?? inputs))
     }
 
-    /// dW (outputs, inputs) += dy^T x.
+    /// dW (outputs, inputs) += dy^T x. `inputStride`: floats from one row of x to the next.
     package static func weightGradient(
         _ dy: UnsafePointer<Float>, _ x: UnsafePointer<Float>, into dWeight: UnsafeMutablePointer<Float>, rows: Int,
-        inputs: Int, outputs: Int
+        inputs: Int, outputs: Int, inputStride: Int? = nil
     ) {
         _ = singleThreaded
         cblas_sgemm(
             CblasRowMajor, CblasTrans, CblasNoTrans, Int32(outputs), Int32(inputs), Int32(rows), 1, dy, Int32(outputs),
-            x, Int32(inputs), 1, dWeight, Int32(inputs))
+            x, Int32(inputStride ?? inputs), 1, dWeight, Int32(inputs))
     }
 }

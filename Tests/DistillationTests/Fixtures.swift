@@ -7,8 +7,9 @@ let smallEnvironment = EnvironmentDescription(
     name: "dark-room", observationSpace: .multiDiscrete(counts: [5, 4]), actionSpace: .discrete(count: 3), horizon: 6,
     json: "{\"horizon\":6,\"size\":5}")
 
-func smallSettings(dropouts: Double = 0) -> ModelSettings {
+func smallSettings(dropouts: Double = 0, layout: TokenLayout = .merged) -> ModelSettings {
     var settings = ModelSettings()
+    settings.tokenLayout = layout
     settings.contextLength = 19
     settings.modelDimension = 24
     settings.layers = 2

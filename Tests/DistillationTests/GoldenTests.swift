@@ -29,8 +29,12 @@ struct Golden: Decodable {
         return try Data(contentsOf: url)
     }
 
-    static func read() throws -> Golden {
-        try JSONDecoder().decode(Golden.self, from: file("transformer.json"))
+    static func read(_ layout: TokenLayout) throws -> Golden {
+        try JSONDecoder().decode(Golden.self, from: file("transformer-\(layout.rawValue).json"))
+    }
+
+    func tensors(_ what: String) throws -> Safetensors {
+        try Safetensors(Golden.file("transformer-\(settings.tokenLayout.rawValue)-\(what).safetensors"), name: what)
     }
 
     func model() throws -> TransformerModel {
@@ -38,8 +42,7 @@ struct Golden: Decodable {
             settings: settings,
             vocabulary: TokenVocabulary(
                 observationSpace: .multiDiscrete(counts: componentCounts), actionSpace: .discrete(count: actions)))
-        try Safetensors(Golden.file("transformer-parameters.safetensors"), name: "parameters")
-            .read(model.layout.parameters, into: model.parameters)
+        try tensors("parameters").read(model.layout.parameters, into: model.parameters)
         return model
     }
 
@@ -53,14 +56,13 @@ struct Golden: Decodable {
 
 @Suite("The transformer against PyTorch")
 struct GoldenTests {
-    @Test("logits, loss and every gradient")
-    func gradients() throws {
-        let golden = try Golden.read()
+    @Test("logits, loss and every gradient", arguments: TokenLayout.allCases)
+    func gradients(layout: TokenLayout) throws {
+        let golden = try Golden.read(layout)
         let model = try golden.model()
         let check = try golden.gradientCheck(model)
         let expected = FloatBuffer(model.layout.parameters.count)
-        try Safetensors(Golden.file("transformer-gradients.safetensors"), name: "gradients")
-            .read(model.layout.parameters, into: expected)
+        try golden.tensors("gradients").read(model.layout.parameters, into: expected)
         let found = check.run(smoothing: golden.smoothing)
         #expect(largestDifference(found.logits, golden.logits) < 1e-5)
         #expect(abs(found.objective - golden.losses[0]) < 1e-5)
@@ -74,9 +76,9 @@ struct GoldenTests {
         }
     }
 
-    @Test("ten steps of Adam with clipping")
-    func steps() throws {
-        let golden = try Golden.read()
+    @Test("ten steps of Adam with clipping", arguments: TokenLayout.allCases)
+    func steps(layout: TokenLayout) throws {
+        let golden = try Golden.read(layout)
         let model = try golden.model()
         let check = try golden.gradientCheck(model)
         let adam = Adam(beta1: golden.beta1, beta2: golden.beta2, epsilon: golden.epsilon)
@@ -92,9 +94,11 @@ struct GoldenTests {
         }
     }
 
-    @Test("gradients with dropout and masking agree with differences of the loss along random directions")
-    func dropout() throws {
-        let golden = try Golden.read()
+    @Test(
+        "gradients with dropout and masking agree with differences of the loss along random directions",
+        arguments: TokenLayout.allCases)
+    func dropout(layout: TokenLayout) throws {
+        let golden = try Golden.read(layout)
         var settings = golden.settings
         settings.embeddingDropout = 0.2
         settings.attentionDropout = 0.5

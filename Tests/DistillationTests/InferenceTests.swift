@@ -11,9 +11,9 @@ struct InferenceTests {
             rewards: columns.rewards)
     }
 
-    @Test("changing a later row never changes an earlier logit, and changes its own")
-    func causality() throws {
-        let model = try smallModel()
+    @Test("changing a later row never changes an earlier logit, and changes its own", arguments: TokenLayout.allCases)
+    func causality(layout: TokenLayout) throws {
+        let model = try smallModel(smallSettings(layout: layout))
         let columns = SyntheticColumns(episodes: 5, seed: 1)
         let before = try logits(model, columns)
         for row in [0, 7, 18, 19, 29] {
@@ -27,9 +27,9 @@ struct InferenceTests {
         }
     }
 
-    @Test("a row's action and reward do not reach its own logits")
-    func ownAction() throws {
-        let model = try smallModel()
+    @Test("a row's action and reward do not reach its own logits", arguments: TokenLayout.allCases)
+    func ownAction(layout: TokenLayout) throws {
+        let model = try smallModel(smallSettings(layout: layout))
         let columns = SyntheticColumns(episodes: 5, seed: 2)
         var changed = columns
         changed.actions[29] = (columns.actions[29] + 1) % 3
@@ -63,18 +63,20 @@ struct InferenceTests {
         return (found, streams)
     }
 
-    @Test("acting gives the logits of predict, before and after the window is full")
-    func actingIsPrediction() throws {
-        let model = try smallModel()
+    @Test("acting gives the logits of predict, before and after the window is full", arguments: TokenLayout.allCases)
+    func actingIsPrediction(layout: TokenLayout) throws {
+        let model = try smallModel(smallSettings(layout: layout))
         let (found, streams) = try act(model, slide: 1, rows: 48)
         for copy in 0..<3 {
             #expect(largestDifference(found[copy], try logits(model, streams[copy])) < 1e-5)
         }
     }
 
-    @Test("a window that slides by several rows gives the logits of the rows that it holds")
-    func slide() throws {
-        let model = try smallModel()
+    @Test(
+        "a window that slides by several rows gives the logits of the rows that it holds",
+        arguments: TokenLayout.allCases)
+    func slide(layout: TokenLayout) throws {
+        let model = try smallModel(smallSettings(layout: layout))
         let (found, streams) = try act(model, slide: 7, rows: 40)
         // Rows in the window at row t: 19 are full at 19, 12 stay, and so on every seven rows.
         for (row, first) in [(18, 0), (19, 7), (25, 7), (26, 14), (33, 21), (39, 21)] {
@@ -87,9 +89,9 @@ struct InferenceTests {
         }
     }
 
-    @Test("a cleared copy starts anew while the others go on")
-    func clear() throws {
-        let model = try smallModel()
+    @Test("a cleared copy starts anew while the others go on", arguments: TokenLayout.allCases)
+    func clear(layout: TokenLayout) throws {
+        let model = try smallModel(smallSettings(layout: layout))
         let (found, streams) = try act(model, slide: 1, rows: 36, clearAt: [24])
         #expect(largestDifference(found[0], try logits(model, streams[0])) < 1e-5)
         var late = streams[1]

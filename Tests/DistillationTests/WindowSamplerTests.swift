@@ -19,14 +19,17 @@ struct WindowSamplerTests {
     }
 
     func sampler(
-        _ data: StreamArrays, context: Int = 10, masking: Double = 0,
+        _ data: StreamArrays, context: Int = 10, masking: Double = 0, layout: TokenLayout = .merged,
         _ change: (inout WindowSettings) -> Void = { _ in }
     ) throws -> WindowSampler {
         var settings = WindowSettings()
         settings.shareFromStart = 0
         change(&settings)
+        var model = ModelSettings()
+        model.contextLength = context
+        model.tokenLayout = layout
         return try WindowSampler(
-            data: data, settings: settings, contextLength: context, maskingProbability: masking, seed: 3)
+            data: data, settings: settings, model: model, maskingProbability: masking, seed: 3)
     }
 
     func episodes(_ window: Window, streams: Int) -> [Int] {
@@ -106,11 +109,19 @@ struct WindowSamplerTests {
         }
     }
 
-    @Test("previous actions and rewards are masked with the probability asked for")
-    func masking() throws {
-        let sampler = try sampler(data(streams: 1, episodes: 100), masking: 0.3)
-        let masked = (0..<500).map { sampler.window(step: 7, index: $0).masked.count { $0 } }.reduce(0, +)
-        #expect(abs(Double(masked) / 5000 - 0.3) < 0.03)
+    @Test(
+        "previous actions and rewards are masked with the probability asked for, together where they share a token",
+        arguments: TokenLayout.allCases)
+    func masking(layout: TokenLayout) throws {
+        let sampler = try sampler(data(streams: 1, episodes: 100), masking: 0.3, layout: layout)
+        let windows = (0..<500).map { sampler.window(step: 7, index: $0) }
+        func share(_ masked: (Window, Int) -> Bool) -> Double {
+            Double(windows.reduce(0) { sum, window in sum + (0..<10).count { masked(window, $0) } }) / 5000
+        }
+        #expect(abs(share { $0.maskedActions[$1] } - 0.3) < 0.03)
+        #expect(abs(share { $0.maskedRewards[$1] } - 0.3) < 0.03)
+        let both = share { $0.maskedActions[$1] && $0.maskedRewards[$1] }
+        #expect(abs(both - (layout == .merged ? 0.3 : 0.09)) < 0.03)
     }
 
     @Test("a window depends on seed, step and index alone")

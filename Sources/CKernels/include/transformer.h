@@ -18,8 +18,11 @@ void ck_philox(const ck_dropout *dropout, uint32_t block, uint32_t *words);
 // x (count) is multiplied by the dropout's mask: 0 or `scale`. Dropout and its backward pass are the same.
 void ck_dropout_apply(const ck_dropout *dropout, float *x, size_t count);
 
-// Tokens of the merged layout. `components` (rows, width) are rows of the observation table; `actions` (rows) the
-// previous actions; `masked` (rows) replaces previous action and reward by the mask vector. positions: first row's.
+// Which of a transition's tokens are replaced by the mask vector.
+enum { CK_MASKED_ACTION = 1, CK_MASKED_REWARD = 2 };
+
+// Transitions as tokens are made of them. `components` (rows, width) are rows of the observation table; `actions` and
+// `rewards` (rows) are the previous ones; `masked` (rows): see above.
 typedef struct {
     const int32_t *components;
     size_t width;
@@ -33,12 +36,20 @@ typedef struct {
     float *observation, *action, *reward, *reward_bias, *position, *mask;
 } ck_embedding;
 
-// x (rows, D) = observation + (action + reward or mask) + position; row i has position firstPosition + i.
+// Merged layout: x (rows, D) = observation + (action + reward or mask) + position; row i has position
+// first_position + i. Anything in `masked` replaces previous action and reward together.
 void ck_embed_forward(const ck_embedding *weights, const ck_tokens *tokens, size_t rows, size_t dimension,
                       size_t first_position, float *x);
 // Adds the gradient of x, dx (rows, D), to the tables' gradients.
 void ck_embed_backward(const ck_embedding *gradients, const ck_tokens *tokens, size_t rows, size_t dimension,
                        size_t first_position, const float *dx);
+
+// Separate layout, three tokens a row: previous action, previous reward, observation; x (3 rows, D), row i has the
+// positions first_position + 3 i and the two after it.
+void ck_embed_separate_forward(const ck_embedding *weights, const ck_tokens *tokens, size_t rows, size_t dimension,
+                               size_t first_position, float *x);
+void ck_embed_separate_backward(const ck_embedding *gradients, const ck_tokens *tokens, size_t rows, size_t dimension,
+                                size_t first_position, const float *dx);
 
 // y = (s - mean) / deviation * gain + shift, s = residual + dropout(z + bias). z (rows, D) becomes the normalised s,
 // `inverse` (rows) 1 / deviation. dropout may be null. Epsilon 1e-5 as in PyTorch. y may be residual.
