@@ -50,3 +50,9 @@ INLINE void next_mask(mask_stream *stream, const ck_dropout *dropout, v16i *drop
     v16w bits = (within & 1) ? word >> 16 : word & 0xFFFFu;
     *drop = (v16i)(bits < dropout->threshold);
 }
+
+// The next mask is number n of the stream.
+INLINE void seek_mask(mask_stream *stream, const ck_dropout *dropout, uint32_t n) {
+    stream->next = n;
+    if (n & 7) philox_block(stream->words, dropout, n >> 3);
+}

@@ -230,7 +230,8 @@ final class TransformerInference {
             for head in 0..<heads {
                 ck_attention_forward(
                     kept.projected + row * 3 * d + head * width, bias + head * width,
-                    kept.attended + row * d + head * width, kept.weights, arena.attentionScratch, length, d, width, nil)
+                    kept.attended + row * d + head * width, kept.weights, arena.attentionScratch, length, d, width, nil,
+                    nil)
             }
         }
     }

@@ -193,7 +193,7 @@ final class TransformerPass {
                 ck_attention_forward(
                     kept.projected + row * 3 * d + head * width, bias + head * width,
                     kept.attended + row * d + head * width, weights(kept, sequence, head), arena.attentionScratch,
-                    length, d, width, &dropout)
+                    length, d, width, &dropout, nil)
             }
         }
     }
@@ -210,7 +210,7 @@ final class TransformerPass {
                 ck_attention_backward(
                     kept.projected + row * 3 * d + head * width, weights(kept, sequence, head),
                     kept.attended + row * d + head * width, arena.projectedGradient + row * 3 * d + head * width,
-                    arena.attentionScratch, length, d, width, &dropout)
+                    arena.attentionScratch, length, d, width, &dropout, nil)
             }
         }
     }

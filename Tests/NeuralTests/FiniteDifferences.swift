@@ -1,4 +1,5 @@
 import Environments
+import Neural
 import Testing
 
 /// Numbers from a normal-like distribution, the same for the same seed.
@@ -44,3 +45,9 @@ func expectClose(
 func floats(_ x: [Double]) -> [Float] { x.map { Float($0) } }
 
 func dot(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
+
+func buffer(_ x: [Float]) -> FloatBuffer {
+    let buffer = FloatBuffer(x.count)
+    for index in x.indices { buffer.start[index] = x[index] }
+    return buffer
+}

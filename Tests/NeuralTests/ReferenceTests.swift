@@ -36,15 +36,23 @@ struct ReferenceTests {
         expectGradient(d.shift, of: shift) { loss(r, z, bias, gain, $0) }
     }
 
-    @Test("causal attention", arguments: [false, true])
-    func attention(drops: Bool) {
+    @Test(
+        "causal attention, with dropout, padding and windows",
+        arguments: [false, true],
+        [AttentionSight(), AttentionSight(padded: 2), AttentionSight(window: 2), AttentionSight(padded: 1, window: 3)])
+    func attention(drops: Bool, sight: AttentionSight) {
         let (q, k) = (numbers(18, seed: 14), numbers(18, seed: 15))
         let (v, g) = (numbers(18, seed: 16), numbers(18, seed: 17))
         let mask: [Double]? = drops ? numbers(36, seed: 18).map { $0 > 0 ? 2 : 0 } : nil
-        let d = Plain.attentionBackward(g, q, k, v, d: 3, mask: mask)
-        expectGradient(d.dq, of: q) { dot(g, Plain.attention($0, k, v, d: 3, mask: mask)) }
-        expectGradient(d.dk, of: k) { dot(g, Plain.attention(q, $0, v, d: 3, mask: mask)) }
-        expectGradient(d.dv, of: v) { dot(g, Plain.attention(q, k, $0, d: 3, mask: mask)) }
+        func loss(_ q: [Double], _ k: [Double], _ v: [Double]) -> Double {
+            dot(g, Plain.attention(q, k, v, d: 3, mask: mask, sight: sight))
+        }
+        let d = Plain.attentionBackward(g, q, k, v, d: 3, mask: mask, sight: sight)
+        expectGradient(d.dq, of: q) { loss($0, k, v) }
+        expectGradient(d.dk, of: k) { loss(q, $0, v) }
+        expectGradient(d.dv, of: v) { loss(q, k, $0) }
+        let out = Plain.attention(q, k, v, d: 3, mask: mask, sight: sight)
+        #expect(out.prefix(3 * sight.padded).allSatisfy { $0 == 0 })
     }
 
     @Test("cross entropy with label smoothing", arguments: [0.0, 0.1])

@@ -76,14 +76,22 @@ void ck_column_sums(const float *dx, float *dbias, size_t rows, size_t width);
 size_t ck_attention_scratch(size_t tokens, size_t head_dimension);
 // Floats of the weights that one head keeps for the backward pass.
 size_t ck_attention_weights(size_t tokens);
+// What a query does not see beside the future. `padded`: leading tokens that no query sees; their own output is 0 and
+// gives no gradient. `window`: query i sees the last `window` tokens, i - window + 1 to i; 0: all. No mask: null.
+typedef struct {
+    size_t padded, window;
+} ck_attention_mask;
+
 // Causal self-attention of one sequence and one head. qkv (T, stride): query, key and value of this head begin at
 // column 0, D and 2D; their biases (the same columns) are added in place. out (T, D) gets the head's columns.
 // `weights`: kept for the backward pass; the sign bit marks a dropped one.
 void ck_attention_forward(float *qkv, const float *bias, float *out, float *weights, float *scratch, size_t tokens,
-                          size_t dimension, size_t head_dimension, const ck_dropout *dropout);
+                          size_t dimension, size_t head_dimension, const ck_dropout *dropout,
+                          const ck_attention_mask *mask);
 // dout (T, D) at the head's columns; writes the head's columns of dqkv (T, 3D).
 void ck_attention_backward(const float *qkv, const float *weights, const float *dout, float *dqkv, float *scratch,
-                           size_t tokens, size_t dimension, size_t head_dimension, const ck_dropout *dropout);
+                           size_t tokens, size_t dimension, size_t head_dimension, const ck_dropout *dropout,
+                           const ck_attention_mask *mask);
 // One query against a cache: query (d), keys and values (count, stride); out (d). scores: scratch of `count` floats.
 void ck_attention_query(const float *query, const float *keys, const float *values, size_t count, size_t stride,
                         size_t head_dimension, float *scores, float *out);

@@ -1,0 +1,76 @@
+import CKernels
+
+/// What a query of causal self-attention sees of the tokens up to its own.
+package struct AttentionSight: Hashable, Sendable {
+    /// Leading tokens that no query sees; their own output is 0 and gives no gradient.
+    package var padded = 0
+    /// A query sees the last `window` tokens, its own among them; 0: all.
+    package var window = 0
+
+    package init(padded: Int = 0, window: Int = 0) {
+        precondition(padded >= 0 && window >= 0)
+        self.padded = padded
+        self.window = window
+    }
+
+    /// The keys that query `row` sees; none where it is padding.
+    package func keys(of row: Int) -> Range<Int> {
+        let first = max(padded, window > 0 ? row + 1 - window : 0)
+        return first..<max(first, row + 1)
+    }
+}
+
+/// Causal self-attention of one head of one sequence: out = dropout(softmax(q k^T / sqrt(d))) v.
+///
+/// T tokens, model dimension D, head dimension d. Queries, keys and values of the head begin at columns 0, D and 2D of
+/// what it is given. The projections before and after it are `Linear`.
+package struct CausalAttention: Sendable {
+    package let tokens: Int
+    package let dimension: Int
+    package let headDimension: Int
+    package let sight: AttentionSight
+
+    package init(tokens: Int, dimension: Int, headDimension: Int, sight: AttentionSight = AttentionSight()) {
+        self.tokens = tokens
+        self.dimension = dimension
+        self.headDimension = headDimension
+        self.sight = sight
+    }
+
+    /// Floats of the weights that the forward pass leaves to the backward pass.
+    package var weightsCount: Int { ck_attention_weights(tokens) }
+    /// Floats of scratch that both passes need.
+    package var scratchCount: Int { ck_attention_scratch(tokens, headDimension) }
+
+    /// out (T, stride D) at the head's columns from qkv (T, stride 3D), to which `bias` (3D, from the head's first
+    /// column) is added in place. `weights` is kept for the backward pass; the sign bit marks a dropped one.
+    package func forward(
+        _ qkv: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>,
+        weights: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>, dropout: Dropout = .none
+    ) {
+        withCodes(dropout) {
+            ck_attention_forward(qkv, bias, out, weights, scratch, tokens, dimension, headDimension, $0, $1)
+        }
+    }
+
+    /// dqkv (T, stride 3D) at the head's columns from dout (T, stride D). `qkv` and `weights` as the forward pass left
+    /// them, the same dropout.
+    package func backward(
+        _ dout: UnsafePointer<Float>, qkv: UnsafePointer<Float>, weights: UnsafePointer<Float>,
+        into dqkv: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>, dropout: Dropout = .none
+    ) {
+        withCodes(dropout) {
+            ck_attention_backward(qkv, weights, dout, dqkv, scratch, tokens, dimension, headDimension, $0, $1)
+        }
+    }
+
+    /// The kernels are faster where there is no mask at all.
+    private func withCodes(
+        _ dropout: Dropout, _ body: (UnsafePointer<ck_dropout>, UnsafePointer<ck_attention_mask>?) -> Void
+    ) {
+        withUnsafePointer(to: dropout.code) { dropout in
+            guard sight != AttentionSight() else { return body(dropout, nil) }
+            withUnsafePointer(to: ck_attention_mask(padded: sight.padded, window: sight.window)) { body(dropout, $0) }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+// GELU, tanh form: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
+extension Reference {
+    private static var slope: Scalar { Scalar(0.7978845608028654) }
+    private static var cubic: Scalar { Scalar(0.044715) }
+
+    package static func gelu(_ x: Array) -> Array {
+        x.map { $0 / 2 * (1 + .hyperbolicTangent(slope * ($0 + cubic * $0 * $0 * $0))) }
+    }
+
+    package static func geluBackward(_ dy: Array, _ x: Array) -> Array {
+        zip(dy, x).map { d, x in
+            let t = Scalar.hyperbolicTangent(slope * (x + cubic * x * x * x))
+            return d * ((1 + t) / 2 + x / 2 * (1 - t * t) * slope * (1 + 3 * cubic * x * x))
+        }
+    }
+}

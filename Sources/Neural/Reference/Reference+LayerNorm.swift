@@ -1,0 +1,55 @@
+// Residual and normalisation: y = (s - mean) / sqrt(variance + 1e-5) gain + shift, s = residual + mask (z + bias).
+extension Reference {
+    package static func residualNorm(
+        residual: Array, z: Array, bias: Array, gain: Array, shift: Array, mask: Array?
+    ) -> Array {
+        let (normalised, _) = normalise(residual: residual, z: z, bias: bias, mask: mask)
+        let d = bias.count
+        return normalised.indices.map { normalised[$0] * gain[$0 % d] + shift[$0 % d] }
+    }
+
+    private static func normalise(residual: Array, z: Array, bias: Array, mask: Array?) -> (Array, Array) {
+        let d = bias.count
+        let s = z.indices.map { residual[$0] + (z[$0] + bias[$0 % d]) * (mask?[$0] ?? 1) }
+        var normalised = Array(repeating: 0, count: s.count)
+        var inverses = Array(repeating: 0, count: s.count / d)
+        for row in 0..<(s.count / d) {
+            let range = (row * d)..<((row + 1) * d)
+            let mean = s[range].reduce(0, +) / Scalar(d)
+            let variance = s[range].reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Scalar(d)
+            inverses[row] = 1 / (variance + Scalar(1e-5)).squareRoot()
+            for k in range { normalised[k] = (s[k] - mean) * inverses[row] }
+        }
+        return (normalised, inverses)
+    }
+
+    package struct ResidualNormGradients {
+        package var residual: Array
+        package var z: Array
+        package var bias: Array
+        package var gain: Array
+        package var shift: Array
+    }
+
+    package static func residualNormBackward(
+        _ dy: Array, residual: Array, z: Array, bias: Array, gain: Array, mask: Array?
+    ) -> ResidualNormGradients {
+        let d = bias.count
+        let (x, inverses) = normalise(residual: residual, z: z, bias: bias, mask: mask)
+        let zero = Array(repeating: 0, count: d)
+        var g = ResidualNormGradients(residual: x, z: x, bias: zero, gain: zero, shift: zero)
+        for row in 0..<(x.count / d) {
+            let range = (row * d)..<((row + 1) * d)
+            let mean = range.reduce(Scalar(0)) { $0 + dy[$1] * gain[$1 % d] } / Scalar(d)
+            let projection = range.reduce(Scalar(0)) { $0 + dy[$1] * gain[$1 % d] * x[$1] } / Scalar(d)
+            for k in range {
+                g.gain[k % d] += dy[k] * x[k]
+                g.shift[k % d] += dy[k]
+                g.residual[k] = inverses[row] * (dy[k] * gain[k % d] - mean - x[k] * projection)
+                g.z[k] = g.residual[k] * (mask?[k] ?? 1)
+                g.bias[k % d] += g.z[k]
+            }
+        }
+        return g
+    }
+}
