@@ -32,6 +32,7 @@ package final class GradientCheck {
 
     private let model: TransformerModel
     private let pass: TransformerPass
+    private let packed: PackedWeights
     private let batch: TokenBatch
     private let taught: Int
 
@@ -40,6 +41,7 @@ package final class GradientCheck {
         let length = model.settings.contextLength
         let counts = model.vocabulary.componentCounts
         pass = TransformerPass(model.layout, sequences: windows, training: true)
+        packed = PackedWeights(model.layout, training: true)
         batch = TokenBatch(windows: windows, length: length, width: counts.count)
         taught = rows.taught.reduce(0) { $0 + Int($1) }
         for row in 0..<(windows * length) {
@@ -61,14 +63,15 @@ package final class GradientCheck {
         let gradient = FloatBuffer(model.parameters.count)
         let (windows, length, actions) = (batch.windows, batch.length, model.layout.actionCount)
         let rows = windows * length
+        packed.pack(model.parameters.start)
         pass.forward(
-            model.parameters.start, batch, firstRow: 0, sequences: windows, length: length, step: step)
+            model.parameters.start, packed, batch, firstRow: 0, sequences: windows, length: length, step: step)
         let logits = Array(UnsafeBufferPointer(start: pass.arena.logits, count: rows * actions))
         var nats = 0.0
         let objective = ck_cross_entropy(
             pass.arena.logits, batch.targets, batch.taught, rows, actions, Float(smoothing), 1 / Float(taught), &nats)
         pass.backward(
-            model.parameters.start, gradients: gradient.start, batch, firstRow: 0, sequences: windows,
+            model.parameters.start, packed, gradients: gradient.start, batch, firstRow: 0, sequences: windows,
             length: length, step: step)
         return Result(logits: logits, objective: objective / Double(taught), gradient: gradient)
     }

@@ -36,6 +36,7 @@ package final class Trainer {
     private let adam: Adam
     private let pool: WorkerPool
     private let passes: [TransformerPass]
+    private let packed: PackedWeights
     private let gradients: [FloatBuffer]
     private let batch: TokenBatch
     /// Sequences of a micro-batch.
@@ -75,6 +76,7 @@ package final class Trainer {
         passes = (0..<threads).map { _ in
             TransformerPass(layout, sequences: sequences, training: true, seed: training.seed)
         }
+        packed = PackedWeights(layout, training: true)
         gradients = (0..<threads).map { _ in FloatBuffer(layout.parameters.count) }
         first = FloatBuffer(layout.parameters.count)
         second = FloatBuffer(layout.parameters.count)
@@ -156,6 +158,7 @@ package final class Trainer {
         let length = batch.length
         let actions = model.layout.actionCount
         let scale = 1 / Float(max(1, taught))
+        pool.run { worker in packed.pack(model.parameters.start, first: worker, step: pool.count) }
         pool.run { worker in
             let pass = passes[worker]
             for micro in stride(from: worker, to: objectives.count, by: pool.count) {
@@ -163,7 +166,7 @@ package final class Trainer {
                 let count = min(sequences, settings.batchSize - window)
                 let row = window * length
                 pass.forward(
-                    model.parameters.start, batch, firstRow: row, sequences: count, length: length,
+                    model.parameters.start, packed, batch, firstRow: row, sequences: count, length: length,
                     firstSequence: window, step: completedSteps)
                 var nats = 0.0
                 objectives[micro] = ck_cross_entropy(
@@ -171,8 +174,8 @@ package final class Trainer {
                     Float(settings.labelSmoothing), scale, &nats)
                 likelihoods[micro] = nats
                 pass.backward(
-                    model.parameters.start, gradients: gradients[worker].start, batch, firstRow: row, sequences: count,
-                    length: length, firstSequence: window, step: completedSteps)
+                    model.parameters.start, packed, gradients: gradients[worker].start, batch, firstRow: row,
+                    sequences: count, length: length, firstSequence: window, step: completedSteps)
             }
         }
     }

@@ -20,7 +20,7 @@ final class TransformerArena {
         let inverse1: UnsafeMutablePointer<Float>
         /// (R, D) what the MLP is given.
         let middle: UnsafeMutablePointer<Float>
-        /// (R, F) the MLP's hidden units before their activation.
+        /// (R, F) the MLP's hidden units before their activation, in panels. Only for training.
         let hidden: UnsafeMutablePointer<Float>
         let normalised2: UnsafeMutablePointer<Float>
         let inverse2: UnsafeMutablePointer<Float>
@@ -32,11 +32,11 @@ final class TransformerArena {
     let blocks: [Block]
     /// (R, D) what the last block gives.
     let output: UnsafeMutablePointer<Float>
-    /// (R, F) activated hidden units.
+    /// (R, 64) a panel of activated hidden units.
     let activated: UnsafeMutablePointer<Float>
     /// (predictions, A)
     let logits: UnsafeMutablePointer<Float>
-    /// Backward only: (R, D) twice, (R, F), (R, 3D).
+    /// Backward only: (R, D) twice, (R, 64), (R, 3D).
     let gradient: UnsafeMutablePointer<Float>
     let branch: UnsafeMutablePointer<Float>
     let hiddenGradient: UnsafeMutablePointer<Float>
@@ -52,16 +52,17 @@ final class TransformerArena {
         let settings = layout.settings
         let (d, f, t) = (settings.modelDimension, settings.feedForward, settings.tokens)
         let rows = sequences * t
+        let panel = min(f, FeedForward.panelWidth)
         let weightsPerHead = ck_attention_weights(t)
         let sizes = [
             rows * d, rows * 3 * d, (training ? sequences * settings.heads : 1) * weightsPerHead, rows * d, rows * d,
-            rows, rows * d, rows * f, rows * d, rows,
+            rows, rows * d, training ? rows * f : 0, rows * d, rows,
         ]
         let blockCount = training ? settings.layers : 1
         let scratch = ck_attention_scratch(t, d / settings.heads)
         let rest = [
-            rows * d, training ? rows * f : 16, rows * layout.actionCount, rows * d, rows * d,
-            training ? rows * f : 16, training ? rows * 3 * d : 16, scratch,
+            rows * d, rows * panel, rows * layout.actionCount, rows * d, rows * d, training ? rows * panel : 16,
+            training ? rows * 3 * d : 16, scratch,
         ]
         func padded(_ count: Int) -> Int { (count + 15) & ~15 }
         let memory = FloatBuffer(
@@ -85,8 +86,7 @@ final class TransformerArena {
         blocks = (0..<settings.layers).map { own[training ? $0 : 0] }
         let separateOutput = take(rest[0])
         output = training ? separateOutput : own[0].input
-        let separateActivated = take(rest[1])
-        activated = training ? separateActivated : own[0].hidden
+        activated = take(rest[1])
         logits = take(rest[2])
         gradient = take(rest[3])
         branch = take(rest[4])

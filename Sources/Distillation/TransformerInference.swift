@@ -9,7 +9,6 @@ final class TransformerInference {
     let model: TransformerModel
     private let layout: TransformerLayout
     private let d: Int
-    private let f: Int
     private let heads: Int
     /// Tokens of a transition; the last of them is the one that predicts.
     private let perTransition: Int
@@ -17,8 +16,10 @@ final class TransformerInference {
     /// Embedding tables times the first block's projection, rows of 3D.
     private let projectedTables: FloatBuffer
     private let projected: ck_embedding
-    /// N tokens of a call, those of one transition of every sequence: (N, D), (N, 3D), (N, F), (N, D), (N).
-    private let x, qkv, hidden, branch, inverse: FloatBuffer
+    private let packed: PackedWeights
+    private let feedForward: FeedForward
+    /// N tokens of a call, those of one transition of every sequence: (N, D), (N, 3D), (N, 64), (N, D), (N).
+    private let x, qkv, activated, branch, inverse: FloatBuffer
     private let scores: FloatBuffer
     /// Sequences that a whole-window call takes at a time, so that its activations stay in the cache.
     static let sequencesAtOnce = 1
@@ -28,16 +29,19 @@ final class TransformerInference {
         self.model = model
         layout = model.layout
         let settings = model.settings
-        (d, f, heads) = (settings.modelDimension, settings.feedForward, settings.heads)
+        (d, heads) = (settings.modelDimension, settings.heads)
         perTransition = settings.tokenLayout.tokensPerTransition
         arena = TransformerArena(layout, sequences: min(sequences, Self.sequencesAtOnce), training: false)
         let rows = sequences * perTransition
         x = FloatBuffer(rows * d)
         qkv = FloatBuffer(rows * 3 * d)
-        hidden = FloatBuffer(rows * f)
+        activated = FloatBuffer(rows * min(settings.feedForward, FeedForward.panelWidth))
         branch = FloatBuffer(rows * d)
         inverse = FloatBuffer(rows)
         scores = FloatBuffer(settings.tokens + 16 + 2 * d)
+        feedForward = layout.feedForward
+        packed = PackedWeights(layout, training: false)
+        packed.pack(model.parameters.start)
         (projectedTables, projected) = Self.project(model)
     }
 
@@ -107,13 +111,11 @@ final class TransformerInference {
             let block = layout.blocks[index]
             let isLast = index == layout.blocks.count - 1
             if isLast && cache == nil {
-                lastBlock(block, kept.input, sequences: sequences, length: length)
+                lastBlock(index, kept.input, sequences: sequences, length: length)
                 break
             }
             if index > 0 {
-                Linear.forward(
-                    kept.input, weight: parameters + block.inWeight, into: kept.projected, rows: rows, inputs: d,
-                    outputs: 3 * d)
+                project(kept.input, index, into: kept.projected, rows: rows)
             }
             attend(parameters + block.inBias, kept, sequences, length)
             if let cache, let slots {
@@ -123,8 +125,8 @@ final class TransformerInference {
                 }
             }
             finish(
-                block, attended: kept.attended, input: kept.input, output: kept.input, branch: kept.normalised1,
-                middle: kept.middle, hidden: kept.hidden, inverse: kept.inverse1, rows: rows)
+                index, attended: kept.attended, input: kept.input, output: kept.input, branch: kept.normalised1,
+                middle: kept.middle, activated: arena.activated, inverse: kept.inverse1, rows: rows)
         }
         if cache != nil {
             for sequence in 0..<sequences {
@@ -137,8 +139,9 @@ final class TransformerInference {
     /// The last block for the last token of each sequence, into `x`. Keys and values are never made: the score
     /// q . (W_k x + b_k) is (W_k^T q) . x up to a constant that softmax does not see, and the weights' sum is 1.
     private func lastBlock(
-        _ block: TransformerLayout.Block, _ input: UnsafeMutablePointer<Float>, sequences: Int, length: Int
+        _ index: Int, _ input: UnsafeMutablePointer<Float>, sequences: Int, length: Int
     ) {
+        let block = layout.blocks[index]
         let width = d / heads
         for sequence in 0..<sequences {
             (x.start + sequence * d).update(from: input + (sequence * length + length - 1) * d, count: d)
@@ -171,8 +174,8 @@ final class TransformerInference {
         let middle = qkv.start
         let projectedBranch = qkv.start + sequences * d
         finish(
-            block, attended: branch.start, input: x.start, output: x.start, branch: projectedBranch, middle: middle,
-            hidden: hidden.start, inverse: inverse.start, rows: sequences)
+            index, attended: branch.start, input: x.start, output: x.start, branch: projectedBranch, middle: middle,
+            activated: activated.start, inverse: inverse.start, rows: sequences)
     }
 
     /// One transition more for each of `sequences` copies. Row i of `batch` (of one-row windows) is transition number
@@ -192,8 +195,7 @@ final class TransformerInference {
         }
         for index in layout.blocks.indices {
             let block = layout.blocks[index]
-            Linear.forward(
-                x.start, weight: parameters + block.inWeight, into: qkv.start, rows: rows, inputs: d, outputs: 3 * d)
+            project(x.start, index, into: qkv.start, rows: rows)
             ck_bias_add(qkv.start, parameters + block.inBias, rows, 3 * d)
             for row in 0..<rows {
                 let sequence = row / perTransition
@@ -202,8 +204,8 @@ final class TransformerInference {
                     slot: slots[sequence], cache)
             }
             finish(
-                block, attended: branch.start, input: x.start, output: x.start, branch: qkv.start + rows * d,
-                middle: qkv.start, hidden: hidden.start, inverse: inverse.start, rows: rows)
+                index, attended: branch.start, input: x.start, output: x.start, branch: qkv.start + rows * d,
+                middle: qkv.start, activated: activated.start, inverse: inverse.start, rows: rows)
         }
         head(x.start + (perTransition - 1) * d, rows: sequences, stride: perTransition * d, into: logits)
     }
@@ -219,6 +221,15 @@ final class TransformerInference {
                 query + column, place.keys + column, place.values + column, position + 1, d, width, scores.start,
                 branch.start + row * d + column)
         }
+    }
+
+    /// Queries, keys and values of x (rows, D) without their biases.
+    private func project(
+        _ x: UnsafeMutablePointer<Float>, _ index: Int, into projected: UnsafeMutablePointer<Float>, rows: Int
+    ) {
+        Product.plain(
+            x, stride: d, packed.blocks[index].inTransposed, stride: 3 * d, into: projected, stride: 3 * d, rows: rows,
+            columns: 3 * d, depth: d)
     }
 
     private func attend(
@@ -238,19 +249,21 @@ final class TransformerInference {
 
     /// A block behind its attention: projection, residual, normalisation, MLP, residual, normalisation.
     private func finish(
-        _ block: TransformerLayout.Block, attended: UnsafeMutablePointer<Float>, input: UnsafeMutablePointer<Float>,
+        _ index: Int, attended: UnsafeMutablePointer<Float>, input: UnsafeMutablePointer<Float>,
         output: UnsafeMutablePointer<Float>, branch: UnsafeMutablePointer<Float>,
-        middle: UnsafeMutablePointer<Float>, hidden: UnsafeMutablePointer<Float>,
+        middle: UnsafeMutablePointer<Float>, activated: UnsafeMutablePointer<Float>,
         inverse: UnsafeMutablePointer<Float>, rows: Int
     ) {
-        Linear.forward(
-            attended, weight: parameters + block.outWeight, into: branch, rows: rows, inputs: d, outputs: d)
+        let (block, packed) = (layout.blocks[index], packed.blocks[index])
+        Product.plain(
+            attended, stride: d, packed.outTransposed, stride: d, into: branch, stride: d, rows: rows, columns: d,
+            depth: d)
         ck_residual_norm_forward(
             input, branch, parameters + block.outBias, parameters + block.gain1, parameters + block.shift1, middle,
             inverse, rows, d, nil)
-        Linear.forward(middle, weight: parameters + block.fc1Weight, into: hidden, rows: rows, inputs: d, outputs: f)
-        ck_bias_gelu_forward(hidden, parameters + block.fc1Bias, hidden, rows, f)
-        Linear.forward(hidden, weight: parameters + block.fc2Weight, into: branch, rows: rows, inputs: f, outputs: d)
+        feedForward.forward(
+            middle, packed.feedForward, bias: parameters + block.fc1Bias, kept: nil, activated: activated, into: branch,
+            rows: rows)
         ck_residual_norm_forward(
             middle, branch, parameters + block.fc2Bias, parameters + block.gain2, parameters + block.shift2, output,
             inverse, rows, d, nil)

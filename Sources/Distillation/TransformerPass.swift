@@ -7,24 +7,26 @@ final class TransformerPass {
     let layout: TransformerLayout
     let arena: TransformerArena
     private let dropouts: Dropouts
+    private let feedForward: FeedForward
 
     init(_ layout: TransformerLayout, sequences: Int, training: Bool, seed: UInt64 = 0) {
         self.layout = layout
         arena = TransformerArena(layout, sequences: sequences, training: training)
         dropouts = Dropouts(layout.settings, seed: seed)
+        feedForward = layout.feedForward
     }
 
     private var d: Int { layout.settings.modelDimension }
-    private var f: Int { layout.settings.feedForward }
     private var heads: Int { layout.settings.heads }
     /// Tokens of a transition; the last of them is the one that predicts.
     private var perTransition: Int { layout.settings.tokenLayout.tokensPerTransition }
 
     /// Logits of `sequences` sequences of `length` transitions into `arena.logits` (sequences, length, A).
     ///
-    /// With `step` there is dropout: that of the sequences numbered from `firstSequence` in optimiser step `step`.
+    /// `packed` are the weights of `parameters`. With `step` there is dropout: that of the sequences numbered from `firstSequence` in optimiser step `step`.
     func forward(
-        _ parameters: UnsafeMutablePointer<Float>, _ batch: TokenBatch, firstRow: Int, sequences: Int,
+        _ parameters: UnsafeMutablePointer<Float>, _ packed: PackedWeights, _ batch: TokenBatch, firstRow: Int,
+        sequences: Int,
         length transitions: Int,
         firstSequence: Int = 0, step: Int? = nil
     ) {
@@ -36,13 +38,13 @@ final class TransformerPass {
             let block = layout.blocks[index]
             let kept = arena.blocks[index]
             let next = index + 1 < layout.blocks.count ? arena.blocks[index + 1].input : arena.output
-            Linear.forward(
-                kept.input, weight: parameters + block.inWeight, into: kept.projected, rows: rows, inputs: d,
-                outputs: 3 * d)
+            Product.plain(
+                kept.input, stride: d, packed.blocks[index].inTransposed, stride: 3 * d, into: kept.projected,
+                stride: 3 * d, rows: rows, columns: 3 * d, depth: d)
             attend(parameters + block.inBias, kept, index, sequences, length, firstSequence, step)
-            Linear.forward(
-                kept.attended, weight: parameters + block.outWeight, into: kept.normalised1, rows: rows, inputs: d,
-                outputs: d)
+            Product.plain(
+                kept.attended, stride: d, packed.blocks[index].outTransposed, stride: d, into: kept.normalised1,
+                stride: d, rows: rows, columns: d, depth: d)
             for sequence in 0..<sequences {
                 let row = sequence * length
                 var dropout = dropouts.make(.residual, 2 * index, firstSequence + sequence, step)
@@ -51,12 +53,9 @@ final class TransformerPass {
                     parameters + block.gain1, parameters + block.shift1, kept.middle + row * d, kept.inverse1 + row,
                     length, d, &dropout)
             }
-            Linear.forward(
-                kept.middle, weight: parameters + block.fc1Weight, into: kept.hidden, rows: rows, inputs: d, outputs: f)
-            ck_bias_gelu_forward(kept.hidden, parameters + block.fc1Bias, arena.activated, rows, f)
-            Linear.forward(
-                arena.activated, weight: parameters + block.fc2Weight, into: kept.normalised2, rows: rows, inputs: f,
-                outputs: d)
+            feedForward.forward(
+                kept.middle, packed.blocks[index].feedForward, bias: parameters + block.fc1Bias, kept: kept.hidden,
+                activated: arena.activated, into: kept.normalised2, rows: rows)
             for sequence in 0..<sequences {
                 let row = sequence * length
                 var dropout = dropouts.make(.residual, 2 * index + 1, firstSequence + sequence, step)
@@ -75,7 +74,8 @@ final class TransformerPass {
     /// Adds to `gradients` what `arena.logits`, which holds the gradient of the logits by now, asks for.
     /// Precondition: the arena was made for training and `forward` has just run with the same arguments.
     func backward(
-        _ parameters: UnsafeMutablePointer<Float>, gradients: UnsafeMutablePointer<Float>, _ batch: TokenBatch,
+        _ parameters: UnsafeMutablePointer<Float>, _ packed: PackedWeights, gradients: UnsafeMutablePointer<Float>,
+        _ batch: TokenBatch,
         firstRow: Int, sequences: Int, length transitions: Int, firstSequence: Int = 0, step: Int? = nil
     ) {
         let length = transitions * perTransition
@@ -92,18 +92,11 @@ final class TransformerPass {
                     parameters + block.gain2, arena.gradient + row * d, arena.branch + row * d,
                     gradients + block.gain2, gradients + block.shift2, gradients + block.fc2Bias, length, d, &dropout)
             }
-            Linear.inputGradient(
-                arena.branch, weight: parameters + block.fc2Weight, into: arena.hiddenGradient, rows: rows, inputs: f,
-                outputs: d)
-            ck_bias_gelu_backward(
-                kept.hidden, arena.hiddenGradient, arena.activated, gradients + block.fc1Bias, rows, f)
-            Linear.weightGradient(
-                arena.branch, arena.activated, into: gradients + block.fc2Weight, rows: rows, inputs: f, outputs: d)
-            Linear.weightGradient(
-                arena.hiddenGradient, kept.middle, into: gradients + block.fc1Weight, rows: rows, inputs: d, outputs: f)
-            Linear.inputGradient(
-                arena.hiddenGradient, weight: parameters + block.fc1Weight, into: arena.gradient, rows: rows,
-                inputs: d, outputs: f, accumulate: true)
+            feedForward.backward(
+                arena.branch, x: kept.middle, w1: parameters + block.fc1Weight, packed.blocks[index].feedForward,
+                kept: kept.hidden, activated: arena.activated, gradient: arena.hiddenGradient,
+                dW1: gradients + block.fc1Weight, dBias: gradients + block.fc1Bias,
+                dW2: gradients + block.fc2Weight, addingTo: arena.gradient, rows: rows)
             for sequence in 0..<sequences {
                 let row = sequence * length
                 var dropout = dropouts.make(.residual, 2 * index, firstSequence + sequence, step)
@@ -112,20 +105,21 @@ final class TransformerPass {
                     parameters + block.gain1, arena.gradient + row * d, arena.branch + row * d,
                     gradients + block.gain1, gradients + block.shift1, gradients + block.outBias, length, d, &dropout)
             }
-            Linear.weightGradient(
-                arena.branch, kept.attended, into: gradients + block.outWeight, rows: rows, inputs: d, outputs: d)
+            Product.transposed(
+                arena.branch, stride: d, kept.attended, stride: d, addingTo: gradients + block.outWeight, stride: d,
+                rows: d, columns: d, depth: rows)
             // What the heads gave is not needed any more; its gradient takes its place.
-            Linear.inputGradient(
-                arena.branch, weight: parameters + block.outWeight, into: kept.attended, rows: rows, inputs: d,
-                outputs: d)
+            Product.plain(
+                arena.branch, stride: d, parameters + block.outWeight, stride: d, into: kept.attended, stride: d,
+                rows: rows, columns: d, depth: d)
             attendBackward(kept, index, sequences, length, firstSequence, step)
             ck_column_sums(arena.projectedGradient, gradients + block.inBias, rows, 3 * d)
-            Linear.weightGradient(
-                arena.projectedGradient, kept.input, into: gradients + block.inWeight, rows: rows, inputs: d,
-                outputs: 3 * d)
-            Linear.inputGradient(
-                arena.projectedGradient, weight: parameters + block.inWeight, into: arena.gradient, rows: rows,
-                inputs: d, outputs: 3 * d, accumulate: true)
+            Product.transposed(
+                arena.projectedGradient, stride: 3 * d, kept.input, stride: d, addingTo: gradients + block.inWeight,
+                stride: d, rows: 3 * d, columns: d, depth: rows)
+            Product.plain(
+                arena.projectedGradient, stride: 3 * d, parameters + block.inWeight, stride: d, into: arena.gradient,
+                stride: d, rows: rows, columns: d, depth: 3 * d, accumulate: true)
         }
         embedBackward(gradients, batch, firstRow, sequences, transitions, firstSequence, step)
     }

@@ -63,7 +63,7 @@ package final class ActorCriticNetwork {
         for layer in 1..<shape.layerCount {
             let columns = shape.widths[layer]
             let depth = shape.depths[layer]
-            ck_mlp_product(
+            ck_product(
                 outputs[layer - 1] + first * depth, depth, 1, parameters + shape.weightOffsets[layer], columns,
                 outputs[layer] + first * columns, columns, rows, columns, depth,
                 parameters + shape.biasOffsets[layer], 0,
@@ -79,7 +79,7 @@ package final class ActorCriticNetwork {
     ) {
         for layer in 1..<shape.layerCount {
             let offset = shape.weightOffsets[layer]
-            ck_mlp_transpose(parameters + offset, transposed + offset, shape.depths[layer], shape.widths[layer])
+            ck_transpose(parameters + offset, transposed + offset, shape.depths[layer], shape.widths[layer])
         }
         for first in stride(from: 0, to: rows, by: Self.blockRows) {
             backwardBlock(
@@ -98,12 +98,12 @@ package final class ActorCriticNetwork {
             let depth = shape.depths[layer]
             let inputs = outputs[layer - 1] + first * depth
             // Weight (depth, columns) += inputs transposed times the gradient above; then the bias.
-            ck_mlp_product(
+            ck_product(
                 inputs, 1, depth, above, columns, gradients + shape.weightOffsets[layer], columns, depth, columns, rows,
                 nil, 1, Int32(CK_LINEAR))
             ck_mlp_bias_backward(above, gradients + shape.biasOffsets[layer], rows, columns)
             let below = layer % 2 == 0 ? gradientsA : gradientsB
-            ck_mlp_product(
+            ck_product(
                 above, columns, 1, transposed + shape.weightOffsets[layer], depth, below, depth, rows, depth, columns,
                 nil, 0, Int32(CK_LINEAR))
             ck_mlp_activation_backward(inputs, below, rows * depth, activation)

@@ -2,4 +2,5 @@
 // has clones for AVX-512, AVX2 and the baseline. All matrices are row-major, (rows, columns) as in the comments.
 #pragma once
 #include "mlp.h"
+#include "product.h"
 #include "transformer.h"
