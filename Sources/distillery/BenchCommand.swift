@@ -1,32 +1,58 @@
 import ArgumentParser
-import Catalog
-import Cluster
-import Experiments
 import Foundation
+import Neural
 import Processes
 
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure this machine at the work that counts.",
-        discussion: "Example: distillery bench collect --json", subcommands: [BenchCollectCommand.self])
+        discussion: """
+            Every suite prints medians of several repetitions with their spread; BENCHMARKS.md says what each row means. \
+            Example: distillery bench distiller --json
+            """,
+        subcommands: [
+            BenchCollectCommand.self, BenchKernelsCommand.self, BenchDistillerCommand.self, BenchActingCommand.self,
+            BenchEvaluatorCommand.self,
+        ])
 }
 
-/// What every suite prints: the median of its repetitions, with their spread beside it.
-struct BenchDocument: Encodable {
-    struct Result: Encodable {
-        let name: String
-        let configuration: [String: Double]
-        let environmentStepsPerSecond: Double
-        let spread: [String: [Double]]
-        /// Other measurements of the median repetition.
-        let measured: [String: Double]
+/// How often and how long to measure, and how to print it.
+struct BenchOptions: ParsableArguments {
+    @Option(help: "Repetitions; the median is reported.") var repetitions = 5
+    @Option(help: "Seconds of a repetition, at least (default: the suite's).") var seconds: Double?
+    @Flag(help: "Print one JSON document.") var json = false
 
-        private enum CodingKeys: String, CodingKey {
-            case name, configuration, spread, measured
-            case environmentStepsPerSecond = "environment_steps_per_second"
+    func validate() throws {
+        guard repetitions > 0, seconds.map({ $0 > 0 && $0 <= 3600 }) ?? true else {
+            throw ValidationError("expected at least 1 repetition, of more than 0 and at most 3600 seconds")
         }
     }
 
+    /// Runs a suite in this process and prints what it gives. Ctrl-C ends it after the repetition that runs.
+    func run(_ suite: String, seconds standard: Double, _ body: (BenchmarkPlan) throws -> [BenchmarkResult]) throws {
+        let signals = try SignalWatcher([.interrupt, .terminate])
+        let plan = BenchmarkPlan(repetitions: repetitions, secondsPerRepetition: seconds ?? standard) { line in
+            printError(line)
+            try exitIfInterrupted(signals.next())
+        }
+        try BenchDocument(suite: suite, results: try body(plan)).print(json: json)
+    }
+}
+
+/// Worker threads of a suite.
+struct BenchThreads: ParsableArguments {
+    @Option(help: "Threads (default: one for each processor).") var threads = ProcessInfo.processInfo
+        .activeProcessorCount
+
+    func validate() throws {
+        guard (1...1024).contains(threads) else {
+            throw ValidationError("--threads is \(threads), expected 1 to 1024")
+        }
+    }
+}
+
+/// What every suite prints.
+struct BenchDocument: Encodable {
     struct Machine: Encodable {
         let processor = processorName
         let processors = ProcessInfo.processInfo.activeProcessorCount
@@ -35,94 +61,45 @@ struct BenchDocument: Encodable {
 
     let suite: String
     let machine = Machine()
-    let results: [Result]
+    let results: [BenchmarkResult]
+
+    func print(json: Bool) throws {
+        if json { return try printJSON(self) }
+        var rows = [["", "median", "least", "most", "unit", "of the peak"]]
+        for result in results {
+            for unit in BenchmarkResult.Unit.allCases {
+                guard let rates = result.rates[unit] else { continue }
+                let share = unit == .gflops ? result.measured["share_of_peak"] : nil
+                rows.append(
+                    [result.label] + [rates.median, rates.min() ?? 0, rates.max() ?? 0].map(rateText)
+                        + [unit.rawValue, share.map { fixed(100 * $0, 0) + " %" } ?? ""])
+            }
+        }
+        Swift.print(alignedText(rows))
+    }
 }
 
-/// A whole cluster on loopback: actors, learner, recorder and coordinator as processes, everything recorded and learnt.
-struct BenchCollectCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "collect", abstract: "Collection by a cluster of processes, learning and recording included.",
-        discussion: """
-            100 actors of one lifetime on Dark Room 9 x 9, asynchronous, the paper's network. The clock runs from the \
-            moment the coordinator leases the lifetime to the last acknowledgement, which follows the sealing of the \
-            last stream. Example: distillery bench collect --json
-            """)
-
-    @Option(help: "Actors of the lifetime.") var actors = 100
-    @Option(help: "Numbers of actor processes, each measured.") var processes: [Int] = [4, 100]
-    @Option(help: "Episodes of each actor.") var episodes = 2000
-    @Option(help: "Repetitions; the median is reported.") var repetitions = 3
-    @Flag(help: "Print one JSON document.") var json = false
-
-    func validate() throws {
-        guard actors > 0, episodes > 0, repetitions > 0, processes.allSatisfy({ (1...actors).contains($0) }) else {
-            throw ValidationError("expected positive numbers, and no more processes than actors")
+extension BenchmarkResult {
+    /// The name with what tells it from others of the same name.
+    fileprivate var label: String {
+        let details = ["actor_processes", "threads"].compactMap { key -> String? in
+            guard case .number(let number)? = configuration[key] else { return nil }
+            return "\(Int(number)) \(key.replacing("_", with: " "))"
         }
+        return details.isEmpty ? name : "\(name) (\(details.joined(separator: ", ")))"
     }
+}
 
-    func run() throws {
-        let signals = try SignalWatcher()
-        var results: [BenchDocument.Result] = []
-        for count in processes {
-            var runs: [[String: Double]] = []
-            for _ in 0..<repetitions {
-                let numbers = try measure(processes: count, signals)
-                printError(
-                    "\(count) actor processes: \(Int(numbers["environment_steps_per_second"] ?? 0)) steps a second, "
-                        + "\(fixed(100 * (numbers["share_learnt"] ?? 0), 1)) % learnt from, "
-                        + "mean policy lag \(fixed(numbers["mean_policy_lag"] ?? 0, 2))")
-                runs.append(numbers)
-            }
-            runs.sort { $0["environment_steps_per_second"] ?? 0 < $1["environment_steps_per_second"] ?? 0 }
-            let median = runs[runs.count / 2]
-            results.append(
-                BenchDocument.Result(
-                    name: "collect",
-                    configuration: [
-                        "actors": Double(actors), "actor_processes": Double(count), "learners": 1,
-                        "episodes_per_actor": Double(episodes), "repetitions": Double(repetitions),
-                    ], environmentStepsPerSecond: median["environment_steps_per_second"] ?? 0,
-                    spread: [
-                        "environment_steps_per_second": runs.compactMap { $0["environment_steps_per_second"] }
-                    ], measured: median))
-        }
-        let document = BenchDocument(suite: "collect", results: results)
-        if json { return try printJSON(document) }
-        for result in results {
-            print(
-                "\(Int(result.configuration["actor_processes"] ?? 0)) actor processes: "
-                    + "\(Int(result.environmentStepsPerSecond)) environment steps a second")
-        }
-    }
+private func rateText(_ rate: Double) -> String { rate < 1000 ? fixed(rate, 1) : "\(Int(rate))" }
 
-    /// One run of a cluster in a folder of its own.
-    private func measure(processes: Int, _ signals: SignalWatcher) throws -> [String: Double] {
-        let experiment = try Experiment(
-            yaml: """
-                name: bench-collect
-                tasks: {test: 16, train: 1}
-                collect: {actors: \(actors), lifetimes: 1, test_lifetimes: 0, synchronization: asynchronous, \
-                end: {episodes_per_actor: \(episodes)}}
-                cluster: {learners: 1, actor_processes: \(processes)}
-                evaluate: {train_tasks: 1}
-                """, file: "the bench's experiment")
-        let path = FileManager.default.temporaryDirectory
-            .appendingPathComponent("distillery-bench-\(ProcessInfo.processInfo.processIdentifier)").path
-        let folder = RunFolder(out: path, experiment: experiment)
-        defer { try? FileManager.default.removeItem(atPath: folder.path) }
-        try folder.prepare(experiment, resume: false)
-        let supervisor = Supervisor(
-            executable: try ChildProcess.ownExecutable(), folder: folder.path,
-            coordinatorArguments: [folder.path, "--goal", "collect"], signals: signals, logger: makeLogger("bench"))
-        try exitIfInterrupted(try supervisor.run())
-        let ledger = try Ledger(path: folder.path + "/catalog.sqlite", mode: .read)
-        guard let lifetime = try ledger.lifetimes().first, let started = lifetime.started, let ended = lifetime.ended,
-            let transitions = lifetime.transitions, let learnt = lifetime.transitionsLearnt
-        else { throw ClusterError("the bench's lifetime did not finish") }
-        return [
-            "environment_steps_per_second": Double(transitions) / (ended - started), "seconds": ended - started,
-            "transitions": Double(transitions), "share_learnt": Double(learnt) / Double(transitions),
-            "mean_policy_lag": lifetime.meanPolicyLag ?? 0, "updates": Double(lifetime.updates ?? 0),
-        ]
-    }
+/// Rows with every column as wide as its widest cell, numbers to the right.
+private func alignedText(_ rows: [[String]]) -> String {
+    let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+    return rows.map { row in
+        let cells = row.enumerated().map { column, cell in
+            let space = String(repeating: " ", count: widths[column] - cell.count)
+            return (1...3).contains(column) || column == 5 ? space + cell : cell + space
+        }
+        return cells.joined(separator: "  ").trimmingCharacters(in: .whitespaces)
+    }.joined(separator: "\n")
 }

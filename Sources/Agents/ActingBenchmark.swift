@@ -1,0 +1,101 @@
+import Environments
+package import Neural
+
+/// The actor-critic timed on one thread: choosing actions, and learning from them.
+///
+/// Dark Room has only 81 observations, and what is equal is computed once. So everything is measured twice: as it runs,
+/// and with every row computed by itself, which is how the network compares with others.
+package struct ActingBenchmark {
+    package var settings = ActorCriticSettings()
+    /// Observations of a call.
+    package var actors = 50
+    /// Rollouts of an update, of `settings.rolloutLength` transitions each.
+    package var rollouts = 100
+
+    package init() {}
+
+    package func run(_ plan: BenchmarkPlan) throws -> [BenchmarkResult] {
+        let tasks = try DarkRoomTasks()
+        var results: [BenchmarkResult] = []
+        for sharing in [false, true] { results.append(try act(tasks, sharing: sharing, plan)) }
+        for sharing in [false, true] { results.append(try learn(tasks, sharing: sharing, plan)) }
+        return results
+    }
+
+    /// A call of the actor on `actors` observations that all differ; new parameters come once a rollout.
+    private func act(_ tasks: DarkRoomTasks, sharing: Bool, _ plan: BenchmarkPlan) throws -> BenchmarkResult {
+        let learner = try makeLearner(tasks, sharing: sharing)
+        let actor = try ActorCriticActor(
+            settings: settings, environment: tasks.environment, keys: keys(actors), sharesEqualObservations: sharing)
+        let observations = (0..<actors).flatMap { [UInt8($0 % 9), UInt8($0 / 9 % 9)] }
+        let episodes = [UInt64](repeating: 0, count: actors)
+        var steps = [UInt32](repeating: 0, count: actors)
+        var actions = [UInt8](repeating: 0, count: actors)
+        return try measure(
+            sharing ? "acting-shared-rows" : "acting-distinct-rows", transitions: actors * settings.rolloutLength,
+            operations: sharing ? nil : 2 * multiplications * actors * settings.rolloutLength,
+            configuration: ["batch": .init(actors)], plan
+        ) {
+            try learner.withParameters { try actor.load(parameters: $0) }
+            for step in 0..<settings.rolloutLength {
+                for index in steps.indices { steps[index] = UInt32(step) }
+                actor.act(observations: observations, episodes: episodes, steps: steps, actions: &actions)
+            }
+        }
+    }
+
+    /// One update from `rollouts` rollouts: returns, forward, backward, clipping and Adam.
+    private func learn(_ tasks: DarkRoomTasks, sharing: Bool, _ plan: BenchmarkPlan) throws -> BenchmarkResult {
+        let learner = try makeLearner(tasks, sharing: sharing)
+        let actor = try ActorCriticActor(settings: settings, environment: tasks.environment, keys: keys(rollouts))
+        try learner.withParameters { try actor.load(parameters: $0) }
+        let collector = RolloutCollector(
+            environment: try tasks.makeEnvironment(task: tasks.tasks[0], keys: keys(rollouts)), actor: actor,
+            lifetime: LifetimeIdentifier(task: 0, repetition: 0),
+            positions: (0..<rollouts).map { StreamPosition(actor: $0) })
+        let batch = collector.collect(length: settings.rolloutLength, policyVersion: 0)
+        return try measure(
+            sharing ? "update-shared-rows" : "update-distinct-rows", transitions: batch.rowCount,
+            operations: sharing ? nil : 6 * multiplications * batch.rowCount,
+            configuration: ["rollouts": .init(rollouts), "rollout_length": .init(settings.rolloutLength)], plan
+        ) { _ = try learner.update([batch]) }
+    }
+
+    private func makeLearner(_ tasks: DarkRoomTasks, sharing: Bool) throws -> ActorCriticLearner {
+        try ActorCriticLearner(
+            settings: settings, environment: tasks.environment, seed: 0, task: 0, repetition: 0,
+            sharesEqualObservations: sharing)
+    }
+
+    private func keys(_ count: Int) -> [StreamKey] {
+        (0..<count).map { StreamKey(seed: 0, task: 0, repetition: 0, actor: $0) }
+    }
+
+    /// Multiplications of a row as a dense network has them, with 18 inputs and 5 actions and a value.
+    private var multiplications: Int {
+        let widths = [18] + settings.hidden + [6]
+        return zip(widths, widths.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }
+    }
+
+    private func measure(
+        _ name: String, transitions: Int, operations: Int?, configuration: [String: BenchmarkResult.Setting],
+        _ plan: BenchmarkPlan, _ body: () throws -> Void
+    ) throws -> BenchmarkResult {
+        let calls = try plan.warmUp(body)
+        var rates: [Double] = []
+        for _ in 0..<plan.repetitions {
+            let seconds = try secondsTaken { for _ in 0..<calls { try body() } }
+            rates.append(Double(calls * transitions) / seconds)
+        }
+        try plan.progress("\(name): \(Int(rates.median)) transitions a second")
+        var all: [BenchmarkResult.Unit: [Double]] = [.transitions: rates]
+        if let operations {
+            all[.gflops] = rates.map { $0 * Double(operations) / Double(transitions) / 1e9 }
+        }
+        let hidden = settings.hidden.map(String.init).joined(separator: ", ")
+        return BenchmarkResult(
+            name: name,
+            configuration: configuration.merging(["hidden": .text(hidden), "threads": 1]) { first, _ in first },
+            rates: all)
+    }
+}

@@ -1,0 +1,31 @@
+package import Environments
+
+/// Made-up learning histories of a Dark Room, in memory, for timing what reads them.
+package enum BenchmarkStreams {
+    package static let environment = EnvironmentDescription(
+        name: BuiltInEnvironment.darkRoom.rawValue, observationSpace: .multiDiscrete(counts: [9, 9]),
+        actionSpace: .discrete(count: 5), horizon: 20, json: DarkRoomSettings().json)
+
+    /// `streams` streams of `episodes` episodes of 20 rows.
+    package static func make(streams: Int, episodes: Int) throws -> StreamArrays {
+        var data = StreamArrays(
+            observationSpace: environment.observationSpace, actionSpace: environment.actionSpace)
+        let rows = episodes * environment.horizon
+        for stream in 0..<streams {
+            let generator = Philox(key0: UInt32(truncatingIfNeeded: stream), key1: 0)
+            let words = (0..<rows).map { generator.block(UInt32(truncatingIfNeeded: $0), 0, 0, 0) }
+            try data.append(
+                observations: words.flatMap { [UInt8($0.x % 9), UInt8($0.y % 9)] },
+                actions: words.map { UInt8($0.z % 5) }, rewards: words.map { $0.w % 4 == 0 ? 1 : 0 },
+                episodes: (0..<episodes).map {
+                    ($0 * environment.horizon)..<(($0 + 1) * environment.horizon)
+                })
+        }
+        return data
+    }
+}
+
+extension StreamArrays {
+    /// What the columns take, in megabytes (1e6 bytes).
+    var megabytes: Double { Double(observations.count + actions.count + 4 * rewards.count) / 1e6 }
+}

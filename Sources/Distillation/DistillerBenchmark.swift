@@ -1,0 +1,101 @@
+package import Neural
+
+/// The trainer timed as it is: windows drawn, forward, backward, clipping and Adam, on made-up streams in memory.
+package struct DistillerBenchmark {
+    package let name: String
+    package let model: ModelSettings
+    package let batchSize: Int
+    package let threads: Int
+    /// Optimiser steps over which the memory is watched before anything is timed; 0 watches the warm-up alone.
+    package var watchedSteps = 0
+    /// Streams and episodes of a stream that windows are drawn from: 20 transitions an episode.
+    package var streams = 100
+    package var episodes = 1000
+
+    package init(name: String, model: ModelSettings, batchSize: Int, threads: Int) {
+        self.name = name
+        self.model = model
+        self.batchSize = batchSize
+        self.threads = threads
+    }
+
+    /// Models by name: the paper's Table 1, the quickstart's narrow one, and the narrow one with three tokens a
+    /// transition.
+    package static let models: [(name: String, settings: ModelSettings)] = {
+        var narrow = ModelSettings()
+        narrow.feedForward = 256
+        var separate = narrow
+        separate.tokenLayout = .separate
+        return [("table-1", ModelSettings()), ("feed-forward-256", narrow), ("separate-tokens", separate)]
+    }()
+
+    /// Steps of the warm-up before the memory is looked at.
+    private static let warmUpSteps = 3
+
+    /// Measures tokens a second, and the share of the machine's own peak between the repetitions.
+    package func run(_ plan: BenchmarkPlan) throws -> BenchmarkResult {
+        ResidentMemory.forgetPeak()
+        let data = try BenchmarkStreams.make(streams: streams, episodes: episodes)
+        let trainer = try makeTrainer(data)
+        var measured = try watchMemory(trainer, plan)
+        measured["data_megabytes"] = data.megabytes
+        let peak = ProductPeak(threads: threads)
+        let steps = try plan.warmUp { _ = try trainer.step() }
+        let operations = TransformerArithmetic.training(trainer.model.layout, windows: batchSize)
+        var tokens: [Double] = []
+        var gflops: [Double] = []
+        var shares: [Double] = []
+        var peaks = [peak.sample()]
+        for repetition in 1...plan.repetitions {
+            let seconds = try secondsTaken { for _ in 0..<steps { _ = try trainer.step() } }
+            peaks.append(peak.sample())
+            tokens.append(Double(steps * batchSize * model.tokens) / seconds)
+            gflops.append(operations * Double(steps) / seconds / 1e9)
+            shares.append(gflops[repetition - 1] / ((peaks[repetition - 1] + peaks[repetition]) / 2))
+            try plan.progress(
+                "\(name), repetition \(repetition): \(Int(tokens[repetition - 1])) tokens a second, "
+                    + "\(Int(gflops[repetition - 1])) GFLOP/s, \(Int(100 * shares[repetition - 1])) % of the peak")
+        }
+        measured["share_of_peak"] = shares.median
+        measured["peak_gflops"] = peaks.median
+        measured["gflop_per_step"] = operations / 1e9
+        return BenchmarkResult(
+            name: name, configuration: configuration, rates: [.tokens: tokens, .gflops: gflops], measured: measured)
+    }
+
+    private func makeTrainer(_ data: StreamArrays) throws -> Trainer {
+        var training = TrainingSettings()
+        training.batchSize = batchSize
+        training.threads = threads
+        training.steps = 1_000_000_000
+        return try Trainer(
+            model: TransformerModel(settings: model, environment: BenchmarkStreams.environment, seed: 0),
+            training: training, windows: WindowSettings(), data: data)
+    }
+
+    /// Megabytes after the warm-up, at every tenth of `watchedSteps`, and at the most.
+    private func watchMemory(_ trainer: Trainer, _ plan: BenchmarkPlan) throws -> [String: Double] {
+        for _ in 0..<Self.warmUpSteps { _ = try trainer.step() }
+        var found = ["resident_megabytes": ResidentMemory.now().megabytes]
+        let interval = max(1, watchedSteps / 10)
+        for step in 0..<watchedSteps {
+            _ = try trainer.step()
+            guard (step + 1) % interval == 0 || step + 1 == watchedSteps else { continue }
+            let megabytes = ResidentMemory.now().megabytes
+            found["resident_megabytes_at_step_\(step + 1)"] = megabytes
+            try plan.progress("\(name), step \(step + 1): \(Int(megabytes)) MB resident")
+        }
+        found["peak_resident_megabytes"] = ResidentMemory.now().peakMegabytes
+        return found
+    }
+
+    private var configuration: [String: BenchmarkResult.Setting] {
+        [
+            "model_dimension": .init(model.modelDimension), "layers": .init(model.layers), "heads": .init(model.heads),
+            "feed_forward": .init(model.feedForward), "token_layout": .text(model.tokenLayout.rawValue),
+            "context_length": .init(model.contextLength), "batch_size": .init(batchSize), "threads": .init(threads),
+            "embedding_dropout": .number(model.embeddingDropout), "attention_dropout": .number(model.attentionDropout),
+            "residual_dropout": .number(model.residualDropout),
+        ]
+    }
+}

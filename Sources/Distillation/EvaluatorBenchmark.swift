@@ -1,0 +1,88 @@
+import Environments
+package import Neural
+
+/// A distilled model acting in many copies, without an environment: windows that grow, and windows that are full.
+package struct EvaluatorBenchmark {
+    package let model: ModelSettings
+    /// Copies in all; each thread has its share of them.
+    package let copies: Int
+    package let threads: Int
+
+    package init(model: ModelSettings, copies: Int, threads: Int) {
+        self.model = model
+        self.copies = copies
+        self.threads = threads
+    }
+
+    /// The model of the quickstart: Table 1 with 256 hidden units.
+    package static var narrowModel: ModelSettings {
+        var settings = ModelSettings()
+        settings.feedForward = 256
+        return settings
+    }
+
+    /// `growing-windows`: from an empty context to a full one. `full-windows`: every action takes a window that has
+    /// slid by one transition and is computed again.
+    package func run(_ plan: BenchmarkPlan) throws -> [BenchmarkResult] {
+        let model = try TransformerModel(settings: model, environment: BenchmarkStreams.environment, seed: 0)
+        let pool = WorkerPool(count: threads)
+        let groups = try (0..<threads).map { thread in
+            let members = (thread * copies / threads)..<((thread + 1) * copies / threads)
+            return try Group(model: model, members: members)
+        }
+        func act(_ rounds: Int) { pool.run { worker in groups[worker].act(rounds) } }
+        let length = self.model.contextLength
+        func fill() {
+            pool.run { worker in groups[worker].clear() }
+            act(length)
+        }
+        let growing = try measure("growing-windows", transitions: copies * length, plan, fill)
+        let full = try measure("full-windows", transitions: copies, plan) { act(1) }
+        return [growing, full]
+    }
+
+    private func measure(
+        _ name: String, transitions: Int, _ plan: BenchmarkPlan, _ body: () -> Void
+    ) throws -> BenchmarkResult {
+        let calls = plan.warmUp(body)
+        var rates: [Double] = []
+        for repetition in 1...plan.repetitions {
+            let seconds = secondsTaken { for _ in 0..<calls { body() } }
+            rates.append(Double(calls * transitions) / seconds)
+            try plan.progress("\(name), repetition \(repetition): \(Int(rates[repetition - 1])) transitions a second")
+        }
+        return BenchmarkResult(
+            name: name,
+            configuration: [
+                "copies": .init(copies), "threads": .init(threads), "context_length": .init(model.contextLength),
+                "feed_forward": .init(model.feedForward), "token_layout": .text(model.tokenLayout.rawValue), "slide": 1,
+            ], rates: [.transitions: rates])
+    }
+
+    /// One thread's copies, with what they are shown.
+    private final class Group {
+        private let policy: InContextPolicy
+        private let observations: [UInt8]
+        private let rewards: [Float]
+        private var actions: [UInt8]
+
+        init(model: TransformerModel, members: Range<Int>) throws {
+            policy = try InContextPolicy(
+                model: model, keys: members.map { StreamKey(seed: 0, task: 0, repetition: 0, actor: $0) })
+            observations = members.flatMap { [UInt8($0 % 9), UInt8($0 / 9 % 9)] }
+            rewards = members.map { $0 % 4 == 0 ? 1 : 0 }
+            actions = members.map { _ in 0 }
+        }
+
+        func clear() {
+            for copy in 0..<policy.count { policy.clear(copy) }
+        }
+
+        func act(_ rounds: Int) {
+            for _ in 0..<rounds {
+                policy.act(observations: observations, actions: &actions)
+                policy.record(rewards: rewards)
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import Foundation
+
+/// How long and how often a benchmark measures, and where it says how far it is.
+package struct BenchmarkPlan {
+    /// Repetitions of which the median counts.
+    package var repetitions: Int
+    /// A repetition lasts at least as long as this, after a warm-up of half of it.
+    package var secondsPerRepetition: Double
+    /// Called with a line of text after whatever takes long; may throw to end the benchmark.
+    package var progress: (String) throws -> Void
+
+    package init(
+        repetitions: Int, secondsPerRepetition: Double, progress: @escaping (String) throws -> Void = { _ in }
+    ) {
+        self.repetitions = repetitions
+        self.secondsPerRepetition = secondsPerRepetition
+        self.progress = progress
+    }
+
+    /// Calls `body` until half a repetition has passed, at least once, and returns the calls of a repetition.
+    package func warmUp(_ body: () throws -> Void) rethrows -> Int {
+        var calls = 0
+        let seconds = try secondsTaken {
+            let start = monotonicSeconds()
+            repeat {
+                try body()
+                calls += 1
+            } while monotonicSeconds() - start < secondsPerRepetition / 2
+        }
+        return max(1, Int((Double(calls) * secondsPerRepetition / seconds).rounded(.up)))
+    }
+}
+
+/// Seconds that `body` takes.
+package func secondsTaken(_ body: () throws -> Void) rethrows -> Double {
+    let start = monotonicSeconds()
+    try body()
+    return monotonicSeconds() - start
+}
+
+/// A clock that only goes forward, in seconds.
+package func monotonicSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
+}

@@ -1,0 +1,89 @@
+/// What one configuration of a benchmark gave.
+///
+/// As JSON: name, configuration, the median of each rate under its unit's name, `spread` over the repetitions, and
+/// whatever else was `measured`.
+package struct BenchmarkResult: Sendable, Encodable {
+    package enum Unit: String, Sendable, CaseIterable {
+        case environmentSteps = "environment_steps_per_second"
+        case transitions = "transitions_per_second"
+        case tokens = "tokens_per_second"
+        case gflops
+    }
+
+    /// A number or a word of a configuration.
+    package enum Setting: Sendable, Equatable {
+        case number(Double)
+        case text(String)
+    }
+
+    package let name: String
+    package let configuration: [String: Setting]
+    /// The rate of every repetition.
+    package let rates: [Unit: [Double]]
+    package var measured: [String: Double]
+
+    package init(
+        name: String, configuration: [String: Setting], rates: [Unit: [Double]], measured: [String: Double] = [:]
+    ) {
+        self.name = name
+        self.configuration = configuration
+        self.rates = rates
+        self.measured = measured
+    }
+
+    private struct Spread: Encodable {
+        let minimum: Double
+        let maximum: Double
+        let repetitions: Int
+    }
+
+    private struct Key: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+        init(_ name: String) { stringValue = name }
+        init?(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(name, forKey: Key("name"))
+        try container.encode(configuration, forKey: Key("configuration"))
+        for (unit, values) in rates { try container.encode(values.median, forKey: Key(unit.rawValue)) }
+        try container.encode(
+            Dictionary(
+                uniqueKeysWithValues: rates.map { unit, values in
+                    (
+                        unit.rawValue,
+                        Spread(minimum: values.min() ?? 0, maximum: values.max() ?? 0, repetitions: values.count)
+                    )
+                }), forKey: Key("spread"))
+        if !measured.isEmpty { try container.encode(measured, forKey: Key("measured")) }
+    }
+}
+
+extension BenchmarkResult.Setting: Encodable, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
+    ExpressibleByStringLiteral
+{
+    package init(integerLiteral value: Int) { self = .number(Double(value)) }
+    package init(floatLiteral value: Double) { self = .number(value) }
+    package init(stringLiteral value: String) { self = .text(value) }
+    package init(_ value: Int) { self = .number(Double(value)) }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .number(let number): try container.encode(number)
+        case .text(let text): try container.encode(text)
+        }
+    }
+}
+
+extension [Double] {
+    /// The middle number, or the mean of the two in the middle; 0 of none.
+    package var median: Double {
+        let sorted = sorted()
+        guard !sorted.isEmpty else { return 0 }
+        return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2
+    }
+}

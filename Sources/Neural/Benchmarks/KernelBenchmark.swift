@@ -1,0 +1,76 @@
+/// The kernels that networks spend their time in, each alone on one thread with its data in the cache.
+///
+/// Work is counted in the same way for all: of a matrix product 2 operations a multiplication and addition; of
+/// attention its products, the causal half of them; of everything else the operations of an element as the plain loop
+/// has them, each of +, -, *, /, max, exp and root as one.
+package struct KernelBenchmark {
+    /// One kernel at one size.
+    package struct Case {
+        package let name: String
+        package let configuration: [String: BenchmarkResult.Setting]
+        /// Floating-point operations of a call.
+        let operations: Int
+        /// Allocates the data and returns the call.
+        let prepare: () -> () -> Void
+
+        init(
+            _ name: String, _ configuration: [String: BenchmarkResult.Setting], operations: Int,
+            _ prepare: @escaping () -> () -> Void
+        ) {
+            self.name = name
+            self.configuration = configuration
+            self.operations = operations
+            self.prepare = prepare
+        }
+    }
+
+    /// Kernels whose name contains `word`.
+    package static func cases(containing word: String) -> [Case] {
+        (products + attention + elementwise + perceptron).filter { word.isEmpty || $0.name.contains(word) }
+    }
+
+    /// Measures `cases` one after the other, each between samples of the machine's peak.
+    package static func run(_ cases: [Case], threads: Int, plan: BenchmarkPlan) throws -> [BenchmarkResult] {
+        let peak = ProductPeak(threads: 1)
+        var results = [measurePeak(peak, threads: 1, plan)]
+        if threads > 1 { results.append(measurePeak(ProductPeak(threads: threads), threads: threads, plan)) }
+        for result in results { try plan.progress(line(result)) }
+        for kernel in cases {
+            let result = measure(kernel, peak, plan)
+            try plan.progress(line(result))
+            results.append(result)
+        }
+        return results
+    }
+
+    private static func line(_ result: BenchmarkResult) -> String {
+        "\(result.name): \(Int((result.rates[.gflops] ?? []).median)) GFLOP/s"
+    }
+
+    private static func measurePeak(_ peak: ProductPeak, threads: Int, _ plan: BenchmarkPlan) -> BenchmarkResult {
+        BenchmarkResult(
+            name: "sgemm-peak", configuration: ["threads": .init(threads), "side": .init(ProductPeak.side)],
+            rates: [.gflops: (0..<plan.repetitions).map { _ in peak.sample() }])
+    }
+
+    private static func measure(_ kernel: Case, _ peak: ProductPeak, _ plan: BenchmarkPlan) -> BenchmarkResult {
+        let run = kernel.prepare()
+        let operations = Double(kernel.operations)
+        let calls = plan.warmUp(run)
+        var rates: [Double] = []
+        var shares: [Double] = []
+        var peaks = [peak.sample()]
+        for _ in 0..<plan.repetitions {
+            let seconds = secondsTaken { for _ in 0..<calls { run() } }
+            rates.append(operations * Double(calls) / seconds / 1e9)
+            peaks.append(peak.sample())
+            shares.append(rates[rates.count - 1] / ((peaks[peaks.count - 2] + peaks[peaks.count - 1]) / 2))
+        }
+        return BenchmarkResult(
+            name: kernel.name, configuration: kernel.configuration, rates: [.gflops: rates],
+            measured: [
+                "share_of_peak": shares.median, "peak_gflops": peaks.median,
+                "microseconds": operations / rates.median / 1e3,
+            ])
+    }
+}

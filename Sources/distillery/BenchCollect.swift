@@ -1,0 +1,92 @@
+import ArgumentParser
+import Catalog
+import Cluster
+import Experiments
+import Foundation
+import Neural
+import Processes
+
+/// A whole cluster on loopback: actors, learner, recorder and coordinator as processes, everything recorded and learnt.
+struct BenchCollectCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "collect", abstract: "Collection by a cluster of processes, learning and recording included.",
+        discussion: """
+            100 actors of one lifetime on Dark Room 9 x 9, asynchronous, the paper's network. The clock runs from the \
+            moment the coordinator leases the lifetime to the last acknowledgement, which follows the sealing of the \
+            last stream. Example: distillery bench collect --json
+            """)
+
+    @Option(help: "Actors of the lifetime.") var actors = 100
+    @Option(help: "Numbers of actor processes, each measured.") var processes: [Int] = [4, 100]
+    @Option(help: "Episodes of each actor.") var episodes = 2000
+    @Option(help: "Repetitions; the median is reported.") var repetitions = 3
+    @Flag(help: "Print one JSON document.") var json = false
+
+    func validate() throws {
+        guard actors > 0, episodes > 0, repetitions > 0, processes.allSatisfy({ (1...actors).contains($0) }) else {
+            throw ValidationError("expected positive numbers, and no more processes than actors")
+        }
+    }
+
+    func run() throws {
+        let signals = try SignalWatcher()
+        var results: [BenchmarkResult] = []
+        for count in processes {
+            var runs: [[String: Double]] = []
+            for _ in 0..<repetitions {
+                let numbers = try measure(processes: count, signals)
+                printError(
+                    "\(count) actor processes: \(Int(numbers["environment_steps_per_second"] ?? 0)) steps a second, "
+                        + "\(fixed(100 * (numbers["share_learnt"] ?? 0), 1)) % learnt from, "
+                        + "mean policy lag \(fixed(numbers["mean_policy_lag"] ?? 0, 2))")
+                runs.append(numbers)
+            }
+            results.append(result(of: runs, processes: count))
+        }
+        try BenchDocument(suite: "collect", results: results).print(json: json)
+    }
+
+    private func result(of runs: [[String: Double]], processes: Int) -> BenchmarkResult {
+        let key = BenchmarkResult.Unit.environmentSteps.rawValue
+        let sorted = runs.sorted { $0[key] ?? 0 < $1[key] ?? 0 }
+        return BenchmarkResult(
+            name: "collect",
+            configuration: [
+                "actors": .init(actors), "actor_processes": .init(processes), "learners": 1,
+                "episodes_per_actor": .init(episodes),
+            ], rates: [.environmentSteps: runs.compactMap { $0[key] }],
+            // Of the repetition in the middle.
+            measured: sorted[sorted.count / 2].filter { $0.key != key })
+    }
+
+    /// One run of a cluster in a folder of its own.
+    private func measure(processes: Int, _ signals: SignalWatcher) throws -> [String: Double] {
+        let experiment = try Experiment(
+            yaml: """
+                name: bench-collect
+                tasks: {test: 16, train: 1}
+                collect: {actors: \(actors), lifetimes: 1, test_lifetimes: 0, synchronization: asynchronous, \
+                end: {episodes_per_actor: \(episodes)}}
+                cluster: {learners: 1, actor_processes: \(processes)}
+                evaluate: {train_tasks: 1}
+                """, file: "the bench's experiment")
+        let path = FileManager.default.temporaryDirectory
+            .appendingPathComponent("distillery-bench-\(ProcessInfo.processInfo.processIdentifier)").path
+        let folder = RunFolder(out: path, experiment: experiment)
+        defer { try? FileManager.default.removeItem(atPath: folder.path) }
+        try folder.prepare(experiment, resume: false)
+        let supervisor = Supervisor(
+            executable: try ChildProcess.ownExecutable(), folder: folder.path,
+            coordinatorArguments: [folder.path, "--goal", "collect"], signals: signals, logger: makeLogger("bench"))
+        try exitIfInterrupted(try supervisor.run())
+        let ledger = try Ledger(path: folder.path + "/catalog.sqlite", mode: .read)
+        guard let lifetime = try ledger.lifetimes().first, let started = lifetime.started, let ended = lifetime.ended,
+            let transitions = lifetime.transitions, let learnt = lifetime.transitionsLearnt
+        else { throw ClusterError("the bench's lifetime did not finish") }
+        return [
+            "environment_steps_per_second": Double(transitions) / (ended - started), "seconds": ended - started,
+            "transitions": Double(transitions), "share_learnt": Double(learnt) / Double(transitions),
+            "mean_policy_lag": lifetime.meanPolicyLag ?? 0, "updates": Double(lifetime.updates ?? 0),
+        ]
+    }
+}

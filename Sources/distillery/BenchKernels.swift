@@ -1,0 +1,22 @@
+import ArgumentParser
+import Neural
+
+/// The loops and products of the networks, each alone.
+struct BenchKernelsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kernels", abstract: "GFLOP/s of every kernel alone, beside the machine's own matrix products.",
+        discussion: """
+            One thread, data in the cache; the machine's peak (OpenBLAS on squares of 1024) is measured between the \
+            repetitions. Example: distillery bench kernels --only attention --json
+            """)
+
+    @Option(help: "Only kernels whose name contains this.") var only: String?
+    @OptionGroup var threads: BenchThreads
+    @OptionGroup var options: BenchOptions
+
+    func run() throws {
+        try options.run("kernels", seconds: 0.05) { plan in
+            try KernelBenchmark.run(KernelBenchmark.cases(containing: only ?? ""), threads: threads.threads, plan: plan)
+        }
+    }
+}

@@ -1,0 +1,23 @@
+import Agents
+import Neural
+import Testing
+
+@Suite("Benchmarks")
+struct BenchmarkTests {
+    @Test("acting and learning are measured with equal rows shared and with every row by itself")
+    func acting() throws {
+        var benchmark = ActingBenchmark()
+        benchmark.settings.hidden = [16]
+        benchmark.settings.rolloutLength = 3
+        benchmark.actors = 4
+        benchmark.rollouts = 5
+        let results = try benchmark.run(BenchmarkPlan(repetitions: 2, secondsPerRepetition: 1e-6))
+        #expect(
+            results.map(\.name) == [
+                "acting-distinct-rows", "acting-shared-rows", "update-distinct-rows", "update-shared-rows",
+            ])
+        #expect(results.allSatisfy { $0.rates[.transitions]?.count == 2 })
+        // Work that was not done is not counted.
+        #expect(results.map { $0.rates[.gflops] != nil } == [true, false, true, false])
+    }
+}
