@@ -1,188 +1,54 @@
 #!/usr/bin/env python3
 """What PyTorch does with the same work, to compare `distillery bench` with.
 
-    python3 scripts/bench_pytorch.py collect        one process, advantage actor-critic, 100 Dark Room environments
+    python3 scripts/bench_pytorch.py compare                  both in turn, and their ratios in one table
+    python3 scripts/bench_pytorch.py distiller --names table-1
+    python3 scripts/bench_pytorch.py collect                  one process, 100 Dark Room environments
 
-Needs `torch` (CPU) and nothing else. Prints one JSON document in the format of `distillery bench --json` on stdout,
-progress on stderr.
+Needs `torch` (CPU) and nothing else. A suite prints one JSON document in the format of `distillery bench --json` on
+stdout, `compare` a table in Markdown; progress goes to stderr.
 """
 
 import argparse
 import json
-import os
-import platform
-import statistics
 import sys
-import time
 
 import torch
-from torch import nn
-from torch.nn import functional as F
 
-ACTIONS = 5
-HORIZON = 20
-
-
-class DarkRoom:
-    """Dark Room, vectorised: a cell is one integer, a step is one look-up in a table."""
-
-    def __init__(self, size, goals):
-        self.goals = goals
-        self.start = (size // 2) * size + size // 2
-        cell = torch.arange(size * size)
-        x, y = cell % size, cell // size
-        moves = [
-            ((x - 1).clamp(min=0), y),
-            ((x + 1).clamp(max=size - 1), y),
-            (x, (y - 1).clamp(min=0)),
-            (x, (y + 1).clamp(max=size - 1)),
-            (x, y),
-        ]
-        self.next_cell = torch.stack([column + row * size for column, row in moves], 1).flatten()
-        # One-hot x beside one-hot y.
-        self.features = torch.cat([F.one_hot(x, size), F.one_hot(y, size)], 1).float()
-
-    def reset(self):
-        return torch.full_like(self.goals, self.start)
-
-    def step(self, cells, actions):
-        cells = self.next_cell[cells * ACTIONS + actions]
-        return cells, cells == self.goals
+from pytorch_bench.collect import collect
+from pytorch_bench.compare import SUITES, compare, measure
+from pytorch_bench.measuring import machine
 
 
-class ActorCritic(nn.Module):
-    """Three hidden layers of 128; policy and value are one layer side by side."""
-
-    def __init__(self, inputs, hidden=128):
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Linear(inputs, hidden), nn.ReLU(inplace=True),
-            nn.Linear(hidden, hidden), nn.ReLU(inplace=True),
-            nn.Linear(hidden, hidden), nn.ReLU(inplace=True),
-            nn.Linear(hidden, ACTIONS + 1),
-        )
-
-    def forward(self, features):
-        output = self.body(features)
-        return output[..., :ACTIONS], output[..., ACTIONS]
+def print_suite(suite, results):
+    json.dump({"suite": suite, "machine": machine(), "results": results}, sys.stdout, indent=2)
+    print()
 
 
-class Learner:
-    """Acts for one episode in every environment, then learns from it in one update."""
-
-    def __init__(self, options, seed):
-        torch.manual_seed(seed)
-        count = options.environments
-        goal = options.goal[0] + options.goal[1] * options.size
-        self.room = DarkRoom(options.size, torch.full((count,), goal))
-        self.network = ActorCritic(2 * options.size)
-        self.optimizer = torch.optim.Adam(
-            self.network.parameters(), lr=options.learning_rate, betas=(0.9, 0.999), eps=1e-6, fused=True
-        )
-        self.discount, self.decay, self.entropy = 0.99, 0.95, 0.01
-        self.cells = torch.empty(HORIZON + 1, count, dtype=torch.long)
-        self.actions = torch.empty(HORIZON, count, dtype=torch.long)
-        self.rewards = torch.empty(HORIZON, count)
-        self.values = torch.empty(HORIZON + 1, count)
-        self.noise = torch.empty(HORIZON, count, ACTIONS)
-
-    @torch.inference_mode()
-    def act(self):
-        # The largest p / e with e exponential is a sample of p: no multinomial, all random numbers at once.
-        self.noise.exponential_()
-        cells = self.room.reset()
-        for step in range(HORIZON):
-            logits, values = self.network(self.room.features[cells])
-            actions = (torch.softmax(logits, -1) / self.noise[step]).argmax(-1)
-            self.cells[step] = cells
-            self.actions[step] = actions
-            self.values[step] = values
-            cells, rewards = self.room.step(cells, actions)
-            self.rewards[step] = rewards
-        # The horizon cuts the episode, so that its end is worth what the critic says.
-        self.cells[HORIZON] = cells
-        self.values[HORIZON] = self.network(self.room.features[cells])[1]
-
-    @torch.no_grad()
-    def returns(self):
-        """Lambda-returns, shape (HORIZON, environments)."""
-        targets = torch.empty_like(self.rewards)
-        following = self.values[HORIZON]
-        for step in reversed(range(HORIZON)):
-            mixed = torch.lerp(self.values[step + 1], following, self.decay)
-            following = torch.add(self.rewards[step], mixed, alpha=self.discount)
-            targets[step] = following
-        return targets
-
-    def learn(self):
-        targets = self.returns().flatten()
-        logits, values = self.network(self.room.features[self.cells[:HORIZON].flatten()])
-        logarithms = torch.log_softmax(logits, -1)
-        chosen = logarithms.gather(1, self.actions.flatten().unsqueeze(1)).squeeze(1)
-        advantages = targets - values.detach()
-        entropy = -(logarithms.exp() * logarithms).sum(-1).mean()
-        loss = -(advantages * chosen).mean() + 0.5 * F.mse_loss(values, targets) - self.entropy * entropy
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
-
-    def update(self):
-        self.act()
-        self.learn()
-        return self.rewards.sum(0).mean().item()
-
-
-def collect(options):
-    """Environment steps a second, learning included."""
-    results = []
-    for threads in options.threads:
-        torch.set_num_threads(threads)
-        learner = Learner(options, seed=0)
-        for _ in range(options.warm_up):
-            learner.update()
-        rates = []
-        for _ in range(options.repetitions):
-            begin = time.perf_counter()
-            for _ in range(options.updates):
-                episode_return = learner.update()
-            seconds = time.perf_counter() - begin
-            rates.append(options.updates * HORIZON * options.environments / seconds)
-            print(
-                f"threads {threads}: {rates[-1]:,.0f} environment steps a second, return {episode_return:.2f}",
-                file=sys.stderr, flush=True,
-            )
-        results.append({
-            "name": "pytorch-a2c",
-            "configuration": {
-                "environment": "dark-room", "size": options.size, "environments": options.environments,
-                "processes": 1, "threads": threads, "rollout_steps": HORIZON, "updates": options.updates,
-                "learning_rate": options.learning_rate,
-            },
-            "environment_steps_per_second": statistics.median(rates),
-            "spread": {"minimum": min(rates), "maximum": max(rates), "repetitions": len(rates)},
-            "last_mean_return": episode_return,
-        })
-    return {"suite": "collect", "machine": machine(), "results": results}
-
-
-def machine():
-    name = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo") as file:
-            name = next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    return {
-        "cpu": name, "cores": len(os.sched_getaffinity(0)), "system": platform.platform(),
-        "python": platform.python_version(), "torch": torch.__version__,
-    }
+def add_measuring(parser):
+    parser.add_argument("--names", nargs="+", help="only these rows of the suite")
+    parser.add_argument("--arrangements", nargs="+", help="only arrangements whose names contain one of these")
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of a repetition, about")
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     suites = parser.add_subparsers(dest="suite", required=True)
+    for name, module in SUITES.items():
+        suite = suites.add_parser(name, help=module.__doc__.split("\n")[0])
+        add_measuring(suite)
+        suite.set_defaults(run=lambda options: print_suite(options.suite, measure(options.suite, options)))
+
+    both = suites.add_parser("compare", help="`distillery bench` and PyTorch in turn, a table of ratios")
+    add_measuring(both)
+    both.add_argument("--suites", nargs="+", choices=SUITES, default=list(SUITES))
+    both.add_argument("--distillery", default=".build/release/distillery", help="the executable")
+    both.add_argument("--keep", type=int, default=3, help="arrangements that go on after the first repetition")
+    both.set_defaults(run=compare)
+
     suite = suites.add_parser("collect", help="acting and learning, one process")
-    suite.set_defaults(run=collect)
+    suite.set_defaults(run=lambda options: print_suite("collect", collect(options)))
     suite.add_argument("--environments", type=int, default=100)
     suite.add_argument("--size", type=int, default=9, help="the room's side")
     suite.add_argument("--goal", type=int, nargs=2, default=(1, 2), metavar=("X", "Y"))
@@ -195,6 +61,6 @@ def parse():
 
 
 if __name__ == "__main__":
+    torch.set_flush_denormal(True)
     arguments = parse()
-    json.dump(arguments.run(arguments), sys.stdout, indent=2)
-    print()
+    arguments.run(arguments)

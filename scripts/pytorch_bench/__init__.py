@@ -1,0 +1,1 @@
+"""The suites of `distillery bench` in PyTorch."""

@@ -1,0 +1,103 @@
+"""The distilled transformer for timing: its settings, its attention in the faster of two ways, random windows."""
+
+import math
+import time
+
+import torch
+from torch.nn import functional as F
+
+import pytorch_reference as reference
+
+COMPONENTS = [9, 9]
+ACTIONS = 5
+TABLE_1 = {
+    "modelDimension": 64, "layers": 4, "heads": 4, "feedForward": 2048, "contextLength": 100, "tokenLayout": "merged",
+    "embeddingDropout": 0.1, "attentionDropout": 0.5, "residualDropout": 0.1,
+}
+NARROW = {**TABLE_1, "feedForward": 256}
+MODELS = {"table-1": TABLE_1, "feed-forward-256": NARROW, "separate-tokens": {**NARROW, "tokenLayout": "separate"}}
+
+
+def tokens(settings):
+    return settings["contextLength"] * (1 if settings["tokenLayout"] == "merged" else 3)
+
+
+def forward_operations(settings):
+    """Of one window: linear layers, and the causal half of attention's products (as `distillery bench` counts)."""
+    d, t = settings["modelDimension"], tokens(settings)
+    block = 4 * d * d + 2 * d * settings["feedForward"]
+    linear = 2 * (t * settings["layers"] * block + settings["contextLength"] * d * ACTIONS)
+    return linear + settings["layers"] * 2 * t * (t + 1) * d
+
+
+class FusedAttention(reference.Attention):
+    """The same function by PyTorch's own attention operator."""
+
+    def forward(self, x):
+        b, t, d = x.shape
+        q, k, v = (
+            part.view(b, t, self.heads, d // self.heads).transpose(1, 2) for part in self.in_proj(x).chunk(3, -1))
+        y = F.scaled_dot_product_attention(
+            q, k, v, is_causal=True, dropout_p=self.dropout if self.training else 0.0)
+        return self.out_proj(y.transpose(1, 2).reshape(b, t, d))
+
+
+class MaskedAttention(reference.Attention):
+    """The reference's, with its mask made once."""
+
+    def forward(self, x):
+        b, t, d = x.shape
+        q, k, v = (
+            part.view(b, t, self.heads, d // self.heads).transpose(1, 2) for part in self.in_proj(x).chunk(3, -1))
+        if not hasattr(self, "future") or self.future.shape[0] != t:
+            self.future = torch.full((t, t), -math.inf).triu(1)
+        scores = torch.add(self.future, q @ k.transpose(-2, -1), alpha=1 / math.sqrt(d // self.heads))
+        weights = F.dropout(scores.softmax(-1), self.dropout, self.training)
+        return self.out_proj((weights @ v).transpose(1, 2).reshape(b, t, d))
+
+
+def make_model(settings, attention=None):
+    torch.manual_seed(0)
+    model = reference.Transformer(COMPONENTS, ACTIONS, settings)
+    if attention is not None:
+        for block in model.blocks:
+            block.attention.__class__ = attention
+    return model
+
+
+def windows(settings, count):
+    """components, actions, rewards, masked and taught of random windows."""
+    torch.manual_seed(1)
+    t = settings["contextLength"]
+    shape = (count, t) if settings["tokenLayout"] == "merged" else (count, t, 2)
+    return (
+        torch.stack([torch.randint(0, n, (count, t)) for n in COMPONENTS], -1),
+        torch.randint(0, ACTIONS, (count, t)), (torch.rand(count, t) < 0.25).float(), torch.rand(shape) < 0.3,
+        torch.arange(t).expand(count, t) >= t // 2,
+    )
+
+
+def fastest(candidates, run):
+    """The candidate with which `run` takes the least time, the better of two calls each."""
+    best = {}
+    for candidate in candidates:
+        call = run(candidate)
+        call()
+        times = []
+        for _ in range(2):
+            begin = time.perf_counter()
+            call()
+            times.append(time.perf_counter() - begin)
+        best[candidate] = min(times)
+    return min(best, key=best.get)
+
+
+def training_attention(settings, sequences):
+    """The faster attention for a forward and backward pass over `sequences` windows with the threads as they are."""
+
+    def run(attention):
+        # A few windows tell as well as many.
+        model, data = make_model(settings, attention).train(), windows(settings, min(sequences, 16))
+        return lambda: model(*data[:4]).sum().backward()
+
+    return fastest([reference.Attention, MaskedAttention, FusedAttention], run)
