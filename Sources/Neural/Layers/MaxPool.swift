@@ -1,0 +1,34 @@
+import CKernels
+
+/// Max pool of images (height, width, channels): the largest of every window, the first of equals, as in PyTorch.
+///
+/// The padding, at most half of the kernel, is never the largest. Handles one image on its caller's thread.
+package struct MaxPool: Sendable {
+    private let shape: ck_pool
+
+    package init(height: Int, width: Int, channels: Int, kernel: Int, stride: Int, padding: Int = 0) {
+        precondition(height > 0 && width > 0 && channels > 0 && kernel > 0 && kernel <= 15 && stride > 0)
+        precondition(padding >= 0 && 2 * padding <= kernel && min(height, width) + 2 * padding >= kernel)
+        shape = ck_pool(
+            height: height, width: width, channels: channels, kernel: kernel, stride: stride, padding: padding)
+    }
+
+    package var outputHeight: Int { (shape.height + 2 * shape.padding - shape.kernel) / shape.stride + 1 }
+    package var outputWidth: Int { (shape.width + 2 * shape.padding - shape.kernel) / shape.stride + 1 }
+    package var inputCount: Int { shape.height * shape.width * shape.channels }
+    package var outputCount: Int { outputHeight * outputWidth * shape.channels }
+
+    /// y (output height, output width, channels); `places` (as y) says where in its window each came from.
+    package func forward(
+        _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, places: UnsafeMutablePointer<UInt8>
+    ) {
+        withUnsafePointer(to: shape) { ck_pool_forward($0, x, y, places) }
+    }
+
+    /// dx (height, width, channels) from dy and the places of the forward pass.
+    package func backward(
+        _ dy: UnsafePointer<Float>, places: UnsafePointer<UInt8>, into dx: UnsafeMutablePointer<Float>
+    ) {
+        withUnsafePointer(to: shape) { ck_pool_backward($0, dy, places, dx) }
+    }
+}
