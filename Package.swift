@@ -81,7 +81,7 @@ let package = Package(
         tests("WireTests", ["Wire", "Environments", "TestSupport"]),
         tests("ExperimentsTests", ["Experiments", "Environments", "Agents", "Distillation"]),
         tests("AgentsTests", ["Agents", "Neural", "Environments", "TestSupport"]),
-        tests("NeuralTests", ["Neural", "CKernels", "Environments"]),
+        tests("NeuralTests", ["Neural", "CKernels", "Environments"], resources: [.copy("Golden")]),
         tests("CatalogTests", ["Catalog", "Environments"]),
         tests("ReportingTests", ["Reporting", "Catalog", "Histories", "Environments"]),
         tests(

@@ -7,6 +7,7 @@ import pathlib
 import torch
 from torch.nn import functional as F
 
+import golden_images
 from pytorch_reference import Transformer, write_safetensors
 
 FOLDER = pathlib.Path("Tests/DistillationTests/Golden")
@@ -81,3 +82,4 @@ def main():
 
 if __name__ == "__main__":
     main()
+    golden_images.main()

@@ -121,6 +121,58 @@ class Transformer(nn.Module):
         return self.head(x[:, self.tokens_per_transition - 1 :: self.tokens_per_transition])
 
 
+class ResNetBlock(nn.Module):
+    def __init__(self, channels, kernel, normalised):
+        super().__init__()
+        convolution = lambda: nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=not normalised)
+        norm = lambda: nn.BatchNorm2d(channels) if normalised else nn.Identity()
+        self.convolution1, self.norm1, self.convolution2, self.norm2 = convolution(), norm(), convolution(), norm()
+
+    def forward(self, x):
+        y = self.norm1(self.convolution1(F.relu(x)))
+        return x + self.norm2(self.convolution2(F.relu(y)))
+
+
+class ImageGroup(nn.Module):
+    def __init__(self, inputs, channels, settings):
+        super().__init__()
+        s, kernel = settings, settings["kernel"]
+        self.convolution = nn.Conv2d(inputs, channels, kernel, padding=kernel // 2, bias=not s["batchNorm"])
+        self.norm = nn.BatchNorm2d(channels) if s["batchNorm"] else nn.Identity()
+        self.pool = nn.MaxPool2d(s["poolKernel"], s["poolStride"], s["poolPadding"])
+        self.blocks = nn.Sequential(
+            *(ResNetBlock(channels, kernel, s["batchNorm"]) for _ in range(s["blocksPerGroup"])))
+
+    def forward(self, x):
+        return self.blocks(self.pool(self.norm(self.convolution(x))))
+
+
+IMAGE_ENCODER_SETTINGS = {
+    "height": 72, "width": 96, "colours": 3, "channels": [16, 32, 32], "blocksPerGroup": 2, "kernel": 3,
+    "poolKernel": 3, "poolStride": 2, "poolPadding": 1, "batchNorm": False, "outputWidth": 64,
+}
+
+
+class ImageEncoder(nn.Module):
+    """Pixels (B, height, width, colours), uint8 -> vectors (B, outputWidth). `settings` as in ImageEncoderSettings."""
+
+    def __init__(self, settings=IMAGE_ENCODER_SETTINGS):
+        super().__init__()
+        s, groups = settings, []
+        inputs, height, width = s["colours"], s["height"], s["width"]
+        for channels in s["channels"]:
+            groups.append(ImageGroup(inputs, channels, s))
+            inputs = channels
+            height, width = (
+                (n + 2 * s["poolPadding"] - s["poolKernel"]) // s["poolStride"] + 1 for n in (height, width))
+        self.groups = nn.Sequential(*groups)
+        self.linear = nn.Linear(inputs * height * width, s["outputWidth"])
+
+    def forward(self, pixels, memory_format=torch.contiguous_format):
+        x = pixels.permute(0, 3, 1, 2).contiguous(memory_format=memory_format).float() / 255
+        return self.linear(F.relu(self.groups(x)).flatten(1))
+
+
 def read_safetensors(data):
     """Tensors of a safetensors file's bytes."""
     (length,) = struct.unpack("<Q", data[:8])

@@ -1,0 +1,102 @@
+import CKernels
+
+/// Turns a batch of images into vectors and takes the gradients of the vectors back to the parameters.
+///
+/// Training is sharded by image: every worker of `pool` takes its own images through all layers and sums its own
+/// gradients; one reduction follows. With batch norms the workers meet at each of them, so that statistics are those of
+/// the whole batch. All memory is allocated here, none per call. One thread calls it.
+package final class ImageEncoder {
+    package let layout: ImageEncoderLayout
+    private let pass: ImagePass
+    /// (images, features), flattened as PyTorch does; the backward pass puts its gradient in its place.
+    private let features: FloatBuffer
+    private let outputs: FloatBuffer
+
+    /// `images`: the largest batch.
+    package init(_ layout: ImageEncoderLayout, images: Int, pool: WorkerPool) {
+        self.layout = layout
+        pass = ImagePass(layout.plan, capacity: images, pool: pool)
+        features = FloatBuffer(images * layout.features.count)
+        outputs = FloatBuffer(images * layout.settings.outputWidth)
+    }
+
+    /// Bytes of all its memory, parameters aside.
+    package var byteCount: Int { pass.byteCount + 4 * (features.count + outputs.count) }
+
+    /// Whose statistics a batch norm uses: the batch's, while the running ones move, or the running ones.
+    package enum Mode: Sendable {
+        case training, evaluation
+    }
+
+    /// The vectors (images, outputWidth) of `pixels` (images, height, width, colours), until the next call.
+    /// `statistics`: the running statistics.
+    @discardableResult
+    package func forward(
+        parameters: FloatBuffer, statistics: FloatBuffer, pixels: UnsafePointer<UInt8>, images: Int, mode: Mode
+    ) -> UnsafePointer<Float> {
+        precondition(parameters.count == layout.parameters.count && statistics.count == layout.statistics.count)
+        pass.forward(
+            parameters: parameters.start, running: statistics.start, pixels: pixels, images: images,
+            training: mode == .training
+        ) { worker, images in
+            guard !images.isEmpty else { return }
+            for image in images {
+                ck_flatten_forward(
+                    pass.activation(layout.features, image: image, worker: worker), feature(image),
+                    layout.features.pixels, layout.features.channels)
+            }
+            let (width, y) = (layout.settings.outputWidth, output(images.lowerBound))
+            Linear.forward(
+                feature(images.lowerBound), weight: parameters.start + layout.linearWeight.offset, into: y,
+                rows: images.count, inputs: layout.features.count, outputs: width)
+            ck_bias_add(y, parameters.start + layout.linearBias.offset, images.count, width)
+        }
+        return UnsafePointer(outputs.start)
+    }
+
+    /// Adds the parameters' gradients to `gradient`, given that of the last forward pass's vectors, (images,
+    /// outputWidth); everything else as it was then. Once for each forward pass.
+    package func backward(
+        _ dOutputs: UnsafePointer<Float>, parameters: FloatBuffer, pixels: UnsafePointer<UInt8>, gradient: FloatBuffer
+    ) {
+        precondition(gradient.count == layout.parameters.count)
+        pass.backward(parameters: parameters.start, pixels: pixels, gradient: gradient.start) { worker, images in
+            backwardLinear(dOutputs, parameters, worker, images)
+        } start: { worker, image in
+            ck_flatten_backward(
+                feature(image), pass.activation(layout.features, image: image, worker: worker),
+                pass.gradient(layout.features, image: image, worker: worker), layout.features.pixels,
+                layout.features.channels)
+        }
+        pass.reduce()
+        pass.unpack(into: gradient.start)
+        let sums = pass.parameterGradients[0].start
+        ck_take(
+            gradient.start + layout.linearWeight.offset, sums + layout.linearWeightGradientOffset,
+            layout.linearWeight.count)
+        ck_take(
+            gradient.start + layout.linearBias.offset, sums + layout.linearBiasGradientOffset, layout.linearBias.count)
+    }
+
+    private func backwardLinear(
+        _ dOutputs: UnsafePointer<Float>, _ parameters: FloatBuffer, _ worker: Int, _ images: Range<Int>
+    ) {
+        guard let first = images.first else { return }
+        let (width, inputs) = (layout.settings.outputWidth, layout.features.count)
+        let dy = dOutputs + first * width
+        let sums = pass.parameterGradients[worker].start
+        Linear.weightGradient(
+            dy, feature(first), into: sums + layout.linearWeightGradientOffset, rows: images.count, inputs: inputs,
+            outputs: width)
+        ck_column_sums(dy, sums + layout.linearBiasGradientOffset, images.count, width)
+        Linear.inputGradient(
+            dy, weight: parameters.start + layout.linearWeight.offset, into: feature(first), rows: images.count,
+            inputs: inputs, outputs: width)
+    }
+
+    private func feature(_ image: Int) -> UnsafeMutablePointer<Float> { features.start + image * layout.features.count }
+
+    private func output(_ image: Int) -> UnsafeMutablePointer<Float> {
+        outputs.start + image * layout.settings.outputWidth
+    }
+}

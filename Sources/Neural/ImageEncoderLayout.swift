@@ -1,0 +1,93 @@
+/// The steps of an image encoder and the names, shapes and places of its parameters and running statistics.
+///
+/// PyTorch's names: `groups.0.convolution`, `groups.0.norm`, `groups.0.blocks.0.convolution1` and so on, `linear`.
+package struct ImageEncoderLayout: Sendable {
+    package let settings: ImageEncoderSettings
+    let plan: ImagePlan
+    /// What the linear layer reads: (features) = channels, rows, columns of the last group.
+    let features: ImagePlan.Slot
+    let linearWeight: ParameterLayout.Tensor
+    let linearBias: ParameterLayout.Tensor
+    /// In a worker's sums of parameter gradients.
+    let linearWeightGradientOffset: Int
+    let linearBiasGradientOffset: Int
+
+    /// Everything that is trained.
+    package var parameters: ParameterLayout { plan.parameters }
+    /// Running means and variances of the batch norms; empty without.
+    package var statistics: ParameterLayout { plan.statistics }
+    /// Bytes of an image.
+    package var pixelCount: Int { settings.height * settings.width * settings.colours }
+
+    /// Throws when no network has these settings.
+    package init(_ settings: ImageEncoderSettings) throws {
+        try settings.validate()
+        self.settings = settings
+        var plan = ImagePlan()
+        var last: ImagePlan.Slot?
+        for (index, channels) in settings.channels.enumerated() {
+            last = Self.appendGroup("groups.\(index)", channels, settings, to: &plan, from: last)
+        }
+        guard let last else { preconditionFailure("validated settings have a group") }
+        features = last
+        (linearWeight, linearWeightGradientOffset) = plan.addParameter(
+            "linear.weight", [settings.outputWidth, last.count])
+        (linearBias, linearBiasGradientOffset) = plan.addParameter("linear.bias", [settings.outputWidth])
+        self.plan = plan
+    }
+
+    private static func appendGroup(
+        _ name: String, _ channels: Int, _ settings: ImageEncoderSettings, to plan: inout ImagePlan,
+        from input: ImagePlan.Slot?
+    ) -> ImagePlan.Slot {
+        let layer = Convolution(
+            height: input?.height ?? settings.height, width: input?.width ?? settings.width,
+            inputs: input?.channels ?? settings.colours, outputs: channels, kernel: settings.kernel,
+            padding: settings.kernel / 2)
+        let wide = plan.convolve(
+            "\(name).convolution", norm: settings.batchNorm ? "\(name).norm" : nil, layer: layer, from: input,
+            rectified: false, passing: true)
+        var slot = plan.pool(
+            from: wide, kernel: settings.poolKernel, stride: settings.poolStride, padding: settings.poolPadding)
+        for block in 0..<settings.blocksPerGroup {
+            slot = ResNetBlock(
+                name: "\(name).blocks.\(block)", kernel: settings.kernel, normalised: settings.batchNorm
+            ).append(to: &plan, from: slot)
+        }
+        return slot
+    }
+}
+
+extension ImageEncoderLayout {
+    /// Parameters drawn as PyTorch draws them: convolutions and the linear layer uniform within 1 / sqrt(inputs of a
+    /// sum), norms 1 and 0. `uniform` gives numbers in [0, 1).
+    package func initialise(_ buffer: FloatBuffer, uniform: () -> Float) {
+        precondition(buffer.count == parameters.count)
+        for tensor in parameters.tensors {
+            let range = UnsafeMutableBufferPointer(start: buffer.start + tensor.offset, count: tensor.count)
+            if tensor.name.contains("norm") {
+                range.update(repeating: tensor.name.hasSuffix(".weight") ? 1 : 0)
+                continue
+            }
+            let weight = tensor.shape.count > 1 ? tensor : parameters[tensor.name.replacingSuffix("bias", "weight")]
+            let inputs = weight?.shape.dropFirst().reduce(1, *) ?? 1
+            let bound = 1 / Float(inputs).squareRoot()
+            for index in range.indices { range[index] = (2 * uniform() - 1) * bound }
+        }
+    }
+
+    /// Running means 0 and variances 1.
+    package func initialiseStatistics(_ buffer: FloatBuffer) {
+        precondition(buffer.count == statistics.count)
+        for tensor in statistics.tensors {
+            let value: Float = tensor.name.hasSuffix("running_var") ? 1 : 0
+            (buffer.start + tensor.offset).update(repeating: value, count: tensor.count)
+        }
+    }
+}
+
+extension String {
+    fileprivate func replacingSuffix(_ suffix: String, _ other: String) -> String {
+        hasSuffix(suffix) ? dropLast(suffix.count) + other : self
+    }
+}

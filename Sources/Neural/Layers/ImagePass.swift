@@ -1,0 +1,273 @@
+import CKernels
+
+/// Memory in which images walk through an `ImagePlan`, forward and back; allocated once.
+///
+/// Each worker takes its own images through all steps, one after the other, so that what a step leaves is still in the
+/// cache for the next. A batch norm in training needs the whole batch: there the workers meet, once forward and once
+/// backward, and the gradients of all images are kept; without norms a worker has room for one image's gradients.
+final class ImagePass {
+    let plan: ImagePlan
+    /// Images that fit.
+    let capacity: Int
+    private let pool: WorkerPool
+    private let activations: FloatBuffer
+    private let places: UnsafeMutablePointer<UInt8>
+    private let passing: [FloatBuffer]
+    private let scratch: [FloatBuffer]
+    private let gradients: FloatBuffer
+    /// (norms: mean, inverse deviation, means of the backward pass).
+    private let statistics: FloatBuffer
+    /// (images, 2, channels) of the norm at hand.
+    private let sums: FloatBuffer
+    private let packed: FloatBuffer
+    private let packedBackward: FloatBuffer
+    /// Each worker's sums of parameter gradients, convolution weights packed.
+    let parameterGradients: [FloatBuffer]
+
+    /// What the last forward pass was given.
+    private var images = 0
+    private var isTraining = false
+
+    init(_ plan: ImagePlan, capacity: Int, pool: WorkerPool) {
+        precondition(capacity > 0)
+        self.plan = plan
+        self.capacity = capacity
+        self.pool = pool
+        activations = FloatBuffer(capacity * plan.activationCount)
+        places = .allocate(capacity: max(1, capacity * plan.placesCount))
+        passing = (0..<pool.count).map { _ in FloatBuffer(plan.passingCount) }
+        scratch = (0..<pool.count).map { _ in FloatBuffer(plan.scratchCount) }
+        gradients = FloatBuffer((plan.hasNorms ? capacity : pool.count) * plan.gradientCount)
+        statistics = FloatBuffer(plan.statisticsCount)
+        sums = FloatBuffer(capacity * 2 * plan.largestNormChannels)
+        packed = FloatBuffer(plan.packedCount)
+        packedBackward = FloatBuffer(plan.packedBackwardCount)
+        parameterGradients = (0..<pool.count).map { _ in FloatBuffer(plan.parameterGradientCount) }
+    }
+
+    deinit { places.deallocate() }
+
+    var byteCount: Int {
+        let shared = [activations, gradients, statistics, sums, packed, packedBackward]
+        return (shared + passing + scratch + parameterGradients).reduce(capacity * plan.placesCount) {
+            $0 + 4 * $1.count
+        }
+    }
+
+    /// The images of a worker.
+    func share(of worker: Int) -> Range<Int> { images * worker / pool.count..<images * (worker + 1) / pool.count }
+
+    func activation(_ slot: ImagePlan.Slot, image: Int, worker: Int) -> UnsafeMutablePointer<Float> {
+        slot.isPassing
+            ? passing[worker].start + slot.offset
+            : activations.start + image * plan.activationCount + slot.offset
+    }
+
+    func gradient(_ slot: ImagePlan.Slot, image: Int, worker: Int) -> UnsafeMutablePointer<Float> {
+        gradients.start + (plan.hasNorms ? image : worker) * plan.gradientCount + slot.gradientOffset
+    }
+}
+
+// Forward.
+extension ImagePass {
+    /// Takes `images` images (height, width, channels) through all steps; `then` follows on each worker with its share.
+    /// `running`: the running statistics, which move in training.
+    func forward(
+        parameters: UnsafePointer<Float>, running: UnsafeMutablePointer<Float>, pixels: UnsafePointer<UInt8>,
+        images: Int, training: Bool, then: (_ worker: Int, _ images: Range<Int>) -> Void
+    ) {
+        precondition(images > 0 && images <= capacity)
+        self.images = images
+        isTraining = training
+        pool.run { pack(parameters, worker: $0) }
+        if !training { useRunning(running) }
+        var first = 0
+        for (index, step) in plan.steps.enumerated() {
+            guard training, case .norm(let norm) = step else { continue }
+            pool.run { worker in
+                for image in share(of: worker) {
+                    forward(first..<index, parameters, pixels, image, worker)
+                    norm.layer.moments(
+                        activation(norm.input, image: image, worker: worker),
+                        into: sums.start + image * 2 * norm.layer.channels)
+                }
+            }
+            norm.layer.gather(
+                sums.start, images: images, into: statistics(of: norm),
+                runningMean: running + norm.runningMean.offset, runningVariance: running + norm.runningVariance.offset)
+            first = index
+        }
+        pool.run { worker in
+            for image in share(of: worker) { forward(first..<plan.steps.count, parameters, pixels, image, worker) }
+            then(worker, share(of: worker))
+        }
+    }
+
+    private func pack(_ parameters: UnsafePointer<Float>, worker: Int) {
+        for (index, step) in plan.steps.enumerated() where index % pool.count == worker {
+            guard case .convolution(let step) = step else { continue }
+            step.layer.pack(parameters + step.weight.offset, into: packed.start + step.packedOffset)
+            step.layer.packBackward(
+                parameters + step.weight.offset, into: packedBackward.start + step.packedBackwardOffset)
+        }
+    }
+
+    private func useRunning(_ running: UnsafePointer<Float>) {
+        for case .norm(let norm) in plan.steps {
+            norm.layer.evaluation(
+                runningMean: running + norm.runningMean.offset, runningVariance: running + norm.runningVariance.offset,
+                into: statistics(of: norm))
+        }
+    }
+
+    private func statistics(of norm: ImagePlan.NormStep) -> BatchNorm.Statistics {
+        BatchNorm.Statistics(at: statistics.start + norm.statisticsOffset, channels: norm.layer.channels)
+    }
+
+    private func forward(
+        _ steps: Range<Int>, _ parameters: UnsafePointer<Float>, _ pixels: UnsafePointer<UInt8>, _ image: Int,
+        _ worker: Int
+    ) {
+        func at(_ slot: ImagePlan.Slot) -> UnsafeMutablePointer<Float> {
+            activation(slot, image: image, worker: worker)
+        }
+        for index in steps {
+            switch plan.steps[index] {
+            case .convolution(let step):
+                pad(step, pixels, image, worker)
+                step.layer.forward(
+                    padded: scratch[worker].start, packed: packed.start + step.packedOffset,
+                    bias: step.bias.map { parameters + $0.offset }, adding: step.skip.map { UnsafePointer(at($0)) },
+                    into: at(step.output))
+            case .norm(let step):
+                step.layer.forward(
+                    at(step.input), statistics(of: step), gain: parameters + step.gain.offset,
+                    shift: parameters + step.shift.offset, adding: step.skip.map { UnsafePointer(at($0)) },
+                    into: at(step.output))
+            case .pool(let step):
+                step.layer.forward(at(step.input), into: at(step.output), places: places(step, image))
+            }
+        }
+    }
+
+    private func places(_ step: ImagePlan.PoolStep, _ image: Int) -> UnsafeMutablePointer<UInt8> {
+        places + image * plan.placesCount + step.placesOffset
+    }
+
+    /// The step's input with its border, in the worker's scratch.
+    private func pad(
+        _ step: ImagePlan.ConvolutionStep, _ pixels: UnsafePointer<UInt8>, _ image: Int, _ worker: Int
+    ) {
+        guard let input = step.input else {
+            return step.layer.pad(pixels: pixels + image * step.layer.inputCount, into: scratch[worker].start)
+        }
+        step.layer.pad(
+            activation(input, image: image, worker: worker), rectified: step.rectifiesInput, into: scratch[worker].start
+        )
+    }
+}
+
+// Backward.
+extension ImagePass {
+    /// Takes gradients back through all steps. `first` begins each worker's share, `start` each image by writing the
+    /// gradient of its last slot. Sums stay in `parameterGradients`; those of the norms are added to `gradient`, a flat
+    /// buffer.
+    func backward(
+        parameters: UnsafePointer<Float>, pixels: UnsafePointer<UInt8>, gradient: UnsafeMutablePointer<Float>,
+        first: (_ worker: Int, _ images: Range<Int>) -> Void, start: (_ worker: Int, _ image: Int) -> Void
+    ) {
+        var end = plan.steps.count
+        var isFirst = true
+        for (index, step) in plan.steps.enumerated().reversed() {
+            guard case .norm(let norm) = step else { continue }
+            pool.run { worker in
+                if isFirst { first(worker, share(of: worker)) }
+                for image in share(of: worker) {
+                    if isFirst { start(worker, image) }
+                    backward(index + 1..<end, parameters, pixels, image, worker)
+                    norm.layer.backwardSums(
+                        self.gradient(norm.output, image: image, worker: worker),
+                        activation(norm.input, image: image, worker: worker), statistics(of: norm),
+                        into: sums.start + image * 2 * norm.layer.channels)
+                }
+            }
+            norm.layer.backwardGather(
+                sums.start, images: images, training: isTraining, dGain: gradient + norm.gain.offset,
+                dShift: gradient + norm.shift.offset, means: means(of: norm))
+            (end, isFirst) = (index + 1, false)
+        }
+        pool.run { worker in
+            if isFirst { first(worker, share(of: worker)) }
+            for image in share(of: worker) {
+                if isFirst { start(worker, image) }
+                backward(0..<end, parameters, pixels, image, worker)
+            }
+        }
+    }
+
+    private func means(of norm: ImagePlan.NormStep) -> UnsafeMutablePointer<Float> {
+        statistics.start + norm.statisticsOffset + 2 * norm.layer.channels
+    }
+
+    private func backward(
+        _ steps: Range<Int>, _ parameters: UnsafePointer<Float>, _ pixels: UnsafePointer<UInt8>, _ image: Int,
+        _ worker: Int
+    ) {
+        func d(_ slot: ImagePlan.Slot) -> UnsafeMutablePointer<Float> { gradient(slot, image: image, worker: worker) }
+        for index in steps.reversed() {
+            switch plan.steps[index] {
+            case .convolution(let step):
+                backward(step, d(step.output), pixels, image, worker)
+            case .norm(let step):
+                step.layer.backward(
+                    d(step.output), activation(step.input, image: image, worker: worker), statistics(of: step),
+                    gain: parameters + step.gain.offset, means: means(of: step), into: d(step.input))
+            case .pool(let step):
+                step.layer.backward(d(step.output), places: places(step, image), into: d(step.input))
+            }
+        }
+    }
+
+    private func backward(
+        _ step: ImagePlan.ConvolutionStep, _ dy: UnsafePointer<Float>, _ pixels: UnsafePointer<UInt8>, _ image: Int,
+        _ worker: Int
+    ) {
+        let sums = parameterGradients[worker].start
+        pad(step, pixels, image, worker)
+        step.layer.weightGradient(dy, padded: scratch[worker].start, into: sums + step.gradientOffset)
+        if step.bias != nil { step.layer.biasGradient(dy, into: sums + step.biasGradientOffset) }
+        guard let input = step.input else { return }
+        let dx = gradient(input, image: image, worker: worker)
+        step.layer.inputGradient(
+            dy, packedBackward: packedBackward.start + step.packedBackwardOffset,
+            gate: step.rectifiesInput ? UnsafePointer(activation(input, image: image, worker: worker)) : nil,
+            adding: step.inputIsSkipped ? UnsafePointer(dx) : nil, scratch: scratch[worker].start, into: dx)
+    }
+
+    /// Adds all workers' sums into the first one's.
+    func reduce() {
+        guard pool.count > 1 else { return }
+        let lines = plan.parameterGradientCount / 16
+        pool.run { worker in
+            let range = (lines * worker / pool.count * 16)..<(lines * (worker + 1) / pool.count * 16)
+            for other in parameterGradients.dropFirst() {
+                ck_take(parameterGradients[0].start + range.lowerBound, other.start + range.lowerBound, range.count)
+            }
+        }
+    }
+
+    /// Adds the reduced sums of the convolutions to a flat buffer; the sums are zero afterwards.
+    func unpack(into gradient: UnsafeMutablePointer<Float>) {
+        let sums = parameterGradients[0].start
+        pool.run { worker in
+            for (index, step) in plan.steps.enumerated() where index % pool.count == worker {
+                guard case .convolution(let step) = step else { continue }
+                step.layer.unpack(sums + step.gradientOffset, into: gradient + step.weight.offset)
+                (sums + step.gradientOffset).update(repeating: 0, count: step.layer.packedCount)
+                if let bias = step.bias {
+                    ck_take(gradient + bias.offset, sums + step.biasGradientOffset, bias.count)
+                }
+            }
+        }
+    }
+}

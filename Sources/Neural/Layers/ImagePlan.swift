@@ -1,0 +1,178 @@
+/// The steps that an image goes through, each from one slot of memory to another, and where their parameters lie.
+///
+/// Slots and steps belong to one image; `ImagePass` walks many images through them, forward and back.
+package struct ImagePlan: Sendable {
+    /// An activation (height, width, channels) of one image and its gradient.
+    struct Slot: Sendable {
+        let height: Int
+        let width: Int
+        let channels: Int
+        /// In floats: in the memory of an image or, where `isPassing`, in that of a worker, which the next image
+        /// overwrites, because no backward pass reads it.
+        let offset: Int
+        let isPassing: Bool
+        /// In floats. An activation and what a skip connection adds it to share one gradient.
+        let gradientOffset: Int
+
+        var pixels: Int { height * width }
+        var count: Int { pixels * channels }
+    }
+
+    enum Step: Sendable {
+        case convolution(ConvolutionStep)
+        case norm(NormStep)
+        case pool(PoolStep)
+    }
+
+    struct ConvolutionStep: Sendable {
+        let layer: Convolution
+        /// nil: the pixels.
+        let input: Slot?
+        let rectifiesInput: Bool
+        /// Added to the output.
+        let skip: Slot?
+        let output: Slot
+        /// Whether the input's gradient holds that of a skip connection already.
+        let inputIsSkipped: Bool
+        let weight: ParameterLayout.Tensor
+        let bias: ParameterLayout.Tensor?
+        /// In the packed weights of the forward pass, in those of the backward pass, and in a worker's gradients.
+        let packedOffset: Int
+        let packedBackwardOffset: Int
+        let gradientOffset: Int
+        let biasGradientOffset: Int
+    }
+
+    struct NormStep: Sendable {
+        let layer: BatchNorm
+        let input: Slot
+        let skip: Slot?
+        let output: Slot
+        let gain: ParameterLayout.Tensor
+        let shift: ParameterLayout.Tensor
+        let runningMean: ParameterLayout.Tensor
+        let runningVariance: ParameterLayout.Tensor
+        /// Of the batch's mean, inverse deviation and the two means of the backward pass, (4, channels).
+        let statisticsOffset: Int
+    }
+
+    struct PoolStep: Sendable {
+        let layer: MaxPool
+        let input: Slot
+        let output: Slot
+        /// In the bytes of an image.
+        let placesOffset: Int
+    }
+
+    /// Trained.
+    package private(set) var parameters = ParameterLayout()
+    /// Running statistics.
+    package private(set) var statistics = ParameterLayout()
+    private(set) var steps: [Step] = []
+    /// Floats and bytes of an image, floats of a worker, floats of gradients.
+    private(set) var activationCount = 0
+    private(set) var placesCount = 0
+    private(set) var passingCount = 0
+    private(set) var gradientCount = 0
+    /// Floats of scratch, of packed weights, of a worker's sums of parameter gradients, of all norms' statistics.
+    private(set) var scratchCount = 0
+    private(set) var packedCount = 0
+    private(set) var packedBackwardCount = 0
+    private(set) var parameterGradientCount = 0
+    private(set) var statisticsCount = 0
+    private(set) var largestNormChannels = 0
+
+    package init() {}
+
+    /// Whether images have to meet inside a pass.
+    var hasNorms: Bool { statisticsCount > 0 }
+
+    private static func take(_ count: Int, from total: inout Int) -> Int {
+        defer { total += (count + 15) & ~15 }
+        return total
+    }
+
+    private enum Keeping { case kept, passing }
+
+    private mutating func slot(
+        _ height: Int, _ width: Int, _ channels: Int, _ keeping: Keeping, gradientOf sharer: Slot? = nil
+    ) -> Slot {
+        let count = height * width * channels
+        let offset =
+            keeping == .kept ? Self.take(count, from: &activationCount) : Self.take(count, from: &passingCount)
+        return Slot(
+            height: height, width: width, channels: channels, offset: offset, isPassing: keeping == .passing,
+            gradientOffset: sharer?.gradientOffset ?? Self.take(count, from: &gradientCount))
+    }
+
+    /// Reserves a tensor of the linear layer that follows the steps.
+    mutating func addParameter(_ name: String, _ shape: [Int]) -> (tensor: ParameterLayout.Tensor, gradientOffset: Int)
+    {
+        let tensor = parameter(name, shape)
+        return (tensor, Self.take(tensor.count, from: &parameterGradientCount))
+    }
+
+    private mutating func parameter(_ name: String, _ shape: [Int]) -> ParameterLayout.Tensor {
+        ParameterLayout.Tensor(name: name, shape: shape, offset: parameters.add(name, shape))
+    }
+
+    /// Appends a convolution, its batch norm if `normalised`, and the sum with `skip`; returns where the result lies.
+    /// `skipped`: whether the input is also a later skip. `passing`: whether only the next step reads the result.
+    /// A convolution that a norm follows has no bias, because the norm would take it away.
+    mutating func convolve(
+        _ name: String, norm: String?, layer: Convolution, from input: Slot?, rectified: Bool, adding skip: Slot? = nil,
+        skipped: Bool = false, passing: Bool = false
+    ) -> Slot {
+        let weight = parameter("\(name).weight", layer.weightShape)
+        let bias = norm == nil ? parameter("\(name).bias", [layer.outputs]) : nil
+        let output = slot(
+            layer.outputHeight, layer.outputWidth, layer.outputs, norm == nil && passing ? .passing : .kept,
+            gradientOf: norm == nil ? skip : nil)
+        steps.append(
+            .convolution(
+                ConvolutionStep(
+                    layer: layer, input: input, rectifiesInput: rectified, skip: norm == nil ? skip : nil,
+                    output: output,
+                    inputIsSkipped: skipped, weight: weight, bias: bias,
+                    packedOffset: Self.take(layer.packedCount, from: &packedCount),
+                    packedBackwardOffset: Self.take(layer.packedBackwardCount, from: &packedBackwardCount),
+                    gradientOffset: Self.take(layer.packedCount, from: &parameterGradientCount),
+                    biasGradientOffset: Self.take(layer.outputs, from: &parameterGradientCount))))
+        scratchCount = max(scratchCount, layer.scratchCount)
+        guard let norm else { return output }
+        return normalise(norm, from: output, adding: skip, passing: passing)
+    }
+
+    private mutating func normalise(_ name: String, from input: Slot, adding skip: Slot?, passing: Bool) -> Slot {
+        let channels = input.channels
+        let output = slot(
+            input.height, input.width, channels, passing ? .passing : .kept, gradientOf: skip ?? input)
+        let mean = statistics.add("\(name).running_mean", [channels])
+        let variance = statistics.add("\(name).running_var", [channels])
+        steps.append(
+            .norm(
+                NormStep(
+                    layer: BatchNorm(channels: channels, pixels: input.pixels), input: input, skip: skip,
+                    output: output, gain: parameter("\(name).weight", [channels]),
+                    shift: parameter("\(name).bias", [channels]),
+                    runningMean: .init(name: "\(name).running_mean", shape: [channels], offset: mean),
+                    runningVariance: .init(name: "\(name).running_var", shape: [channels], offset: variance),
+                    statisticsOffset: Self.take(4 * channels, from: &statisticsCount))))
+        largestNormChannels = max(largestNormChannels, channels)
+        return output
+    }
+
+    /// Appends a max pool.
+    mutating func pool(from input: Slot, kernel: Int, stride: Int, padding: Int) -> Slot {
+        let layer = MaxPool(
+            height: input.height, width: input.width, channels: input.channels, kernel: kernel, stride: stride,
+            padding: padding)
+        let output = slot(layer.outputHeight, layer.outputWidth, input.channels, .kept)
+        steps.append(
+            .pool(
+                PoolStep(
+                    layer: layer, input: input, output: output,
+                    placesOffset: Self.take(layer.outputCount, from: &placesCount))))
+        return output
+    }
+}

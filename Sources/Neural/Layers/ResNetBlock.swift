@@ -1,0 +1,22 @@
+/// A residual block with the activation before the convolutions, as in the deep network of IMPALA (Espeholt et al. 2018,
+/// figure 3): x + convolution2(relu(convolution1(relu(x)))), each convolution followed by a batch norm if there is one.
+///
+/// Channels and size stay; parameters are called `convolution1`, `norm1`, `convolution2` and `norm2` under `name`.
+struct ResNetBlock: Sendable {
+    let name: String
+    /// Odd, so that a padding of half of it keeps the size.
+    let kernel: Int
+    let normalised: Bool
+
+    func append(to plan: inout ImagePlan, from input: ImagePlan.Slot) -> ImagePlan.Slot {
+        let layer = Convolution(
+            height: input.height, width: input.width, inputs: input.channels, outputs: input.channels, kernel: kernel,
+            padding: kernel / 2)
+        let middle = plan.convolve(
+            "\(name).convolution1", norm: normalised ? "\(name).norm1" : nil, layer: layer, from: input,
+            rectified: true, skipped: true)
+        return plan.convolve(
+            "\(name).convolution2", norm: normalised ? "\(name).norm2" : nil, layer: layer, from: middle,
+            rectified: true, adding: input)
+    }
+}
