@@ -70,6 +70,7 @@ struct ProductTests {
         let (w2, dy) = (floats(numbers(d * f, seed: 9)), floats(numbers(rows * d, seed: 10)))
         let layer = FeedForward(dimension: d, hidden: f)
         let weights = (0..<3).map { _ in FloatBuffer(d * f) }
+        defer { withExtendedLifetime(weights) {} }
         let packed = FeedForward.Packed(
             firstPanels: weights[0].start, secondTransposed: weights[1].start, secondPanels: weights[2].start)
         layer.pack(w1, w2, into: packed)
