@@ -80,7 +80,7 @@ let package = Package(
         tests("TransportTests", ["Transport", "CZeroMQ", "TestSupport"]),
         tests("WireTests", ["Wire", "Environments", "TestSupport"]),
         tests("ExperimentsTests", ["Experiments", "Environments", "Agents", "Distillation"]),
-        tests("AgentsTests", ["Agents", "Neural", "Environments", "TestSupport"]),
+        tests("AgentsTests", ["Agents", "Neural", "Environments", "TestSupport"], resources: [.copy("Golden")]),
         tests("NeuralTests", ["Neural", "CKernels", "Environments"], resources: [.copy("Golden")]),
         tests("CatalogTests", ["Catalog", "Environments"]),
         tests("ReportingTests", ["Reporting", "Catalog", "Histories", "Environments"]),

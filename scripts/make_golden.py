@@ -1,4 +1,4 @@
-"""Makes the golden vectors that Tests/DistillationTests compares the transformer with. Run it from the repository's
+"""Makes the golden vectors that the tests compare the networks with, the transformer's here. Run it from the repository's
 root with a Python that has torch: `python scripts/make_golden.py`. The files are small and committed."""
 
 import json
@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional as F
 
 import golden_images
+import golden_layers
 from pytorch_reference import Transformer, write_safetensors
 
 FOLDER = pathlib.Path("Tests/DistillationTests/Golden")
@@ -78,6 +79,7 @@ def main():
     torch.set_num_threads(1)
     for layout in ["merged", "separate"]:
         transformer(layout)
+    golden_layers.main()
 
 
 if __name__ == "__main__":

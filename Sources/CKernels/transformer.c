@@ -1,5 +1,6 @@
 // The loops of the transformer outside its matrix products and its attention.
 #include "CKernels.h"
+#include "normalise.h"
 #include "philox.h"
 #include "vectors.h"
 #include <math.h>
@@ -144,20 +145,12 @@ KERNEL void ck_residual_norm_forward(const float *residual, float *z, const floa
     }
     for (size_t i = 0; i < rows; i++) {
         const float *r = residual + i * n;
-        float *s = z + i * n, *to = y + i * n;
-        float sum = 0, squares = 0;
+        float *s = z + i * n, sum = 0;
         for (size_t k = 0; k < n; k++) {
             s[k] += r[k];
             sum += s[k];
         }
-        float mean = sum / (float)n;
-        for (size_t k = 0; k < n; k++) squares += (s[k] - mean) * (s[k] - mean);
-        float scale = 1.0f / sqrtf(squares / (float)n + 1e-5f);
-        inverse[i] = scale;
-        for (size_t k = 0; k < n; k++) {
-            s[k] = (s[k] - mean) * scale;
-            to[k] = s[k] * gain[k] + shift[k];
-        }
+        inverse[i] = normalise_row(s, sum, gain, shift, y + i * n, n);
     }
 }
 
@@ -165,24 +158,9 @@ KERNEL void ck_residual_norm_backward(const float *dy, const float *normalised, 
                                       const float *gain, float *dresidual, float *dz, float *dgain, float *dshift,
                                       float *dbias, size_t rows, size_t dimension, const ck_dropout *dropout) {
     size_t n = dimension;
-    for (size_t i = 0; i < rows; i++) {
-        const float *d = dy + i * n, *x = normalised + i * n;
-        float *to = dresidual + i * n, *through = dz + i * n;
-        float sum = 0, projection = 0;
-        for (size_t k = 0; k < n; k++) {
-            float scaled = d[k] * gain[k];
-            sum += scaled;
-            projection += scaled * x[k];
-            dgain[k] += d[k] * x[k];
-            dshift[k] += d[k];
-        }
-        float mean = sum / (float)n, slope = projection / (float)n, scale = inverse[i];
-        for (size_t k = 0; k < n; k++) {
-            float g = scale * (d[k] * gain[k] - mean - x[k] * slope);
-            to[k] = g;
-            through[k] = g;
-        }
-    }
+    for (size_t i = 0; i < rows; i++)
+        normalise_row_backward(dy + i * n, normalised + i * n, inverse[i], gain, dresidual + i * n, dz + i * n, dgain,
+                               dshift, n);
     if (dropout && dropout->threshold) {
         mask_stream masks;
         masks.next = 0;

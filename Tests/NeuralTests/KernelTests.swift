@@ -123,4 +123,66 @@ struct KernelTests {
         expectClose(dx, expected.dx)
         expectClose(dw, zip(w, expected.dWeight).map { $0 + $1 })
     }
+
+    @Test("layer norm alone", arguments: [(5, 64), (3, 7)])
+    func layerNorm(rows: Int, d: Int) {
+        let (x, dy) = (floats(numbers(rows * d, seed: 20)), floats(numbers(rows * d, seed: 21)))
+        let (gain, shift) = (floats(numbers(d, seed: 22)), floats(numbers(d, seed: 23)))
+        var (normalised, y, inverse) = (x, x, [Float](repeating: 0, count: rows))
+        LayerNorm.forward(
+            &normalised, gain: gain, shift: shift, into: &y, inverse: &inverse, rows: rows, dimension: d)
+        expectClose(y, Plain.layerNorm(x, gain: gain, shift: shift))
+        var (dx, dGain, dShift) = (x, gain, shift)
+        LayerNorm.backward(
+            dy, normalised: normalised, inverse: inverse, gain: gain, into: &dx, dGain: &dGain, dShift: &dShift,
+            rows: rows, dimension: d)
+        let expected = Plain.layerNormBackward(dy, x, gain: gain)
+        expectClose(dx, expected.dx)
+        expectClose(dGain, zip(gain, expected.dGain).map { $0 + $1 })
+        expectClose(dShift, zip(shift, expected.dShift).map { $0 + $1 })
+    }
+
+    @Test("embedding, whose rows may come several times")
+    func embedding() {
+        let (table, dy) = (floats(numbers(15, seed: 24)), floats(numbers(18, seed: 25)))
+        let indices: [Int32] = [4, 0, 4, 2, 4, 0]
+        var (y, dTable) = (dy, table)
+        Embedding.forward(indices, table: table, into: &y, count: 6, dimension: 3)
+        Embedding.backward(dy, indices: indices, into: &dTable, count: 6, dimension: 3)
+        let rows = indices.map(Int.init)
+        #expect(y == Plain.embedding(rows, table, dimension: 3))
+        let expected = Plain.embeddingBackward(dy, rows, vocabulary: 5, dimension: 3)
+        expectClose(dTable, zip(table, expected).map { $0 + $1 })
+    }
+
+    @Test("ReLU")
+    func relu() {
+        let (x, dy) = (floats(numbers(37, seed: 26)), floats(numbers(37, seed: 27)))
+        var (y, dx) = (x, dy)
+        ReLU.forward(&y, count: 37)
+        ReLU.backward(&dx, output: y, count: 37)
+        #expect(y == Plain.relu(x))
+        #expect(dx == Plain.reluBackward(dy, x))
+    }
+
+    @Test(
+        "a dropout is its mask, however it is called: whole, in rows, or in rows that lie apart", arguments: [16, 21])
+    func dropout(width: Int) {
+        let dropout = Dropout(probability: 0.3, key: (11, 22), site: 3, sequence: 4, step: 5)
+        let (rows, stride, padded) = (6, width + 9, (width + 15) / 16 * 16)
+        let x = floats(numbers(rows * stride, seed: 28))
+        var mask = [Float](repeating: 1, count: rows * padded)
+        dropout.apply(&mask, count: rows * padded)
+        var (apart, expected) = (x, x)
+        dropout.apply(&apart, rows: rows, width: width, stride: stride)
+        for row in 0..<rows {
+            for column in 0..<width { expected[row * stride + column] *= mask[row * padded + column] }
+        }
+        #expect(apart == expected)
+        #expect(mask.contains(0) && mask.contains(dropout.code.scale) && Set(mask).count == 2)
+        let begin = floats(numbers(40, seed: 29))
+        var short = begin
+        dropout.apply(&short, count: 40)
+        #expect(short == Plain.dropout(begin, mask: Array(mask.prefix(40))))
+    }
 }

@@ -20,6 +20,23 @@ struct ReferenceTests {
         expectGradient(Plain.geluBackward(g, x), of: x) { dot(g, Plain.gelu($0)) }
     }
 
+    @Test("ReLU, embedding, dropout and layer norm alone")
+    func plainLayers() {
+        let (x, g) = (numbers(12, seed: 20), numbers(12, seed: 21))
+        expectGradient(Plain.reluBackward(g, x), of: x) { dot(g, Plain.relu($0)) }
+        let mask = numbers(12, seed: 22).map { $0 > 0 ? 2.0 : 0 }
+        expectGradient(Plain.dropout(g, mask: mask), of: x) { dot(g, Plain.dropout($0, mask: mask)) }
+        let table = numbers(9, seed: 23)
+        expectGradient(Plain.embeddingBackward(g, [2, 0, 2, 2], vocabulary: 3, dimension: 3), of: table) {
+            dot(g, Plain.embedding([2, 0, 2, 2], $0, dimension: 3))
+        }
+        let (gain, shift) = (numbers(4, seed: 24), numbers(4, seed: 25))
+        let d = Plain.layerNormBackward(g, x, gain: gain)
+        expectGradient(d.dx, of: x) { dot(g, Plain.layerNorm($0, gain: gain, shift: shift)) }
+        expectGradient(d.dGain, of: gain) { dot(g, Plain.layerNorm(x, gain: $0, shift: shift)) }
+        expectGradient(d.dShift, of: shift) { dot(g, Plain.layerNorm(x, gain: gain, shift: $0)) }
+    }
+
     @Test("residual, dropout and layer norm", arguments: [false, true])
     func residualNorm(drops: Bool) {
         let (r, z, g) = (numbers(21, seed: 7), numbers(21, seed: 8), numbers(21, seed: 9))

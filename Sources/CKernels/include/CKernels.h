@@ -2,6 +2,8 @@
 // has clones for AVX-512, AVX2 and the baseline. All matrices are row-major, (rows, columns) as in the comments.
 #pragma once
 #include "images.h"
+#include "layers.h"
+#include "lstm.h"
 #include "mlp.h"
 #include "product.h"
 #include "transformer.h"

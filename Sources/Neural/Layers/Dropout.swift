@@ -1,5 +1,4 @@
 package import CKernels
-import Foundation
 
 /// Which elements of one array are dropped: a pure function of a key, a place in the model, a sequence and a step
 /// (Philox4x32-10, Salmon et al. 2011), whatever the number of threads and the order of the work.
@@ -21,8 +20,24 @@ package struct Dropout: Sendable {
     /// Drops nothing.
     package static var none: Dropout { Dropout(probability: 0, key: (0, 0), site: 0, sequence: 0, step: 0) }
 
+    package var drops: Bool { code.threshold > 0 }
+
+    /// The dropout so many sites and sequences further on.
+    package func offset(site: UInt32, sequence: UInt32) -> Dropout {
+        var other = self
+        other.code.site &+= site
+        other.code.sequence &+= sequence
+        return other
+    }
+
     /// Multiplies x (count) by the mask: 0 or 1 / (1 - probability). The backward pass is the same on the gradient.
     package func apply(_ x: UnsafeMutablePointer<Float>, count: Int) {
         withUnsafePointer(to: code) { ck_dropout_apply($0, x, count) }
+    }
+
+    /// The same for x (rows, width) with `stride` floats from row to row. An element's mask follows from its row and
+    /// column alone, so that a sequence has the same mask wherever it lies in a batch.
+    package func apply(_ x: UnsafeMutablePointer<Float>, rows: Int, width: Int, stride: Int) {
+        withUnsafePointer(to: code) { ck_dropout_rows($0, x, rows, width, stride) }
     }
 }

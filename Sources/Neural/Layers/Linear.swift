@@ -1,6 +1,8 @@
+import CKernels
 import COpenBLAS
 
-/// The linear layer y = x W^T with W (outputs, inputs) as in PyTorch; the bias belongs to the kernel that follows.
+/// The linear layer y = x W^T with W (outputs, inputs) as in PyTorch; the bias belongs to the kernel that follows, or is
+/// added by `addBias`.
 ///
 /// OpenBLAS runs on the caller's thread alone: parallelism is the caller's.
 package enum Linear {
@@ -9,12 +11,12 @@ package enum Linear {
     /// y (rows, outputs) = x (rows, inputs) W^T. `stride`, `inputStride`: floats from one row of y or x to the next.
     package static func forward(
         _ x: UnsafePointer<Float>, weight: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, rows: Int,
-        inputs: Int, outputs: Int, stride: Int? = nil, inputStride: Int? = nil
+        inputs: Int, outputs: Int, stride: Int? = nil, accumulate: Bool = false, inputStride: Int? = nil
     ) {
         _ = singleThreaded
         cblas_sgemm(
             CblasRowMajor, CblasNoTrans, CblasTrans, Int32(rows), Int32(outputs), Int32(inputs), 1, x,
-            Int32(inputStride ?? inputs), weight, Int32(inputs), 0, y, Int32(stride ?? outputs))
+            Int32(inputStride ?? inputs), weight, Int32(inputs), accumulate ? 1 : 0, y, Int32(stride ?? outputs))
     }
 
     /// dx (rows, inputs) = dy (rows, outputs) W, or is increased by it. `stride`: from one row of dx to the next.
@@ -39,4 +41,14 @@ package enum Linear {
             CblasRowMajor, CblasTrans, CblasNoTrans, Int32(outputs), Int32(inputs), Int32(rows), 1, dy, Int32(outputs),
             x, Int32(inputStride ?? inputs), 1, dWeight, Int32(inputs))
     }
+
+    /// y (rows, outputs) += b (outputs).
+    package static func addBias(
+        _ bias: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, rows: Int, outputs: Int
+    ) { ck_bias_add(y, bias, rows, outputs) }
+
+    /// db (outputs) += column sums of dy (rows, outputs).
+    package static func biasGradient(
+        _ dy: UnsafePointer<Float>, into dBias: UnsafeMutablePointer<Float>, rows: Int, outputs: Int
+    ) { ck_column_sums(dy, dBias, rows, outputs) }
 }

@@ -14,3 +14,10 @@ extension Reference {
         }
     }
 }
+
+// The rectifier max(x, 0).
+extension Reference {
+    package static func relu(_ x: Array) -> Array { x.map { max($0, 0) } }
+
+    package static func reluBackward(_ dy: Array, _ x: Array) -> Array { zip(dy, x).map { $1 > 0 ? $0 : 0 } }
+}

@@ -53,3 +53,21 @@ extension Reference {
         return g
     }
 }
+
+// Layer normalisation alone: the same with a residual of 0.
+extension Reference {
+    package static func layerNorm(_ x: Array, gain: Array, shift: Array) -> Array {
+        let zero = Array(repeating: 0, count: x.count)
+        let bias = Array(repeating: 0, count: gain.count)
+        return residualNorm(residual: zero, z: x, bias: bias, gain: gain, shift: shift, mask: nil)
+    }
+
+    package static func layerNormBackward(_ dy: Array, _ x: Array, gain: Array) -> (
+        dx: Array, dGain: Array, dShift: Array
+    ) {
+        let zero = Array(repeating: 0, count: x.count)
+        let bias = Array(repeating: 0, count: gain.count)
+        let g = residualNormBackward(dy, residual: zero, z: x, bias: bias, gain: gain, mask: nil)
+        return (g.z, g.gain, g.shift)
+    }
+}

@@ -1,0 +1,56 @@
+/// Memory in which an LSTM runs forward and backward; allocated once. T steps, B sequences, H units; all arrays are
+/// time-major, (T, B, ...), so that one step of all sequences is one matrix.
+package final class LSTMArena {
+    /// What a layer keeps for its backward pass.
+    struct Layer {
+        /// (T, B, 4H): the activated gates, then the gradients of their sums.
+        let gates: UnsafeMutablePointer<Float>
+        /// (T + 1, B, H) each, the initial state first.
+        let cells: UnsafeMutablePointer<Float>
+        let hidden: UnsafeMutablePointer<Float>
+        /// (T, B, H) the hidden units after the dropout behind this layer.
+        let dropped: UnsafeMutablePointer<Float>
+    }
+
+    package let steps: Int
+    package let sequences: Int
+    let layers: [Layer]
+    /// (T, B, H) twice: gradient of a layer's output and of its input, in turn.
+    let gradients: [UnsafeMutablePointer<Float>]
+    /// (B, H)
+    let cellGradient: UnsafeMutablePointer<Float>
+    /// (4H) sum of both biases.
+    let bias: UnsafeMutablePointer<Float>
+    /// (4H, H) the recurrent weight in the order in which the product reads it.
+    let panels: UnsafeMutablePointer<Float>
+    private let memory: FloatBuffer
+
+    package var byteCount: Int { memory.count * 4 }
+
+    /// Memory for at most `steps` steps of at most `sequences` sequences.
+    package init(_ layout: LSTMLayout, steps: Int, sequences: Int) {
+        precondition(steps > 0 && sequences > 0)
+        let units = layout.units
+        let (state, all) = (sequences * units, steps * sequences * units)
+        let ofLayer = [4 * all, all + state, all + state, all]
+        let shared = [all, all, state, 4 * units, 4 * units * units]
+        func padded(_ count: Int) -> Int { (count + 15) & ~15 }
+        func total(_ counts: [Int]) -> Int { counts.reduce(0) { $0 + padded($1) } }
+        let memory = FloatBuffer(layout.layers.count * total(ofLayer) + total(shared))
+        var next = memory.start
+        func take(_ count: Int) -> UnsafeMutablePointer<Float> {
+            defer { next += padded(count) }
+            return next
+        }
+        self.steps = steps
+        self.sequences = sequences
+        self.memory = memory
+        layers = layout.layers.map { _ in
+            Layer(gates: take(ofLayer[0]), cells: take(ofLayer[1]), hidden: take(ofLayer[2]), dropped: take(ofLayer[3]))
+        }
+        gradients = [take(shared[0]), take(shared[1])]
+        cellGradient = take(shared[2])
+        bias = take(shared[3])
+        panels = take(shared[4])
+    }
+}

@@ -1,0 +1,15 @@
+// Embedding: y (count, D) = rows of a table (vocabulary, D).
+extension Reference {
+    package static func embedding(_ indices: [Int], _ table: Array, dimension: Int) -> Array {
+        indices.flatMap { table[($0 * dimension)..<(($0 + 1) * dimension)] }
+    }
+
+    /// The table's gradient (vocabulary, D).
+    package static func embeddingBackward(_ dy: Array, _ indices: [Int], vocabulary: Int, dimension: Int) -> Array {
+        var dTable = Array(repeating: 0, count: vocabulary * dimension)
+        for (row, index) in indices.enumerated() {
+            for k in 0..<dimension { dTable[index * dimension + k] += dy[row * dimension + k] }
+        }
+        return dTable
+    }
+}
