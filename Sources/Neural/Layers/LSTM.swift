@@ -196,7 +196,8 @@ private struct RecurrentProduct {
     func packForward() {
         guard usesPanels else { return }
         for row in stride(from: 0, to: 4 * units, by: Self.panelWidth) {
-            ck_transpose(weight + row * units, panels + row * units, Self.panelWidth, units)
+            Product.transpose(
+                weight + row * units, into: panels + row * units, rows: Self.panelWidth, columns: units)
         }
     }
 
@@ -207,9 +208,9 @@ private struct RecurrentProduct {
                 hidden, weight: weight, into: gates, rows: rows, inputs: units, outputs: 4 * units, accumulate: true)
         }
         for column in stride(from: 0, to: 4 * units, by: Self.panelWidth) {
-            ck_product(
-                hidden, units, 1, panels + column * units, Self.panelWidth, gates + column, 4 * units, rows,
-                Self.panelWidth, units, nil, 1, Int32(CK_LINEAR))
+            Product.plain(
+                hidden, stride: units, panels + column * units, stride: Self.panelWidth, into: gates + column,
+                stride: 4 * units, rows: rows, columns: Self.panelWidth, depth: units, accumulate: true)
         }
     }
 
@@ -232,9 +233,9 @@ private struct RecurrentProduct {
         }
         for column in stride(from: 0, to: units, by: Self.panelWidth) {
             let width = min(Self.panelWidth, units - column)
-            ck_product(
-                dgates, 4 * units, 1, panels + 4 * units * column, width, dhidden + column, units, rows, width,
-                4 * units, nil, 1, Int32(CK_LINEAR))
+            Product.plain(
+                dgates, stride: 4 * units, panels + 4 * units * column, stride: width, into: dhidden + column,
+                stride: units, rows: rows, columns: width, depth: 4 * units, accumulate: true)
         }
     }
 }
