@@ -140,39 +140,42 @@ INLINE void lanes_before(v16i *hidden, size_t low, size_t b) {
     *hidden = (v16i)(lanes < (int32_t)(low - b * LANES));
 }
 
-// Softmax of the scores of columns low...row in place of them; the other columns of blocks first..<blocks become 0. With
-// dropout, the kept weights go to `used` scaled, and the sign bit of the stored weight says that it was dropped.
-INLINE void softmax_row(float *scores, float *used, size_t low, size_t row, size_t first, size_t blocks,
-                        const ck_dropout *dropout, mask_stream *masks) {
+// Softmax goes step by step through all rows of a group, so that rows wait for their maxima and sums together.
+
+// The largest of the scores of columns low...row; the other columns of blocks first..<blocks become -1e30.
+INLINE float largest_score(float *scores, size_t low, size_t row, size_t first, size_t blocks) {
     const v16i lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    const v16 never = (v16){} - 1e30f;
+    const v16i never = (v16i)((v16){} - 1e30f);
     size_t last = blocks - 1;
     for (size_t b = first; b * LANES < low; b++) {
         v16i hidden;
         lanes_before(&hidden, low, b);
-        STORE(scores + b * LANES, (v16)(((v16i)LOAD(scores + b * LANES) & ~hidden) | ((v16i)never & hidden)));
+        STORE(scores + b * LANES, (v16)(((v16i)LOAD(scores + b * LANES) & ~hidden) | (never & hidden)));
     }
     v16i future = (v16i)(lanes > (int32_t)(row - last * LANES));
-    v16 tail = LOAD(scores + last * LANES);
-    tail = (v16)(((v16i)tail & ~future) | ((v16i)never & future));
-    v16 top = tail;
+    v16 top = (v16)(((v16i)LOAD(scores + last * LANES) & ~future) | (never & future));
+    STORE(scores + last * LANES, top);
     for (size_t b = first; b < last; b++) top = __builtin_elementwise_max(top, LOAD(scores + b * LANES));
-    float largest = max_lanes(&top);
+    return max_lanes(&top);
+}
+
+// Scores become their exponentials, 0 where they are -1e30; returns the sum.
+INLINE float exponentials(float *scores, float largest, size_t first, size_t blocks) {
     v16 total = {};
     for (size_t b = first; b < blocks; b++) {
-        v16 e = (b == last ? tail : LOAD(scores + b * LANES)) - largest;
+        v16 score = LOAD(scores + b * LANES), e = score - largest;
         exp_lanes(&e);
-        if (b == last) e = (v16)((v16i)e & ~future);
+        e = (v16)((v16i)e & (v16i)(score > -1e29f));
         total += e;
         STORE(scores + b * LANES, e);
     }
-    // What exp_lanes leaves of the hidden scores, 1e-38, does not reach the total, which is 1 or more.
-    for (size_t b = first; b * LANES < low; b++) {
-        v16i hidden;
-        lanes_before(&hidden, low, b);
-        STORE(scores + b * LANES, (v16)((v16i)LOAD(scores + b * LANES) & ~hidden));
-    }
-    float inverse = 1.0f / sum_lanes(&total);
+    return sum_lanes(&total);
+}
+
+// Weights from exponentials. With dropout, the kept ones go to `used` scaled, and the sign bit of the stored weight says
+// that it was dropped.
+INLINE void normalise_weights(float *scores, float *used, float inverse, size_t first, size_t blocks,
+                              const ck_dropout *dropout, mask_stream *masks) {
     if (!dropout || dropout->threshold == 0) {
         for (size_t b = first; b < blocks; b++) {
             v16 p = LOAD(scores + b * LANES) * inverse;
@@ -213,15 +216,19 @@ KERNEL void ck_attention_forward(float *qkv, const float *bias, float *out, floa
         size_t first = lowest_key(mask, i) / LANES;
         float *scores = weights + i * all;
         group_scores(scores, queries + i * width, keys, width, d, all, first, blocks);
-        for (size_t r = 0; r < rows; r++) {
-            size_t low = lowest_key(mask, i + r);
-            if (low > i + r) {
-                clear_row(scores + r * all, first, blocks);
-                clear_row(used + r * all, first, blocks);
-                continue;
-            }
+        size_t unseeing = lowest_key(mask, i) > i ? lowest_key(mask, i) - i : 0;
+        for (size_t r = 0; r < unseeing; r++) {
+            clear_row(scores + r * all, first, blocks);
+            clear_row(used + r * all, first, blocks);
+        }
+        float rest[GROUP];
+        for (size_t r = unseeing; r < rows; r++)
+            rest[r] = largest_score(scores + r * all, lowest_key(mask, i + r), i + r, first, blocks);
+        for (size_t r = unseeing; r < rows; r++)
+            rest[r] = 1.0f / exponentials(scores + r * all, rest[r], first, blocks);
+        for (size_t r = unseeing; r < rows; r++) {
             if (mask && dropout) seek_mask(&masks, dropout, (uint32_t)(first_mask(i + r) + first));
-            softmax_row(scores + r * all, used + r * all, low, i + r, first, blocks, dropout, &masks);
+            normalise_weights(scores + r * all, used + r * all, rest[r], first, blocks, dropout, &masks);
         }
         for (size_t r = rows; r < GROUP; r++) clear_row(used + r * all, first, blocks);
         for (size_t c = 0; c < d; c += LANES) {
