@@ -80,8 +80,8 @@ def main():
     for layout in ["merged", "separate"]:
         transformer(layout)
     golden_layers.main()
+    golden_images.main()
 
 
 if __name__ == "__main__":
     main()
-    golden_images.main()
