@@ -6,6 +6,7 @@ import Environments
 import Experiments
 import Foundation
 import Processes
+import Reporting
 
 extension Split: ExpressibleByArgument {}
 
@@ -125,8 +126,6 @@ private struct EvaluationSummary: Encodable {
     let control: Curve?
     let meanOptimum: Double?
 
-    private static let finalEpisodes = 10
-
     init(checkpoint: String, split: Split, returns: [EvaluationReturns], tasks: [TaskRecord]) {
         self.checkpoint = checkpoint
         self.split = split
@@ -142,23 +141,18 @@ private struct EvaluationSummary: Encodable {
     }
 
     private static func curve(_ returns: [EvaluationReturns], _ optimum: [Int: Double?]) -> Curve {
-        let rows = returns.flatMap { entry in entry.returns.map { (optimum[entry.evaluation.task] ?? nil, $0) } }
-        let episodes = rows.map(\.1.count).min() ?? 0
-        let means = (0..<episodes).map { episode in
-            rows.reduce(0) { $0 + Double($1.1[episode]) } / Double(max(1, rows.count))
+        let curves = LearningCurves(returns.map { $0.returns.map { $0.map(Double.init) } })
+        let final = curves.finalMean ?? 0
+        let finals = zip(returns, curves.finals).flatMap { entry, finals in
+            finals.map { (optimum: optimum[entry.evaluation.task] ?? nil, return: $0) }
         }
-        let finals = rows.map { row in
-            let last = row.1.suffix(finalEpisodes)
-            return last.reduce(0) { $0 + Double($1) } / Double(max(1, last.count))
-        }
-        let final = finals.reduce(0, +) / Double(max(1, finals.count))
-        let optima = rows.compactMap(\.0)
-        let isKnown = !optima.isEmpty && optima.count == rows.count
+        let optima = finals.compactMap(\.optimum)
+        let isKnown = !optima.isEmpty && optima.count == finals.count
         let best = optima.reduce(0, +) / Double(max(1, optima.count))
-        let above = zip(finals, optima).count { $0 > $1 / 2 }
+        let above = zip(finals, optima).count { $0.return > $1 / 2 }
         return Curve(
-            meanReturns: means, finalReturn: final, shareOfOptimum: isKnown ? final / best : nil,
-            pairsAboveHalf: isKnown ? Double(above) / Double(rows.count) : nil)
+            meanReturns: curves.means, finalReturn: final, shareOfOptimum: isKnown ? final / best : nil,
+            pairsAboveHalf: isKnown ? Double(above) / Double(finals.count) : nil)
     }
 
     var text: String {

@@ -56,6 +56,13 @@ package struct LearningCurves: Sendable {
         }
     }
 
+    /// The mean over tasks and repetitions of every episode that all curves have.
+    package var means: [Double] {
+        (0..<(returns.joined().map(\.count).min() ?? 0)).map { episode in
+            average(returns.map { average($0.map { $0[episode] }[...]) }[...])
+        }
+    }
+
     /// Mean of the last `finalEpisodes` of each curve, (tasks, repetitions).
     package var finals: [[Double]] {
         returns.map { $0.map { average($0.suffix(Self.finalEpisodes)) } }
@@ -67,9 +74,7 @@ package struct LearningCurves: Sendable {
     }
 
     /// Mean over tasks, and repetitions within each, of the first episodes.
-    package var firstMean: Double? {
-        isEmpty ? nil : average(returns.map { average($0.map { $0[0] }[...]) }[...])
-    }
+    package var firstMean: Double? { means.first }
 
     /// The final mean with its interval, at `x`.
     func finalPoint(x: Double) -> LineChart.Point? {
