@@ -7,6 +7,7 @@ package import Environments
 package struct LocalLifetime {
     package let identifier: LifetimeIdentifier
     package let learner: any SourceLearner
+    private let actors: [any SourceActor]
     private let collectors: [RolloutCollector]
     private let rolloutLength: Int
 
@@ -19,19 +20,20 @@ package struct LocalLifetime {
         let identifier = LifetimeIdentifier(task: task.id, repetition: repetition)
         let learner = try algorithm.makeLearner(
             environment: tasks.environment, seed: seed, task: task.id, repetition: repetition)
-        let collectors = try (0..<groups).map { group in
+        let groups = try (0..<groups).map { group in
             let members = (group * actors / groups)..<((group + 1) * actors / groups)
             let keys = members.map { StreamKey(seed: seed, task: task.id, repetition: repetition, actor: $0) }
+            let actor = try algorithm.makeActor(environment: tasks.environment, keys: keys)
+            try learner.withParameters { try actor.load(parameters: $0) }
             let collector = RolloutCollector(
-                environment: try tasks.makeEnvironment(task: task, keys: keys),
-                actor: try algorithm.makeActor(environment: tasks.environment, keys: keys), lifetime: identifier,
+                environment: try tasks.makeEnvironment(task: task, keys: keys), actor: actor, lifetime: identifier,
                 positions: members.map { StreamPosition(actor: $0) })
-            try learner.withParameters { try collector.load(parameters: $0) }
-            return collector
+            return (actor: actor, collector: collector)
         }
         self.identifier = identifier
         self.learner = learner
-        self.collectors = collectors
+        self.actors = groups.map(\.actor)
+        collectors = groups.map(\.collector)
         rolloutLength = algorithm.rolloutLength
     }
 
@@ -48,7 +50,7 @@ package struct LocalLifetime {
     /// One update, whose parameters the actors then take over.
     package func learn(from batches: [RolloutBatch]) throws -> UpdateReport {
         let report = try learner.update(batches)
-        for collector in collectors { try learner.withParameters { try collector.load(parameters: $0) } }
+        for actor in actors { try learner.withParameters { try actor.load(parameters: $0) } }
         return report
     }
 }

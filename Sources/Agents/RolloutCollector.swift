@@ -33,16 +33,21 @@ package final class RolloutCollector {
     /// Where each stream stands, in the order of the environment's copies.
     package private(set) var positions: [StreamPosition]
     private var environment: any Environment
-    private let actor: any SourceActor
+    private let actor: any StreamActor
     private let observationBytes: Int
     private let actionBytes: Int
     private let columns: RolloutColumns
     private var episodes: [UInt64]
     private var steps: [UInt32]
+    /// Of the rollouts under way: steps to go, the limit, the episode each began in, and which streams take no part.
+    private var stepsLeft = 0
+    private var episodeLimit = UInt64.max
+    private var firstEpisodes: [UInt64] = []
+    private var wasDone: [Bool] = []
 
     /// `positions`: one for each copy of `environment`, each at the beginning of an episode.
     package init(
-        environment: any Environment, actor: any SourceActor, lifetime: LifetimeIdentifier, positions: [StreamPosition]
+        environment: any Environment, actor: any StreamActor, lifetime: LifetimeIdentifier, positions: [StreamPosition]
     ) {
         precondition(
             environment.count == actor.count && actor.count == positions.count && positions.allSatisfy { $0.step == 0 },
@@ -63,22 +68,39 @@ package final class RolloutCollector {
     /// Whether every stream has ended.
     package var isDone: Bool { positions.allSatisfy(\.isDone) }
 
-    /// Takes over newer parameters; the rollouts after it carry the version that is given to `collect`.
-    package func load(parameters: UnsafeBufferPointer<Float>) throws { try actor.load(parameters: parameters) }
-
     /// Takes `length` steps in every stream that has not ended and returns a rollout of each.
     ///
     /// A stream ends at the end of its first episode with which it has lived at least `episodeLimit` episodes; its
     /// last rollout is marked and may be shorter, or empty if the limit was reached when the call began. The batch is
     /// empty when all streams have ended.
     package func collect(length: Int, policyVersion: UInt64, episodeLimit: UInt64 = .max) -> RolloutBatch {
+        begin(length: length, episodeLimit: episodeLimit)
+        while advance() {}
+        return finish(policyVersion: policyVersion)
+    }
+
+    /// Begins what `collect` does at once: `advance` until it says no, then `finish`.
+    package func begin(length: Int, episodeLimit: UInt64 = .max) {
         columns.clear(length: length)
-        let firstEpisodes = episodes
-        let wasDone = positions.map(\.isDone)
+        self.episodeLimit = episodeLimit
+        stepsLeft = length
+        firstEpisodes = episodes
+        wasDone = positions.map(\.isDone)
         for index in positions.indices where steps[index] == 0 && episodes[index] >= episodeLimit {
             positions[index].isDone = true
         }
-        for _ in 0..<length where !isDone { step(episodeLimit: episodeLimit) }
+    }
+
+    /// Takes one step in every stream; false when there is none left to take.
+    package func advance() -> Bool {
+        guard stepsLeft > 0, !isDone else { return false }
+        stepsLeft -= 1
+        step()
+        return stepsLeft > 0 && !isDone
+    }
+
+    /// The rollouts that `begin` began.
+    package func finish(policyVersion: UInt64) -> RolloutBatch {
         var headers: [RolloutHeader] = []
         headers.reserveCapacity(positions.count)
         for index in positions.indices where !wasDone[index] {
@@ -95,7 +117,7 @@ package final class RolloutCollector {
         return columns.makeBatch(lifetime: lifetime, headers: headers)
     }
 
-    private func step(episodeLimit: UInt64) {
+    private func step() {
         for index in positions.indices {
             environment.observe(index, into: columns.observation + index * observationBytes)
         }
@@ -104,6 +126,7 @@ package final class RolloutCollector {
         environment.step(
             actions: columns.action, rewards: columns.reward, terminations: columns.termination,
             truncations: columns.truncation)
+        actor.receive(rewards: columns.reward)
         for index in positions.indices {
             let isEnd = columns.termination[index] != 0 || columns.truncation[index] != 0
             if !positions[index].isDone { columns.append(index) }

@@ -1,12 +1,10 @@
 package import Environments
 import FoundationEssentials
 
-/// Chooses the actions of some actors of one lifetime, in one process. Belongs to one thread.
-package protocol SourceActor: AnyObject {
-    /// Number of actors, B.
+/// Chooses the actions of some streams, in one process. Belongs to one thread.
+package protocol StreamActor: AnyObject {
+    /// Number of streams, B.
     var count: Int { get }
-    /// Takes over the learner's flat parameters. Throws `SourceAlgorithmError` when their number does not fit.
-    func load(parameters: UnsafeBufferPointer<Float>) throws
     /// Chooses a_t from o_t. `observations`: (B, observation bytes), elements of the observation space; `episodes` and
     /// `steps`: (B), where each actor stands; writes `actions`: (B, action bytes). Allocates nothing.
     ///
@@ -14,6 +12,19 @@ package protocol SourceActor: AnyObject {
     func act(
         observations: UnsafeRawPointer, episodes: UnsafePointer<UInt64>, steps: UnsafePointer<UInt32>,
         actions: UnsafeMutableRawPointer)
+    /// Sees what the actions of the last `act` brought, (B).
+    func receive(rewards: UnsafePointer<Float>)
+}
+
+/// Acts for a source algorithm in one lifetime, under the learner's parameters.
+package protocol SourceActor: StreamActor {
+    /// Takes over the learner's flat parameters. Throws `SourceAlgorithmError` when their number does not fit.
+    func load(parameters: UnsafeBufferPointer<Float>) throws
+}
+
+extension SourceActor {
+    /// Most source algorithms learn from rewards in their learner alone.
+    package func receive(rewards: UnsafePointer<Float>) {}
 }
 
 /// Learns from the rollouts of one lifetime. Belongs to one thread.

@@ -15,12 +15,12 @@ struct RolloutCollectorTests {
         let task = tasks.tasks[7]
         let keys = positions.map { StreamKey(seed: 2, task: 7, repetition: 0, actor: $0.actor) }
         let source = SourceAlgorithm.actorCritic(algorithm)
-        let collector = RolloutCollector(
-            environment: try tasks.makeEnvironment(task: task, keys: keys),
-            actor: try source.makeActor(environment: tasks.environment, keys: keys),
-            lifetime: LifetimeIdentifier(task: 7, repetition: 0), positions: positions)
+        let actor = try source.makeActor(environment: tasks.environment, keys: keys)
         let learner = try source.makeLearner(environment: tasks.environment, seed: 2, task: 7, repetition: 0)
-        try learner.withParameters { try collector.load(parameters: $0) }
+        try learner.withParameters { try actor.load(parameters: $0) }
+        let collector = RolloutCollector(
+            environment: try tasks.makeEnvironment(task: task, keys: keys), actor: actor,
+            lifetime: LifetimeIdentifier(task: 7, repetition: 0), positions: positions)
         return (collector, tasks, task)
     }
 

@@ -21,12 +21,10 @@ final class ActorPart {
     var phase: Phase
     /// Batches that the learner has not answered, in order.
     private(set) var unanswered: [(batch: UInt64, bytes: [UInt8])] = []
-    var unacknowledged = UnacknowledgedRollouts()
-    /// The recorder at `carry.recorderEndpoint` has said where the streams stand.
-    var isOpen: Bool
-    /// When the last message was sent that the learner, or the recorder, has yet to answer.
+    /// Nil when none of the actors is recorded.
+    var recorder: RecorderDialogue?
+    /// When the last message was sent that the learner has yet to answer.
     var lastLearnerRequest: UInt64 = 0
-    var lastRecorderRequest: UInt64 = 0
     private(set) var version: UInt64 = 0
     private(set) var batch: UInt64 = 0
     /// Streams end with the episode that makes them so many.
@@ -48,7 +46,7 @@ final class ActorPart {
         }
         policy = try context.algorithm.makeActor(environment: context.distribution.environment, keys: keys)
         phase = carry.recordsAny ? .opening : .joining
-        isOpen = !carry.recordsAny
+        recorder = carry.recordsAny ? RecorderDialogue(endpoint: carry.recorderEndpoint) : nil
     }
 
     /// Where the streams go on: the recorder's answer; actors beyond it begin at their beginning.
@@ -95,7 +93,7 @@ final class ActorPart {
 
     /// Recorder and learner have all that there is.
     var isDone: Bool {
-        phase == .draining && unacknowledged.isEmpty && (unanswered.isEmpty || !needsLearner)
+        phase == .draining && recorder?.isDone ?? true && (unanswered.isEmpty || !needsLearner)
     }
 }
 

@@ -9,8 +9,6 @@ package final class ActorRole: Role {
     /// Asynchronous: while one rollout is on its way, the next is made.
     package static let maximumUnansweredRollouts = 2
     package static let requestIntervalMilliseconds: UInt64 = 1000
-    /// A recorder that has acknowledged nothing for so long is asked where it stands.
-    package static let recorderSilenceMilliseconds: UInt64 = 5000
 
     package let name = RoleName.actor
     package let capacity: Int
@@ -60,7 +58,7 @@ package final class ActorRole: Role {
         return ""
     }
 
-    private var unacknowledgedBytes: Int { parts.values.reduce(0) { $0 + $1.unacknowledged.byteCount } }
+    private var unacknowledgedBytes: Int { parts.values.reduce(0) { $0 + ($1.recorder?.unacknowledgedBytes ?? 0) } }
     private var isFull: Bool { unacknowledgedBytes >= context?.experiment.cluster.unacknowledgedBytes ?? Int.max }
 
     // MARK: - Messages
@@ -91,11 +89,9 @@ package final class ActorRole: Role {
             // An older command that is sent again names endpoints that are no more.
             guard command > part.command else { return }
             part.command = command
-            let isSameRecorder = part.carry.recorderEndpoint == carry.recorderEndpoint
             part.carry = carry
-            guard !isSameRecorder, carry.recordsAny else { return }
-            // The recorder has come back elsewhere: ask it where it stands, then send again what it lacks.
-            part.isOpen = false
+            guard part.recorder?.endpoint != carry.recorderEndpoint, carry.recordsAny else { return }
+            part.recorder?.move(to: carry.recorderEndpoint)
             open(part, now: now, outbox: &outbox)
             return
         }
@@ -116,8 +112,7 @@ package final class ActorRole: Role {
         guard let part = parts[Key(lifetime: opened.lifetime, firstActor: opened.firstActor)],
             part.carry.incarnation == opened.incarnation
         else { return }
-        part.isOpen = true
-        part.lastRecorderRequest = now
+        part.recorder?.take(opened, now: now, outbox: &outbox)
         if part.phase == .opening {
             if context?.experiment.collect.synchronization == .lockstep {
                 // A lockstep lifetime is lived again from its beginning; the recorder drops what it has.
@@ -126,31 +121,18 @@ package final class ActorRole: Role {
                 try part.start(sequences: opened.nextSequences, episodes: opened.nextEpisodes)
             }
             join(part, now: now, outbox: &outbox)
-        } else {
-            for (index, next) in opened.nextSequences.enumerated() {
-                part.unacknowledged.acknowledge(actor: opened.firstActor + index, next: next)
-            }
-            part.unacknowledged.drop()
-            part.unacknowledged.resend(to: .endpoint(part.carry.recorderEndpoint), outbox: &outbox)
         }
     }
 
     private func acknowledge(_ durable: RolloutsDurable, from sender: Address, now: UInt64, outbox: inout Outbox) {
         for (key, part) in parts where key.lifetime == durable.lifetime {
-            var concerns = false
-            for stream in durable.streams where part.carry.actors.contains(stream.actor) {
-                guard stream.incarnation <= part.carry.incarnation else {
-                    // Somebody else carries this stream now.
-                    remove(key)
-                    return
-                }
-                concerns = true
-                part.unacknowledged.acknowledge(actor: stream.actor, next: stream.nextSequence)
+            let actors = part.carry.actors
+            // Somebody else carries such a stream now.
+            let isFenced = durable.streams.contains {
+                actors.contains($0.actor) && $0.incarnation > part.carry.incarnation
             }
-            guard concerns else { continue }
-            part.lastRecorderRequest = now
-            part.unacknowledged.drop()
-            if durable.resend { part.unacknowledged.resend(to: sender, outbox: &outbox) }
+            if isFenced { return remove(key) }
+            _ = part.recorder?.take(durable, actors: actors, from: sender, now: now, outbox: &outbox)
         }
     }
 
@@ -180,8 +162,7 @@ package final class ActorRole: Role {
             let isRecorded = part.carry.recordsAny && headers.contains { $0.actor < part.carry.recordedActors }
             outbox.send(bytes, to: isRecorded ? [learner, .endpoint(part.carry.recorderEndpoint)] : [learner])
             if isRecorded {
-                if part.unacknowledged.isEmpty { part.lastRecorderRequest = now }
-                part.unacknowledged.append(bytes, headers, recordedActors: part.carry.recordedActors)
+                part.recorder?.sent(bytes, headers, recordedActors: part.carry.recordedActors, now: now)
             }
             part.lastLearnerRequest = now
         }
@@ -215,19 +196,9 @@ package final class ActorRole: Role {
                 remove(key)
                 continue
             }
-            askRecorder(part, now: now, outbox: &outbox)
+            if part.recorder?.isOverdue(now: now) ?? false { open(part, now: now, outbox: &outbox) }
             askLearner(part, now: now, outbox: &outbox)
         }
-    }
-
-    /// What was on its way to a recorder may be lost, and it may have been restarted: asking makes it say where it
-    /// stands, and what it lacks is sent again.
-    private func askRecorder(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
-        let patience = part.isOpen ? Self.recorderSilenceMilliseconds : Self.requestIntervalMilliseconds
-        guard !part.isOpen || !part.unacknowledged.isEmpty,
-            now >= part.lastRecorderRequest + patience * 1_000_000
-        else { return }
-        open(part, now: now, outbox: &outbox)
     }
 
     private func askLearner(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
@@ -250,14 +221,12 @@ package final class ActorRole: Role {
     }
 
     private func open(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
-        part.lastRecorderRequest = now
         let carry = part.carry
         let recorded = carry.actors.clamped(to: 0..<max(carry.recordedActors, carry.actors.lowerBound))
-        outbox.send(
-            .openStreams(
-                OpenStreams(
-                    lifetime: carry.lifetime, actors: recorded, incarnation: carry.incarnation,
-                    firstPolicyVersion: part.version)), to: .endpoint(carry.recorderEndpoint))
+        part.recorder?.ask(
+            OpenStreams(
+                lifetime: carry.lifetime, actors: recorded, incarnation: carry.incarnation,
+                firstPolicyVersion: part.version), now: now, outbox: &outbox)
     }
 
     private func remove(_ key: Key) {

@@ -54,31 +54,27 @@ package final class EvaluatorRole: Role {
         case .checkpointPiece(let piece) where sender == .coordinator: try take(piece, now: now, outbox: &outbox)
         case .failure(let reason) where sender == .coordinator && running?.phase == .fetching:
             throw ClusterError("the checkpoint cannot be had: \(reason)")
-        case .streamsOpened(let opened): try takeUp(opened, outbox: &outbox)
+        case .streamsOpened(let opened): try takeUp(opened, now: now, outbox: &outbox)
         case .rolloutsDurable(let durable):
             guard let running, durable.lifetime == running.lifetime else { return }
-            for stream in durable.streams {
-                running.unacknowledged.acknowledge(actor: stream.actor, next: stream.nextSequence)
-            }
-            running.unacknowledged.drop()
-            if durable.resend { running.unacknowledged.resend(to: sender, outbox: &outbox) }
+            _ = running.recorder.take(
+                durable, actors: 0..<running.job.seeds, from: sender, now: now, outbox: &outbox)
         default: break
         }
     }
 
     private func take(_ job: EvaluationJob, command: UInt64, now: UInt64, outbox: inout Outbox) -> Bool {
         // A lease that arrives again after its end is not taken twice.
-        guard let context, !isDraining, !finished.contains([job.job, job.incarnation]) else { return true }
+        guard context != nil, !isDraining, !finished.contains([job.job, job.incarnation]) else { return true }
         if let running, running.job.job == job.job {
-            guard command > running.command, running.job.recorderEndpoint != job.recorderEndpoint else { return true }
+            guard command > running.command, running.recorder.endpoint != job.recorderEndpoint else { return true }
             running.command = command
-            // The recorder has come back elsewhere.
-            running.job.recorderEndpoint = job.recorderEndpoint
+            running.recorder.move(to: job.recorderEndpoint)
             if running.phase != .fetching { open(running, now: now, outbox: &outbox) }
             return true
         }
         guard running == nil else { return false }
-        running = RunningJob(job: job, command: command, environment: context.distribution.environment)
+        running = RunningJob(job: job, command: command)
         if model?.name == job.checkpoint {
             proceed(now: now, outbox: &outbox)
         } else {
@@ -113,35 +109,25 @@ package final class EvaluatorRole: Role {
     }
 
     private func open(_ running: RunningJob, now: UInt64, outbox: inout Outbox) {
-        running.lastRequest = now
-        outbox.send(
-            .openStreams(
-                OpenStreams(
-                    lifetime: running.lifetime, actors: 0..<running.job.seeds, incarnation: running.job.incarnation,
-                    firstPolicyVersion: 0)), to: .endpoint(running.job.recorderEndpoint))
+        running.recorder.ask(
+            OpenStreams(
+                lifetime: running.lifetime, actors: 0..<running.job.seeds, incarnation: running.job.incarnation,
+                firstPolicyVersion: 0), now: now, outbox: &outbox)
     }
 
-    private func takeUp(_ opened: StreamsOpened, outbox: inout Outbox) throws {
+    private func takeUp(_ opened: StreamsOpened, now: UInt64, outbox: inout Outbox) throws {
         guard let running, opened.lifetime == running.lifetime, let context, let model else { return }
-        if running.phase == .opening {
-            // Whatever is recorded already comes out the same again; the recorder drops what it has.
-            try running.start(model: model.model, context: context)
-        } else {
-            for (seed, next) in opened.nextSequences.enumerated() {
-                running.unacknowledged.acknowledge(actor: seed, next: next)
-            }
-            running.unacknowledged.drop()
-            running.unacknowledged.resend(to: .endpoint(running.job.recorderEndpoint), outbox: &outbox)
-        }
+        running.recorder.take(opened, now: now, outbox: &outbox)
+        // Whatever is recorded already comes out the same again; the recorder drops what it has.
+        if running.phase == .opening { try running.start(model: model.model, context: context) }
     }
 
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
         guard let running, running.phase == .running else { return false }
         environmentSteps += running.job.seeds
         if let (bytes, headers) = running.step() {
-            outbox.send(bytes, to: [.endpoint(running.job.recorderEndpoint)])
-            running.unacknowledged.append(bytes, headers, recordedActors: running.job.seeds)
-            running.lastRequest = now
+            outbox.send(bytes, to: [.endpoint(running.recorder.endpoint)])
+            running.recorder.sent(bytes, headers, recordedActors: running.job.seeds, now: now)
         }
         return running.phase == .running
     }
@@ -150,17 +136,14 @@ package final class EvaluatorRole: Role {
         reports.tick(now: now, outbox: &outbox)
         download?.tick(now: now, outbox: &outbox)
         guard let running else { return }
-        if running.phase == .draining, running.unacknowledged.isEmpty {
+        if running.phase == .draining, running.recorder.isDone {
             reports.send(
                 .evaluationResult(EvaluationResult(job: running.job.job, returns: running.returns)), to: .coordinator,
                 now: now, outbox: &outbox)
             jobsDone += 1
             finished.insert([running.job.job, running.job.incarnation])
             self.running = nil
-        } else if running.phase != .fetching,
-            running.phase == .opening || !running.unacknowledged.isEmpty,
-            now >= running.lastRequest + 2_000_000_000
-        {
+        } else if running.phase != .fetching, running.recorder.isOverdue(now: now) {
             open(running, now: now, outbox: &outbox)
         }
     }

@@ -1,3 +1,4 @@
+import Agents
 import Distillation
 import Environments
 import Experiments
@@ -11,27 +12,27 @@ final class RunningJob {
     /// Number of the coordinator's command that `job` came with; later ones are greater.
     var command: UInt64
     var phase = Phase.fetching
-    var unacknowledged = UnacknowledgedRollouts()
-    var lastRequest: UInt64 = 0
-    private(set) var episode = 0
-    /// (seeds, episodes)
-    private(set) var returns: [Float]
+    var recorder: RecorderDialogue
 
-    private var environment: (any Environment)?
-    private var policy: InContextPolicy?
+    private var actor: InContextActor?
+    private var collector: RolloutCollector?
+    private var horizon = 0
     private var batch: UInt64 = 0
-    private var rows: RolloutColumnsOfEpisode
 
-    init(job: EvaluationJob, command: UInt64, environment: EnvironmentDescription) {
+    init(job: EvaluationJob, command: UInt64) {
         self.job = job
         self.command = command
-        returns = [Float](repeating: 0, count: job.seeds * job.episodes)
-        rows = RolloutColumnsOfEpisode(seeds: job.seeds, environment: environment)
+        recorder = RecorderDialogue(endpoint: job.recorderEndpoint)
     }
 
     var lifetime: LifetimeIdentifier {
         LifetimeIdentifier(collection: .evaluation(job.evaluation), task: job.task, repetition: 0)
     }
+
+    /// (seeds, episodes), as far as they have been played.
+    var returns: [Float] { actor?.returns ?? [] }
+    /// The episode that the first seed is in.
+    var episode: Int { Int(collector?.positions.first?.episode ?? 0) }
 
     /// Every random number depends on seed, task and the seed's number alone, so the result does not depend on who
     /// works on the job, nor how often it was begun.
@@ -39,43 +40,33 @@ final class RunningJob {
         let keys = (0..<job.seeds).map {
             StreamKey(seed: context.experiment.seed, task: job.task, repetition: 0, actor: $0)
         }
-        environment = try context.distribution.makeEnvironment(task: try context.task(job.task), keys: keys)
-        policy = try InContextPolicy(
+        let environment = try context.distribution.makeEnvironment(task: try context.task(job.task), keys: keys)
+        let policy = try InContextPolicy(
             model: model, keys: keys, settings: InContextPolicy.Settings(temperature: job.temperature))
-        for seed in 0..<job.seeds { environment?.reset(seed, episode: 0) }
-        rows.clear()
+        let actor = InContextActor(policy: policy, episodes: job.episodes, clearsContext: job.clearContext)
+        collector = RolloutCollector(
+            environment: environment, actor: actor, lifetime: lifetime,
+            positions: keys.map { Agents.StreamPosition(actor: $0.actor, incarnation: job.incarnation) })
+        self.actor = actor
+        horizon = context.distribution.environment.horizon
+        beginRollouts()
         phase = .running
     }
 
-    /// One step of every seed; encoded rollouts when it ended the episode.
-    func step() -> (bytes: [UInt8], headers: [RolloutHeader])? {
-        guard let policy, environment != nil else { return nil }
-        rows.observe { environment?.observe($0, into: $1) }
-        policy.act(observations: rows.observation, actions: rows.action)
-        environment?.step(
-            actions: UnsafeRawPointer(rows.action), rewards: rows.reward, terminations: rows.termination,
-            truncations: rows.truncation)
-        policy.record(rewards: rows.reward)
-        for seed in 0..<job.seeds { returns[seed * job.episodes + episode] += rows.reward[seed] }
-        // Episodes of the same length end together; the horizon is fixed.
-        guard rows.append(finalObservation: { environment?.observe($0, into: $1) }) else { return nil }
-        let result = pack()
-        episode += 1
-        for seed in 0..<job.seeds {
-            environment?.reset(seed, episode: UInt64(episode))
-            if job.clearContext { policy.clear(seed) }
-        }
-        if episode == job.episodes { phase = .draining }
-        rows.clear()
-        return result
-    }
+    /// A rollout is as long as an episode can be, so that most hold one episode.
+    private func beginRollouts() { collector?.begin(length: horizon, episodeLimit: UInt64(job.episodes)) }
 
-    private func pack() -> (bytes: [UInt8], headers: [RolloutHeader]) {
+    /// One step of every seed; encoded rollouts, with their headers, when they are whole.
+    func step() -> (bytes: [UInt8], headers: [RolloutHeader])? {
+        guard let collector, !collector.advance() else { return nil }
         batch += 1
-        let content = rows.pack(
-            lifetime: lifetime, incarnation: job.incarnation, episode: UInt64(episode),
-            isLast: episode + 1 == job.episodes)
+        let content = collector.finish(policyVersion: 0)
         let rollouts = Rollouts(attempt: 0, firstActor: 0, batch: batch, content: content)
+        if collector.isDone {
+            phase = .draining
+        } else {
+            beginRollouts()
+        }
         return (Envelope(.rollouts(rollouts)).encoded(), content.headers)
     }
 }
