@@ -1,4 +1,3 @@
-import CKernels
 package import Neural
 
 /// One forward and backward pass over given windows, outside of any training: what tests compare with PyTorch.
@@ -67,12 +66,12 @@ package final class GradientCheck {
         pass.forward(
             model.parameters.start, packed, batch, firstRow: 0, sequences: windows, length: length, step: step)
         let logits = Array(UnsafeBufferPointer(start: pass.arena.logits, count: rows * actions))
-        var nats = 0.0
-        let objective = ck_cross_entropy(
-            pass.arena.logits, batch.targets, batch.taught, rows, actions, Float(smoothing), 1 / Float(taught), &nats)
+        let sums = CrossEntropy.forwardBackward(
+            pass.arena.logits, targets: batch.targets, taught: batch.taught, rows: rows, classes: actions,
+            smoothing: Float(smoothing), scale: 1 / Float(taught))
         pass.backward(
             model.parameters.start, packed, gradients: gradient.start, batch, firstRow: 0, sequences: windows,
             length: length, step: step)
-        return Result(logits: logits, objective: objective / Double(taught), gradient: gradient)
+        return Result(logits: logits, objective: sums.objective / Double(taught), gradient: gradient)
     }
 }

@@ -168,11 +168,11 @@ package final class Trainer {
                 pass.forward(
                     model.parameters.start, packed, batch, firstRow: row, sequences: count, length: length,
                     firstSequence: window, step: completedSteps)
-                var nats = 0.0
-                objectives[micro] = ck_cross_entropy(
-                    pass.arena.logits, batch.targets + row, batch.taught + row, count * length, actions,
-                    Float(settings.labelSmoothing), scale, &nats)
-                likelihoods[micro] = nats
+                let sums = CrossEntropy.forwardBackward(
+                    pass.arena.logits, targets: batch.targets + row, taught: batch.taught + row, rows: count * length,
+                    classes: actions, smoothing: Float(settings.labelSmoothing), scale: scale)
+                objectives[micro] = sums.objective
+                likelihoods[micro] = sums.nats
                 pass.backward(
                     model.parameters.start, packed, gradients: gradients[worker].start, batch, firstRow: row,
                     sequences: count, length: length, firstSequence: window, step: completedSteps)

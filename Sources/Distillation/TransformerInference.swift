@@ -235,14 +235,14 @@ final class TransformerInference {
     private func attend(
         _ bias: UnsafeMutablePointer<Float>, _ kept: TransformerArena.Block, _ sequences: Int, _ length: Int
     ) {
-        let width = d / heads
+        let attention = CausalAttention(tokens: length, dimension: d, headDimension: d / heads)
         for sequence in 0..<sequences {
             let row = sequence * length
             for head in 0..<heads {
-                ck_attention_forward(
-                    kept.projected + row * 3 * d + head * width, bias + head * width,
-                    kept.attended + row * d + head * width, kept.weights, arena.attentionScratch, length, d, width, nil,
-                    nil)
+                let column = head * attention.headDimension
+                attention.forward(
+                    kept.projected + row * 3 * d + column, bias: bias + column, into: kept.attended + row * d + column,
+                    weights: kept.weights, scratch: arena.attentionScratch)
             }
         }
     }
@@ -258,15 +258,15 @@ final class TransformerInference {
         Product.plain(
             attended, stride: d, packed.outTransposed, stride: d, into: branch, stride: d, rows: rows, columns: d,
             depth: d)
-        ck_residual_norm_forward(
-            input, branch, parameters + block.outBias, parameters + block.gain1, parameters + block.shift1, middle,
-            inverse, rows, d, nil)
+        ResidualNorm.forward(
+            residual: input, branch, bias: parameters + block.outBias, gain: parameters + block.gain1,
+            shift: parameters + block.shift1, into: middle, inverse: inverse, rows: rows, dimension: d)
         feedForward.forward(
             middle, packed.feedForward, bias: parameters + block.fc1Bias, kept: nil, activated: activated, into: branch,
             rows: rows)
-        ck_residual_norm_forward(
-            middle, branch, parameters + block.fc2Bias, parameters + block.gain2, parameters + block.shift2, output,
-            inverse, rows, d, nil)
+        ResidualNorm.forward(
+            residual: middle, branch, bias: parameters + block.fc2Bias, gain: parameters + block.gain2,
+            shift: parameters + block.shift2, into: output, inverse: inverse, rows: rows, dimension: d)
     }
 
     private func head(

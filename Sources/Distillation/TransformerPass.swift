@@ -47,22 +47,22 @@ final class TransformerPass {
                 stride: d, rows: rows, columns: d, depth: d)
             for sequence in 0..<sequences {
                 let row = sequence * length
-                var dropout = dropouts.make(.residual, 2 * index, firstSequence + sequence, step)
-                ck_residual_norm_forward(
-                    kept.input + row * d, kept.normalised1 + row * d, parameters + block.outBias,
-                    parameters + block.gain1, parameters + block.shift1, kept.middle + row * d, kept.inverse1 + row,
-                    length, d, &dropout)
+                ResidualNorm.forward(
+                    residual: kept.input + row * d, kept.normalised1 + row * d, bias: parameters + block.outBias,
+                    gain: parameters + block.gain1, shift: parameters + block.shift1, into: kept.middle + row * d,
+                    inverse: kept.inverse1 + row, rows: length, dimension: d,
+                    dropout: dropouts.make(.residual, 2 * index, firstSequence + sequence, step))
             }
             feedForward.forward(
                 kept.middle, packed.blocks[index].feedForward, bias: parameters + block.fc1Bias, kept: kept.hidden,
                 activated: arena.activated, into: kept.normalised2, rows: rows)
             for sequence in 0..<sequences {
                 let row = sequence * length
-                var dropout = dropouts.make(.residual, 2 * index + 1, firstSequence + sequence, step)
-                ck_residual_norm_forward(
-                    kept.middle + row * d, kept.normalised2 + row * d, parameters + block.fc2Bias,
-                    parameters + block.gain2, parameters + block.shift2, next + row * d, kept.inverse2 + row, length,
-                    d, &dropout)
+                ResidualNorm.forward(
+                    residual: kept.middle + row * d, kept.normalised2 + row * d, bias: parameters + block.fc2Bias,
+                    gain: parameters + block.gain2, shift: parameters + block.shift2, into: next + row * d,
+                    inverse: kept.inverse2 + row, rows: length, dimension: d,
+                    dropout: dropouts.make(.residual, 2 * index + 1, firstSequence + sequence, step))
             }
         }
         Linear.forward(
@@ -86,11 +86,12 @@ final class TransformerPass {
             let kept = arena.blocks[index]
             for sequence in 0..<sequences {
                 let row = sequence * length
-                var dropout = dropouts.make(.residual, 2 * index + 1, firstSequence + sequence, step)
-                ck_residual_norm_backward(
-                    arena.gradient + row * d, kept.normalised2 + row * d, kept.inverse2 + row,
-                    parameters + block.gain2, arena.gradient + row * d, arena.branch + row * d,
-                    gradients + block.gain2, gradients + block.shift2, gradients + block.fc2Bias, length, d, &dropout)
+                ResidualNorm.backward(
+                    arena.gradient + row * d, normalised: kept.normalised2 + row * d, inverse: kept.inverse2 + row,
+                    gain: parameters + block.gain2, dResidual: arena.gradient + row * d, dz: arena.branch + row * d,
+                    dGain: gradients + block.gain2, dShift: gradients + block.shift2,
+                    dBias: gradients + block.fc2Bias, rows: length, dimension: d,
+                    dropout: dropouts.make(.residual, 2 * index + 1, firstSequence + sequence, step))
             }
             feedForward.backward(
                 arena.branch, x: kept.middle, w1: parameters + block.fc1Weight, packed.blocks[index].feedForward,
@@ -99,11 +100,12 @@ final class TransformerPass {
                 dW2: gradients + block.fc2Weight, addingTo: arena.gradient, rows: rows)
             for sequence in 0..<sequences {
                 let row = sequence * length
-                var dropout = dropouts.make(.residual, 2 * index, firstSequence + sequence, step)
-                ck_residual_norm_backward(
-                    arena.gradient + row * d, kept.normalised1 + row * d, kept.inverse1 + row,
-                    parameters + block.gain1, arena.gradient + row * d, arena.branch + row * d,
-                    gradients + block.gain1, gradients + block.shift1, gradients + block.outBias, length, d, &dropout)
+                ResidualNorm.backward(
+                    arena.gradient + row * d, normalised: kept.normalised1 + row * d, inverse: kept.inverse1 + row,
+                    gain: parameters + block.gain1, dResidual: arena.gradient + row * d, dz: arena.branch + row * d,
+                    dGain: gradients + block.gain1, dShift: gradients + block.shift1,
+                    dBias: gradients + block.outBias, rows: length, dimension: d,
+                    dropout: dropouts.make(.residual, 2 * index, firstSequence + sequence, step))
             }
             Product.transposed(
                 arena.branch, stride: d, kept.attended, stride: d, addingTo: gradients + block.outWeight, stride: d,
@@ -155,8 +157,7 @@ final class TransformerPass {
             let count = length * perTransition * d
             let x = arena.blocks[0].input + sequence * count
             layout.embedForward(&tables, &tokens, rows: length, width: d, into: x)
-            var dropout = dropouts.make(.embedding, 0, firstSequence + sequence, step)
-            ck_dropout_apply(&dropout, x, count)
+            dropouts.make(.embedding, 0, firstSequence + sequence, step).apply(x, count: count)
         }
     }
 
@@ -169,25 +170,28 @@ final class TransformerPass {
             var tokens = batch.tokens(from: firstRow + sequence * length)
             let count = length * perTransition * d
             let dx = arena.gradient + sequence * count
-            var dropout = dropouts.make(.embedding, 0, firstSequence + sequence, step)
-            ck_dropout_apply(&dropout, dx, count)
+            dropouts.make(.embedding, 0, firstSequence + sequence, step).apply(dx, count: count)
             layout.embedBackward(&tables, &tokens, rows: length, width: d, from: dx)
         }
+    }
+
+    private func attention(_ length: Int) -> CausalAttention {
+        CausalAttention(tokens: length, dimension: d, headDimension: d / heads)
     }
 
     private func attend(
         _ bias: UnsafeMutablePointer<Float>, _ kept: TransformerArena.Block, _ index: Int, _ sequences: Int,
         _ length: Int, _ firstSequence: Int, _ step: Int?
     ) {
-        let width = d / heads
+        let attention = attention(length)
         for sequence in 0..<sequences {
             let row = sequence * length
             for head in 0..<heads {
-                var dropout = dropouts.make(.attention, index * heads + head, firstSequence + sequence, step)
-                ck_attention_forward(
-                    kept.projected + row * 3 * d + head * width, bias + head * width,
-                    kept.attended + row * d + head * width, weights(kept, sequence, head), arena.attentionScratch,
-                    length, d, width, &dropout, nil)
+                let column = head * attention.headDimension
+                attention.forward(
+                    kept.projected + row * 3 * d + column, bias: bias + column, into: kept.attended + row * d + column,
+                    weights: weights(kept, sequence, head), scratch: arena.attentionScratch,
+                    dropout: dropouts.make(.attention, index * heads + head, firstSequence + sequence, step))
             }
         }
     }
@@ -196,15 +200,16 @@ final class TransformerPass {
         _ kept: TransformerArena.Block, _ index: Int, _ sequences: Int, _ length: Int, _ firstSequence: Int,
         _ step: Int?
     ) {
-        let width = d / heads
+        let attention = attention(length)
         for sequence in 0..<sequences {
             let row = sequence * length
             for head in 0..<heads {
-                var dropout = dropouts.make(.attention, index * heads + head, firstSequence + sequence, step)
-                ck_attention_backward(
-                    kept.projected + row * 3 * d + head * width, weights(kept, sequence, head),
-                    kept.attended + row * d + head * width, arena.projectedGradient + row * 3 * d + head * width,
-                    arena.attentionScratch, length, d, width, &dropout, nil)
+                let column = head * attention.headDimension
+                attention.backward(
+                    kept.attended + row * d + column, qkv: kept.projected + row * 3 * d + column,
+                    weights: weights(kept, sequence, head), into: arena.projectedGradient + row * 3 * d + column,
+                    scratch: arena.attentionScratch,
+                    dropout: dropouts.make(.attention, index * heads + head, firstSequence + sequence, step))
             }
         }
     }
@@ -212,69 +217,5 @@ final class TransformerPass {
     /// Where a head's attention weights are kept; without training, one place serves all.
     private func weights(_ kept: TransformerArena.Block, _ sequence: Int, _ head: Int) -> UnsafeMutablePointer<Float> {
         arena.isTraining ? kept.weights + (sequence * heads + head) * arena.weightsPerHead : kept.weights
-    }
-}
-
-extension TransformerLayout {
-    /// The embedding tables inside a flat buffer of parameters or gradients.
-    func embedding(_ buffer: UnsafeMutablePointer<Float>) -> ck_embedding {
-        ck_embedding(
-            observation: buffer + observation, action: buffer + action, reward: buffer + rewardWeight,
-            reward_bias: buffer + rewardBias, position: buffer + position, mask: buffer + mask)
-    }
-
-    /// Tokens of `rows` transitions, the first of which is number `first` of its window, into
-    /// x (rows * tokens a transition, width). Tables with rows of 3D give the first block's projections instead.
-    @inline(__always)
-    func embedForward(
-        _ tables: inout ck_embedding, _ tokens: inout ck_tokens, rows: Int, width: Int, first: Int = 0,
-        into x: UnsafeMutablePointer<Float>
-    ) {
-        switch settings.tokenLayout {
-        case .merged: ck_embed_forward(&tables, &tokens, rows, width, first, x)
-        case .separate: ck_embed_separate_forward(&tables, &tokens, rows, width, 3 * first, x)
-        }
-    }
-
-    /// Adds the tokens' gradient dx to the tables' gradients.
-    @inline(__always)
-    func embedBackward(
-        _ tables: inout ck_embedding, _ tokens: inout ck_tokens, rows: Int, width: Int,
-        from dx: UnsafePointer<Float>
-    ) {
-        switch settings.tokenLayout {
-        case .merged: ck_embed_backward(&tables, &tokens, rows, width, 0, dx)
-        case .separate: ck_embed_separate_backward(&tables, &tokens, rows, width, 0, dx)
-        }
-    }
-}
-
-/// Every dropout of the model as the kernels take it: a place, a sequence and a step decide what is dropped.
-struct Dropouts {
-    enum Place: UInt32 {
-        case embedding = 0, attention = 1, residual = 2
-    }
-
-    private let key: (UInt32, UInt32)
-    private let thresholds: [UInt32]
-    private let scales: [Float]
-
-    init(_ settings: ModelSettings, seed: UInt64) {
-        let words = Philox(key0: UInt32(truncatingIfNeeded: seed), key1: UInt32(truncatingIfNeeded: seed >> 32))
-            .block(0, 0, 0, RandomPurpose.dropout.rawValue)
-        key = (words.x, words.y)
-        let probabilities = [settings.embeddingDropout, settings.attentionDropout, settings.residualDropout]
-        thresholds = probabilities.map { min(65535, UInt32(($0 * 65536).rounded())) }
-        scales = thresholds.map { Float(1 / (1 - Double($0) / 65536)) }
-    }
-
-    /// Without a step nothing is dropped.
-    @inline(__always)
-    func make(_ place: Place, _ index: Int, _ sequence: Int, _ step: Int?) -> ck_dropout {
-        let kind = Int(place.rawValue)
-        return ck_dropout(
-            key0: key.0, key1: key.1, site: place.rawValue | UInt32(truncatingIfNeeded: index) << 8,
-            sequence: UInt32(truncatingIfNeeded: sequence), step: UInt32(truncatingIfNeeded: step ?? 0),
-            threshold: step == nil ? 0 : thresholds[kind], scale: scales[kind])
     }
 }

@@ -1,0 +1,33 @@
+import Environments
+import Neural
+
+/// Every dropout of the transformer: a place, a sequence and a step decide what is dropped.
+struct Dropouts {
+    enum Place: UInt32 {
+        case embedding = 0, attention = 1, residual = 2
+    }
+
+    private let key: (UInt32, UInt32)
+    private let settings: ModelSettings
+
+    init(_ settings: ModelSettings, seed: UInt64) {
+        let words = Philox(key0: UInt32(truncatingIfNeeded: seed), key1: UInt32(truncatingIfNeeded: seed >> 32))
+            .block(0, 0, 0, RandomPurpose.dropout.rawValue)
+        key = (words.x, words.y)
+        self.settings = settings
+    }
+
+    /// The dropout of place number `index` of its kind. Without a step nothing is dropped.
+    func make(_ place: Place, _ index: Int, _ sequence: Int, _ step: Int?) -> Dropout {
+        guard let step else { return .none }
+        let probability =
+            switch place {
+            case .embedding: settings.embeddingDropout
+            case .attention: settings.attentionDropout
+            case .residual: settings.residualDropout
+            }
+        return Dropout(
+            probability: probability, key: key, site: place.rawValue | UInt32(truncatingIfNeeded: index) << 8,
+            sequence: UInt32(truncatingIfNeeded: sequence), step: UInt32(truncatingIfNeeded: step))
+    }
+}
