@@ -1,5 +1,5 @@
-"""Golden vectors of the plain layers, the LSTM model and the optimiser for Tests/NeuralTests, and of the actor-critic for
-Tests/AgentsTests; make_golden.py calls `main`."""
+"""Golden vectors of the plain layers, the LSTM model and the optimiser for Tests/NeuralTests, and of the actor-critic
+for Tests/AgentsTests; make_golden.py calls `main`."""
 
 import json
 import math

@@ -1,5 +1,5 @@
-"""Makes the golden vectors that the tests compare the networks with, the transformer's here. Run it from the repository's
-root with a Python that has torch: `python scripts/make_golden.py`. The files are small and committed."""
+"""Makes the golden vectors that the tests compare the networks with, the transformer's here. Run it from the
+repository's root with a Python that has torch: `python scripts/make_golden.py`. The files are small and committed."""
 
 import json
 import pathlib

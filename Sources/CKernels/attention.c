@@ -172,8 +172,8 @@ INLINE float exponentials(float *scores, float largest, size_t first, size_t blo
     return sum_lanes(&total);
 }
 
-// Weights from exponentials. With dropout, the kept ones go to `used` scaled, and the sign bit of the stored weight says
-// that it was dropped.
+// Weights from exponentials. With dropout, the kept ones go to `used` scaled, and the sign bit of the stored weight
+// says that it was dropped.
 INLINE void normalise_weights(float *scores, float *used, float inverse, size_t first, size_t blocks,
                               const ck_dropout *dropout, mask_stream *masks) {
     if (!dropout || dropout->threshold == 0) {
@@ -227,7 +227,8 @@ KERNEL void ck_attention_forward(float *qkv, const float *bias, float *out, floa
         for (size_t r = unseeing; r < rows; r++)
             rest[r] = 1.0f / exponentials(scores + r * all, rest[r], first, blocks);
         for (size_t r = unseeing; r < rows; r++) {
-            if (mask && dropout) seek_mask(&masks, dropout, (uint32_t)(first_mask(i + r) + first));
+            if (mask && dropout && dropout->threshold)
+                seek_mask(&masks, dropout, (uint32_t)(first_mask(i + r) + first));
             normalise_weights(scores + r * all, used + r * all, rest[r], first, blocks, dropout, &masks);
         }
         for (size_t r = rows; r < GROUP; r++) clear_row(used + r * all, first, blocks);

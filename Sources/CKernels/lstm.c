@@ -25,8 +25,8 @@ INLINE void write_lanes(float *to, const v16 *x, size_t n) {
     else memcpy(to, x, n * sizeof(float));
 }
 
-INLINE void step_forward(float *gates, const float *bias, const float *before, float *cells, float *hidden, size_t units,
-                         size_t n) {
+INLINE void step_forward(float *gates, const float *bias, const float *before, float *cells, float *hidden,
+                         size_t units, size_t n) {
     v16 gate[4], shift, state;
     for (size_t g = 0; g < 4; g++) {
         read_lanes(&gate[g], gates + g * units, n);

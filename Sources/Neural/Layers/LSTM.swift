@@ -83,7 +83,8 @@ package struct LSTM: Sendable {
         let units = layout.units
         let rows = steps * sequences
         var (above, below) = (arena.gradients[0], arena.gradients[1])
-        for (index, layer) in layout.layers.enumerated().reversed() {
+        for index in layout.layers.indices.reversed() {
+            let layer = layout.layers[index]
             let kept = arena.layers[index]
             through(
                 parameters + layer.hiddenWeight, kept, above, index, steps, sequences, arena, finalGradient,
