@@ -123,13 +123,95 @@ KERNEL void ck_embed_separate_backward(const ck_embedding *g, const ck_tokens *t
     }
 }
 
+// Where D is a multiple of sixteen, every mask lies in one row. Eight rows at a time go through each step together, so
+// that they wait for their sums together.
+INLINE void residual_norm_rows(const float *residual, float *z, const float *bias, const float *gain,
+                               const float *shift, float *y, float *inverse, size_t rows, size_t n,
+                               const ck_dropout *dropout) {
+    mask_stream masks;
+    masks.next = 0;
+    for (size_t first = 0; first < rows; first += 8) {
+        size_t end = first + 8 < rows ? first + 8 : rows;
+        float mean[8];
+        for (size_t i = first; i < end; i++) {
+            v16 sum = {};
+            for (size_t k = 0; k < n; k += LANES) {
+                v16 x = LOAD(z + i * n + k) + LOAD(bias + k);
+                if (dropout) {
+                    v16i drop;
+                    next_mask(&masks, dropout, &drop);
+                    x = (v16)((v16i)(x * dropout->scale) & ~drop);
+                }
+                x += LOAD(residual + i * n + k);
+                STORE(z + i * n + k, x);
+                sum += x;
+            }
+            mean[i - first] = sum_lanes(&sum) / (float)n;
+        }
+        for (size_t i = first; i < end; i++) {
+            v16 squares = {};
+            for (size_t k = 0; k < n; k += LANES) {
+                v16 x = LOAD(z + i * n + k) - mean[i - first];
+                squares += x * x;
+            }
+            inverse[i] = 1.0f / sqrtf(sum_lanes(&squares) / (float)n + 1e-5f);
+        }
+        for (size_t i = first; i < end; i++) {
+            for (size_t k = 0; k < n; k += LANES) {
+                v16 x = (LOAD(z + i * n + k) - mean[i - first]) * inverse[i];
+                STORE(z + i * n + k, x);
+                STORE(y + i * n + k, x * LOAD(gain + k) + LOAD(shift + k));
+            }
+        }
+    }
+}
+
+INLINE void residual_norm_rows_backward(const float *dy, const float *normalised, const float *inverse,
+                                        const float *gain, float *dresidual, float *dz, float *dgain, float *dshift,
+                                        float *dbias, size_t rows, size_t n, const ck_dropout *dropout) {
+    mask_stream masks;
+    masks.next = 0;
+    for (size_t first = 0; first < rows; first += 8) {
+        size_t end = first + 8 < rows ? first + 8 : rows;
+        float mean[8], slope[8];
+        for (size_t i = first; i < end; i++) {
+            v16 sum = {}, projection = {};
+            for (size_t k = 0; k < n; k += LANES) {
+                v16 d = LOAD(dy + i * n + k), x = LOAD(normalised + i * n + k), scaled = d * LOAD(gain + k);
+                sum += scaled;
+                projection += scaled * x;
+                STORE(dgain + k, LOAD(dgain + k) + d * x);
+                STORE(dshift + k, LOAD(dshift + k) + d);
+            }
+            mean[i - first] = sum_lanes(&sum) / (float)n;
+            slope[i - first] = sum_lanes(&projection) / (float)n;
+        }
+        for (size_t i = first; i < end; i++) {
+            for (size_t k = 0; k < n; k += LANES) {
+                v16 x = LOAD(normalised + i * n + k) * slope[i - first];
+                v16 g = inverse[i] * (LOAD(dy + i * n + k) * LOAD(gain + k) - mean[i - first] - x);
+                STORE(dresidual + i * n + k, g);
+                if (dropout) {
+                    v16i drop;
+                    next_mask(&masks, dropout, &drop);
+                    g = (v16)((v16i)(g * dropout->scale) & ~drop);
+                }
+                STORE(dz + i * n + k, g);
+                STORE(dbias + k, LOAD(dbias + k) + g);
+            }
+        }
+    }
+}
+
 KERNEL void ck_residual_norm_forward(const float *residual, float *z, const float *bias, const float *gain,
                                      const float *shift, float *y, float *inverse, size_t rows, size_t dimension,
                                      const ck_dropout *dropout) {
     size_t n = dimension;
+    if (dropout && dropout->threshold == 0) dropout = NULL;
+    if (n % LANES == 0) return residual_norm_rows(residual, z, bias, gain, shift, y, inverse, rows, n, dropout);
     for (size_t i = 0; i < rows; i++)
         for (size_t k = 0; k < n; k++) z[i * n + k] += bias[k];
-    if (dropout && dropout->threshold) {
+    if (dropout) {
         mask_stream masks;
         masks.next = 0;
         size_t count = rows * n;
@@ -158,10 +240,14 @@ KERNEL void ck_residual_norm_backward(const float *dy, const float *normalised, 
                                       const float *gain, float *dresidual, float *dz, float *dgain, float *dshift,
                                       float *dbias, size_t rows, size_t dimension, const ck_dropout *dropout) {
     size_t n = dimension;
+    if (dropout && dropout->threshold == 0) dropout = NULL;
+    if (n % LANES == 0)
+        return residual_norm_rows_backward(dy, normalised, inverse, gain, dresidual, dz, dgain, dshift, dbias, rows, n,
+                                           dropout);
     for (size_t i = 0; i < rows; i++)
         normalise_row_backward(dy + i * n, normalised + i * n, inverse[i], gain, dresidual + i * n, dz + i * n, dgain,
                                dshift, n);
-    if (dropout && dropout->threshold) {
+    if (dropout) {
         mask_stream masks;
         masks.next = 0;
         size_t count = rows * n;
