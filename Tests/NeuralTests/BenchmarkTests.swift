@@ -45,6 +45,18 @@ struct BenchmarkTests {
         #expect(KernelBenchmark.cases(containing: "no such kernel").isEmpty)
     }
 
+    @Test("the image encoder is measured in images and in work")
+    func encoder() throws {
+        var benchmark = EncoderBenchmark(threads: 2)
+        benchmark.settings.height = 8
+        benchmark.settings.width = 12
+        benchmark.settings.channels = [4]
+        benchmark.images = 3
+        let result = try benchmark.run(BenchmarkPlan(repetitions: 2, secondsPerRepetition: 1e-6))
+        #expect(result.rates[.frames]?.count == 2 && result.rates[.gflops]?.count == 2)
+        #expect(result.configuration["images"] == 3)
+    }
+
     @Test("what the caller throws ends a benchmark")
     func interruption() {
         struct Interrupted: Error {}

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import torch
 
 from .collect import HORIZON, Learner
-from .measuring import Calls, processors
+from .measuring import Calls, processors, threads_text
 
 UNIT = "transitions_per_second"
 ACTORS = 50
@@ -56,8 +56,7 @@ def configurations():
     ]:
         ways = {}
         for threads in sorted({1, processors()}):
-            word = "thread" if threads == 1 else "threads"
-            ways[f"eager, {threads} {word}"] = lambda m=make, t=threads: m(t)
+            ways[f"eager, {threads_text(threads)}"] = lambda m=make, t=threads: m(t)
         ways["compiled, 1 thread"] = lambda m=make: m(1, compiled=True)
         for rows in ("distinct", "shared"):
             found[f"{name}-{rows}-rows"] = ({**sizes, "hidden": "128, 128, 128"}, ways)

@@ -10,6 +10,10 @@ from .measuring import Timer, progress, result
 SUITES = {"kernels": kernels, "distiller": distiller, "acting": acting, "evaluator": evaluator}
 
 
+def unit_of(suite, name):
+    return getattr(SUITES[suite], "UNITS", {}).get(name, SUITES[suite].UNIT)
+
+
 def make_timers(name, ways, seconds):
     """A timer for every arrangement that works here; why the others do not goes to stderr."""
     timers = {}
@@ -43,7 +47,7 @@ def measure(suite, options):
             for timer in timers.values():
                 timer.repetition()
         for arrangement, timer in timers.items():
-            results.append(result(name, arrangement, configuration, SUITES[suite].UNIT, timer))
+            results.append(result(name, arrangement, configuration, unit_of(suite, name), timer))
             timer.arrangement.close()
     return results
 
@@ -54,6 +58,7 @@ def filtered(ways, words):
 
 def ours(options, suite, name):
     """One repetition of one row of `distillery bench`, as its JSON has it."""
+    unit = unit_of(suite, name)
     command = [options.distillery, "bench", suite, "--json", "--repetitions", "1"]
     if suite == "distiller":
         command += ["--models", name]
@@ -62,21 +67,20 @@ def ours(options, suite, name):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}: {done.stderr[-2000:]}")
-    return next(entry for entry in json.loads(done.stdout)["results"] if entry["name"] == name)
+    return next(entry for entry in json.loads(done.stdout)["results"] if entry["name"] == name and unit in entry)
 
 
 def compare(options):
     """Rows of the table: each repetition measures Distillery and then every arrangement that is left."""
     for suite in options.suites:
-        unit = SUITES[suite].UNIT
-        print(f"\n{suite}, {unit.replace('_', ' ')}\n")
+        print(f"\n{suite}, {SUITES[suite].UNIT.replace('_', ' ')}\n")
         print("| | Distillery | of the peak | MB | PyTorch eager | MB | ratio | PyTorch's best | | ratio |")
         print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
-        for name, (_, ways) in selected(suite, None).items():
-            if options.names and name not in options.names:
-                continue
+        for name, (_, ways) in selected(suite, options.names).items():
             timers = make_timers(name, filtered(ways, options.arrangements), options.seconds)
-            runs, eager = [], next(iter(timers))
+            if not timers:
+                continue
+            runs, eager, unit = [], next(iter(timers)), unit_of(suite, name)
             for repetition in range(options.repetitions):
                 runs.append(ours(options, suite, name))
                 for timer in timers.values():

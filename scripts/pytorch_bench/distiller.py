@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from .measuring import Calls, Processes, processors, progress
+from .measuring import Calls, Processes, processors, progress, threads_text
 from .models import ACTIONS, MODELS, forward_operations, make_model, tokens, training_attention, windows
 
 UNIT = "tokens_per_second"
@@ -28,7 +28,7 @@ def eager(settings, threads, micro=BATCH, compiled=False):
     attention = None if compiled else training_attention(settings, micro)
     model = make_model(settings, attention).train()
     if attention:
-        progress(f"  {threads} threads, {micro} at a time: {attention.__name__}")
+        progress(f"  {threads_text(threads)}, {micro} at a time: {attention.__name__}")
     optimizer = make_optimizer(model)
     data = windows(settings, BATCH)
     pieces = [[column[i : i + micro] for column in data] for i in range(0, BATCH, micro)]
@@ -92,17 +92,18 @@ def processes(settings, micro, compiled=False):
 def configurations():
     """name -> (configuration, {arrangement: how to make it}); the first arrangement is plain eager."""
     count = processors()
+    all_threads = threads_text(count)
     found = {}
     for name, settings in MODELS.items():
         found[name] = (
             {"batch_size": BATCH, **settings},
             {
-                f"eager, {count} threads": lambda s=settings: eager(s, count),
+                f"eager, {all_threads}": lambda s=settings: eager(s, count),
                 "eager, 1 thread": lambda s=settings: eager(s, 1),
-                f"eager, {count} threads, 4 at a time": lambda s=settings: eager(s, count, micro=4),
+                f"eager, {all_threads}, 4 at a time": lambda s=settings: eager(s, count, micro=4),
                 f"{count} processes, 4 at a time": lambda s=settings: processes(s, 4),
                 f"{count} processes, 2 at a time": lambda s=settings: processes(s, 2),
-                f"compiled, {count} threads": lambda s=settings: eager(s, count, compiled=True),
+                f"compiled, {all_threads}": lambda s=settings: eager(s, count, compiled=True),
                 f"compiled, {count} processes, 4 at a time": lambda s=settings: processes(s, 4, compiled=True),
             },
         )

@@ -2,7 +2,7 @@
 
 import torch
 
-from .measuring import Calls, Processes, processors
+from .measuring import Calls, Processes, processors, threads_text
 from .models import ACTIONS, NARROW, FusedAttention, MaskedAttention, fastest, make_model, windows
 
 UNIT = "transitions_per_second"
@@ -66,11 +66,12 @@ def in_processes(chunk, growing):
 
 def configurations():
     count = processors()
+    all_threads = threads_text(count)
     found = {}
     for name, growing in [("full-windows", False), ("growing-windows", True)]:
-        ways = {f"eager, {count} threads": lambda g=growing: in_process(count, COPIES, g)}
+        ways = {f"eager, {all_threads}": lambda g=growing: in_process(count, COPIES, g)}
         for chunk in (16, 4):
-            ways[f"eager, {count} threads, {chunk} at a time"] = lambda c=chunk, g=growing: in_process(count, c, g)
+            ways[f"eager, {all_threads}, {chunk} at a time"] = lambda c=chunk, g=growing: in_process(count, c, g)
         for chunk in (8, 2):
             ways[f"{count} processes, {chunk} at a time"] = lambda c=chunk, g=growing: in_processes(c, g)
         found[name] = ({"copies": COPIES, "context_length": 100, "feed_forward": 256}, ways)

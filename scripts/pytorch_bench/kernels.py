@@ -6,12 +6,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pytorch_reference import MLP
+from pytorch_reference import MLP, ImageEncoder
 
 from .collect import ActorCritic
-from .measuring import Calls
+from .measuring import Calls, Processes, processors, threads_text
 
 UNIT = "gflops"
+# Rows that are measured in another unit.
+UNITS = {"encoder": "frames_per_second"}
+IMAGES = 32
 ROWS, D, HEAD, PANEL, ACTORS, PARAMETERS = 100, 64, 16, 64, 50, 1_132_000
 
 
@@ -102,6 +105,28 @@ def perceptron_forward():
     return calls(torch.inference_mode()(lambda: network(x)), operations)
 
 
+def encode(images, memory_format):
+    """A forward and backward pass; as in training, gradients of the parameters alone."""
+    torch.manual_seed(0)
+    model = ImageEncoder().to(memory_format=memory_format)
+    pixels, dy = torch.randint(0, 256, (images, 72, 96, 3), dtype=torch.uint8), torch.rand(images, 64)
+
+    def body():
+        model.zero_grad(set_to_none=True)
+        model(pixels, memory_format).backward(dy)
+
+    return body
+
+
+def encoder(threads, memory_format=torch.contiguous_format):
+    torch.set_num_threads(threads)
+    return Calls(encode(IMAGES, memory_format), IMAGES, threads)
+
+
+def encoder_share(index, count, barrier):
+    return encode(IMAGES // count, torch.channels_last)
+
+
 def configurations():
     kernels = {}
     for name, outputs in [("qkv", 3 * D), ("out", D)]:
@@ -119,5 +144,14 @@ def configurations():
     kernels["bias-gelu-backward"] = lambda: gelu(True)
     kernels["adam"], kernels["cross-entropy"] = adam, cross_entropy
     kernels["perceptron-product"], kernels["perceptron-forward"] = perceptron_product, perceptron_forward
-    # The image encoder's and the LSTM's belong here, named as `distillery bench kernels` names them.
-    return {name: ({}, {"eager, 1 thread": make}) for name, make in kernels.items()}
+    found = {name: ({}, {"eager, 1 thread": make}) for name, make in kernels.items()}
+    count = processors()
+    found["encoder"] = (
+        {"images": IMAGES, "height": 72, "width": 96},
+        {
+            f"eager, {threads_text(count)}": lambda: encoder(count),
+            f"eager, {threads_text(count)}, channels last": lambda: encoder(count, torch.channels_last),
+            f"{count} processes": lambda: Processes(encoder_share, count, IMAGES),
+        },
+    )
+    return found

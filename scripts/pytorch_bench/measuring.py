@@ -162,6 +162,10 @@ def processors():
     return len(os.sched_getaffinity(0))
 
 
+def threads_text(count):
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
 def machine():
     name = platform.processor() or platform.machine()
     try:

@@ -7,6 +7,7 @@ package struct BenchmarkResult: Sendable, Encodable {
         case environmentSteps = "environment_steps_per_second"
         case transitions = "transitions_per_second"
         case tokens = "tokens_per_second"
+        case frames = "frames_per_second"
         case gflops
     }
 
