@@ -76,7 +76,9 @@ def compare(options):
         print(f"\n{suite}, {SUITES[suite].UNIT.replace('_', ' ')}\n")
         print("| | Distillery | of the peak | MB | PyTorch eager | MB | ratio | PyTorch's best | | ratio |")
         print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
-        for name, (_, ways) in selected(suite, options.names).items():
+        for name, (_, ways) in SUITES[suite].configurations().items():
+            if options.names and name not in options.names:
+                continue
             timers = make_timers(name, filtered(ways, options.arrangements), options.seconds)
             if not timers:
                 continue

@@ -31,7 +31,8 @@ package struct KernelBenchmark {
 
     /// Measures `cases` one after the other, each between samples of the machine's peak.
     package static func run(_ cases: [Case], threads: Int, plan: BenchmarkPlan) throws -> [BenchmarkResult] {
-        let peak = ProductPeak(threads: 1)
+        // A kernel's repetitions are short, and so is what they are compared with.
+        let peak = ProductPeak(threads: 1, products: 1)
         var results = [measurePeak(peak, threads: 1, plan)]
         if threads > 1 { results.append(measurePeak(ProductPeak(threads: threads), threads: threads, plan)) }
         for result in results { try plan.progress(line(result)) }
