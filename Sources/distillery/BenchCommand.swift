@@ -65,7 +65,7 @@ struct BenchDocument: Encodable {
 
     func print(json: Bool) throws {
         if json { return try printJSON(self) }
-        var rows = [["", "median", "least", "most", "unit", "of the peak"]]
+        var rows = [["name", "median", "least", "most", "unit", "of the peak"]]
         for result in results {
             for unit in BenchmarkResult.Unit.allCases {
                 guard let rates = result.rates[unit] else { continue }
