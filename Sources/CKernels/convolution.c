@@ -62,17 +62,28 @@ void ck_convolution_unpack(const ck_convolution *c, const float *packed, float *
                     dweight[((block * LANES + lane) * c->inputs + i) * area + place] += packed[lane];
 }
 
+// `rows` rows of `inside` floats with `above` rows of zeros above and below and `border` zeros left and right.
+static void surround(const float *x, size_t rows, size_t inside, size_t above, size_t border, float *scratch) {
+    size_t row = inside + 2 * border;
+    memset(scratch, 0, above * row * sizeof(float));
+    scratch += above * row;
+    for (size_t i = 0; i < rows; i++, x += inside, scratch += row) {
+        memset(scratch, 0, border * sizeof(float));
+        memcpy(scratch + border, x, inside * sizeof(float));
+        memset(scratch + border + inside, 0, border * sizeof(float));
+    }
+    memset(scratch, 0, above * row * sizeof(float));
+}
+
 KERNEL void ck_convolution_pad(const ck_convolution *c, const float *x, int rectify, float *scratch) {
     size_t border = c->padding * c->inputs, inside = c->width * c->inputs, row = inside + 2 * border;
+    if (!rectify) return surround(x, c->height, inside, c->padding, border, scratch);
     memset(scratch, 0, c->padding * row * sizeof(float));
     scratch += c->padding * row;
     for (size_t i = 0; i < c->height; i++, x += inside, scratch += row) {
         memset(scratch, 0, border * sizeof(float));
         // A NaN stays one, so that divergence shows in the loss.
-        if (rectify)
-            for (size_t k = 0; k < inside; k++) scratch[border + k] = x[k] < 0 ? 0 : x[k];
-        else
-            memcpy(scratch + border, x, inside * sizeof(float));
+        for (size_t k = 0; k < inside; k++) scratch[border + k] = x[k] < 0 ? 0 : x[k];
         memset(scratch + border + inside, 0, border * sizeof(float));
     }
     memset(scratch, 0, c->padding * row * sizeof(float));
@@ -96,16 +107,13 @@ static void spread(const ck_convolution *c, const float *dy, float *scratch) {
     size_t rows = c->height + c->kernel - 1, columns = c->width + c->kernel - 1, n = c->outputs;
     size_t high = output(c->height, c), wide = output(c->width, c);
     ptrdiff_t first = (ptrdiff_t)c->kernel - 1 - (ptrdiff_t)c->padding;
+    if (c->stride == 1 && first >= 0) return surround(dy, high, wide * n, (size_t)first, (size_t)first * n, scratch);
     memset(scratch, 0, rows * columns * n * sizeof(float));
     for (size_t i = 0; i < high; i++) {
         ptrdiff_t row = first + (ptrdiff_t)(i * c->stride);
         if (row < 0 || row >= (ptrdiff_t)rows) continue;
         float *to = scratch + (size_t)row * columns * n;
         const float *from = dy + i * wide * n;
-        if (c->stride == 1 && first >= 0) {
-            memcpy(to + (size_t)first * n, from, wide * n * sizeof(float));
-            continue;
-        }
         for (size_t j = 0; j < wide; j++) {
             ptrdiff_t column = first + (ptrdiff_t)(j * c->stride);
             if (column >= 0 && column < (ptrdiff_t)columns)

@@ -65,20 +65,35 @@ KERNEL void ck_pool_forward(const ck_pool *p, const float *x, float *y, uint8_t 
     }
 }
 
+INLINE void unpool_pixel(const ck_pool *p, const float *dy, const uint8_t *places, span rows, span columns,
+                         size_t channel, size_t lanes, float *dx) {
+    typedef uint8_t v16b __attribute__((vector_size(16)));
+    v16b bytes = {};
+    memcpy(&bytes, places, lanes);
+    v16i where = __builtin_convertvector(bytes, v16i);
+    v16 d;
+    load_lanes(dy, lanes, &d);
+    for (size_t r = rows.first; r < rows.end; r++)
+        for (size_t k = columns.first; k < columns.end; k++) {
+            size_t row = (size_t)(rows.origin + (ptrdiff_t)r), column = (size_t)(columns.origin + (ptrdiff_t)k);
+            float *to = dx + (row * p->width + column) * p->channels + channel;
+            v16 sum;
+            load_lanes(to, lanes, &sum);
+            sum += (v16)((v16i)d & (where == (int32_t)(r * p->kernel + k)));
+            memcpy(to, &sum, lanes * sizeof(float));
+        }
+}
+
 KERNEL void ck_pool_backward(const ck_pool *p, const float *dy, const uint8_t *places, float *dx) {
     memset(dx, 0, p->height * p->width * p->channels * sizeof(float));
-    size_t n = p->channels;
     for (size_t i = 0; i < output(p->height, p); i++) {
         span rows = window_span(p, i, p->height);
-        for (size_t j = 0; j < output(p->width, p); j++, dy += n, places += n) {
+        for (size_t j = 0; j < output(p->width, p); j++, dy += p->channels, places += p->channels) {
             span columns = window_span(p, j, p->width);
-            for (size_t r = rows.first; r < rows.end; r++)
-                for (size_t k = columns.first; k < columns.end; k++) {
-                    size_t row = (size_t)(rows.origin + (ptrdiff_t)r), column = (size_t)(columns.origin + (ptrdiff_t)k);
-                    float *to = dx + (row * p->width + column) * n;
-                    uint8_t place = (uint8_t)(r * p->kernel + k);
-                    for (size_t c = 0; c < n; c++) to[c] += places[c] == place ? dy[c] : 0;
-                }
+            size_t c = 0;
+            for (; c + LANES <= p->channels; c += LANES)
+                unpool_pixel(p, dy + c, places + c, rows, columns, c, LANES, dx);
+            if (c < p->channels) unpool_pixel(p, dy + c, places + c, rows, columns, c, p->channels - c, dx);
         }
     }
 }
@@ -231,6 +246,23 @@ KERNEL void ck_batch_norm_backward(const float *dy, const float *x, const float 
         gradient_of_input(dy, x, mean, inverse, gain, means, dx, pixels, channels, c, LANES);
     if (c < channels)
         gradient_of_input(dy, x, mean, inverse, gain, means, dx, pixels, channels, c, channels - c);
+}
+
+INLINE void add_sums(const float *x, size_t pixels, size_t channels, size_t lanes, float *sums) {
+    v16 apart[APART] = {}, value;
+    for (size_t i = 0; i < pixels; i++) {
+        load_lanes(x + i * channels, lanes, &value);
+        apart[i % APART] += value;
+    }
+    load_lanes(sums, lanes, &value);
+    value += (apart[0] + apart[1]) + (apart[2] + apart[3]);
+    memcpy(sums, &value, lanes * sizeof(float));
+}
+
+KERNEL void ck_pixel_sums(const float *x, size_t pixels, size_t channels, float *sums) {
+    size_t c = 0;
+    for (; c + LANES <= channels; c += LANES) add_sums(x + c, pixels, channels, LANES, sums + c);
+    if (c < channels) add_sums(x + c, pixels, channels, channels - c, sums + c);
 }
 
 KERNEL void ck_flatten_forward(const float *x, float *features, size_t pixels, size_t channels) {

@@ -75,6 +75,8 @@ void ck_batch_norm_backward_means(const float *sums, size_t images, size_t chann
 void ck_batch_norm_backward(const float *dy, const float *x, const float *mean, const float *inverse,
                             const float *gain, const float *means, float *dx, size_t pixels, size_t channels);
 
+// sums (channels) += the sums over the pixels of x (pixels, channels).
+void ck_pixel_sums(const float *x, size_t pixels, size_t channels, float *sums);
 // features (channels, pixels) = max(x, 0) of an image (pixels, channels): PyTorch's flatten.
 void ck_flatten_forward(const float *x, float *features, size_t pixels, size_t channels);
 // dx (pixels, channels) = the gradient of that.

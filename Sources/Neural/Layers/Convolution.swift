@@ -96,6 +96,6 @@ extension Convolution {
 
     /// dBias (outputs) += the sums of dy over its pixels.
     package func biasGradient(_ dy: UnsafePointer<Float>, into dBias: UnsafeMutablePointer<Float>) {
-        ck_column_sums(dy, dBias, outputHeight * outputWidth, outputs)
+        ck_pixel_sums(dy, outputHeight * outputWidth, outputs, dBias)
     }
 }
