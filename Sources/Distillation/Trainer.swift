@@ -209,11 +209,19 @@ package final class Trainer {
     /// Sequences of a micro-batch: enough rows to keep the products efficient, few enough to stay in the cache, and at
     /// least one micro-batch for every thread.
     static func microBatch(_ model: ModelSettings, _ training: TrainingSettings) -> Int {
-        let wanted = max(1, targetRows / model.tokens)
+        let wanted = max(1, targetRows(model) / model.tokens)
         return max(1, min(wanted, (training.batchSize + training.threads - 1) / training.threads))
     }
 
-    static let targetRows = 100
+    /// Tokens of a micro-batch. Each adds to all gradients once, so where those of an MLP do not stay in the
+    /// second-level cache, fewer and larger micro-batches save more than their own activations cost.
+    static func targetRows(_ model: ModelSettings) -> Int {
+        let gradientFloats = 2 * model.modelDimension * model.feedForward
+        return gradientFloats * MemoryLayout<Float>.stride > cacheBytes / 2 ? 400 : 100
+    }
+
+    /// A second-level cache as most processors have it.
+    static let cacheBytes = 1 << 20
 }
 
 extension Trainer {
