@@ -19,16 +19,6 @@ package struct ImageEncoderLayout: Sendable {
     /// Bytes of an image.
     package var pixelCount: Int { settings.height * settings.width * settings.colours }
 
-    /// Floating-point operations of one image's forward and backward pass, 2 a multiplication and addition, those of
-    /// convolutions and of the linear layer alone.
-    package var operationsPerImage: Int {
-        plan.steps.reduce(3 * 2 * linearWeight.count) { sum, step in
-            guard case .convolution(let step) = step else { return sum }
-            let pixels = step.layer.outputHeight * step.layer.outputWidth
-            return sum + (step.input == nil ? 2 : 3) * 2 * pixels * step.weight.count
-        }
-    }
-
     /// Throws when no network has these settings.
     package init(_ settings: ImageEncoderSettings) throws {
         try settings.validate()

@@ -120,18 +120,3 @@ struct ImageEncoderTests {
             }.contains("every pool"))
     }
 }
-
-@Suite("The image encoder's benchmark")
-struct ImageEncoderBenchmarkTests {
-    @Test("counts the products of every layer and runs", arguments: [false, true])
-    func operations(batchNorm: Bool) throws {
-        var settings = ImageEncoderSettings()
-        (settings.height, settings.width, settings.channels, settings.batchNorm) = (8, 12, [16], batchNorm)
-        let benchmark = try ImageEncoderBenchmark(settings: settings, images: 2, threads: 2)
-        let (first, block, linear) = (8 * 12 * 16 * 27, 4 * 6 * 16 * 144, 64 * 16 * 4 * 6)
-        #expect(benchmark.operations == 2 * 2 * (2 * first + 3 * 4 * block + 3 * linear))
-        let before = benchmark.byteCount
-        for _ in 0..<3 { benchmark.step() }
-        #expect(benchmark.byteCount == before)
-    }
-}
