@@ -81,7 +81,7 @@ let package = Package(
         tests("WireTests", ["Wire", "Environments", "TestSupport"]),
         tests("ExperimentsTests", ["Experiments", "Environments", "Agents", "Distillation"]),
         tests("AgentsTests", ["Agents", "Neural", "Environments", "TestSupport"], resources: [.copy("Golden")]),
-        tests("NeuralTests", ["Neural", "CKernels", "Environments"], resources: [.copy("Golden")]),
+        tests("NeuralTests", ["Neural", "CKernels", "Environments", "TestSupport"], resources: [.copy("Golden")]),
         tests("CatalogTests", ["Catalog", "Environments"]),
         tests("ReportingTests", ["Reporting", "Catalog", "Histories", "Environments"]),
         tests(
@@ -92,7 +92,7 @@ let package = Package(
             ]),
         tests("EndToEndTests", ["distillery", "Histories", "Catalog", "Cluster", "Wire", "Processes", "Environments"]),
         tests(
-            "DistillationTests", ["Distillation", "Neural", "Histories", "Environments"],
+            "DistillationTests", ["Distillation", "Neural", "Histories", "Environments", "TestSupport"],
             resources: [.copy("Golden")]),
     ],
     swiftLanguageModes: [.v6]

@@ -17,6 +17,12 @@ SETTINGS = {
     "contextLength": CONTEXT, "modelDimension": 24, "layers": 2, "heads": 3, "feedForward": 40,
     "embeddingDropout": 0, "attentionDropout": 0, "residualDropout": 0,
 }
+# Both layouts in sizes that are no multiples of anything, and the sizes that the kernels were made for.
+MODELS = {
+    "merged": SETTINGS | {"tokenLayout": "merged"},
+    "separate": SETTINGS | {"tokenLayout": "separate"},
+    "wide": SETTINGS | {"tokenLayout": "merged", "modelDimension": 64, "layers": 1, "heads": 4, "feedForward": 128},
+}
 SMOOTHING, RATE, BETAS, EPSILON, CLIP, STEPS = 0.1, 3e-3, (0.9, 0.99), 1e-6, 1.0, 10
 
 
@@ -34,13 +40,12 @@ def objective(model, data):
     return logits, F.cross_entropy(logits[taught], actions[taught], label_smoothing=SMOOTHING)
 
 
-def transformer(layout):
+def transformer(name, settings):
     torch.manual_seed(7)
-    settings = SETTINGS | {"tokenLayout": layout}
     model = Transformer(COUNTS, ACTIONS, settings)
     for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    data = batch(layout)
+        torch.nn.init.normal_(parameter, std=1.5 / settings["modelDimension"] ** 0.5)
+    data = batch(settings["tokenLayout"])
     parameters = {name: value.detach().clone() for name, value in model.named_parameters()}
     logits, loss = objective(model, data)
     loss.backward()
@@ -57,8 +62,8 @@ def transformer(layout):
     losses.append(objective(model, data)[1].item())
 
     FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / f"transformer-{layout}-parameters.safetensors").write_bytes(write_safetensors(parameters))
-    (FOLDER / f"transformer-{layout}-gradients.safetensors").write_bytes(write_safetensors(gradients))
+    (FOLDER / f"transformer-{name}-parameters.safetensors").write_bytes(write_safetensors(parameters))
+    (FOLDER / f"transformer-{name}-gradients.safetensors").write_bytes(write_safetensors(gradients))
     components, actions, rewards, masked, taught = data
     description = {
         "torch": torch.__version__, "settings": settings, "componentCounts": COUNTS, "actions": ACTIONS, "batch": BATCH,
@@ -67,7 +72,7 @@ def transformer(layout):
         "rewards": rewards.flatten().tolist(), "masked": flags(masked).flatten().tolist(),
         "taught": taught.flatten().int().tolist(), "logits": logits.flatten().tolist(), "losses": losses,
     }
-    (FOLDER / f"transformer-{layout}.json").write_text(json.dumps(description))
+    (FOLDER / f"transformer-{name}.json").write_text(json.dumps(description))
 
 
 def flags(masked):
@@ -77,8 +82,8 @@ def flags(masked):
 
 def main():
     torch.set_num_threads(1)
-    for layout in ["merged", "separate"]:
-        transformer(layout)
+    for name, settings in MODELS.items():
+        transformer(name, settings)
     golden_layers.main()
     golden_images.main()
 

@@ -2,6 +2,7 @@ import Agents
 import Environments
 import Foundation
 import Neural
+import TestSupport
 import Testing
 
 /// What `scripts/make_golden.py` wrote about the network of Table 4 and its loss.
@@ -124,7 +125,7 @@ struct ActorCriticGoldenTests {
         for (tensor, places) in zip(map.layout.tensors, map.places) {
             let wanted = Array(expected[tensor.offset..<(tensor.offset + tensor.count)])
             let largest = wanted.reduce(0) { max($0, abs($1)) }
-            let worst = zip(places, wanted).reduce(Float(0)) { max($0, abs(found[$1.0] - $1.1)) }
+            let worst = largestDifference(places.map { found[$0] }, wanted)
             #expect(largest > 0 && worst <= 1e-4 * largest, "\(tensor.name): \(worst), largest \(largest)")
         }
         expect(report, golden.losses[0], tolerance: 1e-5)

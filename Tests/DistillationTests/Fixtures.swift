@@ -83,7 +83,3 @@ func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
     defer { try? FileManager.default.removeItem(at: folder) }
     return try body(folder)
 }
-
-func largestDifference(_ a: [Float], _ b: [Float]) -> Float {
-    a.count == b.count ? zip(a, b).map { abs($0 - $1) }.max() ?? 0 : .infinity
-}

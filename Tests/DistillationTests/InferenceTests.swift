@@ -1,5 +1,6 @@
 import Distillation
 import Environments
+import TestSupport
 import Testing
 
 @Suite("The transformer with frozen weights")

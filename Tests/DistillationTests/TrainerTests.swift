@@ -2,6 +2,7 @@ import Distillation
 import Environments
 import Foundation
 import Neural
+import TestSupport
 import Testing
 
 @Suite("Training")

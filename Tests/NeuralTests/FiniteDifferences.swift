@@ -1,5 +1,6 @@
 import Environments
 import Neural
+import TestSupport
 import Testing
 
 /// Numbers from a normal-like distribution, the same for the same seed.
@@ -34,12 +35,10 @@ func expectGradient(
 func expectClose(
     _ found: [Float], _ expected: [Float], tolerance: Float = 2e-5, sourceLocation: SourceLocation = #_sourceLocation
 ) {
-    #expect(found.count == expected.count, sourceLocation: sourceLocation)
     let largest = expected.reduce(0) { max($0, abs($1)) }
-    let worst = zip(found, expected).map { abs($0 - $1) }.max() ?? 0
+    let worst = largestDifference(found, expected)
     let bound = tolerance * (1 + largest)
-    #expect(
-        worst.isFinite && worst <= bound, "largest difference \(worst), bound \(bound)", sourceLocation: sourceLocation)
+    #expect(worst <= bound, "largest difference \(worst), bound \(bound)", sourceLocation: sourceLocation)
 }
 
 func floats(_ x: [Double]) -> [Float] { x.map { Float($0) } }

@@ -1,5 +1,6 @@
 import Foundation
 import Neural
+import TestSupport
 import Testing
 
 /// Tensors and a description that `scripts/make_golden.py` wrote.
@@ -51,7 +52,6 @@ private func largest(_ x: [Float]) -> Float { x.reduce(0) { max($0, abs($1)) } }
 private func expectWithin(
     _ found: [Float], _ expected: [Float], _ bound: Float, _ name: String, _ sourceLocation: SourceLocation
 ) {
-    #expect(found.count == expected.count, "\(name)", sourceLocation: sourceLocation)
-    let worst = zip(found, expected).reduce(Float(0)) { $1.0.isFinite ? max($0, abs($1.0 - $1.1)) : .infinity }
+    let worst = largestDifference(found, expected)
     #expect(worst <= bound, "\(name): largest difference \(worst), bound \(bound)", sourceLocation: sourceLocation)
 }

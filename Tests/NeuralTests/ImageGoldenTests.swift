@@ -1,5 +1,6 @@
 import Foundation
 import Neural
+import TestSupport
 import Testing
 
 /// What `scripts/golden_images.py` wrote.
@@ -59,8 +60,7 @@ struct ImageGolden {
 /// Expects outputs within 1e-5.
 func expectOutput(_ found: [Float], _ expected: [Float]?, sourceLocation: SourceLocation = #_sourceLocation) throws {
     let expected = try #require(expected, sourceLocation: sourceLocation)
-    #expect(found.count == expected.count, sourceLocation: sourceLocation)
-    let worst = zip(found, expected).map { abs($0 - $1) }.max() ?? .infinity
+    let worst = largestDifference(found, expected)
     let largest = max(1, expected.map { abs($0) }.max() ?? 0)
     #expect(worst <= 1e-5 * largest, "largest difference \(worst)", sourceLocation: sourceLocation)
 }
@@ -70,8 +70,7 @@ func expectGradient(
     _ found: [Float], _ expected: [Float]?, _ name: String = "", sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
     let expected = try #require(expected, sourceLocation: sourceLocation)
-    #expect(found.count == expected.count, sourceLocation: sourceLocation)
-    let worst = zip(found, expected).map { abs($0 - $1) }.max() ?? .infinity
+    let worst = largestDifference(found, expected)
     let largest = expected.map { abs($0) }.max() ?? 0
     #expect(worst <= 1e-4 * largest, "\(name): \(worst), largest \(largest)", sourceLocation: sourceLocation)
 }
