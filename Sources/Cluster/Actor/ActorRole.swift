@@ -91,6 +91,7 @@ package final class ActorRole: Role {
             part.command = command
             part.carry = carry
             guard part.recorder?.endpoint != carry.recorderEndpoint, carry.recordsAny else { return }
+            if part.recorder == nil { part.recorder = RecorderDialogue(endpoint: carry.recorderEndpoint) }
             part.recorder?.move(to: carry.recorderEndpoint)
             open(part, now: now, outbox: &outbox)
             return
@@ -132,7 +133,7 @@ package final class ActorRole: Role {
                 actors.contains($0.actor) && $0.incarnation > part.carry.incarnation
             }
             if isFenced { return remove(key) }
-            _ = part.recorder?.take(durable, actors: actors, from: sender, now: now, outbox: &outbox)
+            part.recorder?.take(durable, actors: actors, from: sender, now: now, outbox: &outbox)
         }
     }
 

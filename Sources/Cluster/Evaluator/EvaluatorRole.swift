@@ -57,7 +57,7 @@ package final class EvaluatorRole: Role {
         case .streamsOpened(let opened): try takeUp(opened, now: now, outbox: &outbox)
         case .rolloutsDurable(let durable):
             guard let running, durable.lifetime == running.lifetime else { return }
-            _ = running.recorder.take(
+            running.recorder.take(
                 durable, actors: 0..<running.job.seeds, from: sender, now: now, outbox: &outbox)
         default: break
         }
@@ -116,7 +116,9 @@ package final class EvaluatorRole: Role {
     }
 
     private func takeUp(_ opened: StreamsOpened, now: UInt64, outbox: inout Outbox) throws {
-        guard let running, opened.lifetime == running.lifetime, let context, let model else { return }
+        guard let running, opened.lifetime == running.lifetime, opened.incarnation == running.job.incarnation,
+            let context, let model
+        else { return }
         running.recorder.take(opened, now: now, outbox: &outbox)
         // Whatever is recorded already comes out the same again; the recorder drops what it has.
         if running.phase == .opening { try running.start(model: model.model, context: context) }

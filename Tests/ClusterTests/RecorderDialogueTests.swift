@@ -1,0 +1,98 @@
+import Cluster
+import Environments
+import Testing
+import Wire
+
+/// Time is moved by hand, in milliseconds.
+@Suite("What carries streams, in its talk with the recorder")
+struct RecorderDialogueTests {
+    private let lifetime = LifetimeIdentifier(task: 1, repetition: 0)
+    private let request: OpenStreams
+
+    init() { request = OpenStreams(lifetime: lifetime, actors: 4..<6, incarnation: 2, firstPolicyVersion: 0) }
+
+    private func header(_ actor: Int, _ sequence: UInt64) -> RolloutHeader {
+        RolloutHeader(
+            actor: actor, incarnation: 2, sequence: sequence, policyVersion: 0, firstEpisode: 0, length: 1,
+            finishedEpisodes: 0, checksum: 0, isLast: false)
+    }
+
+    private func opened(_ next: [UInt64]) -> StreamsOpened {
+        StreamsOpened(lifetime: lifetime, firstActor: 4, incarnation: 2, nextSequences: next, nextEpisodes: next)
+    }
+
+    private func durable(_ next: [Int: UInt64], resend: Bool = false) -> RolloutsDurable {
+        RolloutsDurable(
+            lifetime: lifetime,
+            streams: next.sorted { $0.key < $1.key }.map {
+                RolloutsDurable.Stream(actor: $0.key, nextSequence: $0.value, incarnation: 2)
+            }, resend: resend)
+    }
+
+    /// An open dialogue that has sent rollouts 0..<count of both actors, as batches of one byte.
+    private func dialogue(sent count: UInt8, at milliseconds: UInt64 = 0) -> RecorderDialogue {
+        var outbox = Outbox()
+        var dialogue = RecorderDialogue(endpoint: "a")
+        dialogue.ask(request, now: 0, outbox: &outbox)
+        dialogue.take(opened([0, 0]), now: 0, outbox: &outbox)
+        for sequence in 0..<count {
+            dialogue.sent(
+                [sequence], [header(4, UInt64(sequence)), header(5, UInt64(sequence))], recordedActors: 6,
+                now: milliseconds * 1_000_000)
+        }
+        return dialogue
+    }
+
+    @Test("a recorder that does not answer is asked again every second")
+    func asking() {
+        var outbox = Outbox()
+        var dialogue = RecorderDialogue(endpoint: "a")
+        #expect(!dialogue.isOpen)
+        dialogue.ask(request, now: 5_000_000_000, outbox: &outbox)
+        #expect(outbox.items.count == 1)
+        #expect(!dialogue.isOverdue(now: 5_999_000_000))
+        #expect(dialogue.isOverdue(now: 6_000_000_000))
+        dialogue.take(opened([0, 0]), now: 6_100_000_000, outbox: &outbox)
+        #expect(dialogue.isOpen && dialogue.isDone)
+        // Nothing is owed, so silence means nothing.
+        #expect(!dialogue.isOverdue(now: 60_000_000_000))
+    }
+
+    @Test("one that owes an acknowledgement is asked after five seconds of silence, and any sign begins them anew")
+    func silence() {
+        var outbox = Outbox()
+        var dialogue = dialogue(sent: 3, at: 10_000)
+        #expect(!dialogue.isOverdue(now: 14_999_000_000))
+        #expect(dialogue.isOverdue(now: 15_000_000_000))
+        dialogue.take(durable([4: 1, 5: 0]), actors: 4..<6, from: .endpoint("a"), now: 14_000_000_000, outbox: &outbox)
+        #expect(!dialogue.isOverdue(now: 18_999_000_000))
+        #expect(!dialogue.isDone)
+        dialogue.take(durable([4: 3, 5: 3]), actors: 4..<6, from: .endpoint("a"), now: 15_000_000_000, outbox: &outbox)
+        #expect(dialogue.isDone && dialogue.unacknowledgedBytes == 0)
+        #expect(outbox.items.isEmpty)
+    }
+
+    @Test("a recorder that came back elsewhere is opened again and gets what it lacks, in order")
+    func moving() {
+        var dialogue = dialogue(sent: 4)
+        dialogue.move(to: "b")
+        #expect(!dialogue.isOpen && dialogue.endpoint == "b")
+        var outbox = Outbox()
+        dialogue.take(opened([2, 1]), now: 0, outbox: &outbox)
+        #expect(outbox.items.map(\.bytes) == [[1], [2], [3]])
+        #expect(outbox.items.allSatisfy { $0.addresses == [.endpoint("b")] })
+        #expect(dialogue.isOpen && dialogue.unacknowledgedBytes == 3)
+    }
+
+    @Test("acknowledgements of other streams say nothing, and an older one takes nothing back")
+    func foreign() {
+        var outbox = Outbox()
+        var dialogue = dialogue(sent: 2)
+        dialogue.take(durable([3: 9, 6: 9]), actors: 4..<6, from: .endpoint("a"), now: 0, outbox: &outbox)
+        #expect(dialogue.unacknowledgedBytes == 2)
+        dialogue.take(durable([4: 2, 5: 1]), actors: 4..<6, from: .endpoint("a"), now: 0, outbox: &outbox)
+        dialogue.take(
+            durable([4: 0, 5: 0], resend: true), actors: 4..<6, from: .endpoint("a"), now: 0, outbox: &outbox)
+        #expect(outbox.items.map(\.bytes) == [[1]])
+    }
+}
