@@ -22,6 +22,7 @@ package final class InContextPolicy {
         }
     }
 
+    package static let maximumCacheBytes = 16 << 30
     package let count: Int
     package let settings: Settings
     private let model: TransformerModel
@@ -56,6 +57,12 @@ package final class InContextPolicy {
         try require(settings.temperature, in: 0...1e6, "temperature")
         try require(settings.slide, in: 1...length, "slide")
         try require(keys.count, in: 1...1_000_000, "copies")
+        let cacheBytes = KeyValueCache.byteCount(model.settings, slots: keys.count)
+        guard cacheBytes <= Self.maximumCacheBytes else {
+            throw SettingsError(
+                "copies", "must need at most \(Self.maximumCacheBytes) bytes of keys and values, not \(cacheBytes)",
+                found: "\(keys.count)")
+        }
         self.model = model
         self.settings = settings
         self.length = length

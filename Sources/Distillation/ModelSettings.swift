@@ -49,6 +49,12 @@ package struct ModelSettings: Sendable, Equatable, Codable {
                 "heads", "must divide modelDimension (\(modelDimension)), because every head gets an equal share",
                 found: "\(heads)")
         }
+        // Acting keeps a square of attention weights, which is 1 GB at this size.
+        guard tokens <= 16_384 else {
+            throw SettingsError(
+                "contextLength", "must give at most 16384 tokens, \(tokenLayout.tokensPerTransition) a transition",
+                found: "\(contextLength)")
+        }
         try requireProbability(embeddingDropout, "embeddingDropout")
         try requireProbability(attentionDropout, "attentionDropout")
         try requireProbability(residualDropout, "residualDropout")

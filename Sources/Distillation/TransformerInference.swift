@@ -21,9 +21,6 @@ final class TransformerInference {
     /// N tokens of a call, those of one transition of every sequence: (N, D), (N, 3D), (N, 64), (N, D), (N).
     private let x, qkv, activated, branch, inverse: FloatBuffer
     private let scores: FloatBuffer
-    /// Sequences that a whole-window call takes at a time, so that its activations stay in the cache.
-    static let sequencesAtOnce = 1
-
     /// `sequences`: the largest number of them in a call.
     init(_ model: TransformerModel, sequences: Int) {
         self.model = model
@@ -31,7 +28,7 @@ final class TransformerInference {
         let settings = model.settings
         (d, heads) = (settings.modelDimension, settings.heads)
         perTransition = settings.tokenLayout.tokensPerTransition
-        arena = TransformerArena(layout, sequences: min(sequences, Self.sequencesAtOnce), training: false)
+        arena = TransformerArena(layout, sequences: 1, training: false)
         let rows = sequences * perTransition
         x = FloatBuffer(rows * d)
         qkv = FloatBuffer(rows * 3 * d)
@@ -81,101 +78,77 @@ final class TransformerInference {
         _ batch: TokenBatch, first: Int, sequences: Int, length: Int, into logits: UnsafeMutablePointer<Float>,
         cache: KeyValueCache? = nil, slots: UnsafePointer<Int>? = nil
     ) {
-        var done = 0
-        while done < sequences {
-            let count = min(arena.sequences, sequences - done)
-            lastLogitsChunk(
-                batch, first: first + done, sequences: count, length: length,
-                into: logits + done * layout.actionCount, cache: cache, slots: slots.map { $0 + done })
-            done += count
-        }
-    }
-
-    private func lastLogitsChunk(
-        _ batch: TokenBatch, first: Int, sequences: Int, length transitions: Int,
-        into logits: UnsafeMutablePointer<Float>, cache: KeyValueCache?, slots: UnsafePointer<Int>?
-    ) {
-        let length = transitions * perTransition
-        let rows = sequences * length
-        let kept = arena.blocks[0]
-        var tables = layout.embedding(parameters)
-        var projections = projected
+        // A window at a time through the blocks, so that its activations stay in the cache; then what is left of the
+        // last block for all of them together.
         for sequence in 0..<sequences {
-            var tokens = batch.tokens(from: (first + sequence) * batch.length)
-            let row = sequence * length
-            layout.embedForward(&tables, &tokens, rows: transitions, width: d, into: kept.input + row * d)
-            layout.embedForward(
-                &projections, &tokens, rows: transitions, width: 3 * d, into: kept.projected + row * 3 * d)
-        }
-        for index in layout.blocks.indices {
-            let block = layout.blocks[index]
-            let isLast = index == layout.blocks.count - 1
-            if isLast && cache == nil {
-                lastBlock(index, kept.input, sequences: sequences, length: length)
-                break
-            }
-            if index > 0 {
-                project(kept.input, index, into: kept.projected, rows: rows)
-            }
-            attend(parameters + block.inBias, kept, sequences, length)
             if let cache, let slots {
-                for sequence in 0..<sequences {
-                    cache.store(
-                        kept.projected + sequence * length * 3 * d, rows: length, block: index, slot: slots[sequence])
-                }
+                runWindow(batch, first + sequence, length, as: sequence, cache: cache, slot: slots[sequence])
+            } else {
+                runWindow(batch, first + sequence, length, as: sequence, cache: nil, slot: 0)
             }
-            finish(
-                index, attended: kept.attended, input: kept.input, output: kept.input, branch: kept.normalised1,
-                middle: kept.middle, activated: arena.activated, inverse: kept.inverse1, rows: rows)
         }
-        if cache != nil {
-            for sequence in 0..<sequences {
-                (x.start + sequence * d).update(from: kept.input + (sequence * length + length - 1) * d, count: d)
-            }
+        if cache == nil, let last = layout.blocks.indices.last {
+            // The queries are done with, so their memory takes the middle of the block.
+            finish(
+                last, attended: branch.start, input: x.start, output: x.start, branch: qkv.start + sequences * d,
+                middle: qkv.start, activated: activated.start, inverse: inverse.start, rows: sequences)
         }
         head(x.start, rows: sequences, stride: d, into: logits)
     }
 
-    /// The last block for the last token of each sequence, into `x`. Keys and values are never made: the score
-    /// q . (W_k x + b_k) is (W_k^T q) . x up to a constant that softmax does not see, and the weights' sum is 1.
-    private func lastBlock(
-        _ index: Int, _ input: UnsafeMutablePointer<Float>, sequences: Int, length: Int
+    /// All blocks for window `window` of `batch`, whose last token goes to `x` at `sequence`. Without a cache, the last
+    /// block is begun for that token alone and what its heads give goes to `branch`.
+    private func runWindow(
+        _ batch: TokenBatch, _ window: Int, _ transitions: Int, as sequence: Int, cache: KeyValueCache?, slot: Int
     ) {
+        let length = transitions * perTransition
+        let kept = arena.blocks[0]
+        var tables = layout.embedding(parameters)
+        var projections = projected
+        var tokens = batch.tokens(from: window * batch.length)
+        layout.embedForward(&tables, &tokens, rows: transitions, width: d, into: kept.input)
+        layout.embedForward(&projections, &tokens, rows: transitions, width: 3 * d, into: kept.projected)
+        for index in layout.blocks.indices {
+            if cache == nil, index == layout.blocks.count - 1 {
+                return attendLast(index, kept.input, length: length, as: sequence)
+            }
+            if index > 0 { project(kept.input, index, into: kept.projected, rows: length) }
+            attend(parameters + layout.blocks[index].inBias, kept, length)
+            cache?.store(kept.projected, rows: length, block: index, slot: slot)
+            finish(
+                index, attended: kept.attended, input: kept.input, output: kept.input, branch: kept.normalised1,
+                middle: kept.middle, activated: arena.activated, inverse: kept.inverse1, rows: length)
+        }
+        (x.start + sequence * d).update(from: kept.input + (length - 1) * d, count: d)
+    }
+
+    /// Attention of the last of `length` tokens. Keys and values are never made: the score q . (W_k x + b_k) is
+    /// (W_k^T q) . x up to a constant that softmax does not see, and the weights' sum is 1.
+    private func attendLast(_ index: Int, _ input: UnsafeMutablePointer<Float>, length: Int, as sequence: Int) {
         let block = layout.blocks[index]
         let width = d / heads
-        for sequence in 0..<sequences {
-            (x.start + sequence * d).update(from: input + (sequence * length + length - 1) * d, count: d)
-        }
-        Linear.forward(
-            x.start, weight: parameters + block.inWeight, into: qkv.start, rows: sequences, inputs: d, outputs: d)
-        ck_bias_add(qkv.start, parameters + block.inBias, sequences, d)
+        let (token, attended) = (x.start + sequence * d, branch.start + sequence * d)
+        token.update(from: input + (length - 1) * d, count: d)
+        Linear.forward(token, weight: parameters + block.inWeight, into: qkv.start, rows: 1, inputs: d, outputs: d)
+        ck_bias_add(qkv.start, parameters + block.inBias, 1, d)
         let folded = scores.start
         let mixed = scores.start + d
         let weights = scores.start + 2 * d
         // The kernel divides by the root of the dimension that it is given, which is D here and not D / H.
         let scale = Float(heads).squareRoot()
-        for sequence in 0..<sequences {
-            let rows = input + sequence * length * d
-            for head in 0..<heads {
-                let query = qkv.start + sequence * d + head * width
-                for k in 0..<width { query[k] *= scale }
-                let first = head * width
-                Linear.inputGradient(
-                    query, weight: parameters + block.inWeight + (d + first) * d, into: folded, rows: 1, inputs: d,
-                    outputs: width)
-                ck_attention_query(folded, rows, rows, length, d, d, weights, mixed)
-                Linear.forward(
-                    mixed, weight: parameters + block.inWeight + (2 * d + first) * d,
-                    into: branch.start + sequence * d + first, rows: 1, inputs: d, outputs: width)
-            }
+        for head in 0..<heads {
+            let query = qkv.start + head * width
+            for k in 0..<width { query[k] *= scale }
+            let first = head * width
+            Linear.inputGradient(
+                query, weight: parameters + block.inWeight + (d + first) * d, into: folded, rows: 1, inputs: d,
+                outputs: width)
+            ck_attention_query(folded, input, input, length, d, d, weights, mixed)
+            Linear.forward(
+                mixed, weight: parameters + block.inWeight + (2 * d + first) * d, into: attended + first, rows: 1,
+                inputs: d, outputs: width)
         }
-        ck_bias_add(branch.start, parameters + block.inBias + 2 * d, sequences, d)
-        // The queries are done with, so their memory takes the middle of the block.
-        let middle = qkv.start
-        let projectedBranch = qkv.start + sequences * d
-        finish(
-            index, attended: branch.start, input: x.start, output: x.start, branch: projectedBranch, middle: middle,
-            activated: activated.start, inverse: inverse.start, rows: sequences)
+        ck_bias_add(attended, parameters + block.inBias + 2 * d, 1, d)
     }
 
     /// One transition more for each of `sequences` copies. Row i of `batch` (of one-row windows) is transition number
@@ -232,18 +205,13 @@ final class TransformerInference {
             columns: 3 * d, depth: d)
     }
 
-    private func attend(
-        _ bias: UnsafeMutablePointer<Float>, _ kept: TransformerArena.Block, _ sequences: Int, _ length: Int
-    ) {
+    private func attend(_ bias: UnsafeMutablePointer<Float>, _ kept: TransformerArena.Block, _ length: Int) {
         let attention = CausalAttention(tokens: length, dimension: d, headDimension: d / heads)
-        for sequence in 0..<sequences {
-            let row = sequence * length
-            for head in 0..<heads {
-                let column = head * attention.headDimension
-                attention.forward(
-                    kept.projected + row * 3 * d + column, bias: bias + column, into: kept.attended + row * d + column,
-                    weights: kept.weights, scratch: arena.attentionScratch)
-            }
+        for head in 0..<heads {
+            let column = head * attention.headDimension
+            attention.forward(
+                kept.projected + column, bias: bias + column, into: kept.attended + column, weights: kept.weights,
+                scratch: arena.attentionScratch)
         }
     }
 
@@ -290,7 +258,12 @@ final class KeyValueCache {
         self.slots = slots
         tokens = settings.tokens
         d = settings.modelDimension
-        memory = FloatBuffer(settings.layers * slots * tokens * 2 * d)
+        memory = FloatBuffer(Self.byteCount(settings, slots: slots) / MemoryLayout<Float>.stride)
+    }
+
+    /// Bytes for so many contexts.
+    static func byteCount(_ settings: ModelSettings, slots: Int) -> Int {
+        settings.layers * slots * settings.tokens * 2 * settings.modelDimension * MemoryLayout<Float>.stride
     }
 
     /// (tokens, D) keys, then (tokens, D) values.

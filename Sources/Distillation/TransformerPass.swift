@@ -23,7 +23,8 @@ final class TransformerPass {
 
     /// Logits of `sequences` sequences of `length` transitions into `arena.logits` (sequences, length, A).
     ///
-    /// `packed` are the weights of `parameters`. With `step` there is dropout: that of the sequences numbered from `firstSequence` in optimiser step `step`.
+    /// `packed` are the weights of `parameters`. With `step` there is dropout: that of the sequences numbered from
+    /// `firstSequence` in optimiser step `step`.
     func forward(
         _ parameters: UnsafeMutablePointer<Float>, _ packed: PackedWeights, _ batch: TokenBatch, firstRow: Int,
         sequences: Int,
