@@ -105,6 +105,22 @@ def perceptron_forward():
     return calls(torch.inference_mode()(lambda: network(x)), operations)
 
 
+def lstm(backward):
+    steps, sequences, inputs, units = 100, 32, 256, 256
+    layer = nn.LSTM(inputs, units)
+    x, dy = torch.rand(steps, sequences, inputs, requires_grad=backward), torch.rand(steps, sequences, units)
+    operations = 2 * steps * sequences * 4 * units * (inputs + units)
+    if not backward:
+        return calls(torch.inference_mode()(lambda: layer(x)), operations)
+
+    def body():
+        layer.zero_grad(set_to_none=True)
+        x.grad = None
+        layer(x)[0].backward(dy)
+
+    return calls(body, 3 * operations)
+
+
 def encode(images, memory_format):
     """A forward and backward pass; as in training, gradients of the parameters alone."""
     torch.manual_seed(0)
@@ -144,6 +160,7 @@ def configurations():
     kernels["bias-gelu-backward"] = lambda: gelu(True)
     kernels["adam"], kernels["cross-entropy"] = adam, cross_entropy
     kernels["perceptron-product"], kernels["perceptron-forward"] = perceptron_product, perceptron_forward
+    kernels["lstm-forward"], kernels["lstm-training"] = lambda: lstm(False), lambda: lstm(True)
     found = {name: ({}, {"eager, 1 thread": make}) for name, make in kernels.items()}
     count = processors()
     found["encoder"] = (

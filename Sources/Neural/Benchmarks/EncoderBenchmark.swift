@@ -1,4 +1,4 @@
-/// The image encoder forward and backward on one batch, the images shared among threads (paper, Table 3, at 72 x 96).
+/// The image encoder forward and backward on one batch, the images shared among threads (IMPALA's network at 72 x 96).
 package struct EncoderBenchmark {
     package static let name = "encoder"
     package var settings = ImageEncoderSettings()

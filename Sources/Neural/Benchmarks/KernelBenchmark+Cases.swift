@@ -10,7 +10,7 @@ extension KernelBenchmark {
     private static let panel = FeedForward.panelWidth
     private static let actors = 50
 
-    private static func noise(_ count: Int) -> FloatBuffer {
+    static func noise(_ count: Int) -> FloatBuffer {
         let buffer = FloatBuffer(count)
         buffer.fillWithNoise()
         return buffer

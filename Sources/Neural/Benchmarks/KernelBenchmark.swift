@@ -26,7 +26,7 @@ package struct KernelBenchmark {
 
     /// Kernels whose name contains `word`.
     package static func cases(containing word: String) -> [Case] {
-        (products + attention + elementwise + perceptron).filter { word.isEmpty || $0.name.contains(word) }
+        (products + attention + elementwise + perceptron + recurrent).filter { word.isEmpty || $0.name.contains(word) }
     }
 
     /// Measures `cases` one after the other, each between samples of the machine's peak.
