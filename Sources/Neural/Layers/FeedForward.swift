@@ -2,8 +2,8 @@ import CKernels
 
 /// The transformer's MLP, y = gelu(x W1^T + b1) W2^T, without the second bias, which belongs to what follows.
 ///
-/// Hidden units are taken a panel of 64 at a time, through both products and the activation between them, so that they
-/// never leave the first caches. x, y (rows, D); W1 (F, D), W2 (D, F) as in PyTorch.
+/// Hidden units are taken a panel of 64 at a time, through both products and the activation between them, so that
+/// activated units and their gradients exist for one panel alone. x, y (rows, D); W1 (F, D), W2 (D, F) as in PyTorch.
 package struct FeedForward: Sendable, Equatable {
     package static let panelWidth = 64
     package let dimension: Int
