@@ -82,20 +82,26 @@ package struct ActingBenchmark {
         _ plan: BenchmarkPlan, _ body: () throws -> Void
     ) throws -> BenchmarkResult {
         let calls = try plan.warmUp(body)
+        let peak = ProductPeak(threads: 1, products: 1)
         var rates: [Double] = []
+        var peaks = [peak.sample()]
         for _ in 0..<plan.repetitions {
             let seconds = try secondsTaken { for _ in 0..<calls { try body() } }
             rates.append(Double(calls * transitions) / seconds)
+            peaks.append(peak.sample())
         }
         try plan.progress("\(name): \(Int(rates.median)) transitions a second")
         var all: [BenchmarkResult.Unit: [Double]] = [.transitions: rates]
+        var measured = ["peak_gflops": peaks.median]
         if let operations {
-            all[.gflops] = rates.map { $0 * Double(operations) / Double(transitions) / 1e9 }
+            let gflops = rates.map { $0 * Double(operations) / Double(transitions) / 1e9 }
+            all[.gflops] = gflops
+            measured["share_of_peak"] = gflops.median / peaks.median
         }
         let hidden = settings.hidden.map(String.init).joined(separator: ", ")
         return BenchmarkResult(
             name: name,
             configuration: configuration.merging(["hidden": .text(hidden), "threads": 1]) { first, _ in first },
-            rates: all)
+            rates: all, measured: measured)
     }
 }

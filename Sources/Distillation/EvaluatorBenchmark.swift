@@ -22,7 +22,8 @@ package struct EvaluatorBenchmark {
     }
 
     /// `growing-windows`: from an empty context to a full one. `full-windows`: every action takes a window that has
-    /// slid by one transition and is computed again.
+    /// slid by one transition and is computed again. Its work is that of a whole forward pass, whatever of it is
+    /// skipped.
     package func run(_ plan: BenchmarkPlan) throws -> [BenchmarkResult] {
         let model = try TransformerModel(settings: model, environment: BenchmarkStreams.environment, seed: 0)
         let pool = WorkerPool(count: threads)
@@ -37,26 +38,38 @@ package struct EvaluatorBenchmark {
             act(length)
         }
         let growing = try measure("growing-windows", transitions: copies * length, plan, fill)
-        let full = try measure("full-windows", transitions: copies, plan) { act(1) }
+        let work = TransformerArithmetic.forward(model.layout, windows: 1)
+        let full = try measure("full-windows", transitions: copies, operationsPerTransition: work, plan) { act(1) }
         return [growing, full]
     }
 
     private func measure(
-        _ name: String, transitions: Int, _ plan: BenchmarkPlan, _ body: () -> Void
+        _ name: String, transitions: Int, operationsPerTransition: Double? = nil, _ plan: BenchmarkPlan,
+        _ body: () -> Void
     ) throws -> BenchmarkResult {
         let calls = plan.warmUp(body)
+        let peak = ProductPeak(threads: threads)
         var rates: [Double] = []
+        var peaks = [peak.sample()]
         for repetition in 1...plan.repetitions {
             let seconds = secondsTaken { for _ in 0..<calls { body() } }
             rates.append(Double(calls * transitions) / seconds)
+            peaks.append(peak.sample())
             try plan.progress("\(name), repetition \(repetition): \(Int(rates[repetition - 1])) transitions a second")
+        }
+        var all: [BenchmarkResult.Unit: [Double]] = [.transitions: rates]
+        var measured = ["peak_gflops": peaks.median]
+        if let operationsPerTransition {
+            let gflops = rates.map { $0 * operationsPerTransition / 1e9 }
+            all[.gflops] = gflops
+            measured["share_of_peak"] = gflops.median / peaks.median
         }
         return BenchmarkResult(
             name: name,
             configuration: [
                 "copies": .init(copies), "threads": .init(threads), "context_length": .init(model.contextLength),
                 "feed_forward": .init(model.feedForward), "token_layout": .text(model.tokenLayout.rawValue), "slide": 1,
-            ], rates: [.transitions: rates])
+            ], rates: all, measured: measured)
     }
 
     /// One thread's copies, with what they are shown.
