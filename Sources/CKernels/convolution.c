@@ -131,25 +131,6 @@ typedef struct {
     size_t row, down, step;  // floats to x's next row, to the next output row's and the next output pixel's window
 } product;
 
-INLINE void load_lanes(const float *p, size_t lanes, v16 *x) {
-    if (lanes == LANES) {
-        *x = LOAD(p);
-    } else {
-        v16 some = {};
-        memcpy(&some, p, lanes * sizeof(float));
-        *x = some;
-    }
-}
-
-INLINE void store_lanes(float *p, size_t lanes, const v16 *x) {
-    // A copy, because a vector whose address memcpy takes would not stay in a register.
-    v16 copy = *x;
-    if (lanes == LANES)
-        STORE(p, copy);
-    else
-        memcpy(p, &copy, lanes * sizeof(float));
-}
-
 // PIXELS neighbouring output pixels of one block of channels, their sums in registers.
 INLINE void pixels(const product *m, const float *x, const size_t step, const float *w, size_t at, size_t block,
                    size_t lanes, const int PIXELS) {

@@ -18,15 +18,6 @@ static span window_span(const ck_pool *p, size_t index, size_t size) {
     return s;
 }
 
-// Up to sixteen channels; those that do not exist are 0.
-INLINE void load_lanes(const float *p, size_t lanes, v16 *x) {
-    *x = (v16){};
-    if (lanes == LANES)
-        *x = LOAD(p);
-    else
-        memcpy(x, p, lanes * sizeof(float));
-}
-
 INLINE void pool_pixel(const ck_pool *p, const float *x, span rows, span columns, size_t channel, size_t lanes,
                        float *y, uint8_t *places) {
     v16 best = {};

@@ -12,18 +12,7 @@ KERNEL void ck_dropout_rows(const ck_dropout *dropout, float *x, size_t rows, si
     if (!dropout || dropout->threshold == 0) return;
     mask_stream masks;
     masks.next = 0;
-    for (size_t i = 0; i < rows; i++) {
-        float *row = x + i * stride;
-        for (size_t k = 0; k < width; k += LANES) {
-            v16i drop;
-            next_mask(&masks, dropout, &drop);
-            if (k + LANES <= width) {
-                STORE(row + k, (v16)((v16i)(LOAD(row + k) * dropout->scale) & ~drop));
-            } else {
-                for (size_t m = k; m < width; m++) row[m] = drop[m - k] ? 0 : row[m] * dropout->scale;
-            }
-        }
-    }
+    for (size_t i = 0; i < rows; i++) drop_elements(&masks, dropout, x + i * stride, width);
 }
 
 KERNEL void ck_layer_norm_forward(float *x, const float *gain, const float *shift, float *y, float *inverse,

@@ -10,48 +10,33 @@ INLINE void sigmoid(v16 *x) {
     *x = 1.0f / (1.0f + e);
 }
 
-// The first n of sixteen lanes; n below 16 only at the end of a row.
-INLINE void read_lanes(v16 *to, const float *x, size_t n) {
-    if (n == LANES) {
-        *to = LOAD(x);
-    } else {
-        *to = (v16){};
-        memcpy(to, x, n * sizeof(float));
-    }
-}
-
-INLINE void write_lanes(float *to, const v16 *x, size_t n) {
-    if (n == LANES) STORE(to, *x);
-    else memcpy(to, x, n * sizeof(float));
-}
-
 INLINE void step_forward(float *gates, const float *bias, const float *before, float *cells, float *hidden,
                          size_t units, size_t n) {
     v16 gate[4], shift, state;
     for (size_t g = 0; g < 4; g++) {
-        read_lanes(&gate[g], gates + g * units, n);
-        read_lanes(&shift, bias + g * units, n);
+        load_lanes(gates + g * units, n, &gate[g]);
+        load_lanes(bias + g * units, n, &shift);
         gate[g] += shift;
         if (g == 2) hyperbolic_tangent(&gate[g]);
         else sigmoid(&gate[g]);
-        write_lanes(gates + g * units, &gate[g], n);
+        store_lanes(gates + g * units, n, &gate[g]);
     }
-    read_lanes(&state, before, n);
+    load_lanes(before, n, &state);
     state = gate[1] * state + gate[0] * gate[2];
-    write_lanes(cells, &state, n);
+    store_lanes(cells, n, &state);
     hyperbolic_tangent(&state);
     state *= gate[3];
-    write_lanes(hidden, &state, n);
+    store_lanes(hidden, n, &state);
 }
 
 INLINE void step_backward(float *gates, const float *before, const float *cells, const float *dhidden, float *dcells,
                           size_t units, size_t n) {
     v16 gate[4], bent, d, state, dstate;
-    for (size_t g = 0; g < 4; g++) read_lanes(&gate[g], gates + g * units, n);
-    read_lanes(&bent, cells, n);
-    read_lanes(&state, before, n);
-    read_lanes(&d, dhidden, n);
-    read_lanes(&dstate, dcells, n);
+    for (size_t g = 0; g < 4; g++) load_lanes(gates + g * units, n, &gate[g]);
+    load_lanes(cells, n, &bent);
+    load_lanes(before, n, &state);
+    load_lanes(dhidden, n, &d);
+    load_lanes(dcells, n, &dstate);
     hyperbolic_tangent(&bent);
     v16 in = gate[0], forget = gate[1], cell = gate[2], out = gate[3];
     dstate += d * out * (1.0f - bent * bent);
@@ -59,9 +44,9 @@ INLINE void step_backward(float *gates, const float *before, const float *cells,
     gate[1] = dstate * state * forget * (1.0f - forget);
     gate[2] = dstate * in * (1.0f - cell * cell);
     gate[3] = d * bent * out * (1.0f - out);
-    for (size_t g = 0; g < 4; g++) write_lanes(gates + g * units, &gate[g], n);
+    for (size_t g = 0; g < 4; g++) store_lanes(gates + g * units, n, &gate[g]);
     dstate *= forget;
-    write_lanes(dcells, &dstate, n);
+    store_lanes(dcells, n, &dstate);
 }
 
 KERNEL void ck_lstm_forward(float *gates, const float *bias, const float *cells_before, float *cells, float *hidden,

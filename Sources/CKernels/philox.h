@@ -56,3 +56,16 @@ INLINE void seek_mask(mask_stream *stream, const ck_dropout *dropout, uint32_t n
     stream->next = n;
     if (n & 7) philox_block(stream->words, dropout, n >> 3);
 }
+
+// x (count) is multiplied by the stream's next masks: 0 or the dropout's scale.
+INLINE void drop_elements(mask_stream *masks, const ck_dropout *dropout, float *x, size_t count) {
+    for (size_t i = 0; i < count; i += LANES) {
+        v16i drop;
+        next_mask(masks, dropout, &drop);
+        if (i + LANES <= count) {
+            STORE(x + i, (v16)((v16i)(LOAD(x + i) * dropout->scale) & ~drop));
+        } else {
+            for (size_t k = i; k < count; k++) x[k] = drop[k - i] ? 0 : x[k] * dropout->scale;
+        }
+    }
+}

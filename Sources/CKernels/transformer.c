@@ -22,15 +22,7 @@ KERNEL void ck_dropout_apply(const ck_dropout *dropout, float *x, size_t count) 
     if (!dropout || dropout->threshold == 0) return;
     mask_stream masks;
     masks.next = 0;
-    for (size_t i = 0; i < count; i += LANES) {
-        v16i drop;
-        next_mask(&masks, dropout, &drop);
-        if (i + LANES <= count) {
-            STORE(x + i, (v16)((v16i)(LOAD(x + i) * dropout->scale) & ~drop));
-        } else {
-            for (size_t k = i; k < count; k++) x[k] = drop[k - i] ? 0 : x[k] * dropout->scale;
-        }
-    }
+    drop_elements(&masks, dropout, x, count);
 }
 
 KERNEL void ck_embed_forward(const ck_embedding *w, const ck_tokens *tokens, size_t rows, size_t dimension,
@@ -214,16 +206,7 @@ KERNEL void ck_residual_norm_forward(const float *residual, float *z, const floa
     if (dropout) {
         mask_stream masks;
         masks.next = 0;
-        size_t count = rows * n;
-        for (size_t e = 0; e < count; e += LANES) {
-            v16i drop;
-            next_mask(&masks, dropout, &drop);
-            if (e + LANES <= count) {
-                STORE(z + e, (v16)((v16i)(LOAD(z + e) * dropout->scale) & ~drop));
-            } else {
-                for (size_t k = e; k < count; k++) z[k] = drop[k - e] ? 0 : z[k] * dropout->scale;
-            }
-        }
+        drop_elements(&masks, dropout, z, rows * n);
     }
     for (size_t i = 0; i < rows; i++) {
         const float *r = residual + i * n;
@@ -250,16 +233,7 @@ KERNEL void ck_residual_norm_backward(const float *dy, const float *normalised, 
     if (dropout) {
         mask_stream masks;
         masks.next = 0;
-        size_t count = rows * n;
-        for (size_t e = 0; e < count; e += LANES) {
-            v16i drop;
-            next_mask(&masks, dropout, &drop);
-            if (e + LANES <= count) {
-                STORE(dz + e, (v16)((v16i)(LOAD(dz + e) * dropout->scale) & ~drop));
-            } else {
-                for (size_t k = e; k < count; k++) dz[k] = drop[k - e] ? 0 : dz[k] * dropout->scale;
-            }
-        }
+        drop_elements(&masks, dropout, dz, rows * n);
     }
     for (size_t i = 0; i < rows; i++)
         for (size_t k = 0; k < n; k++) dbias[k] += dz[i * n + k];

@@ -22,6 +22,26 @@ typedef uint64_t v8q __attribute__((vector_size(64)));
 #define STORE(p, v) (*(v16_unaligned *)(p) = (v))
 #define LANES 16
 
+// The first `lanes` of sixteen; those that do not exist are 0.
+INLINE void load_lanes(const float *p, size_t lanes, v16 *x) {
+    if (lanes == LANES) {
+        *x = LOAD(p);
+    } else {
+        v16 some = {};
+        memcpy(&some, p, lanes * sizeof(float));
+        *x = some;
+    }
+}
+
+INLINE void store_lanes(float *p, size_t lanes, const v16 *x) {
+    // A copy, because a vector whose address memcpy takes would not stay in a register.
+    v16 copy = *x;
+    if (lanes == LANES)
+        STORE(p, copy);
+    else
+        memcpy(p, &copy, lanes * sizeof(float));
+}
+
 INLINE float sum_lanes(const v16 *x) {
     float lanes[LANES];
     memcpy(lanes, x, sizeof lanes);

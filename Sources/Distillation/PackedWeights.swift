@@ -19,20 +19,15 @@ final class PackedWeights {
         self.layout = layout
         let settings = layout.settings
         let (d, f) = (settings.modelDimension, settings.feedForward)
-        func padded(_ count: Int) -> Int { (count + 15) & ~15 }
         let sizes = [3 * d * d, d * d, d * f, d * f, training ? d * f : 0]
-        memory = FloatBuffer(settings.layers * sizes.reduce(0) { $0 + padded($1) })
-        var next = memory.start
-        func take(_ count: Int) -> UnsafeMutablePointer<Float> {
-            defer { next += padded(count) }
-            return next
-        }
+        var arena = FloatArena((0..<settings.layers).flatMap { _ in sizes })
+        memory = arena.memory
         blocks = (0..<settings.layers).map { _ in
             Block(
-                inTransposed: take(sizes[0]), outTransposed: take(sizes[1]),
+                inTransposed: arena.take(sizes[0]), outTransposed: arena.take(sizes[1]),
                 feedForward: .init(
-                    firstPanels: take(sizes[2]), secondTransposed: take(sizes[3]),
-                    secondPanels: training ? take(sizes[4]) : nil))
+                    firstPanels: arena.take(sizes[2]), secondTransposed: arena.take(sizes[3]),
+                    secondPanels: training ? arena.take(sizes[4]) : nil))
         }
     }
 

@@ -54,7 +54,7 @@ package final class Trainer {
     /// that belongs to the model's parameters. `now`: a monotonic clock in seconds.
     package init(
         model: TransformerModel, training: TrainingSettings, windows: WindowSettings, data: StreamArrays,
-        resumeFrom: Data? = nil, now: @escaping () -> Double = Trainer.monotonicSeconds
+        resumeFrom: Data? = nil, now: @escaping () -> Double = monotonicSeconds
     ) throws {
         try training.validate()
         try windows.validate()
@@ -113,12 +113,6 @@ package final class Trainer {
         return try WindowSampler(
             data: data, settings: windows, model: model.settings, maskingProbability: training.maskingProbability,
             seed: training.seed)
-    }
-
-    package static func monotonicSeconds() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
     }
 
     /// Seconds of training so far, those before a resume included.

@@ -64,34 +64,29 @@ final class TransformerArena {
             rows * d, rows * panel, rows * layout.actionCount, rows * d, rows * d, training ? rows * panel : 16,
             training ? rows * 3 * d : 16, scratch,
         ]
-        func padded(_ count: Int) -> Int { (count + 15) & ~15 }
-        let memory = FloatBuffer(
-            blockCount * sizes.reduce(0) { $0 + padded($1) } + rest.reduce(0) { $0 + padded($1) })
-        var next = memory.start
-        func take(_ count: Int) -> UnsafeMutablePointer<Float> {
-            defer { next += padded(count) }
-            return next
-        }
+        var arena = FloatArena((0..<blockCount).flatMap { _ in sizes } + rest)
         self.sequences = sequences
         tokens = t
         self.weightsPerHead = weightsPerHead
         isTraining = training
-        self.memory = memory
+        memory = arena.memory
         let own = (0..<blockCount).map { _ in
             Block(
-                input: take(sizes[0]), projected: take(sizes[1]), weights: take(sizes[2]), attended: take(sizes[3]),
-                normalised1: take(sizes[4]), inverse1: take(sizes[5]), middle: take(sizes[6]), hidden: take(sizes[7]),
-                normalised2: take(sizes[8]), inverse2: take(sizes[9]))
+                input: arena.take(sizes[0]), projected: arena.take(sizes[1]), weights: arena.take(sizes[2]),
+                attended: arena.take(sizes[3]),
+                normalised1: arena.take(sizes[4]), inverse1: arena.take(sizes[5]), middle: arena.take(sizes[6]),
+                hidden: arena.take(sizes[7]),
+                normalised2: arena.take(sizes[8]), inverse2: arena.take(sizes[9]))
         }
         blocks = (0..<settings.layers).map { own[training ? $0 : 0] }
-        let separateOutput = take(rest[0])
+        let separateOutput = arena.take(rest[0])
         output = training ? separateOutput : own[0].input
-        activated = take(rest[1])
-        logits = take(rest[2])
-        gradient = take(rest[3])
-        branch = take(rest[4])
-        hiddenGradient = take(rest[5])
-        projectedGradient = take(rest[6])
-        attentionScratch = take(rest[7])
+        activated = arena.take(rest[1])
+        logits = arena.take(rest[2])
+        gradient = arena.take(rest[3])
+        branch = arena.take(rest[4])
+        hiddenGradient = arena.take(rest[5])
+        projectedGradient = arena.take(rest[6])
+        attentionScratch = arena.take(rest[7])
     }
 }

@@ -47,22 +47,13 @@ let patienceMilliseconds: UInt64 = 400_000
     }
 
     @Test("nothing is lost or doubled on a network that delays, drops, repeats and parts", arguments: [true, false])
-    func chaos(lockstep: Bool) throws {
-        let first = testSeed()
-        let undisturbed = lockstep ? try reference(smallExperiment(lockstep: true, trainTasks: 2)) : nil
-        for run in 0..<100 {
-            let seed = first &+ UInt64(run)
-            let cluster = try SimulatedCluster(
-                yaml: smallExperiment(lockstep: lockstep, trainTasks: 2), seed: seed,
-                conditions: Trouble(seed).conditions)
-            try Trouble(seed).run(cluster, kills: false)
-            try cluster.checkEnd(seed)
-            if let undisturbed { #expect(try cluster.dataset() == undisturbed, "DISTILLERY_TEST_SEED=\(seed)") }
-        }
-    }
+    func chaos(lockstep: Bool) throws { try disturb(lockstep: lockstep, kills: false) }
 
     @Test("nothing is lost or doubled when processes are killed at any moment", arguments: [true, false])
-    func chaosAndKills(lockstep: Bool) throws {
+    func chaosAndKills(lockstep: Bool) throws { try disturb(lockstep: lockstep, kills: true) }
+
+    /// A hundred runs in trouble, each checked at its end.
+    private func disturb(lockstep: Bool, kills: Bool) throws {
         let first = testSeed()
         let undisturbed = lockstep ? try reference(smallExperiment(lockstep: true, trainTasks: 2)) : nil
         for run in 0..<100 {
@@ -70,7 +61,7 @@ let patienceMilliseconds: UInt64 = 400_000
             let cluster = try SimulatedCluster(
                 yaml: smallExperiment(lockstep: lockstep, trainTasks: 2), seed: seed,
                 conditions: Trouble(seed).conditions)
-            try Trouble(seed).run(cluster, kills: true)
+            try Trouble(seed).run(cluster, kills: kills)
             try cluster.checkEnd(seed)
             if let undisturbed { #expect(try cluster.dataset() == undisturbed, "DISTILLERY_TEST_SEED=\(seed)") }
         }

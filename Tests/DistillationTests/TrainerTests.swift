@@ -18,7 +18,7 @@ struct TrainerTests {
                 ?? TransformerModel(
                     settings: smallSettings(dropouts: dropouts), environment: smallEnvironment, seed: 1),
             training: training, windows: WindowSettings(), data: smallData(), resumeFrom: resumeFrom,
-            now: now ?? Trainer.monotonicSeconds)
+            now: now ?? monotonicSeconds)
     }
 
     func parameters(_ trainer: Trainer) -> [Float] { trainer.model.parameters.values }

@@ -37,10 +37,3 @@ package func secondsTaken(_ body: () throws -> Void) rethrows -> Double {
     try body()
     return monotonicSeconds() - start
 }
-
-/// A clock that only goes forward, in seconds.
-package func monotonicSeconds() -> Double {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
-}

@@ -34,23 +34,18 @@ package final class LSTMArena {
         let (state, all) = (sequences * units, steps * sequences * units)
         let ofLayer = [4 * all, all + state, all + state, all]
         let shared = [all, all, state, 4 * units, 4 * units * units]
-        func padded(_ count: Int) -> Int { (count + 15) & ~15 }
-        func total(_ counts: [Int]) -> Int { counts.reduce(0) { $0 + padded($1) } }
-        let memory = FloatBuffer(layout.layers.count * total(ofLayer) + total(shared))
-        var next = memory.start
-        func take(_ count: Int) -> UnsafeMutablePointer<Float> {
-            defer { next += padded(count) }
-            return next
-        }
+        var arena = FloatArena(layout.layers.flatMap { _ in ofLayer } + shared)
         self.steps = steps
         self.sequences = sequences
-        self.memory = memory
+        memory = arena.memory
         layers = layout.layers.map { _ in
-            Layer(gates: take(ofLayer[0]), cells: take(ofLayer[1]), hidden: take(ofLayer[2]), dropped: take(ofLayer[3]))
+            Layer(
+                gates: arena.take(ofLayer[0]), cells: arena.take(ofLayer[1]), hidden: arena.take(ofLayer[2]),
+                dropped: arena.take(ofLayer[3]))
         }
-        gradients = [take(shared[0]), take(shared[1])]
-        cellGradient = take(shared[2])
-        bias = take(shared[3])
-        panels = take(shared[4])
+        gradients = [arena.take(shared[0]), arena.take(shared[1])]
+        cellGradient = arena.take(shared[2])
+        bias = arena.take(shared[3])
+        panels = arena.take(shared[4])
     }
 }
