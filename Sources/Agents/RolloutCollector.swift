@@ -10,18 +10,21 @@ package struct StreamPosition: Hashable, Sendable {
     package var episode: UInt64
     /// Transitions that the running episode has had.
     package var step: UInt32
-    /// The stream has ended.
+    /// The stream had ended before this collector took it up: nothing but an empty, marked last rollout is left.
+    package var isEnded: Bool
+    /// The stream has ended, and its marked last rollout was made.
     package var isDone: Bool
 
     package init(
         actor: Int, incarnation: UInt64 = 0, sequence: UInt64 = 0, episode: UInt64 = 0, step: UInt32 = 0,
-        isDone: Bool = false
+        isEnded: Bool = false, isDone: Bool = false
     ) {
         self.actor = actor
         self.incarnation = incarnation
         self.sequence = sequence
         self.episode = episode
         self.step = step
+        self.isEnded = isEnded
         self.isDone = isDone
     }
 }
@@ -86,8 +89,9 @@ package final class RolloutCollector {
         stepsLeft = length
         firstEpisodes = episodes
         wasDone = positions.map(\.isDone)
-        for index in positions.indices where steps[index] == 0 && episodes[index] >= episodeLimit {
-            positions[index].isDone = true
+        for index in positions.indices {
+            let isAtLimit = steps[index] == 0 && episodes[index] >= episodeLimit
+            if positions[index].isEnded || isAtLimit { positions[index].isDone = true }
         }
     }
 

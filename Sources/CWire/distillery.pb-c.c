@@ -907,6 +907,51 @@ void   distillery__streams_sealed__free_unpacked
   assert(message->base.descriptor == &distillery__streams_sealed__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   distillery__stream_quarantined__init
+                     (Distillery__StreamQuarantined         *message)
+{
+  static const Distillery__StreamQuarantined init_value = DISTILLERY__STREAM_QUARANTINED__INIT;
+  *message = init_value;
+}
+size_t distillery__stream_quarantined__get_packed_size
+                     (const Distillery__StreamQuarantined *message)
+{
+  assert(message->base.descriptor == &distillery__stream_quarantined__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t distillery__stream_quarantined__pack
+                     (const Distillery__StreamQuarantined *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &distillery__stream_quarantined__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t distillery__stream_quarantined__pack_to_buffer
+                     (const Distillery__StreamQuarantined *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &distillery__stream_quarantined__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Distillery__StreamQuarantined *
+       distillery__stream_quarantined__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Distillery__StreamQuarantined *)
+     protobuf_c_message_unpack (&distillery__stream_quarantined__descriptor,
+                                allocator, len, data);
+}
+void   distillery__stream_quarantined__free_unpacked
+                     (Distillery__StreamQuarantined *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &distillery__stream_quarantined__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   distillery__seal_streams__init
                      (Distillery__SealStreams         *message)
 {
@@ -1537,7 +1582,7 @@ void   distillery__deployment__free_unpacked
   assert(message->base.descriptor == &distillery__deployment__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor distillery__envelope__field_descriptors[33] =
+static const ProtobufCFieldDescriptor distillery__envelope__field_descriptors[34] =
 {
   {
     "protocol_version",
@@ -1780,6 +1825,18 @@ static const ProtobufCFieldDescriptor distillery__envelope__field_descriptors[33
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "stream_quarantined",
+    45,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Distillery__Envelope, body_case),
+    offsetof(Distillery__Envelope, stream_quarantined),
+    &distillery__stream_quarantined__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "distil",
     50,
     PROTOBUF_C_LABEL_NONE,
@@ -1940,21 +1997,21 @@ static const unsigned distillery__envelope__field_indices_by_name[] = {
   5,   /* field[5] = acknowledgement */
   9,   /* field[9] = carry_actors */
   10,   /* field[10] = carrying_finished */
-  22,   /* field[22] = checkpoint_piece */
-  23,   /* field[23] = checkpoint_request */
-  32,   /* field[32] = deployment */
-  20,   /* field[20] = distil */
-  24,   /* field[24] = distillation_finished */
-  30,   /* field[30] = drain */
-  25,   /* field[25] = evaluation_job */
-  26,   /* field[26] = evaluation_result */
+  23,   /* field[23] = checkpoint_piece */
+  24,   /* field[24] = checkpoint_request */
+  33,   /* field[33] = deployment */
+  21,   /* field[21] = distil */
+  25,   /* field[25] = distillation_finished */
+  31,   /* field[31] = drain */
+  26,   /* field[26] = evaluation_job */
+  27,   /* field[27] = evaluation_result */
   6,   /* field[6] = failure */
   4,   /* field[4] = heartbeat */
   2,   /* field[2] = hello */
   12,   /* field[12] = join_lifetime */
   7,   /* field[7] = learn_lifetime */
   8,   /* field[8] = lifetime_finished */
-  21,   /* field[21] = metrics */
+  22,   /* field[22] = metrics */
   15,   /* field[15] = open_streams */
   0,   /* field[0] = protocol_version */
   11,   /* field[11] = release_lifetime */
@@ -1962,11 +2019,12 @@ static const unsigned distillery__envelope__field_indices_by_name[] = {
   13,   /* field[13] = rollout_answer */
   14,   /* field[14] = rollouts */
   17,   /* field[17] = rollouts_durable */
-  29,   /* field[29] = scale */
+  30,   /* field[30] = scale */
   19,   /* field[19] = seal_streams */
-  28,   /* field[28] = status_answer */
-  27,   /* field[27] = status_request */
-  31,   /* field[31] = stop */
+  29,   /* field[29] = status_answer */
+  28,   /* field[28] = status_request */
+  32,   /* field[32] = stop */
+  20,   /* field[20] = stream_quarantined */
   16,   /* field[16] = streams_opened */
   18,   /* field[18] = streams_sealed */
   3,   /* field[3] = welcome */
@@ -1978,10 +2036,10 @@ static const ProtobufCIntRange distillery__envelope__number_ranges[8 + 1] =
   { 20, 7 },
   { 30, 12 },
   { 40, 15 },
-  { 50, 20 },
-  { 60, 25 },
-  { 70, 27 },
-  { 0, 33 }
+  { 50, 21 },
+  { 60, 26 },
+  { 70, 28 },
+  { 0, 34 }
 };
 const ProtobufCMessageDescriptor distillery__envelope__descriptor =
 {
@@ -1991,7 +2049,7 @@ const ProtobufCMessageDescriptor distillery__envelope__descriptor =
   "Distillery__Envelope",
   "distillery",
   sizeof(Distillery__Envelope),
-  33,
+  34,
   distillery__envelope__field_descriptors,
   distillery__envelope__field_indices_by_name,
   8,  distillery__envelope__number_ranges,
@@ -3278,7 +3336,7 @@ const ProtobufCMessageDescriptor distillery__rollouts__descriptor =
   (ProtobufCMessageInit) distillery__rollouts__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__open_streams__field_descriptors[5] =
+static const ProtobufCFieldDescriptor distillery__open_streams__field_descriptors[6] =
 {
   {
     "lifetime",
@@ -3340,9 +3398,22 @@ static const ProtobufCFieldDescriptor distillery__open_streams__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "durable_sequence",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Distillery__OpenStreams, n_durable_sequence),
+    offsetof(Distillery__OpenStreams, durable_sequence),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__open_streams__field_indices_by_name[] = {
   2,   /* field[2] = actors */
+  5,   /* field[5] = durable_sequence */
   1,   /* field[1] = first_actor */
   4,   /* field[4] = first_policy_version */
   3,   /* field[3] = incarnation */
@@ -3351,7 +3422,7 @@ static const unsigned distillery__open_streams__field_indices_by_name[] = {
 static const ProtobufCIntRange distillery__open_streams__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor distillery__open_streams__descriptor =
 {
@@ -3361,14 +3432,14 @@ const ProtobufCMessageDescriptor distillery__open_streams__descriptor =
   "Distillery__OpenStreams",
   "distillery",
   sizeof(Distillery__OpenStreams),
-  5,
+  6,
   distillery__open_streams__field_descriptors,
   distillery__open_streams__field_indices_by_name,
   1,  distillery__open_streams__number_ranges,
   (ProtobufCMessageInit) distillery__open_streams__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__streams_opened__field_descriptors[5] =
+static const ProtobufCFieldDescriptor distillery__streams_opened__field_descriptors[6] =
 {
   {
     "lifetime",
@@ -3430,6 +3501,18 @@ static const ProtobufCFieldDescriptor distillery__streams_opened__field_descript
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "state",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_ENUM,
+    offsetof(Distillery__StreamsOpened, n_state),
+    offsetof(Distillery__StreamsOpened, state),
+    &distillery__stream_state__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__streams_opened__field_indices_by_name[] = {
   1,   /* field[1] = first_actor */
@@ -3437,11 +3520,12 @@ static const unsigned distillery__streams_opened__field_indices_by_name[] = {
   0,   /* field[0] = lifetime */
   4,   /* field[4] = next_episode */
   3,   /* field[3] = next_sequence */
+  5,   /* field[5] = state */
 };
 static const ProtobufCIntRange distillery__streams_opened__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor distillery__streams_opened__descriptor =
 {
@@ -3451,14 +3535,14 @@ const ProtobufCMessageDescriptor distillery__streams_opened__descriptor =
   "Distillery__StreamsOpened",
   "distillery",
   sizeof(Distillery__StreamsOpened),
-  5,
+  6,
   distillery__streams_opened__field_descriptors,
   distillery__streams_opened__field_indices_by_name,
   1,  distillery__streams_opened__number_ranges,
   (ProtobufCMessageInit) distillery__streams_opened__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__rollouts_durable__field_descriptors[5] =
+static const ProtobufCFieldDescriptor distillery__rollouts_durable__field_descriptors[6] =
 {
   {
     "lifetime",
@@ -3520,6 +3604,18 @@ static const ProtobufCFieldDescriptor distillery__rollouts_durable__field_descri
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "state",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_ENUM,
+    offsetof(Distillery__RolloutsDurable, n_state),
+    offsetof(Distillery__RolloutsDurable, state),
+    &distillery__stream_state__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__rollouts_durable__field_indices_by_name[] = {
   1,   /* field[1] = actor */
@@ -3527,11 +3623,12 @@ static const unsigned distillery__rollouts_durable__field_indices_by_name[] = {
   0,   /* field[0] = lifetime */
   2,   /* field[2] = next_sequence */
   4,   /* field[4] = resend */
+  5,   /* field[5] = state */
 };
 static const ProtobufCIntRange distillery__rollouts_durable__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor distillery__rollouts_durable__descriptor =
 {
@@ -3541,7 +3638,7 @@ const ProtobufCMessageDescriptor distillery__rollouts_durable__descriptor =
   "Distillery__RolloutsDurable",
   "distillery",
   sizeof(Distillery__RolloutsDurable),
-  5,
+  6,
   distillery__rollouts_durable__field_descriptors,
   distillery__rollouts_durable__field_indices_by_name,
   1,  distillery__rollouts_durable__number_ranges,
@@ -3623,6 +3720,70 @@ const ProtobufCMessageDescriptor distillery__streams_sealed__descriptor =
   distillery__streams_sealed__field_indices_by_name,
   1,  distillery__streams_sealed__number_ranges,
   (ProtobufCMessageInit) distillery__streams_sealed__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor distillery__stream_quarantined__field_descriptors[3] =
+{
+  {
+    "lifetime",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__StreamQuarantined, lifetime),
+    &distillery__lifetime_identifier__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "actor",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__StreamQuarantined, actor),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__StreamQuarantined, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned distillery__stream_quarantined__field_indices_by_name[] = {
+  1,   /* field[1] = actor */
+  0,   /* field[0] = lifetime */
+  2,   /* field[2] = reason */
+};
+static const ProtobufCIntRange distillery__stream_quarantined__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor distillery__stream_quarantined__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "distillery.StreamQuarantined",
+  "StreamQuarantined",
+  "Distillery__StreamQuarantined",
+  "distillery",
+  sizeof(Distillery__StreamQuarantined),
+  3,
+  distillery__stream_quarantined__field_descriptors,
+  distillery__stream_quarantined__field_indices_by_name,
+  1,  distillery__stream_quarantined__number_ranges,
+  (ProtobufCMessageInit) distillery__stream_quarantined__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor distillery__seal_streams__field_descriptors[2] =
@@ -4415,4 +4576,34 @@ const ProtobufCMessageDescriptor distillery__deployment__descriptor =
   1,  distillery__deployment__number_ranges,
   (ProtobufCMessageInit) distillery__deployment__init,
   NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue distillery__stream_state__enum_values_by_number[3] =
+{
+  { "RECORDING", "DISTILLERY__STREAM_STATE__RECORDING", 0 },
+  { "ENDED", "DISTILLERY__STREAM_STATE__ENDED", 1 },
+  { "QUARANTINED", "DISTILLERY__STREAM_STATE__QUARANTINED", 2 },
+};
+static const ProtobufCIntRange distillery__stream_state__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex distillery__stream_state__enum_values_by_name[3] =
+{
+  { "ENDED", 1 },
+  { "QUARANTINED", 2 },
+  { "RECORDING", 0 },
+};
+const ProtobufCEnumDescriptor distillery__stream_state__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "distillery.StreamState",
+  "StreamState",
+  "Distillery__StreamState",
+  "distillery",
+  3,
+  distillery__stream_state__enum_values_by_number,
+  3,
+  distillery__stream_state__enum_values_by_name,
+  1,
+  distillery__stream_state__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

@@ -138,34 +138,43 @@ extension Message {
         switch envelope.body_case {
         case DISTILLERY__ENVELOPE__BODY_OPEN_STREAMS:
             let open = try present(envelope.open_streams)
+            let actors = try actors(open.first_actor, open.actors)
+            if open.n_durable_sequence > 0 { try equal(actors.count, open.n_durable_sequence, "durable sequences") }
             self = .openStreams(
                 OpenStreams(
-                    lifetime: try lifetime(open.lifetime), actors: try actors(open.first_actor, open.actors),
-                    incarnation: open.incarnation, firstPolicyVersion: open.first_policy_version))
+                    lifetime: try lifetime(open.lifetime), actors: actors, incarnation: open.incarnation,
+                    firstPolicyVersion: open.first_policy_version,
+                    durableSequences: try array(open.durable_sequence, open.n_durable_sequence).map {
+                        try count($0, "sequence")
+                    }))
         case DISTILLERY__ENVELOPE__BODY_STREAMS_OPENED:
             let opened = try present(envelope.streams_opened)
             try equal(opened.n_next_sequence, opened.n_next_episode, "next episodes")
+            try equal(opened.n_next_sequence, opened.n_state, "states")
+            let actors = try actors(opened.first_actor, UInt32(clamping: opened.n_next_sequence))
             self = .streamsOpened(
                 StreamsOpened(
-                    lifetime: try lifetime(opened.lifetime), firstActor: Int(opened.first_actor),
+                    lifetime: try lifetime(opened.lifetime), firstActor: actors.lowerBound,
                     incarnation: opened.incarnation,
-                    nextSequences: try array(opened.next_sequence, opened.n_next_sequence).map {
-                        try count($0, "sequence")
-                    },
-                    nextEpisodes: try array(opened.next_episode, opened.n_next_episode).map {
-                        try count($0, "episode")
+                    streams: try actors.indices.map { actor in
+                        let index = actor - actors.lowerBound
+                        return StreamsOpened.Stream(
+                            nextSequence: try count(opened.next_sequence[index], "sequence"),
+                            nextEpisode: try count(opened.next_episode[index], "episode"),
+                            state: try state(opened.state[index]))
                     }))
         case DISTILLERY__ENVELOPE__BODY_ROLLOUTS_DURABLE:
             let durable = try present(envelope.rollouts_durable)
             try equal(durable.n_actor, durable.n_next_sequence, "next sequences")
             try equal(durable.n_actor, durable.n_incarnation, "incarnations")
+            try equal(durable.n_actor, durable.n_state, "states")
             self = .rolloutsDurable(
                 RolloutsDurable(
                     lifetime: try lifetime(durable.lifetime),
-                    streams: (0..<durable.n_actor).map {
+                    streams: try (0..<durable.n_actor).map {
                         RolloutsDurable.Stream(
                             actor: Int(durable.actor[$0]), nextSequence: durable.next_sequence[$0],
-                            incarnation: durable.incarnation[$0])
+                            incarnation: durable.incarnation[$0], state: try state(durable.state[$0]))
                     }, resend: durable.resend != 0))
         case DISTILLERY__ENVELOPE__BODY_STREAMS_SEALED:
             let sealed = try present(envelope.streams_sealed)
@@ -183,6 +192,12 @@ extension Message {
             self = .sealStreams(
                 SealStreams(
                     lifetime: try lifetime(seal.lifetime), actors: array(seal.actor, seal.n_actor).map { Int($0) }))
+        case DISTILLERY__ENVELOPE__BODY_STREAM_QUARANTINED:
+            let quarantined = try present(envelope.stream_quarantined)
+            self = .streamQuarantined(
+                StreamQuarantined(
+                    lifetime: try lifetime(quarantined.lifetime), actor: Int(quarantined.actor),
+                    reason: text(quarantined.reason)))
         default: return nil
         }
     }
@@ -342,6 +357,13 @@ private func numbers(
         numbers[text(number.name)] = number.value
     }
     return numbers
+}
+
+private func state(_ value: Distillery__StreamState) throws -> StreamState {
+    guard let state = StreamState(rawValue: value.rawValue) else {
+        throw WireError("a stream's state of \(value.rawValue)")
+    }
+    return state
 }
 
 /// What is counted from 0 never comes near the end of its type, where adding one would trap.

@@ -100,7 +100,7 @@ extension Message {
         case .learnLifetime, .lifetimeFinished, .carryActors, .carryingFinished, .releaseLifetime, .joinLifetime,
             .rolloutAnswer, .rollouts:
             fillLifetime(&envelope, arena)
-        case .openStreams, .streamsOpened, .rolloutsDurable, .streamsSealed, .sealStreams:
+        case .openStreams, .streamsOpened, .rolloutsDurable, .streamsSealed, .sealStreams, .streamQuarantined:
             fillStreams(&envelope, arena)
         case .distil, .checkpointPiece, .checkpointRequest, .distillationFinished, .evaluationJob, .evaluationResult:
             fillCheckpoint(&envelope, arena)
@@ -187,6 +187,8 @@ extension Message {
                 $0.actors = UInt32(open.actors.count)
                 $0.incarnation = open.incarnation
                 $0.first_policy_version = open.firstPolicyVersion
+                $0.n_durable_sequence = open.durableSequences.count
+                $0.durable_sequence = arena.array(open.durableSequences)
             }
         case .streamsOpened(let opened):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_STREAMS_OPENED
@@ -194,10 +196,12 @@ extension Message {
                 $0.lifetime = arena.lifetime(opened.lifetime)
                 $0.first_actor = UInt32(opened.firstActor)
                 $0.incarnation = opened.incarnation
-                $0.n_next_sequence = opened.nextSequences.count
-                $0.next_sequence = arena.array(opened.nextSequences)
-                $0.n_next_episode = opened.nextEpisodes.count
-                $0.next_episode = arena.array(opened.nextEpisodes)
+                $0.n_next_sequence = opened.streams.count
+                $0.next_sequence = arena.array(opened.streams.map(\.nextSequence))
+                $0.n_next_episode = opened.streams.count
+                $0.next_episode = arena.array(opened.streams.map(\.nextEpisode))
+                $0.n_state = opened.streams.count
+                $0.state = arena.array(opened.streams.map { Distillery__StreamState($0.state.rawValue) })
             }
         case .rolloutsDurable(let durable):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_ROLLOUTS_DURABLE
@@ -210,6 +214,8 @@ extension Message {
                 $0.n_incarnation = durable.streams.count
                 $0.incarnation = arena.array(durable.streams.map(\.incarnation))
                 $0.resend = durable.resend ? 1 : 0
+                $0.n_state = durable.streams.count
+                $0.state = arena.array(durable.streams.map { Distillery__StreamState($0.state.rawValue) })
             }
         case .streamsSealed(let sealed):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_STREAMS_SEALED
@@ -228,6 +234,13 @@ extension Message {
                 $0.lifetime = arena.lifetime(seal.lifetime)
                 $0.n_actor = seal.actors.count
                 $0.actor = arena.array(seal.actors.map { UInt32($0) })
+            }
+        case .streamQuarantined(let quarantined):
+            envelope.body_case = DISTILLERY__ENVELOPE__BODY_STREAM_QUARANTINED
+            envelope.stream_quarantined = arena.make(initial(distillery__stream_quarantined__init)) {
+                $0.lifetime = arena.lifetime(quarantined.lifetime)
+                $0.actor = UInt32(quarantined.actor)
+                $0.reason = arena.string(quarantined.reason)
             }
         default: preconditionFailure("not a message about streams")
         }

@@ -18,6 +18,7 @@ package enum Message: Sendable {
     case rolloutsDurable(RolloutsDurable)
     case streamsSealed(StreamsSealed)
     case sealStreams(SealStreams)
+    case streamQuarantined(StreamQuarantined)
     case distil(resumeFrom: String)
     case metrics(Metrics)
     case checkpointPiece(CheckpointPiece)

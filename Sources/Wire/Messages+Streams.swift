@@ -6,34 +6,58 @@ package struct OpenStreams: Sendable, Equatable {
     package var actors: Range<Int>
     package var incarnation: UInt64
     package var firstPolicyVersion: UInt64
+    /// Of each actor, what was called durable to this sender: everything before it. All 0 when empty.
+    package var durableSequences: [UInt64]
 
-    package init(lifetime: LifetimeIdentifier, actors: Range<Int>, incarnation: UInt64, firstPolicyVersion: UInt64) {
+    package init(
+        lifetime: LifetimeIdentifier, actors: Range<Int>, incarnation: UInt64, firstPolicyVersion: UInt64,
+        durableSequences: [UInt64] = []
+    ) {
         self.lifetime = lifetime
         self.actors = actors
         self.incarnation = incarnation
         self.firstPolicyVersion = firstPolicyVersion
+        self.durableSequences = durableSequences
     }
+}
+
+/// What may become of a stream.
+package enum StreamState: UInt32, Sendable, Equatable, CaseIterable {
+    /// It grows.
+    case recording = 0
+    /// Its marked last rollout is in the file, or the file is sealed: nothing can be appended.
+    case ended = 1
+    /// Its file was damaged and moved aside: it is neither recorded nor acknowledged any more.
+    case quarantined = 2
 }
 
 /// Recorder to actor process or evaluator: where each stream stands on disk.
 package struct StreamsOpened: Sendable, Equatable {
+    package struct Stream: Sendable, Equatable {
+        /// The sequence that the recorder expects next.
+        package var nextSequence: UInt64
+        /// The number of the episode that begins with it.
+        package var nextEpisode: UInt64
+        package var state: StreamState
+
+        package init(nextSequence: UInt64, nextEpisode: UInt64, state: StreamState = .recording) {
+            self.nextSequence = nextSequence
+            self.nextEpisode = nextEpisode
+            self.state = state
+        }
+    }
+
     package var lifetime: LifetimeIdentifier
     package var firstActor: Int
     package var incarnation: UInt64
-    /// Of each actor, the sequence that the recorder expects next.
-    package var nextSequences: [UInt64]
-    /// Of each actor, the number of the episode that begins with it.
-    package var nextEpisodes: [UInt64]
+    /// One for each actor.
+    package var streams: [Stream]
 
-    package init(
-        lifetime: LifetimeIdentifier, firstActor: Int, incarnation: UInt64, nextSequences: [UInt64],
-        nextEpisodes: [UInt64]
-    ) {
+    package init(lifetime: LifetimeIdentifier, firstActor: Int, incarnation: UInt64, streams: [Stream]) {
         self.lifetime = lifetime
         self.firstActor = firstActor
         self.incarnation = incarnation
-        self.nextSequences = nextSequences
-        self.nextEpisodes = nextEpisodes
+        self.streams = streams
     }
 }
 
@@ -44,11 +68,13 @@ package struct RolloutsDurable: Sendable, Equatable {
         package var nextSequence: UInt64
         /// The incarnation that the stream is at; a sender with a lower one has been replaced.
         package var incarnation: UInt64
+        package var state: StreamState
 
-        package init(actor: Int, nextSequence: UInt64, incarnation: UInt64) {
+        package init(actor: Int, nextSequence: UInt64, incarnation: UInt64, state: StreamState = .recording) {
             self.actor = actor
             self.nextSequence = nextSequence
             self.incarnation = incarnation
+            self.state = state
         }
     }
 
@@ -95,5 +121,18 @@ package struct SealStreams: Sendable, Equatable {
     package init(lifetime: LifetimeIdentifier, actors: [Int]) {
         self.lifetime = lifetime
         self.actors = actors
+    }
+}
+
+/// Recorder to coordinator: this stream's file was damaged and moved aside; all others go on.
+package struct StreamQuarantined: Sendable, Equatable {
+    package var lifetime: LifetimeIdentifier
+    package var actor: Int
+    package var reason: String
+
+    package init(lifetime: LifetimeIdentifier, actor: Int, reason: String) {
+        self.lifetime = lifetime
+        self.actor = actor
+        self.reason = reason
     }
 }

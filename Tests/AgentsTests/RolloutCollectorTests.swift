@@ -105,6 +105,21 @@ struct RolloutCollectorTests {
         #expect(collector.isDone)
     }
 
+    @Test("a stream that had ended before leaves an empty last rollout alone, and the others act on")
+    func endedBefore() throws {
+        let (collector, _, _) = try makeCollector(
+            rolloutLength: 6,
+            positions: [
+                StreamPosition(actor: 0, incarnation: 2, sequence: 7, episode: 3, isEnded: true),
+                StreamPosition(actor: 1, incarnation: 2, sequence: 5, episode: 2),
+            ])
+        let first = collector.collect(length: 6, policyVersion: 0)
+        #expect(first.headers.map(\.length) == [0, 6])
+        #expect(first.headers.map(\.isLast) == [true, false])
+        #expect(first.headers.map(\.sequence) == [7, 5])
+        #expect(collector.collect(length: 6, policyVersion: 0).headers.map(\.actor) == [1])
+    }
+
     @Test("a lockstep lifetime has the same rollouts and the same learner with 1 and with 5 groups of actors")
     func groups() throws {
         let tasks = try DarkRoomTasks(settings: settings, split: TaskSplit(testTasks: 4))

@@ -33,8 +33,9 @@ import Wire
                 .openStreams(OpenStreams(lifetime: lifetime, actors: 7..<7, incarnation: 0, firstPolicyVersion: 0)),
                 .streamsOpened(
                     StreamsOpened(
-                        lifetime: lifetime, firstActor: 3_000_000_000, incarnation: 0, nextSequences: [1 << 61],
-                        nextEpisodes: [1 << 61])),
+                        lifetime: lifetime, firstActor: 0, incarnation: 0,
+                        streams: [.init(nextSequence: 1 << 61, nextEpisode: 1 << 61, state: .quarantined)])),
+                .streamQuarantined(StreamQuarantined(lifetime: lifetime, actor: 4_000_000_000, reason: "none")),
                 .rolloutsDurable(
                     RolloutsDurable(
                         lifetime: lifetime, streams: [.init(actor: 9999, nextSequence: .max, incarnation: 0)],

@@ -18,7 +18,9 @@ struct RecorderDialogueTests {
     }
 
     private func opened(_ next: [UInt64]) -> StreamsOpened {
-        StreamsOpened(lifetime: lifetime, firstActor: 4, incarnation: 2, nextSequences: next, nextEpisodes: next)
+        StreamsOpened(
+            lifetime: lifetime, firstActor: 4, incarnation: 2,
+            streams: next.map { .init(nextSequence: $0, nextEpisode: $0) })
     }
 
     private func durable(_ next: [Int: UInt64], resend: Bool = false) -> RolloutsDurable {
@@ -34,7 +36,7 @@ struct RecorderDialogueTests {
         var outbox = Outbox()
         var dialogue = RecorderDialogue(endpoint: "a")
         dialogue.ask(request, now: 0, outbox: &outbox)
-        dialogue.take(opened([0, 0]), now: 0, outbox: &outbox)
+        _ = dialogue.take(opened([0, 0]), from: .endpoint("a"), now: 0, outbox: &outbox)
         for sequence in 0..<count {
             dialogue.sent(
                 [sequence], [header(4, UInt64(sequence)), header(5, UInt64(sequence))], recordedActors: 6,
@@ -52,7 +54,7 @@ struct RecorderDialogueTests {
         #expect(outbox.items.count == 1)
         #expect(!dialogue.isOverdue(now: 5_999_000_000))
         #expect(dialogue.isOverdue(now: 6_000_000_000))
-        dialogue.take(opened([0, 0]), now: 6_100_000_000, outbox: &outbox)
+        _ = dialogue.take(opened([0, 0]), from: .endpoint("a"), now: 6_100_000_000, outbox: &outbox)
         #expect(dialogue.isOpen && dialogue.isDone)
         // Nothing is owed, so silence means nothing.
         #expect(!dialogue.isOverdue(now: 60_000_000_000))
@@ -78,7 +80,10 @@ struct RecorderDialogueTests {
         dialogue.move(to: "b")
         #expect(!dialogue.isOpen && dialogue.endpoint == "b")
         var outbox = Outbox()
-        dialogue.take(opened([2, 1]), now: 0, outbox: &outbox)
+        dialogue.ask(request, now: 0, outbox: &outbox)
+        outbox.removeAll()
+        let isTaken = dialogue.take(opened([2, 1]), from: .endpoint("b"), now: 0, outbox: &outbox)
+        #expect(isTaken)
         #expect(outbox.items.map(\.bytes) == [[1], [2], [3]])
         #expect(outbox.items.allSatisfy { $0.addresses == [.endpoint("b")] })
         #expect(dialogue.isOpen && dialogue.unacknowledgedBytes == 3)
@@ -94,5 +99,50 @@ struct RecorderDialogueTests {
         dialogue.take(
             durable([4: 0, 5: 0], resend: true), actors: 4..<6, from: .endpoint("a"), now: 0, outbox: &outbox)
         #expect(outbox.items.map(\.bytes) == [[1]])
+    }
+
+    @Test("only the recorder that was asked is listened to, and only its answer to the last question")
+    func strangers() {
+        var dialogue = dialogue(sent: 2)
+        var outbox = Outbox()
+        dialogue.ask(request, now: 0, outbox: &outbox)
+        outbox.removeAll()
+        #expect(!dialogue.take(opened([2, 2]), from: .endpoint("b"), now: 0, outbox: &outbox))
+        #expect(!dialogue.take(opened([2]), from: .endpoint("a"), now: 0, outbox: &outbox))
+        var earlier = opened([2, 2])
+        earlier.incarnation = 1
+        #expect(!dialogue.take(earlier, from: .endpoint("a"), now: 0, outbox: &outbox))
+        dialogue.take(durable([4: 2, 5: 2]), actors: 4..<6, from: .endpoint("b"), now: 0, outbox: &outbox)
+        #expect(dialogue.unacknowledgedBytes == 2 && outbox.items.isEmpty)
+        dialogue.take(durable([4: 2, 5: 2]), actors: 4..<6, from: .endpoint("a"), now: 0, outbox: &outbox)
+        #expect(dialogue.isDone)
+    }
+
+    @Test("a question says what was called durable") func durableSequences() throws {
+        var dialogue = dialogue(sent: 3)
+        var outbox = Outbox()
+        dialogue.take(durable([4: 2, 5: 1]), actors: 4..<6, from: .endpoint("a"), now: 0, outbox: &outbox)
+        dialogue.ask(request, now: 0, outbox: &outbox)
+        guard case .openStreams(let open) = try Envelope(decoding: outbox.items[0].bytes).message else {
+            Issue.record("not a question")
+            return
+        }
+        #expect(open.durableSequences == [2, 1])
+    }
+
+    @Test("a quarantined stream is neither waited for nor sent any more; the others go on as before")
+    func quarantine() {
+        var dialogue = dialogue(sent: 2)
+        var outbox = Outbox()
+        var message = durable([4: 0, 5: 1])
+        message.streams[0].state = .quarantined
+        dialogue.take(message, actors: 4..<6, from: .endpoint("a"), now: 0, outbox: &outbox)
+        #expect(dialogue.unacknowledgedBytes == 1)
+        #expect(!dialogue.records([header(4, 2)], recordedActors: 6))
+        #expect(dialogue.records([header(4, 2), header(5, 2)], recordedActors: 6))
+        dialogue.sent([9], [header(4, 2)], recordedActors: 6, now: 0)
+        #expect(dialogue.unacknowledgedBytes == 1)
+        dialogue.take(durable([5: 2]), actors: 4..<6, from: .endpoint("a"), now: 0, outbox: &outbox)
+        #expect(dialogue.isDone)
     }
 }

@@ -33,12 +33,24 @@ struct EnvelopeTests {
                     episodeLimit: 500)),
             .rollouts(example),
             .openStreams(OpenStreams(lifetime: evaluation, actors: 0..<4, incarnation: 1, firstPolicyVersion: 0)),
+            .openStreams(
+                OpenStreams(
+                    lifetime: lifetime, actors: 3..<5, incarnation: 1, firstPolicyVersion: 2,
+                    durableSequences: [7, 0])),
             .streamsOpened(
                 StreamsOpened(
-                    lifetime: lifetime, firstActor: 2, incarnation: 1, nextSequences: [3, 4], nextEpisodes: [3, 5])),
+                    lifetime: lifetime, firstActor: 2, incarnation: 1,
+                    streams: [
+                        .init(nextSequence: 3, nextEpisode: 3), .init(nextSequence: 4, nextEpisode: 5, state: .ended),
+                    ])),
             .rolloutsDurable(
                 RolloutsDurable(
-                    lifetime: lifetime, streams: [.init(actor: 1, nextSequence: 9, incarnation: 2)], resend: true)),
+                    lifetime: lifetime,
+                    streams: [
+                        .init(actor: 1, nextSequence: 9, incarnation: 2),
+                        .init(actor: 2, nextSequence: 0, incarnation: 2, state: .quarantined),
+                    ], resend: true)),
+            .streamQuarantined(StreamQuarantined(lifetime: evaluation, actor: 1, reason: "why")),
             .streamsSealed(
                 StreamsSealed(lifetime: lifetime, streams: [.init(actor: 1, rows: 100, rollouts: 5)])),
             .sealStreams(SealStreams(lifetime: lifetime, actors: [1, 2])), .distil(resumeFrom: "step-1"),
@@ -126,6 +138,23 @@ struct EnvelopeTests {
         var bytes = Envelope(.stop).encoded()
         bytes[1] = 9
         #expect(throws: WireError.self) { try Envelope(decoding: bytes) }
+    }
+
+    @Test("a state that this protocol does not have is refused, and lists that do not match")
+    func states() throws {
+        let stream = StreamsOpened.Stream(nextSequence: 1, nextEpisode: 1, state: .quarantined)
+        var bytes = Envelope(
+            .streamsOpened(StreamsOpened(lifetime: Self.lifetime, firstActor: 0, incarnation: 0, streams: [stream]))
+        ).encoded()
+        #expect(bytes.last == 2)
+        bytes[bytes.count - 1] = 3
+        #expect(throws: WireError.self) { try Envelope(decoding: bytes) }
+        let open = OpenStreams(
+            lifetime: Self.lifetime, actors: 0..<2, incarnation: 0, firstPolicyVersion: 0, durableSequences: [1])
+        #expect(throws: WireError.self) { try Envelope(decoding: Envelope(.openStreams(open)).encoded()) }
+        let beyond = StreamsOpened(
+            lifetime: Self.lifetime, firstActor: 65_535, incarnation: 0, streams: [stream, stream])
+        #expect(throws: WireError.self) { try Envelope(decoding: Envelope(.streamsOpened(beyond)).encoded()) }
     }
 
     @Test("a name that could leave the run's folder is refused", arguments: ["../x", "a/b", "", ".hidden", "ü"])

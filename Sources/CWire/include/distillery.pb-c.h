@@ -35,6 +35,7 @@ typedef struct Distillery__OpenStreams Distillery__OpenStreams;
 typedef struct Distillery__StreamsOpened Distillery__StreamsOpened;
 typedef struct Distillery__RolloutsDurable Distillery__RolloutsDurable;
 typedef struct Distillery__StreamsSealed Distillery__StreamsSealed;
+typedef struct Distillery__StreamQuarantined Distillery__StreamQuarantined;
 typedef struct Distillery__SealStreams Distillery__SealStreams;
 typedef struct Distillery__Distil Distillery__Distil;
 typedef struct Distillery__Metrics Distillery__Metrics;
@@ -53,6 +54,24 @@ typedef struct Distillery__Deployment Distillery__Deployment;
 
 /* --- enums --- */
 
+/*
+ * What may become of a stream.
+ */
+typedef enum _Distillery__StreamState {
+  /*
+   * It grows.
+   */
+  DISTILLERY__STREAM_STATE__RECORDING = 0,
+  /*
+   * Its marked last rollout is in the file, or the file is sealed: nothing can be appended.
+   */
+  DISTILLERY__STREAM_STATE__ENDED = 1,
+  /*
+   * Its file was damaged and moved aside: it is neither recorded nor acknowledged any more.
+   */
+  DISTILLERY__STREAM_STATE__QUARANTINED = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(DISTILLERY__STREAM_STATE)
+} Distillery__StreamState;
 
 /* --- messages --- */
 
@@ -76,6 +95,7 @@ typedef enum {
   DISTILLERY__ENVELOPE__BODY_ROLLOUTS_DURABLE = 42,
   DISTILLERY__ENVELOPE__BODY_STREAMS_SEALED = 43,
   DISTILLERY__ENVELOPE__BODY_SEAL_STREAMS = 44,
+  DISTILLERY__ENVELOPE__BODY_STREAM_QUARANTINED = 45,
   DISTILLERY__ENVELOPE__BODY_DISTIL = 50,
   DISTILLERY__ENVELOPE__BODY_METRICS = 51,
   DISTILLERY__ENVELOPE__BODY_CHECKPOINT_PIECE = 52,
@@ -120,6 +140,7 @@ struct  Distillery__Envelope
     Distillery__RolloutsDurable *rollouts_durable;
     Distillery__StreamsSealed *streams_sealed;
     Distillery__SealStreams *seal_streams;
+    Distillery__StreamQuarantined *stream_quarantined;
     Distillery__Distil *distil;
     Distillery__Metrics *metrics;
     Distillery__CheckpointPiece *checkpoint_piece;
@@ -439,10 +460,15 @@ struct  Distillery__OpenStreams
   uint32_t actors;
   uint64_t incarnation;
   uint64_t first_policy_version;
+  /*
+   * Of each actor: everything before it was called durable to this sender; 0 where nothing was.
+   */
+  size_t n_durable_sequence;
+  uint64_t *durable_sequence;
 };
 #define DISTILLERY__OPEN_STREAMS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__open_streams__descriptor) \
-    , NULL, 0, 0, 0, 0 }
+    , NULL, 0, 0, 0, 0, 0,NULL }
 
 
 /*
@@ -461,10 +487,12 @@ struct  Distillery__StreamsOpened
   uint64_t *next_sequence;
   size_t n_next_episode;
   uint64_t *next_episode;
+  size_t n_state;
+  Distillery__StreamState *state;
 };
 #define DISTILLERY__STREAMS_OPENED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__streams_opened__descriptor) \
-    , NULL, 0, 0, 0,NULL, 0,NULL }
+    , NULL, 0, 0, 0,NULL, 0,NULL, 0,NULL }
 
 
 /*
@@ -487,10 +515,12 @@ struct  Distillery__RolloutsDurable
    * Rollouts from next_sequence on were lost on the way or refused: send them again.
    */
   protobuf_c_boolean resend;
+  size_t n_state;
+  Distillery__StreamState *state;
 };
 #define DISTILLERY__ROLLOUTS_DURABLE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__rollouts_durable__descriptor) \
-    , NULL, 0,NULL, 0,NULL, 0,NULL, 0 }
+    , NULL, 0,NULL, 0,NULL, 0,NULL, 0, 0,NULL }
 
 
 /*
@@ -510,6 +540,21 @@ struct  Distillery__StreamsSealed
 #define DISTILLERY__STREAMS_SEALED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__streams_sealed__descriptor) \
     , NULL, 0,NULL, 0,NULL, 0,NULL }
+
+
+/*
+ * Recorder to coordinator: a stream's file was damaged behind its back and moved aside; the others go on.
+ */
+struct  Distillery__StreamQuarantined
+{
+  ProtobufCMessage base;
+  Distillery__LifetimeIdentifier *lifetime;
+  uint32_t actor;
+  char *reason;
+};
+#define DISTILLERY__STREAM_QUARANTINED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&distillery__stream_quarantined__descriptor) \
+    , NULL, 0, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -1088,6 +1133,25 @@ Distillery__StreamsSealed *
 void   distillery__streams_sealed__free_unpacked
                      (Distillery__StreamsSealed *message,
                       ProtobufCAllocator *allocator);
+/* Distillery__StreamQuarantined methods */
+void   distillery__stream_quarantined__init
+                     (Distillery__StreamQuarantined         *message);
+size_t distillery__stream_quarantined__get_packed_size
+                     (const Distillery__StreamQuarantined   *message);
+size_t distillery__stream_quarantined__pack
+                     (const Distillery__StreamQuarantined   *message,
+                      uint8_t             *out);
+size_t distillery__stream_quarantined__pack_to_buffer
+                     (const Distillery__StreamQuarantined   *message,
+                      ProtobufCBuffer     *buffer);
+Distillery__StreamQuarantined *
+       distillery__stream_quarantined__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   distillery__stream_quarantined__free_unpacked
+                     (Distillery__StreamQuarantined *message,
+                      ProtobufCAllocator *allocator);
 /* Distillery__SealStreams methods */
 void   distillery__seal_streams__init
                      (Distillery__SealStreams         *message);
@@ -1416,6 +1480,9 @@ typedef void (*Distillery__RolloutsDurable_Closure)
 typedef void (*Distillery__StreamsSealed_Closure)
                  (const Distillery__StreamsSealed *message,
                   void *closure_data);
+typedef void (*Distillery__StreamQuarantined_Closure)
+                 (const Distillery__StreamQuarantined *message,
+                  void *closure_data);
 typedef void (*Distillery__SealStreams_Closure)
                  (const Distillery__SealStreams *message,
                   void *closure_data);
@@ -1464,6 +1531,7 @@ typedef void (*Distillery__Deployment_Closure)
 
 /* --- descriptors --- */
 
+extern const ProtobufCEnumDescriptor    distillery__stream_state__descriptor;
 extern const ProtobufCMessageDescriptor distillery__envelope__descriptor;
 extern const ProtobufCMessageDescriptor distillery__lifetime_identifier__descriptor;
 extern const ProtobufCMessageDescriptor distillery__named_number__descriptor;
@@ -1484,6 +1552,7 @@ extern const ProtobufCMessageDescriptor distillery__open_streams__descriptor;
 extern const ProtobufCMessageDescriptor distillery__streams_opened__descriptor;
 extern const ProtobufCMessageDescriptor distillery__rollouts_durable__descriptor;
 extern const ProtobufCMessageDescriptor distillery__streams_sealed__descriptor;
+extern const ProtobufCMessageDescriptor distillery__stream_quarantined__descriptor;
 extern const ProtobufCMessageDescriptor distillery__seal_streams__descriptor;
 extern const ProtobufCMessageDescriptor distillery__distil__descriptor;
 extern const ProtobufCMessageDescriptor distillery__metrics__descriptor;

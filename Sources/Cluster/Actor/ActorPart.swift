@@ -50,12 +50,14 @@ final class ActorPart {
     }
 
     /// Where the streams go on: the recorder's answer; actors beyond it begin at their beginning.
-    func start(sequences: [UInt64], episodes: [UInt64]) throws {
+    func start(_ streams: [StreamsOpened.Stream]) throws {
         let positions = carry.actors.enumerated().map { index, actor in
-            Agents.StreamPosition(
-                actor: actor, incarnation: carry.incarnation,
-                sequence: index < sequences.count ? sequences[index] : 0,
-                episode: index < episodes.count ? episodes[index] : 0)
+            guard index < streams.count else {
+                return Agents.StreamPosition(actor: actor, incarnation: carry.incarnation)
+            }
+            return Agents.StreamPosition(
+                actor: actor, incarnation: carry.incarnation, sequence: streams[index].nextSequence,
+                episode: streams[index].nextEpisode, isEnded: streams[index].state == .ended)
         }
         collector = RolloutCollector(
             environment: try context.distribution.makeEnvironment(

@@ -74,7 +74,7 @@ package final class ActorRole: Role {
             for (key, part) in parts where key.lifetime == release.lifetime && part.carry.attempt <= release.attempt {
                 remove(key)
             }
-        case .streamsOpened(let opened): try takeUp(opened, now: now, outbox: &outbox)
+        case .streamsOpened(let opened): try takeUp(opened, from: sender, now: now, outbox: &outbox)
         case .rolloutsDurable(let durable): acknowledge(durable, from: sender, now: now, outbox: &outbox)
         case .rolloutAnswer(let answer):
             do { try take(answer) } catch { outbox.send(.failure("\(error)"), to: sender) }
@@ -104,29 +104,29 @@ package final class ActorRole: Role {
         if carry.recordsAny {
             open(part, now: now, outbox: &outbox)
         } else {
-            try part.start(sequences: [], episodes: [])
+            try part.start([])
             join(part, now: now, outbox: &outbox)
         }
     }
 
-    private func takeUp(_ opened: StreamsOpened, now: UInt64, outbox: inout Outbox) throws {
+    private func takeUp(_ opened: StreamsOpened, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         guard let part = parts[Key(lifetime: opened.lifetime, firstActor: opened.firstActor)],
-            part.carry.incarnation == opened.incarnation
+            part.recorder?.take(opened, from: sender, now: now, outbox: &outbox) == true
         else { return }
-        part.recorder?.take(opened, now: now, outbox: &outbox)
         if part.phase == .opening {
             if context?.experiment.collect.synchronization == .lockstep {
                 // A lockstep lifetime is lived again from its beginning; the recorder drops what it has.
-                try part.start(sequences: [], episodes: [])
+                try part.start([])
             } else {
-                try part.start(sequences: opened.nextSequences, episodes: opened.nextEpisodes)
+                try part.start(opened.streams)
             }
             join(part, now: now, outbox: &outbox)
         }
     }
 
     private func acknowledge(_ durable: RolloutsDurable, from sender: Address, now: UInt64, outbox: inout Outbox) {
-        for (key, part) in parts where key.lifetime == durable.lifetime {
+        for (key, part) in parts
+        where key.lifetime == durable.lifetime && part.recorder?.isWith(sender) == true {
             let actors = part.carry.actors
             // Somebody else carries such a stream now.
             let isFenced = durable.streams.contains {
@@ -160,7 +160,9 @@ package final class ActorRole: Role {
         if let (bytes, headers) = part.nextRollouts() {
             environmentSteps += headers.reduce(0) { $0 + UInt64($1.length) }
             let learner = Address.endpoint(part.carry.learnerEndpoint)
-            let isRecorded = part.carry.recordsAny && headers.contains { $0.actor < part.carry.recordedActors }
+            let isRecorded =
+                part.recorder?.records(headers, recordedActors: part.carry.recordedActors) == true
+                && part.carry.recordsAny
             outbox.send(bytes, to: isRecorded ? [learner, .endpoint(part.carry.recorderEndpoint)] : [learner])
             if isRecorded {
                 part.recorder?.sent(bytes, headers, recordedActors: part.carry.recordedActors, now: now)

@@ -54,7 +54,7 @@ package final class EvaluatorRole: Role {
         case .checkpointPiece(let piece) where sender == .coordinator: try take(piece, now: now, outbox: &outbox)
         case .failure(let reason) where sender == .coordinator && running?.phase == .fetching:
             throw ClusterError("the checkpoint cannot be had: \(reason)")
-        case .streamsOpened(let opened): try takeUp(opened, now: now, outbox: &outbox)
+        case .streamsOpened(let opened): try takeUp(opened, from: sender, now: now, outbox: &outbox)
         case .rolloutsDurable(let durable):
             guard let running, durable.lifetime == running.lifetime else { return }
             running.recorder.take(
@@ -115,11 +115,10 @@ package final class EvaluatorRole: Role {
                 firstPolicyVersion: 0), now: now, outbox: &outbox)
     }
 
-    private func takeUp(_ opened: StreamsOpened, now: UInt64, outbox: inout Outbox) throws {
-        guard let running, opened.lifetime == running.lifetime, opened.incarnation == running.job.incarnation,
-            let context, let model
+    private func takeUp(_ opened: StreamsOpened, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+        guard let running, let context, let model,
+            running.recorder.take(opened, from: sender, now: now, outbox: &outbox)
         else { return }
-        running.recorder.take(opened, now: now, outbox: &outbox)
         // Whatever is recorded already comes out the same again; the recorder drops what it has.
         if running.phase == .opening { try running.start(model: model.model, context: context) }
     }
@@ -127,7 +126,9 @@ package final class EvaluatorRole: Role {
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
         guard let running, running.phase == .running else { return false }
         environmentSteps += running.job.seeds
-        if let (bytes, headers) = running.step() {
+        if let (bytes, headers) = running.step(),
+            running.recorder.records(headers, recordedActors: running.job.seeds)
+        {
             outbox.send(bytes, to: [.endpoint(running.recorder.endpoint)])
             running.recorder.sent(bytes, headers, recordedActors: running.job.seeds, now: now)
         }

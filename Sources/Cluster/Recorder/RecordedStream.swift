@@ -6,7 +6,7 @@ import Wire
 struct RecordedStream {
     enum File {
         case growing(StreamWriter)
-        case sealed(nextSequence: UInt64, nextEpisode: UInt64, rows: UInt64)
+        case sealed(rollouts: UInt64, nextEpisode: UInt64, rows: UInt64)
     }
 
     var file: File
@@ -16,12 +16,14 @@ struct RecordedStream {
     var carrier: Address
     /// The marked last rollout is in the file.
     var isEnded = false
+    /// The carrier that ended it died before it could say so: the next one has brought its mark, which needs no row.
+    var isMarkedAgain = false
 
     /// The sequence that is expected next.
     var nextSequence: UInt64 {
         switch file {
         case .growing(let writer): writer.nextSequence
-        case .sealed(let next, _, _): next
+        case .sealed(let rollouts, _, _): rollouts
         }
     }
 
@@ -29,9 +31,15 @@ struct RecordedStream {
     var durableSequence: UInt64 {
         switch file {
         // The last rollout is acknowledged by sealing, so that who has all acknowledgements knows the file complete.
-        case .growing(let writer): isEnded ? min(writer.durableCount, writer.nextSequence - 1) : writer.durableCount
-        case .sealed(let next, _, _): next
+        case .growing(let writer):
+            isEnded ? min(writer.durableCount, max(writer.nextSequence, 1) - 1) : writer.durableCount
+        case .sealed(let rollouts, _, _): isMarkedAgain ? rollouts + 1 : rollouts
         }
+    }
+
+    var state: StreamState {
+        if case .sealed = file { return .ended }
+        return isEnded ? .ended : .recording
     }
 
     var nextEpisode: UInt64 {

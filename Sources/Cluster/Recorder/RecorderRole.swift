@@ -77,8 +77,7 @@ package final class RecorderRole: Role {
             outbox.send(.failure(problem), to: sender)
             return
         }
-        var nextSequences: [UInt64] = []
-        var nextEpisodes: [UInt64] = []
+        var opened: [StreamsOpened.Stream] = []
         for actor in open.actors {
             let identifier = StreamIdentifier(lifetime: open.lifetime, actor: actor)
             var stream = try streams[identifier] ?? load(identifier, open, from: sender, now: now, outbox: &outbox)
@@ -93,14 +92,16 @@ package final class RecorderRole: Role {
             stream.carrier = sender
             streams[identifier] = stream
             // The last rollout counts only once the file is sealed; a new carrier, who does not have it, adds a mark.
-            nextSequences.append(isNewCarrier ? stream.nextSequence : stream.durableSequence)
-            nextEpisodes.append(stream.nextEpisode)
+            opened.append(
+                StreamsOpened.Stream(
+                    nextSequence: isNewCarrier ? stream.nextSequence : stream.durableSequence,
+                    nextEpisode: stream.nextEpisode, state: stream.state))
         }
         outbox.send(
             .streamsOpened(
                 StreamsOpened(
                     lifetime: open.lifetime, firstActor: open.actors.lowerBound, incarnation: open.incarnation,
-                    nextSequences: nextSequences, nextEpisodes: nextEpisodes)), to: sender)
+                    streams: opened)), to: sender)
         acknowledge(open.actors.map { StreamIdentifier(lifetime: open.lifetime, actor: $0) }, outbox: &outbox)
     }
 
@@ -127,7 +128,7 @@ package final class RecorderRole: Role {
                     streams: [
                         .init(
                             actor: identifier.actor, nextSequence: stream.durableSequence,
-                            incarnation: stream.incarnation)
+                            incarnation: stream.incarnation, state: stream.state)
                     ], resend: false)), to: sender)
     }
 
@@ -170,11 +171,15 @@ package final class RecorderRole: Role {
                 known.append(identifier)
                 return
             }
-            if case .sealed(_, let episode, let rows) = stream.file, header.isLast, header.length == 0 {
-                // Its last carrier sealed it and died before it could say so: the next one brings only the mark.
-                stream.file = .sealed(nextSequence: header.sequence + 1, nextEpisode: episode, rows: rows)
+            if stream.state == .ended, header.isLast, header.length == 0, header.sequence == stream.nextSequence {
+                stream.isMarkedAgain = true
                 streams[identifier] = stream
                 known.append(identifier)
+                return
+            }
+            guard stream.state == .recording else {
+                counts["refused_messages", default: 0] += 1
+                outbox.send(.failure("\(identifier): the stream has ended"), to: sender)
                 return
             }
             guard header.sequence == stream.nextSequence, case .growing(let writer) = stream.file else {
@@ -207,7 +212,7 @@ package final class RecorderRole: Role {
             // What does not exist yet must not begin any more either.
             let exists = FileManager.default.fileExists(atPath: path)
             streams[identifier] = RecordedStream(
-                file: exists ? try file(at: path, metadata: nil) : .sealed(nextSequence: 0, nextEpisode: 0, rows: 0),
+                file: exists ? try file(at: path, metadata: nil) : .sealed(rollouts: 0, nextEpisode: 0, rows: 0),
                 incarnation: 0, carrier: .coordinator)
         }
         // Whoever still carries it has been replaced by nobody.
@@ -252,7 +257,7 @@ package final class RecorderRole: Role {
         } catch StreamError.sealed {
             let contents = try StreamContents(path: path)
             return .sealed(
-                nextSequence: UInt64(contents.rollouts.count),
+                rollouts: UInt64(contents.rollouts.count),
                 nextEpisode: contents.episodes.last.map { $0.number + 1 } ?? 0,
                 rows: UInt64(contents.rows.rewards.count))
         }
@@ -313,7 +318,7 @@ package final class RecorderRole: Role {
             // Its lifetime was cut before its first rollout: there is no stream.
             try writer.close()
             try FileManager.default.removeItem(atPath: writer.path)
-            streams[identifier]?.file = .sealed(nextSequence: 0, nextEpisode: 0, rows: 0)
+            streams[identifier]?.file = .sealed(rollouts: 0, nextEpisode: 0, rows: 0)
             report(identifier, rows: 0, rollouts: 0, now: now, outbox: &outbox)
             return true
         }
@@ -322,7 +327,7 @@ package final class RecorderRole: Role {
             return false
         }
         streams[identifier]?.file = .sealed(
-            nextSequence: position.rollouts, nextEpisode: position.nextFreshEpisode, rows: UInt64(position.rows))
+            rollouts: position.rollouts, nextEpisode: position.nextFreshEpisode, rows: UInt64(position.rows))
         counts["sealed_streams", default: 0] += 1
         report(identifier, rows: UInt64(position.rows), rollouts: position.rollouts, now: now, outbox: &outbox)
         return true
@@ -350,7 +355,8 @@ package final class RecorderRole: Role {
             guard let stream = streams[identifier], stream.carrier != .coordinator else { continue }
             groups[Group(carrier: stream.carrier, lifetime: identifier.lifetime), default: []].append(
                 .init(
-                    actor: identifier.actor, nextSequence: stream.durableSequence, incarnation: stream.incarnation))
+                    actor: identifier.actor, nextSequence: stream.durableSequence, incarnation: stream.incarnation,
+                    state: stream.state))
         }
         for (group, streams) in groups {
             outbox.send(

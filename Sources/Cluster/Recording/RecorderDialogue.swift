@@ -11,6 +11,8 @@ package struct RecorderDialogue {
     package private(set) var endpoint: String
     /// The recorder at `endpoint` has said where the streams stand.
     package private(set) var isOpen = false
+    /// The last question; only its answer is taken for one.
+    private var asked: OpenStreams?
     private var unacknowledged = UnacknowledgedRollouts()
     /// When the last message was sent that the recorder has yet to answer, or its last answer came.
     private var lastSign: UInt64 = 0
@@ -18,7 +20,7 @@ package struct RecorderDialogue {
     package init(endpoint: String) { self.endpoint = endpoint }
 
     private var address: Address { .endpoint(endpoint) }
-    /// Everything that was sent is durable.
+    /// Everything that was sent is durable, or belongs to streams that are quarantined.
     package var isDone: Bool { unacknowledged.isEmpty }
     package var unacknowledgedBytes: Int { unacknowledged.byteCount }
 
@@ -28,8 +30,12 @@ package struct RecorderDialogue {
         isOpen = false
     }
 
+    /// Asks where the streams stand, and says what of them was called durable: a recorder that has less has lost it.
     package mutating func ask(_ request: OpenStreams, now: UInt64, outbox: inout Outbox) {
         lastSign = now
+        var request = request
+        request.durableSequences = request.actors.map { unacknowledged.durableSequence(of: $0) }
+        asked = request
         outbox.send(.openStreams(request), to: address)
     }
 
@@ -40,17 +46,40 @@ package struct RecorderDialogue {
         return (!isOpen || !unacknowledged.isEmpty) && now >= lastSign + patience * 1_000_000
     }
 
-    /// The recorder has said where the streams stand: what it lacks of what was sent is sent again.
-    package mutating func take(_ opened: StreamsOpened, now: UInt64, outbox: inout Outbox) {
+    /// The recorder has said where the streams stand: what it lacks of what was sent is sent again. False for what
+    /// does not answer the last question, or comes from another.
+    package mutating func take(
+        _ opened: StreamsOpened, from sender: Address, now: UInt64, outbox: inout Outbox
+    ) -> Bool {
+        guard sender == address, let asked, opened.lifetime == asked.lifetime,
+            opened.incarnation == asked.incarnation, opened.firstActor == asked.actors.lowerBound,
+            opened.streams.count == asked.actors.count
+        else { return false }
         isOpen = true
         lastSign = now
-        guard !unacknowledged.isEmpty else { return }
-        for (index, next) in opened.nextSequences.enumerated() {
-            unacknowledged.acknowledge(actor: opened.firstActor + index, next: next)
+        for (actor, stream) in zip(asked.actors, opened.streams) {
+            take(stream.state, nextSequence: stream.nextSequence, of: actor)
         }
         unacknowledged.drop()
         unacknowledged.resend(to: address, outbox: &outbox)
+        return true
     }
+
+    private mutating func take(_ state: StreamState, nextSequence: UInt64, of actor: Int) {
+        if state == .quarantined {
+            unacknowledged.ignore(actor: actor)
+        } else {
+            unacknowledged.acknowledge(actor: actor, next: nextSequence)
+        }
+    }
+
+    /// Whether the recorder is to have any of these rollouts: those of streams that it has not quarantined.
+    package func records(_ headers: [RolloutHeader], recordedActors: Int) -> Bool {
+        headers.contains { $0.actor < recordedActors && !unacknowledged.isIgnored($0.actor) }
+    }
+
+    /// Whether `sender` is the recorder that this dialogue is with.
+    package func isWith(_ sender: Address) -> Bool { sender == address }
 
     /// These rollouts are on their way, encoded, to the recorder.
     package mutating func sent(_ bytes: [UInt8], _ headers: [RolloutHeader], recordedActors: Int, now: UInt64) {
@@ -58,15 +87,15 @@ package struct RecorderDialogue {
         unacknowledged.append(bytes, headers, recordedActors: recordedActors)
     }
 
-    /// Takes what the message says of the actors in `actors`.
+    /// Takes what the message says of the actors in `actors`, if the recorder of this dialogue says it.
     package mutating func take(
         _ durable: RolloutsDurable, actors: Range<Int>, from sender: Address, now: UInt64, outbox: inout Outbox
     ) {
         let streams = durable.streams.filter { actors.contains($0.actor) }
-        guard !streams.isEmpty else { return }
+        guard isWith(sender), !streams.isEmpty else { return }
         lastSign = now
-        for stream in streams { unacknowledged.acknowledge(actor: stream.actor, next: stream.nextSequence) }
+        for stream in streams { take(stream.state, nextSequence: stream.nextSequence, of: stream.actor) }
         unacknowledged.drop()
-        if durable.resend { unacknowledged.resend(to: sender, outbox: &outbox) }
+        if durable.resend { unacknowledged.resend(to: address, outbox: &outbox) }
     }
 }

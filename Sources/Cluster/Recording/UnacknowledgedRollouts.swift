@@ -11,6 +11,8 @@ package struct UnacknowledgedRollouts {
 
     private var batches: [Batch] = []
     private var durable: [Int: UInt64] = [:]
+    /// Actors whose streams nobody records any more.
+    private var ignored: Set<Int> = []
     package private(set) var byteCount = 0
 
     package init() {}
@@ -18,11 +20,20 @@ package struct UnacknowledgedRollouts {
     package var isEmpty: Bool { batches.isEmpty }
 
     package mutating func append(_ bytes: [UInt8], _ headers: [RolloutHeader], recordedActors: Int) {
-        let ends = headers.filter { $0.actor < recordedActors }.map { (actor: $0.actor, next: $0.sequence + 1) }
+        let ends = headers.filter { $0.actor < recordedActors && !ignored.contains($0.actor) }
+            .map { (actor: $0.actor, next: $0.sequence + 1) }
         guard !ends.isEmpty else { return }
         batches.append(Batch(bytes: bytes, ends: ends))
         byteCount += bytes.count
     }
+
+    /// What was called durable of `actor`: everything before it.
+    package func durableSequence(of actor: Int) -> UInt64 { durable[actor] ?? 0 }
+
+    package func isIgnored(_ actor: Int) -> Bool { ignored.contains(actor) }
+
+    /// Nothing of `actor` is waited for any more. Call `drop` after a round of it.
+    package mutating func ignore(actor: Int) { ignored.insert(actor) }
 
     /// Everything of `actor` before `next` is on disk.
     package mutating func acknowledge(actor: Int, next: UInt64) { durable[actor] = max(next, durable[actor] ?? 0) }
@@ -31,7 +42,8 @@ package struct UnacknowledgedRollouts {
     package mutating func drop() {
         var dropped = 0
         for batch in batches {
-            guard batch.ends.allSatisfy({ $0.next <= durable[$0.actor] ?? 0 }) else { break }
+            let isDurable = batch.ends.allSatisfy { $0.next <= durable[$0.actor] ?? 0 || ignored.contains($0.actor) }
+            guard isDurable else { break }
             dropped += 1
             byteCount -= batch.bytes.count
         }
