@@ -161,7 +161,12 @@ int processes_watch(int number, int limit) {
     action.sa_handler = handle;
     action.sa_flags = SA_RESTART;
     sigemptyset(&action.sa_mask);
-    return sigaction(number, &action, NULL) == 0 ? 0 : errno;
+    if (sigaction(number, &action, NULL) != 0) return errno;
+    // Whoever started us may have blocked it, and a mask survives exec.
+    sigset_t watched;
+    sigemptyset(&watched);
+    sigaddset(&watched, number);
+    return pthread_sigmask(SIG_UNBLOCK, &watched, NULL);
 }
 
 void processes_unwatch(int number) {

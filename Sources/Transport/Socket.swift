@@ -43,11 +43,12 @@ package class Socket {
     package func bind(_ text: String) throws(TransportError) -> String {
         let endpoint = try Endpoint(text)
         let attempt = "bind to \(text)"
-        guard endpoint.isLocal || options.insecure else {
+        guard endpoint.isLocal || options.insecure || options.security.authenticator != nil else {
             throw TransportError(
                 .exposed, attempt: attempt,
                 reason: "other hosts can reach this address, and nothing authenticates them",
-                remedy: "bind to 127.0.0.1, or pass --insecure if the network is trusted")
+                remedy: "make keys with distillery keys generate DIR and pass --keys DIR, bind to 127.0.0.1, "
+                    + "or pass --insecure if the network is trusted")
         }
         guard zmq_bind(handle, text) == 0 else { throw explain(.last(attempt), endpoint) }
         return try lastEndpoint()
@@ -152,10 +153,16 @@ package class Socket {
                 if received <= count { frames.append(frame.message) }
                 more = frame.more
             }
-            if received == count { return frames }
+            if received == count, !isOfRemovedClient(frames[count - 1]) { return frames }
             refusedMessages += 1
         }
         return nil
+    }
+
+    /// A connection outlives its permission: the library cannot end a single one.
+    private func isOfRemovedClient(_ message: Message) -> Bool {
+        guard let authenticator = options.security.authenticator else { return false }
+        return authenticator.isRemoved(zmq_msg_gets(message.handle, "User-Id"))
     }
 
     // MARK: Options
@@ -171,9 +178,36 @@ package class Socket {
         try set(ZMQ_HANDSHAKE_IVL, options.handshakeMilliseconds, "handshake time")
         var limit = Int64(options.maximumMessageBytes)
         try check(zmq_setsockopt(handle, ZMQ_MAXMSGSIZE, &limit, 8), "message size limit")
+        try secure()
         if let identity = options.identity {
             try check(zmq_setsockopt(handle, ZMQ_ROUTING_ID, identity.bytes, identity.bytes.count), "identity")
         }
+    }
+
+    private func secure() throws(TransportError) {
+        switch options.security {
+        case .none: return
+        case .server(let key, let authenticator):
+            try set(ZMQ_CURVE_SERVER, 1, "role as a CURVE server")
+            try set(ZMQ_CURVE_SECRETKEY, key)
+            // Otherwise a server whose authenticator is missing would let everybody in. ZMQ_ZAP_ENFORCE_DOMAIN
+            let enforceDomain: Int32 = 93
+            try set(enforceDomain, 1, "refusal of clients that nobody has authenticated")
+            let domain = "distillery"
+            try check(zmq_setsockopt(handle, ZMQ_ZAP_DOMAIN, domain, domain.utf8.count), "domain of authentication")
+            try authenticator.watch(server: handle)
+        case .client(let key, let server):
+            try check(zmq_setsockopt(handle, ZMQ_CURVE_SERVERKEY, server.bytes, server.bytes.count), "server's key")
+            try check(
+                zmq_setsockopt(handle, ZMQ_CURVE_PUBLICKEY, key.publicKey.bytes, key.publicKey.bytes.count),
+                "public key")
+            try set(ZMQ_CURVE_SECRETKEY, key)
+        }
+    }
+
+    private func set(_ option: Int32, _ key: SecretKey) throws(TransportError) {
+        let status = key.withUnsafeBytes { zmq_setsockopt(handle, option, $0.baseAddress, $0.count) }
+        try check(status, "secret key")
     }
 
     fileprivate func set(_ option: Int32, _ value: Int, _ name: String) throws(TransportError) {

@@ -20,6 +20,8 @@ package struct SocketOptions: Sendable {
     package var handshakeMilliseconds: Int = 10_000
     /// Whether to bind to an address that other hosts reach although nothing authenticates them.
     package var insecure = false
+    /// Keys, and who may connect.
+    package var security = SocketSecurity.none
 
     package init() {}
 }

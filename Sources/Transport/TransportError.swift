@@ -9,6 +9,8 @@ package struct TransportError: Error, Hashable, Sendable {
         case address
         /// The endpoint is open to other hosts, and nothing protects it.
         case exposed
+        /// A key, or a file of keys, that cannot be used.
+        case key
         /// The routing id is not one.
         case identity
         /// The message is longer than the socket's limit.

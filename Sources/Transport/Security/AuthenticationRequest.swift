@@ -1,0 +1,30 @@
+/// One question of libzmq's whether a client may connect (RFC 27, ZAP 1.0), and the answer to it.
+struct AuthenticationRequest {
+    /// Echoed in the answer.
+    let identifier: [UInt8]
+    let address: String
+    /// Nil where the request is none, or is about another mechanism than CURVE.
+    let key: PublicKey?
+
+    static let version = Array("1.0".utf8)
+    private static let mechanism = Array("CURVE".utf8)
+    private static let frameCount = 7
+
+    /// Takes anything: what is malformed has no key, and is therefore refused.
+    init(_ frames: [[UInt8]]) {
+        identifier = frames.count > 1 ? frames[1] : []
+        address = frames.count > 3 ? String(decoding: frames[3].prefix(64), as: UTF8.self) : ""
+        let isCURVE =
+            frames.count == Self.frameCount && frames[0] == Self.version && frames[5] == Self.mechanism
+        key = isCURVE ? PublicKey(bytes: frames[6]) : nil
+    }
+
+    /// A refusal is called temporary: the library then ends the connection without a word, and the client tries again,
+    /// so that a key which is allowed later, or by a server that does not know it yet, is taken without a restart. Told
+    /// of a lasting one, a client would give up for good. The client's public key becomes the user id that every message of its carries.
+    func answer(isAllowed: Bool) -> [[UInt8]] {
+        let status = isAllowed ? ("200", "OK") : ("300", "this key is not allowed")
+        let user = isAllowed ? key?.text ?? "" : ""
+        return [Self.version, identifier, Array(status.0.utf8), Array(status.1.utf8), Array(user.utf8), []]
+    }
+}

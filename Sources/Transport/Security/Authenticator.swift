@@ -1,0 +1,136 @@
+internal import CZeroMQ
+internal import Glibc
+internal import Synchronization
+
+/// Decides which clients may connect to the CURVE servers of one context, and counts those that may not.
+///
+/// It answers libzmq's questions (RFC 27, ZAP) in a thread of its own, so that a busy role does not hold up a
+/// handshake. The thread ends with the context. Nobody is allowed until `allow` says so.
+package final class Authenticator: Sendable {
+    /// Keeps what the thread works on alive as long as sockets may ask.
+    private let context: MessageContext
+    private let state = AuthenticatorState()
+
+    package init(_ context: MessageContext) throws(TransportError) {
+        self.context = context
+        guard let handle = zmq_socket(context.handle, ZMQ_REP) else { throw .last("open a socket for authentication") }
+        guard zmq_bind(handle, "inproc://zeromq.zap.01") == 0 else {
+            defer { zmq_close(handle) }
+            throw .last("listen for requests of authentication (one authenticator a context)")
+        }
+        let thread: AuthenticatorThread
+        do { thread = try AuthenticatorThread(requests: handle, state: state) } catch {
+            zmq_close(handle)
+            throw error
+        }
+        try thread.start()
+    }
+
+    /// Exactly these clients may connect from now on. What others that are connected already still send is dropped.
+    package func allow(_ keys: Set<PublicKey>) { state.allow(keys) }
+
+    /// Attempts to connect that were refused, since the beginning.
+    package var refusedConnections: UInt64 { state.refusedConnections }
+
+    /// What was refused since the last call.
+    package func takeRefused() -> RefusedConnections { state.takeRefused() }
+
+    /// Whether a connected client has lost its permission. `user` is what `AuthenticationRequest.answer` gave it.
+    func isRemoved(_ user: UnsafePointer<CChar>?) -> Bool { state.isRemoved(user) }
+
+    /// Watches a server's connections, before it binds. Called on the server's thread.
+    func watch(server: UnsafeMutableRawPointer) throws(TransportError) {
+        let address = "inproc://distillery.monitor.\(state.nextNumber())"
+        guard zmq_socket_monitor(server, address, ConnectionEvent.mask | ZMQ_EVENT_MONITOR_STOPPED) == 0 else {
+            throw .last("watch a server's connections")
+        }
+        guard let monitor = zmq_socket(context.handle, ZMQ_PAIR) else { throw .last("open a monitor's socket") }
+        // The library's thread waits for a full monitor.
+        var limit: Int32 = 100_000
+        zmq_setsockopt(monitor, ZMQ_RCVHWM, &limit, 4)
+        guard zmq_connect(monitor, address) == 0 else {
+            defer { zmq_close(monitor) }
+            throw .last("connect to a server's monitor")
+        }
+        state.hand(over: monitor)
+    }
+}
+
+/// What the authenticator's thread shares with the others.
+final class AuthenticatorState: Sendable {
+    /// `@unchecked Sendable`: a socket that is handed from one thread to another through a lock, and used by one.
+    struct HandedSocket: @unchecked Sendable { let handle: UnsafeMutableRawPointer }
+
+    private struct State {
+        var allowed: Set<PublicKey> = []
+        /// As they stand in messages.
+        var users: Set<[UInt8]> = []
+        var refused = RefusedConnections()
+        var refusedCount: UInt64 = 0
+        var monitors: [HandedSocket] = []
+        var number = 0
+    }
+
+    private let state = Mutex(State())
+    /// Whether a key was ever taken from the list: until then no message needs to be looked at.
+    private let hasRemoved = Atomic(false)
+    private let wake: WakeSignal?
+
+    init() { wake = try? WakeSignal() }
+
+    var wakeDescriptor: Int32 { wake?.descriptor ?? -1 }
+
+    func allow(_ keys: Set<PublicKey>) {
+        state.withLock { state in
+            if !state.allowed.isSubset(of: keys) { hasRemoved.store(true, ordering: .releasing) }
+            state.allowed = keys
+            state.users = Set(keys.map { Array($0.text.utf8) })
+        }
+    }
+
+    func isAllowed(_ key: PublicKey) -> Bool { state.withLock { $0.allowed.contains(key) } }
+
+    func isRemoved(_ user: UnsafePointer<CChar>?) -> Bool {
+        guard hasRemoved.load(ordering: .acquiring) else { return false }
+        guard let user else { return true }
+        let bytes = Array(UnsafeRawBufferPointer(start: user, count: strlen(user)))
+        return state.withLock { !$0.users.contains(bytes) }
+    }
+
+    func refuse(_ refused: RefusedConnection) {
+        state.withLock { state in
+            state.refused.add(refused)
+            state.refusedCount += 1
+        }
+    }
+
+    var refusedConnections: UInt64 { state.withLock { $0.refusedCount } }
+
+    func takeRefused() -> RefusedConnections {
+        state.withLock { state in
+            defer { state.refused = RefusedConnections() }
+            return state.refused
+        }
+    }
+
+    func nextNumber() -> Int {
+        state.withLock { state in
+            state.number += 1
+            return state.number
+        }
+    }
+
+    func hand(over monitor: UnsafeMutableRawPointer) {
+        let socket = HandedSocket(handle: monitor)
+        state.withLock { $0.monitors.append(socket) }
+        wake?.raise()
+    }
+
+    func takeMonitors() -> [HandedSocket] {
+        wake?.clear()
+        return state.withLock { state in
+            defer { state.monitors = [] }
+            return state.monitors
+        }
+    }
+}

@@ -1,0 +1,123 @@
+internal import CZeroMQ
+internal import Glibc
+
+/// The thread that answers requests of authentication and reads the monitors of servers, until the context ends.
+///
+/// `@unchecked Sendable`: made by one thread, used by the one that it starts, and by no other.
+final class AuthenticatorThread: @unchecked Sendable {
+    private struct Monitor {
+        let handle: UnsafeMutableRawPointer
+        var watch = ConnectionWatch()
+    }
+
+    /// Requests, and events of one server, that are taken before the others' turn.
+    private static let requestsInARow = 64
+    private static let eventsInARow = 1024
+
+    private let requests: UnsafeMutableRawPointer
+    private let state: AuthenticatorState
+    private var monitors: [Monitor] = []
+
+    init(requests: UnsafeMutableRawPointer, state: AuthenticatorState) throws(TransportError) {
+        guard state.wakeDescriptor >= 0 else { throw .last("open an event descriptor") }
+        self.requests = requests
+        self.state = state
+    }
+
+    func start() throws(TransportError) {
+        // Signals are for the main thread, which looks at them.
+        var all = sigset_t()
+        var before = sigset_t()
+        sigfillset(&all)
+        pthread_sigmask(SIG_SETMASK, &all, &before)
+        var thread = pthread_t()
+        let argument = Unmanaged.passRetained(self)
+        let failure = pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument else { return nil }
+                Unmanaged<AuthenticatorThread>.fromOpaque(argument).takeRetainedValue().run()
+                return nil
+            }, argument.toOpaque())
+        pthread_sigmask(SIG_SETMASK, &before, nil)
+        guard failure == 0 else {
+            argument.release()
+            zmq_close(requests)
+            throw TransportError(
+                .system, attempt: "start the thread of authentication",
+                reason: TransportError.explanation(of: failure), errorNumber: failure)
+        }
+        pthread_detach(thread)
+    }
+
+    private func run() {
+        while wait() {}
+        zmq_close(requests)
+        for socket in state.takeMonitors() { zmq_close(socket.handle) }
+        for monitor in monitors { zmq_close(monitor.handle) }
+    }
+
+    /// Waits for something and handles it. False when the context ends.
+    private func wait() -> Bool {
+        let event = Int16(ZMQ_POLLIN)
+        var items = [
+            zmq_pollitem_t(socket: nil, fd: state.wakeDescriptor, events: event, revents: 0),
+            zmq_pollitem_t(socket: requests, fd: -1, events: event, revents: 0),
+        ]
+        items += monitors.map { zmq_pollitem_t(socket: $0.handle, fd: -1, events: event, revents: 0) }
+        guard zmq_poll(&items, Int32(items.count), -1) >= 0 else { return zmq_errno() == EINTR }
+        if items[1].revents != 0 {
+            for _ in 0..<Self.requestsInARow {
+                guard let frames = receive(from: requests) else { break }
+                answer(frames)
+            }
+        }
+        for index in monitors.indices.reversed() where items[index + 2].revents != 0 { readEvents(of: index) }
+        if items[0].revents != 0 { monitors += state.takeMonitors().map { Monitor(handle: $0.handle) } }
+        return true
+    }
+
+    private func answer(_ frames: [[UInt8]]) {
+        let request = AuthenticationRequest(frames)
+        let isAllowed = request.key.map(state.isAllowed) ?? false
+        if !isAllowed {
+            state.refuse(
+                RefusedConnection(
+                    address: request.address, reason: request.key == nil ? .malformedHandshake : .unknownKey))
+        }
+        let answer = request.answer(isAllowed: isAllowed)
+        for (index, frame) in answer.enumerated() {
+            let flags = index + 1 < answer.count ? ZMQ_SNDMORE : 0
+            // A request that cannot be answered has lost its asker.
+            while zmq_send(requests, frame, frame.count, flags) < 0, zmq_errno() == EINTR {}
+        }
+    }
+
+    private func readEvents(of index: Int) {
+        for _ in 0..<Self.eventsInARow {
+            guard let frames = receive(from: monitors[index].handle) else { return }
+            guard let first = frames.first, first.count == 6 else { continue }
+            let event = first.withUnsafeBytes { Int32($0.loadUnaligned(as: UInt16.self)) }
+            let value = first.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 2, as: Int32.self) }
+            if event == ZMQ_EVENT_MONITOR_STOPPED {
+                zmq_close(monitors.remove(at: index).handle)
+                return
+            }
+            guard let event = ConnectionEvent(event: event, value: value) else { continue }
+            if let refused = monitors[index].watch.take(event) { state.refuse(refused) }
+        }
+    }
+
+    /// The frames of the next message; nil when there is none.
+    private func receive(from socket: UnsafeMutableRawPointer) -> [[UInt8]]? {
+        var frames: [[UInt8]] = []
+        while true {
+            let frame = Message()
+            while zmq_msg_recv(frame.handle, socket, ZMQ_DONTWAIT) < 0 {
+                guard zmq_errno() == EINTR else { return nil }
+            }
+            frames.append(frame.bytes)
+            if zmq_msg_more(frame.handle) == 0 { return frames }
+        }
+    }
+}

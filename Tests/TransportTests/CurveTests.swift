@@ -1,0 +1,207 @@
+import CZeroMQ
+import Glibc
+import Testing
+import Transport
+
+/// A server with CURVE, and what strangers send it.
+final class GuardedServer {
+    let context: MessageContext
+    let authenticator: Authenticator
+    let secret: SecretKey
+    let router: RouterSocket
+    let endpoint: String
+    let poller = Poller()
+    /// Clients keep their sockets open, or the library would give up on them before they are refused.
+    private var clients: [DealerSocket] = []
+
+    init(allowing keys: [SecretKey]) throws {
+        context = try MessageContext()
+        authenticator = try Authenticator(context)
+        authenticator.allow(Set(keys.map(\.publicKey)))
+        secret = try SecretKey.generate()
+        var options = SocketOptions()
+        options.security = .server(secret, authenticator)
+        options.handshakeMilliseconds = 500
+        router = try RouterSocket(context, options: options)
+        endpoint = try router.bind("tcp://127.0.0.1:*")
+        poller.add(router)
+    }
+
+    @discardableResult
+    func connect(_ name: String, _ security: SocketSecurity) throws -> DealerSocket {
+        var options = SocketOptions()
+        options.identity = try PeerIdentity(name)
+        options.security = security
+        options.lingerMilliseconds = 0
+        let dealer = try DealerSocket(context, options: options)
+        try dealer.connect(endpoint)
+        #expect(try dealer.send(Array(name.utf8)) == .sent)
+        poller.add(dealer)
+        clients.append(dealer)
+        return dealer
+    }
+
+    /// Who was heard until `condition` holds.
+    func hear(until condition: ([String]) -> Bool) throws -> [String] {
+        var heard: [String] = []
+        return try eventually(poller) {
+            while let (peer, _) = try router.receive() { heard.append(peer.description) }
+            return condition(heard) ? heard : nil
+        }
+    }
+}
+
+@Suite("CURVE") struct CurveTests {
+    @Test("who has an allowed key is heard and answered") func allowed() throws {
+        let key = try SecretKey.generate()
+        let server = try GuardedServer(allowing: [key])
+        let dealer = try server.connect("friend", .client(key, server: server.secret.publicKey))
+        #expect(try server.hear { !$0.isEmpty } == ["friend"])
+        #expect(try server.router.send([7], to: PeerIdentity("friend")) == .sent)
+        #expect(try eventually(server.poller) { try dealer.receive() }.bytes == [7])
+        #expect(server.authenticator.refusedConnections == 0)
+        #expect(server.authenticator.takeRefused().isEmpty)
+    }
+
+    @Test(
+        "who has no key, one that nobody knows, or another server in mind is not heard, but counted with its address",
+        arguments: RefusedConnection.Reason.connecting)
+    func refused(_ reason: RefusedConnection.Reason) throws {
+        let key = try SecretKey.generate()
+        let server = try GuardedServer(allowing: [key])
+        let security: SocketSecurity =
+            switch reason {
+            case .noKey: .none
+            case .wrongServerKey: .client(key, server: try SecretKey.generate().publicKey)
+            default: .client(try SecretKey.generate(), server: server.secret.publicKey)
+            }
+        var heard: [String] = []
+        for attempt in 1...10 {
+            try server.connect("stranger", security)
+            heard += try server.hear { _ in server.authenticator.refusedConnections >= attempt }
+        }
+        try server.connect("friend", .client(key, server: server.secret.publicKey))
+        #expect(try heard + server.hear { !$0.isEmpty } == ["friend"])
+        let refused = server.authenticator.takeRefused().counts.keys
+        #expect(Set(refused.map(\.reason)) == [reason])
+        // On loopback one attempt in many is over before its address can be asked for.
+        #expect(refused.contains { $0.address == "127.0.0.1" })
+    }
+
+    @Test("until somebody is allowed, nobody is") func nobody() throws {
+        let server = try GuardedServer(allowing: [])
+        let key = try SecretKey.generate()
+        try server.connect("early", .client(key, server: server.secret.publicKey))
+        #expect(try server.hear { _ in server.authenticator.refusedConnections > 0 }.isEmpty)
+        server.authenticator.allow([key.publicKey])
+        #expect(try server.hear { !$0.isEmpty } == ["early"])
+    }
+
+    @Test("who loses its permission is heard no more, though it stays connected") func removed() throws {
+        let first = try SecretKey.generate()
+        let second = try SecretKey.generate()
+        let server = try GuardedServer(allowing: [first, second])
+        let leaving = try server.connect("leaving", .client(first, server: server.secret.publicKey))
+        let staying = try server.connect("staying", .client(second, server: server.secret.publicKey))
+        _ = try server.hear { Set($0) == ["leaving", "staying"] }
+        server.authenticator.allow([second.publicKey])
+        for _ in 0..<10 { #expect(try leaving.send([1]) == .sent) }
+        #expect(try staying.send([1]) == .sent)
+        #expect(try server.hear { _ in server.router.refusedMessages == 10 }.allSatisfy { $0 == "staying" })
+        // And it does not come back.
+        let before = server.authenticator.refusedConnections
+        try server.connect("leaving", .client(first, server: server.secret.publicKey))
+        let heard = try server.hear { _ in server.authenticator.refusedConnections > before }
+        #expect(!heard.contains("leaving"))
+    }
+
+    @Test("bytes that are no protocol, and connections that say nothing, are counted one by one")
+    func strangers() throws {
+        let key = try SecretKey.generate()
+        let server = try GuardedServer(allowing: [key])
+        try server.connect("friend", .client(key, server: server.secret.publicKey))
+        _ = try server.hear { !$0.isEmpty }
+        let port = try #require(UInt16(server.endpoint.split(separator: ":").last.map(String.init) ?? ""))
+        // A web browser; an old ZeroMQ; the beginning of a greeting and no more; nothing.
+        let greetings: [[UInt8]] = [
+            Array("GET / HTTP/1.1\r\n\r\n".utf8), [1, 0, 3, 65, 66, 67], [0xff, 0, 0, 0], [],
+        ]
+        for round in 1...5 {
+            for (index, greeting) in greetings.enumerated() {
+                let stranger = try TCPConnection(port: port)
+                stranger.send(greeting)
+                // The last two wait for the end of the handshake's time, or go away first.
+                if round % 2 == 0 { stranger.close() }
+                let expected = UInt64((round - 1) * greetings.count + index + 1)
+                #expect(try server.hear { _ in server.authenticator.refusedConnections >= expected }.isEmpty)
+                #expect(server.authenticator.refusedConnections == expected)
+            }
+        }
+        let counts = server.authenticator.takeRefused().counts
+        #expect(counts.keys.contains { $0.address == "127.0.0.1" })
+        #expect(counts.values.reduce(0, +) == 20)
+    }
+
+    @Test("a server with keys may listen where other hosts reach it") func exposed() throws {
+        let context = try MessageContext()
+        let authenticator = try Authenticator(context)
+        var options = SocketOptions()
+        options.security = .server(try SecretKey.generate(), authenticator)
+        #expect(try RouterSocket(context, options: options).bind("tcp://0.0.0.0:*").hasPrefix("tcp://0.0.0.0:"))
+        var client = SocketOptions()
+        client.security = .client(try SecretKey.generate(), server: try SecretKey.generate().publicKey)
+        let error = try #require(throws: TransportError.self) {
+            try RouterSocket(context, options: client).bind("tcp://0.0.0.0:*")
+        }
+        #expect(error.kind == .exposed)
+    }
+
+    @Test("one context has one authenticator, and its end leaves nothing behind") func lifetimes() throws {
+        for _ in 0..<20 {
+            let context = try MessageContext()
+            let authenticator = try Authenticator(context)
+            #expect(throws: TransportError.self) { try Authenticator(context) }
+            var options = SocketOptions()
+            options.security = .server(try SecretKey.generate(), authenticator)
+            for _ in 0..<3 {
+                let router = try RouterSocket(context, options: options)
+                try router.bind("tcp://127.0.0.1:*")
+                router.close()
+            }
+        }
+    }
+}
+
+extension RefusedConnection.Reason {
+    /// What a peer that speaks our protocol can get wrong.
+    static let connecting: [Self] = [.unknownKey, .noKey, .wrongServerKey]
+}
+
+/// Bytes to a port, as anybody can send them.
+final class TCPConnection {
+    private let descriptor: Int32
+    private var isOpen = true
+
+    init(port: UInt16) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        address.sin_port = port.bigEndian
+        let status = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard status == 0 else { throw DeadlinePassed() }
+    }
+
+    deinit { close() }
+
+    func send(_ bytes: [UInt8]) { _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
+
+    func close() {
+        if isOpen { Glibc.close(descriptor) }
+        isOpen = false
+    }
+}
