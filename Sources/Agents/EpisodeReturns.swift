@@ -17,10 +17,10 @@ package struct FinishedEpisode: Hashable, Sendable {
 
 /// Adds up the returns of episodes that may span several rollouts. Cut episodes, at a change of incarnation or at a
 /// gap in the sequence numbers, have no return.
-package struct EpisodeReturns: Sendable {
+package struct EpisodeReturns: Sendable, Codable {
     private var streams: [Int: Stream] = [:]
 
-    private struct Stream {
+    private struct Stream: Codable {
         var incarnation: UInt64
         var nextSequence: UInt64
         /// Rewards of the running episode so far; nil where its beginning was not seen.

@@ -1,7 +1,7 @@
 /// Follows a lifetime by its finished episodes and says how many episodes each actor lives.
 ///
 /// Deterministic where the same episodes come with the same calls, as they do in lockstep: one call an update.
-package struct LifetimeProgress: Sendable {
+package struct LifetimeProgress: Sendable, Codable {
     private let rule: LifetimeEnd.Convergence?
     private let threshold: Double
     private let indexOfActor: [Int: Int]
@@ -12,7 +12,7 @@ package struct LifetimeProgress: Sendable {
     /// Episodes that the longest-lived actor had finished when the rule of convergence was met.
     package private(set) var convergedAtEpisode: UInt64?
 
-    private struct Stream {
+    private struct Stream: Codable {
         /// Episodes lived, cut ones too.
         var episodes: UInt64 = 0
         /// Returns of the last whole episodes; `next` is the oldest once there are `window` of them.

@@ -367,6 +367,51 @@ void   distillery__failure__free_unpacked
   assert(message->base.descriptor == &distillery__failure__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   distillery__rejoin__init
+                     (Distillery__Rejoin         *message)
+{
+  static const Distillery__Rejoin init_value = DISTILLERY__REJOIN__INIT;
+  *message = init_value;
+}
+size_t distillery__rejoin__get_packed_size
+                     (const Distillery__Rejoin *message)
+{
+  assert(message->base.descriptor == &distillery__rejoin__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t distillery__rejoin__pack
+                     (const Distillery__Rejoin *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &distillery__rejoin__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t distillery__rejoin__pack_to_buffer
+                     (const Distillery__Rejoin *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &distillery__rejoin__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Distillery__Rejoin *
+       distillery__rejoin__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Distillery__Rejoin *)
+     protobuf_c_message_unpack (&distillery__rejoin__descriptor,
+                                allocator, len, data);
+}
+void   distillery__rejoin__free_unpacked
+                     (Distillery__Rejoin *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &distillery__rejoin__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   distillery__learn_lifetime__init
                      (Distillery__LearnLifetime         *message)
 {
@@ -590,6 +635,51 @@ void   distillery__release_lifetime__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &distillery__release_lifetime__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   distillery__learner_checkpoint__init
+                     (Distillery__LearnerCheckpoint         *message)
+{
+  static const Distillery__LearnerCheckpoint init_value = DISTILLERY__LEARNER_CHECKPOINT__INIT;
+  *message = init_value;
+}
+size_t distillery__learner_checkpoint__get_packed_size
+                     (const Distillery__LearnerCheckpoint *message)
+{
+  assert(message->base.descriptor == &distillery__learner_checkpoint__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t distillery__learner_checkpoint__pack
+                     (const Distillery__LearnerCheckpoint *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &distillery__learner_checkpoint__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t distillery__learner_checkpoint__pack_to_buffer
+                     (const Distillery__LearnerCheckpoint *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &distillery__learner_checkpoint__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Distillery__LearnerCheckpoint *
+       distillery__learner_checkpoint__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Distillery__LearnerCheckpoint *)
+     protobuf_c_message_unpack (&distillery__learner_checkpoint__descriptor,
+                                allocator, len, data);
+}
+void   distillery__learner_checkpoint__free_unpacked
+                     (Distillery__LearnerCheckpoint *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &distillery__learner_checkpoint__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   distillery__join_lifetime__init
@@ -1582,7 +1672,97 @@ void   distillery__deployment__free_unpacked
   assert(message->base.descriptor == &distillery__deployment__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor distillery__envelope__field_descriptors[34] =
+void   distillery__end_process__init
+                     (Distillery__EndProcess         *message)
+{
+  static const Distillery__EndProcess init_value = DISTILLERY__END_PROCESS__INIT;
+  *message = init_value;
+}
+size_t distillery__end_process__get_packed_size
+                     (const Distillery__EndProcess *message)
+{
+  assert(message->base.descriptor == &distillery__end_process__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t distillery__end_process__pack
+                     (const Distillery__EndProcess *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &distillery__end_process__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t distillery__end_process__pack_to_buffer
+                     (const Distillery__EndProcess *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &distillery__end_process__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Distillery__EndProcess *
+       distillery__end_process__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Distillery__EndProcess *)
+     protobuf_c_message_unpack (&distillery__end_process__descriptor,
+                                allocator, len, data);
+}
+void   distillery__end_process__free_unpacked
+                     (Distillery__EndProcess *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &distillery__end_process__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   distillery__process_ended__init
+                     (Distillery__ProcessEnded         *message)
+{
+  static const Distillery__ProcessEnded init_value = DISTILLERY__PROCESS_ENDED__INIT;
+  *message = init_value;
+}
+size_t distillery__process_ended__get_packed_size
+                     (const Distillery__ProcessEnded *message)
+{
+  assert(message->base.descriptor == &distillery__process_ended__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t distillery__process_ended__pack
+                     (const Distillery__ProcessEnded *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &distillery__process_ended__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t distillery__process_ended__pack_to_buffer
+                     (const Distillery__ProcessEnded *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &distillery__process_ended__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Distillery__ProcessEnded *
+       distillery__process_ended__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Distillery__ProcessEnded *)
+     protobuf_c_message_unpack (&distillery__process_ended__descriptor,
+                                allocator, len, data);
+}
+void   distillery__process_ended__free_unpacked
+                     (Distillery__ProcessEnded *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &distillery__process_ended__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+static const ProtobufCFieldDescriptor distillery__envelope__field_descriptors[38] =
 {
   {
     "protocol_version",
@@ -1669,6 +1849,18 @@ static const ProtobufCFieldDescriptor distillery__envelope__field_descriptors[34
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "rejoin",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Distillery__Envelope, body_case),
+    offsetof(Distillery__Envelope, rejoin),
+    &distillery__rejoin__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "learn_lifetime",
     20,
     PROTOBUF_C_LABEL_NONE,
@@ -1724,6 +1916,18 @@ static const ProtobufCFieldDescriptor distillery__envelope__field_descriptors[34
     offsetof(Distillery__Envelope, body_case),
     offsetof(Distillery__Envelope, release_lifetime),
     &distillery__release_lifetime__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "learner_checkpoint",
+    25,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Distillery__Envelope, body_case),
+    offsetof(Distillery__Envelope, learner_checkpoint),
+    &distillery__learner_checkpoint__descriptor,
     NULL,
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
@@ -1992,54 +2196,82 @@ static const ProtobufCFieldDescriptor distillery__envelope__field_descriptors[34
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "end_process",
+    76,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Distillery__Envelope, body_case),
+    offsetof(Distillery__Envelope, end_process),
+    &distillery__end_process__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "process_ended",
+    77,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Distillery__Envelope, body_case),
+    offsetof(Distillery__Envelope, process_ended),
+    &distillery__process_ended__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__envelope__field_indices_by_name[] = {
   5,   /* field[5] = acknowledgement */
-  9,   /* field[9] = carry_actors */
-  10,   /* field[10] = carrying_finished */
-  23,   /* field[23] = checkpoint_piece */
-  24,   /* field[24] = checkpoint_request */
-  33,   /* field[33] = deployment */
-  21,   /* field[21] = distil */
-  25,   /* field[25] = distillation_finished */
-  31,   /* field[31] = drain */
-  26,   /* field[26] = evaluation_job */
-  27,   /* field[27] = evaluation_result */
+  10,   /* field[10] = carry_actors */
+  11,   /* field[11] = carrying_finished */
+  25,   /* field[25] = checkpoint_piece */
+  26,   /* field[26] = checkpoint_request */
+  35,   /* field[35] = deployment */
+  23,   /* field[23] = distil */
+  27,   /* field[27] = distillation_finished */
+  33,   /* field[33] = drain */
+  36,   /* field[36] = end_process */
+  28,   /* field[28] = evaluation_job */
+  29,   /* field[29] = evaluation_result */
   6,   /* field[6] = failure */
   4,   /* field[4] = heartbeat */
   2,   /* field[2] = hello */
-  12,   /* field[12] = join_lifetime */
-  7,   /* field[7] = learn_lifetime */
-  8,   /* field[8] = lifetime_finished */
-  22,   /* field[22] = metrics */
-  15,   /* field[15] = open_streams */
+  14,   /* field[14] = join_lifetime */
+  8,   /* field[8] = learn_lifetime */
+  13,   /* field[13] = learner_checkpoint */
+  9,   /* field[9] = lifetime_finished */
+  24,   /* field[24] = metrics */
+  17,   /* field[17] = open_streams */
+  37,   /* field[37] = process_ended */
   0,   /* field[0] = protocol_version */
-  11,   /* field[11] = release_lifetime */
+  7,   /* field[7] = rejoin */
+  12,   /* field[12] = release_lifetime */
   1,   /* field[1] = request */
-  13,   /* field[13] = rollout_answer */
-  14,   /* field[14] = rollouts */
-  17,   /* field[17] = rollouts_durable */
-  30,   /* field[30] = scale */
-  19,   /* field[19] = seal_streams */
-  29,   /* field[29] = status_answer */
-  28,   /* field[28] = status_request */
-  32,   /* field[32] = stop */
-  20,   /* field[20] = stream_quarantined */
-  16,   /* field[16] = streams_opened */
-  18,   /* field[18] = streams_sealed */
+  15,   /* field[15] = rollout_answer */
+  16,   /* field[16] = rollouts */
+  19,   /* field[19] = rollouts_durable */
+  32,   /* field[32] = scale */
+  21,   /* field[21] = seal_streams */
+  31,   /* field[31] = status_answer */
+  30,   /* field[30] = status_request */
+  34,   /* field[34] = stop */
+  22,   /* field[22] = stream_quarantined */
+  18,   /* field[18] = streams_opened */
+  20,   /* field[20] = streams_sealed */
   3,   /* field[3] = welcome */
 };
 static const ProtobufCIntRange distillery__envelope__number_ranges[8 + 1] =
 {
   { 1, 0 },
   { 10, 2 },
-  { 20, 7 },
-  { 30, 12 },
-  { 40, 15 },
-  { 50, 21 },
-  { 60, 26 },
-  { 70, 28 },
-  { 0, 34 }
+  { 20, 8 },
+  { 30, 14 },
+  { 40, 17 },
+  { 50, 23 },
+  { 60, 28 },
+  { 70, 30 },
+  { 0, 38 }
 };
 const ProtobufCMessageDescriptor distillery__envelope__descriptor =
 {
@@ -2049,7 +2281,7 @@ const ProtobufCMessageDescriptor distillery__envelope__descriptor =
   "Distillery__Envelope",
   "distillery",
   sizeof(Distillery__Envelope),
-  34,
+  38,
   distillery__envelope__field_descriptors,
   distillery__envelope__field_indices_by_name,
   8,  distillery__envelope__number_ranges,
@@ -2471,6 +2703,24 @@ const ProtobufCMessageDescriptor distillery__failure__descriptor =
   (ProtobufCMessageInit) distillery__failure__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+#define distillery__rejoin__field_descriptors NULL
+#define distillery__rejoin__field_indices_by_name NULL
+#define distillery__rejoin__number_ranges NULL
+const ProtobufCMessageDescriptor distillery__rejoin__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "distillery.Rejoin",
+  "Rejoin",
+  "Distillery__Rejoin",
+  "distillery",
+  sizeof(Distillery__Rejoin),
+  0,
+  distillery__rejoin__field_descriptors,
+  distillery__rejoin__field_indices_by_name,
+  0,  distillery__rejoin__number_ranges,
+  (ProtobufCMessageInit) distillery__rejoin__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor distillery__learn_lifetime__field_descriptors[4] =
 {
   {
@@ -2856,6 +3106,83 @@ const ProtobufCMessageDescriptor distillery__release_lifetime__descriptor =
   (ProtobufCMessageInit) distillery__release_lifetime__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor distillery__learner_checkpoint__field_descriptors[4] =
+{
+  {
+    "lifetime",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__LearnerCheckpoint, lifetime),
+    &distillery__lifetime_identifier__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "attempt",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__LearnerCheckpoint, attempt),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "version",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__LearnerCheckpoint, version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__LearnerCheckpoint, state),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned distillery__learner_checkpoint__field_indices_by_name[] = {
+  1,   /* field[1] = attempt */
+  0,   /* field[0] = lifetime */
+  3,   /* field[3] = state */
+  2,   /* field[2] = version */
+};
+static const ProtobufCIntRange distillery__learner_checkpoint__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor distillery__learner_checkpoint__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "distillery.LearnerCheckpoint",
+  "LearnerCheckpoint",
+  "Distillery__LearnerCheckpoint",
+  "distillery",
+  sizeof(Distillery__LearnerCheckpoint),
+  4,
+  distillery__learner_checkpoint__field_descriptors,
+  distillery__learner_checkpoint__field_indices_by_name,
+  1,  distillery__learner_checkpoint__number_ranges,
+  (ProtobufCMessageInit) distillery__learner_checkpoint__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor distillery__join_lifetime__field_descriptors[5] =
 {
   {
@@ -2946,7 +3273,7 @@ const ProtobufCMessageDescriptor distillery__join_lifetime__descriptor =
   (ProtobufCMessageInit) distillery__join_lifetime__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__rollout_answer__field_descriptors[7] =
+static const ProtobufCFieldDescriptor distillery__rollout_answer__field_descriptors[9] =
 {
   {
     "lifetime",
@@ -3032,6 +3359,30 @@ static const ProtobufCFieldDescriptor distillery__rollout_answer__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "next_sequence",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Distillery__RolloutAnswer, n_next_sequence),
+    offsetof(Distillery__RolloutAnswer, next_sequence),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_episode",
+    9,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Distillery__RolloutAnswer, n_next_episode),
+    offsetof(Distillery__RolloutAnswer, next_episode),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__rollout_answer__field_indices_by_name[] = {
   1,   /* field[1] = attempt */
@@ -3039,13 +3390,15 @@ static const unsigned distillery__rollout_answer__field_indices_by_name[] = {
   6,   /* field[6] = episode_limit */
   2,   /* field[2] = first_actor */
   0,   /* field[0] = lifetime */
+  8,   /* field[8] = next_episode */
+  7,   /* field[7] = next_sequence */
   5,   /* field[5] = parameters */
   4,   /* field[4] = version */
 };
 static const ProtobufCIntRange distillery__rollout_answer__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor distillery__rollout_answer__descriptor =
 {
@@ -3055,14 +3408,14 @@ const ProtobufCMessageDescriptor distillery__rollout_answer__descriptor =
   "Distillery__RolloutAnswer",
   "distillery",
   sizeof(Distillery__RolloutAnswer),
-  7,
+  9,
   distillery__rollout_answer__field_descriptors,
   distillery__rollout_answer__field_indices_by_name,
   1,  distillery__rollout_answer__number_ranges,
   (ProtobufCMessageInit) distillery__rollout_answer__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__rollouts__field_descriptors[19] =
+static const ProtobufCFieldDescriptor distillery__rollouts__field_descriptors[20] =
 {
   {
     "lifetime",
@@ -3107,6 +3460,18 @@ static const ProtobufCFieldDescriptor distillery__rollouts__field_descriptors[19
     PROTOBUF_C_TYPE_UINT64,
     0,   /* quantifier_offset */
     offsetof(Distillery__Rollouts, batch),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "durable_sequence",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__Rollouts, durable_sequence),
     NULL,
     NULL,
     0,             /* flags */
@@ -3294,32 +3659,33 @@ static const ProtobufCFieldDescriptor distillery__rollouts__field_descriptors[19
   },
 };
 static const unsigned distillery__rollouts__field_indices_by_name[] = {
-  14,   /* field[14] = actions */
-  4,   /* field[4] = actor */
+  15,   /* field[15] = actions */
+  5,   /* field[5] = actor */
   1,   /* field[1] = attempt */
   3,   /* field[3] = batch */
-  11,   /* field[11] = checksum */
-  18,   /* field[18] = final_observations */
-  10,   /* field[10] = finished_episodes */
+  12,   /* field[12] = checksum */
+  4,   /* field[4] = durable_sequence */
+  19,   /* field[19] = final_observations */
+  11,   /* field[11] = finished_episodes */
   2,   /* field[2] = first_actor */
-  8,   /* field[8] = first_episode */
-  5,   /* field[5] = incarnation */
-  12,   /* field[12] = last */
-  9,   /* field[9] = length */
+  9,   /* field[9] = first_episode */
+  6,   /* field[6] = incarnation */
+  13,   /* field[13] = last */
+  10,   /* field[10] = length */
   0,   /* field[0] = lifetime */
-  13,   /* field[13] = observations */
-  7,   /* field[7] = policy_version */
-  15,   /* field[15] = rewards */
-  6,   /* field[6] = sequence */
-  16,   /* field[16] = terminations */
-  17,   /* field[17] = truncations */
+  14,   /* field[14] = observations */
+  8,   /* field[8] = policy_version */
+  16,   /* field[16] = rewards */
+  7,   /* field[7] = sequence */
+  17,   /* field[17] = terminations */
+  18,   /* field[18] = truncations */
 };
 static const ProtobufCIntRange distillery__rollouts__number_ranges[3 + 1] =
 {
   { 1, 0 },
-  { 10, 4 },
-  { 20, 13 },
-  { 0, 19 }
+  { 10, 5 },
+  { 20, 14 },
+  { 0, 20 }
 };
 const ProtobufCMessageDescriptor distillery__rollouts__descriptor =
 {
@@ -3329,7 +3695,7 @@ const ProtobufCMessageDescriptor distillery__rollouts__descriptor =
   "Distillery__Rollouts",
   "distillery",
   sizeof(Distillery__Rollouts),
-  19,
+  20,
   distillery__rollouts__field_descriptors,
   distillery__rollouts__field_indices_by_name,
   3,  distillery__rollouts__number_ranges,
@@ -4513,7 +4879,7 @@ const ProtobufCMessageDescriptor distillery__stop__descriptor =
   (ProtobufCMessageInit) distillery__stop__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__deployment__field_descriptors[3] =
+static const ProtobufCFieldDescriptor distillery__deployment__field_descriptors[4] =
 {
   {
     "processes",
@@ -4551,16 +4917,29 @@ static const ProtobufCFieldDescriptor distillery__deployment__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "stopped",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__Deployment, stopped),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__deployment__field_indices_by_name[] = {
   2,   /* field[2] = failure */
   1,   /* field[1] = finished */
   0,   /* field[0] = processes */
+  3,   /* field[3] = stopped */
 };
 static const ProtobufCIntRange distillery__deployment__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor distillery__deployment__descriptor =
 {
@@ -4570,11 +4949,87 @@ const ProtobufCMessageDescriptor distillery__deployment__descriptor =
   "Distillery__Deployment",
   "distillery",
   sizeof(Distillery__Deployment),
-  3,
+  4,
   distillery__deployment__field_descriptors,
   distillery__deployment__field_indices_by_name,
   1,  distillery__deployment__number_ranges,
   (ProtobufCMessageInit) distillery__deployment__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor distillery__end_process__field_descriptors[1] =
+{
+  {
+    "process",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__EndProcess, process),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned distillery__end_process__field_indices_by_name[] = {
+  0,   /* field[0] = process */
+};
+static const ProtobufCIntRange distillery__end_process__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor distillery__end_process__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "distillery.EndProcess",
+  "EndProcess",
+  "Distillery__EndProcess",
+  "distillery",
+  sizeof(Distillery__EndProcess),
+  1,
+  distillery__end_process__field_descriptors,
+  distillery__end_process__field_indices_by_name,
+  1,  distillery__end_process__number_ranges,
+  (ProtobufCMessageInit) distillery__end_process__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor distillery__process_ended__field_descriptors[1] =
+{
+  {
+    "process",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__ProcessEnded, process),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned distillery__process_ended__field_indices_by_name[] = {
+  0,   /* field[0] = process */
+};
+static const ProtobufCIntRange distillery__process_ended__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor distillery__process_ended__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "distillery.ProcessEnded",
+  "ProcessEnded",
+  "Distillery__ProcessEnded",
+  "distillery",
+  sizeof(Distillery__ProcessEnded),
+  1,
+  distillery__process_ended__field_descriptors,
+  distillery__process_ended__field_indices_by_name,
+  1,  distillery__process_ended__number_ranges,
+  (ProtobufCMessageInit) distillery__process_ended__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue distillery__stream_state__enum_values_by_number[3] =

@@ -147,6 +147,9 @@ extension Experiment {
             "unacknowledged_bytes", \.unacknowledgedBytes, .integer(1 << 20...1 << 36),
             "Bytes that an actor process keeps until the recorder has acknowledged them; it waits when they are reached."
         ),
+        .key(
+            "learner_checkpoint_seconds", \.learnerCheckpointSeconds, .integer(1...86_400),
+            "Seconds between two checkpoints of a lifetime's learner: what its death costs at most."),
     ]
 
     private static let distilEntries: [Entry<DistilSettings>] = [

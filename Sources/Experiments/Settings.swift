@@ -53,6 +53,8 @@ package struct ClusterSettings: Sendable, Equatable {
     package var bind: String = "tcp://127.0.0.1:*"
     /// Bytes that an actor process keeps while the recorder has not acknowledged them; it blocks when they are reached.
     package var unacknowledgedBytes: Int = 64 << 20
+    /// Between two checkpoints of a lifetime's learner: what its death costs at most.
+    package var learnerCheckpointSeconds: Int = 2
 
     package init() {}
 }

@@ -52,6 +52,7 @@ extension Message {
                     waitingFor: text(heartbeat.waiting_for)))
         case DISTILLERY__ENVELOPE__BODY_ACKNOWLEDGEMENT: self = .acknowledgement
         case DISTILLERY__ENVELOPE__BODY_FAILURE: self = .failure(text(try present(envelope.failure).reason))
+        case DISTILLERY__ENVELOPE__BODY_REJOIN: self = .rejoin
         case DISTILLERY__ENVELOPE__BODY_METRICS:
             let metrics = try present(envelope.metrics)
             self = .metrics(
@@ -62,6 +63,10 @@ extension Message {
         case DISTILLERY__ENVELOPE__BODY_SCALE: self = .scale(actors: Int(try present(envelope.scale).actors))
         case DISTILLERY__ENVELOPE__BODY_DRAIN: self = .drain(node: try name(try present(envelope.drain).node, "node"))
         case DISTILLERY__ENVELOPE__BODY_STOP: self = .stop
+        case DISTILLERY__ENVELOPE__BODY_END_PROCESS:
+            self = .endProcess(Int(try present(envelope.end_process).process))
+        case DISTILLERY__ENVELOPE__BODY_PROCESS_ENDED:
+            self = .processEnded(Int(try present(envelope.process_ended).process))
         case DISTILLERY__ENVELOPE__BODY_DEPLOYMENT:
             let deployment = try present(envelope.deployment)
             var processes: [RoleName: Int] = [:]
@@ -73,7 +78,8 @@ extension Message {
             }
             self = .deployment(
                 Deployment(
-                    processes: processes, finished: deployment.finished != 0, failure: text(deployment.failure)))
+                    processes: processes, finished: deployment.finished != 0, stopped: deployment.stopped != 0,
+                    failure: text(deployment.failure)))
         default:
             guard
                 let message = try Message(lifetime: envelope) ?? Message(streams: envelope)
@@ -115,6 +121,12 @@ extension Message {
             let release = try present(envelope.release_lifetime)
             self = .releaseLifetime(
                 ReleaseLifetime(lifetime: try lifetime(release.lifetime), attempt: release.attempt))
+        case DISTILLERY__ENVELOPE__BODY_LEARNER_CHECKPOINT:
+            let checkpoint = try present(envelope.learner_checkpoint)
+            self = .learnerCheckpoint(
+                LearnerCheckpoint(
+                    lifetime: try lifetime(checkpoint.lifetime), attempt: checkpoint.attempt,
+                    version: try count(checkpoint.version, "policy version"), state: array(checkpoint.state)))
         case DISTILLERY__ENVELOPE__BODY_JOIN_LIFETIME:
             let join = try present(envelope.join_lifetime)
             self = .joinLifetime(
@@ -123,11 +135,17 @@ extension Message {
                     actors: try actors(join.first_actor, join.actors), incarnation: join.incarnation))
         case DISTILLERY__ENVELOPE__BODY_ROLLOUT_ANSWER:
             let answer = try present(envelope.rollout_answer)
+            try equal(answer.n_next_sequence, answer.n_next_episode, "next episodes")
             self = .rolloutAnswer(
                 RolloutAnswer(
                     lifetime: try lifetime(answer.lifetime), attempt: answer.attempt,
                     firstActor: Int(answer.first_actor), batch: answer.batch, version: answer.version,
-                    parameters: try floats(answer.parameters, "parameters"), episodeLimit: answer.episode_limit))
+                    parameters: try floats(answer.parameters, "parameters"), episodeLimit: answer.episode_limit,
+                    places: try (0..<answer.n_next_sequence).map {
+                        RolloutAnswer.Place(
+                            nextSequence: try count(answer.next_sequence[$0], "sequence"),
+                            nextEpisode: try count(answer.next_episode[$0], "episode"))
+                    }))
         case DISTILLERY__ENVELOPE__BODY_ROLLOUTS:
             self = .rollouts(try Rollouts(try present(envelope.rollouts)))
         default: return nil
@@ -283,6 +301,7 @@ extension Rollouts {
         try equal(rows, message.truncations.len, "truncations")
         self.init(
             attempt: message.attempt, firstActor: Int(message.first_actor), batch: message.batch,
+            durableSequence: message.durable_sequence,
             content: RolloutBatch(
                 lifetime: try lifetime(message.lifetime), headers: headers, observations: array(message.observations),
                 actions: array(message.actions), rewards: rewards, terminations: array(message.terminations),

@@ -60,6 +60,9 @@ extension Message {
         case .acknowledgement:
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_ACKNOWLEDGEMENT
             envelope.acknowledgement = arena.make(initial(distillery__acknowledgement__init)) { _ in }
+        case .rejoin:
+            envelope.body_case = DISTILLERY__ENVELOPE__BODY_REJOIN
+            envelope.rejoin = arena.make(initial(distillery__rejoin__init)) { _ in }
         case .failure(let reason):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_FAILURE
             envelope.failure = arena.make(initial(distillery__failure__init)) { $0.reason = arena.string(reason) }
@@ -95,10 +98,19 @@ extension Message {
                 $0.n_processes = numbers.count
                 $0.processes = arena.numbers(numbers)
                 $0.finished = deployment.finished ? 1 : 0
+                $0.stopped = deployment.stopped ? 1 : 0
                 $0.failure = arena.string(deployment.failure)
             }
-        case .learnLifetime, .lifetimeFinished, .carryActors, .carryingFinished, .releaseLifetime, .joinLifetime,
-            .rolloutAnswer, .rollouts:
+        case .endProcess(let process):
+            envelope.body_case = DISTILLERY__ENVELOPE__BODY_END_PROCESS
+            envelope.end_process = arena.make(initial(distillery__end_process__init)) { $0.process = UInt32(process) }
+        case .processEnded(let process):
+            envelope.body_case = DISTILLERY__ENVELOPE__BODY_PROCESS_ENDED
+            envelope.process_ended = arena.make(initial(distillery__process_ended__init)) {
+                $0.process = UInt32(process)
+            }
+        case .learnLifetime, .lifetimeFinished, .carryActors, .carryingFinished, .releaseLifetime, .learnerCheckpoint,
+            .joinLifetime, .rolloutAnswer, .rollouts:
             fillLifetime(&envelope, arena)
         case .openStreams, .streamsOpened, .rolloutsDurable, .streamsSealed, .sealStreams, .streamQuarantined:
             fillStreams(&envelope, arena)
@@ -159,6 +171,14 @@ extension Message {
                 $0.actors = UInt32(join.actors.count)
                 $0.incarnation = join.incarnation
             }
+        case .learnerCheckpoint(let checkpoint):
+            envelope.body_case = DISTILLERY__ENVELOPE__BODY_LEARNER_CHECKPOINT
+            envelope.learner_checkpoint = arena.make(initial(distillery__learner_checkpoint__init)) {
+                $0.lifetime = arena.lifetime(checkpoint.lifetime)
+                $0.attempt = checkpoint.attempt
+                $0.version = checkpoint.version
+                $0.state = arena.bytes(checkpoint.state)
+            }
         case .rolloutAnswer(let answer):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_ROLLOUT_ANSWER
             envelope.rollout_answer = arena.make(initial(distillery__rollout_answer__init)) {
@@ -169,6 +189,10 @@ extension Message {
                 $0.version = answer.version
                 $0.parameters = arena.bytes(answer.parameters)
                 $0.episode_limit = answer.episodeLimit
+                $0.n_next_sequence = answer.places.count
+                $0.next_sequence = arena.array(answer.places.map(\.nextSequence))
+                $0.n_next_episode = answer.places.count
+                $0.next_episode = arena.array(answer.places.map(\.nextEpisode))
             }
         case .rollouts(let rollouts):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_ROLLOUTS
@@ -311,6 +335,7 @@ extension Rollouts {
         message.attempt = attempt
         message.first_actor = UInt32(firstActor)
         message.batch = batch
+        message.durable_sequence = durableSequence
         message.n_actor = headers.count
         message.actor = arena.array(headers.map { UInt32($0.actor) })
         message.n_incarnation = headers.count

@@ -5,11 +5,13 @@ package enum Message: Sendable {
     case heartbeat(Heartbeat)
     case acknowledgement
     case failure(String)
+    case rejoin
     case learnLifetime(LearnLifetime)
     case lifetimeFinished(LifetimeFinished)
     case carryActors(CarryActors)
     case carryingFinished(CarryingFinished)
     case releaseLifetime(ReleaseLifetime)
+    case learnerCheckpoint(LearnerCheckpoint)
     case joinLifetime(JoinLifetime)
     case rolloutAnswer(RolloutAnswer)
     case rollouts(Rollouts)
@@ -32,6 +34,10 @@ package enum Message: Sendable {
     case drain(node: String)
     case stop
     case deployment(Deployment)
+    /// A process of the supervisor's host that is silent is to be ended.
+    case endProcess(Int)
+    /// A process of the supervisor's host has ended.
+    case processEnded(Int)
 }
 
 /// A message with the number of the request that it is, or answers; 0 where none is expected.

@@ -6,7 +6,7 @@ package struct LearnLifetime: Sendable, Equatable {
     /// How often this lifetime was begun; what belongs to an earlier attempt is ignored.
     package var attempt: UInt64
     package var actors: Int
-    /// A learner's saved state to go on from; empty to begin from scratch.
+    /// The state of the lifetime's last `LearnerCheckpoint`; empty to begin from scratch.
     package var state: [UInt8]
 
     package init(lifetime: LifetimeIdentifier, attempt: UInt64, actors: Int, state: [UInt8]) {
@@ -80,6 +80,23 @@ package struct ReleaseLifetime: Sendable, Equatable {
     }
 }
 
+/// Learner to coordinator: everything that the lifetime's next update depends on. In lockstep every rollout before it is
+/// on disk.
+package struct LearnerCheckpoint: Sendable, Equatable {
+    package var lifetime: LifetimeIdentifier
+    package var attempt: UInt64
+    /// Updates so far.
+    package var version: UInt64
+    package var state: [UInt8]
+
+    package init(lifetime: LifetimeIdentifier, attempt: UInt64, version: UInt64, state: [UInt8]) {
+        self.lifetime = lifetime
+        self.attempt = attempt
+        self.version = version
+        self.state = state
+    }
+}
+
 /// Actor process to learner: asks for the parameters to begin with.
 package struct JoinLifetime: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
@@ -97,6 +114,17 @@ package struct JoinLifetime: Sendable, Equatable {
 
 /// Learner to actor process.
 package struct RolloutAnswer: Sendable, Equatable {
+    /// Where an actor goes on.
+    package struct Place: Sendable, Equatable, Codable {
+        package var nextSequence: UInt64
+        package var nextEpisode: UInt64
+
+        package init(nextSequence: UInt64 = 0, nextEpisode: UInt64 = 0) {
+            self.nextSequence = nextSequence
+            self.nextEpisode = nextEpisode
+        }
+    }
+
     package var lifetime: LifetimeIdentifier
     package var attempt: UInt64
     package var firstActor: Int
@@ -107,10 +135,12 @@ package struct RolloutAnswer: Sendable, Equatable {
     package var parameters: [Float]
     /// Every actor ends its stream with the episode that makes it this many; never rises.
     package var episodeLimit: UInt64
+    /// In lockstep, in the answer to a `JoinLifetime`: one for each actor of the part.
+    package var places: [Place]
 
     package init(
         lifetime: LifetimeIdentifier, attempt: UInt64, firstActor: Int, batch: UInt64, version: UInt64,
-        parameters: [Float], episodeLimit: UInt64
+        parameters: [Float], episodeLimit: UInt64, places: [Place] = []
     ) {
         self.lifetime = lifetime
         self.attempt = attempt
@@ -119,6 +149,7 @@ package struct RolloutAnswer: Sendable, Equatable {
         self.version = version
         self.parameters = parameters
         self.episodeLimit = episodeLimit
+        self.places = places
     }
 }
 
@@ -129,12 +160,17 @@ package struct Rollouts: Sendable, Equatable {
     package var firstActor: Int
     /// Counted by the sender from 1.
     package var batch: UInt64
+    /// Every recorded stream of the part is on disk up to this sequence, as far as the sender knows.
+    package var durableSequence: UInt64
     package var content: RolloutBatch
 
-    package init(attempt: UInt64, firstActor: Int, batch: UInt64, content: RolloutBatch) {
+    package init(
+        attempt: UInt64, firstActor: Int, batch: UInt64, durableSequence: UInt64 = 0, content: RolloutBatch
+    ) {
         self.attempt = attempt
         self.firstActor = firstActor
         self.batch = batch
+        self.durableSequence = durableSequence
         self.content = content
     }
 }

@@ -74,12 +74,15 @@ package struct Metrics: Sendable, Equatable {
 package struct Deployment: Sendable, Equatable {
     package var processes: [RoleName: Int]
     package var finished: Bool
+    /// It ends before it is complete, because somebody asked it to.
+    package var stopped: Bool
     /// Why the run failed; empty when it did not.
     package var failure: String
 
-    package init(processes: [RoleName: Int], finished: Bool = false, failure: String = "") {
+    package init(processes: [RoleName: Int], finished: Bool = false, stopped: Bool = false, failure: String = "") {
         self.processes = processes
         self.finished = finished
+        self.stopped = stopped
         self.failure = failure
     }
 }

@@ -78,7 +78,7 @@ struct BenchCollectCommand: ParsableCommand {
         let supervisor = Supervisor(
             executable: try ChildProcess.ownExecutable(), folder: folder.path,
             coordinatorArguments: [folder.path, "--goal", "collect"], signals: signals, logger: makeLogger("bench"))
-        try exitIfInterrupted(try supervisor.run())
+        try exitUnlessComplete(try supervisor.run())
         let ledger = try Ledger(path: folder.path + "/catalog.sqlite", mode: .read)
         guard let lifetime = try ledger.lifetimes().first, let started = lifetime.started, let ended = lifetime.ended,
             let transitions = lifetime.transitions, let learnt = lifetime.transitionsLearnt

@@ -39,6 +39,9 @@ struct CoordinatorCommand: ParsableCommand {
         let folder = URL(fileURLWithPath: path).standardizedFileURL
         let experiment = try Experiment(path: folder.appendingPathComponent("experiment.yaml").path)
         let context = try ExperimentContext(experiment: experiment, folder: folder.path)
+        let lock = try DirectoryLock(
+            path: folder.appendingPathComponent(".coordinator.lock").path, holder: "coordinator")
+        defer { withExtendedLifetime(lock) {} }
         let catalog = folder.appendingPathComponent("catalog.sqlite").path
         let ledger = try Ledger(
             path: catalog, mode: FileManager.default.fileExists(atPath: catalog) ? .resume : .create)
@@ -57,9 +60,11 @@ struct CoordinatorCommand: ParsableCommand {
         if let split { aim.splits = [split] }
         if aim.evaluates, !aim.distils { aim.checkpoint = checkpoint ?? store.latest }
         try ledger.begin(experiment)
+        let progress = try journal.progress()
+        try journal.started()
         let coordinator = try Coordinator(
             context: context, run: experiment.name, folder: folder.path, goal: aim, journal: journal,
-            checkpoints: store, logger: logger, finished: try journal.progress(), now: process.now)
+            checkpoints: store, logger: logger, finished: progress, now: process.now)
         // Whoever reads the file sees all of it or nothing.
         try Data((process.endpoint + "\n").utf8).write(
             to: folder.appendingPathComponent(Supervisor.endpointFile), options: .atomic)

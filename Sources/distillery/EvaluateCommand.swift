@@ -51,9 +51,9 @@ struct EvaluateCommand: ParsableCommand {
             ], signals: signals, logger: makeLogger("supervisor"))
         var line = ProgressLine()
         supervisor.onStatus = { line.show($0.progressText, phase: $0.phase.rawValue) }
-        let signal = try supervisor.run()
+        let outcome = try supervisor.run()
         line.finish()
-        try exitIfInterrupted(signal)
+        try exitUnlessComplete(outcome)
         let ledger = try Ledger(path: run.path + "/catalog.sqlite", mode: .read)
         let summary = EvaluationSummary(
             checkpoint: source.path, split: split, returns: try ledger.evaluationReturns(), tasks: try ledger.tasks())

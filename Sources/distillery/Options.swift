@@ -39,3 +39,16 @@ func makeLogger(_ label: String) -> Logger {
 func exitIfInterrupted(_ signal: Signal?) throws {
     if let signal { throw ExitCode(signal.exitCode) }
 }
+
+/// Ends the command where its cluster was ended before everything was done.
+func exitUnlessComplete(_ outcome: Supervisor.Outcome, advice: String? = nil) throws {
+    switch outcome {
+    case .complete: return
+    case .stopped:
+        printError((["stopped"] + [advice].compactMap { $0 }).joined(separator: "; "))
+        throw ExitCode(Signal.interrupt.exitCode)
+    case .interrupted(let signal):
+        printError((["interrupted"] + [advice].compactMap { $0 }).joined(separator: "; "))
+        throw ExitCode(signal.exitCode)
+    }
+}

@@ -54,13 +54,12 @@ private func launch(_ options: ExperimentOptions, goal: GoalName, out: String?, 
         logger: makeLogger("supervisor"))
     var line = ProgressLine()
     supervisor.onStatus = { line.show($0.progressText, phase: $0.phase.rawValue) }
-    let signal: Signal?
-    do { signal = try supervisor.run() } catch {
+    let outcome: Supervisor.Outcome
+    do { outcome = try supervisor.run() } catch {
         line.finish()
         throw error
     }
     line.finish()
-    if signal != nil { printError("interrupted; --resume goes on with \(folder.path)") }
-    try exitIfInterrupted(signal)
+    try exitUnlessComplete(outcome, advice: "--resume goes on with \(folder.path)")
     return folder
 }

@@ -1,5 +1,6 @@
 import Cluster
 import Environments
+import Experiments
 import Foundation
 import Histories
 import TestSupport
@@ -10,11 +11,14 @@ import Wire
     private let seed = testSeed()
 
     /// Runs until some transitions are acknowledged, kills, and runs to the end.
-    private func kill(_ role: RoleName, lockstep: Bool, rolloutLength: Int = 3) throws -> SimulatedCluster {
+    private func kill(
+        _ role: RoleName, lockstep: Bool, rolloutLength: Int = 3, episodes: Int = 60
+    ) throws -> SimulatedCluster {
         let cluster = try SimulatedCluster(
-            yaml: smallExperiment(lockstep: lockstep, episodes: 60, rolloutLength: rolloutLength), seed: seed)
+            yaml: smallExperiment(lockstep: lockstep, episodes: episodes, rolloutLength: rolloutLength), seed: seed)
         try cluster.run(milliseconds: patienceMilliseconds) { $0.acknowledged.values.contains { $0 > 3 } }
-        let victim = try #require(cluster.names(role).first)
+        let victim =
+            role == .coordinator ? SimulatedCluster.coordinatorName : try #require(cluster.names(role).first)
         let acknowledged = cluster.acknowledged
         cluster.kill(victim)
         if role == .recorder {
@@ -47,7 +51,7 @@ import Wire
 
     @Test(
         "lockstep: the lifetime is lived again, and the files are those of an undisturbed run",
-        arguments: [RoleName.actor, .learner, .recorder], [3, 4])
+        arguments: [RoleName.actor, .learner, .recorder, .coordinator], [3, 4])
     func lockstep(role: RoleName, rolloutLength: Int) throws {
         let cluster = try kill(role, lockstep: true, rolloutLength: rolloutLength)
         let undisturbed = try SimulatedCluster(
@@ -63,12 +67,43 @@ import Wire
         }
     }
 
-    @Test("the learner: its streams end where they are, and another lifetime of the task takes the place")
-    func learnerAsynchronous() throws {
-        let cluster = try kill(.learner, lockstep: false)
-        #expect(cluster.journal.ended.values.count { $0 } == 1)
-        #expect(cluster.journal.ended[LifetimeIdentifier(task: 1, repetition: 0)] != false)
-        #expect(cluster.journal.ended.values.count { !$0 } == 1)
+    @Test(
+        "the learner, or the coordinator: the lifetime goes on from its learner's last checkpoint, its streams behind what is on disk as new incarnations",
+        arguments: [RoleName.learner, .coordinator]) func taken(role: RoleName) throws
+    {
+        // Long enough for the nodes to notice that the coordinator is another one.
+        let cluster = try kill(role, lockstep: false, episodes: 3000)
+        #expect(cluster.journal.ended.count == 1)
+        for file in try StreamFolder(path: cluster.folder).files {
+            let contents = try StreamContents(path: file)
+            let verification = StreamVerification(path: file)
+            #expect(verification.gaps.count <= 1, "DISTILLERY_TEST_SEED=\(seed)")
+            #expect(Set(contents.rollouts.map(\.incarnation)).count == 2, "DISTILLERY_TEST_SEED=\(seed)")
+            #expect(contents.episodes.count { $0.isFinished } >= 3000 - 1)
+        }
+    }
+
+    @Test("a learner that is killed after its checkpoint goes on from there", arguments: [true, false])
+    func checkpoint(lockstep: Bool) throws {
+        let cluster = try SimulatedCluster(
+            yaml: smallExperiment(lockstep: lockstep, episodes: 4000, checkpointSeconds: 1), seed: seed)
+        let task = try #require(cluster.context.experiment.trainTasks(of: cluster.context.distribution).first).id
+        let file = cluster.folder + "/checkpoints/learner/task-\(padded(task, 5))/lifetime-000/learner.state"
+        try cluster.run(milliseconds: patienceMilliseconds) { _ in FileManager.default.fileExists(atPath: file) }
+        try #require(!cluster.isFinished, "no checkpoint was written in \(cluster.seconds) s")
+        try cluster.run(milliseconds: 300)
+        let learner = try #require(cluster.names(.learner).first)
+        cluster.kill(learner)
+        cluster.forgetVersions()
+        try cluster.run(milliseconds: patienceMilliseconds)
+        try cluster.checkEnd(seed)
+        let lowest = try #require(cluster.versions.min())
+        #expect(lowest > 0, "it was begun anew; DISTILLERY_TEST_SEED=\(seed)")
+        guard lockstep else { return }
+        let undisturbed = try SimulatedCluster(
+            yaml: smallExperiment(lockstep: true, episodes: 4000, checkpointSeconds: 1), seed: seed)
+        try undisturbed.run(milliseconds: patienceMilliseconds)
+        #expect(try cluster.dataset() == undisturbed.dataset(), "DISTILLERY_TEST_SEED=\(seed)")
     }
 
     @Test("a node that was cut off for longer than the coordinator waits makes room for another")
@@ -81,7 +116,7 @@ import Wire
             try cluster.run(milliseconds: 7000)
             cluster.network.heal()
             try cluster.run(milliseconds: 3000)
-            #expect(cluster.coordinator.isFinished || !cluster.names(role).contains(name))
+            #expect(cluster.isFinished || !cluster.names(role).contains(name))
         }
         try cluster.run(milliseconds: patienceMilliseconds)
         try cluster.checkEnd(seed)

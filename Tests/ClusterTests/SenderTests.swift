@@ -17,8 +17,12 @@ import Wire
         sender.tick(now: second, outbox: &outbox)
         #expect(outbox.items.count == 4)
         let number = try Envelope(decoding: outbox.items[0].bytes).request
-        let known = [sender.acknowledge(number), sender.acknowledge(number), sender.acknowledge(77)]
-        #expect(known == [true, false, false])
+        let known = [
+            // Another's word is not the receiver's.
+            sender.acknowledge(number, by: .peer("b")), sender.acknowledge(number, by: .peer("a")),
+            sender.acknowledge(number, by: .peer("a")), sender.acknowledge(77, by: .peer("a")),
+        ]
+        #expect(known == [false, true, false, false])
         outbox.removeAll()
         sender.tick(now: 2 * second, outbox: &outbox)
         #expect(outbox.items.map(\.addresses) == [[.peer("b")]])

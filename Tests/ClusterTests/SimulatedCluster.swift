@@ -20,7 +20,7 @@ final class SimulatedCluster {
     let folder: String
     let clock: ManualClock
     let network: SimulatedNetwork<String>
-    let coordinator: Coordinator
+    private(set) var coordinator: Coordinator
     let context: ExperimentContext
     private(set) var nodes: [String: NodeSession] = [:]
     /// What ended nodes that nobody killed.
@@ -30,8 +30,17 @@ final class SimulatedCluster {
     /// What recorders have acknowledged: the first sequence that need not be on disk.
     private(set) var acknowledged: [StreamIdentifier: UInt64] = [:]
     let journal = MemoryJournal()
+    /// Policy versions that the rollouts at the recorder were made with.
+    private(set) var versions: Set<UInt64> = []
+
+    func forgetVersions() { versions = [] }
 
     private var started = 0
+    /// When a coordinator that was killed comes back; nil while it is there.
+    private var coordinatorReturns: UInt64?
+    /// By which name a node that joined again goes now, and under which endpoint it listens.
+    private var currentNames: [String: String] = [:]
+    private var endpointNames: [String: String] = [:]
     private var mayStartAt: [RoleName: UInt64] = [:]
     private var outbox = Outbox()
     private var nextTick: UInt64 = 0
@@ -42,11 +51,17 @@ final class SimulatedCluster {
         clock = ManualClock(now: 1_000_000_000)
         network = SimulatedNetwork(seed: seed, clock: clock, conditions: conditions)
         context = try ExperimentContext(experiment: Experiment(yaml: yaml, file: "the test"), folder: folder)
-        coordinator = try Coordinator(
-            context: context, run: "test", folder: folder,
+        coordinator = try Self.makeCoordinator(context, journal, logger, now: clock.now)
+    }
+
+    private static func makeCoordinator(
+        _ context: ExperimentContext, _ journal: MemoryJournal, _ logger: Logger, now: UInt64
+    ) throws -> Coordinator {
+        try Coordinator(
+            context: context, run: "test", folder: context.folder,
             goal: Coordinator.Goal(collects: true, distils: false, evaluates: false), journal: journal,
-            checkpoints: CheckpointStore(folder: URL(fileURLWithPath: folder + "/checkpoints")), logger: logger,
-            now: clock.now)
+            checkpoints: CheckpointStore(folder: URL(fileURLWithPath: context.folder + "/checkpoints/distiller")),
+            logger: logger, finished: journal.progress(), now: now)
     }
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
@@ -60,7 +75,7 @@ final class SimulatedCluster {
     /// Runs for so many simulated milliseconds, or until the coordinator is finished.
     func run(milliseconds: UInt64, until condition: (SimulatedCluster) -> Bool = { _ in false }) throws {
         let end = clock.now + milliseconds * nanosecondsPerMillisecond
-        while clock.now < end, !coordinator.isFinished, !condition(self) {
+        while clock.now < end, !isFinished, !condition(self) {
             if let delivery = network.receive(by: min(nextTick, end)) { try deliver(delivery) }
             guard clock.now >= nextTick else { continue }
             nextTick = clock.now + Self.tickNanoseconds
@@ -68,16 +83,25 @@ final class SimulatedCluster {
         }
     }
 
+    var isFinished: Bool { coordinatorReturns == nil && coordinator.isFinished }
+
     private func tick() throws {
-        try coordinator.tick(now: clock.now, outbox: &outbox)
-        flush(from: Self.coordinatorName)
+        if let moment = coordinatorReturns, clock.now >= moment {
+            coordinator = try Self.makeCoordinator(context, journal, logger, now: clock.now)
+            coordinatorReturns = nil
+        }
+        if coordinatorReturns == nil {
+            try coordinator.tick(now: clock.now, outbox: &outbox)
+            flush(from: Self.coordinatorName)
+        }
         for name in nodes.keys.sorted() { step(name) { try $0.tick(now: $1, outbox: &$2) } }
-        startMissing()
+        if coordinatorReturns == nil { startMissing() }
     }
 
     private func deliver(_ delivery: SimulatedNetwork<String>.Delivery) throws {
         let envelope = try Envelope(decoding: delivery.bytes)
         guard delivery.to != Self.coordinatorName else {
+            guard coordinatorReturns == nil else { return }
             try coordinator.receive(envelope, from: .peer(delivery.from), now: clock.now, outbox: &outbox)
             return flush(from: Self.coordinatorName)
         }
@@ -101,6 +125,7 @@ final class SimulatedCluster {
         }
         noteAcknowledgements(of: node)
         flush(from: name)
+        if node.mustRejoin { rejoin(name, node) }
         guard node.isFinished else { return }
         outbox.send(.drain(node: name), to: .coordinator)
         flush(from: name)
@@ -110,7 +135,23 @@ final class SimulatedCluster {
     // MARK: - Messages
 
     private func isServer(_ name: String) -> Bool { name.hasPrefix("learner") || name.hasPrefix("recorder") }
-    private func endpoint(_ name: String) -> String { "sim:" + name }
+    private func endpoint(_ name: String) -> String { "sim:" + (endpointNames[name] ?? name) }
+    private func name(at endpoint: String) -> String {
+        let first = String(endpoint.dropFirst(4))
+        return currentNames[first] ?? first
+    }
+
+    /// The node goes on under another name; its endpoint stays.
+    private func rejoin(_ name: String, _ node: NodeSession) {
+        let first = endpointNames.removeValue(forKey: name) ?? name
+        let new = "\(node.role.name.rawValue)-\(started)"
+        started += 1
+        nodes[name] = nil
+        network.forget(name)
+        endpointNames[new] = first
+        currentNames[first] = new
+        nodes[new] = node.renewed(name: new, now: clock.now)
+    }
 
     private func flush(from sender: String) {
         for item in outbox.items {
@@ -118,7 +159,7 @@ final class SimulatedCluster {
                 switch address {
                 case .coordinator: network.send(item.bytes, from: sender, to: Self.coordinatorName)
                 case .peer(let name): network.send(item.bytes, from: sender, to: name)
-                case .endpoint(let text): network.send(item.bytes, from: sender, to: String(text.dropFirst(4)))
+                case .endpoint(let text): network.send(item.bytes, from: sender, to: name(at: text))
                 }
             }
         }
@@ -129,6 +170,7 @@ final class SimulatedCluster {
         guard receiver.hasPrefix("recorder"), case .rollouts(let rollouts) = envelope.message else { return }
         for header in rollouts.content.headers {
             let stream = StreamIdentifier(lifetime: rollouts.content.lifetime, actor: header.actor)
+            versions.insert(header.policyVersion)
             brought[stream, default: [:]][header.sequence, default: []].insert(header.checksum)
         }
     }
@@ -180,23 +222,44 @@ final class SimulatedCluster {
 
     /// As by SIGKILL; another process takes its place a little later.
     func kill(_ name: String) {
+        guard name != Self.coordinatorName else {
+            network.forget(name)
+            coordinatorReturns = clock.now + Self.restartNanoseconds
+            return
+        }
         guard let node = nodes.removeValue(forKey: name) else { return }
         network.forget(name)
         mayStartAt[node.role.name] = clock.now + Self.restartNanoseconds
     }
 }
 
-/// What the coordinator wrote down.
+/// What the coordinator wrote down; another coordinator takes it up.
 final class MemoryJournal: RunJournal {
     private(set) var sealed: [StreamIdentifier: (rows: UInt64, rollouts: UInt64)] = [:]
-    private(set) var ended: [LifetimeIdentifier: Bool] = [:]
+    private(set) var ended: Set<LifetimeIdentifier> = []
+    private(set) var attempts: [LifetimeIdentifier: UInt64] = [:]
     private(set) var endings = 0
-    private(set) var results: [UInt64] = []
+    private(set) var results: [FinishedJob] = []
+    private var starts: UInt64 = 0
+
+    /// For the next coordinator.
+    func progress() -> Cluster.Progress {
+        var progress = Cluster.Progress()
+        progress.lifetimes = ended
+        progress.attempts = attempts
+        for stream in sealed.keys { progress.sealed[stream.lifetime, default: []].insert(stream.actor) }
+        progress.jobs = Set(results)
+        progress.starts = starts
+        starts += 1
+        return progress
+    }
 
     func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Environments.Task, actors: Int) throws {}
-    func lifetimeStarted(_ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String) throws {}
-    func lifetimeEnded(_ lifetime: LifetimeIdentifier, wasCut: Bool, numbers: [String: Double]) throws {
-        ended[lifetime] = wasCut
+    func lifetimeStarted(_ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String) throws {
+        attempts[lifetime] = attempt
+    }
+    func lifetimeEnded(_ lifetime: LifetimeIdentifier, numbers: [String: Double]) throws {
+        ended.insert(lifetime)
         endings += 1
     }
     func streamSealed(_ stream: StreamIdentifier, rows: UInt64, rollouts: UInt64) throws {
@@ -208,7 +271,9 @@ final class MemoryJournal: RunJournal {
     func metrics(_ source: String, _ metrics: Metrics) throws {}
     func checkpointStored(_ name: String, numbers: [String: Double]) throws {}
     func distillationFinished(_ checkpoint: String) throws {}
-    func evaluated(_ job: EvaluationJob, split: Split, returns: [Float]) throws { results.append(job.job) }
+    func evaluated(_ job: EvaluationJob, split: Split, returns: [Float]) throws {
+        results.append(FinishedJob(evaluation: job.evaluation, task: job.task))
+    }
 }
 
 /// In memory where the system has a place for that: the tests sync a thousand files.

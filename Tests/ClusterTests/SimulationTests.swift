@@ -112,7 +112,8 @@ struct Trouble {
                 cluster.network.partition([name], from: others)
             }
             if unit(round, 4) < 0.5 { cluster.network.heal() }
-            if kills, let name = pick(names, round, 5), unit(round, 6) < 0.35 { cluster.kill(name) }
+            let mortals = names + [SimulatedCluster.coordinatorName]
+            if kills, let name = pick(mortals, round, 5), unit(round, 6) < 0.35 { cluster.kill(name) }
             try cluster.run(milliseconds: UInt64(Float(Self.roundMilliseconds) * (0.05 + unit(round, 7))))
         }
         cluster.network.heal()

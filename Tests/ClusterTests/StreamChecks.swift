@@ -9,7 +9,7 @@ import Transport
 /// A small experiment; `rolloutLength` need not divide the horizon.
 func smallExperiment(
     lockstep: Bool, actors: Int = 3, processes: Int = 2, learners: Int = 1, trainTasks: Int = 1, episodes: Int = 8,
-    rolloutLength: Int = 3, seed: Int = 1
+    rolloutLength: Int = 3, seed: Int = 1, checkpointSeconds: Int = 5
 ) -> String {
     """
     name: simulated
@@ -22,7 +22,10 @@ func smallExperiment(
       test_lifetimes: 0
       synchronization: \(lockstep ? "lockstep" : "asynchronous")
       end: {episodes_per_actor: \(episodes)}
-    cluster: {learners: \(learners), actor_processes: \(processes)}
+    cluster:
+      learners: \(learners)
+      actor_processes: \(processes)
+      learner_checkpoint_seconds: \(checkpointSeconds)
     distil:
       model: {context_length: 2, dimension: 8, heads: 1, layers: 1, feed_forward: 8}
       windows: {every_episodes: 1}
@@ -31,15 +34,15 @@ func smallExperiment(
 }
 
 extension SimulatedCluster {
-    var lifetimes: Set<LifetimeIdentifier> { Set(journal.ended.keys) }
+    var lifetimes: Set<LifetimeIdentifier> { journal.ended }
 
     /// Everything that is promised of a run that has come to its end.
     func checkEnd(_ seed: UInt64, faultsAllowed: Bool = false) throws {
         let seed: Comment = "DISTILLERY_TEST_SEED=\(seed)"
-        try #require(coordinator.isFinished, "after \(seconds) s: \(coordinator.status(now: clock.now)); \(seed)")
+        try #require(isFinished, "after \(seconds) s: \(coordinator.status(now: clock.now)); \(seed)")
         #expect(coordinator.failure.isEmpty, seed)
         #expect(faultsAllowed || faults.isEmpty, "\(faults); \(seed)")
-        let whole = journal.ended.filter { !$0.value }.map(\.key)
+        let whole = journal.ended
         #expect(whole.count == context.experiment.trainTasks(of: context.distribution).count, seed)
         for lifetime in whole {
             for actor in 0..<context.experiment.recordedActors {

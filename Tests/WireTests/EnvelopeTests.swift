@@ -17,7 +17,8 @@ struct EnvelopeTests {
                     run: "r", experiment: "name: ü\n", heartbeatIntervalMilliseconds: 1000,
                     silenceLimitMilliseconds: 5000, folder: "/tmp/r")),
             .heartbeat(Heartbeat(numbers: ["a": 1.5, "b": -2], waitingFor: "the recorder")), .acknowledgement,
-            .failure("no"),
+            .failure("no"), .rejoin, .endProcess(4711), .processEnded(815),
+            .learnerCheckpoint(LearnerCheckpoint(lifetime: lifetime, attempt: 2, version: 77, state: [4, 5])),
             .learnLifetime(LearnLifetime(lifetime: lifetime, attempt: 2, actors: 100, state: [1, 2, 3])),
             .lifetimeFinished(LifetimeFinished(lifetime: lifetime, attempt: 1, numbers: ["final_return": 16])),
             .carryActors(
@@ -30,7 +31,7 @@ struct EnvelopeTests {
             .rolloutAnswer(
                 RolloutAnswer(
                     lifetime: lifetime, attempt: 1, firstActor: 5, batch: 3, version: 8, parameters: [1, -2.5],
-                    episodeLimit: 500)),
+                    episodeLimit: 500, places: [.init(nextSequence: 3, nextEpisode: 2)])),
             .rollouts(example),
             .openStreams(OpenStreams(lifetime: evaluation, actors: 0..<4, incarnation: 1, firstPolicyVersion: 0)),
             .openStreams(
@@ -68,7 +69,8 @@ struct EnvelopeTests {
                     temperature: 1, recorderEndpoint: "r", incarnation: 0)),
             .evaluationResult(EvaluationResult(job: 1, returns: [1, 2, 3])), .statusRequest,
             .statusAnswer(json: "{}"), .scale(actors: 200), .drain(node: "actor-1"), .stop,
-            .deployment(Deployment(processes: [.actor: 4, .learner: 2], finished: true, failure: "why")),
+            .deployment(
+                Deployment(processes: [.actor: 4, .learner: 2], finished: true, stopped: true, failure: "why")),
         ]
     }
 

@@ -23,11 +23,13 @@ typedef struct Distillery__Welcome Distillery__Welcome;
 typedef struct Distillery__Heartbeat Distillery__Heartbeat;
 typedef struct Distillery__Acknowledgement Distillery__Acknowledgement;
 typedef struct Distillery__Failure Distillery__Failure;
+typedef struct Distillery__Rejoin Distillery__Rejoin;
 typedef struct Distillery__LearnLifetime Distillery__LearnLifetime;
 typedef struct Distillery__LifetimeFinished Distillery__LifetimeFinished;
 typedef struct Distillery__CarryActors Distillery__CarryActors;
 typedef struct Distillery__CarryingFinished Distillery__CarryingFinished;
 typedef struct Distillery__ReleaseLifetime Distillery__ReleaseLifetime;
+typedef struct Distillery__LearnerCheckpoint Distillery__LearnerCheckpoint;
 typedef struct Distillery__JoinLifetime Distillery__JoinLifetime;
 typedef struct Distillery__RolloutAnswer Distillery__RolloutAnswer;
 typedef struct Distillery__Rollouts Distillery__Rollouts;
@@ -50,6 +52,8 @@ typedef struct Distillery__Scale Distillery__Scale;
 typedef struct Distillery__Drain Distillery__Drain;
 typedef struct Distillery__Stop Distillery__Stop;
 typedef struct Distillery__Deployment Distillery__Deployment;
+typedef struct Distillery__EndProcess Distillery__EndProcess;
+typedef struct Distillery__ProcessEnded Distillery__ProcessEnded;
 
 
 /* --- enums --- */
@@ -82,11 +86,13 @@ typedef enum {
   DISTILLERY__ENVELOPE__BODY_HEARTBEAT = 12,
   DISTILLERY__ENVELOPE__BODY_ACKNOWLEDGEMENT = 13,
   DISTILLERY__ENVELOPE__BODY_FAILURE = 14,
+  DISTILLERY__ENVELOPE__BODY_REJOIN = 15,
   DISTILLERY__ENVELOPE__BODY_LEARN_LIFETIME = 20,
   DISTILLERY__ENVELOPE__BODY_LIFETIME_FINISHED = 21,
   DISTILLERY__ENVELOPE__BODY_CARRY_ACTORS = 22,
   DISTILLERY__ENVELOPE__BODY_CARRYING_FINISHED = 23,
   DISTILLERY__ENVELOPE__BODY_RELEASE_LIFETIME = 24,
+  DISTILLERY__ENVELOPE__BODY_LEARNER_CHECKPOINT = 25,
   DISTILLERY__ENVELOPE__BODY_JOIN_LIFETIME = 30,
   DISTILLERY__ENVELOPE__BODY_ROLLOUT_ANSWER = 31,
   DISTILLERY__ENVELOPE__BODY_ROLLOUTS = 32,
@@ -108,7 +114,9 @@ typedef enum {
   DISTILLERY__ENVELOPE__BODY_SCALE = 72,
   DISTILLERY__ENVELOPE__BODY_DRAIN = 73,
   DISTILLERY__ENVELOPE__BODY_STOP = 74,
-  DISTILLERY__ENVELOPE__BODY_DEPLOYMENT = 75
+  DISTILLERY__ENVELOPE__BODY_DEPLOYMENT = 75,
+  DISTILLERY__ENVELOPE__BODY_END_PROCESS = 76,
+  DISTILLERY__ENVELOPE__BODY_PROCESS_ENDED = 77
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(DISTILLERY__ENVELOPE__BODY__CASE)
 } Distillery__Envelope__BodyCase;
 
@@ -127,11 +135,13 @@ struct  Distillery__Envelope
     Distillery__Heartbeat *heartbeat;
     Distillery__Acknowledgement *acknowledgement;
     Distillery__Failure *failure;
+    Distillery__Rejoin *rejoin;
     Distillery__LearnLifetime *learn_lifetime;
     Distillery__LifetimeFinished *lifetime_finished;
     Distillery__CarryActors *carry_actors;
     Distillery__CarryingFinished *carrying_finished;
     Distillery__ReleaseLifetime *release_lifetime;
+    Distillery__LearnerCheckpoint *learner_checkpoint;
     Distillery__JoinLifetime *join_lifetime;
     Distillery__RolloutAnswer *rollout_answer;
     Distillery__Rollouts *rollouts;
@@ -154,6 +164,8 @@ struct  Distillery__Envelope
     Distillery__Drain *drain;
     Distillery__Stop *stop;
     Distillery__Deployment *deployment;
+    Distillery__EndProcess *end_process;
+    Distillery__ProcessEnded *process_ended;
   };
 };
 #define DISTILLERY__ENVELOPE__INIT \
@@ -269,6 +281,18 @@ struct  Distillery__Failure
 
 
 /*
+ * Coordinator to a node that it does not know (any more): its leases are void; it is to say hello under a new name.
+ */
+struct  Distillery__Rejoin
+{
+  ProtobufCMessage base;
+};
+#define DISTILLERY__REJOIN__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&distillery__rejoin__descriptor) \
+     }
+
+
+/*
  * Coordinator to learner.
  */
 struct  Distillery__LearnLifetime
@@ -281,7 +305,7 @@ struct  Distillery__LearnLifetime
   uint64_t attempt;
   uint32_t actors;
   /*
-   * A learner's saved state to go on from; empty to begin from scratch.
+   * The state of the lifetime's last LearnerCheckpoint; empty to begin from scratch.
    */
   ProtobufCBinaryData state;
 };
@@ -359,6 +383,26 @@ struct  Distillery__ReleaseLifetime
 
 
 /*
+ * Learner to coordinator: everything that the lifetime's next update depends on. In lockstep every rollout before it is
+ * on disk.
+ */
+struct  Distillery__LearnerCheckpoint
+{
+  ProtobufCMessage base;
+  Distillery__LifetimeIdentifier *lifetime;
+  uint64_t attempt;
+  /*
+   * Updates so far.
+   */
+  uint64_t version;
+  ProtobufCBinaryData state;
+};
+#define DISTILLERY__LEARNER_CHECKPOINT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&distillery__learner_checkpoint__descriptor) \
+    , NULL, 0, 0, {0,NULL} }
+
+
+/*
  * Actor process to learner.
  */
 struct  Distillery__JoinLifetime
@@ -397,10 +441,17 @@ struct  Distillery__RolloutAnswer
    * Every actor ends its stream with the episode that makes it this many; never rises.
    */
   uint64_t episode_limit;
+  /*
+   * In lockstep, in the answer to a JoinLifetime: where each actor goes on, one element an actor.
+   */
+  size_t n_next_sequence;
+  uint64_t *next_sequence;
+  size_t n_next_episode;
+  uint64_t *next_episode;
 };
 #define DISTILLERY__ROLLOUT_ANSWER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__rollout_answer__descriptor) \
-    , NULL, 0, 0, 0, 0, {0,NULL}, 0 }
+    , NULL, 0, 0, 0, 0, {0,NULL}, 0, 0,NULL, 0,NULL }
 
 
 /*
@@ -413,6 +464,10 @@ struct  Distillery__Rollouts
   uint64_t attempt;
   uint32_t first_actor;
   uint64_t batch;
+  /*
+   * Every recorded stream of the part is on disk up to this sequence, as far as the sender knows.
+   */
+  uint64_t durable_sequence;
   /*
    * One element a rollout.
    */
@@ -446,7 +501,7 @@ struct  Distillery__Rollouts
 };
 #define DISTILLERY__ROLLOUTS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__rollouts__descriptor) \
-    , NULL, 0, 0, 0, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL} }
+    , NULL, 0, 0, 0, 0, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL} }
 
 
 /*
@@ -744,13 +799,43 @@ struct  Distillery__Deployment
   Distillery__NamedNumber **processes;
   protobuf_c_boolean finished;
   /*
+   * It ends before it is complete, because somebody asked it to.
+   */
+  protobuf_c_boolean stopped;
+  /*
    * Why the run failed; empty when it did not.
    */
   char *failure;
 };
 #define DISTILLERY__DEPLOYMENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__deployment__descriptor) \
-    , 0,NULL, 0, (char *)protobuf_c_empty_string }
+    , 0,NULL, 0, 0, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Coordinator to the supervisor of the same host: this process is silent; end it.
+ */
+struct  Distillery__EndProcess
+{
+  ProtobufCMessage base;
+  uint32_t process;
+};
+#define DISTILLERY__END_PROCESS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&distillery__end_process__descriptor) \
+    , 0 }
+
+
+/*
+ * Supervisor to coordinator: this process of its host has ended, however it did.
+ */
+struct  Distillery__ProcessEnded
+{
+  ProtobufCMessage base;
+  uint32_t process;
+};
+#define DISTILLERY__PROCESS_ENDED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&distillery__process_ended__descriptor) \
+    , 0 }
 
 
 /* Distillery__Envelope methods */
@@ -905,6 +990,25 @@ Distillery__Failure *
 void   distillery__failure__free_unpacked
                      (Distillery__Failure *message,
                       ProtobufCAllocator *allocator);
+/* Distillery__Rejoin methods */
+void   distillery__rejoin__init
+                     (Distillery__Rejoin         *message);
+size_t distillery__rejoin__get_packed_size
+                     (const Distillery__Rejoin   *message);
+size_t distillery__rejoin__pack
+                     (const Distillery__Rejoin   *message,
+                      uint8_t             *out);
+size_t distillery__rejoin__pack_to_buffer
+                     (const Distillery__Rejoin   *message,
+                      ProtobufCBuffer     *buffer);
+Distillery__Rejoin *
+       distillery__rejoin__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   distillery__rejoin__free_unpacked
+                     (Distillery__Rejoin *message,
+                      ProtobufCAllocator *allocator);
 /* Distillery__LearnLifetime methods */
 void   distillery__learn_lifetime__init
                      (Distillery__LearnLifetime         *message);
@@ -999,6 +1103,25 @@ Distillery__ReleaseLifetime *
                       const uint8_t       *data);
 void   distillery__release_lifetime__free_unpacked
                      (Distillery__ReleaseLifetime *message,
+                      ProtobufCAllocator *allocator);
+/* Distillery__LearnerCheckpoint methods */
+void   distillery__learner_checkpoint__init
+                     (Distillery__LearnerCheckpoint         *message);
+size_t distillery__learner_checkpoint__get_packed_size
+                     (const Distillery__LearnerCheckpoint   *message);
+size_t distillery__learner_checkpoint__pack
+                     (const Distillery__LearnerCheckpoint   *message,
+                      uint8_t             *out);
+size_t distillery__learner_checkpoint__pack_to_buffer
+                     (const Distillery__LearnerCheckpoint   *message,
+                      ProtobufCBuffer     *buffer);
+Distillery__LearnerCheckpoint *
+       distillery__learner_checkpoint__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   distillery__learner_checkpoint__free_unpacked
+                     (Distillery__LearnerCheckpoint *message,
                       ProtobufCAllocator *allocator);
 /* Distillery__JoinLifetime methods */
 void   distillery__join_lifetime__init
@@ -1418,6 +1541,44 @@ Distillery__Deployment *
 void   distillery__deployment__free_unpacked
                      (Distillery__Deployment *message,
                       ProtobufCAllocator *allocator);
+/* Distillery__EndProcess methods */
+void   distillery__end_process__init
+                     (Distillery__EndProcess         *message);
+size_t distillery__end_process__get_packed_size
+                     (const Distillery__EndProcess   *message);
+size_t distillery__end_process__pack
+                     (const Distillery__EndProcess   *message,
+                      uint8_t             *out);
+size_t distillery__end_process__pack_to_buffer
+                     (const Distillery__EndProcess   *message,
+                      ProtobufCBuffer     *buffer);
+Distillery__EndProcess *
+       distillery__end_process__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   distillery__end_process__free_unpacked
+                     (Distillery__EndProcess *message,
+                      ProtobufCAllocator *allocator);
+/* Distillery__ProcessEnded methods */
+void   distillery__process_ended__init
+                     (Distillery__ProcessEnded         *message);
+size_t distillery__process_ended__get_packed_size
+                     (const Distillery__ProcessEnded   *message);
+size_t distillery__process_ended__pack
+                     (const Distillery__ProcessEnded   *message,
+                      uint8_t             *out);
+size_t distillery__process_ended__pack_to_buffer
+                     (const Distillery__ProcessEnded   *message,
+                      ProtobufCBuffer     *buffer);
+Distillery__ProcessEnded *
+       distillery__process_ended__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   distillery__process_ended__free_unpacked
+                     (Distillery__ProcessEnded *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Distillery__Envelope_Closure)
@@ -1444,6 +1605,9 @@ typedef void (*Distillery__Acknowledgement_Closure)
 typedef void (*Distillery__Failure_Closure)
                  (const Distillery__Failure *message,
                   void *closure_data);
+typedef void (*Distillery__Rejoin_Closure)
+                 (const Distillery__Rejoin *message,
+                  void *closure_data);
 typedef void (*Distillery__LearnLifetime_Closure)
                  (const Distillery__LearnLifetime *message,
                   void *closure_data);
@@ -1458,6 +1622,9 @@ typedef void (*Distillery__CarryingFinished_Closure)
                   void *closure_data);
 typedef void (*Distillery__ReleaseLifetime_Closure)
                  (const Distillery__ReleaseLifetime *message,
+                  void *closure_data);
+typedef void (*Distillery__LearnerCheckpoint_Closure)
+                 (const Distillery__LearnerCheckpoint *message,
                   void *closure_data);
 typedef void (*Distillery__JoinLifetime_Closure)
                  (const Distillery__JoinLifetime *message,
@@ -1525,6 +1692,12 @@ typedef void (*Distillery__Stop_Closure)
 typedef void (*Distillery__Deployment_Closure)
                  (const Distillery__Deployment *message,
                   void *closure_data);
+typedef void (*Distillery__EndProcess_Closure)
+                 (const Distillery__EndProcess *message,
+                  void *closure_data);
+typedef void (*Distillery__ProcessEnded_Closure)
+                 (const Distillery__ProcessEnded *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -1540,11 +1713,13 @@ extern const ProtobufCMessageDescriptor distillery__welcome__descriptor;
 extern const ProtobufCMessageDescriptor distillery__heartbeat__descriptor;
 extern const ProtobufCMessageDescriptor distillery__acknowledgement__descriptor;
 extern const ProtobufCMessageDescriptor distillery__failure__descriptor;
+extern const ProtobufCMessageDescriptor distillery__rejoin__descriptor;
 extern const ProtobufCMessageDescriptor distillery__learn_lifetime__descriptor;
 extern const ProtobufCMessageDescriptor distillery__lifetime_finished__descriptor;
 extern const ProtobufCMessageDescriptor distillery__carry_actors__descriptor;
 extern const ProtobufCMessageDescriptor distillery__carrying_finished__descriptor;
 extern const ProtobufCMessageDescriptor distillery__release_lifetime__descriptor;
+extern const ProtobufCMessageDescriptor distillery__learner_checkpoint__descriptor;
 extern const ProtobufCMessageDescriptor distillery__join_lifetime__descriptor;
 extern const ProtobufCMessageDescriptor distillery__rollout_answer__descriptor;
 extern const ProtobufCMessageDescriptor distillery__rollouts__descriptor;
@@ -1567,6 +1742,8 @@ extern const ProtobufCMessageDescriptor distillery__scale__descriptor;
 extern const ProtobufCMessageDescriptor distillery__drain__descriptor;
 extern const ProtobufCMessageDescriptor distillery__stop__descriptor;
 extern const ProtobufCMessageDescriptor distillery__deployment__descriptor;
+extern const ProtobufCMessageDescriptor distillery__end_process__descriptor;
+extern const ProtobufCMessageDescriptor distillery__process_ended__descriptor;
 
 PROTOBUF_C__END_DECLS
 

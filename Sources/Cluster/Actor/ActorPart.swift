@@ -49,7 +49,7 @@ final class ActorPart {
         recorder = carry.recordsAny ? RecorderDialogue(endpoint: carry.recorderEndpoint) : nil
     }
 
-    /// Where the streams go on: the recorder's answer; actors beyond it begin at their beginning.
+    /// Where the streams go on: the recorder's answer, in lockstep the learner's; actors beyond it begin at their beginning.
     func start(_ streams: [StreamsOpened.Stream]) throws {
         let positions = carry.actors.enumerated().map { index, actor in
             guard index < streams.count else {
@@ -63,7 +63,6 @@ final class ActorPart {
             environment: try context.distribution.makeEnvironment(
                 task: try context.task(carry.lifetime.task), keys: keys), actor: policy, lifetime: carry.lifetime,
             positions: positions)
-        phase = .joining
     }
 
     func load(_ parameters: [Float], version: UInt64) throws {
@@ -79,7 +78,8 @@ final class ActorPart {
             episodeLimit: episodeLimit)
         batch += 1
         let rollouts = Rollouts(
-            attempt: carry.attempt, firstActor: carry.actors.lowerBound, batch: batch, content: content)
+            attempt: carry.attempt, firstActor: carry.actors.lowerBound, batch: batch,
+            durableSequence: recorder?.durableSequence(of: carry.recorded) ?? .max, content: content)
         let bytes = Envelope(.rollouts(rollouts)).encoded()
         unanswered.append((batch, bytes))
         return (bytes, content.headers)
@@ -89,6 +89,10 @@ final class ActorPart {
     func answered(_ batch: UInt64) { unanswered.removeAll { $0.batch <= batch } }
 
     var everyStreamHasEnded: Bool { collector?.isDone ?? false }
+
+    /// Nothing is lost by going on elsewhere: no stream is inside an episode, and everything is on disk.
+    var canBeHandedOver: Bool { isBetweenEpisodes && (recorder?.isDone ?? true) }
+    var isBetweenEpisodes: Bool { collector?.positions.allSatisfy { $0.step == 0 || $0.isDone } ?? true }
 
     /// The lifetime has a learner; without one it has ended and its streams are only being completed.
     var needsLearner: Bool { !carry.learnerEndpoint.isEmpty }
@@ -100,6 +104,9 @@ final class ActorPart {
 }
 
 extension CarryActors {
+    /// Those of the actors that are recorded.
+    var recorded: Range<Int> { actors.clamped(to: 0..<max(recordedActors, actors.lowerBound)) }
+
     /// Whether any of these actors is recorded.
     var recordsAny: Bool { actors.lowerBound < recordedActors && !recorderEndpoint.isEmpty }
 }

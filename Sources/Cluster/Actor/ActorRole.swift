@@ -9,6 +9,8 @@ package final class ActorRole: Role {
     /// Asynchronous: while one rollout is on its way, the next is made.
     package static let maximumUnansweredRollouts = 2
     package static let requestIntervalMilliseconds: UInt64 = 1000
+    /// How long a process that leaves waits for its streams to come between two episodes and onto the disk.
+    package static let handOverMilliseconds: UInt64 = 3000
 
     package let name = RoleName.actor
     package let capacity: Int
@@ -26,21 +28,41 @@ package final class ActorRole: Role {
     private var turns: [Key] = []
     private var nextTurn = 0
     private var reports = ReliableSender()
-    private var isDraining = false
+    /// When it leaves at the latest; nil while it stays.
+    private var leavesAt: UInt64?
+    private var isDraining: Bool { leavesAt != nil }
     private var environmentSteps: UInt64 = 0
 
     package init(capacity: Int) { self.capacity = capacity }
 
-    package func begin(_ welcome: Welcome, now: UInt64) throws { context = try ExperimentContext(welcome) }
+    package func begin(_ welcome: Welcome, now: UInt64) throws {
+        if let context { return try context.check(isStill: welcome) }
+        context = try ExperimentContext(welcome)
+    }
 
     package var isFinished: Bool { isDraining && parts.isEmpty && reports.isEmpty }
 
-    /// The streams stay where they are durable; the coordinator gives them to others.
+    /// The coordinator gives the streams to others, who go on behind what is on disk: no episode is cut where the
+    /// streams can come to the end of theirs in time.
     package func drain(now: UInt64) {
-        isDraining = true
+        guard leavesAt == nil else { return }
+        leavesAt = now + Self.handOverMilliseconds * 1_000_000
+        // In lockstep nobody gets on without the others.
+        if isLockstep { dropParts() }
+    }
+
+    package func forgetLeases(now: UInt64) {
+        dropParts()
+        reports = ReliableSender()
+    }
+
+    private func dropParts() {
         parts = [:]
         turns = []
+        nextTurn = 0
     }
+
+    private var isLockstep: Bool { context?.experiment.collect.synchronization == .lockstep }
 
     package var numbers: [String: Double] {
         [
@@ -65,7 +87,7 @@ package final class ActorRole: Role {
 
     package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         switch envelope.message {
-        case .acknowledgement: reports.acknowledge(envelope.request)
+        case .acknowledgement: reports.acknowledge(envelope.request, by: sender)
         case .carryActors(let carry) where sender == .coordinator:
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
             if !isDraining { try take(carry, command: envelope.request, now: now, outbox: &outbox) }
@@ -97,6 +119,12 @@ package final class ActorRole: Role {
             return
         }
         if let last = lastIncarnation[key], last >= carry.incarnation { return }
+        for (other, part) in parts
+        where other.lifetime == carry.lifetime && part.carry.incarnation < carry.incarnation
+            && (part.carry.attempt < carry.attempt || part.carry.actors.overlaps(carry.actors))
+        {
+            remove(other)
+        }
         lastIncarnation[key] = carry.incarnation
         let part = try ActorPart(carry: carry, command: command, context: context)
         parts[key] = part
@@ -104,7 +132,7 @@ package final class ActorRole: Role {
         if carry.recordsAny {
             open(part, now: now, outbox: &outbox)
         } else {
-            try part.start([])
+            if !isLockstep { try part.start([]) }
             join(part, now: now, outbox: &outbox)
         }
     }
@@ -114,12 +142,11 @@ package final class ActorRole: Role {
             part.recorder?.take(opened, from: sender, now: now, outbox: &outbox) == true
         else { return }
         if part.phase == .opening {
-            if context?.experiment.collect.synchronization == .lockstep {
-                // A lockstep lifetime is lived again from its beginning; the recorder drops what it has.
-                try part.start([])
-            } else {
+            // In lockstep the learner says where to go on; the recorder drops what it has.
+            if !isLockstep {
                 try part.start(opened.streams)
             }
+            part.phase = .joining
             join(part, now: now, outbox: &outbox)
         }
     }
@@ -141,6 +168,15 @@ package final class ActorRole: Role {
         guard let part = parts[Key(lifetime: answer.lifetime, firstActor: answer.firstActor)],
             part.carry.attempt == answer.attempt
         else { return }
+        if part.phase == .joining, isLockstep, !answer.parameters.isEmpty {
+            guard answer.places.count == part.carry.actors.count else {
+                throw WireError("\(answer.places.count) places for \(part.carry.actors.count) actors")
+            }
+            try part.start(
+                answer.places.map {
+                    StreamsOpened.Stream(nextSequence: $0.nextSequence, nextEpisode: $0.nextEpisode, state: .recording)
+                })
+        }
         // Answers may overtake each other; versions never fall within an incarnation.
         if !answer.parameters.isEmpty, part.phase == .joining || answer.version > part.version {
             try part.load(answer.parameters, version: answer.version)
@@ -174,12 +210,13 @@ package final class ActorRole: Role {
     }
 
     private func nextRunnable(peek: Bool = false) -> ActorPart? {
-        guard let context, !turns.isEmpty, !isFull else { return nil }
-        let limit = context.experiment.collect.synchronization == .lockstep ? 1 : Self.maximumUnansweredRollouts
+        guard !turns.isEmpty, !isFull else { return nil }
+        let limit = isLockstep ? 1 : Self.maximumUnansweredRollouts
         for offset in 0..<turns.count {
             let index = (nextTurn + offset) % turns.count
             guard let part = parts[turns[index]] else { continue }
             guard part.phase == .running, part.unanswered.count < limit else { continue }
+            guard !isDraining || !part.isBetweenEpisodes else { continue }
             if !peek { nextTurn = (index + 1) % turns.count }
             return part
         }
@@ -196,6 +233,10 @@ package final class ActorRole: Role {
                         CarryingFinished(
                             lifetime: key.lifetime, firstActor: key.firstActor, incarnation: part.carry.incarnation)),
                     to: .coordinator, now: now, outbox: &outbox)
+                remove(key)
+                continue
+            }
+            if let leavesAt, part.canBeHandedOver || now >= leavesAt {
                 remove(key)
                 continue
             }
@@ -225,10 +266,9 @@ package final class ActorRole: Role {
 
     private func open(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
         let carry = part.carry
-        let recorded = carry.actors.clamped(to: 0..<max(carry.recordedActors, carry.actors.lowerBound))
         part.recorder?.ask(
             OpenStreams(
-                lifetime: carry.lifetime, actors: recorded, incarnation: carry.incarnation,
+                lifetime: carry.lifetime, actors: carry.recorded, incarnation: carry.incarnation,
                 firstPolicyVersion: part.version), now: now, outbox: &outbox)
     }
 

@@ -29,7 +29,7 @@ extension Coordinator {
                 let job = EvaluationJob(
                     job: UInt64(jobs.count + 1), evaluation: name, checkpoint: checkpoint, task: task.id,
                     seeds: evaluate.seeds, episodes: evaluate.episodes, clearContext: plan.clears,
-                    temperature: evaluate.temperature, recorderEndpoint: "", incarnation: 0)
+                    temperature: evaluate.temperature, recorderEndpoint: "", incarnation: earlierStarts << 32)
                 jobs.append(LeasedJob(job: job, split: task.split))
             }
         }

@@ -14,26 +14,6 @@ extension Coordinator {
                 for task in tasks { try queue(task, repetition: repetition, finished) }
             }
         }
-        try queueReplacements(finished)
-    }
-
-    /// What an earlier start of the run had begun beside the plan, and what has to be begun anew: an asynchronous
-    /// lifetime cannot be repeated, so one that was interrupted ends where it is and another takes its place.
-    private func queueReplacements(_ finished: Progress) throws {
-        let earlier = finished.attempts.keys.sorted { ($0.repetition, $0.task) < ($1.repetition, $1.task) }
-        for identifier in earlier where lifetimes[identifier] == nil {
-            try queue(try context.task(identifier.task), repetition: identifier.repetition, finished)
-        }
-        guard context.experiment.collect.synchronization == .asynchronous else { return }
-        for identifier in queue where finished.attempts[identifier] ?? 0 > 0 {
-            guard var lifetime = lifetimes[identifier] else { continue }
-            lifetime.state = .finished
-            lifetimes[identifier] = lifetime
-            queue.removeAll { $0 == identifier }
-            awaitSeals(of: lifetime)
-            try journal.lifetimeEnded(identifier, wasCut: true, numbers: [:])
-            try replace(lifetime)
-        }
     }
 
     private func queue(_ task: Task, repetition: Int, _ finished: Progress) throws {
@@ -56,7 +36,7 @@ extension Coordinator {
 
     func scheduleLifetimes(now: UInt64, outbox: inout Outbox) throws {
         guard recorderEndpoint != nil else { return }
-        try adoptOrphanedParts(now: now, outbox: &outbox)
+        adoptOrphanedParts(now: now, outbox: &outbox)
         while let identifier = queue.first, var lifetime = lifetimes[identifier], let learner = freeLearner(),
             let places = places(for: lifetime.actors)
         {
@@ -75,7 +55,8 @@ extension Coordinator {
             commands.send(
                 .learnLifetime(
                     LearnLifetime(
-                        lifetime: identifier, attempt: lifetime.attempt, actors: lifetime.actors, state: [])),
+                        lifetime: identifier, attempt: lifetime.attempt, actors: lifetime.actors,
+                        state: learnerCheckpoints.read(identifier) ?? [])),
                 to: .peer(learner), now: now, outbox: &outbox)
             for part in lifetime.parts { carry(part, of: lifetime, now: now, outbox: &outbox) }
         }
@@ -98,7 +79,7 @@ extension Coordinator {
     /// The learner with the fewest lifetimes that can take one more.
     private func freeLearner() -> String? {
         var load: [String: Int] = [:]
-        for lifetime in lifetimes.values where lifetime.state == .running || lifetime.state == .ending {
+        for lifetime in lifetimes.values where lifetime.isLeased {
             if let learner = lifetime.learner { load[learner, default: 0] += 1 }
         }
         return nodes.values.filter { $0.hello.role == .learner && !$0.isLeaving }
@@ -108,7 +89,7 @@ extension Coordinator {
 
     private func freePlaces() -> [(node: String, free: Int)] {
         var load: [String: Int] = [:]
-        for lifetime in lifetimes.values where lifetime.state == .running || lifetime.state == .ending {
+        for lifetime in lifetimes.values where lifetime.isLeased {
             for part in lifetime.parts where !part.isFinished {
                 if let node = part.node { load[node, default: 0] += part.actors.count }
             }
@@ -159,7 +140,7 @@ extension Coordinator {
         release(lifetime, now: now, outbox: &outbox)
         awaitSeals(of: lifetime)
         orderSeals(of: identifier, now: now, outbox: &outbox)
-        try journal.lifetimeEnded(identifier, wasCut: false, numbers: lifetime.numbers)
+        try journal.lifetimeEnded(identifier, numbers: lifetime.numbers)
     }
 
     // MARK: - Seals
@@ -210,16 +191,15 @@ extension Coordinator {
 
     // MARK: - Deaths
 
-    /// Asynchronous: others go on with the streams, as a new incarnation. Lockstep: the lifetime is lived again from
-    /// its beginning, which gives the same rollouts; the recorder drops what it has.
+    /// Asynchronous: others go on with the streams, as a new incarnation. Lockstep: nobody gets on without the others.
     func replaceActors(of node: String, now: UInt64, outbox: inout Outbox) throws {
-        for (identifier, var lifetime) in lifetimes where lifetime.state == .running || lifetime.state == .ending {
+        for (identifier, var lifetime) in lifetimes where lifetime.isLeased {
             let lost = lifetime.parts.indices.filter {
                 lifetime.parts[$0].node == node && !lifetime.parts[$0].isFinished
             }
             guard !lost.isEmpty else { continue }
             if context.experiment.collect.synchronization == .lockstep {
-                relive(identifier, now: now, outbox: &outbox)
+                takeUpAgain(identifier, now: now, outbox: &outbox)
             } else {
                 for index in lost { lifetime.parts[index].node = nil }
                 lifetimes[identifier] = lifetime
@@ -227,31 +207,27 @@ extension Coordinator {
         }
     }
 
-    /// A learner's knowledge dies with it. Lockstep: the lifetime is lived again. Asynchronous: it cannot be repeated,
-    /// so its streams end where they are and another lifetime of the task takes its place in the queue.
     func replaceLearner(_ node: String, now: UInt64, outbox: inout Outbox) throws {
-        for (identifier, var lifetime) in lifetimes where lifetime.learner == node {
-            switch lifetime.state {
-            case .queued, .finished: continue
-            case .ending where lifetime.parts.allSatisfy { $0.isFinished || ($0.node != nil && !$0.isTakenOver) }:
-                // It has had all rollouts: the carriers only have to complete the streams.
-                lifetime.learner = nil
-                lifetimes[identifier] = lifetime
-                for part in lifetime.parts where !part.isFinished {
-                    carry(part, of: lifetime, now: now, outbox: &outbox)
-                }
+        for (identifier, var lifetime) in lifetimes where lifetime.learner == node && lifetime.isLeased {
+            let carriersSuffice = lifetime.parts.allSatisfy { $0.isFinished || ($0.node != nil && !$0.isTakenOver) }
+            guard lifetime.state == .ending, carriersSuffice else {
+                takeUpAgain(identifier, now: now, outbox: &outbox)
                 continue
-            default: break
             }
-            if context.experiment.collect.synchronization == .lockstep {
-                relive(identifier, now: now, outbox: &outbox)
-            } else {
-                try cut(identifier, now: now, outbox: &outbox)
+            // It has had all rollouts: the carriers only have to complete the streams.
+            lifetime.learner = nil
+            lifetimes[identifier] = lifetime
+            for part in lifetime.parts where !part.isFinished {
+                carry(part, of: lifetime, now: now, outbox: &outbox)
             }
         }
     }
 
-    private func relive(_ identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) {
+    /// Back to the head of the queue: whoever gets the lifetime goes on from its learner's last checkpoint.
+    ///
+    /// Lockstep lives again what came after that, which gives the same rollouts; the recorder drops what it has.
+    /// Asynchronous streams go on behind what is on disk, as new incarnations.
+    private func takeUpAgain(_ identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) {
         guard var lifetime = lifetimes[identifier] else { return }
         release(lifetime, now: now, outbox: &outbox)
         lifetime.state = .queued
@@ -259,48 +235,45 @@ extension Coordinator {
         lifetime.parts = []
         lifetimes[identifier] = lifetime
         queue.insert(identifier, at: 0)
-        logger.notice("lived again from its beginning", metadata: ["lifetime": "\(identifier)"])
-    }
-
-    private func cut(_ identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) throws {
-        guard var lifetime = lifetimes[identifier] else { return }
-        release(lifetime, now: now, outbox: &outbox)
-        lifetime.state = .finished
-        lifetimes[identifier] = lifetime
-        awaitSeals(of: lifetime)
-        orderSeals(of: identifier, now: now, outbox: &outbox)
-        try journal.lifetimeEnded(identifier, wasCut: true, numbers: lifetime.numbers)
-        try replace(lifetime)
-    }
-
-    /// Another lifetime of the same task takes the place of one that was cut short.
-    private func replace(_ cut: LeasedLifetime) throws {
-        let repetition = 1 + (lifetimes.keys.filter { $0.task == cut.task.id }.map(\.repetition).max() ?? 0)
-        try queue(cut.task, repetition: repetition, Progress())
-        logger.notice(
-            "cut short, another takes its place",
-            metadata: ["lifetime": "\(cut.identifier)", "other": "lifetime \(repetition)"])
+        logger.notice("interrupted; it is taken up again", metadata: ["lifetime": "\(identifier)"])
     }
 
     /// Finds new carriers for actors whose process has gone.
-    private func adoptOrphanedParts(now: UInt64, outbox: inout Outbox) throws {
-        for (identifier, var lifetime) in lifetimes where lifetime.state == .running || lifetime.state == .ending {
+    private func adoptOrphanedParts(now: UInt64, outbox: inout Outbox) {
+        for (identifier, var lifetime) in lifetimes where lifetime.isLeased {
             guard lifetime.parts.contains(where: { $0.node == nil }) else { continue }
             guard lifetime.learner != nil else {
                 // Nobody is left who could give the actors their parameters.
-                try cut(identifier, now: now, outbox: &outbox)
+                takeUpAgain(identifier, now: now, outbox: &outbox)
                 continue
             }
-            for index in lifetime.parts.indices where lifetime.parts[index].node == nil {
-                guard let place = freePlaces().first(where: { $0.free >= lifetime.parts[index].actors.count }) else {
-                    continue
-                }
+            while let index = lifetime.parts.firstIndex(where: { $0.node == nil }), let place = freePlaces().first {
+                lifetime.split(index, at: place.free)
                 lifetime.parts[index].node = place.node
                 lifetime.parts[index].isTakenOver = true
                 lifetime.parts[index].incarnation = lifetime.nextIncarnation()
                 lifetimes[identifier] = lifetime
                 carry(lifetime.parts[index], of: lifetime, now: now, outbox: &outbox)
             }
+        }
+    }
+
+    // MARK: - Checkpoints
+
+    /// Acknowledged once it is on the disk; where it cannot be written the learner sends it again.
+    func take(_ checkpoint: LearnerCheckpoint, from name: String, _ request: UInt64, outbox: inout Outbox) {
+        let sender = Address.peer(name)
+        guard let lifetime = lifetimes[checkpoint.lifetime], lifetime.learner == name,
+            lifetime.attempt == checkpoint.attempt
+        else {
+            return outbox.send(.acknowledgement, to: sender, request: request)
+        }
+        do {
+            try learnerCheckpoints.write(checkpoint)
+            outbox.send(.acknowledgement, to: sender, request: request)
+        } catch {
+            logger.warning("a learner's checkpoint is not stored", metadata: ["reason": "\(error)"])
+            outbox.send(.failure("\(error)"), to: sender, request: request)
         }
     }
 }

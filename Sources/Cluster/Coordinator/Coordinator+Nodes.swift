@@ -48,7 +48,7 @@ extension Coordinator {
 
     /// A recorder has come back at another endpoint: whoever sends to it is told.
     private func redirectProducers(now: UInt64, outbox: inout Outbox) {
-        for lifetime in lifetimes.values where lifetime.state == .running || lifetime.state == .ending {
+        for lifetime in lifetimes.values where lifetime.isLeased {
             for part in lifetime.parts where !part.isFinished { carry(part, of: lifetime, now: now, outbox: &outbox) }
         }
         for job in jobs where job.node != nil && !job.isFinished { send(job, now: now, outbox: &outbox) }
@@ -73,6 +73,25 @@ extension Coordinator {
                 jobs[index].node = nil
             }
         default: break
+        }
+    }
+
+    /// Whoever it was need not be waited for.
+    func processEnded(_ process: Int, saidBy name: String, now: UInt64, outbox: inout Outbox) throws {
+        guard let supervisor = nodes[name]?.hello else { return }
+        let ended = nodes.values.map(\.hello).filter {
+            $0.process == process && $0.host == supervisor.host && $0.role != .supervisor
+        }
+        for node in ended { try leave(node.name, reason: "its process has ended", now: now, outbox: &outbox) }
+    }
+
+    /// A node that is silent may hang, and hold what another needs; its supervisor ends it and starts another. Not a
+    /// distiller, which may be silent for long while it loads its data.
+    func orderEnd(of node: Node, now: UInt64, outbox: inout Outbox) {
+        guard node.hello.role != .distiller, node.hello.role != .supervisor else { return }
+        for (name, supervisor) in nodes where supervisor.hello.role == .supervisor {
+            guard supervisor.hello.host == node.hello.host else { continue }
+            commands.send(.endProcess(node.hello.process), to: .peer(name), now: now, outbox: &outbox)
         }
     }
 

@@ -1,5 +1,6 @@
 package import Environments
 import Experiments
+import Foundation
 package import Logging
 package import Wire
 
@@ -48,7 +49,10 @@ package final class Coordinator {
     let checkpoints: CheckpointStore
     let logger: Logger
     var nodes: [String: Node] = [:]
-    var commands = ReliableSender()
+    var commands: ReliableSender
+    let learnerCheckpoints: LearnerCheckpointStore
+    /// How often the run was started before: no lease of this start can be taken for one of an earlier one.
+    let earlierStarts: UInt64
     package internal(set) var phase = RunPhase.collecting
     var phaseBegan: UInt64
     let began: UInt64
@@ -89,6 +93,10 @@ package final class Coordinator {
         self.journal = journal
         self.checkpoints = checkpoints
         self.logger = logger
+        learnerCheckpoints = LearnerCheckpointStore(folder: URL(fileURLWithPath: folder + "/checkpoints/learner"))
+        earlierStarts = finished.starts
+        // Nodes may still acknowledge what a coordinator has sent that has died.
+        commands = ReliableSender(after: now)
         began = now
         phaseBegan = now
         desiredActorProcesses = context.experiment.cluster.actorProcesses
@@ -120,10 +128,10 @@ package final class Coordinator {
             outbox.send(.acknowledgement, to: sender, request: envelope.request)
             isStopping = true
         case .drain(let node): try drain(node, asked: sender, envelope.request, now: now, outbox: &outbox)
-        case .acknowledgement: commands.acknowledge(envelope.request)
+        case .acknowledgement: commands.acknowledge(envelope.request, by: sender)
         case .heartbeat where nodes[name] == nil:
-            // It was silent for too long and its leases went to others: it ends, and may come back as another.
-            outbox.send(.stop, to: sender)
+            // It was silent for too long, or we are new: its leases go to others, and it may come back as another node.
+            outbox.send(deployment.finished ? .stop : .rejoin, to: sender)
         default:
             guard nodes[name] != nil else {
                 outbox.send(.failure("introduce yourself with a hello first"), to: sender, request: envelope.request)
@@ -137,6 +145,9 @@ package final class Coordinator {
         let sender = Address.peer(name)
         if case .checkpointPiece(let piece) = envelope.message {
             return take(piece, from: name, envelope.request, outbox: &outbox)
+        }
+        if case .learnerCheckpoint(let checkpoint) = envelope.message {
+            return take(checkpoint, from: name, envelope.request, outbox: &outbox)
         }
         if envelope.request != 0 { outbox.send(.acknowledgement, to: sender, request: envelope.request) }
         switch envelope.message {
@@ -152,6 +163,8 @@ package final class Coordinator {
         case .checkpointRequest(let request): answer(request, to: sender, envelope.request, outbox: &outbox)
         case .distillationFinished(let finished): try finish(finished, now: now, outbox: &outbox)
         case .evaluationResult(let result): try finish(result, now: now, outbox: &outbox)
+        case .processEnded(let process) where nodes[name]?.hello.role == .supervisor:
+            try processEnded(process, saidBy: name, now: now, outbox: &outbox)
         case .failure(let reason):
             logger.warning("a node complains", metadata: ["node": "\(name)", "reason": "\(reason)"])
             nodes[name]?.waitingFor = reason
@@ -164,6 +177,7 @@ package final class Coordinator {
         for (name, node) in nodes
         where now > node.lastHeard && (now - node.lastHeard) / 1_000_000 >= UInt64(Self.silenceLimitMilliseconds) {
             try leave(name, reason: "silent for \((now - node.lastHeard) / 1_000_000_000) s", now: now, outbox: &outbox)
+            orderEnd(of: node, now: now, outbox: &outbox)
         }
         commands.tick(now: now, outbox: &outbox)
         if !isStopping, failure.isEmpty {
@@ -213,7 +227,9 @@ package final class Coordinator {
     /// How many processes of each role this phase needs.
     package var deployment: Deployment {
         let isOver = isStopping || !failure.isEmpty || phase == .finished
-        guard !isOver else { return Deployment(processes: [:], finished: true, failure: failure) }
+        guard !isOver else {
+            return Deployment(processes: [:], finished: true, stopped: phase != .finished, failure: failure)
+        }
         let cluster = context.experiment.cluster
         let processes: [RoleName: Int] =
             switch phase {
@@ -234,11 +250,13 @@ package final class Coordinator {
         }
     }
 
-    /// Sends home whom this phase does not need.
+    /// Sends home whom this phase does not need; those who take what others send go last.
     private func dismiss(now: UInt64, outbox: inout Outbox) {
         let needed = deployment.processes
+        let hasProducers = nodes.values.contains { $0.hello.role == .actor || $0.hello.role == .evaluator }
         for (name, node) in nodes where node.hello.role != .supervisor && !node.isLeaving {
             guard needed[node.hello.role] == nil else { continue }
+            if hasProducers, node.hello.role == .learner || node.hello.role == .recorder { continue }
             nodes[name]?.isLeaving = true
             commands.send(.drain(node: name), to: .peer(name), now: now, outbox: &outbox)
         }

@@ -44,6 +44,19 @@ struct LeasedLifetime {
         state = .running
     }
 
+    /// The second half of a part waits for another process, as the first one does.
+    mutating func split(_ index: Int, at count: Int) {
+        let part = parts[index]
+        guard part.actors.count > count else { return }
+        parts[index].actors = part.actors.prefix(count)
+        var rest = part
+        rest.actors = part.actors.dropFirst(count)
+        parts.insert(rest, at: index + 1)
+    }
+
+    /// Others hold leases of it.
+    var isLeased: Bool { state == .running || state == .ending }
+
     var isComplete: Bool { state == .ending && parts.allSatisfy(\.isFinished) }
 
     init(_ identifier: LifetimeIdentifier, task: Task, actors: Int) {

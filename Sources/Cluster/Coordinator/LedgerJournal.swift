@@ -34,7 +34,7 @@ package final class LedgerJournal: RunJournal {
         var progress = Progress()
         for (identifier, record) in lifetimes {
             progress.attempts[identifier] = UInt64(record.attempt)
-            if record.status == .finished || record.status == .failed { progress.lifetimes.insert(identifier) }
+            if record.status == .finished { progress.lifetimes.insert(identifier) }
         }
         for record in try ledger.streams() where record.isSealed {
             progress.sealed[record.stream.lifetime, default: []].insert(record.stream.actor)
@@ -42,8 +42,26 @@ package final class LedgerJournal: RunJournal {
         for evaluation in try ledger.evaluations() where evaluation.status == .finished {
             progress.jobs.insert(FinishedJob(evaluation: evaluation.evaluation, task: evaluation.task))
         }
+        progress.starts = UInt64(try ledger.metrics(named: Self.start).count)
         progress.isDistilled = try !ledger.metrics(named: "distiller/finished").isEmpty
         return progress
+    }
+
+    /// Writes down that a coordinator has taken the run up: once, after `progress` was read.
+    package func started() throws {
+        try append("coordinator", Self.start, step: 0, value: 1)
+        try remakeSummaries()
+    }
+
+    private static let start = "coordinator/start"
+
+    /// An earlier start may have died between the catalogue's line and the summary's.
+    private func remakeSummaries() throws {
+        for (name, results) in Dictionary(grouping: try ledger.evaluationReturns(), by: \.evaluation.evaluation) {
+            let file = try makeFolder(ofEvaluation: name).appendingPathComponent(Self.summary)
+            let lines = results.map { Self.lines(task: $0.evaluation.task, $0.returns) }
+            try Data((Self.summaryHeader + lines.joined()).utf8).write(to: file, options: .atomic)
+        }
     }
 
     package func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Task, actors: Int) throws {
@@ -59,9 +77,9 @@ package final class LedgerJournal: RunJournal {
         }
     }
 
-    package func lifetimeEnded(_ lifetime: LifetimeIdentifier, wasCut: Bool, numbers: [String: Double]) throws {
+    package func lifetimeEnded(_ lifetime: LifetimeIdentifier, numbers: [String: Double]) throws {
         try update(lifetime) {
-            $0.status = wasCut ? .failed : .finished
+            $0.status = .finished
             $0.ended = Date().timeIntervalSince1970
             $0.episodes = numbers["episodes"].map { Int($0) }
             $0.transitions = numbers["transitions"].map { Int($0) }
@@ -152,20 +170,31 @@ package final class LedgerJournal: RunJournal {
 
     /// `evaluations/NAME/summary.csv`: one line an episode.
     private func appendSummary(_ job: EvaluationJob, _ returns: [[Float]]) throws {
-        let folder = evaluations.appendingPathComponent(job.evaluation)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let file = folder.appendingPathComponent("summary.csv")
-        if !FileManager.default.fileExists(atPath: file.path) {
-            try Data("task,seed,episode,return\n".utf8).write(to: file)
-        }
-        var lines = ""
-        for (seed, episodes) in returns.enumerated() {
-            for (episode, value) in episodes.enumerated() { lines += "\(job.task),\(seed),\(episode),\(value)\n" }
-        }
+        let file = try makeFolder(ofEvaluation: job.evaluation).appendingPathComponent(Self.summary)
+        if !FileManager.default.fileExists(atPath: file.path) { try Data(Self.summaryHeader.utf8).write(to: file) }
+        let lines = Self.lines(task: job.task, returns)
         let handle = try FileHandle(forWritingTo: file)
         defer { try? handle.close() }
         try handle.seekToEnd()
         try handle.write(contentsOf: Data(lines.utf8))
+    }
+
+    private static let summary = "summary.csv"
+    private static let summaryHeader = "task,seed,episode,return\n"
+
+    private func makeFolder(ofEvaluation name: String) throws -> URL {
+        let folder = evaluations.appendingPathComponent(name)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        return folder
+    }
+
+    /// `returns`: (seeds, episodes).
+    private static func lines(task: Int, _ returns: [[Float]]) -> String {
+        var lines = ""
+        for (seed, episodes) in returns.enumerated() {
+            for (episode, value) in episodes.enumerated() { lines += "\(task),\(seed),\(episode),\(value)\n" }
+        }
+        return lines
     }
 
     private func append(_ source: String, _ name: String, step: Int, value: Double) throws {

@@ -8,6 +8,8 @@ package struct Progress: Sendable {
     /// Actors whose streams are known to be sealed, of each lifetime.
     package var sealed: [LifetimeIdentifier: Set<Int>] = [:]
     package var isDistilled = false
+    /// How often the run was started.
+    package var starts: UInt64 = 0
     package var jobs: Set<FinishedJob> = []
 
     package init() {}

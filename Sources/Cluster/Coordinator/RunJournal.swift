@@ -5,7 +5,7 @@ package import Wire
 package protocol RunJournal: AnyObject {
     func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Task, actors: Int) throws
     func lifetimeStarted(_ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String) throws
-    func lifetimeEnded(_ lifetime: LifetimeIdentifier, wasCut: Bool, numbers: [String: Double]) throws
+    func lifetimeEnded(_ lifetime: LifetimeIdentifier, numbers: [String: Double]) throws
     func streamSealed(_ stream: StreamIdentifier, rows: UInt64, rollouts: UInt64) throws
     func nodeJoined(_ hello: Hello) throws
     func nodeLeft(_ name: String, reason: String) throws

@@ -23,6 +23,15 @@ package struct CheckpointUpload {
     package var isComplete: Bool { file == files.count }
     package var lastRequest: UInt64 { request }
 
+    /// From the first piece, unless all have arrived.
+    package mutating func restart() {
+        guard !isComplete else { return }
+        file = 0
+        offset = 0
+        request += 1
+        nextSend = 0
+    }
+
     package mutating func acknowledge(_ number: UInt64) {
         guard number == request, !isComplete else { return }
         offset += pieceBytes

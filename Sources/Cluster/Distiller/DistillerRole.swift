@@ -33,9 +33,13 @@ package final class DistillerRole: Role {
     }
 
     package func begin(_ welcome: Welcome, now: UInt64) throws {
+        if let context { return try context.check(isStill: welcome) }
         context = try ExperimentContext(welcome)
         if folder.isEmpty { folder = welcome.folder }
     }
+
+    /// Training goes on; what was on its way is sent anew.
+    package func forgetLeases(now: UInt64) { upload?.restart() }
 
     package var isFinished: Bool { isDraining && reports.isEmpty && (upload?.isComplete ?? true) }
 
@@ -54,7 +58,7 @@ package final class DistillerRole: Role {
         case .acknowledgement where envelope.request >= Self.firstUploadRequest:
             upload?.acknowledge(envelope.request)
             upload?.tick(now: now, outbox: &outbox)
-        case .acknowledgement: reports.acknowledge(envelope.request)
+        case .acknowledgement: reports.acknowledge(envelope.request, by: sender)
         case .distil(let resumeFrom):
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
             guard distillation == nil, let context else { return }

@@ -20,9 +20,20 @@ package final class EvaluatorRole: Role {
 
     package init() {}
 
-    package func begin(_ welcome: Welcome, now: UInt64) throws { context = try ExperimentContext(welcome) }
+    package func begin(_ welcome: Welcome, now: UInt64) throws {
+        if let context { return try context.check(isStill: welcome) }
+        context = try ExperimentContext(welcome)
+    }
 
     package var isFinished: Bool { isDraining && reports.isEmpty }
+
+    /// Jobs are numbered anew by a coordinator that was restarted.
+    package func forgetLeases(now: UInt64) {
+        running = nil
+        download = nil
+        finished = []
+        reports = ReliableSender()
+    }
 
     package func drain(now: UInt64) {
         isDraining = true
@@ -46,7 +57,7 @@ package final class EvaluatorRole: Role {
 
     package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         switch envelope.message {
-        case .acknowledgement where sender == .coordinator: reports.acknowledge(envelope.request)
+        case .acknowledgement where sender == .coordinator: reports.acknowledge(envelope.request, by: sender)
         case .evaluationJob(let job) where sender == .coordinator:
             // Not acknowledged while another job is at work: the coordinator sends it again.
             guard take(job, command: envelope.request, now: now, outbox: &outbox) else { return }

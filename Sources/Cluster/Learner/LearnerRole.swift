@@ -12,40 +12,74 @@ package final class LearnerRole: Role {
     private var lifetimes: [LifetimeIdentifier: LearntLifetime] = [:]
     private var reports = ReliableSender()
     private var reported: Set<LifetimeIdentifier> = []
+    /// When each lifetime's next checkpoint is due; none is made while one is on its way.
+    private var nextCheckpoint: [LifetimeIdentifier: UInt64] = [:]
+    private var checkpointsOnTheirWay: [LifetimeIdentifier: UInt64] = [:]
     /// The last attempt of each lifetime that was taken back: a lease that arrives again after it is not taken twice.
     private var released: [LifetimeIdentifier: UInt64] = [:]
     private var isDraining = false
+    /// Whether the last checkpoints were taken since it was asked to leave.
+    private var hasTicked = false
     /// Of the lifetimes that have left this learner.
     private var past: [String: Double] = [:]
     private var refusedMessages = 0
 
     package init(capacity: Int) { self.capacity = capacity }
 
-    package func begin(_ welcome: Welcome, now: UInt64) throws { context = try ExperimentContext(welcome) }
+    package func begin(_ welcome: Welcome, now: UInt64) throws {
+        if let context { return try context.check(isStill: welcome) }
+        context = try ExperimentContext(welcome)
+    }
 
-    package var isFinished: Bool { isDraining && reports.isEmpty }
+    package var isFinished: Bool { isDraining && hasTicked && reports.isEmpty }
 
-    package func drain(now: UInt64) { isDraining = true }
+    /// Leaves checkpoints behind to go on from.
+    package func drain(now: UInt64) {
+        isDraining = true
+        for lifetime in lifetimes.values { lifetime.wantCheckpoint() }
+    }
+
+    package func forgetLeases(now: UInt64) {
+        for lifetime in lifetimes.values { past.merge(lifetime.numbers, uniquingKeysWith: +) }
+        lifetimes = [:]
+        reported = []
+        checkpointsOnTheirWay = [:]
+        reports = ReliableSender()
+    }
+
+    private var checkpointInterval: UInt64 {
+        UInt64(context?.experiment.cluster.learnerCheckpointSeconds ?? 1) * 1_000_000_000
+    }
 
     package var numbers: [String: Double] {
         var numbers = past
         for lifetime in lifetimes.values { numbers.merge(lifetime.numbers, uniquingKeysWith: +) }
-        // Means do not add up; the coordinator gets them with each finished lifetime.
-        numbers["mean_policy_lag"] = nil
+        // Means do not add up.
+        numbers["mean_policy_lag"] = mean { ($0["mean_policy_lag"] ?? 0, $0["transitions_learnt"] ?? 0) }
+        numbers["maximum_policy_lag"] = lifetimes.values.compactMap { $0.numbers["maximum_policy_lag"] }.max() ?? 0
         numbers["mean_policy_entropy"] = nil
         numbers["lifetimes"] = Double(lifetimes.count)
         numbers["refused_messages"] = Double(refusedMessages)
         return numbers
     }
 
+    /// Over the lifetimes that are being learnt now.
+    private func mean(_ valueAndWeight: ([String: Double]) -> (value: Double, weight: Double)) -> Double {
+        let pairs = lifetimes.values.map { valueAndWeight($0.numbers) }
+        let weight = pairs.reduce(0) { $0 + $1.weight }
+        return weight == 0 ? 0 : pairs.reduce(0) { $0 + $1.value * $1.weight } / weight
+    }
+
     package var waitingFor: String { "" }
 
     package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         switch envelope.message {
-        case .acknowledgement where sender == .coordinator: reports.acknowledge(envelope.request)
+        case .acknowledgement where sender == .coordinator:
+            reports.acknowledge(envelope.request, by: sender)
+            checkpointsOnTheirWay = checkpointsOnTheirWay.filter { $0.value != envelope.request }
         case .learnLifetime(let lease) where sender == .coordinator:
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
-            try take(lease)
+            if !isDraining { try take(lease, now: now) }
         case .releaseLifetime(let release) where sender == .coordinator:
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
             self.release(release)
@@ -60,23 +94,13 @@ package final class LearnerRole: Role {
         }
     }
 
-    private func take(_ lease: LearnLifetime) throws {
+    private func take(_ lease: LearnLifetime, now: UInt64) throws {
         guard let context else { return }
         if let current = lifetimes[lease.lifetime], current.lease.attempt >= lease.attempt { return }
         if let last = released[lease.lifetime], last >= lease.attempt { return }
-        let learner = try context.algorithm.makeLearner(
-            environment: context.distribution.environment, seed: context.experiment.seed, task: lease.lifetime.task,
-            repetition: lease.lifetime.repetition)
-        if !lease.state.isEmpty { try learner.restore(lease.state) }
-        let collect = context.experiment.collect
         reported.remove(lease.lifetime)
-        lifetimes[lease.lifetime] = LearntLifetime(
-            lease: lease, learner: learner,
-            progress: LifetimeProgress(
-                end: collect.end,
-                optimalReturn: context.distribution.optimalReturn(of: try context.task(lease.lifetime.task)),
-                actors: Array(0..<lease.actors)), environment: context.distribution.environment,
-            synchronization: collect.synchronization, maximumPolicyLag: collect.maximumPolicyLag)
+        lifetimes[lease.lifetime] = try LearntLifetime(lease: lease, context: context)
+        nextCheckpoint[lease.lifetime] = now + checkpointInterval
     }
 
     private func release(_ release: ReleaseLifetime) {
@@ -85,6 +109,7 @@ package final class LearnerRole: Role {
         past.merge(lifetime.numbers, uniquingKeysWith: +)
         lifetimes[release.lifetime] = nil
         reported.remove(release.lifetime)
+        forgetCheckpoint(of: release.lifetime)
     }
 
     private func take(_ rollouts: Rollouts, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
@@ -107,5 +132,26 @@ package final class LearnerRole: Role {
 
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool { false }
 
-    package func tick(now: UInt64, outbox: inout Outbox) throws { reports.tick(now: now, outbox: &outbox) }
+    package func tick(now: UInt64, outbox: inout Outbox) throws {
+        for (identifier, lifetime) in lifetimes {
+            if now >= nextCheckpoint[identifier] ?? 0 {
+                lifetime.wantCheckpoint()
+                nextCheckpoint[identifier] = now + checkpointInterval
+            }
+            guard checkpointsOnTheirWay[identifier] == nil, let checkpoint = try lifetime.takeCheckpoint() else {
+                continue
+            }
+            checkpointsOnTheirWay[identifier] = reports.send(
+                .learnerCheckpoint(checkpoint), to: .coordinator, now: now, outbox: &outbox)
+            // The rest have their turn: many lifetimes do not write all at once.
+            if !isDraining { break }
+        }
+        hasTicked = isDraining
+        reports.tick(now: now, outbox: &outbox)
+    }
+
+    private func forgetCheckpoint(of lifetime: LifetimeIdentifier) {
+        nextCheckpoint[lifetime] = nil
+        if let request = checkpointsOnTheirWay.removeValue(forKey: lifetime) { reports.cancel(request) }
+    }
 }

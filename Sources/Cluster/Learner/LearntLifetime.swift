@@ -14,48 +14,68 @@ final class LearntLifetime {
         var batch: UInt64 = 0
         var answered: UInt64 = 0
         var versionSent: UInt64?
+        /// Its recorded streams are on disk up to this sequence.
+        var durableSequence: UInt64 = 0
     }
 
     let lease: LearnLifetime
     /// Every stream has ended: the marked last rollouts have come.
     private(set) var hasEnded = false
     private let learner: any SourceLearner
-    private let synchronization: Synchronization
-    private let maximumPolicyLag: Int
-    private var progress: LifetimeProgress
+    private let collect: CollectSettings
     private let environment: EnvironmentDescription
+    private var state: LearnerState
     private var parts: [Int: Part] = [:]
     private var waiting: [RolloutBatch] = []
     private var waitingRollouts = 0
     /// Rollouts whose episodes are not yet counted, those too stale to learn from among them.
     private var unseen: [RolloutBatch] = []
-    private var returns = EpisodeReturns()
-    private var counts = LearningCounts()
     private var endedActors: Set<Int> = []
-    /// Returns of the last episodes, `recentEpisodesPerActor` an actor; `nextRecent` is the oldest.
-    private var recent: [Double] = []
-    private var nextRecent = 0
+
+    /// In lockstep, the actors that stand inside an episode.
+    private var insideEpisode: Set<Int> = []
+    private var isCheckpointDue = false
+    /// In lockstep, what is published as soon as every rollout before `sequence` is on disk.
+    private var candidate: (checkpoint: LearnerCheckpoint, sequence: UInt64)?
 
     private static let recentEpisodesPerActor = 10
 
-    init(
-        lease: LearnLifetime, learner: any SourceLearner, progress: LifetimeProgress,
-        environment: EnvironmentDescription, synchronization: Synchronization, maximumPolicyLag: Int
-    ) {
+    /// Goes on from the state in the lease, if there is one. Throws what `LearnerState` throws for it.
+    init(lease: LearnLifetime, context: ExperimentContext) throws {
         self.lease = lease
-        self.learner = learner
-        self.progress = progress
-        self.environment = environment
-        self.synchronization = synchronization
-        self.maximumPolicyLag = maximumPolicyLag
+        collect = context.experiment.collect
+        environment = context.distribution.environment
+        learner = try context.algorithm.makeLearner(
+            environment: environment, seed: context.experiment.seed, task: lease.lifetime.task,
+            repetition: lease.lifetime.repetition)
+        if lease.state.isEmpty {
+            let places = collect.synchronization == .lockstep ? lease.actors : 0
+            state = LearnerState(
+                progress: LifetimeProgress(
+                    end: collect.end,
+                    optimalReturn: context.distribution.optimalReturn(of: try context.task(lease.lifetime.task)),
+                    actors: Array(0..<lease.actors)),
+                places: Array(repeating: RolloutAnswer.Place(), count: places))
+        } else {
+            state = try LearnerState(lease.state, restoring: learner)
+        }
     }
 
-    var numbers: [String: Double] { counts.numbers }
+    var numbers: [String: Double] { state.counts.numbers }
+    /// Updates so far.
+    var version: UInt64 { learner.version }
+    private var isLockstep: Bool { collect.synchronization == .lockstep }
+
+    // MARK: - Messages
 
     func join(_ join: JoinLifetime, from sender: Address, outbox: inout Outbox) {
         if let part = parts[join.actors.lowerBound], part.incarnation >= join.incarnation {
             // Asked again before the first answer came; who has sent rollouts since has had it.
             guard part.incarnation == join.incarnation, part.batch == 0 else { return }
+        }
+        // The actors may have been divided otherwise before.
+        for (first, part) in parts where part.actors.overlaps(join.actors) && part.incarnation < join.incarnation {
+            parts[first] = nil
         }
         parts[join.actors.lowerBound] = Part(address: sender, actors: join.actors, incarnation: join.incarnation)
         answer(join.actors.lowerBound, outbox: &outbox)
@@ -77,56 +97,61 @@ final class LearntLifetime {
         }
         do { try rollouts.content.validate(for: environment, actors: lease.actors) } catch { return "\(error)" }
         part.batch = rollouts.batch
+        part.durableSequence = max(part.durableSequence, rollouts.durableSequence)
         parts[rollouts.firstActor] = part
-        counts.recorded += rollouts.content.rowCount
+        state.counts.recorded += rollouts.content.rowCount
         guard !hasEnded else {
             answer(rollouts.firstActor, outbox: &outbox)
             return nil
         }
         for header in headers where header.isLast { endedActors.insert(header.actor) }
         hasEnded = endedActors.count == lease.actors
+        if isLockstep { notePlaces(rollouts.content) }
         enqueue(rollouts.content)
         // In lockstep the actors that have ended send nothing more; they all end with the same episode.
         if waitingRollouts >= lease.actors || (hasEnded && !waiting.isEmpty) { try update(outbox: &outbox) }
-        if synchronization == .asynchronous { answer(rollouts.firstActor, outbox: &outbox) }
+        if !isLockstep { answer(rollouts.firstActor, outbox: &outbox) }
         return nil
     }
+
+    // MARK: - Learning
 
     /// Keeps what is fresh enough to be learnt from.
     private func enqueue(_ content: RolloutBatch) {
         let oldest = content.headers.map(\.policyVersion).min() ?? learner.version
         let lag = learner.version - min(learner.version, oldest)
         unseen.append(content)
-        guard synchronization == .lockstep || lag <= UInt64(maximumPolicyLag) else {
-            counts.stale += content.rowCount
+        guard isLockstep || lag <= UInt64(collect.maximumPolicyLag) else {
+            state.counts.stale += content.rowCount
             return
         }
-        counts.add(lag: Double(lag), rows: content.rowCount)
+        state.counts.add(lag: Double(lag), rows: content.rowCount)
         waiting.append(content)
         waitingRollouts += content.headers.count
     }
 
     private func update(outbox: inout Outbox) throws {
-        counts.add(try learner.update(waiting))
+        state.counts.add(try learner.update(waiting))
         waiting.removeAll(keepingCapacity: true)
         waitingRollouts = 0
-        let finished = returns.add(
+        let finished = state.returns.add(
             unseen, observationBytes: environment.observationSpace.byteCount,
             actionBytes: environment.actionSpace.byteCount)
         unseen.removeAll(keepingCapacity: true)
-        progress.add(finished)
+        state.progress.add(finished)
         for episode in finished { note(episode.totalReward) }
-        guard synchronization == .lockstep else { return }
+        guard isLockstep else { return }
+        try prepareCheckpoint()
         for firstActor in parts.keys.sorted() { answer(firstActor, outbox: &outbox) }
     }
 
     private func note(_ totalReward: Double) {
-        counts.episodes += 1
-        if recent.count < Self.recentEpisodesPerActor * lease.actors {
-            recent.append(totalReward)
+        state.counts.episodes += 1
+        if state.recent.count < Self.recentEpisodesPerActor * lease.actors {
+            state.recent.append(totalReward)
         } else {
-            recent[nextRecent] = totalReward
-            nextRecent = (nextRecent + 1) % recent.count
+            state.recent[state.nextRecent] = totalReward
+            state.nextRecent = (state.nextRecent + 1) % state.recent.count
         }
     }
 
@@ -139,50 +164,66 @@ final class LearntLifetime {
                 RolloutAnswer(
                     lifetime: lease.lifetime, attempt: lease.attempt, firstActor: firstActor, batch: part.batch,
                     version: learner.version, parameters: isNewer ? learner.parameters : [],
-                    episodeLimit: progress.episodeLimit)),
+                    episodeLimit: state.progress.episodeLimit,
+                    places: isLockstep && part.batch == 0 ? Array(state.places[part.actors]) : [])),
             to: part.address)
         part.versionSent = learner.version
         part.answered = part.batch
         parts[firstActor] = part
     }
 
+    // MARK: - Checkpoints
+
+    /// Where lockstep's actors will go on after these rollouts.
+    private func notePlaces(_ content: RolloutBatch) {
+        var row = 0
+        for header in content.headers {
+            row += header.length
+            state.places[header.actor] = RolloutAnswer.Place(
+                nextSequence: header.sequence + 1, nextEpisode: header.firstEpisode + UInt64(header.finishedEpisodes))
+            guard header.length > 0 else { continue }
+            let isAtEnd = content.terminations[row - 1] | content.truncations[row - 1] != 0
+            if isAtEnd { insideEpisode.remove(header.actor) } else { insideEpisode.insert(header.actor) }
+        }
+    }
+
+    /// The next moment at which a checkpoint can be taken is wanted.
+    func wantCheckpoint() { isCheckpointDue = true }
+
+    /// In lockstep a lifetime is taken up between two episodes of all its actors, so that no environment's inner state
+    /// has to be kept.
+    private func prepareCheckpoint() throws {
+        guard isCheckpointDue, insideEpisode.isEmpty, endedActors.isEmpty else { return }
+        isCheckpointDue = false
+        candidate = (try makeCheckpoint(), state.places.map(\.nextSequence).max() ?? 0)
+    }
+
+    private func makeCheckpoint() throws -> LearnerCheckpoint {
+        LearnerCheckpoint(
+            lifetime: lease.lifetime, attempt: lease.attempt, version: learner.version,
+            state: try state.encoded(with: learner))
+    }
+
+    /// The checkpoint that is wanted, once it may be published; nil before, and after that.
+    func takeCheckpoint() throws -> LearnerCheckpoint? {
+        guard isLockstep else {
+            guard isCheckpointDue, !hasEnded else { return nil }
+            isCheckpointDue = false
+            return try makeCheckpoint()
+        }
+        guard let ready = candidate, parts.values.allSatisfy({ $0.durableSequence >= ready.sequence }) else {
+            return nil
+        }
+        candidate = nil
+        return ready.checkpoint
+    }
+
     /// What the coordinator is told at the end.
     var summary: [String: Double] {
-        var numbers = counts.numbers
+        var numbers = state.counts.numbers
         numbers["updates"] = Double(learner.version)
-        if !recent.isEmpty { numbers["final_return"] = recent.reduce(0, +) / Double(recent.count) }
-        numbers["episodes_per_actor"] = Double(progress.longestLife)
+        if !state.recent.isEmpty { numbers["final_return"] = state.recent.reduce(0, +) / Double(state.recent.count) }
+        numbers["episodes_per_actor"] = Double(state.progress.longestLife)
         return numbers
-    }
-}
-
-/// What a learner has seen and done with it.
-struct LearningCounts {
-    /// Transitions that came, and those of them that were too stale to learn from.
-    var recorded = 0
-    var stale = 0
-    var episodes = 0
-    private var learnt = 0
-    private var lagTimesRows = 0.0
-    private var lagRows = 0
-    private var entropyTimesRows = 0.0
-
-    mutating func add(lag: Double, rows: Int) {
-        lagTimesRows += lag * Double(rows)
-        lagRows += rows
-    }
-
-    mutating func add(_ report: UpdateReport) {
-        learnt += report.learntRows
-        entropyTimesRows += report.entropy * Double(report.learntRows)
-    }
-
-    var numbers: [String: Double] {
-        [
-            "transitions": Double(recorded), "transitions_learnt": Double(learnt), "transitions_stale": Double(stale),
-            "episodes": Double(episodes),
-            "mean_policy_lag": lagRows == 0 ? 0 : lagTimesRows / Double(lagRows),
-            "mean_policy_entropy": learnt == 0 ? 0 : entropyTimesRows / Double(learnt),
-        ]
     }
 }

@@ -24,6 +24,13 @@ package struct ExperimentContext {
         tasks = Dictionary(uniqueKeysWithValues: distribution.tasks.map { ($0.id, $0) })
     }
 
+    /// Throws `ClusterError` when the coordinator that takes a node in again has another run by now.
+    package func check(isStill welcome: Welcome) throws {
+        guard welcome.experiment == experiment.yaml, welcome.folder == folder else {
+            throw ClusterError("the coordinator now serves another run, in \(welcome.folder): this node ends")
+        }
+    }
+
     package func task(_ id: Int) throws -> Task {
         guard let task = tasks[id] else {
             throw ClusterError("task \(id) is not one of the \(tasks.count) tasks of \(distribution.environment.name)")

@@ -16,13 +16,15 @@ package final class NodeProcess {
 
     private let context: MessageContext
     private let clock = SystemClock()
-    private let session: NodeSession
-    private let options: SocketOptions
-    private let control: DealerSocket
+    private var session: NodeSession
+    private let coordinator: String
+    /// Of the sockets that this node connects with; they carry its name.
+    private var options: SocketOptions
+    private var control: DealerSocket
     private let server: RouterSocket?
     private var endpoints: [String: (socket: DealerSocket, token: Poller.Token)] = [:]
     private let poller = Poller()
-    private let controlToken: Poller.Token
+    private var controlToken: Poller.Token
     private var serverToken: Poller.Token?
     private let signals: SignalWatcher
     private let signalToken: Poller.Token
@@ -31,7 +33,7 @@ package final class NodeProcess {
     private let logger: Logger
     private var undecodable = 0
     private var signalCount = 0
-    private let name: String
+    private var name: String
 
     /// `bind`: where a learner or a recorder listens; nil for roles that nobody connects to.
     package init(
@@ -40,9 +42,10 @@ package final class NodeProcess {
     ) throws {
         self.logger = logger
         self.signals = signals
+        self.coordinator = coordinator
         context = try MessageContext()
         let host = hostName()
-        name = "\(role.name.rawValue)-\(host)-\(getpid())-\(UInt32.random(in: 0...UInt32.max))".asNodeName
+        name = Self.makeName(role.name)
         var options = SocketOptions()
         options.identity = try PeerIdentity(name)
         options.insecure = insecure
@@ -71,6 +74,7 @@ package final class NodeProcess {
         var interruption: Signal?
         var nextTick: UInt64 = 0
         while !session.isFinished {
+            if session.mustRejoin { try rejoin() }
             let isBusy = try session.work(now: clock.now, outbox: &outbox)
             try flush()
             let moment = clock.now
@@ -92,6 +96,31 @@ package final class NodeProcess {
         outbox.send(.drain(node: name), to: .coordinator)
         try flush()
         return interruption
+    }
+
+    private static func makeName(_ role: RoleName) -> String {
+        "\(role.rawValue)-\(hostName())-\(getpid())-\(UInt32.random(in: 0...UInt32.max))".asNodeName
+    }
+
+    /// Comes back as a new node: what is still on its way to the old one or from it reaches nobody.
+    private func rejoin() throws {
+        logger.notice("the coordinator does not know this node any more; it joins again", metadata: ["was": "\(name)"])
+        for entry in endpoints.values { close(entry.socket, entry.token) }
+        close(control, controlToken)
+        endpoints = [:]
+        unsent = [:]
+        outbox.removeAll()
+        name = Self.makeName(session.role.name)
+        options.identity = try PeerIdentity(name)
+        control = try DealerSocket(context, options: options)
+        try control.connect(coordinator)
+        controlToken = poller.add(control)
+        session = session.renewed(name: name, now: clock.now)
+    }
+
+    private func close(_ socket: DealerSocket, _ token: Poller.Token) {
+        poller.remove(token)
+        socket.close()
     }
 
     // MARK: - In

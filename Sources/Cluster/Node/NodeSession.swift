@@ -18,6 +18,8 @@ package final class NodeSession {
     private var heartbeatInterval: UInt64 = 1_000_000_000
     private var lastHeard: UInt64
     private var isStopped = false
+    /// The coordinator does not know this node (any more): it is to join again by `renewed`.
+    package private(set) var mustRejoin = false
 
     package init(role: any Role, name: String, host: String, process: Int, endpoint: String, now: UInt64) {
         self.role = role
@@ -29,6 +31,13 @@ package final class NodeSession {
     }
 
     package var isFinished: Bool { isStopped || role.isFinished }
+
+    /// The same role as a new node: under a name that nobody has sent anything to.
+    package func renewed(name: String, now: UInt64) -> NodeSession {
+        role.forgetLeases(now: now)
+        return NodeSession(
+            role: role, name: name, host: hello.host, process: hello.process, endpoint: hello.endpoint, now: now)
+    }
 
     /// Ctrl-C or SIGTERM.
     package func drain(now: UInt64) { isWelcome ? role.drain(now: now) : (isStopped = true) }
@@ -51,20 +60,24 @@ package final class NodeSession {
             case .stop:
                 isStopped = true
                 return
+            case .rejoin:
+                mustRejoin = true
+                return
             case .failure(let reason) where !isWelcome:
                 throw ClusterError("the coordinator refused this \(role.name.rawValue): \(reason)")
             default: break
             }
         }
-        guard isWelcome else { return }
+        guard isWelcome, !mustRejoin else { return }
         try role.receive(envelope, from: sender, now: now, outbox: &outbox)
     }
 
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
-        isWelcome ? try role.work(now: now, outbox: &outbox) : false
+        isWelcome && !mustRejoin ? try role.work(now: now, outbox: &outbox) : false
     }
 
     package func tick(now: UInt64, outbox: inout Outbox) throws {
+        guard !mustRejoin else { return }
         guard isWelcome else { return try introduce(now: now, outbox: &outbox) }
         try role.tick(now: now, outbox: &outbox)
         if now >= nextHeartbeat {

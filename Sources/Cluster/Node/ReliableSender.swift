@@ -11,22 +11,34 @@ package struct ReliableSender: Sendable {
     }
 
     private var pending: [UInt64: Pending] = [:]
-    private var lastRequest: UInt64 = 0
+    private var lastRequest: UInt64
 
-    package init() {}
+    /// `after`: requests are numbered from the one behind it. Whoever takes the place of a sender that has died begins
+    /// behind that one's last number, so that late acknowledgements mean nothing.
+    package init(after: UInt64 = 0) { lastRequest = after }
 
     package var isEmpty: Bool { pending.isEmpty }
 
-    package mutating func send(_ message: Message, to address: Address, now: UInt64, outbox: inout Outbox) {
+    /// Gives back the number of the request.
+    @discardableResult
+    package mutating func send(_ message: Message, to address: Address, now: UInt64, outbox: inout Outbox) -> UInt64 {
         lastRequest += 1
         let bytes = Envelope(message, request: lastRequest).encoded()
         outbox.send(bytes, to: [address])
         pending[lastRequest] = Pending(bytes: bytes, address: address, nextSend: now + Self.interval)
+        return lastRequest
     }
 
-    /// True when the request was one of ours and was still open.
+    /// True when the request was one of ours to that receiver and was still open.
     @discardableResult
-    package mutating func acknowledge(_ request: UInt64) -> Bool { pending.removeValue(forKey: request) != nil }
+    package mutating func acknowledge(_ request: UInt64, by receiver: Address) -> Bool {
+        guard pending[request]?.address == receiver else { return false }
+        pending[request] = nil
+        return true
+    }
+
+    /// Forgets a request that is no longer of interest.
+    package mutating func cancel(_ request: UInt64) { pending[request] = nil }
 
     /// Forgets what was meant for a node that has gone.
     package mutating func forget(_ address: Address) { pending = pending.filter { $0.value.address != address } }

@@ -8,8 +8,11 @@ package protocol Role: AnyObject {
     var name: RoleName { get }
     /// Actors that it can carry, lifetimes that it can learn at once; 0 for other roles.
     var capacity: Int { get }
-    /// The coordinator has taken the node in.
+    /// The coordinator has taken the node in; once more after `forgetLeases`.
     func begin(_ welcome: Welcome, now: UInt64) throws
+    /// The coordinator does not know the node any more: it was silent for too long, or the coordinator has died. What it
+    /// held is given to others.
+    func forgetLeases(now: UInt64)
     /// One message. Throwing ends the node: what only concerns the sender is answered with `Message.failure`.
     func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws
     /// A bounded piece of work (tens of milliseconds); true when there is more to do at once.

@@ -36,12 +36,16 @@ package final class RecorderRole: Role {
     }
 
     package func begin(_ welcome: Welcome, now: UInt64) throws {
+        if let context { return try context.check(isStill: welcome) }
         context = try ExperimentContext(welcome)
         if folder.isEmpty { folder = welcome.folder }
-        lock = try DirectoryLock(folder: folder)
+        lock = try DirectoryLock(path: folder + "/histories/.recorder.lock", holder: "recorder")
     }
 
     package var isFinished: Bool { isDraining && isClosed && reports.isEmpty }
+
+    /// Streams are opened by their carriers, not leased: they stay as they are.
+    package func forgetLeases(now: UInt64) {}
 
     package func drain(now: UInt64) { isDraining = true }
 
@@ -57,7 +61,7 @@ package final class RecorderRole: Role {
 
     package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         switch envelope.message {
-        case .acknowledgement where sender == .coordinator: reports.acknowledge(envelope.request)
+        case .acknowledgement where sender == .coordinator: reports.acknowledge(envelope.request, by: sender)
         case .openStreams(let open): try self.open(open, from: sender, now: now, outbox: &outbox)
         case .rollouts(let rollouts): try take(rollouts, from: sender, now: now, outbox: &outbox)
         case .sealStreams(let seal) where sender == .coordinator:

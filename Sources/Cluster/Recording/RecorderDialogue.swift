@@ -23,6 +23,8 @@ package struct RecorderDialogue {
     /// Everything that was sent is durable, or belongs to streams that are quarantined.
     package var isDone: Bool { unacknowledged.isEmpty }
     package var unacknowledgedBytes: Int { unacknowledged.byteCount }
+    /// Every stream of `actors` is on disk up to this sequence, as far as the recorder has said.
+    package func durableSequence(of actors: Range<Int>) -> UInt64 { unacknowledged.durableSequence(of: actors) }
 
     /// The recorder has come back elsewhere; it is to be asked where it stands.
     package mutating func move(to endpoint: String) {

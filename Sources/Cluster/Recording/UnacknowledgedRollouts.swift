@@ -38,6 +38,11 @@ package struct UnacknowledgedRollouts {
     /// Everything of `actor` before `next` is on disk.
     package mutating func acknowledge(actor: Int, next: UInt64) { durable[actor] = max(next, durable[actor] ?? 0) }
 
+    /// Every stream of `actors` is on disk up to this sequence, as far as has been said.
+    package func durableSequence(of actors: Range<Int>) -> UInt64 {
+        actors.lazy.filter { !isIgnored($0) }.map { durableSequence(of: $0) }.min() ?? .max
+    }
+
     /// Drops the batches that are durable as a whole. Call after a round of `acknowledge`.
     package mutating func drop() {
         var dropped = 0

@@ -14,11 +14,23 @@ struct SupervisedRole {
         let started: UInt64
     }
 
-    var desired = 0
+    var desired: Int
     var running: [Running] = []
     private(set) var started = 0
     private var failures = 0
     private var nextStart: UInt64 = 0
+    /// Processes that were ended because they hung; that is not held against their role.
+    private var ended: Set<Int32> = []
+
+    init(desired: Int = 0) { self.desired = desired }
+
+    /// Ends one of the role's processes at once; false when it is none of them.
+    mutating func end(process: Int) -> Bool {
+        guard let entry = running.first(where: { Int($0.process.identifier) == process }) else { return false }
+        ended.insert(entry.process.identifier)
+        entry.process.kill()
+        return true
+    }
 
     /// Number of the next process, for its log's name.
     mutating func nextNumber() -> Int {
@@ -34,7 +46,7 @@ struct SupervisedRole {
         running.removeAll { entry in
             guard let status = entry.process.exitStatus else { return false }
             onExit(entry.process, status)
-            if !status.isSuccess {
+            if !status.isSuccess, ended.remove(entry.process.identifier) == nil {
                 failures = now - entry.started >= Self.healthyNanoseconds ? 1 : failures + 1
                 let pause = Self.firstPauseNanoseconds << UInt64(min(10, failures - 1))
                 nextStart = now + min(pause, Self.longestPauseNanoseconds)

@@ -6,12 +6,25 @@ package import Wire
 
 /// Starts the processes of a cluster on this machine, starts those that fail again, and ends them all.
 ///
-/// How many there should be of each role is the coordinator's word; the supervisor only sees to it.
+/// How many there should be of each role is the coordinator's word; the supervisor only sees to it. The coordinator is
+/// one of its processes too, and comes back at the endpoint that it had.
 package final class Supervisor {
+    /// How a run came to its end.
+    package enum Outcome: Sendable {
+        /// Everything was done.
+        case complete
+        /// `distillery stop`, or a coordinator that was asked to end.
+        case stopped
+        case interrupted(Signal)
+    }
+
     package static let coordinatorStartMilliseconds = 30_000
+    /// A coordinator that says nothing for so long hangs; it is ended and started again.
+    package static let coordinatorSilenceMilliseconds: UInt64 = 15_000
     package static let stopMilliseconds = 10_000
     private static let turnMilliseconds = 50
     private static let statusIntervalNanoseconds: UInt64 = 1_000_000_000
+    private static let helloIntervalNanoseconds: UInt64 = 100_000_000
 
     /// Name of the file in the run's folder that holds the coordinator's endpoint while it runs.
     package static let endpointFile = "coordinator.endpoint"
@@ -23,9 +36,15 @@ package final class Supervisor {
     private let clock = SystemClock()
     private let coordinatorArguments: [String]
     private let roleArguments: [RoleName: [String]]
-    private var coordinator: ChildProcess?
-    private var roles: [RoleName: SupervisedRole] = [:]
-    private var nextRequest: UInt64 = 0
+    private var roles: [RoleName: SupervisedRole] = [.coordinator: SupervisedRole(desired: 1)]
+    private let hello: Hello
+    private var endpoint = ""
+    private var isWelcome = false
+    private var nextStatus: UInt64 = 0
+    private var lastHeard: UInt64 = 0
+    private var interruption: Signal?
+    private var wasStopped = false
+    private var stopDeadline: UInt64?
     /// Called with the cluster's status about once a second.
     package var onStatus: (ClusterStatus) -> Void = { _ in }
 
@@ -40,87 +59,94 @@ package final class Supervisor {
         self.roleArguments = roleArguments
         self.signals = signals
         self.logger = logger
+        let process = ProcessInfo.processInfo.processIdentifier
+        hello = Hello(
+            role: .supervisor, name: "supervisor-\(process)-\(UInt32.random(in: 0...UInt32.max))", host: hostName(),
+            process: Int(process), endpoint: "", capacity: 0)
     }
 
-    /// Runs the cluster to its end. Gives back the signal that ended it, if one did; throws `ClusterError` when the run
-    /// failed. No process is left behind either way.
-    package func run() throws -> Signal? {
+    /// Runs the cluster to its end; throws `ClusterError` when the run failed. No process is left behind either way.
+    package func run() throws -> Outcome {
         defer { endAll() }
         try FileManager.default.createDirectory(atPath: folder + "/logs", withIntermediateDirectories: true)
-        let endpoint = try startCoordinator()
+        try startCoordinator()
         let context = try MessageContext()
         var options = SocketOptions()
-        let name = "supervisor-\(ProcessInfo.processInfo.processIdentifier)-\(UInt32.random(in: 0...UInt32.max))"
-        options.identity = try PeerIdentity(name)
+        options.identity = try PeerIdentity(hello.name)
         let socket = try DealerSocket(context, options: options)
         try socket.connect(endpoint)
         let poller = Poller()
         poller.add(socket)
         let signalToken = poller.add(descriptor: signals.descriptor)
-        let hello = Hello(
-            role: .supervisor, name: name, host: hostName(),
-            process: Int(ProcessInfo.processInfo.processIdentifier), endpoint: "", capacity: 0)
-        var isWelcome = false
-        var nextStatus: UInt64 = 0
-        var interruption: Signal?
-        var stopDeadline: UInt64?
+        lastHeard = clock.now
         while true {
             let isReady = try poller.wait(milliseconds: Self.turnMilliseconds)
             let now = clock.now
-            if isReady, poller.isReadable(signalToken) {
-                while let signal = signals.next() {
-                    guard signal.asksToEnd, interruption == nil else { continue }
-                    interruption = signal
-                    stopDeadline = now + UInt64(Self.stopMilliseconds) * 1_000_000
-                    _ = try socket.send(Envelope(.stop, request: 1).encoded())
-                }
-            }
+            if isReady, poller.isReadable(signalToken) { try takeSignals(socket, now: now) }
             while let message = try socket.receive() {
-                switch try message.withUnsafeBytes({ try Envelope(decoding: $0) }) {
-                case let envelope where envelope.isWelcome: isWelcome = true
-                // The machine was busy for so long that the coordinator took us for gone.
-                case let envelope where envelope.isStop: isWelcome = false
-                case let envelope:
-                    if case .deployment(let deployment) = envelope.message {
-                        _ = try socket.send(Envelope(.acknowledgement, request: envelope.request).encoded())
-                        for role in RoleName.allCases {
-                            roles[role, default: SupervisedRole()].desired = deployment.processes[role] ?? 0
-                        }
-                        if !deployment.failure.isEmpty { throw ClusterError(deployment.failure) }
-                        if deployment.finished, stopDeadline == nil {
-                            stopDeadline = now + UInt64(Self.stopMilliseconds) * 1_000_000
-                        }
-                    } else if case .statusAnswer(let json) = envelope.message {
-                        onStatus(try ClusterStatus(json: json))
-                    }
-                }
+                lastHeard = now
+                try take(try message.withUnsafeBytes { try Envelope(decoding: $0) }, socket, now: now)
             }
-            if now >= nextStatus {
-                _ = try socket.send(
-                    Envelope(isWelcome ? .heartbeat(Heartbeat()) : .hello(hello)).encoded())
-                if isWelcome { _ = try socket.send(Envelope(.statusRequest, request: 2).encoded()) }
-                nextStatus = now + (isWelcome ? Self.statusIntervalNanoseconds : 100_000_000)
-            }
-            if let coordinator, let status = coordinator.exitStatus {
-                // Of a run that had nothing left to do it may be gone before we have met.
-                guard status.isSuccess else { throw died("the coordinator", coordinator, status) }
-                return interruption
-            }
-            if let stopDeadline, now > stopDeadline { return interruption }
-            if stopDeadline == nil { try tend(endpoint: endpoint, now: now) } else { _ = collectExits(now: now) }
+            try speak(socket, now: now)
+            guard try hasEnded(socket, now: now) else { continue }
+            if let interruption { return .interrupted(interruption) }
+            return wasStopped ? .stopped : .complete
         }
     }
 
-    private func startCoordinator() throws -> String {
+    // MARK: - Messages
+
+    private func takeSignals(_ socket: DealerSocket, now: UInt64) throws {
+        while let signal = signals.next() {
+            guard signal.asksToEnd, interruption == nil else { continue }
+            interruption = signal
+            stopDeadline = now + UInt64(Self.stopMilliseconds) * 1_000_000
+            _ = try socket.send(Envelope(.stop, request: 1).encoded())
+        }
+    }
+
+    private func take(_ envelope: Envelope, _ socket: DealerSocket, now: UInt64) throws {
+        switch envelope.message {
+        case .welcome: isWelcome = true
+        // The coordinator was restarted, or the machine was so busy that it took us for gone.
+        case .rejoin: isWelcome = false
+        case .deployment(let deployment):
+            _ = try socket.send(Envelope(.acknowledgement, request: envelope.request).encoded())
+            for role in RoleName.allCases where role != .coordinator {
+                roles[role, default: SupervisedRole()].desired = deployment.processes[role] ?? 0
+            }
+            if !deployment.failure.isEmpty { throw ClusterError(deployment.failure) }
+            wasStopped = deployment.stopped
+            if deployment.finished, stopDeadline == nil {
+                stopDeadline = now + UInt64(Self.stopMilliseconds) * 1_000_000
+            }
+        case .endProcess(let process):
+            _ = try socket.send(Envelope(.acknowledgement, request: envelope.request).encoded())
+            for role in RoleName.allCases where roles[role]?.end(process: process) == true {
+                logger.warning("a silent process is ended", metadata: ["process": "\(process)"])
+            }
+        case .statusAnswer(let json): onStatus(try ClusterStatus(json: json))
+        default: break
+        }
+    }
+
+    private func speak(_ socket: DealerSocket, now: UInt64) throws {
+        guard now >= nextStatus else { return }
+        _ = try socket.send(Envelope(isWelcome ? .heartbeat(Heartbeat()) : .hello(hello)).encoded())
+        if isWelcome { _ = try socket.send(Envelope(.statusRequest, request: 2).encoded()) }
+        nextStatus = now + (isWelcome ? Self.statusIntervalNanoseconds : Self.helloIntervalNanoseconds)
+    }
+
+    // MARK: - Processes
+
+    private func startCoordinator() throws {
         let file = folder + "/" + Self.endpointFile
         try? FileManager.default.removeItem(atPath: file)
-        let process = try ChildProcess(
-            executable: executable, arguments: ["coordinator"] + coordinatorArguments,
-            log: folder + "/logs/coordinator-0.log")
-        coordinator = process
+        let process = try start(.coordinator, now: clock.now)
         for _ in 0..<(Self.coordinatorStartMilliseconds / Self.turnMilliseconds) {
-            if let endpoint = try? String(contentsOfFile: file, encoding: .utf8), endpoint.hasSuffix("\n") {
-                return String(endpoint.dropLast())
+            if let text = try? String(contentsOfFile: file, encoding: .utf8), text.hasSuffix("\n") {
+                endpoint = String(text.dropLast())
+                return
             }
             if let status = process.exitStatus { throw died("the coordinator", process, status) }
             usleep(UInt32(Self.turnMilliseconds) * 1000)
@@ -128,28 +154,59 @@ package final class Supervisor {
         throw died("the coordinator did not say where it listens; it", process, .exited(code: 0))
     }
 
-    /// Starts what is missing, takes note of what has ended.
-    private func tend(endpoint: String, now: UInt64) throws {
-        if let (role, process, status) = collectExits(now: now) {
+    /// Starts what is missing, takes note of what has ended; true when there is nothing more to do.
+    private func hasEnded(_ socket: DealerSocket, now: UInt64) throws -> Bool {
+        let isEnding = stopDeadline != nil
+        let coordinatorWas = roles[.coordinator]?.running.first
+        var ended: [Int32] = []
+        let fatal = collectExits(now: now, ended: &ended)
+        for process in ended { _ = try socket.send(Envelope(.processEnded(Int(process))).encoded()) }
+        if let (role, process, status) = fatal, !isEnding {
             throw died(
                 "the \(role.rawValue) failed \(SupervisedRole.failureLimit) times in a row; the last one", process,
                 status)
         }
-        for role in RoleName.allCases {
-            while roles[role]?.mayStart(now: now) == true {
-                let number = roles[role]?.nextNumber() ?? 0
-                let process = try ChildProcess(
-                    executable: executable,
-                    arguments: [role.rawValue, "--coordinator", endpoint] + (roleArguments[role] ?? []),
-                    log: folder + "/logs/\(role.rawValue)-\(number).log")
-                roles[role]?.running.append(SupervisedRole.Running(process: process, started: now))
-            }
+        // Of a run that had nothing left to do it may be gone before we have met.
+        if let ended = coordinatorWas?.process.exitStatus {
+            if ended.isSuccess || isEnding { return true }
+            isWelcome = false
+            lastHeard = now
         }
+        if let stopDeadline, now > stopDeadline { return true }
+        guard !isEnding else { return false }
+        if now > lastHeard, (now - lastHeard) / 1_000_000 > Self.coordinatorSilenceMilliseconds {
+            logger.error("the coordinator is silent; it is ended and started again")
+            coordinatorWas?.process.kill()
+            lastHeard = now
+        }
+        for role in RoleName.allCases {
+            while roles[role]?.mayStart(now: now) == true { try start(role, now: now) }
+        }
+        return false
     }
 
-    private func collectExits(now: UInt64) -> (RoleName, ChildProcess, ExitStatus)? {
+    @discardableResult
+    private func start(_ role: RoleName, now: UInt64) throws -> ChildProcess {
+        let number = roles[role]?.nextNumber() ?? 0
+        let process = try ChildProcess(
+            executable: executable, arguments: arguments(of: role), log: folder + "/logs/\(role.rawValue)-\(number).log"
+        )
+        roles[role]?.running.append(SupervisedRole.Running(process: process, started: now))
+        return process
+    }
+
+    private func arguments(of role: RoleName) -> [String] {
+        guard role == .coordinator else {
+            return [role.rawValue, "--coordinator", endpoint] + (roleArguments[role] ?? [])
+        }
+        // Everybody looks for it where it was.
+        return [role.rawValue] + coordinatorArguments + (endpoint.isEmpty ? [] : ["--bind", endpoint])
+    }
+
+    private func collectExits(now: UInt64, ended: inout [Int32]) -> (RoleName, ChildProcess, ExitStatus)? {
         for role in RoleName.allCases {
             let fatal = roles[role]?.collectExits(now: now) { process, status in
+                ended.append(process.identifier)
                 guard !status.isSuccess else { return }
                 logger.warning(
                     "a process failed",
@@ -169,13 +226,7 @@ package final class Supervisor {
     }
 
     private func endAll() {
-        let all = roles.values.flatMap { $0.running.map(\.process) } + (coordinator.map { [$0] } ?? [])
-        ChildProcess.end(all, graceMilliseconds: 3000)
+        ChildProcess.end(roles.values.flatMap { $0.running.map(\.process) }, graceMilliseconds: 3000)
         try? FileManager.default.removeItem(atPath: folder + "/" + Self.endpointFile)
     }
-}
-
-extension Envelope {
-    fileprivate var isWelcome: Bool { if case .welcome = message { true } else { false } }
-    fileprivate var isStop: Bool { if case .stop = message { true } else { false } }
 }

@@ -1,0 +1,46 @@
+package import Environments
+package import Foundation
+import Glibc
+package import Wire
+
+/// The last state of each lifetime's learner: written by the coordinator alone, and always whole.
+package final class LearnerCheckpointStore {
+    private static let file = "learner.state"
+    private let folder: URL
+
+    /// `folder`: `RUN/checkpoints/learner`.
+    package init(folder: URL) { self.folder = folder }
+
+    private func url(of lifetime: LifetimeIdentifier) -> URL {
+        folder.appendingPathComponent("task-\(padded(lifetime.task, 5))")
+            .appendingPathComponent("lifetime-\(padded(lifetime.repetition, 3))").appendingPathComponent(Self.file)
+    }
+
+    /// Takes the place of the lifetime's earlier checkpoint once it is on the disk. Throws `ClusterError`, and leaves
+    /// the earlier one, when the state is damaged or cannot be written.
+    package func write(_ checkpoint: LearnerCheckpoint) throws {
+        guard LearnerState.isWhole(checkpoint.state) else {
+            throw ClusterError("\(checkpoint.lifetime): a learner's checkpoint whose checksum does not hold")
+        }
+        let final = url(of: checkpoint.lifetime)
+        let partial = final.appendingPathExtension("partial")
+        do {
+            try FileManager.default.createDirectory(
+                at: final.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try Data(checkpoint.state).write(to: partial)
+            let handle = try FileHandle(forUpdating: partial)
+            try handle.synchronize()
+            try handle.close()
+        } catch { throw ClusterError("cannot write \(partial.path): \(error.localizedDescription)") }
+        guard rename(partial.path, final.path) == 0 else {
+            throw ClusterError("cannot rename \(partial.path): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// The lifetime's last state; nil when there is none, or when it was damaged since.
+    package func read(_ lifetime: LifetimeIdentifier) -> [UInt8]? {
+        guard let data = try? Data(contentsOf: url(of: lifetime)) else { return nil }
+        let bytes = [UInt8](data)
+        return LearnerState.isWhole(bytes) ? bytes : nil
+    }
+}

@@ -1,0 +1,24 @@
+import Foundation
+import Glibc
+
+/// A lock that dies with its process, for what only one process may write.
+package final class DirectoryLock {
+    private let descriptor: Int32
+
+    /// `path`: of the lock's file, whose folder is made if it is missing; `holder`: what holds such a lock, for the
+    /// message of the `ClusterError` that is thrown where another process has it.
+    package init(path: String, holder: String) throws {
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else {
+            throw ClusterError("cannot open \(path): \(String(cString: strerror(errno))) (errno \(errno))")
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            Glibc.close(descriptor)
+            throw ClusterError("another \(holder) writes \(folder): stop it first")
+        }
+    }
+
+    deinit { Glibc.close(descriptor) }
+}
