@@ -46,7 +46,7 @@ let package = Package(
         module("Neural", ["CKernels", "COpenBLAS"]),
         module("Agents", ["Neural", "Environments"]),
         module("Histories", ["CHDF5", "Environments"]),
-        module("Wire", ["CWire", "Environments"]),
+        module("Wire", ["CWire", "CProtobufC", "Environments"]),
         module("Transport", ["CZeroMQ"]),
         module("Processes", ["CProcesses"]),
         module("Distillation", ["CKernels", "Neural", "Histories", "Environments"]),
@@ -71,6 +71,12 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Environments", "Transport"], path: "Tests/TestSupport",
             swiftSettings: strict),
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "Cluster", "Wire", "Transport", "Catalog", "Histories", "Experiments", "Environments", "TestSupport",
+                logging,
+            ], path: "Tests/Simulation", swiftSettings: strict),
         tests("EnvironmentsTests", ["Environments", "TestSupport"]),
         tests("HistoriesTests", ["Histories", "Environments"]),
         .executableTarget(
@@ -88,8 +94,8 @@ let package = Package(
             "ClusterTests",
             [
                 "Cluster", "Wire", "Transport", "Histories", "Experiments", "Distillation", "Environments",
-                "TestSupport", logging,
-            ]),
+                "TestSupport", "Simulation", logging,
+            ], resources: [.copy("Corpus")]),
         tests("EndToEndTests", ["distillery", "Histories", "Catalog", "Cluster", "Wire", "Processes", "Environments"]),
         tests(
             "DistillationTests", ["Distillation", "Neural", "Histories", "Environments", "TestSupport"],

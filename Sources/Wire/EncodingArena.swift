@@ -1,3 +1,4 @@
+import CProtobufC
 import CWire
 import Environments
 import Foundation
@@ -50,9 +51,10 @@ final class EncodingArena {
         }
     }
 
+    /// A number that is none, such as the loss of a training that has diverged, is left out: nobody takes it.
     func numbers(_ numbers: [String: Double]) -> UnsafeMutablePointer<UnsafeMutablePointer<Distillery__NamedNumber>?> {
         array(
-            numbers.sorted { $0.key < $1.key }.map { name, value in
+            finite(numbers).sorted { $0.key < $1.key }.map { name, value in
                 var initial = Distillery__NamedNumber()
                 distillery__named_number__init(&initial)
                 return make(initial) {
@@ -61,6 +63,8 @@ final class EncodingArena {
                 }
             })
     }
+
+    func finite(_ numbers: [String: Double]) -> [String: Double] { numbers.filter(\.value.isFinite) }
 
     private func allocate<C>(_ type: C.Type, count: Int) -> UnsafeMutablePointer<C> {
         let block = UnsafeMutableRawPointer.allocate(

@@ -1,5 +1,7 @@
+import CProtobufC
 import CWire
 import Environments
+import Foundation
 
 extension Envelope {
     /// Reads what came from outside. Throws `WireError` for anything that is not a well-formed message of this
@@ -8,12 +10,17 @@ extension Envelope {
         guard bytes.count <= WireProtocol.messageLimitBytes else {
             throw WireError("a message of \(bytes.count) bytes; at most \(WireProtocol.messageLimitBytes) are accepted")
         }
+        let memory = DecodingMemory(messageBytes: bytes.count)
+        var allocator = memory.allocator
         let pointer = distillery__envelope__unpack(
-            nil, bytes.count, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self))
+            &allocator, bytes.count, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self))
         guard let pointer else {
-            throw WireError("\(bytes.count) bytes that are not a protocol buffer of distillery.Envelope")
+            throw WireError(
+                memory.isExhausted
+                    ? "\(bytes.count) bytes that would take more than \(memory.limitBytes) bytes of memory"
+                    : "\(bytes.count) bytes that are not a protocol buffer of distillery.Envelope")
         }
-        defer { distillery__envelope__free_unpacked(pointer, nil) }
+        defer { withExtendedLifetime(memory) { distillery__envelope__free_unpacked(pointer, &allocator) } }
         let envelope = pointer.pointee
         guard envelope.protocol_version == WireProtocol.version else {
             throw WireError(
@@ -35,23 +42,26 @@ extension Message {
             let hello = try present(envelope.hello)
             self = .hello(
                 Hello(
-                    role: try role(text(hello.role)), name: try name(hello.name, "node name"), host: text(hello.host),
-                    process: Int(hello.process), endpoint: text(hello.endpoint), capacity: Int(hello.capacity)))
+                    role: try role(text(hello.role)), name: try name(hello.name, "node name"),
+                    host: try short(hello.host, "host"), process: Int(hello.process),
+                    endpoint: try short(hello.endpoint, "endpoint"), capacity: Int(hello.capacity)))
         case DISTILLERY__ENVELOPE__BODY_WELCOME:
             let welcome = try present(envelope.welcome)
             self = .welcome(
                 Welcome(
-                    run: text(welcome.run), experiment: text(welcome.experiment),
+                    run: try short(welcome.run, "run"), experiment: text(welcome.experiment),
                     heartbeatIntervalMilliseconds: Int(welcome.heartbeat_interval_milliseconds),
-                    silenceLimitMilliseconds: Int(welcome.silence_limit_milliseconds), folder: text(welcome.folder)))
+                    silenceLimitMilliseconds: Int(welcome.silence_limit_milliseconds),
+                    folder: try short(welcome.folder, "folder")))
         case DISTILLERY__ENVELOPE__BODY_HEARTBEAT:
             let heartbeat = try present(envelope.heartbeat)
             self = .heartbeat(
                 Heartbeat(
                     numbers: try numbers(heartbeat.n_numbers, heartbeat.numbers),
-                    waitingFor: text(heartbeat.waiting_for)))
+                    waitingFor: beginning(of: heartbeat.waiting_for)))
         case DISTILLERY__ENVELOPE__BODY_ACKNOWLEDGEMENT: self = .acknowledgement
-        case DISTILLERY__ENVELOPE__BODY_FAILURE: self = .failure(text(try present(envelope.failure).reason))
+        case DISTILLERY__ENVELOPE__BODY_FAILURE:
+            self = .failure(beginning(of: try present(envelope.failure).reason))
         case DISTILLERY__ENVELOPE__BODY_REJOIN: self = .rejoin
         case DISTILLERY__ENVELOPE__BODY_METRICS:
             let metrics = try present(envelope.metrics)
@@ -79,7 +89,7 @@ extension Message {
             self = .deployment(
                 Deployment(
                     processes: processes, finished: deployment.finished != 0, stopped: deployment.stopped != 0,
-                    failure: text(deployment.failure)))
+                    failure: beginning(of: deployment.failure)))
         default:
             guard
                 let message = try Message(lifetime: envelope) ?? Message(streams: envelope)
@@ -109,7 +119,8 @@ extension Message {
                 CarryActors(
                     lifetime: try lifetime(carry.lifetime), actors: try actors(carry.first_actor, carry.actors),
                     incarnation: carry.incarnation, attempt: carry.attempt,
-                    learnerEndpoint: text(carry.learner_endpoint), recorderEndpoint: text(carry.recorder_endpoint),
+                    learnerEndpoint: try short(carry.learner_endpoint, "endpoint"),
+                    recorderEndpoint: try short(carry.recorder_endpoint, "endpoint"),
                     recordedActors: Int(carry.recorded_actors)))
         case DISTILLERY__ENVELOPE__BODY_CARRYING_FINISHED:
             let finished = try present(envelope.carrying_finished)
@@ -139,7 +150,8 @@ extension Message {
             self = .rolloutAnswer(
                 RolloutAnswer(
                     lifetime: try lifetime(answer.lifetime), attempt: answer.attempt,
-                    firstActor: Int(answer.first_actor), batch: answer.batch, version: answer.version,
+                    firstActor: Int(answer.first_actor), batch: answer.batch,
+                    version: try count(answer.version, "version"),
                     parameters: try floats(answer.parameters, "parameters"), episodeLimit: answer.episode_limit,
                     places: try (0..<answer.n_next_sequence).map {
                         RolloutAnswer.Place(
@@ -161,7 +173,7 @@ extension Message {
             self = .openStreams(
                 OpenStreams(
                     lifetime: try lifetime(open.lifetime), actors: actors, incarnation: open.incarnation,
-                    firstPolicyVersion: open.first_policy_version,
+                    firstPolicyVersion: try count(open.first_policy_version, "policy version"),
                     durableSequences: try array(open.durable_sequence, open.n_durable_sequence).map {
                         try count($0, "sequence")
                     }))
@@ -215,7 +227,7 @@ extension Message {
             self = .streamQuarantined(
                 StreamQuarantined(
                     lifetime: try lifetime(quarantined.lifetime), actor: Int(quarantined.actor),
-                    reason: text(quarantined.reason)))
+                    reason: beginning(of: quarantined.reason)))
         default: return nil
         }
     }
@@ -223,7 +235,9 @@ extension Message {
     private init?(checkpoint envelope: Distillery__Envelope) throws {
         switch envelope.body_case {
         case DISTILLERY__ENVELOPE__BODY_DISTIL:
-            self = .distil(resumeFrom: text(try present(envelope.distil).resume_from))
+            let distil = try present(envelope.distil)
+            let isNew = text(distil.resume_from).isEmpty
+            self = .distil(resumeFrom: isNew ? "" : try name(distil.resume_from, "checkpoint"))
         case DISTILLERY__ENVELOPE__BODY_CHECKPOINT_PIECE:
             let piece = try present(envelope.checkpoint_piece)
             let content = array(piece.content)
@@ -252,13 +266,21 @@ extension Message {
                     numbers: try numbers(finished.n_numbers, finished.numbers)))
         case DISTILLERY__ENVELOPE__BODY_EVALUATION_JOB:
             let job = try present(envelope.evaluation_job)
+            let seeds = try actors(0, job.seeds).count
+            guard seeds * Int(job.episodes) <= WireProtocol.returnLimit else {
+                throw WireError(
+                    "\(job.seeds) seeds of \(job.episodes) episodes; at most \(WireProtocol.returnLimit) returns fit")
+            }
+            guard job.temperature.isFinite, job.temperature >= 0 else {
+                throw WireError("a temperature of \(job.temperature)")
+            }
             self = .evaluationJob(
                 EvaluationJob(
                     job: job.job, evaluation: try name(job.evaluation, "evaluation"),
                     checkpoint: try name(job.checkpoint, "checkpoint"), task: Int(job.task),
-                    seeds: try actors(0, job.seeds).count, episodes: Int(job.episodes),
-                    clearContext: job.clear_context != 0, temperature: job.temperature,
-                    recorderEndpoint: text(job.recorder_endpoint), incarnation: job.incarnation))
+                    seeds: seeds, episodes: Int(job.episodes), clearContext: job.clear_context != 0,
+                    temperature: job.temperature,
+                    recorderEndpoint: try short(job.recorder_endpoint, "endpoint"), incarnation: job.incarnation))
         case DISTILLERY__ENVELOPE__BODY_EVALUATION_RESULT:
             let result = try present(envelope.evaluation_result)
             let returns = array(result.returns, result.n_returns)
@@ -320,6 +342,32 @@ private func text(_ pointer: UnsafeMutablePointer<CChar>?) -> String {
     pointer.map { String(cString: $0) } ?? ""
 }
 
+/// What is kept for as long as a node is there must not be long: host names, endpoints, folders.
+private func short(_ pointer: UnsafeMutablePointer<CChar>?, _ what: String) throws -> String {
+    guard let pointer else { return "" }
+    guard strnlen(pointer, WireProtocol.textLimitBytes + 1) <= WireProtocol.textLimitBytes else {
+        throw WireError("a \(what) of more than \(WireProtocol.textLimitBytes) bytes")
+    }
+    guard let text = String(validatingCString: pointer) else { throw WireError("a \(what) that is not UTF-8") }
+    return text
+}
+
+/// What people read may be cut off, but is not refused for its length.
+private func beginning(of pointer: UnsafeMutablePointer<CChar>?) -> String {
+    guard let pointer else { return "" }
+    let length = strnlen(pointer, WireProtocol.textLimitBytes)
+    let repaired = pointer.withMemoryRebound(to: UInt8.self, capacity: length) {
+        String(decoding: UnsafeBufferPointer(start: $0, count: length), as: UTF8.self)
+    }
+    // What is not UTF-8 becomes longer when it is repaired, and a character must not be cut in two.
+    var kept = repaired.utf8.prefix(WireProtocol.textLimitBytes)
+    while !kept.isEmpty {
+        if let text = String(kept) { return text }
+        kept = kept.dropLast()
+    }
+    return ""
+}
+
 /// Names become parts of paths: ASCII letters, digits, `-`, `_` and inner dots, at most 64.
 private func name(_ pointer: UnsafeMutablePointer<CChar>?, _ what: String) throws -> String {
     let name = text(pointer)
@@ -373,7 +421,8 @@ private func numbers(
     var numbers: [String: Double] = [:]
     for index in 0..<count {
         let number = try present(pointers?[index])
-        numbers[text(number.name)] = number.value
+        guard number.value.isFinite else { throw WireError("a number that is none among \(count) numbers") }
+        numbers[try short(number.name, "number's name")] = number.value
     }
     return numbers
 }

@@ -53,7 +53,7 @@ extension Message {
         case .heartbeat(let heartbeat):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_HEARTBEAT
             envelope.heartbeat = arena.make(initial(distillery__heartbeat__init)) {
-                $0.n_numbers = heartbeat.numbers.count
+                $0.n_numbers = arena.finite(heartbeat.numbers).count
                 $0.numbers = arena.numbers(heartbeat.numbers)
                 $0.waiting_for = arena.string(heartbeat.waitingFor)
             }
@@ -70,7 +70,7 @@ extension Message {
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_METRICS
             envelope.metrics = arena.make(initial(distillery__metrics__init)) {
                 $0.step = metrics.step
-                $0.n_numbers = metrics.numbers.count
+                $0.n_numbers = arena.finite(metrics.numbers).count
                 $0.numbers = arena.numbers(metrics.numbers)
             }
         case .statusRequest:
@@ -134,7 +134,7 @@ extension Message {
             envelope.lifetime_finished = arena.make(initial(distillery__lifetime_finished__init)) {
                 $0.lifetime = arena.lifetime(finished.lifetime)
                 $0.attempt = finished.attempt
-                $0.n_numbers = finished.numbers.count
+                $0.n_numbers = arena.finite(finished.numbers).count
                 $0.numbers = arena.numbers(finished.numbers)
             }
         case .carryActors(let carry):
@@ -299,7 +299,7 @@ extension Message {
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_DISTILLATION_FINISHED
             envelope.distillation_finished = arena.make(initial(distillery__distillation_finished__init)) {
                 $0.checkpoint = arena.string(finished.checkpoint)
-                $0.n_numbers = finished.numbers.count
+                $0.n_numbers = arena.finite(finished.numbers).count
                 $0.numbers = arena.numbers(finished.numbers)
             }
         case .evaluationJob(let job):

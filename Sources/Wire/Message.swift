@@ -66,4 +66,8 @@ package enum WireProtocol {
     package static let checkpointPieceBytes = 1 << 20
     /// No message speaks of more actors than this.
     package static let actorLimit = 1 << 16
+    /// Longer names of hosts, endpoints and folders are refused, longer reasons cut off.
+    package static let textLimitBytes = 4096
+    /// Returns of an evaluation's job; a result of so many fits into a message.
+    package static let returnLimit = 1 << 23
 }

@@ -2,6 +2,7 @@ import Cluster
 import Distillation
 import Environments
 import Foundation
+import Simulation
 import Testing
 import Wire
 

@@ -3,6 +3,7 @@ import Environments
 import Experiments
 import Foundation
 import Logging
+import Simulation
 import Testing
 import Wire
 

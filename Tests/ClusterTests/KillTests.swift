@@ -3,6 +3,7 @@ import Environments
 import Experiments
 import Foundation
 import Histories
+import Simulation
 import TestSupport
 import Testing
 import Wire

@@ -2,6 +2,7 @@ import Cluster
 import Environments
 import Foundation
 import Histories
+import Simulation
 import TestSupport
 import Testing
 import Transport

@@ -17,8 +17,6 @@ package struct NetworkConditions: Sendable {
 
 /// Carries bytes between named nodes on a manual clock; loses, repeats, delays and cuts as told, always the same way for
 /// the same seed and the same calls.
-///
-/// Prints its seed when it is made, so that a failing test can be repeated by `DISTILLERY_TEST_SEED`.
 package final class SimulatedNetwork<Node: Hashable & Sendable> {
     package struct Delivery: Sendable {
         package let from: Node
@@ -28,6 +26,10 @@ package final class SimulatedNetwork<Node: Hashable & Sendable> {
         package let moment: UInt64
         /// Sent later, sorted later where two arrive at the same moment.
         fileprivate let number: UInt64
+
+        fileprivate func precedes(_ other: Delivery) -> Bool {
+            (moment, number) < (other.moment, other.number)
+        }
     }
 
     package struct Counts: Hashable, Sendable {
@@ -52,6 +54,7 @@ package final class SimulatedNetwork<Node: Hashable & Sendable> {
 
     private let random: Philox
     private var cuts: Set<Path> = []
+    /// A binary heap: the first is the next to arrive.
     private var underWay: [Delivery] = []
     private var latest: [Path: UInt64] = [:]
     private var numbered: UInt64 = 0
@@ -61,7 +64,7 @@ package final class SimulatedNetwork<Node: Hashable & Sendable> {
         self.clock = clock
         self.conditions = conditions
         random = Philox(StreamKey(seed: seed, task: 0, repetition: 0, actor: 0))
-        print("simulated network: repeat with DISTILLERY_TEST_SEED=\(seed)")
+
     }
 
     // MARK: Messages
@@ -84,13 +87,15 @@ package final class SimulatedNetwork<Node: Hashable & Sendable> {
         schedule(bytes, from, to, words.w)
     }
 
+    package var underWayCount: Int { underWay.count }
+
     /// When the next message arrives, or nil when none is under way.
     package var nextMoment: UInt64? { underWay.first?.moment }
 
     /// The next message that has arrived by now, or nil.
     package func receive() -> Delivery? {
         while let first = underWay.first, first.moment <= clock.now {
-            underWay.removeFirst()
+            removeFirst()
             guard !cuts.contains(Path(from: first.from, to: first.to)) else {
                 counts.cut += 1
                 continue
@@ -133,6 +138,7 @@ package final class SimulatedNetwork<Node: Hashable & Sendable> {
     package func forget(_ node: Node) {
         let before = underWay.count
         underWay.removeAll { $0.from == node || $0.to == node }
+        underWay.sort { $0.precedes($1) }
         counts.cut += before - underWay.count
         latest = latest.filter { $0.key.from != node && $0.key.to != node }
     }
@@ -145,22 +151,33 @@ package final class SimulatedNetwork<Node: Hashable & Sendable> {
         latest[path] = max(moment, latest[path] ?? 0)
         numbered += 1
         let delivery = Delivery(from: from, to: to, bytes: bytes, moment: moment, number: numbered)
-        underWay.insert(delivery, at: position(of: delivery))
+        underWay.append(delivery)
+        rise(from: underWay.count - 1)
     }
 
-    /// By bisection; a test has thousands of messages under way at most.
-    private func position(of delivery: Delivery) -> Int {
-        var low = 0
-        var high = underWay.count
-        while low < high {
-            let middle = (low + high) / 2
-            let other = underWay[middle]
-            if (other.moment, other.number) < (delivery.moment, delivery.number) {
-                low = middle + 1
-            } else {
-                high = middle
-            }
+    private func rise(from start: Int) {
+        var index = start
+        while index > 0 {
+            let above = (index - 1) / 2
+            guard underWay[index].precedes(underWay[above]) else { return }
+            underWay.swapAt(index, above)
+            index = above
         }
-        return low
+    }
+
+    private func removeFirst() {
+        let last = underWay.removeLast()
+        guard !underWay.isEmpty else { return }
+        underWay[0] = last
+        var index = 0
+        while true {
+            var least = index
+            for below in [2 * index + 1, 2 * index + 2] where below < underWay.count {
+                if underWay[below].precedes(underWay[least]) { least = below }
+            }
+            guard least != index else { return }
+            underWay.swapAt(index, least)
+            index = least
+        }
     }
 }

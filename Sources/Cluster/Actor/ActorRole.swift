@@ -32,6 +32,7 @@ package final class ActorRole: Role {
     private var leavesAt: UInt64?
     private var isDraining: Bool { leavesAt != nil }
     private var environmentSteps: UInt64 = 0
+    private var refusedMessages = 0
 
     package init(capacity: Int) { self.capacity = capacity }
 
@@ -68,7 +69,7 @@ package final class ActorRole: Role {
         [
             "actors": Double(parts.values.reduce(0) { $0 + $1.carry.actors.count }),
             "environment_steps": Double(environmentSteps),
-            "unacknowledged_bytes": Double(unacknowledgedBytes),
+            "unacknowledged_bytes": Double(unacknowledgedBytes), "refused_messages": Double(refusedMessages),
         ]
     }
 
@@ -87,7 +88,7 @@ package final class ActorRole: Role {
 
     package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         switch envelope.message {
-        case .acknowledgement: reports.acknowledge(envelope.request, by: sender)
+        case .acknowledgement where sender == .coordinator: reports.acknowledge(envelope.request, by: sender)
         case .carryActors(let carry) where sender == .coordinator:
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
             if !isDraining { try take(carry, command: envelope.request, now: now, outbox: &outbox) }
@@ -99,8 +100,13 @@ package final class ActorRole: Role {
         case .streamsOpened(let opened): try takeUp(opened, from: sender, now: now, outbox: &outbox)
         case .rolloutsDurable(let durable): acknowledge(durable, from: sender, now: now, outbox: &outbox)
         case .rolloutAnswer(let answer):
-            do { try take(answer) } catch { outbox.send(.failure("\(error)"), to: sender) }
-        default: break
+            do { try take(answer) } catch {
+                refusedMessages += 1
+                outbox.send(.failure("\(error)"), to: sender)
+            }
+        // What others complain of is theirs to count.
+        case .failure: break
+        default: refusedMessages += 1
         }
     }
 

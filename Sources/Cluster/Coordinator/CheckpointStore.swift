@@ -1,3 +1,4 @@
+import Distillation
 import Environments
 package import Foundation
 package import Wire
@@ -48,6 +49,10 @@ package final class CheckpointStore {
 
     /// Everything reaches the disk before the name does.
     private func publish(_ partial: URL, as final: URL) throws {
+        for needed in [Checkpoint.configFile, Checkpoint.modelFile]
+        where !FileManager.default.fileExists(atPath: partial.appendingPathComponent(needed).path) {
+            throw ClusterError("\(final.lastPathComponent) ends without a \(needed): not a whole checkpoint")
+        }
         for file in try FileManager.default.contentsOfDirectory(at: partial, includingPropertiesForKeys: nil) {
             let handle = try FileHandle(forUpdating: file)
             try handle.synchronize()

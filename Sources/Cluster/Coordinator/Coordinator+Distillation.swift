@@ -39,8 +39,7 @@ extension Coordinator {
     /// Acknowledged once it is written.
     func take(_ piece: CheckpointPiece, from name: String, _ request: UInt64, outbox: inout Outbox) {
         guard name == distiller else {
-            return outbox.send(
-                .failure("only the run's distiller sends checkpoints"), to: .peer(name), request: request)
+            return refuse("only the run's distiller sends checkpoints", to: .peer(name), request, outbox: &outbox)
         }
         do {
             if try checkpoints.write(piece) {
@@ -49,7 +48,7 @@ extension Coordinator {
             }
             outbox.send(.acknowledgement, to: .peer(name), request: request)
         } catch let error as ClusterError {
-            outbox.send(.failure("\(error)"), to: .peer(name), request: request)
+            refuse("\(error)", to: .peer(name), request, outbox: &outbox)
         } catch { fail("the checkpoint \(piece.checkpoint) cannot be stored: \(error)") }
     }
 
@@ -64,9 +63,9 @@ extension Coordinator {
     func answer(_ request: CheckpointRequest, to sender: Address, _ number: UInt64, outbox: inout Outbox) {
         do {
             guard let piece = try checkpoints.read(request) else {
-                return outbox.send(
-                    .failure("there is no file \(request.file) of a checkpoint \(request.checkpoint)"), to: sender,
-                    request: number)
+                return refuse(
+                    "there is no file \(request.file) of a checkpoint \(request.checkpoint)", to: sender, number,
+                    outbox: &outbox)
             }
             outbox.send(.checkpointPiece(piece), to: sender, request: number)
         } catch { fail("the checkpoint \(request.checkpoint) cannot be read: \(error)") }

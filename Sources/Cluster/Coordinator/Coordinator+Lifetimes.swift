@@ -155,6 +155,10 @@ extension Coordinator {
 
     func take(_ report: StreamsSealed) throws {
         for stream in report.streams {
+            guard isOurs(report.lifetime), stream.actor < WireProtocol.actorLimit else {
+                refusedMessages += 1
+                continue
+            }
             if unsealed[report.lifetime] != nil {
                 unsealed[report.lifetime]?.remove(stream.actor)
                 if unsealed[report.lifetime]?.isEmpty == true { unsealed[report.lifetime] = nil }
@@ -166,6 +170,14 @@ extension Coordinator {
             try journal.streamSealed(
                 StreamIdentifier(lifetime: report.lifetime, actor: stream.actor), rows: stream.rows,
                 rollouts: stream.rollouts)
+        }
+    }
+
+    private func isOurs(_ lifetime: LifetimeIdentifier) -> Bool {
+        switch lifetime.collection {
+        case .histories: lifetimes[lifetime] != nil
+        case .evaluation(let name):
+            jobs.contains { $0.job.evaluation == name && $0.job.task == lifetime.task } && lifetime.repetition == 0
         }
     }
 

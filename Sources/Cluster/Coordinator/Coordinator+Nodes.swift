@@ -6,8 +6,14 @@ import Wire
 extension Coordinator {
     func join(_ hello: Hello, as name: String, now: UInt64, outbox: inout Outbox) throws {
         guard hello.name == name else {
-            outbox.send(.failure("a hello from \(name) that names \(hello.name)"), to: .peer(name))
-            return
+            return refuse("a hello from \(name) that names \(hello.name)", to: .peer(name), outbox: &outbox)
+        }
+        guard hello.role != .coordinator else {
+            return refuse("a hello from another coordinator", to: .peer(name), outbox: &outbox)
+        }
+        guard nodes[name] != nil || nodes.count < Self.nodeLimit else {
+            return refuse(
+                "there are \(nodes.count) nodes already, which is the limit", to: .peer(name), outbox: &outbox)
         }
         if hello.role == .recorder, nodes[name] == nil,
             let other = nodes.values.first(where: { $0.hello.role == .recorder })
@@ -102,8 +108,7 @@ extension Coordinator {
         }
         guard nodes[node] != nil else {
             let names = nodes.keys.sorted().joined(separator: ", ")
-            outbox.send(.failure("there is no node \(node); there are \(names)"), to: sender, request: request)
-            return
+            return refuse("there is no node \(node); there are \(names)", to: sender, request, outbox: &outbox)
         }
         outbox.send(.acknowledgement, to: sender, request: request)
         nodes[node]?.isLeaving = true
@@ -113,10 +118,9 @@ extension Coordinator {
     /// Sets the number of actors that the cluster carries; processes are started or sent home to match.
     func scale(_ actors: Int, _ sender: Address, _ request: UInt64, now: UInt64, outbox: inout Outbox) {
         guard actors <= WireProtocol.actorLimit else {
-            outbox.send(
-                .failure("\(actors) actors; at most \(WireProtocol.actorLimit) are accepted"), to: sender,
-                request: request)
-            return
+            return refuse(
+                "\(actors) actors; at most \(WireProtocol.actorLimit) are accepted", to: sender, request,
+                outbox: &outbox)
         }
         let perProcess = max(1, context.experiment.actorsPerProcess)
         desiredActorProcesses = (actors + perProcess - 1) / perProcess

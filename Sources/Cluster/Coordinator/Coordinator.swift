@@ -10,6 +10,8 @@ package import Wire
 package final class Coordinator {
     package static let heartbeatIntervalMilliseconds = 1000
     package static let silenceLimitMilliseconds = 5000
+    /// More nodes are not taken in.
+    package static let nodeLimit = 16_384
 
     /// What a run is to do, in this order.
     package struct Goal: Sendable {
@@ -77,6 +79,8 @@ package final class Coordinator {
     // Evaluating.
     var jobs: [LeasedJob] = []
 
+    /// Messages that could not be decoded, or that their sender had no business to send.
+    package internal(set) var refusedMessages = 0
     var isStopping = false
     /// Why the run cannot go on; empty when it can.
     package internal(set) var failure = ""
@@ -116,6 +120,23 @@ package final class Coordinator {
 
     // MARK: - Messages
 
+    /// One message as it came. What cannot be decoded is answered and counted.
+    package func receive(
+        _ bytes: UnsafeRawBufferPointer, from sender: Address, now: UInt64, outbox: inout Outbox
+    ) throws {
+        let envelope: Envelope
+        do { envelope = try Envelope(decoding: bytes) } catch {
+            return refuse("\(error)", to: sender, outbox: &outbox)
+        }
+        try receive(envelope, from: sender, now: now, outbox: &outbox)
+    }
+
+    /// Says no, and counts it.
+    func refuse(_ reason: String, to sender: Address, _ request: UInt64 = 0, outbox: inout Outbox) {
+        refusedMessages += 1
+        outbox.send(.failure(reason), to: sender, request: request)
+    }
+
     package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         guard case .peer(let name) = sender else { return }
         nodes[name]?.lastHeard = now
@@ -128,14 +149,19 @@ package final class Coordinator {
             outbox.send(.acknowledgement, to: sender, request: envelope.request)
             isStopping = true
         case .drain(let node): try drain(node, asked: sender, envelope.request, now: now, outbox: &outbox)
-        case .acknowledgement: commands.acknowledge(envelope.request, by: sender)
+        case .acknowledgement:
+            // A stranger's word must not stand for a node's: its command would never be sent again.
+            if !commands.acknowledge(envelope.request, by: sender), envelope.request != 0, nodes[name] == nil {
+                refusedMessages += 1
+            }
+        // An answer to a complaint could be complained about in turn.
+        case .failure where nodes[name] == nil: refusedMessages += 1
         case .heartbeat where nodes[name] == nil:
             // It was silent for too long, or we are new: its leases go to others, and it may come back as another node.
             outbox.send(deployment.finished ? .stop : .rejoin, to: sender)
         default:
             guard nodes[name] != nil else {
-                outbox.send(.failure("introduce yourself with a hello first"), to: sender, request: envelope.request)
-                return
+                return refuse("introduce yourself with a hello first", to: sender, envelope.request, outbox: &outbox)
             }
             try receiveWork(envelope, from: name, now: now, outbox: &outbox)
         }
@@ -149,6 +175,9 @@ package final class Coordinator {
         if case .learnerCheckpoint(let checkpoint) = envelope.message {
             return take(checkpoint, from: name, envelope.request, outbox: &outbox)
         }
+        if case .checkpointRequest(let request) = envelope.message {
+            return answer(request, to: sender, envelope.request, outbox: &outbox)
+        }
         if envelope.request != 0 { outbox.send(.acknowledgement, to: sender, request: envelope.request) }
         switch envelope.message {
         case .heartbeat(let heartbeat):
@@ -156,20 +185,23 @@ package final class Coordinator {
             nodes[name]?.waitingFor = heartbeat.waitingFor
             outbox.send(.acknowledgement, to: sender)
             rate.add(environmentSteps, now: now)
-        case .lifetimeFinished(let finished): try finish(finished, now: now, outbox: &outbox)
-        case .carryingFinished(let finished): try finish(finished, now: now, outbox: &outbox)
-        case .streamsSealed(let report): try take(report)
-        case .metrics(let metrics): try take(metrics, from: name)
-        case .checkpointRequest(let request): answer(request, to: sender, envelope.request, outbox: &outbox)
-        case .distillationFinished(let finished): try finish(finished, now: now, outbox: &outbox)
-        case .evaluationResult(let result): try finish(result, now: now, outbox: &outbox)
+        case .lifetimeFinished(let finished) where nodes[name]?.hello.role == .learner:
+            try finish(finished, now: now, outbox: &outbox)
+        case .carryingFinished(let finished) where nodes[name]?.hello.role == .actor:
+            try finish(finished, now: now, outbox: &outbox)
+        case .streamsSealed(let report) where nodes[name]?.hello.role == .recorder: try take(report)
+        case .metrics(let metrics) where name == distiller: try take(metrics, from: name)
+        case .distillationFinished(let finished) where name == distiller:
+            try finish(finished, now: now, outbox: &outbox)
+        case .evaluationResult(let result) where nodes[name]?.hello.role == .evaluator:
+            try finish(result, now: now, outbox: &outbox)
         case .processEnded(let process) where nodes[name]?.hello.role == .supervisor:
             try processEnded(process, saidBy: name, now: now, outbox: &outbox)
         case .failure(let reason):
             logger.warning("a node complains", metadata: ["node": "\(name)", "reason": "\(reason)"])
             nodes[name]?.waitingFor = reason
         default:
-            outbox.send(.failure("a coordinator does not take this message"), to: sender, request: envelope.request)
+            refuse("a coordinator does not take this message", to: sender, envelope.request, outbox: &outbox)
         }
     }
 

@@ -68,13 +68,9 @@ package final class CoordinatorProcess {
     private func receive(_ coordinator: Coordinator) throws {
         for _ in 0..<Self.messagesPerTurn {
             guard let (peer, message) = try server.receive() else { return }
-            let sender = Address.peer(peer.description)
-            let envelope: Envelope
-            do { envelope = try message.withUnsafeBytes { try Envelope(decoding: $0) } } catch {
-                outbox.send(.failure("\(error)"), to: sender)
-                continue
+            try message.withUnsafeBytes {
+                try coordinator.receive($0, from: .peer(peer.description), now: clock.now, outbox: &outbox)
             }
-            try coordinator.receive(envelope, from: sender, now: clock.now, outbox: &outbox)
         }
     }
 

@@ -81,10 +81,10 @@ package final class LedgerJournal: RunJournal {
         try update(lifetime) {
             $0.status = .finished
             $0.ended = Date().timeIntervalSince1970
-            $0.episodes = numbers["episodes"].map { Int($0) }
-            $0.transitions = numbers["transitions"].map { Int($0) }
-            $0.transitionsLearnt = numbers["transitions_learnt"].map { Int($0) }
-            $0.updates = numbers["updates"].map { Int($0) }
+            $0.episodes = numbers["episodes"].flatMap { Int(exactly: $0) }
+            $0.transitions = numbers["transitions"].flatMap { Int(exactly: $0) }
+            $0.transitionsLearnt = numbers["transitions_learnt"].flatMap { Int(exactly: $0) }
+            $0.updates = numbers["updates"].flatMap { Int(exactly: $0) }
             $0.meanPolicyLag = numbers["mean_policy_lag"]
             $0.finalReturn = numbers["final_return"]
         }

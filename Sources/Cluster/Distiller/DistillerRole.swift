@@ -24,6 +24,7 @@ package final class DistillerRole: Role {
     private var reports = ReliableSender()
     private var nextMetrics: UInt64 = 0
     private var isReported = false
+    private var refusedMessages = 0
     private var isDraining = false
 
     /// `folder`: the run's, on a file system that this node shares; nil for the folder that the coordinator names.
@@ -50,16 +51,20 @@ package final class DistillerRole: Role {
         if let distillation, !distillation.isFinished, upload?.isComplete ?? true { try? save(distillation) }
     }
 
-    package var numbers: [String: Double] { distillation?.numbers ?? [:] }
+    package var numbers: [String: Double] {
+        var numbers = distillation?.numbers ?? [:]
+        numbers["refused_messages"] = Double(refusedMessages)
+        return numbers
+    }
     package var waitingFor: String { "" }
 
     package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         switch envelope.message {
-        case .acknowledgement where envelope.request >= Self.firstUploadRequest:
+        case .acknowledgement where sender == .coordinator && envelope.request >= Self.firstUploadRequest:
             upload?.acknowledge(envelope.request)
             upload?.tick(now: now, outbox: &outbox)
-        case .acknowledgement: reports.acknowledge(envelope.request, by: sender)
-        case .distil(let resumeFrom):
+        case .acknowledgement where sender == .coordinator: reports.acknowledge(envelope.request, by: sender)
+        case .distil(let resumeFrom) where sender == .coordinator:
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
             guard distillation == nil, let context else { return }
             distillation = try DistillationRun(
@@ -68,7 +73,8 @@ package final class DistillerRole: Role {
                 resumeFrom: resumeFrom.isEmpty
                     ? nil : URL(fileURLWithPath: folder).appendingPathComponent("checkpoints/distiller/\(resumeFrom)"))
             logger.info("streams loaded", metadata: ["transitions": "\(distillation?.transitions ?? 0)"])
-        default: break
+        case .failure: break
+        default: refusedMessages += 1
         }
     }
 

@@ -5,6 +5,8 @@ package import Wire
 /// A checkpoint on its way to an evaluator, piece after piece, each asked for again until it comes.
 package struct CheckpointDownload {
     package static let requestIntervalMilliseconds: UInt64 = 1000
+    /// Number of every request; no other message of an evaluator has it.
+    package static let request: UInt64 = 1 << 32
     private static let files = [Checkpoint.configFile, Checkpoint.modelFile]
 
     package let name: String
@@ -37,7 +39,7 @@ package struct CheckpointDownload {
         outbox.send(
             .checkpointRequest(
                 CheckpointRequest(checkpoint: name, file: file, offset: UInt64(contents[file]?.count ?? 0))),
-            to: .coordinator, request: 0)
+            to: .coordinator, request: Self.request)
         nextRequest = now + Self.requestIntervalMilliseconds * 1_000_000
     }
 }

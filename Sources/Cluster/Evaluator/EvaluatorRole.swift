@@ -15,6 +15,7 @@ package final class EvaluatorRole: Role {
     private var isDraining = false
     private var environmentSteps = 0
     private var jobsDone = 0
+    private var refusedMessages = 0
     /// Number and incarnation of each lease that is done.
     private var finished: Set<[UInt64]> = []
 
@@ -43,7 +44,7 @@ package final class EvaluatorRole: Role {
     package var numbers: [String: Double] {
         [
             "evaluation_steps": Double(environmentSteps), "jobs": Double(jobsDone),
-            "episode": Double(running?.episode ?? 0),
+            "episode": Double(running?.episode ?? 0), "refused_messages": Double(refusedMessages),
         ]
     }
 
@@ -63,14 +64,17 @@ package final class EvaluatorRole: Role {
             guard take(job, command: envelope.request, now: now, outbox: &outbox) else { return }
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
         case .checkpointPiece(let piece) where sender == .coordinator: try take(piece, now: now, outbox: &outbox)
-        case .failure(let reason) where sender == .coordinator && running?.phase == .fetching:
+        // Other complaints are about other things.
+        case .failure(let reason)
+        where sender == .coordinator && running?.phase == .fetching && envelope.request == CheckpointDownload.request:
             throw ClusterError("the checkpoint cannot be had: \(reason)")
         case .streamsOpened(let opened): try takeUp(opened, from: sender, now: now, outbox: &outbox)
         case .rolloutsDurable(let durable):
             guard let running, durable.lifetime == running.lifetime else { return }
             running.recorder.take(
                 durable, actors: 0..<running.job.seeds, from: sender, now: now, outbox: &outbox)
-        default: break
+        case .failure: break
+        default: refusedMessages += 1
         }
     }
 

@@ -86,8 +86,12 @@ package final class LearnerRole: Role {
         case .joinLifetime(let join):
             // Not yet leased to us: the sender asks again.
             guard let lifetime = lifetimes[join.lifetime], lifetime.lease.attempt == join.attempt else { return }
-            lifetime.join(join, from: sender, outbox: &outbox)
+            if let refusal = lifetime.join(join, from: sender, outbox: &outbox) {
+                refusedMessages += 1
+                outbox.send(.failure(refusal), to: sender)
+            }
         case .rollouts(let rollouts): try take(rollouts, from: sender, now: now, outbox: &outbox)
+        case .failure: refusedMessages += 1
         default:
             refusedMessages += 1
             outbox.send(.failure("a learner does not take this message"), to: sender, request: envelope.request)

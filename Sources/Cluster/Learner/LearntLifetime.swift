@@ -68,10 +68,14 @@ final class LearntLifetime {
 
     // MARK: - Messages
 
-    func join(_ join: JoinLifetime, from sender: Address, outbox: inout Outbox) {
+    /// Nil when all is well, otherwise why it was refused.
+    func join(_ join: JoinLifetime, from sender: Address, outbox: inout Outbox) -> String? {
+        guard !join.actors.isEmpty, join.actors.upperBound <= lease.actors else {
+            return "\(lease.lifetime): actors \(join.actors); there are \(lease.actors)"
+        }
         if let part = parts[join.actors.lowerBound], part.incarnation >= join.incarnation {
             // Asked again before the first answer came; who has sent rollouts since has had it.
-            guard part.incarnation == join.incarnation, part.batch == 0 else { return }
+            guard part.incarnation == join.incarnation, part.batch == 0 else { return nil }
         }
         // The actors may have been divided otherwise before.
         for (first, part) in parts where part.actors.overlaps(join.actors) && part.incarnation < join.incarnation {
@@ -79,6 +83,7 @@ final class LearntLifetime {
         }
         parts[join.actors.lowerBound] = Part(address: sender, actors: join.actors, incarnation: join.incarnation)
         answer(join.actors.lowerBound, outbox: &outbox)
+        return nil
     }
 
     /// A batch of rollouts from one process. Nil when all is well, otherwise why it was refused.

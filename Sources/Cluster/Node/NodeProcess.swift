@@ -31,7 +31,6 @@ package final class NodeProcess {
     private var unsent: [Address: [Transport.Message]] = [:]
     private var outbox = Outbox()
     private let logger: Logger
-    private var undecodable = 0
     private var signalCount = 0
     private var name: String
 
@@ -147,13 +146,7 @@ package final class NodeProcess {
     }
 
     private func deliver(_ message: Transport.Message, from sender: Address) throws {
-        let envelope: Envelope
-        do { envelope = try message.withUnsafeBytes { try Envelope(decoding: $0) } } catch {
-            undecodable += 1
-            outbox.send(.failure("\(error)"), to: sender)
-            return
-        }
-        try session.receive(envelope, from: sender, now: clock.now, outbox: &outbox)
+        try message.withUnsafeBytes { try session.receive($0, from: sender, now: clock.now, outbox: &outbox) }
     }
 
     // MARK: - Out

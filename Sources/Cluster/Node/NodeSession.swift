@@ -11,6 +11,8 @@ package final class NodeSession {
 
     package let role: any Role
     package private(set) var isWelcome = false
+    /// Messages that could not be decoded.
+    package private(set) var undecodableMessages = 0
     private let hello: Hello
     private let started: UInt64
     private var nextHello: UInt64
@@ -41,6 +43,26 @@ package final class NodeSession {
 
     /// Ctrl-C or SIGTERM.
     package func drain(now: UInt64) { isWelcome ? role.drain(now: now) : (isStopped = true) }
+
+    /// One message as it came. What cannot be decoded is answered and counted, and the role does not see it.
+    package func receive(
+        _ bytes: UnsafeRawBufferPointer, from sender: Address, now: UInt64, outbox: inout Outbox
+    ) throws {
+        let envelope: Envelope
+        do { envelope = try Envelope(decoding: bytes) } catch {
+            undecodableMessages += 1
+            outbox.send(.failure("\(error)"), to: sender)
+            return
+        }
+        try receive(envelope, from: sender, now: now, outbox: &outbox)
+    }
+
+    /// Counters for `status`, those of the role among them.
+    package var numbers: [String: Double] {
+        var numbers = role.numbers
+        numbers["refused_messages", default: 0] += Double(undecodableMessages)
+        return numbers
+    }
 
     package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         if sender == .coordinator {
@@ -82,7 +104,7 @@ package final class NodeSession {
         try role.tick(now: now, outbox: &outbox)
         if now >= nextHeartbeat {
             outbox.send(
-                .heartbeat(Heartbeat(numbers: role.numbers, waitingFor: role.waitingFor)), to: .coordinator)
+                .heartbeat(Heartbeat(numbers: numbers, waitingFor: role.waitingFor)), to: .coordinator)
             nextHeartbeat = now + heartbeatInterval
         }
         let silence = now > lastHeard ? (now - lastHeard) / 1_000_000 : 0

@@ -69,6 +69,7 @@ package final class RecorderRole: Role {
             for actor in seal.actors {
                 try end(StreamIdentifier(lifetime: seal.lifetime, actor: actor), now: now, outbox: &outbox)
             }
+        case .failure: counts["refused_messages", default: 0] += 1
         default:
             counts["refused_messages", default: 0] += 1
             outbox.send(.failure("a recorder does not take this message"), to: sender, request: envelope.request)

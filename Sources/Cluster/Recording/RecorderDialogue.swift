@@ -7,6 +7,9 @@ package struct RecorderDialogue {
     package static let requestIntervalMilliseconds: UInt64 = 1000
     /// A recorder that has acknowledged nothing for so long is asked where it stands.
     package static let silenceMilliseconds: UInt64 = 5000
+    /// Every batch that comes too early makes the recorder ask for all again. If each time all were sent again, one gap
+    /// that nobody can fill would make ever more messages.
+    package static let resendIntervalMilliseconds: UInt64 = 100
 
     package private(set) var endpoint: String
     /// The recorder at `endpoint` has said where the streams stand.
@@ -16,6 +19,7 @@ package struct RecorderDialogue {
     private var unacknowledged = UnacknowledgedRollouts()
     /// When the last message was sent that the recorder has yet to answer, or its last answer came.
     private var lastSign: UInt64 = 0
+    private var nextResend: UInt64 = 0
 
     package init(endpoint: String) { self.endpoint = endpoint }
 
@@ -98,6 +102,8 @@ package struct RecorderDialogue {
         lastSign = now
         for stream in streams { take(stream.state, nextSequence: stream.nextSequence, of: stream.actor) }
         unacknowledged.drop()
-        if durable.resend { unacknowledged.resend(to: address, outbox: &outbox) }
+        guard durable.resend, now >= nextResend else { return }
+        nextResend = now + Self.resendIntervalMilliseconds * 1_000_000
+        unacknowledged.resend(to: address, outbox: &outbox)
     }
 }

@@ -1,39 +1,42 @@
-import Cluster
-import Environments
+import Catalog
+package import Cluster
+package import Environments
 import Experiments
 import Foundation
-import Histories
 import Logging
-import TestSupport
-import Transport
-import Wire
+package import TestSupport
+package import Transport
+package import Wire
 
 /// A whole cluster in one thread: every role inside its session, messages through a simulated network, time by hand,
 /// stream files on a real disk. Processes that end too early are started again, as the supervisor does.
-final class SimulatedCluster {
-    static let coordinatorName = "coordinator"
+package final class SimulatedCluster {
+    package static let coordinatorName = "coordinator"
     private static let tickNanoseconds: UInt64 = 50_000_000
     private static let restartNanoseconds: UInt64 = 200_000_000
     /// Work that a node may do between two messages.
     private static let workLimit = 64
 
-    let folder: String
-    let clock: ManualClock
-    let network: SimulatedNetwork<String>
-    private(set) var coordinator: Coordinator
-    let context: ExperimentContext
-    private(set) var nodes: [String: NodeSession] = [:]
+    package let folder: String
+    package let clock: ManualClock
+    package let network: SimulatedNetwork<String>
+    package private(set) var coordinator: Coordinator
+    package let context: ExperimentContext
+    package private(set) var nodes: [String: NodeSession] = [:]
     /// What ended nodes that nobody killed.
-    private(set) var faults: [String] = []
+    package private(set) var faults: [String] = []
     /// Checksums of every rollout that reached a recorder, by stream and sequence.
-    private(set) var brought: [StreamIdentifier: [UInt64: Set<UInt32>]] = [:]
+    package private(set) var brought: [StreamIdentifier: [UInt64: Set<UInt32>]] = [:]
     /// What recorders have acknowledged: the first sequence that need not be on disk.
-    private(set) var acknowledged: [StreamIdentifier: UInt64] = [:]
-    let journal = MemoryJournal()
+    package private(set) var acknowledged: [StreamIdentifier: UInt64] = [:]
+    package let journal = MemoryJournal()
+    /// Sees everything that is sent.
+    package var onSend: ((_ bytes: [UInt8], _ sender: String) -> Void)?
+    private let goal: Coordinator.Goal
     /// Policy versions that the rollouts at the recorder were made with.
-    private(set) var versions: Set<UInt64> = []
+    package private(set) var versions: Set<UInt64> = []
 
-    func forgetVersions() { versions = [] }
+    package func forgetVersions() { versions = [] }
 
     private var started = 0
     /// When a coordinator that was killed comes back; nil while it is there.
@@ -46,34 +49,44 @@ final class SimulatedCluster {
     private var nextTick: UInt64 = 0
     private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-    init(yaml: String, seed: UInt64, conditions: NetworkConditions = NetworkConditions()) throws {
+    /// `catalogue`: whether the run has one, in its folder.
+    package init(
+        yaml: String, seed: UInt64, conditions: NetworkConditions = NetworkConditions(),
+        goal: Coordinator.Goal = Coordinator.Goal(collects: true, distils: false, evaluates: false),
+        catalogue: Bool = false
+    ) throws {
         folder = try makeTemporaryFolder()
         clock = ManualClock(now: 1_000_000_000)
         network = SimulatedNetwork(seed: seed, clock: clock, conditions: conditions)
         context = try ExperimentContext(experiment: Experiment(yaml: yaml, file: "the test"), folder: folder)
-        coordinator = try Self.makeCoordinator(context, journal, logger, now: clock.now)
+        self.goal = goal
+        if catalogue {
+            journal.next = try LedgerJournal(
+                ledger: Ledger(path: folder + "/catalog.sqlite", mode: .create), distribution: context.distribution,
+                folder: URL(fileURLWithPath: folder))
+        }
+        coordinator = try Self.makeCoordinator(context, goal, journal, logger, now: clock.now)
     }
 
     private static func makeCoordinator(
-        _ context: ExperimentContext, _ journal: MemoryJournal, _ logger: Logger, now: UInt64
+        _ context: ExperimentContext, _ goal: Coordinator.Goal, _ journal: MemoryJournal, _ logger: Logger, now: UInt64
     ) throws -> Coordinator {
         try Coordinator(
-            context: context, run: "test", folder: context.folder,
-            goal: Coordinator.Goal(collects: true, distils: false, evaluates: false), journal: journal,
+            context: context, run: "test", folder: context.folder, goal: goal, journal: journal,
             checkpoints: CheckpointStore(folder: URL(fileURLWithPath: context.folder + "/checkpoints/distiller")),
             logger: logger, finished: journal.progress(), now: now)
     }
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-    var seconds: Double { Double(clock.now) * 1e-9 }
+    package var seconds: Double { Double(clock.now) * 1e-9 }
 
-    func names(_ role: RoleName) -> [String] { nodes.filter { $0.value.role.name == role }.map(\.key).sorted() }
+    package func names(_ role: RoleName) -> [String] { nodes.filter { $0.value.role.name == role }.map(\.key).sorted() }
 
     // MARK: - Time
 
     /// Runs for so many simulated milliseconds, or until the coordinator is finished.
-    func run(milliseconds: UInt64, until condition: (SimulatedCluster) -> Bool = { _ in false }) throws {
+    package func run(milliseconds: UInt64, until condition: (SimulatedCluster) -> Bool = { _ in false }) throws {
         let end = clock.now + milliseconds * nanosecondsPerMillisecond
         while clock.now < end, !isFinished, !condition(self) {
             if let delivery = network.receive(by: min(nextTick, end)) { try deliver(delivery) }
@@ -83,11 +96,11 @@ final class SimulatedCluster {
         }
     }
 
-    var isFinished: Bool { coordinatorReturns == nil && coordinator.isFinished }
+    package var isFinished: Bool { coordinatorReturns == nil && coordinator.isFinished }
 
     private func tick() throws {
         if let moment = coordinatorReturns, clock.now >= moment {
-            coordinator = try Self.makeCoordinator(context, journal, logger, now: clock.now)
+            coordinator = try Self.makeCoordinator(context, goal, journal, logger, now: clock.now)
             coordinatorReturns = nil
         }
         if coordinatorReturns == nil {
@@ -99,17 +112,21 @@ final class SimulatedCluster {
     }
 
     private func deliver(_ delivery: SimulatedNetwork<String>.Delivery) throws {
-        let envelope = try Envelope(decoding: delivery.bytes)
+        let bytes = delivery.bytes
         guard delivery.to != Self.coordinatorName else {
             guard coordinatorReturns == nil else { return }
-            try coordinator.receive(envelope, from: .peer(delivery.from), now: clock.now, outbox: &outbox)
+            try bytes.withUnsafeBytes {
+                try coordinator.receive($0, from: .peer(delivery.from), now: clock.now, outbox: &outbox)
+            }
             return flush(from: Self.coordinatorName)
         }
         let sender: Address =
             delivery.from == Self.coordinatorName
             ? .coordinator : isServer(delivery.to) ? .peer(delivery.from) : .endpoint(endpoint(delivery.from))
-        if nodes[delivery.to] != nil { note(envelope, at: delivery.to) }
-        step(delivery.to) { try $0.receive(envelope, from: sender, now: $1, outbox: &$2) }
+        if nodes[delivery.to] != nil { note(bytes, at: delivery.to) }
+        step(delivery.to) { session, now, outbox in
+            try bytes.withUnsafeBytes { try session.receive($0, from: sender, now: now, outbox: &outbox) }
+        }
     }
 
     /// Lets a node take a call and then work, and sends what it wants sent.
@@ -155,6 +172,7 @@ final class SimulatedCluster {
 
     private func flush(from sender: String) {
         for item in outbox.items {
+            onSend?(item.bytes, sender)
             for address in item.addresses {
                 switch address {
                 case .coordinator: network.send(item.bytes, from: sender, to: Self.coordinatorName)
@@ -166,8 +184,10 @@ final class SimulatedCluster {
         outbox.removeAll()
     }
 
-    private func note(_ envelope: Envelope, at receiver: String) {
-        guard receiver.hasPrefix("recorder"), case .rollouts(let rollouts) = envelope.message else { return }
+    private func note(_ bytes: [UInt8], at receiver: String) {
+        guard receiver.hasPrefix("recorder"), let envelope = try? Envelope(decoding: bytes),
+            case .rollouts(let rollouts) = envelope.message
+        else { return }
         for header in rollouts.content.headers {
             let stream = StreamIdentifier(lifetime: rollouts.content.lifetime, actor: header.actor)
             versions.insert(header.policyVersion)
@@ -189,7 +209,7 @@ final class SimulatedCluster {
     }
 
     /// Bytes from somebody who may be anybody.
-    func inject(_ message: Wire.Message, from sender: String, to receiver: String) {
+    package func inject(_ message: Wire.Message, from sender: String, to receiver: String) {
         network.send(Envelope(message, request: 7).encoded(), from: sender, to: receiver)
     }
 
@@ -202,7 +222,7 @@ final class SimulatedCluster {
     }
 
     @discardableResult
-    func start(_ role: RoleName) -> String {
+    package func start(_ role: RoleName) -> String {
         let name = "\(role.rawValue)-\(started)"
         started += 1
         nodes[name] = NodeSession(
@@ -216,12 +236,33 @@ final class SimulatedCluster {
         case .actor: ActorRole(capacity: 0)
         case .learner: LearnerRole(capacity: 0)
         case .recorder: RecorderRole(folder: nil, logger: logger)
+        case .evaluator: EvaluatorRole()
+        case .distiller: DistillerRole(folder: nil, logger: logger)
         default: fatalError("not part of the simulation")
         }
     }
 
+    /// Hands bytes to somebody at once, past the network; gives back what ended the receiver, if anything did.
+    package func deliver(_ bytes: UnsafeRawBufferPointer, from sender: Address, to receiver: String) -> (any Error)? {
+        do {
+            if receiver == Self.coordinatorName {
+                guard coordinatorReturns == nil else { return nil }
+                try coordinator.receive(bytes, from: sender, now: clock.now, outbox: &outbox)
+            } else if let node = nodes[receiver] {
+                try node.receive(bytes, from: sender, now: clock.now, outbox: &outbox)
+                if node.mustRejoin { rejoin(receiver, node) }
+            }
+        } catch {
+            outbox.removeAll()
+            kill(receiver)
+            return error
+        }
+        flush(from: receiver)
+        return nil
+    }
+
     /// As by SIGKILL; another process takes its place a little later.
-    func kill(_ name: String) {
+    package func kill(_ name: String) {
         guard name != Self.coordinatorName else {
             network.forget(name)
             coordinatorReturns = clock.now + Self.restartNanoseconds
@@ -231,55 +272,4 @@ final class SimulatedCluster {
         network.forget(name)
         mayStartAt[node.role.name] = clock.now + Self.restartNanoseconds
     }
-}
-
-/// What the coordinator wrote down; another coordinator takes it up.
-final class MemoryJournal: RunJournal {
-    private(set) var sealed: [StreamIdentifier: (rows: UInt64, rollouts: UInt64)] = [:]
-    private(set) var ended: Set<LifetimeIdentifier> = []
-    private(set) var attempts: [LifetimeIdentifier: UInt64] = [:]
-    private(set) var endings = 0
-    private(set) var results: [FinishedJob] = []
-    private var starts: UInt64 = 0
-
-    /// For the next coordinator.
-    func progress() -> Cluster.Progress {
-        var progress = Cluster.Progress()
-        progress.lifetimes = ended
-        progress.attempts = attempts
-        for stream in sealed.keys { progress.sealed[stream.lifetime, default: []].insert(stream.actor) }
-        progress.jobs = Set(results)
-        progress.starts = starts
-        starts += 1
-        return progress
-    }
-
-    func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Environments.Task, actors: Int) throws {}
-    func lifetimeStarted(_ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String) throws {
-        attempts[lifetime] = attempt
-    }
-    func lifetimeEnded(_ lifetime: LifetimeIdentifier, numbers: [String: Double]) throws {
-        ended.insert(lifetime)
-        endings += 1
-    }
-    func streamSealed(_ stream: StreamIdentifier, rows: UInt64, rollouts: UInt64) throws {
-        sealed[stream] = (rows, rollouts)
-    }
-    func nodeJoined(_ hello: Hello) throws {}
-    func nodeLeft(_ name: String, reason: String) throws {}
-    func phaseBegan(_ phase: RunPhase) throws {}
-    func metrics(_ source: String, _ metrics: Metrics) throws {}
-    func checkpointStored(_ name: String, numbers: [String: Double]) throws {}
-    func distillationFinished(_ checkpoint: String) throws {}
-    func evaluated(_ job: EvaluationJob, split: Split, returns: [Float]) throws {
-        results.append(FinishedJob(evaluation: job.evaluation, task: job.task))
-    }
-}
-
-/// In memory where the system has a place for that: the tests sync a thousand files.
-func makeTemporaryFolder() throws -> String {
-    let base = FileManager.default.isWritableFile(atPath: "/dev/shm") ? "/dev/shm" : NSTemporaryDirectory()
-    let folder = "\(base)/distillery-cluster-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    return folder
 }

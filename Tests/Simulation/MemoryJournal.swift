@@ -1,0 +1,71 @@
+package import Cluster
+package import Environments
+package import Wire
+
+/// What the coordinator wrote down; another coordinator takes it up.
+package final class MemoryJournal: RunJournal {
+    package private(set) var sealed: [StreamIdentifier: (rows: UInt64, rollouts: UInt64)] = [:]
+    package private(set) var ended: Set<LifetimeIdentifier> = []
+    package private(set) var attempts: [LifetimeIdentifier: UInt64] = [:]
+    package private(set) var endings = 0
+    package private(set) var results: [FinishedJob] = []
+    /// Returns of every job.
+    package private(set) var returns: [FinishedJob: [Float]] = [:]
+    /// Gets everything as well: the catalogue, where it is to be tested with the rest.
+    package var next: (any RunJournal)?
+    private var starts: UInt64 = 0
+
+    package init() {}
+
+    /// For the next coordinator.
+    package func progress() -> Cluster.Progress {
+        var progress = Cluster.Progress()
+        progress.lifetimes = ended
+        progress.attempts = attempts
+        for stream in sealed.keys { progress.sealed[stream.lifetime, default: []].insert(stream.actor) }
+        progress.jobs = Set(results)
+        progress.starts = starts
+        starts += 1
+        return progress
+    }
+
+    package func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Environments.Task, actors: Int) throws {
+        try next?.lifetimeQueued(lifetime, task: task, actors: actors)
+    }
+    package func lifetimeStarted(_ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String) throws {
+        attempts[lifetime] = attempt
+        try next?.lifetimeStarted(lifetime, attempt: attempt, learner: learner)
+    }
+    package func lifetimeEnded(_ lifetime: LifetimeIdentifier, numbers: [String: Double]) throws {
+        ended.insert(lifetime)
+        endings += 1
+        try next?.lifetimeEnded(lifetime, numbers: numbers)
+    }
+    package func streamSealed(_ stream: StreamIdentifier, rows: UInt64, rollouts: UInt64) throws {
+        sealed[stream] = (rows, rollouts)
+        try next?.streamSealed(stream, rows: rows, rollouts: rollouts)
+    }
+    package func nodeJoined(_ hello: Hello) throws {
+        try next?.nodeJoined(hello)
+    }
+    package func nodeLeft(_ name: String, reason: String) throws {
+        try next?.nodeLeft(name, reason: reason)
+    }
+    package func phaseBegan(_ phase: RunPhase) throws {
+        try next?.phaseBegan(phase)
+    }
+    package func metrics(_ source: String, _ metrics: Metrics) throws {
+        try next?.metrics(source, metrics)
+    }
+    package func checkpointStored(_ name: String, numbers: [String: Double]) throws {
+        try next?.checkpointStored(name, numbers: numbers)
+    }
+    package func distillationFinished(_ checkpoint: String) throws {
+        try next?.distillationFinished(checkpoint)
+    }
+    package func evaluated(_ job: EvaluationJob, split: Split, returns: [Float]) throws {
+        results.append(FinishedJob(evaluation: job.evaluation, task: job.task))
+        self.returns[FinishedJob(evaluation: job.evaluation, task: job.task)] = returns
+        try next?.evaluated(job, split: split, returns: returns)
+    }
+}
