@@ -412,6 +412,51 @@ void   distillery__rejoin__free_unpacked
   assert(message->base.descriptor == &distillery__rejoin__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   distillery__allowed_keys__init
+                     (Distillery__AllowedKeys         *message)
+{
+  static const Distillery__AllowedKeys init_value = DISTILLERY__ALLOWED_KEYS__INIT;
+  *message = init_value;
+}
+size_t distillery__allowed_keys__get_packed_size
+                     (const Distillery__AllowedKeys *message)
+{
+  assert(message->base.descriptor == &distillery__allowed_keys__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t distillery__allowed_keys__pack
+                     (const Distillery__AllowedKeys *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &distillery__allowed_keys__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t distillery__allowed_keys__pack_to_buffer
+                     (const Distillery__AllowedKeys *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &distillery__allowed_keys__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Distillery__AllowedKeys *
+       distillery__allowed_keys__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Distillery__AllowedKeys *)
+     protobuf_c_message_unpack (&distillery__allowed_keys__descriptor,
+                                allocator, len, data);
+}
+void   distillery__allowed_keys__free_unpacked
+                     (Distillery__AllowedKeys *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &distillery__allowed_keys__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   distillery__learn_lifetime__init
                      (Distillery__LearnLifetime         *message)
 {
@@ -1762,7 +1807,7 @@ void   distillery__process_ended__free_unpacked
   assert(message->base.descriptor == &distillery__process_ended__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor distillery__envelope__field_descriptors[38] =
+static const ProtobufCFieldDescriptor distillery__envelope__field_descriptors[39] =
 {
   {
     "protocol_version",
@@ -1856,6 +1901,18 @@ static const ProtobufCFieldDescriptor distillery__envelope__field_descriptors[38
     offsetof(Distillery__Envelope, body_case),
     offsetof(Distillery__Envelope, rejoin),
     &distillery__rejoin__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "allowed_keys",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Distillery__Envelope, body_case),
+    offsetof(Distillery__Envelope, allowed_keys),
+    &distillery__allowed_keys__descriptor,
     NULL,
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
@@ -2223,55 +2280,57 @@ static const ProtobufCFieldDescriptor distillery__envelope__field_descriptors[38
 };
 static const unsigned distillery__envelope__field_indices_by_name[] = {
   5,   /* field[5] = acknowledgement */
-  10,   /* field[10] = carry_actors */
-  11,   /* field[11] = carrying_finished */
-  25,   /* field[25] = checkpoint_piece */
-  26,   /* field[26] = checkpoint_request */
-  35,   /* field[35] = deployment */
-  23,   /* field[23] = distil */
-  27,   /* field[27] = distillation_finished */
-  33,   /* field[33] = drain */
-  36,   /* field[36] = end_process */
-  28,   /* field[28] = evaluation_job */
-  29,   /* field[29] = evaluation_result */
+  8,   /* field[8] = allowed_keys */
+  11,   /* field[11] = carry_actors */
+  12,   /* field[12] = carrying_finished */
+  26,   /* field[26] = checkpoint_piece */
+  27,   /* field[27] = checkpoint_request */
+  36,   /* field[36] = deployment */
+  24,   /* field[24] = distil */
+  28,   /* field[28] = distillation_finished */
+  34,   /* field[34] = drain */
+  37,   /* field[37] = end_process */
+  29,   /* field[29] = evaluation_job */
+  30,   /* field[30] = evaluation_result */
   6,   /* field[6] = failure */
   4,   /* field[4] = heartbeat */
   2,   /* field[2] = hello */
-  14,   /* field[14] = join_lifetime */
-  8,   /* field[8] = learn_lifetime */
-  13,   /* field[13] = learner_checkpoint */
-  9,   /* field[9] = lifetime_finished */
-  24,   /* field[24] = metrics */
-  17,   /* field[17] = open_streams */
-  37,   /* field[37] = process_ended */
+  15,   /* field[15] = join_lifetime */
+  9,   /* field[9] = learn_lifetime */
+  14,   /* field[14] = learner_checkpoint */
+  10,   /* field[10] = lifetime_finished */
+  25,   /* field[25] = metrics */
+  18,   /* field[18] = open_streams */
+  38,   /* field[38] = process_ended */
   0,   /* field[0] = protocol_version */
   7,   /* field[7] = rejoin */
-  12,   /* field[12] = release_lifetime */
+  13,   /* field[13] = release_lifetime */
   1,   /* field[1] = request */
-  15,   /* field[15] = rollout_answer */
-  16,   /* field[16] = rollouts */
-  19,   /* field[19] = rollouts_durable */
-  32,   /* field[32] = scale */
-  21,   /* field[21] = seal_streams */
-  31,   /* field[31] = status_answer */
-  30,   /* field[30] = status_request */
-  34,   /* field[34] = stop */
-  22,   /* field[22] = stream_quarantined */
-  18,   /* field[18] = streams_opened */
-  20,   /* field[20] = streams_sealed */
+  16,   /* field[16] = rollout_answer */
+  17,   /* field[17] = rollouts */
+  20,   /* field[20] = rollouts_durable */
+  33,   /* field[33] = scale */
+  22,   /* field[22] = seal_streams */
+  32,   /* field[32] = status_answer */
+  31,   /* field[31] = status_request */
+  35,   /* field[35] = stop */
+  23,   /* field[23] = stream_quarantined */
+  19,   /* field[19] = streams_opened */
+  21,   /* field[21] = streams_sealed */
   3,   /* field[3] = welcome */
 };
-static const ProtobufCIntRange distillery__envelope__number_ranges[8 + 1] =
+static const ProtobufCIntRange distillery__envelope__number_ranges[9 + 1] =
 {
   { 1, 0 },
   { 10, 2 },
-  { 20, 8 },
-  { 30, 14 },
-  { 40, 17 },
-  { 50, 23 },
-  { 60, 28 },
-  { 70, 30 },
-  { 0, 38 }
+  { 18, 8 },
+  { 20, 9 },
+  { 30, 15 },
+  { 40, 18 },
+  { 50, 24 },
+  { 60, 29 },
+  { 70, 31 },
+  { 0, 39 }
 };
 const ProtobufCMessageDescriptor distillery__envelope__descriptor =
 {
@@ -2281,10 +2340,10 @@ const ProtobufCMessageDescriptor distillery__envelope__descriptor =
   "Distillery__Envelope",
   "distillery",
   sizeof(Distillery__Envelope),
-  38,
+  39,
   distillery__envelope__field_descriptors,
   distillery__envelope__field_indices_by_name,
-  8,  distillery__envelope__number_ranges,
+  9,  distillery__envelope__number_ranges,
   (ProtobufCMessageInit) distillery__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -2719,6 +2778,57 @@ const ProtobufCMessageDescriptor distillery__rejoin__descriptor =
   distillery__rejoin__field_indices_by_name,
   0,  distillery__rejoin__number_ranges,
   (ProtobufCMessageInit) distillery__rejoin__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor distillery__allowed_keys__field_descriptors[2] =
+{
+  {
+    "generation",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__AllowedKeys, generation),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "key",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Distillery__AllowedKeys, n_key),
+    offsetof(Distillery__AllowedKeys, key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned distillery__allowed_keys__field_indices_by_name[] = {
+  0,   /* field[0] = generation */
+  1,   /* field[1] = key */
+};
+static const ProtobufCIntRange distillery__allowed_keys__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor distillery__allowed_keys__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "distillery.AllowedKeys",
+  "AllowedKeys",
+  "Distillery__AllowedKeys",
+  "distillery",
+  sizeof(Distillery__AllowedKeys),
+  2,
+  distillery__allowed_keys__field_descriptors,
+  distillery__allowed_keys__field_indices_by_name,
+  1,  distillery__allowed_keys__number_ranges,
+  (ProtobufCMessageInit) distillery__allowed_keys__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor distillery__learn_lifetime__field_descriptors[4] =

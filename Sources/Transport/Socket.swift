@@ -188,6 +188,7 @@ package class Socket {
         switch options.security {
         case .none: return
         case .server(let key, let authenticator):
+            try set(ZMQ_HANDSHAKE_IVL, options.serverHandshakeMilliseconds, "handshake time")
             try set(ZMQ_CURVE_SERVER, 1, "role as a CURVE server")
             try set(ZMQ_CURVE_SECRETKEY, key)
             // Otherwise a server whose authenticator is missing would let everybody in. ZMQ_ZAP_ENFORCE_DOMAIN

@@ -18,6 +18,9 @@ package struct SocketOptions: Sendable {
     package var heartbeatTimeoutMilliseconds: Int = 5_000
     /// How long a connection may take to agree on the protocol.
     package var handshakeMilliseconds: Int = 10_000
+    /// The same at a server with keys: strangers may not hold connections for long. A client that was refused notices
+    /// at the end of this time, and tries again.
+    package var serverHandshakeMilliseconds: Int = 5_000
     /// Whether to bind to an address that other hosts reach although nothing authenticates them.
     package var insecure = false
     /// Keys, and who may connect.

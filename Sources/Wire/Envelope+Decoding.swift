@@ -63,6 +63,10 @@ extension Message {
         case DISTILLERY__ENVELOPE__BODY_FAILURE:
             self = .failure(beginning(of: try present(envelope.failure).reason))
         case DISTILLERY__ENVELOPE__BODY_REJOIN: self = .rejoin
+        case DISTILLERY__ENVELOPE__BODY_ALLOWED_KEYS:
+            let allowed = try present(envelope.allowed_keys)
+            self = .allowedKeys(
+                AllowedKeys(generation: allowed.generation, keys: try keys(array(allowed.key, allowed.n_key))))
         case DISTILLERY__ENVELOPE__BODY_METRICS:
             let metrics = try present(envelope.metrics)
             self = .metrics(
@@ -366,6 +370,16 @@ private func beginning(of pointer: UnsafeMutablePointer<CChar>?) -> String {
         kept = kept.dropLast()
     }
     return ""
+}
+
+private func keys(_ data: [ProtobufCBinaryData]) throws -> [[UInt8]] {
+    guard data.count <= WireProtocol.allowedKeyLimit else {
+        throw WireError("\(data.count) allowed keys; at most \(WireProtocol.allowedKeyLimit) are accepted")
+    }
+    return try data.map { bytes in
+        try equal(WireProtocol.keyBytes, bytes.len, "bytes of a key")
+        return array(bytes)
+    }
 }
 
 /// Names become parts of paths: ASCII letters, digits, `-`, `_` and inner dots, at most 64.

@@ -66,6 +66,13 @@ extension Message {
         case .failure(let reason):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_FAILURE
             envelope.failure = arena.make(initial(distillery__failure__init)) { $0.reason = arena.string(reason) }
+        case .allowedKeys(let allowed):
+            envelope.body_case = DISTILLERY__ENVELOPE__BODY_ALLOWED_KEYS
+            envelope.allowed_keys = arena.make(initial(distillery__allowed_keys__init)) {
+                $0.generation = allowed.generation
+                $0.n_key = allowed.keys.count
+                $0.key = arena.array(allowed.keys.map { arena.bytes($0) })
+            }
         case .metrics(let metrics):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_METRICS
             envelope.metrics = arena.make(initial(distillery__metrics__init)) {

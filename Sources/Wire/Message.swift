@@ -6,6 +6,7 @@ package enum Message: Sendable {
     case acknowledgement
     case failure(String)
     case rejoin
+    case allowedKeys(AllowedKeys)
     case learnLifetime(LearnLifetime)
     case lifetimeFinished(LifetimeFinished)
     case carryActors(CarryActors)
@@ -70,4 +71,7 @@ package enum WireProtocol {
     package static let textLimitBytes = 4096
     /// Returns of an evaluation's job; a result of so many fits into a message.
     package static let returnLimit = 1 << 23
+    /// A list of clients that may connect is no longer, and each of its keys has so many bytes.
+    package static let allowedKeyLimit = 1024
+    package static let keyBytes = 32
 }

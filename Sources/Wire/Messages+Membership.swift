@@ -59,6 +59,19 @@ package struct Heartbeat: Sendable, Equatable {
     }
 }
 
+/// Coordinator to learner and recorder: exactly these clients may connect, until a later list comes.
+package struct AllowedKeys: Sendable, Equatable {
+    /// Of two lists the one with the higher number counts.
+    package var generation: UInt64
+    /// CURVE public keys, 32 bytes each.
+    package var keys: [[UInt8]]
+
+    package init(generation: UInt64, keys: [[UInt8]]) {
+        self.generation = generation
+        self.keys = keys
+    }
+}
+
 /// Numbers of a moment, for the catalogue and the event files.
 package struct Metrics: Sendable, Equatable {
     package var step: UInt64

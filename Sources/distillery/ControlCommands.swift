@@ -17,7 +17,7 @@ struct StatusCommand: ParsableCommand {
     }
 
     func run() throws {
-        let client = try ControlClient(endpoint: connection.coordinator)
+        let client = try ControlClient(connection)
         repeat {
             let (status, document) = try client.status()
             if watch { print("\u{1B}[H\u{1B}[2J", terminator: "") }
@@ -44,7 +44,7 @@ struct ScaleCommand: ParsableCommand {
         return number
     }
 
-    func run() throws { try ControlClient(endpoint: connection.coordinator).scale(actors: try actors()) }
+    func run() throws { try ControlClient(connection).scale(actors: try actors()) }
 }
 
 struct DrainCommand: ParsableCommand {
@@ -55,7 +55,7 @@ struct DrainCommand: ParsableCommand {
     @Argument(help: "The node's name, as `status` shows it.") var node: String
     @OptionGroup var connection: ConnectionOptions
 
-    func run() throws { try ControlClient(endpoint: connection.coordinator).drain(node: node) }
+    func run() throws { try ControlClient(connection).drain(node: node) }
 }
 
 struct StopCommand: ParsableCommand {
@@ -65,7 +65,7 @@ struct StopCommand: ParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
 
-    func run() throws { try ControlClient(endpoint: connection.coordinator).stop() }
+    func run() throws { try ControlClient(connection).stop() }
 }
 
 extension ClusterStatus {
@@ -84,6 +84,8 @@ extension ClusterStatus {
             lines.append("evaluation: \(jobs.finished) of \(jobs.total) jobs, \(jobs.running) running")
         }
         if !failure.isEmpty { lines.append("failed: \(failure)") }
+        let refused = numbers.filter { $0.value > 0 }.sorted { $0.key < $1.key }.map { "\($0.key) \(Int($0.value))" }
+        if !refused.isEmpty { lines.append("  the coordinator: \(refused.joined(separator: ", "))") }
         for node in nodes {
             let state = node.isLeaving ? " leaving" : node.waitingFor.isEmpty ? "" : " waits for \(node.waitingFor)"
             let numbers = node.numbers.sorted { $0.key < $1.key }.map { "\($0.key) \(Int($0.value))" }

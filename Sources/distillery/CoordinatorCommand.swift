@@ -32,6 +32,7 @@ struct CoordinatorCommand: ParsableCommand {
     @Option(help: "What to do: all, collect, distil or evaluate.") var goal = GoalName.all
     @Option(help: "With --goal evaluate: the checkpoint's name; by default the latest.") var checkpoint: String?
     @Option(help: "With --goal evaluate: only the tasks of this split, train or test.") var split: Split?
+    @OptionGroup var keys: KeyOptions
     @Flag(help: "Listen on addresses that other hosts reach, without authentication.") var insecure = false
 
     func run() throws {
@@ -54,7 +55,8 @@ struct CoordinatorCommand: ParsableCommand {
         }
         let signals = try SignalWatcher([.hangUp, .interrupt, .terminate])
         let process = try CoordinatorProcess(
-            bind: bind ?? experiment.cluster.bind, insecure: insecure, signals: signals)
+            bind: bind ?? experiment.cluster.bind, keys: keys.folder, insecure: insecure, logger: logger,
+            signals: signals)
         let store = CheckpointStore(folder: folder.appendingPathComponent("checkpoints/distiller"))
         var aim = goal.goal
         if let split { aim.splits = [split] }

@@ -13,7 +13,7 @@ struct Distillery: ParsableCommand {
             RecorderCommand.self, DistillerCommand.self, EvaluatorCommand.self, StatusCommand.self, ScaleCommand.self,
             DrainCommand.self, StopCommand.self, HistoriesCommand.self, DistillCommand.self, EvaluateCommand.self,
             PredictCommand.self, EnvironmentsCommand.self, BenchCommand.self, DoctorCommand.self,
-            ReportCommand.self,
+            ReportCommand.self, KeysCommand.self,
         ]
     )
 

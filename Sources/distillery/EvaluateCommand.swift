@@ -26,6 +26,7 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "Keep streams and catalogue in this folder; by default they are removed at the end.") var out: String?
     @Flag(inversion: .prefixedNo, help: "Evaluate with the context cleared at every episode, too.") var control = true
     @Flag(help: "Print one JSON document.") var json = false
+    @OptionGroup var listening: ListenOptions
 
     func run() throws {
         let source = URL(fileURLWithPath: checkpoint).standardizedFileURL
@@ -48,7 +49,8 @@ struct EvaluateCommand: ParsableCommand {
             executable: try ChildProcess.ownExecutable(), folder: run.path,
             coordinatorArguments: [
                 run.path, "--goal", "evaluate", "--checkpoint", name, "--split", split.rawValue,
-            ], signals: signals, logger: makeLogger("supervisor"))
+            ] + listening.coordinatorArguments, roleArguments: listening.roleArguments(experiment),
+            key: try listening.keys.node(), signals: signals, logger: makeLogger("supervisor"))
         var line = ProgressLine()
         supervisor.onStatus = { line.show($0.progressText, phase: $0.phase.rawValue) }
         let outcome = try supervisor.run()

@@ -4,14 +4,72 @@ import Experiments
 import Foundation
 import Logging
 import Processes
+import Transport
+import Wire
+
+/// Keys of CURVE, by option or by environment.
+struct KeyOptions: ParsableArguments {
+    static let environmentName = "DISTILLERY_KEYS"
+
+    @Option(
+        help: """
+            Keys of the cluster: the folder that `distillery keys generate` made, or for a node its file alone \
+            (default: $DISTILLERY_KEYS; without keys only this host can connect).
+            """)
+    var keys: String?
+
+    private var path: String? {
+        let given = keys ?? ProcessInfo.processInfo.environment[Self.environmentName]
+        return given.flatMap { $0.isEmpty ? nil : URL(fileURLWithPath: $0).standardizedFileURL.path }
+    }
+
+    /// Of a node or a client; nil in a cluster without keys.
+    func node() throws -> NodeKey? { try path.map { try NodeKey(path: $0) } }
+
+    /// Of the coordinator.
+    var folder: KeyFolder? { path.map { KeyFolder($0) } }
+
+    /// For the processes that a command starts.
+    var arguments: [String] { path.map { ["--keys", $0] } ?? [] }
+}
+
+/// Where the processes that a command starts listen, and whom they let in.
+struct ListenOptions: ParsableArguments {
+    @Option(help: "Endpoint of the coordinator; by default the experiment's cluster.bind.") var bind: String?
+    @OptionGroup var keys: KeyOptions
+    @Flag(help: "Listen on addresses that other hosts reach, without authentication.") var insecure = false
+
+    private var common: [String] { keys.arguments + (insecure ? ["--insecure"] : []) }
+
+    var coordinatorArguments: [String] { common + (bind.map { ["--bind", $0] } ?? []) }
+
+    /// Learners and recorders listen on the coordinator's address, at ports of their own.
+    func roleArguments(_ experiment: Experiment) -> [RoleName: [String]] {
+        let endpoint = bind ?? experiment.cluster.bind
+        let colon = endpoint.hasPrefix("tcp://") ? endpoint.lastIndex(of: ":") : nil
+        let host = colon.map { endpoint[..<$0] } ?? "tcp://127.0.0.1"
+        return Dictionary(
+            uniqueKeysWithValues: RoleName.allCases.map { role in
+                (role, common + (role == .learner || role == .recorder ? ["--bind", "\(host):*"] : []))
+            })
+    }
+}
 
 /// Where the coordinator is.
 struct ConnectionOptions: ParsableArguments {
     @Option(help: "The coordinator's endpoint, for example tcp://127.0.0.1:5555.")
     var coordinator: String
 
+    @OptionGroup var keys: KeyOptions
+
     @Flag(help: "Speak to and listen on addresses that other hosts reach, without authentication.")
     var insecure = false
+}
+
+extension ControlClient {
+    convenience init(_ connection: ConnectionOptions) throws {
+        try self.init(endpoint: connection.coordinator, key: connection.keys.node())
+    }
 }
 
 /// An experiment file with what is changed in it.

@@ -5,11 +5,14 @@ import Processes
 import Wire
 
 /// Runs a role until it is finished or told to leave. A node that is asked to leave by SIGTERM leaves in good order.
-private func serve(_ role: any Role, _ connection: ConnectionOptions, bind: String?) throws {
+private func serve(
+    _ role: any Role, _ connection: ConnectionOptions, bind: String? = nil, announce: String? = nil
+) throws {
     let signals = try SignalWatcher([.hangUp, .interrupt, .terminate])
     let process = try NodeProcess(
-        role: role, coordinator: connection.coordinator, bind: bind, insecure: connection.insecure,
-        logger: makeLogger(role.name.rawValue), signals: signals)
+        role: role, coordinator: connection.coordinator, bind: bind, announce: announce,
+        key: try connection.keys.node(),
+        insecure: connection.insecure, logger: makeLogger(role.name.rawValue), signals: signals)
     let signal = try process.run()
     try exitIfInterrupted(signal == .terminate ? nil : signal)
 }
@@ -28,7 +31,7 @@ struct ActorCommand: ParsableCommand {
         }
     }
 
-    func run() throws { try serve(ActorRole(capacity: capacity), connection, bind: nil) }
+    func run() throws { try serve(ActorRole(capacity: capacity), connection) }
 }
 
 struct LearnerCommand: ParsableCommand {
@@ -39,8 +42,10 @@ struct LearnerCommand: ParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @Option(help: "Lifetimes that it learns at once; 0 takes the experiment's number.") var capacity = 0
     @Option(help: "Endpoint to listen on.") var bind = "tcp://127.0.0.1:*"
+    @Option(help: "Host or address under which others reach it; by default the one it is bound to.") var announce:
+        String?
 
-    func run() throws { try serve(LearnerRole(capacity: max(0, capacity)), connection, bind: bind) }
+    func run() throws { try serve(LearnerRole(capacity: max(0, capacity)), connection, bind: bind, announce: announce) }
 }
 
 struct RecorderCommand: ParsableCommand {
@@ -51,9 +56,12 @@ struct RecorderCommand: ParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @Option(help: "Folder for the streams; by default the coordinator's folder of the run.") var folder: String?
     @Option(help: "Endpoint to listen on.") var bind = "tcp://127.0.0.1:*"
+    @Option(help: "Host or address under which others reach it; by default the one it is bound to.") var announce:
+        String?
 
     func run() throws {
-        try serve(RecorderRole(folder: folder, logger: makeLogger("recorder")), connection, bind: bind)
+        try serve(
+            RecorderRole(folder: folder, logger: makeLogger("recorder")), connection, bind: bind, announce: announce)
     }
 }
 
@@ -69,7 +77,7 @@ struct DistillerCommand: ParsableCommand {
     @Option(help: "Folder of the run; by default the one that the coordinator names.") var folder: String?
 
     func run() throws {
-        try serve(DistillerRole(folder: folder, logger: makeLogger("distiller")), connection, bind: nil)
+        try serve(DistillerRole(folder: folder, logger: makeLogger("distiller")), connection)
     }
 }
 
@@ -80,5 +88,5 @@ struct EvaluatorCommand: ParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
 
-    func run() throws { try serve(EvaluatorRole(), connection, bind: nil) }
+    func run() throws { try serve(EvaluatorRole(), connection) }
 }

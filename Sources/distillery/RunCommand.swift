@@ -14,11 +14,12 @@ struct RunCommand: ParsableCommand {
             """)
 
     @OptionGroup var options: ExperimentOptions
+    @OptionGroup var listening: ListenOptions
     @Option(help: "Folder of the run; by default runs/NAME.") var out: String?
     @Flag(help: "Go on with a run that was interrupted.") var resume = false
 
     func run() throws {
-        let folder = try launch(options, goal: .all, out: out, resume: resume)
+        let folder = try launch(options, listening, goal: .all, out: out, resume: resume)
         print("The report: \(try writeReport(of: folder.path))")
     }
 }
@@ -30,27 +31,32 @@ struct LaunchCommand: ParsableCommand {
             "Example: distillery launch deploy/experiments/quickstart.yaml --set collect.actors=10 --out runs/ten")
 
     @OptionGroup var options: ExperimentOptions
+    @OptionGroup var listening: ListenOptions
     @Option(help: "Folder of the run; by default runs/NAME.") var out: String?
     @Flag(help: "Go on with a run that was interrupted.") var resume = false
 
     func run() throws {
-        let folder = try launch(options, goal: .collect, out: out, resume: resume)
+        let folder = try launch(options, listening, goal: .collect, out: out, resume: resume)
         print("The histories: \(folder.path)/histories")
     }
 }
 
 /// Says what is about to happen, checks that it can, and supervises the cluster to its end.
-private func launch(_ options: ExperimentOptions, goal: GoalName, out: String?, resume: Bool) throws -> RunFolder {
+private func launch(
+    _ options: ExperimentOptions, _ listening: ListenOptions, goal: GoalName, out: String?, resume: Bool
+) throws -> RunFolder {
     let experiment = try options.read()
     let folder = RunFolder(out: out, experiment: experiment)
     let plan = try ExperimentPlan(experiment, cores: ProcessInfo.processInfo.activeProcessorCount)
+    let key = try listening.keys.node()
     try plan.checkDisk(freeBytes: folder.freeBytes, existingBytes: folder.usedBytes, path: folder.path)
     printError(plan.text)
     try folder.prepare(experiment, resume: resume)
     let signals = try SignalWatcher()
     let supervisor = Supervisor(
         executable: try ChildProcess.ownExecutable(), folder: folder.path,
-        coordinatorArguments: [folder.path, "--goal", goal.rawValue], signals: signals,
+        coordinatorArguments: [folder.path, "--goal", goal.rawValue] + listening.coordinatorArguments,
+        roleArguments: listening.roleArguments(experiment), key: key, signals: signals,
         logger: makeLogger("supervisor"))
     var line = ProgressLine()
     supervisor.onStatus = { line.show($0.progressText, phase: $0.phase.rawValue) }

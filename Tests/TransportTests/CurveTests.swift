@@ -14,14 +14,15 @@ final class GuardedServer {
     /// Clients keep their sockets open, or the library would give up on them before they are refused.
     private var clients: [DealerSocket] = []
 
-    init(allowing keys: [SecretKey]) throws {
+    /// - Parameter keys: nil where the list is not there yet.
+    init(allowing keys: [SecretKey]?) throws {
         context = try MessageContext()
         authenticator = try Authenticator(context)
-        authenticator.allow(Set(keys.map(\.publicKey)))
+        if let keys { authenticator.allow(Set(keys.map(\.publicKey))) }
         secret = try SecretKey.generate()
         var options = SocketOptions()
         options.security = .server(secret, authenticator)
-        options.handshakeMilliseconds = 500
+        options.serverHandshakeMilliseconds = 500
         router = try RouterSocket(context, options: options)
         endpoint = try router.bind("tcp://127.0.0.1:*")
         poller.add(router)
@@ -93,6 +94,15 @@ final class GuardedServer {
         let key = try SecretKey.generate()
         try server.connect("early", .client(key, server: server.secret.publicKey))
         #expect(try server.hear { _ in server.authenticator.refusedConnections > 0 }.isEmpty)
+        server.authenticator.allow([key.publicKey])
+        #expect(try server.hear { !$0.isEmpty } == ["early"])
+    }
+
+    @Test("before there is a list nobody is heard, and nobody has to try twice") func noList() throws {
+        let server = try GuardedServer(allowing: nil)
+        let key = try SecretKey.generate()
+        try server.connect("early", .client(key, server: server.secret.publicKey))
+        for _ in 0..<5 { #expect(try !server.poller.wait(milliseconds: 20)) }
         server.authenticator.allow([key.publicKey])
         #expect(try server.hear { !$0.isEmpty } == ["early"])
     }

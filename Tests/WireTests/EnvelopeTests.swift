@@ -19,6 +19,8 @@ struct EnvelopeTests {
             .heartbeat(Heartbeat(numbers: ["a": 1.5, "b": -2], waitingFor: "the recorder")), .acknowledgement,
             .failure("no"), .rejoin, .endProcess(4711), .processEnded(815),
             .learnerCheckpoint(LearnerCheckpoint(lifetime: lifetime, attempt: 2, version: 77, state: [4, 5])),
+            .allowedKeys(
+                AllowedKeys(generation: 7, keys: [Array(0..<32), [UInt8](repeating: 255, count: 32)])),
             .learnLifetime(LearnLifetime(lifetime: lifetime, attempt: 2, actors: 100, state: [1, 2, 3])),
             .lifetimeFinished(LifetimeFinished(lifetime: lifetime, attempt: 1, numbers: ["final_return": 16])),
             .carryActors(

@@ -24,6 +24,7 @@ typedef struct Distillery__Heartbeat Distillery__Heartbeat;
 typedef struct Distillery__Acknowledgement Distillery__Acknowledgement;
 typedef struct Distillery__Failure Distillery__Failure;
 typedef struct Distillery__Rejoin Distillery__Rejoin;
+typedef struct Distillery__AllowedKeys Distillery__AllowedKeys;
 typedef struct Distillery__LearnLifetime Distillery__LearnLifetime;
 typedef struct Distillery__LifetimeFinished Distillery__LifetimeFinished;
 typedef struct Distillery__CarryActors Distillery__CarryActors;
@@ -87,6 +88,7 @@ typedef enum {
   DISTILLERY__ENVELOPE__BODY_ACKNOWLEDGEMENT = 13,
   DISTILLERY__ENVELOPE__BODY_FAILURE = 14,
   DISTILLERY__ENVELOPE__BODY_REJOIN = 15,
+  DISTILLERY__ENVELOPE__BODY_ALLOWED_KEYS = 18,
   DISTILLERY__ENVELOPE__BODY_LEARN_LIFETIME = 20,
   DISTILLERY__ENVELOPE__BODY_LIFETIME_FINISHED = 21,
   DISTILLERY__ENVELOPE__BODY_CARRY_ACTORS = 22,
@@ -136,6 +138,7 @@ struct  Distillery__Envelope
     Distillery__Acknowledgement *acknowledgement;
     Distillery__Failure *failure;
     Distillery__Rejoin *rejoin;
+    Distillery__AllowedKeys *allowed_keys;
     Distillery__LearnLifetime *learn_lifetime;
     Distillery__LifetimeFinished *lifetime_finished;
     Distillery__CarryActors *carry_actors;
@@ -290,6 +293,27 @@ struct  Distillery__Rejoin
 #define DISTILLERY__REJOIN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__rejoin__descriptor) \
      }
+
+
+/*
+ * Coordinator to learner and recorder: exactly these clients may connect, until a later list comes.
+ */
+struct  Distillery__AllowedKeys
+{
+  ProtobufCMessage base;
+  /*
+   * Of two lists the one with the higher number counts.
+   */
+  uint64_t generation;
+  /*
+   * 32 bytes each.
+   */
+  size_t n_key;
+  ProtobufCBinaryData *key;
+};
+#define DISTILLERY__ALLOWED_KEYS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&distillery__allowed_keys__descriptor) \
+    , 0, 0,NULL }
 
 
 /*
@@ -1009,6 +1033,25 @@ Distillery__Rejoin *
 void   distillery__rejoin__free_unpacked
                      (Distillery__Rejoin *message,
                       ProtobufCAllocator *allocator);
+/* Distillery__AllowedKeys methods */
+void   distillery__allowed_keys__init
+                     (Distillery__AllowedKeys         *message);
+size_t distillery__allowed_keys__get_packed_size
+                     (const Distillery__AllowedKeys   *message);
+size_t distillery__allowed_keys__pack
+                     (const Distillery__AllowedKeys   *message,
+                      uint8_t             *out);
+size_t distillery__allowed_keys__pack_to_buffer
+                     (const Distillery__AllowedKeys   *message,
+                      ProtobufCBuffer     *buffer);
+Distillery__AllowedKeys *
+       distillery__allowed_keys__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   distillery__allowed_keys__free_unpacked
+                     (Distillery__AllowedKeys *message,
+                      ProtobufCAllocator *allocator);
 /* Distillery__LearnLifetime methods */
 void   distillery__learn_lifetime__init
                      (Distillery__LearnLifetime         *message);
@@ -1608,6 +1651,9 @@ typedef void (*Distillery__Failure_Closure)
 typedef void (*Distillery__Rejoin_Closure)
                  (const Distillery__Rejoin *message,
                   void *closure_data);
+typedef void (*Distillery__AllowedKeys_Closure)
+                 (const Distillery__AllowedKeys *message,
+                  void *closure_data);
 typedef void (*Distillery__LearnLifetime_Closure)
                  (const Distillery__LearnLifetime *message,
                   void *closure_data);
@@ -1714,6 +1760,7 @@ extern const ProtobufCMessageDescriptor distillery__heartbeat__descriptor;
 extern const ProtobufCMessageDescriptor distillery__acknowledgement__descriptor;
 extern const ProtobufCMessageDescriptor distillery__failure__descriptor;
 extern const ProtobufCMessageDescriptor distillery__rejoin__descriptor;
+extern const ProtobufCMessageDescriptor distillery__allowed_keys__descriptor;
 extern const ProtobufCMessageDescriptor distillery__learn_lifetime__descriptor;
 extern const ProtobufCMessageDescriptor distillery__lifetime_finished__descriptor;
 extern const ProtobufCMessageDescriptor distillery__carry_actors__descriptor;

@@ -40,6 +40,8 @@ package struct ClusterStatus: Sendable, Codable {
     package var jobs: Jobs
     package var nodes: [Node]
     package var failure: String
+    /// What the coordinator has counted itself: `refused_connections`, `undecodable_messages`, ...
+    package var numbers: [String: Double]
 
     package init(json: String) throws { self = try JSONDecoder().decode(ClusterStatus.self, from: Data(json.utf8)) }
 }
@@ -70,7 +72,8 @@ extension Coordinator {
                     endpoint: node.hello.endpoint,
                     silentMilliseconds: now > node.lastHeard ? Int((now - node.lastHeard) / 1_000_000) : 0,
                     waitingFor: node.waitingFor, isLeaving: node.isLeaving, numbers: node.numbers)
-            }, failure: failure)
+            }, failure: failure,
+            numbers: ["refused_messages": Double(refusedMessages)].merging(counters, uniquingKeysWith: +))
     }
 }
 
@@ -78,7 +81,7 @@ extension ClusterStatus {
     fileprivate init(
         run: String, phase: RunPhase, seconds: Double, secondsOfPhase: Double, lifetimes: Lifetimes,
         environmentSteps: Double, environmentStepsPerSecond: Double, distillationStep: UInt64,
-        distillation: [String: Double], jobs: Jobs, nodes: [Node], failure: String
+        distillation: [String: Double], jobs: Jobs, nodes: [Node], failure: String, numbers: [String: Double]
     ) {
         self.run = run
         self.phase = phase
@@ -92,5 +95,6 @@ extension ClusterStatus {
         self.jobs = jobs
         self.nodes = nodes
         self.failure = failure
+        self.numbers = numbers
     }
 }

@@ -1,6 +1,7 @@
 import Environments
 import Experiments
 import Logging
+import Transport
 import Wire
 
 extension Coordinator {
@@ -14,6 +15,10 @@ extension Coordinator {
         guard nodes[name] != nil || nodes.count < Self.nodeLimit else {
             return refuse(
                 "there are \(nodes.count) nodes already, which is the limit", to: .peer(name), outbox: &outbox)
+        }
+        guard allowedKeys == nil || !hello.role.isServer || (try? ServerAddress(hello.endpoint))?.key != nil else {
+            let reason = "\(hello.endpoint) is no endpoint with a key, which this cluster needs; start it with --keys"
+            return refuse(reason, to: .peer(name), outbox: &outbox)
         }
         if hello.role == .recorder, nodes[name] == nil,
             let other = nodes.values.first(where: { $0.hello.role == .recorder })

@@ -41,6 +41,8 @@ package final class Coordinator {
         var isLeaving = false
         var numbers: [String: Double] = [:]
         var waitingFor = ""
+        /// The list of clients that it was told last; 0 for none.
+        var allowedKeysGeneration: UInt64 = 0
     }
 
     let context: ExperimentContext
@@ -81,6 +83,11 @@ package final class Coordinator {
 
     /// Messages that could not be decoded, or that their sender had no business to send.
     package internal(set) var refusedMessages = 0
+    /// Nil without keys.
+    var allowedKeys: AllowedKeys?
+    /// What the coordinator's own socket has counted, for `status`.
+    package var counters: [String: Double] = [:]
+
     var isStopping = false
     /// Why the run cannot go on; empty when it can.
     package internal(set) var failure = ""
@@ -211,6 +218,7 @@ package final class Coordinator {
             try leave(name, reason: "silent for \((now - node.lastHeard) / 1_000_000_000) s", now: now, outbox: &outbox)
             orderEnd(of: node, now: now, outbox: &outbox)
         }
+        announceAllowedKeys(now: now, outbox: &outbox)
         commands.tick(now: now, outbox: &outbox)
         if !isStopping, failure.isEmpty {
             try schedule(now: now, outbox: &outbox)

@@ -1,5 +1,6 @@
+package import Logging
 package import Processes
-import Transport
+package import Transport
 import Wire
 
 /// Puts a socket, a clock and signals around the coordinator.
@@ -17,12 +18,28 @@ package final class CoordinatorProcess {
     private let serverToken: Poller.Token
     private let signalToken: Poller.Token
     private var outbox = Outbox()
+    private let authenticator: Authenticator?
+    private let clients: AllowedClients?
+    private var refusals = RefusalLog()
+    private let logger: Logger
     /// Where the coordinator listens.
     package let endpoint: String
 
-    package init(bind: String, insecure: Bool = false, signals: SignalWatcher) throws {
+    /// `keys`: the coordinator's own key and who may connect; nil for a cluster without keys.
+    package init(
+        bind: String, keys: KeyFolder? = nil, insecure: Bool = false, logger: Logger, signals: SignalWatcher
+    ) throws {
         context = try MessageContext()
+        self.logger = logger
         var options = SocketOptions()
+        if let keys {
+            let authenticator = try Authenticator(context)
+            clients = try AllowedClients(keys, authenticator: authenticator, logger: logger)
+            options.security = .server(try keys.coordinatorKey(), authenticator)
+            self.authenticator = authenticator
+        } else {
+            (authenticator, clients) = (nil, nil)
+        }
         options.insecure = insecure
         options.sendQueueMessages = 10_000
         server = try RouterSocket(context, options: options)
@@ -52,6 +69,7 @@ package final class CoordinatorProcess {
                 try receive(coordinator)
             }
             guard clock.now >= nextTick else { continue }
+            watchClients(coordinator)
             try coordinator.tick(now: clock.now, outbox: &outbox)
             try everyTurn(coordinator)
             nextTick = clock.now + Self.tickIntervalNanoseconds
@@ -63,6 +81,15 @@ package final class CoordinatorProcess {
         }
         try flush()
         return interruption
+    }
+
+    /// Takes the list of clients in, and tells of those that were refused.
+    private func watchClients(_ coordinator: Coordinator) {
+        if let keys = clients?.changed(now: clock.now, wallClock: clock.wallClock) { coordinator.allow(keys) }
+        coordinator.counters["refused_messages"] = Double(server.refusedMessages)
+        guard let authenticator else { return }
+        coordinator.counters["refused_connections"] = Double(authenticator.refusedConnections)
+        refusals.report(authenticator, to: logger, now: clock.now)
     }
 
     private func receive(_ coordinator: Coordinator) throws {

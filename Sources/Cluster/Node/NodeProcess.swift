@@ -1,7 +1,7 @@
 import Glibc
 package import Logging
 package import Processes
-import Transport
+package import Transport
 import Wire
 
 /// Puts sockets, a clock and signals around a role: the loop of every process of a cluster but the coordinator's.
@@ -22,7 +22,13 @@ package final class NodeProcess {
     private var options: SocketOptions
     private var control: DealerSocket
     private let server: RouterSocket?
+    private let authenticator: Authenticator?
+    private var allowedGeneration: UInt64 = 0
+    private var refusals = RefusalLog()
+    private let key: NodeKey?
     private var endpoints: [String: (socket: DealerSocket, token: Poller.Token)] = [:]
+    /// Endpoints of which it was said once that we cannot speak to them.
+    private var unusable: Set<String> = []
     private let poller = Poller()
     private var controlToken: Poller.Token
     private var serverToken: Poller.Token?
@@ -34,11 +40,15 @@ package final class NodeProcess {
     private var signalCount = 0
     private var name: String
 
-    /// `bind`: where a learner or a recorder listens; nil for roles that nobody connects to.
+    /// - Parameters:
+    ///   - bind: where a learner or a recorder listens; nil for roles that nobody connects to.
+    ///   - announce: the host under which others reach it, where it is not the one that it is bound to.
+    ///   - key: nil in a cluster without keys.
     package init(
-        role: any Role, coordinator: String, bind: String?, insecure: Bool = false, logger: Logger,
-        signals: SignalWatcher
+        role: any Role, coordinator: String, bind: String?, announce: String? = nil, key: NodeKey? = nil,
+        insecure: Bool = false, logger: Logger, signals: SignalWatcher
     ) throws {
+        self.key = key
         self.logger = logger
         self.signals = signals
         self.coordinator = coordinator
@@ -48,15 +58,26 @@ package final class NodeProcess {
         var options = SocketOptions()
         options.identity = try PeerIdentity(name)
         options.insecure = insecure
+        if let key { options.security = key.security }
         self.options = options
         control = try DealerSocket(context, options: options)
         try control.connect(coordinator)
+        authenticator = bind != nil && key != nil ? try Authenticator(context) : nil
         var endpoint = ""
         if let bind {
             var serverOptions = SocketOptions()
             serverOptions.insecure = insecure
+            var serverKey: SecretKey?
+            if let authenticator {
+                // Nothing of it outlives the process: the coordinator tells its public half to whom it sends here.
+                let secret = try SecretKey.generate()
+                serverOptions.security = .server(secret, authenticator)
+                serverKey = secret
+            }
             let server = try RouterSocket(context, options: serverOptions)
-            endpoint = try server.bind(bind)
+            let announced = try announcedEndpoint(
+                bound: try server.bind(bind), coordinator: coordinator, host: announce)
+            endpoint = ServerAddress(endpoint: announced, key: serverKey?.publicKey).description
             self.server = server
         } else {
             server = nil
@@ -88,6 +109,7 @@ package final class NodeProcess {
                 try receive()
             }
             if clock.now >= nextTick {
+                watchClients()
                 try session.tick(now: clock.now, outbox: &outbox)
                 nextTick = clock.now + Self.tickIntervalNanoseconds
             }
@@ -120,6 +142,18 @@ package final class NodeProcess {
     private func close(_ socket: DealerSocket, _ token: Poller.Token) {
         poller.remove(token)
         socket.close()
+    }
+
+    /// Lets in whom the coordinator allows, and tells of those that were refused.
+    private func watchClients() {
+        if let server { session.counters["refused_messages"] = Double(server.refusedMessages) }
+        guard let authenticator else { return }
+        if let allowed = session.allowedKeys, allowed.generation != allowedGeneration {
+            allowedGeneration = allowed.generation
+            authenticator.allow(Set(allowed.keys.compactMap(PublicKey.init(bytes:))))
+        }
+        session.counters["refused_connections"] = Double(authenticator.refusedConnections)
+        refusals.report(authenticator, to: logger, now: clock.now)
     }
 
     // MARK: - In
@@ -168,7 +202,9 @@ package final class NodeProcess {
         let outcome: SendOutcome
         switch address {
         case .coordinator: outcome = try control.send(message)
-        case .endpoint(let endpoint): outcome = try socket(to: endpoint).send(message)
+        case .endpoint(let endpoint):
+            guard let socket = try socket(to: endpoint) else { return }
+            outcome = try socket.send(message)
         case .peer(let name):
             guard let server, let peer = try? PeerIdentity(name) else { return }
             outcome = try server.send(message, to: peer)
@@ -188,10 +224,21 @@ package final class NodeProcess {
         unsent[address, default: []].append(message)
     }
 
-    private func socket(to endpoint: String) throws -> DealerSocket {
+    /// Nil for an endpoint that we cannot speak to.
+    private func socket(to endpoint: String) throws -> DealerSocket? {
         if let entry = endpoints[endpoint] { return entry.socket }
+        guard let address = try? ServerAddress(endpoint), (address.key == nil) == (key == nil) else {
+            if unusable.insert(endpoint).inserted {
+                logger.error(
+                    "this is no endpoint to speak to; either all nodes of a cluster have keys or none",
+                    metadata: ["endpoint": "\(endpoint)"])
+            }
+            return nil
+        }
+        var options = options
+        if let key, let server = address.key { options.security = .client(key.secret, server: server) }
         let socket = try DealerSocket(context, options: options)
-        try socket.connect(endpoint)
+        try socket.connect(address.endpoint)
         endpoints[endpoint] = (socket, poller.add(socket))
         return socket
     }

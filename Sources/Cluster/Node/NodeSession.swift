@@ -22,6 +22,10 @@ package final class NodeSession {
     private var isStopped = false
     /// The coordinator does not know this node (any more): it is to join again by `renewed`.
     package private(set) var mustRejoin = false
+    /// What whoever drives the session has counted; goes out with each heartbeat, added to the role's numbers.
+    package var counters: [String: Double] = [:]
+    /// Who may connect to this node; nil until the coordinator says so.
+    package private(set) var allowedKeys: AllowedKeys?
 
     package init(role: any Role, name: String, host: String, process: Int, endpoint: String, now: UInt64) {
         self.role = role
@@ -61,7 +65,7 @@ package final class NodeSession {
     package var numbers: [String: Double] {
         var numbers = role.numbers
         numbers["refused_messages", default: 0] += Double(undecodableMessages)
-        return numbers
+        return numbers.merging(counters, uniquingKeysWith: +)
     }
 
     package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
@@ -78,6 +82,10 @@ package final class NodeSession {
             case .drain:
                 outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
                 drain(now: now)
+                return
+            case .allowedKeys(let keys):
+                outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
+                if keys.generation > allowedKeys?.generation ?? 0 { allowedKeys = keys }
                 return
             case .stop:
                 isStopped = true
@@ -119,7 +127,7 @@ package final class NodeSession {
         guard (now - started) / 1_000_000 < Self.welcomeLimitMilliseconds else {
             throw ClusterError(
                 "no answer from the coordinator within \(Self.welcomeLimitMilliseconds / 1000) s: "
-                    + "is the address right, and is it running?")
+                    + "is the address right, is it running, and is this node's key among those that may connect?")
         }
         guard now >= nextHello else { return }
         outbox.send(.hello(hello), to: .coordinator)

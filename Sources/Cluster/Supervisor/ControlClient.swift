@@ -1,5 +1,5 @@
 import Foundation
-import Transport
+package import Transport
 import Wire
 
 /// Asks a running coordinator one thing, for `status`, `scale`, `drain` and `stop`.
@@ -12,12 +12,13 @@ package final class ControlClient {
     private let clock = SystemClock()
     private let endpoint: String
 
-    package init(endpoint: String) throws {
+    package init(endpoint: String, key: NodeKey? = nil) throws {
         self.endpoint = endpoint
         context = try MessageContext()
         var options = SocketOptions()
         options.identity = try PeerIdentity("client-\(UInt64.random(in: 0...UInt64.max))")
         options.lingerMilliseconds = 0
+        if let key { options.security = key.security }
         socket = try DealerSocket(context, options: options)
         try socket.connect(endpoint)
         poller.add(socket)
@@ -46,7 +47,8 @@ package final class ControlClient {
             }
         }
         throw ClusterError(
-            "no answer from \(endpoint) within \(Self.deadlineMilliseconds / 1000) s: is a coordinator listening there? "
+            "no answer from \(endpoint) within \(Self.deadlineMilliseconds / 1000) s: is a coordinator listening there, "
+                + "and does it allow this key (--keys)? "
                 + "A run's endpoint stands in its \(Supervisor.endpointFile) and in logs/coordinator-0.log")
     }
 }

@@ -1,7 +1,7 @@
 import Foundation
 package import Logging
 package import Processes
-import Transport
+package import Transport
 package import Wire
 
 /// Starts the processes of a cluster on this machine, starts those that fail again, and ends them all.
@@ -36,6 +36,7 @@ package final class Supervisor {
     private let clock = SystemClock()
     private let coordinatorArguments: [String]
     private let roleArguments: [RoleName: [String]]
+    private let key: NodeKey?
     private var roles: [RoleName: SupervisedRole] = [.coordinator: SupervisedRole(desired: 1)]
     private let hello: Hello
     private var endpoint = ""
@@ -51,12 +52,13 @@ package final class Supervisor {
     /// `coordinatorArguments`: after `distillery coordinator`; `roleArguments`: what a role gets beside its address.
     package init(
         executable: String, folder: String, coordinatorArguments: [String],
-        roleArguments: [RoleName: [String]] = [:], signals: SignalWatcher, logger: Logger
+        roleArguments: [RoleName: [String]] = [:], key: NodeKey? = nil, signals: SignalWatcher, logger: Logger
     ) {
         self.executable = executable
         self.folder = folder
         self.coordinatorArguments = coordinatorArguments
         self.roleArguments = roleArguments
+        self.key = key
         self.signals = signals
         self.logger = logger
         let process = ProcessInfo.processInfo.processIdentifier
@@ -73,6 +75,7 @@ package final class Supervisor {
         let context = try MessageContext()
         var options = SocketOptions()
         options.identity = try PeerIdentity(hello.name)
+        if let key { options.security = key.security }
         let socket = try DealerSocket(context, options: options)
         try socket.connect(endpoint)
         let poller = Poller()

@@ -5,7 +5,8 @@ internal import Synchronization
 /// Decides which clients may connect to the CURVE servers of one context, and counts those that may not.
 ///
 /// It answers libzmq's questions (RFC 27, ZAP) in a thread of its own, so that a busy role does not hold up a
-/// handshake. The thread ends with the context. Nobody is allowed until `allow` says so.
+/// handshake. The thread ends with the authenticator, which every server keeps alive. Until `allow` is called for the first time, clients wait, as long as a
+/// handshake may take: whoever was refused would only try again after that time.
 package final class Authenticator: Sendable {
     /// Keeps what the thread works on alive as long as sockets may ask.
     private let context: MessageContext
@@ -25,6 +26,8 @@ package final class Authenticator: Sendable {
         }
         try thread.start()
     }
+
+    deinit { state.end() }
 
     /// Exactly these clients may connect from now on. What others that are connected already still send is dropped.
     package func allow(_ keys: Set<PublicKey>) { state.allow(keys) }
@@ -69,24 +72,37 @@ final class AuthenticatorState: Sendable {
         var refusedCount: UInt64 = 0
         var monitors: [HandedSocket] = []
         var number = 0
+        var hasList = false
     }
 
     private let state = Mutex(State())
     /// Whether a key was ever taken from the list: until then no message needs to be looked at.
     private let hasRemoved = Atomic(false)
+    private let hasEnded = Atomic(false)
     private let wake: WakeSignal?
 
     init() { wake = try? WakeSignal() }
 
     var wakeDescriptor: Int32 { wake?.descriptor ?? -1 }
 
+    var isEnded: Bool { hasEnded.load(ordering: .acquiring) }
+
+    func end() {
+        hasEnded.store(true, ordering: .releasing)
+        wake?.raise()
+    }
+
     func allow(_ keys: Set<PublicKey>) {
         state.withLock { state in
             if !state.allowed.isSubset(of: keys) { hasRemoved.store(true, ordering: .releasing) }
             state.allowed = keys
             state.users = Set(keys.map { Array($0.text.utf8) })
+            state.hasList = true
         }
+        wake?.raise()
     }
+
+    var hasList: Bool { state.withLock { $0.hasList } }
 
     func isAllowed(_ key: PublicKey) -> Bool { state.withLock { $0.allowed.contains(key) } }
 

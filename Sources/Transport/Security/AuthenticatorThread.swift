@@ -1,7 +1,7 @@
 internal import CZeroMQ
 internal import Glibc
 
-/// The thread that answers requests of authentication and reads the monitors of servers, until the context ends.
+/// The thread that answers requests of authentication and reads the monitors of servers, until the authenticator ends.
 ///
 /// `@unchecked Sendable`: made by one thread, used by the one that it starts, and by no other.
 final class AuthenticatorThread: @unchecked Sendable {
@@ -57,15 +57,16 @@ final class AuthenticatorThread: @unchecked Sendable {
         for monitor in monitors { zmq_close(monitor.handle) }
     }
 
-    /// Waits for something and handles it. False when the context ends.
+    /// Waits for something and handles it. False at the end.
     private func wait() -> Bool {
         let event = Int16(ZMQ_POLLIN)
         var items = [
             zmq_pollitem_t(socket: nil, fd: state.wakeDescriptor, events: event, revents: 0),
-            zmq_pollitem_t(socket: requests, fd: -1, events: event, revents: 0),
+            zmq_pollitem_t(socket: requests, fd: -1, events: state.hasList ? event : 0, revents: 0),
         ]
         items += monitors.map { zmq_pollitem_t(socket: $0.handle, fd: -1, events: event, revents: 0) }
         guard zmq_poll(&items, Int32(items.count), -1) >= 0 else { return zmq_errno() == EINTR }
+        guard !state.isEnded else { return false }
         if items[1].revents != 0 {
             for _ in 0..<Self.requestsInARow {
                 guard let frames = receive(from: requests) else { break }
