@@ -5,6 +5,8 @@ import Experiments
 import Foundation
 import Neural
 import Processes
+import Transport
+import Wire
 
 /// A whole cluster on loopback: actors, learner, recorder and coordinator as processes, everything recorded and learnt.
 struct BenchCollectCommand: ParsableCommand {
@@ -13,13 +15,15 @@ struct BenchCollectCommand: ParsableCommand {
         discussion: """
             100 actors of one lifetime on Dark Room 9 x 9, asynchronous, the paper's network. The clock runs from the \
             moment the coordinator leases the lifetime to the last acknowledgement, which follows the sealing of the \
-            last stream. Example: distillery bench collect --json
+            last stream. With --curve every repetition is followed by one with keys on all connections.
+            Example: distillery bench collect --curve --processes 4 --json
             """)
 
     @Option(help: "Actors of the lifetime.") var actors = 100
     @Option(help: "Numbers of actor processes, each measured.") var processes: [Int] = [4, 100]
     @Option(help: "Episodes of each actor.") var episodes = 2000
     @Option(help: "Repetitions; the median is reported.") var repetitions = 3
+    @Flag(help: "Measure with CURVE, too, in turn with the same without.") var curve = false
     @Flag(help: "Print one JSON document.") var json = false
 
     func validate() throws {
@@ -32,35 +36,44 @@ struct BenchCollectCommand: ParsableCommand {
         let signals = try SignalWatcher()
         var results: [BenchmarkResult] = []
         for count in processes {
-            var runs: [[String: Double]] = []
-            for _ in 0..<repetitions {
-                let numbers = try measure(processes: count, signals)
+            // In turn, so that a machine that grows slower or faster does so for both.
+            let variants = curve ? [false, true] : [false]
+            var runs = variants.map { _ in [[String: Double]]() }
+            for number in 0..<(repetitions * variants.count) {
+                let index = number % variants.count
+                let numbers = try measure(processes: count, hasKeys: variants[index], signals)
                 printError(
-                    "\(count) actor processes: \(Int(numbers["environment_steps_per_second"] ?? 0)) steps a second, "
+                    "\(count) actor processes\(variants[index] ? " with CURVE" : ""): \(Int(numbers["environment_steps_per_second"] ?? 0)) steps a second, "
                         + "\(fixed(100 * (numbers["share_learnt"] ?? 0), 1)) % learnt from, "
                         + "mean policy lag \(fixed(numbers["mean_policy_lag"] ?? 0, 2))")
-                runs.append(numbers)
+                runs[index].append(numbers)
             }
-            results.append(result(of: runs, processes: count))
+            let pair = zip(variants, runs).map { result(of: $1, processes: count, hasKeys: $0) }
+            let rates = pair.map { $0.rates[.environmentSteps, default: []].median }
+            if curve {
+                printError(
+                    "\(count) actor processes: with CURVE \(fixed(100 * rates[1] / rates[0], 1)) % of that without")
+            }
+            results += pair
         }
         try BenchDocument(suite: "collect", results: results).print(json: json)
     }
 
-    private func result(of runs: [[String: Double]], processes: Int) -> BenchmarkResult {
+    private func result(of runs: [[String: Double]], processes: Int, hasKeys: Bool) -> BenchmarkResult {
         let key = BenchmarkResult.Unit.environmentSteps.rawValue
         let sorted = runs.sorted { $0[key] ?? 0 < $1[key] ?? 0 }
         return BenchmarkResult(
-            name: "collect",
+            name: hasKeys ? "collect with CURVE" : "collect",
             configuration: [
                 "actors": .init(actors), "actor_processes": .init(processes), "learners": 1,
-                "episodes_per_actor": .init(episodes),
+                "episodes_per_actor": .init(episodes), "curve": hasKeys ? 1 : 0,
             ], rates: [.environmentSteps: runs.compactMap { $0[key] }],
             // Of the repetition in the middle.
             measured: sorted[sorted.count / 2].filter { $0.key != key })
     }
 
     /// One run of a cluster in a folder of its own.
-    private func measure(processes: Int, _ signals: SignalWatcher) throws -> [String: Double] {
+    private func measure(processes: Int, hasKeys: Bool, _ signals: SignalWatcher) throws -> [String: Double] {
         let experiment = try Experiment(
             yaml: """
                 name: bench-collect
@@ -75,9 +88,15 @@ struct BenchCollectCommand: ParsableCommand {
         let folder = RunFolder(out: path, experiment: experiment)
         defer { try? FileManager.default.removeItem(atPath: folder.path) }
         try folder.prepare(experiment, resume: false)
+        let keys = KeyFolder(folder.path + "/keys")
+        // An empty folder of keys is none, whatever the environment says.
+        let arguments = ["--keys", hasKeys ? keys.path : ""]
+        if hasKeys { _ = try keys.generate(nodes: ["node"]) }
         let supervisor = Supervisor(
             executable: try ChildProcess.ownExecutable(), folder: folder.path,
-            coordinatorArguments: [folder.path, "--goal", "collect"], signals: signals, logger: makeLogger("bench"))
+            coordinatorArguments: [folder.path, "--goal", "collect"] + arguments,
+            roleArguments: Dictionary(uniqueKeysWithValues: RoleName.allCases.map { ($0, arguments) }),
+            key: hasKeys ? try NodeKey(path: keys.path) : nil, signals: signals, logger: makeLogger("bench"))
         try exitUnlessComplete(try supervisor.run())
         let ledger = try Ledger(path: folder.path + "/catalog.sqlite", mode: .read)
         guard let lifetime = try ledger.lifetimes().first, let started = lifetime.started, let ended = lifetime.ended,

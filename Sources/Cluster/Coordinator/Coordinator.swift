@@ -87,6 +87,7 @@ package final class Coordinator {
     var allowedKeys: AllowedKeys?
     /// What the coordinator's own socket has counted, for `status`.
     package var counters: [String: Double] = [:]
+    private var complaints = ComplaintLimit()
 
     var isStopping = false
     /// Why the run cannot go on; empty when it can.
@@ -205,6 +206,7 @@ package final class Coordinator {
         case .processEnded(let process) where nodes[name]?.hello.role == .supervisor:
             try processEnded(process, saidBy: name, now: now, outbox: &outbox)
         case .failure(let reason):
+            guard complaints.allows(sender, now: now) else { return }
             logger.warning("a node complains", metadata: ["node": "\(name)", "reason": "\(reason)"])
             nodes[name]?.waitingFor = reason
         default:

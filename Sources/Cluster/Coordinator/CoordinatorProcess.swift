@@ -21,6 +21,7 @@ package final class CoordinatorProcess {
     private let authenticator: Authenticator?
     private let clients: AllowedClients?
     private var refusals = RefusalLog()
+    private var complaints = ComplaintLimit()
     private let logger: Logger
     /// Where the coordinator listens.
     package let endpoint: String
@@ -105,6 +106,7 @@ package final class CoordinatorProcess {
         for item in outbox.items {
             let message = Transport.Message(item.bytes)
             for case .peer(let name) in item.addresses {
+                guard !item.isComplaint || complaints.allows(.peer(name), now: clock.now) else { continue }
                 guard let peer = try? PeerIdentity(name) else { continue }
                 // What a full or absent peer misses is sent again: every command is acknowledged.
                 _ = try server.send(message, to: peer)

@@ -10,9 +10,9 @@ import Wire
 package final class NodeProcess {
     /// Messages that are taken from a socket before the role works again.
     private static let messagesPerTurn = 64
+    /// Messages of one peer that wait at a learner or a recorder; they may be long. Then TCP holds it back.
+    private static let messagesWaitingPerPeer = 128
     private static let tickIntervalNanoseconds: UInt64 = 50_000_000
-    /// What a socket could not take is kept and tried again, up to this many messages for each peer.
-    private static let unsentLimit = 4096
 
     private let context: MessageContext
     private let clock = SystemClock()
@@ -34,7 +34,10 @@ package final class NodeProcess {
     private var serverToken: Poller.Token?
     private let signals: SignalWatcher
     private let signalToken: Poller.Token
-    private var unsent: [Address: [Transport.Message]] = [:]
+    private var unsent = UnsentMessages()
+    private var complaints = ComplaintLimit()
+    /// Peers of which it was said once that they take nothing.
+    private var saidFull: Set<Address> = []
     private var outbox = Outbox()
     private let logger: Logger
     private var signalCount = 0
@@ -67,6 +70,7 @@ package final class NodeProcess {
         if let bind {
             var serverOptions = SocketOptions()
             serverOptions.insecure = insecure
+            serverOptions.receiveQueueMessages = Self.messagesWaitingPerPeer
             var serverKey: SecretKey?
             if let authenticator {
                 // Nothing of it outlives the process: the coordinator tells its public half to whom it sends here.
@@ -129,7 +133,8 @@ package final class NodeProcess {
         for entry in endpoints.values { close(entry.socket, entry.token) }
         close(control, controlToken)
         endpoints = [:]
-        unsent = [:]
+        unsent.removeAll()
+        saidFull = []
         outbox.removeAll()
         name = Self.makeName(session.role.name)
         options.identity = try PeerIdentity(name)
@@ -146,6 +151,7 @@ package final class NodeProcess {
 
     /// Lets in whom the coordinator allows, and tells of those that were refused.
     private func watchClients() {
+        session.counters["dropped_messages"] = Double(unsent.dropped)
         if let server { session.counters["refused_messages"] = Double(server.refusedMessages) }
         guard let authenticator else { return }
         if let allowed = session.allowedKeys, allowed.generation != allowedGeneration {
@@ -186,19 +192,22 @@ package final class NodeProcess {
     // MARK: - Out
 
     private func flush() throws {
-        for (address, messages) in unsent {
-            unsent[address] = nil
-            for message in messages { try send(message, to: address) }
+        if !unsent.isEmpty {
+            for (address, messages) in unsent.takeAll() {
+                for message in messages { try send(message, to: address) }
+            }
         }
         for item in outbox.items {
             let message = Transport.Message(item.bytes)
-            for address in item.addresses { try send(message, to: address) }
+            for address in item.addresses where !item.isComplaint || complaints.allows(address, now: clock.now) {
+                try send(message, to: address)
+            }
         }
         outbox.removeAll()
     }
 
     private func send(_ message: Transport.Message, to address: Address) throws {
-        guard unsent[address] == nil else { return keep(message, for: address) }
+        guard !unsent.contains(address) else { return keep(message, for: address) }
         let outcome: SendOutcome
         switch address {
         case .coordinator: outcome = try control.send(message)
@@ -214,14 +223,11 @@ package final class NodeProcess {
     }
 
     private func keep(_ message: Transport.Message, for address: Address) {
-        guard unsent[address, default: []].count < Self.unsentLimit else {
-            if unsent[address]?.count == Self.unsentLimit {
-                logger.warning(
-                    "a peer takes no messages; what is resent later is dropped now", metadata: ["peer": "\(address)"])
-            }
-            return
-        }
-        unsent[address, default: []].append(message)
+        guard !unsent.append(message, for: address), saidFull.count < UnsentMessages.peerLimit,
+            saidFull.insert(address).inserted
+        else { return }
+        logger.warning(
+            "a peer takes no messages; what is sent again later is dropped now", metadata: ["peer": "\(address)"])
     }
 
     /// Nil for an endpoint that we cannot speak to.

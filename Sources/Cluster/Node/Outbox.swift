@@ -25,6 +25,8 @@ package struct Outbox: Sendable {
         package let bytes: [UInt8]
         /// Several where the same bytes go to more than one.
         package let addresses: [Address]
+        /// It says that something is wrong; whoever sends it may say that less often.
+        package let isComplaint: Bool
     }
 
     package private(set) var items: [Item] = []
@@ -32,12 +34,14 @@ package struct Outbox: Sendable {
     package init() {}
 
     package mutating func send(_ message: Message, to address: Address, request: UInt64 = 0) {
-        send(Envelope(message, request: request).encoded(), to: [address])
+        let isComplaint = if case .failure = message { true } else { false }
+        items.append(
+            Item(bytes: Envelope(message, request: request).encoded(), addresses: [address], isComplaint: isComplaint))
     }
 
     /// Bytes that were encoded once.
     package mutating func send(_ bytes: [UInt8], to addresses: [Address]) {
-        items.append(Item(bytes: bytes, addresses: addresses))
+        items.append(Item(bytes: bytes, addresses: addresses, isComplaint: false))
     }
 
     package mutating func removeAll() { items.removeAll(keepingCapacity: true) }

@@ -1,0 +1,57 @@
+package import Transport
+
+/// What sockets could not take, kept for each peer in order until they can: bounded, since a peer may never read.
+///
+/// What does not fit is dropped: everything that counts is sent again until it is acknowledged.
+package struct UnsentMessages {
+    package static let messageLimitPerPeer = 4096
+    package static let byteLimitPerPeer = 64 << 20
+    package static let byteLimit = 512 << 20
+    package static let peerLimit = 1024
+
+    private struct Queue {
+        var messages: [Transport.Message] = []
+        var bytes = 0
+    }
+
+    private var queues: [Address: Queue] = [:]
+    private var bytes = 0
+    /// Messages that did not fit, since the beginning.
+    package private(set) var dropped: UInt64 = 0
+
+    package init() {}
+
+    package var isEmpty: Bool { queues.isEmpty }
+
+    /// Whether something waits for `address`: later messages have to wait behind it.
+    package func contains(_ address: Address) -> Bool { queues[address] != nil }
+
+    /// - Returns: whether the message fitted.
+    @discardableResult
+    package mutating func append(_ message: Transport.Message, for address: Address) -> Bool {
+        var queue = queues[address] ?? Queue()
+        let fits =
+            queue.messages.count < Self.messageLimitPerPeer && bytes + message.count <= Self.byteLimit
+            && queue.bytes + message.count <= Self.byteLimitPerPeer
+            && (!queue.messages.isEmpty || queues.count < Self.peerLimit)
+        guard fits else {
+            dropped += 1
+            return false
+        }
+        queue.messages.append(message)
+        queue.bytes += message.count
+        bytes += message.count
+        queues[address] = queue
+        return true
+    }
+
+    /// All that waits, by peer; nothing is left.
+    package mutating func takeAll() -> [Address: [Transport.Message]] {
+        defer { self = UnsentMessages(dropped: dropped) }
+        return queues.mapValues(\.messages)
+    }
+
+    package mutating func removeAll() { self = UnsentMessages(dropped: dropped) }
+
+    private init(dropped: UInt64) { self.dropped = dropped }
+}
