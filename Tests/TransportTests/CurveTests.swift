@@ -15,14 +15,16 @@ final class GuardedServer {
     private var clients: [DealerSocket] = []
 
     /// - Parameter keys: nil where the list is not there yet.
-    init(allowing keys: [SecretKey]?) throws {
+    init(
+        allowing keys: [SecretKey]?, handshakeMilliseconds: Int = 500, halfOpenLimit: Int = Authenticator.halfOpenLimit
+    ) throws {
         context = try MessageContext()
-        authenticator = try Authenticator(context)
+        authenticator = try Authenticator(context, halfOpenLimit: halfOpenLimit)
         if let keys { authenticator.allow(Set(keys.map(\.publicKey))) }
         secret = try SecretKey.generate()
         var options = SocketOptions()
         options.security = .server(secret, authenticator)
-        options.serverHandshakeMilliseconds = 500
+        options.serverHandshakeMilliseconds = handshakeMilliseconds
         router = try RouterSocket(context, options: options)
         endpoint = try router.bind("tcp://127.0.0.1:*")
         poller.add(router)
@@ -150,6 +152,28 @@ final class GuardedServer {
         let counts = server.authenticator.takeRefused().counts
         #expect(counts.keys.contains { $0.address == "127.0.0.1" })
         #expect(counts.values.reduce(0, +) == 20)
+    }
+
+    @Test("connections that say nothing are cut beyond a limit, at once, and the others serve on") func halfOpen()
+        throws
+    {
+        let key = try SecretKey.generate()
+        // So long that no handshake's time ends within the test.
+        let server = try GuardedServer(allowing: [key], handshakeMilliseconds: 600_000, halfOpenLimit: 16)
+        let friend = try server.connect("friend", .client(key, server: server.secret.publicKey))
+        _ = try server.hear { !$0.isEmpty }
+        let port = try #require(UInt16(server.endpoint.split(separator: ":").last.map(String.init) ?? ""))
+        let strangers = try (0..<40).map { _ in try TCPConnection(port: port) }
+        _ = try server.hear { _ in server.authenticator.refusedConnections >= 24 }
+        for _ in 0..<5 { try server.poller.wait(milliseconds: 20) }
+        #expect(server.authenticator.refusedConnections == 24)
+        #expect(try friend.send([1]) == .sent)
+        #expect(try server.hear { !$0.isEmpty } == ["friend"])
+        // When they go, there is room again.
+        for stranger in strangers { stranger.close() }
+        _ = try server.hear { _ in server.authenticator.refusedConnections >= 40 }
+        try server.connect("late", .client(key, server: server.secret.publicKey))
+        #expect(try server.hear { !$0.isEmpty } == ["late"])
     }
 
     @Test("a server with keys may listen where other hosts reach it") func exposed() throws {

@@ -12,7 +12,13 @@ package final class Authenticator: Sendable {
     private let context: MessageContext
     private let state = AuthenticatorState()
 
-    package init(_ context: MessageContext) throws(TransportError) {
+    /// More connections than this to one server at a time do not get into the handshake: strangers must not use up the
+    /// descriptors that a process may have open. Clients try again.
+    package static let halfOpenLimit = 256
+
+    package init(
+        _ context: MessageContext, halfOpenLimit: Int = Authenticator.halfOpenLimit
+    ) throws(TransportError) {
         self.context = context
         guard let handle = zmq_socket(context.handle, ZMQ_REP) else { throw .last("open a socket for authentication") }
         guard zmq_bind(handle, "inproc://zeromq.zap.01") == 0 else {
@@ -20,7 +26,7 @@ package final class Authenticator: Sendable {
             throw .last("listen for requests of authentication (one authenticator a context)")
         }
         let thread: AuthenticatorThread
-        do { thread = try AuthenticatorThread(requests: handle, state: state) } catch {
+        do { thread = try AuthenticatorThread(requests: handle, state: state, halfOpenLimit: halfOpenLimit) } catch {
             zmq_close(handle)
             throw error
         }

@@ -16,12 +16,16 @@ final class AuthenticatorThread: @unchecked Sendable {
 
     private let requests: UnsafeMutableRawPointer
     private let state: AuthenticatorState
+    private let halfOpenLimit: Int
     private var monitors: [Monitor] = []
 
-    init(requests: UnsafeMutableRawPointer, state: AuthenticatorState) throws(TransportError) {
+    init(
+        requests: UnsafeMutableRawPointer, state: AuthenticatorState, halfOpenLimit: Int
+    ) throws(TransportError) {
         guard state.wakeDescriptor >= 0 else { throw .last("open an event descriptor") }
         self.requests = requests
         self.state = state
+        self.halfOpenLimit = halfOpenLimit
     }
 
     func start() throws(TransportError) {
@@ -106,6 +110,11 @@ final class AuthenticatorThread: @unchecked Sendable {
             }
             guard let event = ConnectionEvent(event: event, value: value) else { continue }
             if let refused = monitors[index].watch.take(event) { state.refuse(refused) }
+            if case .accepted(let descriptor, _) = event, monitors[index].watch.halfOpen > halfOpenLimit {
+                // The library notices the end and closes it. Should it have done so already, the number may be
+                // another connection's by now: that client connects again.
+                shutdown(descriptor, Int32(SHUT_RDWR))
+            }
         }
     }
 

@@ -25,6 +25,9 @@ struct ConnectionWatch {
     private var denied = 0
     private var failure: RefusedConnection.Reason?
 
+    /// Connections whose handshake is under way, or was denied and has not ended yet.
+    var halfOpen: Int { undecided.count - succeeded }
+
     /// - Returns: a connection that was refused, when its end is known.
     mutating func take(_ event: ConnectionEvent) -> RefusedConnection? {
         switch event {
