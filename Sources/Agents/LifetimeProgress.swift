@@ -4,7 +4,7 @@
 package struct LifetimeProgress: Sendable, Codable {
     private let rule: LifetimeEnd.Convergence?
     private let threshold: Double
-    private let indexOfActor: [Int: Int]
+    private var indexOfActor: [Int: Int]
     private var streams: [Stream]
     /// Every actor stops at the end of its first episode with which it has lived at least this many: the
     /// `episodeLimit` of `RolloutCollector`. Never rises.
@@ -13,8 +13,6 @@ package struct LifetimeProgress: Sendable, Codable {
     package private(set) var convergedAtEpisode: UInt64?
 
     private struct Stream: Codable {
-        /// Episodes lived, cut ones too.
-        var episodes: UInt64 = 0
         /// Returns of the last whole episodes; `next` is the oldest once there are `window` of them.
         var recent: [Double] = []
         var next = 0
@@ -32,7 +30,21 @@ package struct LifetimeProgress: Sendable, Codable {
     }
 
     /// Episodes of the actor that has lived longest.
-    package var longestLife: UInt64 { streams.reduce(0) { max($0, $1.episodes) } }
+    package private(set) var longestLife: UInt64 = 0
+
+    /// An actor takes part from now on, if it did not yet.
+    package mutating func join(_ actor: Int) {
+        guard indexOfActor[actor] == nil else { return }
+        indexOfActor[actor] = streams.count
+        streams.append(Stream())
+    }
+
+    /// An actor takes part no longer; what it has lived keeps counting towards the longest life.
+    package mutating func leave(_ actor: Int) {
+        guard let index = indexOfActor.removeValue(forKey: actor) else { return }
+        streams.remove(at: index)
+        for (other, place) in indexOfActor where place > index { indexOfActor[other] = place - 1 }
+    }
 
     /// Mean return of the last `window` whole episodes of every actor; nil before every actor has had so many, and
     /// without a rule of convergence.
@@ -47,7 +59,7 @@ package struct LifetimeProgress: Sendable, Codable {
     package mutating func add(_ finished: [FinishedEpisode]) {
         for episode in finished {
             guard let index = indexOfActor[episode.actor] else { continue }
-            streams[index].episodes = max(streams[index].episodes, episode.episode + 1)
+            longestLife = max(longestLife, episode.episode + 1)
             guard let rule else { continue }
             if streams[index].recent.count < rule.window {
                 streams[index].recent.append(episode.totalReward)

@@ -82,6 +82,11 @@ package final class RolloutCollector {
         return finish(policyVersion: policyVersion)
     }
 
+    /// The streams of actors from this number on end with the episode that they are in.
+    package func retire(from actor: Int) {
+        for index in positions.indices where positions[index].actor >= actor { positions[index].isEnded = true }
+    }
+
     /// Begins what `collect` does at once: `advance` until it says no, then `finish`.
     package func begin(length: Int, episodeLimit: UInt64 = .max) {
         columns.clear(length: length)
@@ -90,8 +95,8 @@ package final class RolloutCollector {
         firstEpisodes = episodes
         wasDone = positions.map(\.isDone)
         for index in positions.indices {
-            let isAtLimit = steps[index] == 0 && episodes[index] >= episodeLimit
-            if positions[index].isEnded || isAtLimit { positions[index].isDone = true }
+            guard steps[index] == 0 else { continue }
+            if positions[index].isEnded || episodes[index] >= episodeLimit { positions[index].isDone = true }
         }
     }
 
@@ -138,7 +143,7 @@ package final class RolloutCollector {
             guard isEnd else { continue }
             if !positions[index].isDone {
                 environment.observe(index, into: columns.appendFinal(index))
-                if episodes[index] + 1 >= episodeLimit { positions[index].isDone = true }
+                if positions[index].isEnded || episodes[index] + 1 >= episodeLimit { positions[index].isDone = true }
             }
             // A stream that has ended keeps stepping with the others, unrecorded: copies are stepped together.
             episodes[index] += 1

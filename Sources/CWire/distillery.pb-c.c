@@ -2972,7 +2972,7 @@ const ProtobufCMessageDescriptor distillery__lifetime_finished__descriptor =
   (ProtobufCMessageInit) distillery__lifetime_finished__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__carry_actors__field_descriptors[8] =
+static const ProtobufCFieldDescriptor distillery__carry_actors__field_descriptors[9] =
 {
   {
     "lifetime",
@@ -3070,6 +3070,18 @@ static const ProtobufCFieldDescriptor distillery__carry_actors__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "retire_from",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__CarryActors, retire_from),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__carry_actors__field_indices_by_name[] = {
   2,   /* field[2] = actors */
@@ -3080,11 +3092,12 @@ static const unsigned distillery__carry_actors__field_indices_by_name[] = {
   0,   /* field[0] = lifetime */
   7,   /* field[7] = recorded_actors */
   6,   /* field[6] = recorder_endpoint */
+  8,   /* field[8] = retire_from */
 };
 static const ProtobufCIntRange distillery__carry_actors__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor distillery__carry_actors__descriptor =
 {
@@ -3094,7 +3107,7 @@ const ProtobufCMessageDescriptor distillery__carry_actors__descriptor =
   "Distillery__CarryActors",
   "distillery",
   sizeof(Distillery__CarryActors),
-  8,
+  9,
   distillery__carry_actors__field_descriptors,
   distillery__carry_actors__field_indices_by_name,
   1,  distillery__carry_actors__number_ranges,

@@ -28,7 +28,7 @@ extension Ledger {
                 learner: row["learner"], attempt: row["attempt"], started: row["started"], ended: row["ended"],
                 episodes: row["episodes"], transitions: row["transitions"],
                 transitionsLearnt: row["transitions_learnt"], updates: row["updates"],
-                meanPolicyLag: row["mean_policy_lag"], finalReturn: row["final_return"])
+                meanPolicyLag: row["mean_policy_lag"], finalReturn: row["final_return"], actors: row["actors"])
         }
     }
 

@@ -100,12 +100,13 @@ extension Database {
 
     fileprivate func save(_ lifetimes: [LifetimeRecord]) throws {
         let statement = try makeStatement(
-            sql: "INSERT OR REPLACE INTO lifetimes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            sql: "INSERT OR REPLACE INTO lifetimes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         for lifetime in lifetimes {
             try statement.execute(arguments: [
                 lifetime.task, lifetime.repetition, lifetime.status.rawValue, lifetime.learner, lifetime.attempt,
                 lifetime.started, lifetime.ended, lifetime.episodes, lifetime.transitions,
                 lifetime.transitionsLearnt, lifetime.updates, lifetime.meanPolicyLag, lifetime.finalReturn,
+                lifetime.actors,
             ])
         }
     }

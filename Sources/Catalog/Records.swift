@@ -65,11 +65,14 @@ package struct LifetimeRecord: Hashable, Sendable {
     package var meanPolicyLag: Double?
     /// Mean return of the last episodes.
     package var finalReturn: Double?
+    /// How many it has had; more than at once in an elastic lifetime.
+    package var actors: Int?
 
     package init(
         task: Int, repetition: Int, status: WorkStatus = .queued, learner: String? = nil, attempt: Int = 0,
         started: Double? = nil, ended: Double? = nil, episodes: Int? = nil, transitions: Int? = nil,
-        transitionsLearnt: Int? = nil, updates: Int? = nil, meanPolicyLag: Double? = nil, finalReturn: Double? = nil
+        transitionsLearnt: Int? = nil, updates: Int? = nil, meanPolicyLag: Double? = nil, finalReturn: Double? = nil,
+        actors: Int? = nil
     ) {
         self.task = task
         self.repetition = repetition
@@ -84,6 +87,7 @@ package struct LifetimeRecord: Hashable, Sendable {
         self.updates = updates
         self.meanPolicyLag = meanPolicyLag
         self.finalReturn = finalReturn
+        self.actors = actors
     }
 }
 

@@ -80,7 +80,11 @@ extension Experiment {
     }
 
     /// Actors of a lifetime whose streams are recorded: those numbered below this.
-    package var recordedActors: Int { collect.recordActors ?? collect.actors }
+    package var recordedActors: Int { collect.recordActors ?? actorLimit }
+
+    /// All actors that a lifetime ever has are numbered below this.
+    package var actorLimit: Int { collect.elastic ? Self.elasticActorLimit : collect.actors }
+    package static let elasticActorLimit = 1 << 16
 
     /// Actors that one actor process carries at most.
     package var actorsPerProcess: Int {

@@ -63,7 +63,7 @@ package struct ExperimentPlan: Sendable, Equatable {
         trainLifetimes = trainTasks * collect.lifetimes
         testLifetimes = testTasks * collect.testLifetimes
         actors = collect.actors
-        recordedActors = experiment.recordedActors
+        recordedActors = min(experiment.recordedActors, experiment.collect.actors)
         episodesPerActor = collect.end.episodesPerActor
         mayEndEarly = collect.end.converged != nil
         let lifetimes = trainLifetimes + testLifetimes

@@ -125,7 +125,7 @@ extension Message {
                     incarnation: carry.incarnation, attempt: carry.attempt,
                     learnerEndpoint: try short(carry.learner_endpoint, "endpoint"),
                     recorderEndpoint: try short(carry.recorder_endpoint, "endpoint"),
-                    recordedActors: Int(carry.recorded_actors)))
+                    recordedActors: Int(carry.recorded_actors), retireFrom: Int(carry.retire_from)))
         case DISTILLERY__ENVELOPE__BODY_CARRYING_FINISHED:
             let finished = try present(envelope.carrying_finished)
             self = .carryingFinished(

@@ -155,6 +155,7 @@ extension Message {
                 $0.learner_endpoint = arena.string(carry.learnerEndpoint)
                 $0.recorder_endpoint = arena.string(carry.recorderEndpoint)
                 $0.recorded_actors = UInt32(carry.recordedActors)
+                $0.retire_from = UInt32(carry.retireFrom)
             }
         case .carryingFinished(let finished):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_CARRYING_FINISHED

@@ -41,10 +41,12 @@ package struct CarryActors: Sendable, Equatable {
     package var recorderEndpoint: String
     /// Actors below this number are recorded.
     package var recordedActors: Int
+    /// Actors from this number on end their streams with the episode that they are in: they leave an elastic lifetime.
+    package var retireFrom: Int
 
     package init(
         lifetime: LifetimeIdentifier, actors: Range<Int>, incarnation: UInt64, attempt: UInt64,
-        learnerEndpoint: String, recorderEndpoint: String, recordedActors: Int
+        learnerEndpoint: String, recorderEndpoint: String, recordedActors: Int, retireFrom: Int? = nil
     ) {
         self.lifetime = lifetime
         self.actors = actors
@@ -53,6 +55,7 @@ package struct CarryActors: Sendable, Equatable {
         self.learnerEndpoint = learnerEndpoint
         self.recorderEndpoint = recorderEndpoint
         self.recordedActors = recordedActors
+        self.retireFrom = retireFrom ?? actors.upperBound
     }
 }
 

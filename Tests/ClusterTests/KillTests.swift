@@ -17,7 +17,9 @@ import Wire
     ) throws -> SimulatedCluster {
         let cluster = try SimulatedCluster(
             yaml: smallExperiment(lockstep: lockstep, episodes: episodes, rolloutLength: rolloutLength), seed: seed)
-        try cluster.run(milliseconds: patienceMilliseconds) { $0.acknowledged.values.contains { $0 > 3 } }
+        try cluster.run(milliseconds: patienceMilliseconds) {
+            $0.acknowledged.count == 3 && $0.acknowledged.values.allSatisfy { $0 > 3 }
+        }
         let victim =
             role == .coordinator ? SimulatedCluster.coordinatorName : try #require(cluster.names(role).first)
         let acknowledged = cluster.acknowledged

@@ -7,6 +7,7 @@ package final class MemoryJournal: RunJournal {
     package private(set) var sealed: [StreamIdentifier: (rows: UInt64, rollouts: UInt64)] = [:]
     package private(set) var ended: Set<LifetimeIdentifier> = []
     package private(set) var attempts: [LifetimeIdentifier: UInt64] = [:]
+    package private(set) var actors: [LifetimeIdentifier: Int] = [:]
     package private(set) var endings = 0
     package private(set) var results: [FinishedJob] = []
     /// Returns of every job.
@@ -22,6 +23,7 @@ package final class MemoryJournal: RunJournal {
         var progress = Cluster.Progress()
         progress.lifetimes = ended
         progress.attempts = attempts
+        progress.actors = actors
         for stream in sealed.keys { progress.sealed[stream.lifetime, default: []].insert(stream.actor) }
         progress.jobs = Set(results)
         progress.starts = starts
@@ -32,9 +34,12 @@ package final class MemoryJournal: RunJournal {
     package func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Environments.Task, actors: Int) throws {
         try next?.lifetimeQueued(lifetime, task: task, actors: actors)
     }
-    package func lifetimeStarted(_ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String) throws {
+    package func lifetimeStarted(
+        _ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String, actors: Int
+    ) throws {
         attempts[lifetime] = attempt
-        try next?.lifetimeStarted(lifetime, attempt: attempt, learner: learner)
+        self.actors[lifetime] = actors
+        try next?.lifetimeStarted(lifetime, attempt: attempt, learner: learner, actors: actors)
     }
     package func lifetimeEnded(_ lifetime: LifetimeIdentifier, numbers: [String: Double]) throws {
         ended.insert(lifetime)

@@ -26,7 +26,7 @@ struct EnvelopeTests {
             .carryActors(
                 CarryActors(
                     lifetime: lifetime, actors: 5..<9, incarnation: 4, attempt: 1, learnerEndpoint: "l",
-                    recorderEndpoint: "r", recordedActors: 7)),
+                    recorderEndpoint: "r", recordedActors: 7, retireFrom: 8)),
             .carryingFinished(CarryingFinished(lifetime: lifetime, firstActor: 5, incarnation: 4)),
             .releaseLifetime(ReleaseLifetime(lifetime: lifetime, attempt: 1)),
             .joinLifetime(JoinLifetime(lifetime: lifetime, attempt: 1, actors: 5..<9, incarnation: 4)),

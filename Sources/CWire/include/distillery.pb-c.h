@@ -371,10 +371,14 @@ struct  Distillery__CarryActors
    * Actors below this number are recorded.
    */
   uint32_t recorded_actors;
+  /*
+   * Actors from this number on end their streams with the episode that they are in: they leave an elastic lifetime.
+   */
+  uint32_t retire_from;
 };
 #define DISTILLERY__CARRY_ACTORS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__carry_actors__descriptor) \
-    , NULL, 0, 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+    , NULL, 0, 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0 }
 
 
 /*

@@ -6,10 +6,10 @@ import Wire
 /// Consecutive actors of one lifetime that this process carries.
 final class ActorPart {
     enum Phase: Equatable {
-        /// Waits for the recorder to say where each stream stands.
-        case opening
         /// Waits for the learner's parameters.
         case joining
+        /// Waits for the recorder to say where each stream stands.
+        case opening
         case running
         /// All is sent; waits for the recorder to make it durable.
         case draining
@@ -27,6 +27,8 @@ final class ActorPart {
     var lastLearnerRequest: UInt64 = 0
     private(set) var version: UInt64 = 0
     private(set) var batch: UInt64 = 0
+    /// In lockstep, where the learner says that the actors go on; empty otherwise.
+    var places: [RolloutAnswer.Place] = []
     /// Streams end with the episode that makes them so many.
     var episodeLimit = UInt64.max
 
@@ -45,25 +47,35 @@ final class ActorPart {
                 actor: $0)
         }
         policy = try context.algorithm.makeActor(environment: context.distribution.environment, keys: keys)
-        phase = carry.recordsAny ? .opening : .joining
+        phase = .joining
         recorder = carry.recordsAny ? RecorderDialogue(endpoint: carry.recorderEndpoint) : nil
     }
 
-    /// Where the streams go on: the recorder's answer, in lockstep the learner's; actors beyond it begin at their beginning.
-    func start(_ streams: [StreamsOpened.Stream]) throws {
+    /// `opened`: the recorder's answer, where the streams go on unless the learner has said so; actors beyond it begin at
+    /// their beginning.
+    func start(_ opened: [StreamsOpened.Stream]) throws {
         let positions = carry.actors.enumerated().map { index, actor in
-            guard index < streams.count else {
-                return Agents.StreamPosition(actor: actor, incarnation: carry.incarnation)
+            var position = Agents.StreamPosition(actor: actor, incarnation: carry.incarnation)
+            if !places.isEmpty {
+                position.sequence = places[index].nextSequence
+                position.episode = places[index].nextEpisode
+            } else if index < opened.count {
+                position.sequence = opened[index].nextSequence
+                position.episode = opened[index].nextEpisode
+                position.isEnded = opened[index].state == .ended
             }
-            return Agents.StreamPosition(
-                actor: actor, incarnation: carry.incarnation, sequence: streams[index].nextSequence,
-                episode: streams[index].nextEpisode, isEnded: streams[index].state == .ended)
+            return position
         }
         collector = RolloutCollector(
             environment: try context.distribution.makeEnvironment(
                 task: try context.task(carry.lifetime.task), keys: keys), actor: policy, lifetime: carry.lifetime,
             positions: positions)
+        retire()
+        phase = .running
     }
+
+    /// Lets the actors leave that are to.
+    func retire() { collector?.retire(from: carry.retireFrom) }
 
     func load(_ parameters: [Float], version: UInt64) throws {
         try parameters.withUnsafeBufferPointer { try policy.load(parameters: $0) }
@@ -88,6 +100,8 @@ final class ActorPart {
     /// The learner has every batch up to `batch`.
     func answered(_ batch: UInt64) { unanswered.removeAll { $0.batch <= batch } }
 
+    /// Actors whose streams have not ended.
+    var actorsAtWork: Int { collector?.positions.count { !$0.isDone } ?? carry.actors.count }
     var everyStreamHasEnded: Bool { collector?.isDone ?? false }
 
     /// Nothing is lost by going on elsewhere: no stream is inside an episode, and everything is on disk.

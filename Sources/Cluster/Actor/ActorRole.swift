@@ -67,7 +67,7 @@ package final class ActorRole: Role {
 
     package var numbers: [String: Double] {
         [
-            "actors": Double(parts.values.reduce(0) { $0 + $1.carry.actors.count }),
+            "actors": Double(parts.values.reduce(0) { $0 + $1.actorsAtWork }),
             "environment_steps": Double(environmentSteps),
             "unacknowledged_bytes": Double(unacknowledgedBytes), "refused_messages": Double(refusedMessages),
         ]
@@ -100,7 +100,7 @@ package final class ActorRole: Role {
         case .streamsOpened(let opened): try takeUp(opened, from: sender, now: now, outbox: &outbox)
         case .rolloutsDurable(let durable): acknowledge(durable, from: sender, now: now, outbox: &outbox)
         case .rolloutAnswer(let answer):
-            do { try take(answer) } catch {
+            do { try take(answer, now: now, outbox: &outbox) } catch {
                 refusedMessages += 1
                 outbox.send(.failure("\(error)"), to: sender)
             }
@@ -118,10 +118,11 @@ package final class ActorRole: Role {
             guard command > part.command else { return }
             part.command = command
             part.carry = carry
+            part.retire()
             guard part.recorder?.endpoint != carry.recorderEndpoint, carry.recordsAny else { return }
             if part.recorder == nil { part.recorder = RecorderDialogue(endpoint: carry.recorderEndpoint) }
             part.recorder?.move(to: carry.recorderEndpoint)
-            open(part, now: now, outbox: &outbox)
+            if part.phase != .joining { open(part, now: now, outbox: &outbox) }
             return
         }
         if let last = lastIncarnation[key], last >= carry.incarnation { return }
@@ -135,26 +136,14 @@ package final class ActorRole: Role {
         let part = try ActorPart(carry: carry, command: command, context: context)
         parts[key] = part
         if !turns.contains(key) { turns.append(key) }
-        if carry.recordsAny {
-            open(part, now: now, outbox: &outbox)
-        } else {
-            if !isLockstep { try part.start([]) }
-            join(part, now: now, outbox: &outbox)
-        }
+        join(part, now: now, outbox: &outbox)
     }
 
     private func takeUp(_ opened: StreamsOpened, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         guard let part = parts[Key(lifetime: opened.lifetime, firstActor: opened.firstActor)],
             part.recorder?.take(opened, from: sender, now: now, outbox: &outbox) == true
         else { return }
-        if part.phase == .opening {
-            // In lockstep the learner says where to go on; the recorder drops what it has.
-            if !isLockstep {
-                try part.start(opened.streams)
-            }
-            part.phase = .joining
-            join(part, now: now, outbox: &outbox)
-        }
+        if part.phase == .opening { try part.start(opened.streams) }
     }
 
     private func acknowledge(_ durable: RolloutsDurable, from sender: Address, now: UInt64, outbox: inout Outbox) {
@@ -170,29 +159,24 @@ package final class ActorRole: Role {
         }
     }
 
-    private func take(_ answer: RolloutAnswer) throws {
+    private func take(_ answer: RolloutAnswer, now: UInt64, outbox: inout Outbox) throws {
         guard let part = parts[Key(lifetime: answer.lifetime, firstActor: answer.firstActor)],
             part.carry.attempt == answer.attempt
         else { return }
-        if part.phase == .joining, isLockstep, !answer.parameters.isEmpty {
-            guard answer.places.count == part.carry.actors.count else {
-                throw WireError("\(answer.places.count) places for \(part.carry.actors.count) actors")
-            }
-            try part.start(
-                answer.places.map {
-                    StreamsOpened.Stream(nextSequence: $0.nextSequence, nextEpisode: $0.nextEpisode, state: .recording)
-                })
-        }
         // Answers may overtake each other; versions never fall within an incarnation.
         if !answer.parameters.isEmpty, part.phase == .joining || answer.version > part.version {
             try part.load(answer.parameters, version: answer.version)
         }
         part.episodeLimit = min(part.episodeLimit, answer.episodeLimit)
-        if part.phase == .joining {
-            if !answer.parameters.isEmpty { part.phase = .running }
-        } else {
-            part.answered(answer.batch)
+        guard part.phase == .joining else { return part.answered(answer.batch) }
+        guard !answer.parameters.isEmpty else { return }
+        guard answer.places.count == (isLockstep ? part.carry.actors.count : 0) else {
+            throw WireError("\(answer.places.count) places for \(part.carry.actors.count) actors")
         }
+        part.places = answer.places
+        guard part.carry.recordsAny else { return try part.start([]) }
+        part.phase = .opening
+        open(part, now: now, outbox: &outbox)
     }
 
     // MARK: - Work
@@ -246,7 +230,9 @@ package final class ActorRole: Role {
                 remove(key)
                 continue
             }
-            if part.recorder?.isOverdue(now: now) ?? false { open(part, now: now, outbox: &outbox) }
+            if part.phase != .joining, part.recorder?.isOverdue(now: now) ?? false {
+                open(part, now: now, outbox: &outbox)
+            }
             askLearner(part, now: now, outbox: &outbox)
         }
     }

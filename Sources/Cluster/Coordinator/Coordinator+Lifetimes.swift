@@ -20,6 +20,7 @@ extension Coordinator {
         let identifier = LifetimeIdentifier(task: task.id, repetition: repetition)
         var lifetime = LeasedLifetime(identifier, task: task, actors: context.experiment.collect.actors)
         lifetime.attempt = finished.attempts[identifier] ?? 0
+        lifetime.actors = max(lifetime.actors, finished.actors[identifier] ?? 0)
         if finished.lifetimes.contains(identifier) {
             lifetime.state = .finished
             // The earlier start may have ended before its streams did.
@@ -36,26 +37,24 @@ extension Coordinator {
 
     func scheduleLifetimes(now: UInt64, outbox: inout Outbox) throws {
         guard recorderEndpoint != nil else { return }
+        if context.experiment.collect.elastic { shrinkLifetimes(now: now, outbox: &outbox) }
         adoptOrphanedParts(now: now, outbox: &outbox)
-        while let identifier = queue.first, var lifetime = lifetimes[identifier], let learner = freeLearner(),
-            let places = places(for: lifetime.actors)
-        {
+        if context.experiment.collect.elastic { try growLifetimes(now: now, outbox: &outbox) }
+        while let identifier = queue.first, var lifetime = lifetimes[identifier], let learner = freeLearner() {
+            let ranges = ranges(of: lifetime)
+            let count = ranges.reduce(0) { $0 + $1.count }
+            guard count > 0, let places = places(for: count) else { return }
             queue.removeFirst()
-            lifetime.begin()
+            lifetime.begin(ranges, at: places)
+            lifetime.actors = max(lifetime.actors, ranges.map(\.upperBound).max() ?? 0)
             lifetime.learner = learner
-            var first = 0
-            for (node, count) in places {
-                lifetime.parts.append(
-                    LeasedLifetime.Part(
-                        actors: first..<(first + count), node: node, incarnation: lifetime.nextIncarnation()))
-                first += count
-            }
             lifetimes[identifier] = lifetime
-            try journal.lifetimeStarted(identifier, attempt: lifetime.attempt, learner: learner)
+            try journal.lifetimeStarted(
+                identifier, attempt: lifetime.attempt, learner: learner, actors: lifetime.actors)
             commands.send(
                 .learnLifetime(
                     LearnLifetime(
-                        lifetime: identifier, attempt: lifetime.attempt, actors: lifetime.actors,
+                        lifetime: identifier, attempt: lifetime.attempt, actors: count,
                         state: learnerCheckpoints.read(identifier) ?? [])),
                 to: .peer(learner), now: now, outbox: &outbox)
             for part in lifetime.parts { carry(part, of: lifetime, now: now, outbox: &outbox) }
@@ -72,7 +71,7 @@ extension Coordinator {
                 CarryActors(
                     lifetime: lifetime.identifier, actors: part.actors, incarnation: part.incarnation,
                     attempt: lifetime.attempt, learnerEndpoint: learner, recorderEndpoint: recorderEndpoint,
-                    recordedActors: context.experiment.recordedActors)),
+                    recordedActors: context.experiment.recordedActors, retireFrom: part.retireFrom)),
             to: .peer(node), now: now, outbox: &outbox)
     }
 
@@ -87,11 +86,11 @@ extension Coordinator {
             .min { (load[$0.hello.name] ?? 0, $0.hello.name) < (load[$1.hello.name] ?? 0, $1.hello.name) }?.hello.name
     }
 
-    private func freePlaces() -> [(node: String, free: Int)] {
+    func freePlaces() -> [(node: String, free: Int)] {
         var load: [String: Int] = [:]
         for lifetime in lifetimes.values where lifetime.isLeased {
             for part in lifetime.parts where !part.isFinished {
-                if let node = part.node { load[node, default: 0] += part.actors.count }
+                if let node = part.node { load[node, default: 0] += part.staying.count }
             }
         }
         return nodes.values.filter { $0.hello.role == .actor && !$0.isLeaving }
@@ -244,7 +243,8 @@ extension Coordinator {
         release(lifetime, now: now, outbox: &outbox)
         lifetime.state = .queued
         lifetime.learner = nil
-        lifetime.parts = []
+        // An elastic lifetime goes on with the actors that it has now.
+        if !context.experiment.collect.elastic { lifetime.parts = [] }
         lifetimes[identifier] = lifetime
         queue.insert(identifier, at: 0)
         logger.notice("interrupted; it is taken up again", metadata: ["lifetime": "\(identifier)"])
@@ -259,7 +259,9 @@ extension Coordinator {
                 takeUpAgain(identifier, now: now, outbox: &outbox)
                 continue
             }
-            while let index = lifetime.parts.firstIndex(where: { $0.node == nil }), let place = freePlaces().first {
+            while let index = lifetime.parts.firstIndex(where: { $0.node == nil }),
+                let place = place(for: lifetime.parts[index])
+            {
                 lifetime.split(index, at: place.free)
                 lifetime.parts[index].node = place.node
                 lifetime.parts[index].isTakenOver = true
@@ -268,6 +270,14 @@ extension Coordinator {
                 carry(lifetime.parts[index], of: lifetime, now: now, outbox: &outbox)
             }
         }
+    }
+
+    /// Who can take up at least some of the part's actors. Those that are to leave need somebody to say that they have,
+    /// but take no room.
+    private func place(for part: LeasedLifetime.Part) -> (node: String, free: Int)? {
+        guard part.staying.isEmpty else { return freePlaces().first }
+        let carriers = nodes.values.filter { $0.hello.role == .actor && !$0.isLeaving }
+        return carriers.map(\.hello.name).min().map { ($0, part.actors.count) }
     }
 
     // MARK: - Checkpoints

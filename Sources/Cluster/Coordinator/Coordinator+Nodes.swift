@@ -120,23 +120,6 @@ extension Coordinator {
         commands.send(.drain(node: node), to: .peer(node), now: now, outbox: &outbox)
     }
 
-    /// Sets the number of actors that the cluster carries; processes are started or sent home to match.
-    func scale(_ actors: Int, _ sender: Address, _ request: UInt64, now: UInt64, outbox: inout Outbox) {
-        guard actors <= WireProtocol.actorLimit else {
-            return refuse(
-                "\(actors) actors; at most \(WireProtocol.actorLimit) are accepted", to: sender, request,
-                outbox: &outbox)
-        }
-        let perProcess = max(1, context.experiment.actorsPerProcess)
-        desiredActorProcesses = (actors + perProcess - 1) / perProcess
-        outbox.send(.acknowledgement, to: sender, request: request)
-        let carriers = nodes.values.filter { $0.hello.role == .actor && !$0.isLeaving }.map(\.hello.name).sorted()
-        for name in carriers.dropFirst(desiredActorProcesses) {
-            nodes[name]?.isLeaving = true
-            commands.send(.drain(node: name), to: .peer(name), now: now, outbox: &outbox)
-        }
-    }
-
     /// All transitions that actors have reported.
     var environmentSteps: Double {
         nodes.values.reduce(stepsOfDeparted) { $0 + ($1.numbers["environment_steps"] ?? 0) }

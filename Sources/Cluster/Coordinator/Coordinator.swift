@@ -69,6 +69,8 @@ package final class Coordinator {
     var unsealed: [LifetimeIdentifier: Set<Int>] = [:]
     var sealed: [LifetimeIdentifier: Set<Int>] = [:]
     var desiredActorProcesses: Int
+    /// Actors that each elastic lifetime is to have.
+    var elasticActors: Int
     var stepsOfDeparted = 0.0
     var rate = RateMeter()
 
@@ -112,6 +114,7 @@ package final class Coordinator {
         began = now
         phaseBegan = now
         desiredActorProcesses = context.experiment.cluster.actorProcesses
+        elasticActors = context.experiment.collect.actors
         finalCheckpoint = goal.checkpoint
         finishedJobs = finished.jobs
         if goal.collects { try queueLifetimes(finished) }

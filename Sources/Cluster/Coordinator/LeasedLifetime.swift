@@ -12,17 +12,23 @@ struct LeasedLifetime {
 
     struct Part {
         var actors: Range<Int>
+        /// Actors from this number on leave an elastic lifetime; nil where none does.
+        var retireFrom: Int?
         /// The actor process; nil while it waits for another.
         var node: String?
         var incarnation: UInt64
         var isFinished = false
         /// The actors were taken over from a process that had gone.
         var isTakenOver = false
+
+        /// Those that stay.
+        var staying: Range<Int> { isFinished ? 0..<0 : actors.clamped(to: 0..<(retireFrom ?? actors.upperBound)) }
     }
 
     let identifier: LifetimeIdentifier
     let task: Task
-    let actors: Int
+    /// Numbers of actors that were given out: those of a lifetime that is not elastic from the start.
+    var actors: Int
     var state = State.queued
     /// How often it was begun.
     var attempt: UInt64 = 0
@@ -37,12 +43,26 @@ struct LeasedLifetime {
         return (attempt - 1) << 16 | handedOut
     }
 
-    mutating func begin() {
+    /// Begun once more, with these actors at these places, of which there are enough.
+    mutating func begin(_ ranges: [Range<Int>], at places: [(node: String, count: Int)]) {
         attempt += 1
         handedOut = 0
         parts = []
         state = .running
+        var places = places[...]
+        for range in ranges {
+            var rest = range
+            while !rest.isEmpty, let (node, room) = places.popFirst() {
+                let count = min(room, rest.count)
+                parts.append(Part(actors: rest.prefix(count), node: node, incarnation: nextIncarnation()))
+                rest = rest.dropFirst(count)
+                if room > count { places = [(node, room - count)] + places }
+            }
+        }
     }
+
+    /// Actors that take part, of all parts.
+    var staying: Int { parts.reduce(0) { $0 + $1.staying.count } }
 
     /// The second half of a part waits for another process, as the first one does.
     mutating func split(_ index: Int, at count: Int) {

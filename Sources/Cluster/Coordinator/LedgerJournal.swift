@@ -34,6 +34,7 @@ package final class LedgerJournal: RunJournal {
         var progress = Progress()
         for (identifier, record) in lifetimes {
             progress.attempts[identifier] = UInt64(record.attempt)
+            progress.actors[identifier] = record.actors
             if record.status == .finished { progress.lifetimes.insert(identifier) }
         }
         for record in try ledger.streams() where record.isSealed {
@@ -68,12 +69,15 @@ package final class LedgerJournal: RunJournal {
         try update(lifetime) { $0.status = .queued }
     }
 
-    package func lifetimeStarted(_ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String) throws {
+    package func lifetimeStarted(
+        _ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String, actors: Int
+    ) throws {
         try update(lifetime) {
+            $0.actors = actors
             $0.status = .running
             $0.attempt = Int(attempt)
             $0.learner = learner
-            $0.started = Date().timeIntervalSince1970
+            if $0.started == nil { $0.started = Date().timeIntervalSince1970 }
         }
     }
 

@@ -5,6 +5,8 @@ package struct Progress: Sendable {
     package var lifetimes: Set<LifetimeIdentifier> = []
     /// How often each lifetime was begun.
     package var attempts: [LifetimeIdentifier: UInt64] = [:]
+    /// How many actors each lifetime has had.
+    package var actors: [LifetimeIdentifier: Int] = [:]
     /// Actors whose streams are known to be sealed, of each lifetime.
     package var sealed: [LifetimeIdentifier: Set<Int>] = [:]
     package var isDistilled = false

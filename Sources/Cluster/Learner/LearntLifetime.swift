@@ -31,6 +31,10 @@ final class LearntLifetime {
     /// Rollouts whose episodes are not yet counted, those too stale to learn from among them.
     private var unseen: [RolloutBatch] = []
     private var endedActors: Set<Int> = []
+    /// Actors that have joined, ended ones among them.
+    private var joinedActors: Set<Int> = []
+    /// An elastic lifetime has been lived to its end by one of its actors: the others end theirs too.
+    private var isOver = false
 
     /// In lockstep, the actors that stand inside an episode.
     private var insideEpisode: Set<Int> = []
@@ -54,7 +58,7 @@ final class LearntLifetime {
                 progress: LifetimeProgress(
                     end: collect.end,
                     optimalReturn: context.distribution.optimalReturn(of: try context.task(lease.lifetime.task)),
-                    actors: Array(0..<lease.actors)),
+                    actors: collect.elastic ? [] : Array(0..<lease.actors)),
                 places: Array(repeating: RolloutAnswer.Place(), count: places))
         } else {
             state = try LearnerState(lease.state, restoring: learner)
@@ -64,14 +68,16 @@ final class LearntLifetime {
     var numbers: [String: Double] { state.counts.numbers }
     /// Updates so far.
     var version: UInt64 { learner.version }
+    /// Actors are numbered below this.
+    private var actorLimit: Int { collect.elastic ? WireProtocol.actorLimit : lease.actors }
     private var isLockstep: Bool { collect.synchronization == .lockstep }
 
     // MARK: - Messages
 
     /// Nil when all is well, otherwise why it was refused.
     func join(_ join: JoinLifetime, from sender: Address, outbox: inout Outbox) -> String? {
-        guard !join.actors.isEmpty, join.actors.upperBound <= lease.actors else {
-            return "\(lease.lifetime): actors \(join.actors); there are \(lease.actors)"
+        guard !join.actors.isEmpty, join.actors.upperBound <= actorLimit else {
+            return "\(lease.lifetime): actors \(join.actors); there are \(actorLimit)"
         }
         if let part = parts[join.actors.lowerBound], part.incarnation >= join.incarnation {
             // Asked again before the first answer came; who has sent rollouts since has had it.
@@ -82,6 +88,13 @@ final class LearntLifetime {
             parts[first] = nil
         }
         parts[join.actors.lowerBound] = Part(address: sender, actors: join.actors, incarnation: join.incarnation)
+        for actor in join.actors where joinedActors.insert(actor).inserted && collect.elastic {
+            state.progress.join(actor)
+        }
+        guard hasBegun else { return nil }
+        for first in parts.keys.sorted() where first != join.actors.lowerBound && parts[first]?.versionSent == nil {
+            answer(first, outbox: &outbox)
+        }
         answer(join.actors.lowerBound, outbox: &outbox)
         return nil
     }
@@ -100,7 +113,7 @@ final class LearntLifetime {
         guard headers.allSatisfy({ part.actors.contains($0.actor) && $0.incarnation == part.incarnation }) else {
             return "rollouts of actors or of an incarnation that this sender did not announce"
         }
-        do { try rollouts.content.validate(for: environment, actors: lease.actors) } catch { return "\(error)" }
+        do { try rollouts.content.validate(for: environment, actors: actorLimit) } catch { return "\(error)" }
         part.batch = rollouts.batch
         part.durableSequence = max(part.durableSequence, rollouts.durableSequence)
         parts[rollouts.firstActor] = part
@@ -109,14 +122,33 @@ final class LearntLifetime {
             answer(rollouts.firstActor, outbox: &outbox)
             return nil
         }
-        for header in headers where header.isLast { endedActors.insert(header.actor) }
-        hasEnded = endedActors.count == lease.actors
+        for header in headers where header.isLast { end(header) }
+        hasEnded = collect.elastic ? isOver && present == 0 : endedActors.count == lease.actors
         if isLockstep { notePlaces(rollouts.content) }
         enqueue(rollouts.content)
         // In lockstep the actors that have ended send nothing more; they all end with the same episode.
-        if waitingRollouts >= lease.actors || (hasEnded && !waiting.isEmpty) { try update(outbox: &outbox) }
+        if waitingRollouts >= rolloutsOfUpdate || (hasEnded && !waiting.isEmpty) { try update(outbox: &outbox) }
         if !isLockstep { answer(rollouts.firstActor, outbox: &outbox) }
         return nil
+    }
+
+    /// Nobody begins before all have come that the lifetime begins with: a first policy version above 0 is the mark of
+    /// those that joined an elastic lifetime later.
+    private var hasBegun: Bool { learner.version > 0 || joinedActors.count >= lease.actors }
+    /// Actors that have joined and not ended.
+    private var present: Int { joinedActors.count - endedActors.count }
+    /// One of each actor; an elastic lifetime is learnt from those that are there.
+    private var rolloutsOfUpdate: Int { collect.elastic ? max(1, present) : lease.actors }
+
+    /// An actor's stream has ended: with its lifetime, or because the actor leaves an elastic one.
+    private func end(_ header: RolloutHeader) {
+        endedActors.insert(header.actor)
+        guard collect.elastic else { return }
+        if header.firstEpisode + UInt64(header.finishedEpisodes) >= state.progress.episodeLimit {
+            isOver = true
+        } else if !isOver {
+            state.progress.leave(header.actor)
+        }
     }
 
     // MARK: - Learning
@@ -169,7 +201,7 @@ final class LearntLifetime {
                 RolloutAnswer(
                     lifetime: lease.lifetime, attempt: lease.attempt, firstActor: firstActor, batch: part.batch,
                     version: learner.version, parameters: isNewer ? learner.parameters : [],
-                    episodeLimit: state.progress.episodeLimit,
+                    episodeLimit: isOver ? 0 : state.progress.episodeLimit,
                     places: isLockstep && part.batch == 0 ? Array(state.places[part.actors]) : [])),
             to: part.address)
         part.versionSent = learner.version

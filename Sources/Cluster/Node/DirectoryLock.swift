@@ -14,11 +14,11 @@ package final class DirectoryLock {
         guard descriptor >= 0 else {
             throw ClusterError("cannot open \(path): \(String(cString: strerror(errno))) (errno \(errno))")
         }
+        // A class whose properties all have their values is closed by its deinit when its initializer throws.
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            Glibc.close(descriptor)
             throw ClusterError("another \(holder) writes \(folder): stop it first")
         }
     }
 
-    deinit { Glibc.close(descriptor) }
+    deinit { if descriptor >= 0 { Glibc.close(descriptor) } }
 }

@@ -146,7 +146,7 @@ package final class RecorderRole: Role {
         do {
             try content.validate(
                 for: context.distribution.environment,
-                actors: isEvaluation ? experiment.evaluate.seeds : experiment.collect.actors)
+                actors: isEvaluation ? experiment.evaluate.seeds : experiment.actorLimit)
         } catch {
             counts["refused_messages", default: 0] += 1
             outbox.send(.failure("\(error)"), to: sender)

@@ -1,0 +1,82 @@
+import Environments
+import Experiments
+import Logging
+import Wire
+
+/// Actors that join and leave lifetimes that run.
+extension Coordinator {
+    /// The actors that a lifetime begins with.
+    func ranges(of lifetime: LeasedLifetime) -> [Range<Int>] {
+        guard context.experiment.collect.elastic else { return [0..<lifetime.actors] }
+        let present = lifetime.parts.map(\.staying).filter { !$0.isEmpty }
+        guard present.isEmpty else { return present }
+        return [0..<elasticActors]
+    }
+
+    /// Lets actors go of which a lifetime has too many, the latest first; each ends its stream with its episode.
+    func shrinkLifetimes(now: UInt64, outbox: inout Outbox) {
+        for (identifier, var lifetime) in lifetimes where lifetime.state == .running {
+            var excess = lifetime.staying - elasticActors
+            guard excess > 0 else { continue }
+            let order = lifetime.parts.indices.sorted {
+                lifetime.parts[$0].actors.lowerBound > lifetime.parts[$1].actors.lowerBound
+            }
+            for index in order where excess > 0 {
+                let staying = lifetime.parts[index].staying
+                guard !staying.isEmpty else { continue }
+                let leaving = min(excess, staying.count)
+                lifetime.parts[index].retireFrom = staying.upperBound - leaving
+                excess -= leaving
+                carry(lifetime.parts[index], of: lifetime, now: now, outbox: &outbox)
+            }
+            lifetimes[identifier] = lifetime
+            logger.notice(
+                "actors leave", metadata: ["lifetime": "\(identifier)", "actors": "\(lifetime.staying)"])
+        }
+    }
+
+    /// Adds actors where a lifetime has too few and there is room; each begins a stream of its own.
+    func growLifetimes(now: UInt64, outbox: inout Outbox) throws {
+        for (identifier, var lifetime) in lifetimes where lifetime.state == .running && lifetime.learner != nil {
+            var missing = min(elasticActors - lifetime.staying, context.experiment.actorLimit - lifetime.actors)
+            guard missing > 0 else { continue }
+            var added: [LeasedLifetime.Part] = []
+            for (node, free) in freePlaces() where missing > 0 {
+                let count = min(free, missing)
+                added.append(
+                    LeasedLifetime.Part(
+                        actors: lifetime.actors..<(lifetime.actors + count), node: node,
+                        incarnation: lifetime.nextIncarnation()))
+                lifetime.actors += count
+                missing -= count
+            }
+            guard !added.isEmpty else { continue }
+            lifetime.parts += added
+            lifetimes[identifier] = lifetime
+            try journal.lifetimeStarted(
+                identifier, attempt: lifetime.attempt, learner: lifetime.learner ?? "", actors: lifetime.actors)
+            for part in added { carry(part, of: lifetime, now: now, outbox: &outbox) }
+            logger.notice("actors join", metadata: ["lifetime": "\(identifier)", "actors": "\(lifetime.staying)"])
+        }
+    }
+
+    /// Sets the number of actors that the cluster carries; processes are started or sent home to match. Elastic
+    /// lifetimes that run share them.
+    func scale(_ actors: Int, _ sender: Address, _ request: UInt64, now: UInt64, outbox: inout Outbox) {
+        guard actors <= WireProtocol.actorLimit else {
+            return refuse(
+                "\(actors) actors; at most \(WireProtocol.actorLimit) are accepted", to: sender, request,
+                outbox: &outbox)
+        }
+        let perProcess = max(1, context.experiment.actorsPerProcess)
+        desiredActorProcesses = (actors + perProcess - 1) / perProcess
+        let sharing = lifetimes.values.count(where: \.isLeased)
+        elasticActors = actors / max(1, sharing)
+        outbox.send(.acknowledgement, to: sender, request: request)
+        let carriers = nodes.values.filter { $0.hello.role == .actor && !$0.isLeaving }.map(\.hello.name).sorted()
+        for name in carriers.dropFirst(desiredActorProcesses) {
+            nodes[name]?.isLeaving = true
+            commands.send(.drain(node: name), to: .peer(name), now: now, outbox: &outbox)
+        }
+    }
+}
