@@ -91,6 +91,9 @@ package final class RecorderRole: Role {
                 return
             }
             let isNewCarrier = open.incarnation > stream.incarnation
+            // The mark of the carrier before was nothing that is on disk: a recorder that is started again does not know
+            // of it, so the next carrier's has its number too.
+            if isNewCarrier { stream.isMarkedAgain = false }
             // The carrier goes on behind what is durable: that must be all that there is. On a full disk it asks again.
             if case .growing(let writer) = stream.file, try !flush(writer) { return }
             stream.incarnation = open.incarnation
