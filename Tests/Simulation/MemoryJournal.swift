@@ -14,6 +14,8 @@ package final class MemoryJournal: RunJournal {
     package private(set) var returns: [FinishedJob: [Float]] = [:]
     /// Gets everything as well: the catalogue, where it is to be tested with the rest.
     package var next: (any RunJournal)?
+    /// A fault, to be planted.
+    package var forgetsAttempts = false
     private var starts: UInt64 = 0
 
     package init() {}
@@ -22,7 +24,7 @@ package final class MemoryJournal: RunJournal {
     package func progress() -> Cluster.Progress {
         var progress = Cluster.Progress()
         progress.lifetimes = ended
-        progress.attempts = attempts
+        progress.attempts = forgetsAttempts ? [:] : attempts
         progress.actors = actors
         for stream in sealed.keys { progress.sealed[stream.lifetime, default: []].insert(stream.actor) }
         progress.jobs = Set(results)

@@ -25,19 +25,25 @@ package final class SimulatedCluster {
     package private(set) var nodes: [String: NodeSession] = [:]
     /// What ended nodes that nobody killed.
     package private(set) var faults: [String] = []
-    /// Checksums of every rollout that reached a recorder, by stream and sequence.
-    package private(set) var brought: [StreamIdentifier: [UInt64: Set<UInt32>]] = [:]
+    package let witness = Witness()
     /// What recorders have acknowledged: the first sequence that need not be on disk.
-    package private(set) var acknowledged: [StreamIdentifier: UInt64] = [:]
+    package var acknowledged: [StreamIdentifier: UInt64] {
+        Dictionary(witness.acknowledged.map { ($0.key.stream, $0.value) }, uniquingKeysWith: max)
+    }
+    /// May change what anybody sends, to whom: bugs are planted here.
+    package var tamper: ((_ item: Outbox.Item, _ sender: String) -> [Outbox.Item])?
+    /// May change what reaches somebody: bugs are planted here too.
+    package var tamperArriving: ((_ bytes: [UInt8], _ sender: String, _ receiver: String) -> [UInt8]?)?
     package let journal = MemoryJournal()
     /// Sees everything that is sent.
     package var onSend: ((_ bytes: [UInt8], _ sender: String) -> Void)?
-    private let goal: Coordinator.Goal
+    let goal: Coordinator.Goal
     /// Policy versions that the rollouts at the recorder were made with.
     package private(set) var versions: Set<UInt64> = []
 
     package func forgetVersions() { versions = [] }
 
+    private var held: [String: UInt64] = [:]
     private var started = 0
     /// When a coordinator that was killed comes back; nil while it is there.
     private var coordinatorReturns: UInt64?
@@ -49,17 +55,18 @@ package final class SimulatedCluster {
     private var nextTick: UInt64 = 0
     private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-    /// `catalogue`: whether the run has one, in its folder.
+    /// `catalogue`: whether the run has one, in its folder. `prepare` gets the folder before anybody looks at it.
     package init(
         yaml: String, seed: UInt64, conditions: NetworkConditions = NetworkConditions(),
         goal: Coordinator.Goal = Coordinator.Goal(collects: true, distils: false, evaluates: false),
-        catalogue: Bool = false
+        catalogue: Bool = false, prepare: (_ folder: String) throws -> Void = { _ in }
     ) throws {
         folder = try makeTemporaryFolder()
         clock = ManualClock(now: 1_000_000_000)
         network = SimulatedNetwork(seed: seed, clock: clock, conditions: conditions)
         context = try ExperimentContext(experiment: Experiment(yaml: yaml, file: "the test"), folder: folder)
         self.goal = goal
+        try prepare(folder)
         if catalogue {
             journal.next = try LedgerJournal(
                 ledger: Ledger(path: folder + "/catalog.sqlite", mode: .create), distribution: context.distribution,
@@ -107,12 +114,24 @@ package final class SimulatedCluster {
             try coordinator.tick(now: clock.now, outbox: &outbox)
             flush(from: Self.coordinatorName)
         }
-        for name in nodes.keys.sorted() { step(name) { try $0.tick(now: $1, outbox: &$2) } }
+        for name in nodes.keys.sorted() where clock.now >= held[name] ?? 0 {
+            step(name) { try $0.tick(now: $1, outbox: &$2) }
+        }
         if coordinatorReturns == nil { startMissing() }
     }
 
     private func deliver(_ delivery: SimulatedNetwork<String>.Delivery) throws {
-        let bytes = delivery.bytes
+        guard let bytes = tamperArriving.map({ $0(delivery.bytes, delivery.from, delivery.to) }) ?? delivery.bytes
+        else {
+            return
+        }
+        if let until = held[delivery.to] {
+            guard clock.now >= until else {
+                network.put(bytes, from: delivery.from, to: delivery.to, at: until)
+                return
+            }
+            held[delivery.to] = nil
+        }
         guard delivery.to != Self.coordinatorName else {
             guard coordinatorReturns == nil else { return }
             try bytes.withUnsafeBytes {
@@ -123,7 +142,7 @@ package final class SimulatedCluster {
         let sender: Address =
             delivery.from == Self.coordinatorName
             ? .coordinator : isServer(delivery.to) ? .peer(delivery.from) : .endpoint(endpoint(delivery.from))
-        if nodes[delivery.to] != nil { note(bytes, at: delivery.to) }
+        if nodes[delivery.to] != nil { note(delivery.bytes, at: delivery.to) }
         step(delivery.to) { session, now, outbox in
             try bytes.withUnsafeBytes { try session.receive($0, from: sender, now: now, outbox: &outbox) }
         }
@@ -140,7 +159,6 @@ package final class SimulatedCluster {
             outbox.removeAll()
             return kill(name)
         }
-        noteAcknowledgements(of: node)
         flush(from: name)
         if node.mustRejoin { rejoin(name, node) }
         guard node.isFinished else { return }
@@ -171,12 +189,15 @@ package final class SimulatedCluster {
     }
 
     private func flush(from sender: String) {
-        for item in outbox.items {
+        for item in tamper.map({ tamper in outbox.items.flatMap { tamper($0, sender) } }) ?? outbox.items {
             onSend?(item.bytes, sender)
+            if sender.hasPrefix("recorder") { witness.recorderSays(item.bytes) }
             for address in item.addresses {
                 switch address {
                 case .coordinator: network.send(item.bytes, from: sender, to: Self.coordinatorName)
-                case .peer(let name): network.send(item.bytes, from: sender, to: name)
+                case .peer(let name):
+                    if sender == Self.coordinatorName { witness.command(item.bytes, to: name) }
+                    network.send(item.bytes, from: sender, to: name)
                 case .endpoint(let text): network.send(item.bytes, from: sender, to: name(at: text))
                 }
             }
@@ -185,27 +206,12 @@ package final class SimulatedCluster {
     }
 
     private func note(_ bytes: [UInt8], at receiver: String) {
-        guard receiver.hasPrefix("recorder"), let envelope = try? Envelope(decoding: bytes),
+        guard receiver.hasPrefix("recorder") else { return }
+        witness.bring(bytes)
+        guard bodyNumber(of: bytes) == 32, let envelope = try? Envelope(decoding: bytes),
             case .rollouts(let rollouts) = envelope.message
         else { return }
-        for header in rollouts.content.headers {
-            let stream = StreamIdentifier(lifetime: rollouts.content.lifetime, actor: header.actor)
-            versions.insert(header.policyVersion)
-            brought[stream, default: [:]][header.sequence, default: []].insert(header.checksum)
-        }
-    }
-
-    private func noteAcknowledgements(of node: NodeSession) {
-        guard node.role.name == .recorder else { return }
-        for item in outbox.items {
-            guard let envelope = try? Envelope(decoding: item.bytes),
-                case .rolloutsDurable(let durable) = envelope.message
-            else { continue }
-            for stream in durable.streams {
-                let identifier = StreamIdentifier(lifetime: durable.lifetime, actor: stream.actor)
-                acknowledged[identifier] = max(acknowledged[identifier] ?? 0, stream.nextSequence)
-            }
-        }
+        for header in rollouts.content.headers { versions.insert(header.policyVersion) }
     }
 
     /// Bytes from somebody who may be anybody.
@@ -259,6 +265,17 @@ package final class SimulatedCluster {
         }
         flush(from: receiver)
         return nil
+    }
+
+    /// Something said in the name of a node.
+    package func say(_ bytes: [UInt8], from sender: String, to receiver: String) {
+        if sender.hasPrefix("recorder") { witness.recorderSays(bytes) }
+        network.send(bytes, from: sender, to: receiver)
+    }
+
+    /// A node that is slow: what is said to it waits, and so does its own work.
+    package func hold(_ name: String, milliseconds: UInt64) {
+        held[name] = clock.now + milliseconds * nanosecondsPerMillisecond
     }
 
     /// As by SIGKILL; another process takes its place a little later.

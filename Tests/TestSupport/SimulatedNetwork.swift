@@ -37,6 +37,8 @@ package final class SimulatedNetwork<Node: Hashable & Sendable> {
         package var delivered = 0
         package var dropped = 0
         package var duplicated = 0
+        /// Sent to arrive before what the same node had sent the same one earlier.
+        package var reordered = 0
         /// Lost because of a cut, or because the receiver was gone.
         package var cut = 0
     }
@@ -143,10 +145,19 @@ package final class SimulatedNetwork<Node: Hashable & Sendable> {
         latest = latest.filter { $0.key.from != node && $0.key.to != node }
     }
 
+    /// Puts something that has arrived back, to arrive again later.
+    package func put(_ bytes: [UInt8], from: Node, to: Node, at moment: UInt64) {
+        counts.delivered -= 1
+        numbered += 1
+        underWay.append(Delivery(from: from, to: to, bytes: bytes, moment: moment, number: numbered))
+        rise(from: underWay.count - 1)
+    }
+
     private func schedule(_ bytes: [UInt8], _ from: Node, _ to: Node, _ word: UInt32) {
         let span = conditions.delay.upperBound - conditions.delay.lowerBound
         var moment = clock.now + conditions.delay.lowerBound + UInt64(Float(span) * Philox.unit(word))
         let path = Path(from: from, to: to)
+        if !conditions.keepsOrder, moment < latest[path] ?? 0 { counts.reordered += 1 }
         if conditions.keepsOrder { moment = max(moment, latest[path] ?? 0) }
         latest[path] = max(moment, latest[path] ?? 0)
         numbered += 1

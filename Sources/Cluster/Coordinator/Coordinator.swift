@@ -167,7 +167,8 @@ package final class Coordinator {
             }
         // An answer to a complaint could be complained about in turn.
         case .failure where nodes[name] == nil: refusedMessages += 1
-        case .heartbeat where nodes[name] == nil:
+        // An evaluator that was told no would take the checkpoint for lost.
+        case .heartbeat where nodes[name] == nil, .checkpointRequest where nodes[name] == nil:
             // It was silent for too long, or we are new: its leases go to others, and it may come back as another node.
             outbox.send(deployment.finished ? .stop : .rejoin, to: sender)
         default:

@@ -27,6 +27,12 @@ package struct Outbox: Sendable {
         package let addresses: [Address]
         /// It says that something is wrong; whoever sends it may say that less often.
         package let isComplaint: Bool
+
+        package init(bytes: [UInt8], addresses: [Address], isComplaint: Bool = false) {
+            self.bytes = bytes
+            self.addresses = addresses
+            self.isComplaint = isComplaint
+        }
     }
 
     package private(set) var items: [Item] = []

@@ -1,0 +1,52 @@
+import TestSupport
+
+/// One seed: a small experiment on a network and with processes that fail, and what came of it.
+package struct DisturbedRun: Sendable {
+    package static let patienceMilliseconds: UInt64 = 400_000
+
+    package let seed: UInt64
+    package let deliveries: Int
+    package let messages: [String: Int]
+    package let events: [Trouble.Event: Int]
+    package let violations: [String]
+    package let simulatedSeconds: Double
+
+    /// Every other seed is in lockstep.
+    package static func experiment(_ seed: UInt64) -> String {
+        smallExperiment(lockstep: isLockstep(seed), trainTasks: 2, episodes: 48, rolloutLength: 4, checkpointSeconds: 1)
+    }
+
+    package static func isLockstep(_ seed: UInt64) -> Bool { seed % 2 == 0 }
+
+    /// What an undisturbed run gives, where that is determined.
+    package static func undisturbed() throws -> [String: StreamData] {
+        let cluster = try SimulatedCluster(yaml: experiment(0), seed: 0)
+        try cluster.run(milliseconds: patienceMilliseconds)
+        return try cluster.dataset()
+    }
+
+    /// `prepare`: what a test plants into the cluster before it begins.
+    package init(
+        seed: UInt64, undisturbed: [String: StreamData], prepare: (SimulatedCluster) -> Void = { _ in }
+    ) throws {
+        self.seed = seed
+        let cluster = try SimulatedCluster(yaml: Self.experiment(seed), seed: seed)
+        prepare(cluster)
+        var trouble = Trouble(seed)
+        let (events, found): ([Trouble.Event: Int], [String]) = try trouble.run(
+            cluster, patienceMilliseconds: Self.patienceMilliseconds)
+        var violations = try found + cluster.violations()
+        if Self.isLockstep(seed), cluster.isFinished, try cluster.dataset() != undisturbed {
+            violations.append("the streams are not those of an undisturbed run")
+        }
+        let counts = cluster.network.counts
+        self.events = events
+        self.violations = violations
+        deliveries = counts.delivered
+        messages = [
+            "dropped": counts.dropped, "duplicated": counts.duplicated, "cut": counts.cut,
+            "reordered": counts.reordered,
+        ]
+        simulatedSeconds = cluster.seconds
+    }
+}

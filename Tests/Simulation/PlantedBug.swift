@@ -1,0 +1,144 @@
+import Cluster
+import Environments
+import Wire
+
+/// Faults that a role could have, put in from outside: the roles' own code knows nothing of them. The simulation is
+/// worth something only if it finds them.
+package enum PlantedBug: String, CaseIterable, Sendable {
+    /// The recorder calls durable what it has only heard.
+    case earlyAcknowledgement
+    /// The recorder takes rollouts of carriers that have been replaced.
+    case noFencing
+    /// The coordinator gives the same actors to two processes.
+    case leaseGivenTwice
+    /// Actor processes never send anything again to the recorder.
+    case noResend
+    /// The recorder takes what it has for something new.
+    case noDeduplication
+    /// A coordinator that comes back does not know how often lifetimes were begun.
+    case forgottenAttempts
+
+    package func plant(in cluster: SimulatedCluster) {
+        switch self {
+        case .earlyAcknowledgement: acknowledgeEarly(cluster)
+        case .noFencing: takeEverybody(cluster)
+        case .leaseGivenTwice: giveTwice(cluster)
+        case .noResend: sendOnce(cluster)
+        case .noDeduplication: takeAgain(cluster)
+        case .forgottenAttempts: cluster.journal.forgetsAttempts = true
+        }
+    }
+
+    private func acknowledgeEarly(_ cluster: SimulatedCluster) {
+        var next: [Witness.Acknowledged: UInt64] = [:]
+        cluster.tamperArriving = { [unowned cluster] bytes, sender, receiver in
+            guard receiver.hasPrefix("recorder"), let rollouts = Self.rollouts(bytes) else { return bytes }
+            for header in rollouts.content.headers {
+                let stream = StreamIdentifier(lifetime: rollouts.content.lifetime, actor: header.actor)
+                let key = Witness.Acknowledged(stream: stream, incarnation: header.incarnation)
+                guard header.sequence <= next[key] ?? header.sequence else { continue }
+                next[key] = max(next[key] ?? 0, header.sequence + 1)
+                let durable = RolloutsDurable(
+                    lifetime: stream.lifetime,
+                    streams: [
+                        .init(
+                            actor: stream.actor, nextSequence: next[key] ?? 0, incarnation: header.incarnation,
+                            state: .recording)
+                    ], resend: false)
+                cluster.say(Envelope(.rolloutsDurable(durable)).encoded(), from: receiver, to: sender)
+            }
+            return bytes
+        }
+    }
+
+    /// Who has been replaced seems to be of the newest incarnation, and is answered with its own.
+    private func takeEverybody(_ cluster: SimulatedCluster) {
+        var newest: [LifetimeIdentifier: UInt64] = [:]
+        var replaced: [String: UInt64] = [:]
+        func raised(_ incarnation: UInt64, _ lifetime: LifetimeIdentifier, _ sender: String) -> UInt64 {
+            let highest = max(incarnation, newest[lifetime] ?? 0)
+            newest[lifetime] = highest
+            replaced["\(sender) \(lifetime)"] = incarnation < highest ? incarnation : nil
+            return highest
+        }
+        cluster.tamperArriving = { bytes, sender, receiver in
+            guard receiver.hasPrefix("recorder"), var envelope = try? Envelope(decoding: bytes) else { return bytes }
+            switch envelope.message {
+            case .openStreams(var open):
+                open.incarnation = raised(open.incarnation, open.lifetime, sender)
+                envelope.message = .openStreams(open)
+            case .rollouts(var rollouts):
+                for index in rollouts.content.headers.indices {
+                    rollouts.content.headers[index].incarnation = raised(
+                        rollouts.content.headers[index].incarnation, rollouts.content.lifetime, sender)
+                }
+                envelope.message = .rollouts(rollouts)
+            default: return bytes
+            }
+            return envelope.encoded()
+        }
+        cluster.tamper = { item, sender in
+            guard sender.hasPrefix("recorder"), case .peer(let name)? = item.addresses.first,
+                var envelope = try? Envelope(decoding: item.bytes)
+            else { return [item] }
+            switch envelope.message {
+            case .streamsOpened(var opened):
+                guard let own = replaced["\(name) \(opened.lifetime)"] else { return [item] }
+                opened.incarnation = own
+                envelope.message = .streamsOpened(opened)
+            case .rolloutsDurable(var durable):
+                guard let own = replaced["\(name) \(durable.lifetime)"] else { return [item] }
+                for index in durable.streams.indices { durable.streams[index].incarnation = own }
+                envelope.message = .rolloutsDurable(durable)
+            default: return [item]
+            }
+            return [Outbox.Item(bytes: envelope.encoded(), addresses: item.addresses)]
+        }
+    }
+
+    private func giveTwice(_ cluster: SimulatedCluster) {
+        cluster.tamper = { [unowned cluster] item, sender in
+            guard sender == SimulatedCluster.coordinatorName, bodyNumber(of: item.bytes) == 22,
+                case .peer(let name)? = item.addresses.first,
+                let other = cluster.names(.actor).first(where: { $0 != name })
+            else { return [item] }
+            return [item, Outbox.Item(bytes: item.bytes, addresses: [.peer(other)])]
+        }
+    }
+
+    private func sendOnce(_ cluster: SimulatedCluster) {
+        var sent: Set<[UInt8]> = []
+        cluster.tamper = { item, sender in
+            guard sender.hasPrefix("actor"), bodyNumber(of: item.bytes) == 32, !sent.insert(item.bytes).inserted else {
+                return [item]
+            }
+            let others = item.addresses.filter {
+                guard case .endpoint(let endpoint) = $0 else { return true }
+                return !endpoint.contains("recorder")
+            }
+            return others.isEmpty ? [] : [Outbox.Item(bytes: item.bytes, addresses: others)]
+        }
+    }
+
+    private func takeAgain(_ cluster: SimulatedCluster) {
+        var next: [StreamIdentifier: UInt64] = [:]
+        cluster.tamperArriving = { bytes, _, receiver in
+            guard receiver.hasPrefix("recorder"), var rollouts = Self.rollouts(bytes) else { return bytes }
+            for index in rollouts.content.headers.indices {
+                let header = rollouts.content.headers[index]
+                let stream = StreamIdentifier(lifetime: rollouts.content.lifetime, actor: header.actor)
+                let expected = next[stream] ?? 0
+                if header.sequence < expected { rollouts.content.headers[index].sequence = expected }
+                if header.sequence <= expected { next[stream] = expected + 1 }
+            }
+            return Envelope(.rollouts(rollouts)).encoded()
+        }
+    }
+
+    private static func rollouts(_ bytes: [UInt8]) -> Rollouts? {
+        guard bodyNumber(of: bytes) == 32, let envelope = try? Envelope(decoding: bytes),
+            case .rollouts(let rollouts) = envelope.message
+        else { return nil }
+        return rollouts
+    }
+}

@@ -1,0 +1,116 @@
+import Cluster
+import Environments
+import Experiments
+import Foundation
+import Histories
+import Transport
+
+extension SimulatedCluster {
+    /// What of all that is promised of a run that has come to its end does not hold.
+    package func violations() throws -> [String] {
+        guard isFinished else {
+            return ["no end after \(seconds) s: \(coordinator.status(now: clock.now))"]
+        }
+        var violations = witness.violations
+        if !coordinator.failure.isEmpty { violations.append("the run failed: \(coordinator.failure)") }
+        violations += faults
+        let expected = goal.collects ? context.experiment.trainTasks(of: context.distribution).count : 0
+        if journal.ended.count != expected { violations.append("\(journal.ended.count) lifetimes of \(expected)") }
+        if Set(journal.results).count != journal.results.count { violations.append("a result was counted twice") }
+        for lifetime in journal.ended {
+            // Of an elastic lifetime's actors some may never have come to a rollout.
+            for actor in 0..<context.experiment.recordedActors where !context.experiment.collect.elastic {
+                let stream = StreamIdentifier(lifetime: lifetime, actor: actor)
+                if journal.sealed[stream] == nil { violations.append("\(stream) was never sealed") }
+            }
+        }
+        var files: Set<StreamIdentifier> = []
+        for file in try StreamFolder(path: folder).files { files.insert(try check(file, &violations)) }
+        for stream in witness.brought.keys where !files.contains(stream) {
+            let missing = witness.missing(in: stream, checksums: [])
+            if !missing.isEmpty { violations.append("\(stream): acknowledged, and there is no file") }
+        }
+        return violations
+    }
+
+    private func check(_ file: String, _ violations: inout [String]) throws -> StreamIdentifier {
+        let verification = StreamVerification(path: file)
+        if !verification.isSound || !verification.isSealed {
+            violations.append("\(file): sealed \(verification.isSealed), \(verification.problems)")
+        }
+        let replay = StreamReplay(path: file)
+        if !replay.isSound { violations.append("\(file): \(replay.difference ?? replay.problem ?? "")") }
+        let contents = try StreamContents(path: file)
+        let stream = contents.metadata.identifier(at: file)
+        let checksums = contents.rollouts.map { UInt32($0.checksum) }
+        for missing in witness.missing(in: stream, checksums: checksums).prefix(3) {
+            violations.append("\(stream): acknowledged and not in the file: \(missing)")
+        }
+        for (index, record) in contents.rollouts.enumerated() {
+            if record.sequence != UInt64(index) { violations.append("\(stream): \(record.sequence) at \(index)") }
+            let isBrought = (witness.brought[stream] ?? []).contains {
+                $0.sequence == record.sequence && $0.checksum == UInt32(record.checksum)
+            }
+            if !isBrought { violations.append("\(stream): rollout \(index) was never brought") }
+        }
+        if let sealed = journal.sealed[stream] {
+            if sealed.rollouts != UInt64(contents.rollouts.count) || sealed.rows != UInt64(contents.rows.rewards.count)
+            {
+                violations.append("\(stream): the journal has other numbers than the file: \(sealed)")
+            }
+        }
+        return stream
+    }
+
+    /// What recorders have called durable is on the disk at this very moment.
+    package func lost() throws -> [String] {
+        var lost: [String] = []
+        for stream in witness.brought.keys {
+            let path = "\(folder)/\(stream.path)"
+            let checksums =
+                FileManager.default.fileExists(atPath: path)
+                ? try StreamContents(path: path).rollouts.map { UInt32($0.checksum) } : []
+            let missing = witness.missing(in: stream, checksums: checksums)
+            if let first = missing.first { lost.append("\(stream): acknowledged and not on disk: \(first)") }
+        }
+        return lost
+    }
+
+    /// What a lockstep experiment determines, by the stream's path: everything but incarnations and the wall clock.
+    package func dataset() throws -> [String: StreamData] { try readDataset(folder) }
+}
+
+/// The content of one stream without what may differ between two runs of the same experiment.
+package struct StreamData: Equatable, Sendable {
+    let rows: StreamRows
+    let rollouts: [RolloutRecord]
+
+    package var rewards: Int { rows.rewards.count }
+}
+
+package func readDataset(_ folder: String) throws -> [String: StreamData] {
+    var dataset: [String: StreamData] = [:]
+    for file in try StreamFolder(path: folder).files {
+        let contents = try StreamContents(path: file)
+        let rollouts = contents.rollouts.map { record in
+            var record = record
+            record.incarnation = 0
+            record.wallClock = 0
+            return record
+        }
+        dataset[String(file.dropFirst(folder.count))] = StreamData(rows: contents.rows, rollouts: rollouts)
+    }
+    return dataset
+}
+
+extension StreamMetadata {
+    /// Of the stream whose file lies at `path`: the evaluation is its folder's name.
+    func identifier(at path: String) -> StreamIdentifier {
+        let parts = path.split(separator: "/")
+        let evaluation = parts.firstIndex(of: "evaluations").map { String(parts[$0 + 1]) }
+        return StreamIdentifier(
+            lifetime: LifetimeIdentifier(
+                collection: evaluation.map { .evaluation($0) } ?? .histories, task: task.id, repetition: repetition),
+            actor: actor)
+    }
+}
