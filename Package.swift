@@ -96,10 +96,25 @@ let package = Package(
                 "Cluster", "Wire", "Transport", "Histories", "Experiments", "Distillation", "Environments",
                 "TestSupport", "Simulation", logging,
             ], resources: [.copy("Corpus")]),
-        tests("EndToEndTests", ["distillery", "Histories", "Catalog", "Cluster", "Wire", "Processes", "Environments"]),
+        tests(
+            "EndToEndTests",
+            [
+                "distillery", "Histories", "Catalog", "Cluster", "Wire", "Transport", "Processes", "Environments",
+                "Simulation", "TestSupport",
+            ]),
         tests(
             "DistillationTests", ["Distillation", "Neural", "Histories", "Environments", "TestSupport"],
             resources: [.copy("Golden")]),
     ],
     swiftLanguageModes: [.v6]
 )
+
+// libFuzzer's program is built by scripts/fuzz alone, with everything else as it wants it.
+if Context.environment["DISTILLERY_FUZZ"] != nil {
+    package.targets += [
+        .target(name: "CFuzzer", path: "Tests/CFuzzer"),
+        .executableTarget(
+            name: "distillery-fuzz", dependencies: ["CFuzzer", "Simulation"], path: "Tests/Fuzzer",
+            swiftSettings: strict),
+    ]
+}

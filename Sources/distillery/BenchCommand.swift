@@ -12,7 +12,7 @@ struct BenchCommand: ParsableCommand {
             """,
         subcommands: [
             BenchCollectCommand.self, BenchKernelsCommand.self, BenchDistillerCommand.self, BenchActingCommand.self,
-            BenchEvaluatorCommand.self,
+            BenchEvaluatorCommand.self, BenchCoordinatorCommand.self,
         ])
 }
 
@@ -82,7 +82,7 @@ struct BenchDocument: Encodable {
 extension BenchmarkResult {
     /// The name with what tells it from others of the same name.
     fileprivate var label: String {
-        let details = ["actor_processes", "threads"].compactMap { key -> String? in
+        let details = ["actor_processes", "nodes", "threads"].compactMap { key -> String? in
             guard case .number(let number)? = configuration[key] else { return nil }
             return "\(Int(number)) \(key.replacing("_", with: " "))"
         }

@@ -69,7 +69,7 @@ extension Coordinator {
     /// A node has gone, by its own word or by its silence: its leases go to others.
     func leave(_ name: String, reason: String, now: UInt64, outbox: inout Outbox) throws {
         guard let node = nodes.removeValue(forKey: name) else { return }
-        stepsOfDeparted += node.numbers["environment_steps"] ?? 0
+        hasChanged = true
         commands.forget(.peer(name))
         try journal.nodeLeft(name, reason: reason)
         logger.notice("left", metadata: ["node": "\(name)", "reason": "\(reason)"])
@@ -118,11 +118,6 @@ extension Coordinator {
         outbox.send(.acknowledgement, to: sender, request: request)
         nodes[node]?.isLeaving = true
         commands.send(.drain(node: node), to: .peer(node), now: now, outbox: &outbox)
-    }
-
-    /// All transitions that actors have reported.
-    var environmentSteps: Double {
-        nodes.values.reduce(stepsOfDeparted) { $0 + ($1.numbers["environment_steps"] ?? 0) }
     }
 
     var recorderEndpoint: String? { nodes.values.first { $0.hello.role == .recorder && !$0.isLeaving }?.hello.endpoint }

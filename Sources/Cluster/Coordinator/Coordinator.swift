@@ -71,7 +71,8 @@ package final class Coordinator {
     var desiredActorProcesses: Int
     /// Actors that each elastic lifetime is to have.
     var elasticActors: Int
-    var stepsOfDeparted = 0.0
+    /// All transitions that actors have reported, those that have gone too.
+    var environmentSteps = 0.0
     var rate = RateMeter()
 
     // Distilling.
@@ -95,6 +96,13 @@ package final class Coordinator {
     /// Why the run cannot go on; empty when it can.
     package internal(set) var failure = ""
     private var announced: Deployment?
+    /// Something happened that may let leases be given out, or a phase end.
+    var hasChanged = true
+    private var nextDecision: UInt64 = 0
+    private var nextSilenceCheck: UInt64 = 0
+    /// Even where nothing is known to have changed.
+    private static let decisionIntervalNanoseconds: UInt64 = 1_000_000_000
+    private static let silenceCheckIntervalNanoseconds: UInt64 = 200_000_000
 
     package init(
         context: ExperimentContext, run: String, folder: String, goal: Goal, journal: any RunJournal,
@@ -152,6 +160,10 @@ package final class Coordinator {
         guard case .peer(let name) = sender else { return }
         nodes[name]?.lastHeard = now
         switch envelope.message {
+        case .heartbeat, .acknowledgement, .statusRequest, .checkpointRequest: break
+        default: hasChanged = true
+        }
+        switch envelope.message {
         case .hello(let hello): try join(hello, as: name, now: now, outbox: &outbox)
         case .statusRequest:
             outbox.send(.statusAnswer(json: try statusJSON(now: now)), to: sender, request: envelope.request)
@@ -193,6 +205,8 @@ package final class Coordinator {
         if envelope.request != 0 { outbox.send(.acknowledgement, to: sender, request: envelope.request) }
         switch envelope.message {
         case .heartbeat(let heartbeat):
+            environmentSteps +=
+                (heartbeat.numbers["environment_steps"] ?? 0) - (nodes[name]?.numbers["environment_steps"] ?? 0)
             nodes[name]?.numbers = heartbeat.numbers
             nodes[name]?.waitingFor = heartbeat.waitingFor
             outbox.send(.acknowledgement, to: sender)
@@ -219,19 +233,30 @@ package final class Coordinator {
     }
 
     package func tick(now: UInt64, outbox: inout Outbox) throws {
+        try noticeSilence(now: now, outbox: &outbox)
+        announceAllowedKeys(now: now, outbox: &outbox)
+        commands.tick(now: now, outbox: &outbox)
+        // Heartbeats change nothing: most ticks of a large cluster have nothing to decide.
+        let mustDecide = hasChanged || now >= nextDecision
+        if mustDecide {
+            hasChanged = false
+            nextDecision = now + Self.decisionIntervalNanoseconds
+            if !isStopping, failure.isEmpty {
+                try schedule(now: now, outbox: &outbox)
+                try advance(now: now)
+            }
+        }
+        if announceDeployment(now: now, outbox: &outbox) || mustDecide { dismiss(now: now, outbox: &outbox) }
+    }
+
+    private func noticeSilence(now: UInt64, outbox: inout Outbox) throws {
+        guard now >= nextSilenceCheck else { return }
+        nextSilenceCheck = now + Self.silenceCheckIntervalNanoseconds
         for (name, node) in nodes
         where now > node.lastHeard && (now - node.lastHeard) / 1_000_000 >= UInt64(Self.silenceLimitMilliseconds) {
             try leave(name, reason: "silent for \((now - node.lastHeard) / 1_000_000_000) s", now: now, outbox: &outbox)
             orderEnd(of: node, now: now, outbox: &outbox)
         }
-        announceAllowedKeys(now: now, outbox: &outbox)
-        commands.tick(now: now, outbox: &outbox)
-        if !isStopping, failure.isEmpty {
-            try schedule(now: now, outbox: &outbox)
-            try advance(now: now)
-        }
-        announceDeployment(now: now, outbox: &outbox)
-        dismiss(now: now, outbox: &outbox)
     }
 
     /// Goes on to the next phase when this one has nothing left to do.
@@ -247,6 +272,7 @@ package final class Coordinator {
         if phase == .evaluating, jobs.allSatisfy(\.isFinished) { phase = .finished }
         if phase != before || now == began {
             phaseBegan = now
+            hasChanged = true
             try journal.phaseBegan(phase)
             logger.info("phase", metadata: ["phase": "\(phase.rawValue)"])
         }
@@ -287,13 +313,15 @@ package final class Coordinator {
         return Deployment(processes: processes)
     }
 
-    private func announceDeployment(now: UInt64, outbox: inout Outbox) {
+    /// True when it is another than before.
+    private func announceDeployment(now: UInt64, outbox: inout Outbox) -> Bool {
         let current = deployment
-        guard current != announced else { return }
+        guard current != announced else { return false }
         announced = current
         for (name, node) in nodes where node.hello.role == .supervisor {
             commands.send(.deployment(current), to: .peer(name), now: now, outbox: &outbox)
         }
+        return true
     }
 
     /// Sends home whom this phase does not need; those who take what others send go last.

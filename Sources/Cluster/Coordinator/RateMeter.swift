@@ -1,9 +1,12 @@
 /// The speed of a counter over the last few seconds.
 struct RateMeter {
     private static let windowNanoseconds: UInt64 = 5_000_000_000
+    private static let intervalNanoseconds: UInt64 = 100_000_000
     private var samples: [(time: UInt64, count: Double)] = []
 
+    /// Samples that follow one another too closely are left out: a thousand nodes have a thousand a second.
     mutating func add(_ count: Double, now: UInt64) {
+        if samples.count > 1, let last = samples.last, now < last.time + Self.intervalNanoseconds { return }
         samples.append((now, count))
         while samples.count > 2, samples[1].time + Self.windowNanoseconds < now { samples.removeFirst() }
     }

@@ -9,6 +9,7 @@ package struct BenchmarkResult: Sendable, Encodable {
         case tokens = "tokens_per_second"
         case frames = "frames_per_second"
         case gflops
+        case messages = "messages_per_cpu_second"
     }
 
     /// A number or a word of a configuration.

@@ -1,0 +1,77 @@
+import Cluster
+import Foundation
+import Simulation
+import TestSupport
+import Testing
+import Transport
+import Wire
+
+extension EndToEnd {
+    @Suite("Strangers at the sockets", .serialized) struct HostileSocketTests {
+        /// `DISTILLERY_HOSTILE_MESSAGES` says how many go to each process that listens.
+        private var count: Int {
+            ProcessInfo.processInfo.environment["DISTILLERY_HOSTILE_MESSAGES"].flatMap { Int($0) } ?? 3000
+        }
+
+        @Test("coordinator, learner and recorder take any nonsense, count it, and the run ends well")
+        func nonsense() throws {
+            let seed = testSeed()
+            let scratch = try Scratch()
+            let run = scratch("run")
+            let path = try scratch.write("small.yaml", experiment(episodes: 1500))
+            let command = try RunningCommand(["launch", path, "--out", run], in: scratch)
+            var endpoints: [RoleName: String] = [:]
+            let isAtWork = try eventually {
+                guard let now = try status(of: run, in: scratch), now.environmentSteps > 2000 else { return false }
+                for node in now.nodes where !node.endpoint.isEmpty { endpoints[node.role] = node.endpoint }
+                return endpoints.count >= 2
+            }
+            try #require(isAtWork, "\(command.standardError)")
+            endpoints[.coordinator] = try String(contentsOfFile: run + "/coordinator.endpoint", encoding: .utf8)
+                .trimmingCharacters(in: .whitespacesAndNewlines)
+            let sent = try endpoints.values.reduce(0) { try $0 + shout(at: $1, seed: seed) }
+            #expect(sent == 3 * count)
+            let last = try #require(try status(of: run, in: scratch))
+            #expect(last.numbers["refused_messages"] ?? 0 > 0, "DISTILLERY_TEST_SEED=\(seed)")
+            #expect(command.wait() == 0, "DISTILLERY_TEST_SEED=\(seed): \(command.standardError.suffix(3000))")
+            #expect(command.survivors.isEmpty)
+            try checkStreams(run, scratch)
+        }
+
+        /// Everything but what would be obeyed: nobody has proved who they are here.
+        private func shout(at endpoint: String, seed: UInt64) throws -> Int {
+            let context = try MessageContext()
+            var options = SocketOptions()
+            options.identity = try PeerIdentity("stranger")
+            let socket = try DealerSocket(context, options: options)
+            try socket.connect(endpoint)
+            let poller = Poller()
+            poller.add(socket)
+            var messages = HostileMessages(seed: seed, corpus: try corpus())
+            var sent = 0
+            while sent < count {
+                let bytes = messages.next()
+                guard !wouldBeObeyed(bytes) else { continue }
+                while try socket.send(bytes) == .full { try poller.wait(milliseconds: 10) }
+                sent += 1
+                while try socket.receive() != nil {}
+            }
+            return sent
+        }
+
+        private func wouldBeObeyed(_ bytes: [UInt8]) -> Bool {
+            switch (try? Envelope(decoding: bytes))?.message {
+            case .stop?, .scale?, .drain?, .hello?, .openStreams?, .joinLifetime?, .rollouts?, .processEnded?: true
+            default: false
+            }
+        }
+
+        private func corpus() throws -> [[UInt8]] {
+            let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+                .deletingLastPathComponent().appendingPathComponent("ClusterTests/Corpus")
+            return try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted().map {
+                Array([UInt8](try Data(contentsOf: folder.appendingPathComponent($0))).dropFirst(2))
+            }
+        }
+    }
+}

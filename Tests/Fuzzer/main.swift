@@ -1,0 +1,11 @@
+import CFuzzer
+import Foundation
+
+// libFuzzer's side of `FuzzedCluster`: whatever is a problem there ends the process here, which keeps the input.
+var argumentCount = CommandLine.argc
+var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
+exit(
+    LLVMFuzzerRunDriver(&argumentCount, &arguments) { bytes, count in
+        takeInput(UnsafeRawBufferPointer(start: bytes, count: count))
+        return 0
+    })
