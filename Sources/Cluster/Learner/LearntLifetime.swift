@@ -39,6 +39,8 @@ final class LearntLifetime {
     /// In lockstep, the actors that stand inside an episode.
     private var insideEpisode: Set<Int> = []
     private var isCheckpointDue = false
+    /// The updates that are in the last checkpoint.
+    private var checkpointedVersion: UInt64
     /// In lockstep, what is published as soon as every rollout before `sequence` is on disk.
     private var candidate: (checkpoint: LearnerCheckpoint, sequence: UInt64)?
 
@@ -63,6 +65,7 @@ final class LearntLifetime {
         } else {
             state = try LearnerState(lease.state, restoring: learner)
         }
+        checkpointedVersion = learner.version
     }
 
     var numbers: [String: Double] { state.counts.numbers }
@@ -236,7 +239,8 @@ final class LearntLifetime {
     }
 
     private func makeCheckpoint() throws -> LearnerCheckpoint {
-        LearnerCheckpoint(
+        checkpointedVersion = learner.version
+        return LearnerCheckpoint(
             lifetime: lease.lifetime, attempt: lease.attempt, version: learner.version,
             state: try state.encoded(with: learner))
     }
@@ -244,7 +248,8 @@ final class LearntLifetime {
     /// The checkpoint that is wanted, once it may be published; nil before, and after that.
     func takeCheckpoint() throws -> LearnerCheckpoint? {
         guard isLockstep else {
-            guard isCheckpointDue, !hasEnded else { return nil }
+            // Nothing is worth keeping before something was learnt, as where no actor has come yet.
+            guard isCheckpointDue, !hasEnded, learner.version > checkpointedVersion else { return nil }
             isCheckpointDue = false
             return try makeCheckpoint()
         }
