@@ -12,7 +12,7 @@ struct BenchCommand: ParsableCommand {
             """,
         subcommands: [
             BenchCollectCommand.self, BenchKernelsCommand.self, BenchDistillerCommand.self, BenchActingCommand.self,
-            BenchEvaluatorCommand.self, BenchCoordinatorCommand.self,
+            BenchEvaluatorCommand.self, BenchCoordinatorCommand.self, BenchDrillCommand.self,
         ])
 }
 

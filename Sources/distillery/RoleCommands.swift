@@ -1,6 +1,7 @@
 import ArgumentParser
 import Cluster
 import Foundation
+import Logging
 import Processes
 import Wire
 
@@ -31,7 +32,12 @@ struct ActorCommand: ParsableCommand {
         }
     }
 
-    func run() throws { try serve(ActorRole(capacity: capacity), connection) }
+    func run() throws {
+        let role = ActorRole(capacity: capacity)
+        let logger = makeLogger("actor")
+        if logger.logLevel <= .debug { role.onDurable = { AcknowledgementLog.write($0, to: logger) } }
+        try serve(role, connection)
+    }
 }
 
 struct LearnerCommand: ParsableCommand {

@@ -34,6 +34,9 @@ package final class ActorRole: Role {
     private var environmentSteps: UInt64 = 0
     private var refusedMessages = 0
 
+    /// Sees every acknowledgement that concerns this process.
+    package var onDurable: ((RolloutsDurable) -> Void)?
+
     package init(capacity: Int) { self.capacity = capacity }
 
     package func begin(_ welcome: Welcome, now: UInt64) throws {
@@ -155,6 +158,7 @@ package final class ActorRole: Role {
                 actors.contains($0.actor) && $0.incarnation > part.carry.incarnation
             }
             if isFenced { return remove(key) }
+            onDurable?(durable)
             part.recorder?.take(durable, actors: actors, from: sender, now: now, outbox: &outbox)
         }
     }

@@ -26,7 +26,9 @@ package final class NodeProcess {
     private var allowedGeneration: UInt64 = 0
     private var refusals = RefusalLog()
     private let key: NodeKey?
-    private var endpoints: [String: (socket: DealerSocket, token: Poller.Token)] = [:]
+    private var endpoints: [String: (socket: DealerSocket, token: Poller.Token, lastUse: UInt64)] = [:]
+    /// Whoever is waited for is asked again each second: an endpoint that nobody has spoken to for so long is no more.
+    private static let idleEndpointNanoseconds: UInt64 = 60_000_000_000
     /// Endpoints of which it was said once that we cannot speak to them.
     private var unusable: Set<String> = []
     private let poller = Poller()
@@ -114,6 +116,7 @@ package final class NodeProcess {
             }
             if clock.now >= nextTick {
                 watchClients()
+                closeIdleEndpoints()
                 try session.tick(now: clock.now, outbox: &outbox)
                 nextTick = clock.now + Self.tickIntervalNanoseconds
             }
@@ -142,6 +145,15 @@ package final class NodeProcess {
         try control.connect(coordinator)
         controlToken = poller.add(control)
         session = session.renewed(name: name, now: clock.now)
+    }
+
+    /// Learners and recorders come and go; a connection to one that has gone would be tried for ever.
+    private func closeIdleEndpoints() {
+        let moment = clock.now
+        for (endpoint, entry) in endpoints where moment > entry.lastUse + Self.idleEndpointNanoseconds {
+            close(entry.socket, entry.token)
+            endpoints[endpoint] = nil
+        }
     }
 
     private func close(_ socket: DealerSocket, _ token: Poller.Token) {
@@ -178,6 +190,7 @@ package final class NodeProcess {
             }
         }
         for (endpoint, entry) in endpoints where poller.isReadable(entry.token) {
+            endpoints[endpoint]?.lastUse = clock.now
             for _ in 0..<Self.messagesPerTurn {
                 guard let message = try entry.socket.receive() else { break }
                 try deliver(message, from: .endpoint(endpoint))
@@ -232,7 +245,10 @@ package final class NodeProcess {
 
     /// Nil for an endpoint that we cannot speak to.
     private func socket(to endpoint: String) throws -> DealerSocket? {
-        if let entry = endpoints[endpoint] { return entry.socket }
+        if let entry = endpoints[endpoint] {
+            endpoints[endpoint]?.lastUse = clock.now
+            return entry.socket
+        }
         guard let address = try? ServerAddress(endpoint), (address.key == nil) == (key == nil) else {
             if unusable.insert(endpoint).inserted {
                 logger.error(
@@ -245,7 +261,7 @@ package final class NodeProcess {
         if let key, let server = address.key { options.security = .client(key.secret, server: server) }
         let socket = try DealerSocket(context, options: options)
         try socket.connect(address.endpoint)
-        endpoints[endpoint] = (socket, poller.add(socket))
+        endpoints[endpoint] = (socket, poller.add(socket), clock.now)
         return socket
     }
 }

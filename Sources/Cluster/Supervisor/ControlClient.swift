@@ -5,6 +5,7 @@ import Wire
 /// Asks a running coordinator one thing, for `status`, `scale`, `drain` and `stop`.
 package final class ControlClient {
     package static let deadlineMilliseconds: UInt64 = 5000
+    private let deadlineMilliseconds: UInt64
 
     private let context: MessageContext
     private let socket: DealerSocket
@@ -12,8 +13,11 @@ package final class ControlClient {
     private let clock = SystemClock()
     private let endpoint: String
 
-    package init(endpoint: String, key: NodeKey? = nil) throws {
+    package init(
+        endpoint: String, key: NodeKey? = nil, deadlineMilliseconds: UInt64 = ControlClient.deadlineMilliseconds
+    ) throws {
         self.endpoint = endpoint
+        self.deadlineMilliseconds = deadlineMilliseconds
         context = try MessageContext()
         var options = SocketOptions()
         options.identity = try PeerIdentity("client-\(UInt64.random(in: 0...UInt64.max))")
@@ -37,7 +41,7 @@ package final class ControlClient {
 
     private func ask(_ message: Wire.Message) throws -> Wire.Message {
         _ = try socket.send(Envelope(message, request: 1).encoded())
-        let deadline = clock.now + Self.deadlineMilliseconds * 1_000_000
+        let deadline = clock.now + deadlineMilliseconds * 1_000_000
         while clock.now < deadline {
             try poller.wait(milliseconds: 100)
             while let answer = try socket.receive() {
@@ -47,7 +51,7 @@ package final class ControlClient {
             }
         }
         throw ClusterError(
-            "no answer from \(endpoint) within \(Self.deadlineMilliseconds / 1000) s: is a coordinator listening there, "
+            "no answer from \(endpoint) within \(deadlineMilliseconds) ms: is a coordinator listening there, "
                 + "and does it allow this key (--keys)? "
                 + "A run's endpoint stands in its \(Supervisor.endpointFile) and in logs/coordinator-0.log")
     }

@@ -1,3 +1,4 @@
+import Glibc
 import Processes
 import Wire
 
@@ -6,6 +7,8 @@ struct SupervisedRole {
     /// So many failures without a healthy time between them end the run.
     static let failureLimit = 5
     static let healthyNanoseconds: UInt64 = 30_000_000_000
+    /// A process that was at work for so long before somebody killed it has not failed by itself.
+    static let killedNanoseconds: UInt64 = 5_000_000_000
     private static let firstPauseNanoseconds: UInt64 = 100_000_000
     private static let longestPauseNanoseconds: UInt64 = 5_000_000_000
 
@@ -47,7 +50,9 @@ struct SupervisedRole {
             guard let status = entry.process.exitStatus else { return false }
             onExit(entry.process, status)
             if !status.isSuccess, ended.remove(entry.process.identifier) == nil {
-                failures = now - entry.started >= Self.healthyNanoseconds ? 1 : failures + 1
+                let age = now - entry.started
+                if status == .killed(signal: SIGKILL), age >= Self.killedNanoseconds { return true }
+                failures = age >= Self.healthyNanoseconds ? 1 : failures + 1
                 let pause = Self.firstPauseNanoseconds << UInt64(min(10, failures - 1))
                 nextStart = now + min(pause, Self.longestPauseNanoseconds)
                 if failures >= Self.failureLimit { fatal = (entry.process, status) }

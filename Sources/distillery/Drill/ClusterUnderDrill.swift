@@ -1,0 +1,86 @@
+import Cluster
+import Experiments
+import Foundation
+import Histories
+import Processes
+import Wire
+
+/// `distillery launch` as a child process whose children are killed from outside.
+final class ClusterUnderDrill {
+    let folder: String
+    private let process: ChildProcess
+    private var client: ControlClient?
+
+    /// Starts the cluster in a new folder.
+    init(_ experiment: Experiment, folder: String) throws {
+        self.folder = folder
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let file = folder + "/drill.yaml"
+        try Data(experiment.yaml.utf8).write(to: URL(fileURLWithPath: file))
+        var environment = ProcessInfo.processInfo.environment
+        // Actors write down what was acknowledged to them.
+        environment["DISTILLERY_LOG"] = "debug"
+        process = try ChildProcess(
+            executable: try ChildProcess.ownExecutable(), arguments: ["launch", file, "--out", folder + "/run"],
+            log: folder + "/launch.log", environment: environment)
+    }
+
+    var run: String { folder + "/run" }
+    var hasEnded: Bool { process.exitStatus != nil }
+    /// The end of what the cluster's supervisor had to say.
+    var lastWords: String { process.lastLines(8).joined(separator: "\n") }
+
+    /// Nil while no coordinator answers.
+    func status() -> ClusterStatus? {
+        guard let text = try? String(contentsOfFile: run + "/" + Supervisor.endpointFile, encoding: .utf8) else {
+            return nil
+        }
+        if client == nil {
+            client = try? ControlClient(endpoint: String(text.dropLast()), deadlineMilliseconds: 300)
+        }
+        let status = try? client?.status().status
+        // What was asked of a coordinator that has died is not answered by the next one.
+        if status == nil { client = nil }
+        return status
+    }
+
+    func scale(actors: Int) throws { try client?.scale(actors: actors) }
+
+    /// The cluster's processes by role.
+    var processes: [RoleName: [Int32]] {
+        var found: [RoleName: [Int32]] = [:]
+        for entry in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
+            guard let number = Int32(entry), parent(of: number) == process.identifier,
+                let data = FileManager.default.contents(atPath: "/proc/\(number)/cmdline")
+            else { continue }
+            let words = data.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+            if words.count > 1, let role = RoleName(rawValue: words[1]) { found[role, default: []].append(number) }
+        }
+        return found
+    }
+
+    private func parent(of process: Int32) -> Int32? {
+        guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
+            let end = text.lastIndex(of: ")")
+        else { return nil }
+        let fields = text[text.index(after: end)...].split(separator: " ")
+        return fields.count > 1 ? Int32(fields[1]) : nil
+    }
+
+    /// Ctrl-C; waits for the end.
+    func stop() {
+        kill(process.identifier, SIGINT)
+        _ = process.wait(milliseconds: 30_000)
+        process.kill()
+    }
+
+    /// The highest sequence that was called durable to any actor process, of each stream's file.
+    func acknowledged() throws -> [String: UInt64] {
+        var highest: [String: UInt64] = [:]
+        for name in try FileManager.default.contentsOfDirectory(atPath: run + "/logs") where name.hasPrefix("actor-") {
+            let log = try String(contentsOfFile: run + "/logs/" + name, encoding: .utf8)
+            for line in log.split(separator: "\n") { AcknowledgementLog.read(line, into: &highest) }
+        }
+        return highest
+    }
+}
