@@ -61,6 +61,8 @@ final class RunningCommand {
     var standardError: String { (try? String(contentsOfFile: errors, encoding: .utf8)) ?? "" }
 
     func interrupt() { kill(process.identifier, SIGINT) }
+    /// This process alone, not those that it started.
+    func killAlone() { kill(process.identifier, SIGKILL) }
 
     /// The exit code; nil when it has not ended in time, or was killed.
     func wait(seconds: Double = patienceSeconds) -> Int32? {

@@ -9,6 +9,8 @@ package final class ActorRole: Role {
     /// Asynchronous: while one rollout is on its way, the next is made.
     package static let maximumUnansweredRollouts = 2
     package static let requestIntervalMilliseconds: UInt64 = 1000
+    /// A learner may hear of its lease after the actors have heard of theirs.
+    package static let joinIntervalMilliseconds: UInt64 = 100
     /// How long a process that leaves waits for its streams to come between two episodes and onto the disk.
     package static let handOverMilliseconds: UInt64 = 3000
 
@@ -242,8 +244,10 @@ package final class ActorRole: Role {
     }
 
     private func askLearner(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
-        guard now >= part.lastLearnerRequest + Self.requestIntervalMilliseconds * 1_000_000 else { return }
-        if part.phase == .joining { return join(part, now: now, outbox: &outbox) }
+        let isJoining = part.phase == .joining
+        let interval = isJoining ? Self.joinIntervalMilliseconds : Self.requestIntervalMilliseconds
+        guard now >= part.lastLearnerRequest + interval * 1_000_000 else { return }
+        if isJoining { return join(part, now: now, outbox: &outbox) }
         guard !part.unanswered.isEmpty, part.needsLearner else { return }
         part.lastLearnerRequest = now
         for (_, bytes) in part.unanswered { outbox.send(bytes, to: [.endpoint(part.carry.learnerEndpoint)]) }

@@ -1,0 +1,227 @@
+import Cluster
+import Foundation
+import Histories
+import TestSupport
+import Testing
+import Wire
+
+extension EndToEnd {
+    /// Processes are killed, stopped, scaled and sent home while a cluster collects; afterwards every stream is whole.
+    @Suite("A drill", .serialized) struct DrillTests {
+        @Test("each role is killed in turn, then everything at once; resumed, the run ends with every stream whole")
+        func everyRole() throws {
+            let scratch = try Scratch()
+            let cluster = try LaunchedCluster(experiment(learners: 1, episodes: 60_000), in: scratch)
+            for role in [RoleName.recorder, .learner, .actor, .coordinator] {
+                try cluster.collect(more: 20_000)
+                try cluster.kill(role)
+            }
+            try cluster.collect(more: 20_000)
+            cluster.command.killAlone()
+            #expect(eventually(seconds: 20) { cluster.command.survivors.isEmpty }, "the children outlived their parent")
+            try cluster.resume()
+            try cluster.collect(more: 20_000)
+            cluster.finishSoon()
+            try cluster.checkStreams()
+        }
+
+        @Test("lockstep: killed and resumed, the streams are those of an undisturbed run") func lockstep() throws {
+            let scratch = try Scratch()
+            let text = experiment(synchronization: "lockstep", learners: 1, trainTasks: 2, episodes: 4000)
+            let cluster = try LaunchedCluster(text, in: scratch)
+            for role in [RoleName.actor, .coordinator, .learner] {
+                try cluster.collect(more: 10_000)
+                try cluster.kill(role)
+            }
+            try cluster.collect(more: 10_000)
+            cluster.command.killAlone()
+            #expect(eventually(seconds: 20) { cluster.command.survivors.isEmpty })
+            try cluster.resume()
+            #expect(cluster.command.wait() == 0, "\(cluster.command.standardError.suffix(2000))")
+            let undisturbed = try LaunchedCluster(text, named: "undisturbed", in: scratch)
+            #expect(undisturbed.command.wait() == 0)
+            #expect(try cluster.dataset() == undisturbed.dataset())
+        }
+
+        @Test("a process that hangs is ended and replaced") func hangs() throws {
+            let scratch = try Scratch()
+            let cluster = try LaunchedCluster(experiment(learners: 1, episodes: 60_000), in: scratch)
+            for role in [RoleName.recorder, .actor] {
+                try cluster.collect(more: 20_000)
+                let node = try cluster.node(role)
+                Foundation.kill(Int32(node.process), SIGSTOP)
+                #expect(
+                    try eventually {
+                        try cluster.status().map { !$0.nodes.contains { $0.name == node.name } } ?? false
+                    },
+                    "\(node.name) is still taken to be there")
+            }
+            try cluster.collect(more: 20_000)
+            cluster.finishSoon()
+            try cluster.checkStreams()
+        }
+
+        @Test("an elastic lifetime is scaled up, to none and back, and a node is drained, while it is learnt")
+        func scale() throws {
+            let scratch = try Scratch()
+            let text = experiment(actors: 4, processes: 1, learners: 1, trainTasks: 2, episodes: 200_000)
+                .replacingOccurrences(of: "  test_lifetimes: 1\n", with: "  test_lifetimes: 0\n  elastic: true\n")
+                .replacingOccurrences(of: "  learners: 1\n", with: "  learners: 1\n  actors_per_process: 5\n")
+            let cluster = try LaunchedCluster(text, in: scratch)
+            try cluster.collect(more: 10_000)
+            let learner = try cluster.node(.learner).process
+            for actors in [20, 3, 0, 10] {
+                try cluster.say(["scale", "actors=\(actors)"])
+                let isThere = try eventually {
+                    let carriers = try cluster.status()?.nodes.filter { $0.role == .actor } ?? []
+                    let carried = carriers.reduce(0) { $0 + Int($1.numbers["actors"] ?? 0) }
+                    return carriers.count == (actors + 4) / 5 && carried == actors
+                }
+                let nodes = try cluster.status()?.nodes ?? []
+                #expect(isThere, "\(actors) actors: \(nodes)")
+                if actors > 0 { try cluster.collect(more: 10_000) }
+            }
+            let drained = try cluster.node(.actor)
+            try cluster.say(["drain", drained.name])
+            #expect(
+                try eventually { try cluster.status().map { !$0.nodes.contains { $0.name == drained.name } } ?? false })
+            try cluster.collect(more: 10_000)
+            #expect(try cluster.node(.learner).process == learner, "the learner was restarted")
+            cluster.finishSoon()
+            try cluster.checkStreams()
+            let gaps = try StreamFolder(path: cluster.folder).files.map { StreamVerification(path: $0).cutEpisodes }
+            #expect(gaps.allSatisfy { $0 == 0 }, "an episode was cut")
+        }
+
+        @Test("a role that fails again and again ends the run with its name and its log") func hopeless() throws {
+            let scratch = try Scratch()
+            let cluster = try LaunchedCluster(experiment(learners: 1, episodes: 60_000), in: scratch)
+            try cluster.collect(more: 1000)
+            _ = try eventually {
+                if let learner = try cluster.status()?.nodes.first(where: { $0.role == .learner }) {
+                    Foundation.kill(Int32(learner.process), SIGSEGV)
+                }
+                return !cluster.command.isRunning
+            }
+            #expect(cluster.command.wait() == 1)
+            let said = cluster.command.standardError
+            #expect(said.contains("the learner failed 5 times in a row"), "\(said.suffix(2000))")
+            #expect(said.contains("logs/learner-"))
+            #expect(cluster.command.survivors.isEmpty)
+        }
+
+        @Test("two coordinators of one run refuse each other") func twoCoordinators() throws {
+            let scratch = try Scratch()
+            let cluster = try LaunchedCluster(experiment(learners: 1, episodes: 60_000), in: scratch)
+            try cluster.collect(more: 1000)
+            let second = try run(["coordinator", cluster.folder, "--goal", "collect"], in: scratch, expecting: 1)
+            #expect(second.standardError.contains("another coordinator"), "\(second.standardError)")
+            try cluster.collect(more: 1000)
+            cluster.command.interrupt()
+            #expect(cluster.command.wait(seconds: 30) == 130)
+            #expect(cluster.command.survivors.isEmpty)
+        }
+    }
+}
+
+/// A cluster that collects until it is told to come to its end.
+private final class LaunchedCluster {
+    let folder: String
+    private(set) var command: RunningCommand
+    private let file: String
+    private let scratch: Scratch
+
+    init(_ experiment: String, named name: String = "run", in scratch: Scratch) throws {
+        self.scratch = scratch
+        folder = scratch(name)
+        file = try scratch.write(name + ".yaml", experiment)
+        command = try RunningCommand(["launch", file, "--out", folder], in: scratch)
+    }
+
+    func resume() throws {
+        command = try RunningCommand(["launch", file, "--out", folder, "--resume"], in: scratch)
+    }
+
+    func status() throws -> ClusterStatus? { try EndToEndTests.status(of: folder, in: scratch) }
+
+    func say(_ words: [String]) throws {
+        let endpoint = try String(contentsOfFile: folder + "/coordinator.endpoint", encoding: .utf8).dropLast()
+        try run(words + ["--coordinator", String(endpoint)], in: scratch)
+    }
+
+    func node(_ role: RoleName) throws -> ClusterStatus.Node {
+        var found: ClusterStatus.Node?
+        _ = try eventually {
+            found = try status()?.nodes.filter { $0.role == role && !$0.isLeaving }.min { $0.name < $1.name }
+            return found != nil
+        }
+        return try #require(found, "no \(role.rawValue); \(command.standardError.suffix(2000))")
+    }
+
+    /// Waits until the recorder has taken so many more transitions.
+    func collect(more: Double) throws {
+        var before: (name: String, transitions: Double)?
+        let isDone = try eventually {
+            guard command.isRunning else { return true }
+            let recorder = try status()?.nodes.first { $0.role == .recorder }
+            guard let recorder, let transitions = recorder.numbers["transitions"] else { return false }
+            // Another recorder begins to count anew.
+            if before?.name != recorder.name { before = (recorder.name, transitions) }
+            return transitions >= (before?.transitions ?? 0) + more
+        }
+        try #require(isDone && command.isRunning, "nothing is collected; \(command.standardError.suffix(3000))")
+    }
+
+    /// As the kernel kills; waits until another process is in its place.
+    func kill(_ role: RoleName) throws {
+        guard role != .coordinator else { return try killCoordinator() }
+        let victim = try node(role)
+        Foundation.kill(Int32(victim.process), SIGKILL)
+        let isReplaced = try eventually {
+            let nodes = try status()?.nodes ?? []
+            return nodes.contains { $0.role == role } && !nodes.contains { $0.process == victim.process }
+        }
+        #expect(isReplaced, "no other \(role.rawValue)")
+    }
+
+    private func killCoordinator() throws {
+        let mine = command.survivors.filter { process in
+            let words = FileManager.default.contents(atPath: "/proc/\(process)/cmdline")?.split(separator: 0) ?? []
+            return words.count > 1 && String(decoding: words[1], as: UTF8.self) == "coordinator"
+        }
+        let victim = try #require(mine.first)
+        Foundation.kill(victim, SIGKILL)
+        #expect(try eventually { try status()?.nodes.contains { $0.role == .recorder } ?? false })
+    }
+
+    /// Ctrl-C: the streams stay where they are.
+    func finishSoon() {
+        command.interrupt()
+        #expect(command.wait(seconds: 30) == 130, "\(command.standardError.suffix(2000))")
+        #expect(command.survivors.isEmpty)
+        #expect(!FileManager.default.fileExists(atPath: folder + "/coordinator.endpoint"))
+    }
+
+    /// Everything that is on the disk is whole and true.
+    func checkStreams() throws {
+        let verified = try run(["histories", "verify", folder], in: scratch)
+        #expect(verified.standardOutput.contains(" 0 damaged"), "\(verified.standardOutput.suffix(2000))")
+        try run(["histories", "replay", folder], in: scratch)
+    }
+
+    /// Everything but incarnations and the wall clock, by the stream's path.
+    func dataset() throws -> [String: [RolloutRecord]] {
+        var dataset: [String: [RolloutRecord]] = [:]
+        for path in try StreamFolder(path: folder).files {
+            let contents = try StreamContents(path: path)
+            // A rollout's checksum covers its rows.
+            dataset[String(path.dropFirst(folder.count))] = contents.rollouts.map { record in
+                var record = record
+                record.incarnation = 0
+                record.wallClock = 0
+                return record
+            }
+        }
+        return dataset
+    }
+}
