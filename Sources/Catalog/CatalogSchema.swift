@@ -5,6 +5,9 @@ enum CatalogSchema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1: runs, histories, evaluations, metrics") { try $0.execute(sql: first) }
+        migrator.registerMigration("2: why a stream is damaged") {
+            try $0.execute(sql: "ALTER TABLE streams ADD COLUMN problem TEXT")
+        }
         migrator.registerMigration("3: actors of a lifetime") {
             try $0.execute(sql: "ALTER TABLE lifetimes ADD COLUMN actors INTEGER")
         }

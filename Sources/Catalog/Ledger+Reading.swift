@@ -42,7 +42,7 @@ extension Ledger {
             return StreamRecord(
                 stream: StreamIdentifier(lifetime: lifetime, actor: row["actor"]), rows: row["rows"],
                 rollouts: row["rollouts"], isSealed: row["sealed"], integrity: try word(row, "integrity"),
-                bytes: row["bytes"])
+                bytes: row["bytes"], problem: row["problem"])
         }
     }
 

@@ -113,7 +113,7 @@ extension Database {
 
     fileprivate func save(_ streams: [StreamRecord]) throws {
         let statement = try makeStatement(
-            sql: "INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            sql: "INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         for record in streams {
             let lifetime = record.stream.lifetime
             var evaluation: String?
@@ -121,6 +121,7 @@ extension Database {
             try statement.execute(arguments: [
                 record.path, evaluation, lifetime.task, lifetime.repetition, record.stream.actor, record.rows,
                 record.rollouts, record.isSealed, record.integrity.rawValue, record.bytes,
+                record.problem,
             ])
         }
     }

@@ -107,10 +107,12 @@ package struct StreamRecord: Hashable, Sendable {
     package var integrity: Integrity
     /// Bytes on disk, where they were looked at.
     package var bytes: Int?
+    /// What is wrong with a damaged one, where it is known.
+    package var problem: String?
 
     package init(
         stream: StreamIdentifier, rows: Int, rollouts: Int, isSealed: Bool, integrity: Integrity = .unchecked,
-        bytes: Int? = nil
+        bytes: Int? = nil, problem: String? = nil
     ) {
         self.stream = stream
         self.path = stream.path
@@ -119,6 +121,7 @@ package struct StreamRecord: Hashable, Sendable {
         self.isSealed = isSealed
         self.integrity = integrity
         self.bytes = bytes
+        self.problem = problem
     }
 }
 

@@ -5,6 +5,8 @@ package import Histories
 package struct LearningHistories: Sendable {
     private let settings: WindowSettings
     private let includesLateActors: Bool
+    /// Streams that were left out because their recorder had given them up.
+    package private(set) var quarantined: [String] = []
     private var streamsOfLifetime: [LifetimeIdentifier: Int] = [:]
     private var tasks: Set<Int> = []
     /// The environment of the streams; nil before the first.
@@ -27,6 +29,7 @@ package struct LearningHistories: Sendable {
         var histories = try LearningHistories(settings: settings, includesLateActors: includesLateActors)
         let folder = try StreamFolder(path: path)
         try folder.forEachStream(where: { histories.accepts($0) }, progress: progress) { try histories.append($0) }
+        histories.quarantined = folder.quarantined
         guard histories.arrays != nil else {
             throw StreamArraysError(
                 "none of the \(folder.files.count) streams in \(path) can be learnt from: expected sealed streams of the "

@@ -19,6 +19,9 @@ final class AppendHandle {
         self.columns = columns
     }
 
+    /// The file if it is open.
+    var opened: StreamFile? { file }
+
     /// The open file; opens it, and closes another one where too many are open.
     func open() throws(StreamError) -> StreamFile {
         if let file { return file }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// What can go wrong with a stream file; every case names the file and what to do about it.
 package enum StreamError: Error, Hashable, Sendable {
     /// No room on the disk: nothing was lost, the same call may be tried again when there is room.
@@ -14,6 +16,19 @@ package enum StreamError: Error, Hashable, Sendable {
     case mismatch(path: String, problem: String)
     /// The stream is complete and cannot grow.
     case sealed(path: String)
+}
+
+extension StreamError {
+    /// The machine lacks something (room, rights, open files) and the file is as it was: the same call may succeed later.
+    package var isPassing: Bool {
+        switch self {
+        case .diskFull: true
+        case .inputOutput(_, _, _, let code): Self.passingCodes.contains(code)
+        default: false
+        }
+    }
+
+    private static let passingCodes: Set<Int32> = [EMFILE, ENFILE, ENOMEM, EACCES, EPERM, EROFS, EAGAIN, EINTR]
 }
 
 extension StreamError: CustomStringConvertible {

@@ -47,6 +47,8 @@ final class StreamFile {
     }
 
     private static func openIdentifier(_ path: String, _ mode: Mode) throws(StreamError) -> hid_t {
+        // The library would make an empty file a new one.
+        if fileSize(path) == 0 { throw .damaged(path: path, problem: "it is empty") }
         let access = try accessList(path)
         let identifier: hid_t
         switch mode {
@@ -286,6 +288,8 @@ extension StreamFile {
         let what = "read the layout of \(column.name)"
         let creation = try HDF5Identifier(H5Dget_create_plist(dataset), closing: H5Pclose, path, what)
         var possible = H5Dget_storage_size(dataset)
+        // 0 is also what it says when the list of chunks cannot be read.
+        if possible == 0, H5Eget_num(0) > 0 { throw HDF5.failure(path, what) }
         if H5Pget_layout(creation.raw) == H5D_CHUNKED {
             var chunk = [hsize_t](repeating: 0, count: 33)
             try HDF5.check(H5Pget_chunk(creation.raw, 33, &chunk), path, what)

@@ -6,17 +6,25 @@ package struct StreamFolder: Sendable {
     package let path: String
     /// Paths of stream files, sorted, so that tasks, lifetimes and actors come in their order.
     package let files: [String]
+    /// Paths of streams whose files were damaged and moved aside, sorted; they are not among `files`.
+    package let quarantined: [String]
 
     /// Finds what `path` means: a `.h5` file, or a folder. Of a run's folder only `histories` and `evaluations` are
     /// looked at. Throws where there is nothing of the name, or no stream in it.
     package init(path: String) throws(StreamError) {
         self.path = path
+        if StreamQuarantine(of: path) != nil {
+            files = []
+            quarantined = [path]
+            return
+        }
         var isFolder = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
             throw .inputOutput(path: path, operation: "find streams", message: "no such file or folder", code: ENOENT)
         }
         if !isFolder {
             files = [path]
+            quarantined = []
             return
         }
         let base = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
@@ -24,15 +32,21 @@ package struct StreamFolder: Sendable {
             FileManager.default.fileExists(atPath: $0)
         }
         var found: [String] = []
-        for part in parts.isEmpty ? [base] : parts { try StreamFolder.collect(part, depth: 0, into: &found) }
-        files = found.sorted()
-        guard !files.isEmpty else {
+        var marks: Set<String> = []
+        for part in parts.isEmpty ? [base] : parts {
+            try StreamFolder.collect(part, depth: 0, into: &found, marks: &marks)
+        }
+        files = found.filter { !marks.contains($0) }.sorted()
+        quarantined = marks.sorted()
+        guard !files.isEmpty || !quarantined.isEmpty else {
             throw .inputOutput(
                 path: path, operation: "find streams", message: "there is no .h5 file in this folder", code: 0)
         }
     }
 
-    private static func collect(_ folder: String, depth: Int, into files: inout [String]) throws(StreamError) {
+    private static func collect(
+        _ folder: String, depth: Int, into files: inout [String], marks: inout Set<String>
+    ) throws(StreamError) {
         let names: [String]
         do { names = try FileManager.default.contentsOfDirectory(atPath: folder) } catch {
             throw .inputOutput(path: folder, operation: "list the folder", message: "\(error)", code: 0)
@@ -41,10 +55,12 @@ package struct StreamFolder: Sendable {
             let path = "\(folder)/\(name)"
             if name.hasSuffix(".h5") {
                 files.append(path)
+            } else if let stream = StreamQuarantine.stream(of: path) {
+                marks.insert(stream)
             } else if depth < greatestDepth {
                 var isFolder = false
                 if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder {
-                    try collect(path, depth: depth + 1, into: &files)
+                    try collect(path, depth: depth + 1, into: &files, marks: &marks)
                 }
             }
         }

@@ -45,6 +45,14 @@ package struct StreamVerification: Sendable, Codable, Equatable {
         }
     }
 
+    /// A stream that its recorder has given up: damage by its word.
+    package init(quarantined path: String) {
+        self.path = path
+        guard let mark = StreamQuarantine(of: path) else { return }
+        let rest = mark.movedTo.isEmpty ? "nothing is left of it" : "what is left of it is \(mark.movedTo)"
+        problems.append("quarantined by its recorder: \(mark.reason); \(rest)")
+    }
+
     private mutating func note(_ problem: String) {
         if problems.count < StreamVerification.listedProblems { problems.append(problem) }
     }
@@ -172,7 +180,7 @@ extension Space {
 
 extension StreamError {
     /// What is wrong, without the file's name.
-    var problem: String {
+    package var problem: String {
         switch self {
         case .damaged(_, let problem), .invalidRollout(_, let problem), .mismatch(_, let problem): problem
         case .inputOutput(_, let operation, let message, _): "cannot \(operation): \(message)"

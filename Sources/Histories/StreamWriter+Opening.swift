@@ -14,18 +14,16 @@ extension StreamWriter {
             let file = try StreamFile.create(temporary, metadata: metadata, counts: nil)
             try file.close()
         }
+        // With this a file that is empty, or all zeros, was damaged: no crash leaves one.
+        try synchronizeFile(temporary)
         try replaceFile(temporary, path)
         return StreamWriter(path: path, metadata: metadata, position: StreamPosition(), folderIsDurable: false)
     }
 
-    /// Takes the stream up again where there is one, and starts it where there is none or only a half-made file.
+    /// Takes the stream up again where there is one, and starts it where there is none.
     /// Throws `sealed` where it is complete, `mismatch` where the file is that of another stream.
     package static func open(at path: String, metadata: StreamMetadata) throws(StreamError) -> StreamWriter {
         if fileSize(path) == nil { return try create(at: path, metadata: metadata) }
-        if isHalfMade(path) {
-            if unlink(path) != 0 { throw systemFailure(path, "remove the half-made file") }
-            return try create(at: path, metadata: metadata)
-        }
         let writer = try recover(at: path)
         if let difference = metadata.difference(from: writer.metadata) {
             throw .mismatch(path: path, problem: difference)
@@ -35,6 +33,7 @@ extension StreamWriter {
 
     /// Takes up a stream that its writer left, closed or killed: cuts it off behind the last rollout whose checksum
     /// holds. No other process may write the file; readers may have it open.
+    /// - Throws: `damaged` where more is missing than a crash can tear off: whole rollouts lie behind the damage
     package static func recover(at path: String) throws(StreamError) -> StreamWriter {
         unlink(path + ".sealing")
         unlink(path + ".creating")
@@ -47,16 +46,6 @@ extension StreamWriter {
         }
         try synchronizeFile(path)
         return StreamWriter(path: path, metadata: metadata, position: position, folderIsDurable: false)
-    }
-
-    /// A machine that stopped before the file's first bytes were on the disk leaves an empty file, or zeros.
-    private static func isHalfMade(_ path: String) -> Bool {
-        let descriptor = Glibc.open(path, O_RDONLY)
-        if descriptor < 0 { return false }
-        defer { Glibc.close(descriptor) }
-        var signature = [UInt8](repeating: 0, count: 8)
-        let count = read(descriptor, &signature, 8)
-        return count >= 0 && signature.allSatisfy { $0 == 0 }
     }
 }
 
@@ -87,8 +76,13 @@ extension StreamFile {
         let chain = EpisodeEnds(records: RolloutRecord.unbroken(records, rows: rows), flags: flags)
         var kept = chain.records.count
         while kept > 0, try !isWhole(kept - 1, of: chain, finals: finals) { kept -= 1 }
-        if kept == 0, recorded > StreamWriter.flushRows {
-            throw .damaged(path: path, problem: "none of its \(recorded) rollouts has rows that match its checksum")
+        if let survivor = try lastWhole(in: kept..<recorded, of: records, flags: flags, finals: finals) {
+            throw .damaged(
+                path: path, problem: "rollout \(kept) is damaged, though rollout \(survivor) behind it is whole")
+        }
+        if recorded - kept > StreamWriter.largestFlushRollouts {
+            throw .damaged(
+                path: path, problem: "the last \(recorded - kept) of its \(recorded) rollouts do not match their rows")
         }
         let position = chain.position(behind: kept)
         for index in columns.indices {
@@ -98,14 +92,43 @@ extension StreamFile {
         return position
     }
 
+    /// The last of the rollouts `range`, which lie behind damage, that is whole all the same. What a crash tears is the
+    /// end of a stream alone, so where there is one, something else has been at work.
+    private func lastWhole(
+        in range: Range<Int>, of records: [RolloutRecord], flags: [UInt8], finals: Int
+    ) throws(StreamError) -> Int? {
+        for index in range.suffix(StreamFile.examinedSurvivors).reversed() {
+            let record = records[index]
+            guard record.sequence == UInt64(index), record.length > 0, record.firstStep <= UInt64(flags.count),
+                record.length <= UInt64(flags.count) - record.firstStep
+            else { continue }
+            let rows = Int(record.firstStep)..<Int(record.endStep)
+            let own = flags[rows].count { $0 != 0 }
+            // Counted from the front and from the back: a damaged flag is in one of the two.
+            let before = flags[..<rows.lowerBound].count { $0 != 0 }
+            let after = flags[rows.upperBound...].count { $0 != 0 }
+            for first in [before, finals - after - own] where first >= 0 && first + own <= finals {
+                if try matches(record, rows, first..<(first + own)) { return index }
+            }
+        }
+        return nil
+    }
+
+    private static let examinedSurvivors = 64
+
     /// Whether rollout `index` can be read and matches its checksum. What cannot be read does not match.
     private func isWhole(_ index: Int, of chain: EpisodeEnds, finals: Int) throws(StreamError) -> Bool {
         let record = chain.records[index]
         let ends = chain.finals(before: index)..<chain.finals(before: index + 1)
         if ends.upperBound > finals { return false }
+        return try matches(record, Int(record.firstStep)..<Int(record.endStep), ends)
+    }
+
+    private func matches(
+        _ record: RolloutRecord, _ rows: Range<Int>, _ finals: Range<Int>
+    ) throws(StreamError) -> Bool {
         do throws(StreamError) {
-            let rows = try readRows(Int(record.firstStep)..<Int(record.endStep), finals: ends)
-            return UInt64(rows.checksum) == record.checksum
+            return UInt64(try readRows(rows, finals: finals).checksum) == record.checksum
         } catch {
             if case .diskFull = error { throw error }
             return false

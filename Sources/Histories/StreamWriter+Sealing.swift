@@ -4,12 +4,16 @@ import Glibc
 extension StreamWriter {
     /// Flushes, then puts a compressed copy with `complete` = 1 in the place of the growing file. The writer is done.
     ///
+    /// The copy is verified before it takes the place: what the disk has changed since it was written is not sealed.
     /// A crash leaves either the growing file or the sealed one. After an error the call may be repeated.
+    /// - Throws: `damaged` where what was written is no longer there; the growing file is left as it was
     package func seal() throws(StreamError) {
         try flush()
+        try checkPlace()
         let temporary = path + ".sealing"
         do throws(StreamError) {
             try HDF5.locked { () throws(StreamError) in try copyCompressed(to: temporary) }
+            try check(temporary)
             try synchronizeFile(temporary)
             try replaceFile(temporary, path)
         } catch {
@@ -17,6 +21,17 @@ extension StreamWriter {
             throw error
         }
         try synchronizeFolder(of: path)
+    }
+
+    private func check(_ temporary: String) throws(StreamError) {
+        let found = StreamVerification(path: temporary)
+        if let problem = found.problems.first { throw .damaged(path: path, problem: problem) }
+        guard found.isSealed, found.rollouts == Int(position.rollouts), found.rows == position.rows else {
+            throw .damaged(
+                path: path,
+                problem: "\(found.rollouts) rollouts and \(found.rows) rows are left of \(position.rollouts) and "
+                    + "\(position.rows)")
+        }
     }
 
     private func copyCompressed(to temporary: String) throws(StreamError) {

@@ -10,6 +10,8 @@ package final class StreamWriter {
     package static let flushRows = 1024
     package static let flushBytes = 4 << 20
     package static let flushNanoseconds: UInt64 = 500_000_000
+    /// Rollouts that may wait for one flush: so many at most can be torn by a crash.
+    package static let largestFlushRollouts = 2 * flushRows
 
     package let path: String
     package let metadata: StreamMetadata
@@ -26,6 +28,8 @@ package final class StreamWriter {
     private var pendingRecords: [RolloutRecord] = []
     /// The file is new: its folder has to reach the disk too.
     private var folderIsDurable: Bool
+    /// The file after the last flush, while it stays open.
+    private var place: FilePlace?
     /// fdatasync failed: the system may have dropped what it could not write, only `recover` can tell.
     private var syncFailed = false
 
@@ -52,6 +56,8 @@ package final class StreamWriter {
     package var pendingRows: Int { position.rows - durablePosition.rows }
     package var pendingRollouts: Int { pendingRecords.count }
     package private(set) var pendingBytes = 0
+    /// How often the file was deleted while it was open, and put back.
+    package private(set) var restoredCount = 0
 
     /// 1,024 rows, 4 MiB or 500 ms are waiting. `now` on the clock that `append` is given.
     package func isFlushDue(now: UInt64) -> Bool {
@@ -92,6 +98,7 @@ package final class StreamWriter {
     package func flush() throws(StreamError) {
         if syncFailed { throw syncFailure }
         guard !pendingRecords.isEmpty else { return }
+        try checkPlace()
         let descriptor = try HDF5.locked { () throws(StreamError) -> Int32 in
             do throws(StreamError) { return try writePending(to: handle.open()) } catch {
                 handle.distrust()
@@ -108,8 +115,47 @@ package final class StreamWriter {
             try synchronizeFolder(of: path)
             folderIsDurable = true
         }
+        place = FilePlace(descriptor: descriptor)
         forgetPending()
     }
+
+    /// Notices that the file was deleted, replaced or cut behind our back, as far as that can be seen from outside. A
+    /// deleted file that is still open gets its name back.
+    /// - Throws: `damaged`
+    func checkPlace() throws(StreamError) {
+        guard let place, HDF5.locked({ handle.opened != nil }) else { return }
+        guard let found = FilePlace(path: path) else { return try putBack() }
+        guard found.isSameFile(as: place) else {
+            throw .damaged(path: path, problem: "another file was put in its place while it was being written")
+        }
+        if found.size < place.size {
+            throw .damaged(
+                path: path, problem: "it was cut from \(place.size) to \(found.size) bytes while it was being written")
+        }
+    }
+
+    /// The name is gone but the open file is whole up to the last flush: a copy of it takes the name.
+    private func putBack() throws(StreamError) {
+        let temporary = path + ".creating"
+        try makeFolders(of: path)
+        let descriptor = try HDF5.locked { () throws(StreamError) in try handle.open().duplicateDescriptor() }
+        defer { Glibc.close(descriptor) }
+        do throws(StreamError) {
+            try copyFile(descriptor, to: temporary)
+            try synchronizeFile(temporary)
+            try replaceFile(temporary, path)
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+        try synchronizeFolder(of: path)
+        HDF5.locked { handle.distrust() }
+        place = nil
+        restoredCount += 1
+    }
+
+    /// Lets go of the file and of what was not flushed, as a crash does.
+    package func abandon() { HDF5.locked { handle.distrust() } }
 
     /// Flushes, closes the file and leaves it growing: `recover` takes it up again.
     package func close() throws(StreamError) {

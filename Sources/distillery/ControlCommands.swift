@@ -69,6 +69,8 @@ struct StopCommand: ParsableCommand {
 }
 
 extension ClusterStatus {
+    private static let listedQuarantines = 10
+
     /// For a person at a terminal.
     var text: String {
         var lines = [
@@ -82,6 +84,10 @@ extension ClusterStatus {
         }
         if jobs.total > 0 {
             lines.append("evaluation: \(jobs.finished) of \(jobs.total) jobs, \(jobs.running) running")
+        }
+        if !quarantined.isEmpty {
+            lines.append("quarantined streams: \(quarantined.count)")
+            lines += quarantined.prefix(Self.listedQuarantines).map { "  \($0.stream): \($0.reason)" }
         }
         if !failure.isEmpty { lines.append("failed: \(failure)") }
         let refused = numbers.filter { $0.value > 0 }.sorted { $0.key < $1.key }.map { "\($0.key) \(Int($0.value))" }

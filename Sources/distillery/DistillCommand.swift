@@ -31,6 +31,7 @@ struct DistillCommand: ParsableCommand {
             experiment: experiment, distribution: try experiment.makeTasks(),
             histories: URL(fileURLWithPath: histories),
             resumeFrom: resume ? store.latest.map { folder.appendingPathComponent($0) } : nil)
+        for path in training.quarantined { printError("left out, its recorder has given it up: \(path)") }
         printError("\(training.streams) streams, \(training.transitions) transitions")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         var line = ProgressLine()

@@ -35,6 +35,7 @@ struct HistoriesListCommand: ParsableCommand {
     func run() throws {
         let folder = try options.folder()
         var progress = HistoriesProgress("listed", of: folder.files.count)
+        folder.warnOfQuarantined()
         var unreadable = 0
         let summaries = folder.files.compactMap { file -> StreamSummary? in
             defer { progress.advance(rows: 0) }
@@ -65,6 +66,7 @@ struct HistoriesShowCommand: ParsableCommand {
     func run() throws {
         let folder = try options.folder()
         var progress = HistoriesProgress("read", of: folder.files.count)
+        folder.warnOfQuarantined()
         var details: [StreamDetails] = []
         for file in folder.files {
             let detail = try StreamDetails(path: file)

@@ -97,6 +97,15 @@ extension StreamVerification {
     }
 }
 
+extension StreamFolder {
+    /// Says on standard error which streams are left out.
+    func warnOfQuarantined() {
+        for path in quarantined {
+            printError("left out: \(path): \(StreamVerification(quarantined: path).problems.joined())")
+        }
+    }
+}
+
 extension StreamReplay {
     var line: String? { (difference ?? problem).map { "\(path): \($0)" } }
 }

@@ -14,11 +14,15 @@ struct HistoriesVerifyCommand: ParsableCommand {
     func run() throws {
         let folder = try options.folder()
         var progress = HistoriesProgress("verified", of: folder.files.count)
-        let results = folder.files.map { file in
+        var results = folder.files.map { file in
             let result = StreamVerification(path: file)
             progress.advance(rows: result.rows)
             if !options.json { for line in result.lines { print(line) } }
             return result
+        }
+        for path in folder.quarantined {
+            results.append(StreamVerification(quarantined: path))
+            if !options.json { for line in results[results.count - 1].lines { print(line) } }
         }
         let damaged = results.count { !$0.isSound }
         if options.json {
@@ -48,6 +52,7 @@ struct HistoriesReplayCommand: ParsableCommand {
     func run() throws {
         let folder = try options.folder()
         var progress = HistoriesProgress("replayed", of: folder.files.count)
+        folder.warnOfQuarantined()
         let results = folder.files.map { file in
             let result = StreamReplay(path: file)
             progress.advance(rows: result.transitions)

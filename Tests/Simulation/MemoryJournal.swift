@@ -8,6 +8,7 @@ package final class MemoryJournal: RunJournal {
     package private(set) var ended: Set<LifetimeIdentifier> = []
     package private(set) var attempts: [LifetimeIdentifier: UInt64] = [:]
     package private(set) var actors: [LifetimeIdentifier: Int] = [:]
+    package private(set) var quarantined: [StreamIdentifier: String] = [:]
     package private(set) var endings = 0
     package private(set) var results: [FinishedJob] = []
     /// Returns of every job.
@@ -27,6 +28,8 @@ package final class MemoryJournal: RunJournal {
         progress.attempts = forgetsAttempts ? [:] : attempts
         progress.actors = actors
         for stream in sealed.keys { progress.sealed[stream.lifetime, default: []].insert(stream.actor) }
+        for stream in quarantined.keys { progress.sealed[stream.lifetime, default: []].insert(stream.actor) }
+        progress.quarantined = quarantined
         progress.jobs = Set(results)
         progress.starts = starts
         starts += 1
@@ -51,6 +54,10 @@ package final class MemoryJournal: RunJournal {
     package func streamSealed(_ stream: StreamIdentifier, rows: UInt64, rollouts: UInt64) throws {
         sealed[stream] = (rows, rollouts)
         try next?.streamSealed(stream, rows: rows, rollouts: rollouts)
+    }
+    package func streamQuarantined(_ stream: StreamIdentifier, reason: String) throws {
+        quarantined[stream] = reason
+        try next?.streamQuarantined(stream, reason: reason)
     }
     package func nodeJoined(_ hello: Hello) throws {
         try next?.nodeJoined(hello)

@@ -21,12 +21,14 @@ extension SimulatedCluster {
             // Of an elastic lifetime's actors some may never have come to a rollout.
             for actor in 0..<context.experiment.recordedActors where !context.experiment.collect.elastic {
                 let stream = StreamIdentifier(lifetime: lifetime, actor: actor)
-                if journal.sealed[stream] == nil { violations.append("\(stream) was never sealed") }
+                if (journal.sealed[stream] != nil) == (journal.quarantined[stream] != nil) {
+                    violations.append("\(stream) was neither sealed nor quarantined, or both")
+                }
             }
         }
         var files: Set<StreamIdentifier> = []
         for file in try StreamFolder(path: folder).files { files.insert(try check(file, &violations)) }
-        for stream in witness.brought.keys where !files.contains(stream) {
+        for stream in witness.brought.keys where !files.contains(stream) && journal.quarantined[stream] == nil {
             let missing = witness.missing(in: stream, checksums: [])
             if !missing.isEmpty { violations.append("\(stream): acknowledged, and there is no file") }
         }

@@ -1,3 +1,4 @@
+import Environments
 import Foundation
 package import Wire
 
@@ -22,6 +23,12 @@ package struct ClusterStatus: Sendable, Codable {
         package var total: Int
     }
 
+    /// A stream whose file was damaged and moved aside.
+    package struct Quarantine: Sendable, Codable {
+        package var stream: String
+        package var reason: String
+    }
+
     package struct Jobs: Sendable, Codable {
         package var finished: Int
         package var running: Int
@@ -38,6 +45,7 @@ package struct ClusterStatus: Sendable, Codable {
     package var distillationStep: UInt64
     package var distillation: [String: Double]
     package var jobs: Jobs
+    package var quarantined: [Quarantine]
     package var nodes: [Node]
     package var failure: String
     /// What the coordinator has counted itself: `refused_connections`, `undecodable_messages`, ...
@@ -53,6 +61,10 @@ extension Coordinator {
         return String(decoding: try encoder.encode(status(now: now)), as: UTF8.self)
     }
 
+    private var quarantinedStreams: [ClusterStatus.Quarantine] {
+        quarantined.map { ClusterStatus.Quarantine(stream: $0.path, reason: $1) }.sorted { $0.stream < $1.stream }
+    }
+
     package func status(now: UInt64) -> ClusterStatus {
         let states = lifetimes.values.map(\.state)
         return ClusterStatus(
@@ -66,6 +78,7 @@ extension Coordinator {
             jobs: ClusterStatus.Jobs(
                 finished: jobs.count(where: \.isFinished), running: jobs.count { $0.node != nil && !$0.isFinished },
                 total: jobs.count),
+            quarantined: quarantinedStreams,
             nodes: nodes.values.sorted { $0.hello.name < $1.hello.name }.map { node in
                 ClusterStatus.Node(
                     name: node.hello.name, role: node.hello.role, host: node.hello.host, process: node.hello.process,
@@ -81,7 +94,8 @@ extension ClusterStatus {
     fileprivate init(
         run: String, phase: RunPhase, seconds: Double, secondsOfPhase: Double, lifetimes: Lifetimes,
         environmentSteps: Double, environmentStepsPerSecond: Double, distillationStep: UInt64,
-        distillation: [String: Double], jobs: Jobs, nodes: [Node], failure: String, numbers: [String: Double]
+        distillation: [String: Double], jobs: Jobs, quarantined: [Quarantine], nodes: [Node], failure: String,
+        numbers: [String: Double]
     ) {
         self.run = run
         self.phase = phase
@@ -93,6 +107,7 @@ extension ClusterStatus {
         self.distillationStep = distillationStep
         self.distillation = distillation
         self.jobs = jobs
+        self.quarantined = quarantined
         self.nodes = nodes
         self.failure = failure
         self.numbers = numbers

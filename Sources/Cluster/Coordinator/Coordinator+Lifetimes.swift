@@ -158,12 +158,7 @@ extension Coordinator {
                 refusedMessages += 1
                 continue
             }
-            if unsealed[report.lifetime] != nil {
-                unsealed[report.lifetime]?.remove(stream.actor)
-                if unsealed[report.lifetime]?.isEmpty == true { unsealed[report.lifetime] = nil }
-            } else if let state = lifetimes[report.lifetime]?.state, state != .finished {
-                sealed[report.lifetime, default: []].insert(stream.actor)
-            }
+            settle(stream.actor, of: report.lifetime)
             // A stream that was cut before its first rollout has no file.
             guard stream.rollouts > 0 else { continue }
             try journal.streamSealed(
@@ -177,6 +172,30 @@ extension Coordinator {
         case .histories: lifetimes[lifetime] != nil
         case .evaluation(let name):
             jobs.contains { $0.job.evaluation == name && $0.job.task == lifetime.task } && lifetime.repetition == 0
+        }
+    }
+
+    /// A stream whose file was damaged counts as complete as it will ever be.
+    func take(_ report: StreamQuarantined) throws {
+        let stream = StreamIdentifier(lifetime: report.lifetime, actor: report.actor)
+        guard isOurs(report.lifetime), report.actor < WireProtocol.actorLimit else {
+            refusedMessages += 1
+            return
+        }
+        settle(report.actor, of: report.lifetime)
+        guard quarantined.updateValue(report.reason, forKey: stream) == nil else { return }
+        logger.error(
+            "a stream is quarantined", metadata: ["stream": "\(stream.path)", "reason": "\(report.reason)"])
+        try journal.streamQuarantined(stream, reason: report.reason)
+    }
+
+    /// This stream's file is complete, or given up.
+    private func settle(_ actor: Int, of lifetime: LifetimeIdentifier) {
+        if unsealed[lifetime] != nil {
+            unsealed[lifetime]?.remove(actor)
+            if unsealed[lifetime]?.isEmpty == true { unsealed[lifetime] = nil }
+        } else if let state = lifetimes[lifetime]?.state, state != .finished {
+            sealed[lifetime, default: []].insert(actor)
         }
     }
 

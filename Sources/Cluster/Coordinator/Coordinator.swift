@@ -68,6 +68,8 @@ package final class Coordinator {
     /// lifetimes that have not ended.
     var unsealed: [LifetimeIdentifier: Set<Int>] = [:]
     var sealed: [LifetimeIdentifier: Set<Int>] = [:]
+    /// Streams whose recorder has given them up, with the reason: nothing waits for them.
+    var quarantined: [StreamIdentifier: String] = [:]
     var desiredActorProcesses: Int
     /// Actors that each elastic lifetime is to have.
     var elasticActors: Int
@@ -125,6 +127,7 @@ package final class Coordinator {
         elasticActors = context.experiment.collect.actors
         finalCheckpoint = goal.checkpoint
         finishedJobs = finished.jobs
+        quarantined = finished.quarantined
         if goal.collects { try queueLifetimes(finished) }
         if finished.isDistilled { finalCheckpoint = checkpoints.latest }
         try advance(now: now)
@@ -216,6 +219,7 @@ package final class Coordinator {
         case .carryingFinished(let finished) where nodes[name]?.hello.role == .actor:
             try finish(finished, now: now, outbox: &outbox)
         case .streamsSealed(let report) where nodes[name]?.hello.role == .recorder: try take(report)
+        case .streamQuarantined(let report) where nodes[name]?.hello.role == .recorder: try take(report)
         case .metrics(let metrics) where name == distiller: try take(metrics, from: name)
         case .distillationFinished(let finished) where name == distiller:
             try finish(finished, now: now, outbox: &outbox)

@@ -40,6 +40,10 @@ package final class LedgerJournal: RunJournal {
         for record in try ledger.streams() where record.isSealed {
             progress.sealed[record.stream.lifetime, default: []].insert(record.stream.actor)
         }
+        for record in try ledger.streams() where !record.isSealed && record.integrity == .damaged {
+            progress.sealed[record.stream.lifetime, default: []].insert(record.stream.actor)
+            progress.quarantined[record.stream] = record.problem ?? "unknown"
+        }
         for evaluation in try ledger.evaluations() where evaluation.status == .finished {
             progress.jobs.insert(FinishedJob(evaluation: evaluation.evaluation, task: evaluation.task))
         }
@@ -112,6 +116,13 @@ package final class LedgerJournal: RunJournal {
     package func streamSealed(_ stream: StreamIdentifier, rows: UInt64, rollouts: UInt64) throws {
         try ledger.save([
             StreamRecord(stream: stream, rows: Int(clamping: rows), rollouts: Int(clamping: rollouts), isSealed: true)
+        ])
+    }
+
+    package func streamQuarantined(_ stream: StreamIdentifier, reason: String) throws {
+        try ledger.save([
+            StreamRecord(
+                stream: stream, rows: 0, rollouts: 0, isSealed: false, integrity: .damaged, problem: reason)
         ])
     }
 

@@ -9,6 +9,8 @@ package struct Progress: Sendable {
     package var actors: [LifetimeIdentifier: Int] = [:]
     /// Actors whose streams are known to be sealed, of each lifetime.
     package var sealed: [LifetimeIdentifier: Set<Int>] = [:]
+    /// Streams that were given up, with the reason; they count as sealed.
+    package var quarantined: [StreamIdentifier: String] = [:]
     package var isDistilled = false
     /// How often the run was started.
     package var starts: UInt64 = 0

@@ -18,6 +18,8 @@ package final class DistillationRun {
     /// Transitions that were read.
     package let transitions: Int
     package let streams: Int
+    /// Streams that were left out because their recorder had given them up.
+    package let quarantined: [String]
 
     /// Reads the sealed streams of the train split below `histories`. Throws when there are none, or when they are of
     /// another environment.
@@ -37,6 +39,7 @@ package final class DistillationRun {
         }
         transitions = arrays.rowCount
         streams = arrays.streamCount
+        quarantined = data.quarantined
         description = CheckpointDescription(
             environment: distribution.environment, splitSeed: experiment.tasks.splitSeed,
             trainedTasks: data.trainedTasks)

@@ -2,11 +2,13 @@ import Environments
 import Histories
 import Wire
 
-/// One stream in the recorder's hands: its file while it grows, or what is known of it once it is sealed.
+/// One stream in the recorder's hands: its file while it grows, or what is known of it afterwards.
 struct RecordedStream {
     enum File {
         case growing(StreamWriter)
         case sealed(rollouts: UInt64, nextEpisode: UInt64, rows: UInt64)
+        /// It was damaged and moved aside; where its carrier goes on, unrecorded.
+        case quarantined(reason: String, nextSequence: UInt64, nextEpisode: UInt64)
     }
 
     var file: File
@@ -18,34 +20,55 @@ struct RecordedStream {
     var isEnded = false
     /// The carrier that ended it died before it could say so: the next one has brought its mark, which needs no row.
     var isMarkedAgain = false
+    /// When its carrier is told again that it is quarantined, if it goes on sending.
+    var remindAt: UInt64 = 0
 
     /// The sequence that is expected next.
     var nextSequence: UInt64 {
         switch file {
         case .growing(let writer): writer.nextSequence
         case .sealed(let rollouts, _, _): rollouts
+        case .quarantined(_, let next, _): next
         }
     }
 
-    /// The first sequence that is not yet on disk.
+    /// The first sequence that is not yet on disk; of a quarantined stream nothing is any more.
     var durableSequence: UInt64 {
         switch file {
         // The last rollout is acknowledged by sealing, so that who has all acknowledgements knows the file complete.
         case .growing(let writer):
             isEnded ? min(writer.durableCount, max(writer.nextSequence, 1) - 1) : writer.durableCount
         case .sealed(let rollouts, _, _): isMarkedAgain ? rollouts + 1 : rollouts
+        case .quarantined: 0
         }
     }
 
-    var state: StreamState {
-        if case .sealed = file { return .ended }
-        return isEnded ? .ended : .recording
+    /// What its file can have been called durable up to, this recorder or an earlier one speaking.
+    var greatestAcknowledgement: UInt64 {
+        switch file {
+        case .growing(let writer): writer.durableCount
+        // A mark that needed no row.
+        case .sealed(let rollouts, _, _): rollouts + 1
+        case .quarantined: .max
+        }
     }
 
     var nextEpisode: UInt64 {
         switch file {
         case .growing(let writer): writer.durablePosition.nextFreshEpisode
         case .sealed(_, let episode, _): episode
+        case .quarantined(_, _, let episode): episode
         }
     }
+
+    var state: StreamState {
+        switch file {
+        case .growing: isEnded ? .ended : .recording
+        case .sealed: .ended
+        case .quarantined: .quarantined
+        }
+    }
+
+    /// The file while it grows.
+    var writer: StreamWriter? { if case .growing(let writer) = file { writer } else { nil } }
 }

@@ -7,26 +7,41 @@ package import Logging
 package import Wire
 
 /// Writes every stream into its own file and acknowledges what is durable.
+///
+/// Where the machine lacks something (room above all), carriers wait and `waitingFor` says what for. Where one file is
+/// found to be damaged, that stream is quarantined and reported, and all others go on.
 package final class RecorderRole: Role {
-    /// A flush that failed for lack of room is tried again after this time.
-    package static let diskFullRetryMilliseconds: UInt64 = 1000
+    /// What failed for lack of room is tried again after this time.
+    package static let retryMilliseconds: UInt64 = 1000
+    /// A carrier that goes on sending rollouts of a quarantined stream is told again after this time.
+    static let reminderMilliseconds: UInt64 = 1000
+    /// Sealed streams that are remembered; of older ones the files are asked again.
+    package static let rememberedSealedStreams = 4096
+
+    /// Nothing is appended that would leave less room than this: catalogue, checkpoints and the copies that sealing
+    /// makes need some, and whoever makes room should find the rest of the run alive.
+    static let reservedDiskBytes: UInt64 = 16 << 20
 
     package let name = RoleName.recorder
     package let capacity = 0
 
-    private var folder: String
-    private let logger: Logger
-    private var context: ExperimentContext?
+    var folder: String
+    let logger: Logger
+    var context: ExperimentContext?
     private var lock: DirectoryLock?
-    private var streams: [StreamIdentifier: RecordedStream] = [:]
+    var streams: [StreamIdentifier: RecordedStream] = [:]
     /// Growing streams with rollouts that are not on disk.
-    private var pending: Set<StreamIdentifier> = []
-    private var reports = ReliableSender()
-    private var isDraining = false
-    private var isClosed = false
-    private var retryFlushAt: UInt64 = 0
-    private var diskFull: String?
-    private var counts: [String: Double] = [:]
+    var pending: Set<StreamIdentifier> = []
+    /// Sealed streams in the order in which they were sealed; those before `firstSealed` are forgotten.
+    var sealedOrder: [StreamIdentifier] = []
+    var firstSealed = 0
+    var reports = ReliableSender()
+    var isDraining = false
+    var isClosed = false
+    var retryAt: UInt64 = 0
+    /// What the machine lacks, in words; nil when nothing.
+    var obstacle: String?
+    var counts: [String: Double] = [:]
 
     /// `folder`: where the run's streams go; nil for the coordinator's own folder of the run. Another recorder on the
     /// same folder is refused when the coordinator takes this one in.
@@ -51,11 +66,13 @@ package final class RecorderRole: Role {
 
     package var numbers: [String: Double] {
         var numbers = counts
-        numbers["open_streams"] = Double(streams.values.count { if case .growing = $0.file { true } else { false } })
+        numbers["open_streams"] = Double(streams.values.count { $0.writer != nil })
+        numbers["unflushed_bytes"] = Double(pending.reduce(0) { $0 + (streams[$1]?.writer?.pendingBytes ?? 0) })
+        numbers["disk_free_bytes"] = freeDiskBytes(folder).map { Double($0) }
         return numbers
     }
 
-    package var waitingFor: String { diskFull.map { "room on the disk: \($0)" } ?? "" }
+    package var waitingFor: String { obstacle ?? "" }
 
     // MARK: - Messages
 
@@ -63,12 +80,15 @@ package final class RecorderRole: Role {
         switch envelope.message {
         case .acknowledgement where sender == .coordinator: reports.acknowledge(envelope.request, by: sender)
         case .openStreams(let open): try self.open(open, from: sender, now: now, outbox: &outbox)
-        case .rollouts(let rollouts): try take(rollouts, from: sender, now: now, outbox: &outbox)
+        case .rollouts(let rollouts): take(rollouts, from: sender, now: now, outbox: &outbox)
         case .sealStreams(let seal) where sender == .coordinator:
-            outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
+            var isTaken = true
             for actor in seal.actors {
-                try end(StreamIdentifier(lifetime: seal.lifetime, actor: actor), now: now, outbox: &outbox)
+                let stream = StreamIdentifier(lifetime: seal.lifetime, actor: actor)
+                if !end(stream, now: now, outbox: &outbox) { isTaken = false }
             }
+            // What cannot be opened for lack of something is ordered again.
+            if isTaken { outbox.send(.acknowledgement, to: .coordinator, request: envelope.request) }
         case .failure: counts["refused_messages", default: 0] += 1
         default:
             counts["refused_messages", default: 0] += 1
@@ -83,27 +103,20 @@ package final class RecorderRole: Role {
             return
         }
         var opened: [StreamsOpened.Stream] = []
-        for actor in open.actors {
+        for (index, actor) in open.actors.enumerated() {
             let identifier = StreamIdentifier(lifetime: open.lifetime, actor: actor)
-            var stream = try streams[identifier] ?? load(identifier, open, from: sender, now: now, outbox: &outbox)
-            guard open.incarnation >= stream.incarnation else {
-                fence(identifier, stream, sender: sender, outbox: &outbox)
-                return
+            if streams[identifier] == nil {
+                let known = index < open.durableSequences.count ? open.durableSequences[index] : 0
+                try load(identifier, open, durable: known, from: sender, now: now, outbox: &outbox)
             }
-            let isNewCarrier = open.incarnation > stream.incarnation
-            // The mark of the carrier before was nothing that is on disk: a recorder that is started again does not know
-            // of it, so the next carrier's has its number too.
-            if isNewCarrier { stream.isMarkedAgain = false }
+            // What the machine lacks keeps it from being opened: the carrier asks again.
+            guard let stream = streams[identifier] else { return }
+            guard open.incarnation >= stream.incarnation else {
+                return fence(identifier, stream, sender: sender, outbox: &outbox)
+            }
             // The carrier goes on behind what is durable: that must be all that there is. On a full disk it asks again.
-            if case .growing(let writer) = stream.file, try !flush(writer) { return }
-            stream.incarnation = open.incarnation
-            stream.carrier = sender
-            streams[identifier] = stream
-            // The last rollout counts only once the file is sealed; a new carrier, who does not have it, adds a mark.
-            opened.append(
-                StreamsOpened.Stream(
-                    nextSequence: isNewCarrier ? stream.nextSequence : stream.durableSequence,
-                    nextEpisode: stream.nextEpisode, state: stream.state))
+            if let writer = stream.writer, flush(identifier, writer, now: now, outbox: &outbox) == .blocked { return }
+            opened.append(take(over: identifier, open.incarnation, sender))
         }
         outbox.send(
             .streamsOpened(
@@ -111,6 +124,22 @@ package final class RecorderRole: Role {
                     lifetime: open.lifetime, firstActor: open.actors.lowerBound, incarnation: open.incarnation,
                     streams: opened)), to: sender)
         acknowledge(open.actors.map { StreamIdentifier(lifetime: open.lifetime, actor: $0) }, outbox: &outbox)
+    }
+
+    /// Makes `carrier` the one that carries the stream, and says where it goes on.
+    private func take(
+        over identifier: StreamIdentifier, _ incarnation: UInt64, _ carrier: Address
+    ) -> StreamsOpened.Stream {
+        guard var stream = streams[identifier] else { preconditionFailure("\(identifier) was just loaded") }
+        let isNewCarrier = incarnation > stream.incarnation
+        stream.incarnation = incarnation
+        stream.carrier = carrier
+        streams[identifier] = stream
+        // The last rollout counts only once the file is sealed; a new carrier, who does not have it, adds a mark.
+        let isBehind = isNewCarrier || stream.state == .quarantined
+        return StreamsOpened.Stream(
+            nextSequence: isBehind ? stream.nextSequence : stream.durableSequence, nextEpisode: stream.nextEpisode,
+            state: stream.state)
     }
 
     /// Why streams cannot be opened: they are none of this run's. Nil when they can.
@@ -132,15 +161,11 @@ package final class RecorderRole: Role {
         outbox.send(
             .rolloutsDurable(
                 RolloutsDurable(
-                    lifetime: identifier.lifetime,
-                    streams: [
-                        .init(
-                            actor: identifier.actor, nextSequence: stream.durableSequence,
-                            incarnation: stream.incarnation, state: stream.state)
-                    ], resend: false)), to: sender)
+                    lifetime: identifier.lifetime, streams: [stream.standing(of: identifier)], resend: false)),
+            to: sender)
     }
 
-    private func take(_ rollouts: Rollouts, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+    private func take(_ rollouts: Rollouts, from sender: Address, now: UInt64, outbox: inout Outbox) {
         guard let context else { return }
         let content = rollouts.content
         let experiment = context.experiment
@@ -150,11 +175,7 @@ package final class RecorderRole: Role {
             try content.validate(
                 for: context.distribution.environment,
                 actors: isEvaluation ? experiment.evaluate.seeds : experiment.actorLimit)
-        } catch {
-            counts["refused_messages", default: 0] += 1
-            outbox.send(.failure("\(error)"), to: sender)
-            return
-        }
+        } catch { return refuse("\(error)", sender, outbox: &outbox) }
         let isLivedAgain = isEvaluation || experiment.collect.synchronization == .lockstep
         var known: [StreamIdentifier] = []
         var isBehind = false
@@ -166,182 +187,104 @@ package final class RecorderRole: Role {
             var header = sent
             guard header.actor < recordedActors else { return }
             let identifier = StreamIdentifier(lifetime: content.lifetime, actor: header.actor)
-            // Not opened by this incarnation, or this recorder was restarted: the sender is told by silence and opens
-            // it again.
-            guard var stream = streams[identifier] else { return }
-            guard header.incarnation >= stream.incarnation else {
-                fence(identifier, stream, sender: sender, outbox: &outbox)
-                return
-            }
-            guard header.incarnation == stream.incarnation else { return }
-            if header.sequence < stream.nextSequence {
-                counts["repeated_rollouts", default: 0] += 1
-                known.append(identifier)
-                return
-            }
-            if stream.state == .ended, header.isLast, header.length == 0, header.sequence == stream.nextSequence {
-                stream.isMarkedAgain = true
-                streams[identifier] = stream
-                known.append(identifier)
-                return
-            }
-            guard stream.state == .recording else {
-                counts["refused_messages", default: 0] += 1
-                outbox.send(.failure("\(identifier): the stream has ended"), to: sender)
-                return
-            }
-            guard header.sequence == stream.nextSequence, case .growing(let writer) = stream.file else {
-                counts["out_of_order_rollouts", default: 0] += 1
-                isBehind = true
-                known.append(identifier)
-                return
-            }
             // What is lived again is the same to the last bit: the stream goes on without a gap, even inside an
             // episode, and so it keeps its incarnation.
-            if isLivedAgain { header.incarnation = 0 }
-            do { try writer.append(header, rows, now: now, wallClock: wallClock) } catch {
-                counts["refused_messages", default: 0] += 1
-                outbox.send(.failure("\(error)"), to: sender)
-                return
+            switch place(of: header, identifier, from: sender, now: now, outbox: &outbox) {
+            case .nowhere: return
+            case .known: known.append(identifier)
+            case .behind:
+                known.append(identifier)
+                isBehind = true
+            case .next(let writer):
+                if isLivedAgain { header.incarnation = 0 }
+                do { try writer.append(header, rows, now: now, wallClock: wallClock) } catch {
+                    return refuse("\(error)", sender, outbox: &outbox)
+                }
+                counts["transitions", default: 0] += Double(header.length)
+                streams[identifier]?.isEnded = header.isLast
+                streams[identifier]?.carrier = sender
+                pending.insert(identifier)
             }
-            counts["transitions", default: 0] += Double(header.length)
-            stream.isEnded = header.isLast
-            stream.carrier = sender
-            streams[identifier] = stream
-            pending.insert(identifier)
         }
         if isBehind || !known.isEmpty { acknowledge(known, resend: isBehind, outbox: &outbox) }
     }
 
-    /// The coordinator knows that no carrier will come back.
-    private func end(_ identifier: StreamIdentifier, now: UInt64, outbox: inout Outbox) throws {
-        let path = folder + "/" + identifier.path
-        if streams[identifier] == nil {
-            // What does not exist yet must not begin any more either.
-            let exists = FileManager.default.fileExists(atPath: path)
-            streams[identifier] = RecordedStream(
-                file: exists ? try file(at: path, metadata: nil) : .sealed(rollouts: 0, nextEpisode: 0, rows: 0),
-                incarnation: 0, carrier: .coordinator)
+    private enum Place {
+        /// Of no use: its sender opens the stream again, waits, or was told otherwise.
+        case nowhere
+        /// It is there already: the sender is told how far its stream is.
+        case known
+        /// Those before it were lost.
+        case behind
+        case next(StreamWriter)
+    }
+
+    private func place(
+        of header: RolloutHeader, _ identifier: StreamIdentifier, from sender: Address, now: UInt64,
+        outbox: inout Outbox
+    ) -> Place {
+        // Not opened by this incarnation, or this recorder was restarted: the sender is told by silence and opens it
+        // again.
+        guard let stream = streams[identifier] else { return .nowhere }
+        guard header.incarnation >= stream.incarnation else {
+            fence(identifier, stream, sender: sender, outbox: &outbox)
+            return .nowhere
         }
+        guard header.incarnation == stream.incarnation else { return .nowhere }
+        if stream.state == .quarantined {
+            guard now >= stream.remindAt else { return .nowhere }
+            streams[identifier]?.remindAt = now + Self.reminderMilliseconds * 1_000_000
+            return .known
+        }
+        if header.sequence < stream.nextSequence {
+            counts["repeated_rollouts", default: 0] += 1
+            return .known
+        }
+        if stream.state == .ended {
+            guard header.isLast, header.length == 0, header.sequence == stream.nextSequence else {
+                refuse("\(identifier): the stream has ended", sender, outbox: &outbox)
+                return .nowhere
+            }
+            streams[identifier]?.isMarkedAgain = true
+            return .known
+        }
+        guard header.sequence == stream.nextSequence, let writer = stream.writer else {
+            counts["out_of_order_rollouts", default: 0] += 1
+            return .behind
+        }
+        // On a full disk a stream waits with its carrier, not in our memory.
+        guard writer.pendingRollouts < StreamWriter.largestFlushRollouts else {
+            counts["postponed_rollouts", default: 0] += 1
+            return .nowhere
+        }
+        return .next(writer)
+    }
+
+    private func refuse(_ reason: String, _ sender: Address, outbox: inout Outbox) {
+        counts["refused_messages", default: 0] += 1
+        outbox.send(.failure(reason), to: sender)
+    }
+
+    /// The coordinator knows that no carrier will come back. False when the file cannot be opened now.
+    private func end(_ identifier: StreamIdentifier, now: UInt64, outbox: inout Outbox) -> Bool {
+        if streams[identifier] == nil { loadForEnd(identifier, now: now, outbox: &outbox) }
+        guard let stream = streams[identifier] else { return false }
         // Whoever still carries it has been replaced by nobody.
         streams[identifier]?.incarnation = .max
-        if case .sealed(let rollouts, _, let rows)? = streams[identifier]?.file {
-            return report(identifier, rows: rows, rollouts: rollouts, now: now, outbox: &outbox)
-        }
-        streams[identifier]?.isEnded = true
-        pending.insert(identifier)
-    }
-
-    // MARK: - Files
-
-    private func load(
-        _ identifier: StreamIdentifier, _ open: OpenStreams, from sender: Address, now: UInt64, outbox: inout Outbox
-    ) throws -> RecordedStream {
-        guard let context else { throw ClusterError("streams before a welcome") }
-        let experiment = context.experiment
-        let algorithm = context.algorithm
-        let isEvaluation = identifier.lifetime.collection != .histories
-        let metadata = StreamMetadata(
-            softwareVersion: softwareVersion, environment: context.distribution.environment,
-            task: try context.task(identifier.lifetime.task), repetition: identifier.lifetime.repetition,
-            sourceAlgorithm: isEvaluation ? "distilled" : algorithm.name,
-            sourceJSON: isEvaluation ? "{}" : algorithm.json, actor: identifier.actor, seed: experiment.seed,
-            firstPolicyVersion: open.firstPolicyVersion)
-        let file = try file(at: folder + "/" + identifier.path, metadata: metadata)
-        let stream = RecordedStream(file: file, incarnation: open.incarnation, carrier: sender)
-        if case .sealed(let rollouts, _, let rows) = file {
+        switch stream.file {
+        case .sealed(let rollouts, _, let rows):
             report(identifier, rows: rows, rollouts: rollouts, now: now, outbox: &outbox)
+        case .quarantined(let reason, _, _): report(identifier, reason: reason, now: now, outbox: &outbox)
+        case .growing:
+            streams[identifier]?.isEnded = true
+            pending.insert(identifier)
         }
-        return stream
-    }
-
-    private func file(at path: String, metadata: StreamMetadata?) throws -> RecordedStream.File {
-        do {
-            let isNew = !FileManager.default.fileExists(atPath: path)
-            let writer =
-                try metadata.map { try StreamWriter.open(at: path, metadata: $0) } ?? StreamWriter.recover(at: path)
-            if !isNew { counts["recovered_streams", default: 0] += 1 }
-            return .growing(writer)
-        } catch StreamError.sealed {
-            let contents = try StreamContents(path: path)
-            return .sealed(
-                rollouts: UInt64(contents.rollouts.count),
-                nextEpisode: contents.episodes.last.map { $0.number + 1 } ?? 0,
-                rows: UInt64(contents.rows.rewards.count))
-        }
-    }
-
-    /// False when the disk is full.
-    @discardableResult
-    private func flush(_ writer: StreamWriter) throws -> Bool {
-        do {
-            try writer.flush()
-            counts["flushes", default: 0] += 1
-            return true
-        } catch StreamError.diskFull(let path, _) {
-            if diskFull == nil {
-                logger.warning("the disk is full; actors wait until there is room", metadata: ["file": "\(path)"])
-            }
-            diskFull = path
-            return false
-        }
-    }
-
-    package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
-        guard now >= retryFlushAt else { return false }
-        diskFull = nil
-        var durable: [StreamIdentifier] = []
-        let deadline = now + 30_000_000
-        let clock = ContinuousClock()
-        let began = clock.now
-        for identifier in pending {
-            guard case .growing(let writer)? = streams[identifier]?.file, let isEnded = streams[identifier]?.isEnded
-            else {
-                pending.remove(identifier)
-                continue
-            }
-            guard isEnded || isDraining || writer.isFlushDue(now: now) else { continue }
-            guard try flush(writer) else {
-                retryFlushAt = now + Self.diskFullRetryMilliseconds * 1_000_000
-                break
-            }
-            if isEnded, try !seal(identifier, writer, now: now, outbox: &outbox) {
-                retryFlushAt = now + Self.diskFullRetryMilliseconds * 1_000_000
-                break
-            }
-            pending.remove(identifier)
-            durable.append(identifier)
-            if now + UInt64((clock.now - began) / .nanoseconds(1)) > deadline { break }
-        }
-        acknowledge(durable, outbox: &outbox)
-        if isDraining, pending.isEmpty, !isClosed { try close() }
-        return false
-    }
-
-    private func seal(
-        _ identifier: StreamIdentifier, _ writer: StreamWriter, now: UInt64, outbox: inout Outbox
-    ) throws -> Bool {
-        let position = writer.durablePosition
-        if position.rollouts == 0 {
-            // Its lifetime was cut before its first rollout: there is no stream.
-            try writer.close()
-            try FileManager.default.removeItem(atPath: writer.path)
-            streams[identifier]?.file = .sealed(rollouts: 0, nextEpisode: 0, rows: 0)
-            report(identifier, rows: 0, rollouts: 0, now: now, outbox: &outbox)
-            return true
-        }
-        do { try writer.seal() } catch StreamError.diskFull(let path, _) {
-            diskFull = path
-            return false
-        }
-        streams[identifier]?.file = .sealed(
-            rollouts: position.rollouts, nextEpisode: position.nextFreshEpisode, rows: UInt64(position.rows))
-        counts["sealed_streams", default: 0] += 1
-        report(identifier, rows: UInt64(position.rows), rollouts: position.rollouts, now: now, outbox: &outbox)
         return true
     }
 
-    private func report(
+    // MARK: - Answers
+
+    func report(
         _ identifier: StreamIdentifier, rows: UInt64, rollouts: UInt64, now: UInt64, outbox: inout Outbox
     ) {
         reports.send(
@@ -352,8 +295,15 @@ package final class RecorderRole: Role {
             to: .coordinator, now: now, outbox: &outbox)
     }
 
+    func report(_ identifier: StreamIdentifier, reason: String, now: UInt64, outbox: inout Outbox) {
+        reports.send(
+            .streamQuarantined(
+                StreamQuarantined(lifetime: identifier.lifetime, actor: identifier.actor, reason: reason)),
+            to: .coordinator, now: now, outbox: &outbox)
+    }
+
     /// Tells each carrier how far its streams are on disk.
-    private func acknowledge(_ identifiers: [StreamIdentifier], resend: Bool = false, outbox: inout Outbox) {
+    func acknowledge(_ identifiers: [StreamIdentifier], resend: Bool = false, outbox: inout Outbox) {
         struct Group: Hashable {
             let carrier: Address
             let lifetime: LifetimeIdentifier
@@ -362,9 +312,7 @@ package final class RecorderRole: Role {
         for identifier in identifiers {
             guard let stream = streams[identifier], stream.carrier != .coordinator else { continue }
             groups[Group(carrier: stream.carrier, lifetime: identifier.lifetime), default: []].append(
-                .init(
-                    actor: identifier.actor, nextSequence: stream.durableSequence, incarnation: stream.incarnation,
-                    state: stream.state))
+                stream.standing(of: identifier))
         }
         for (group, streams) in groups {
             outbox.send(
@@ -373,10 +321,13 @@ package final class RecorderRole: Role {
         }
     }
 
-    private func close() throws {
-        for case .growing(let writer) in streams.values.map(\.file) { try writer.close() }
-        isClosed = true
-    }
-
     package func tick(now: UInt64, outbox: inout Outbox) throws { reports.tick(now: now, outbox: &outbox) }
+}
+
+extension RecordedStream {
+    /// What its carrier is told.
+    func standing(of identifier: StreamIdentifier) -> RolloutsDurable.Stream {
+        RolloutsDurable.Stream(
+            actor: identifier.actor, nextSequence: durableSequence, incarnation: incarnation, state: state)
+    }
 }

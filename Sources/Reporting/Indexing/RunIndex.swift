@@ -18,14 +18,17 @@ package struct RunIndex {
     package init(folder: URL, progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }) throws {
         let root = folder.standardizedFileURL.path
         experiment = try? Experiment(path: root + "/experiment.yaml")
-        let files = try StreamFolder(path: root).files
+        let streams = try StreamFolder(path: root)
+        let files = streams.files
         var reader = IndexedStreams(root: root)
         for (position, file) in files.enumerated() {
             reader.read(file)
             progress(position + 1, files.count)
         }
         index = HistoriesIndex(reader.streams, tasks: try RunIndex.tasks(of: experiment))
-        damaged = reader.damaged
+        damaged =
+            reader.damaged
+            + streams.quarantined.map { "\($0): \(StreamVerification(quarantined: $0).problems.joined())" }
         checkpoints = RunIndex.checkpoints(in: folder.appendingPathComponent("checkpoints/distiller"))
     }
 

@@ -1,0 +1,287 @@
+import Agents
+import Environments
+import Experiments
+import Foundation
+import Glibc
+import Histories
+import Logging
+import Wire
+
+/// Opening, flushing, sealing and giving up of the files.
+extension RecorderRole {
+    /// What became of a call on a stream's file.
+    enum Outcome {
+        case done
+        /// The machine lacks something, and the file is as it was: to be tried again.
+        case blocked
+        /// The file is damaged and was moved aside.
+        case quarantined
+    }
+
+    // MARK: - Opening
+
+    /// Makes the stream known; what the machine lacks leaves it unknown. `durable`: what was called durable to the
+    /// carrier that asks. A file that holds less has lost it.
+    func load(
+        _ identifier: StreamIdentifier, _ open: OpenStreams, durable: UInt64, from sender: Address, now: UInt64,
+        outbox: inout Outbox
+    ) throws {
+        guard let context else { throw ClusterError("streams before a welcome") }
+        let experiment = context.experiment
+        let algorithm = context.algorithm
+        let isEvaluation = identifier.lifetime.collection != .histories
+        let metadata = StreamMetadata(
+            softwareVersion: softwareVersion, environment: context.distribution.environment,
+            task: try context.task(identifier.lifetime.task), repetition: identifier.lifetime.repetition,
+            sourceAlgorithm: isEvaluation ? "distilled" : algorithm.name,
+            sourceJSON: isEvaluation ? "{}" : algorithm.json, actor: identifier.actor, seed: experiment.seed,
+            firstPolicyVersion: open.firstPolicyVersion)
+        let path = folder + "/" + identifier.path
+        if durable > 0, !FileManager.default.fileExists(atPath: path), StreamQuarantine(of: path) == nil {
+            streams[identifier] = RecordedStream(
+                file: .quarantined(reason: "", nextSequence: durable, nextEpisode: 0), incarnation: open.incarnation,
+                carrier: sender)
+            return quarantine(
+                identifier, "its file is gone, though rollouts before \(durable) were acknowledged", now: now,
+                outbox: &outbox)
+        }
+        guard load(identifier, metadata, open.incarnation, sender, now: now, outbox: &outbox) else { return }
+        guard let stream = streams[identifier] else { return }
+        if durable > stream.greatestAcknowledgement {
+            quarantine(
+                identifier,
+                "rollouts before \(durable) were acknowledged, but its file ends before \(stream.nextSequence)",
+                now: now, outbox: &outbox)
+        } else if case .sealed(let rollouts, _, let rows) = stream.file {
+            report(identifier, rows: rows, rollouts: rollouts, now: now, outbox: &outbox)
+        }
+    }
+
+    /// As `load`, for a stream that the coordinator orders to be sealed: it does not begin any more.
+    func loadForEnd(_ identifier: StreamIdentifier, now: UInt64, outbox: inout Outbox) {
+        let path = folder + "/" + identifier.path
+        if FileManager.default.fileExists(atPath: path) || StreamQuarantine(of: path) != nil {
+            _ = load(identifier, nil, 0, .coordinator, now: now, outbox: &outbox)
+        } else {
+            streams[identifier] = RecordedStream(
+                file: .sealed(rollouts: 0, nextEpisode: 0, rows: 0), incarnation: 0, carrier: .coordinator)
+        }
+    }
+
+    private func load(
+        _ identifier: StreamIdentifier, _ metadata: StreamMetadata?, _ incarnation: UInt64, _ carrier: Address,
+        now: UInt64, outbox: inout Outbox
+    ) -> Bool {
+        let path = folder + "/" + identifier.path
+        func remember(_ file: RecordedStream.File) {
+            streams[identifier] = RecordedStream(file: file, incarnation: incarnation, carrier: carrier)
+            if case .sealed = file { noteSealed(identifier) }
+        }
+        if let mark = StreamQuarantine(of: path) {
+            remember(
+                .quarantined(reason: mark.reason, nextSequence: mark.nextSequence, nextEpisode: mark.nextEpisode))
+            counts["quarantined_streams", default: 0] += 1
+            // A recorder may have died before the file had moved.
+            if FileManager.default.fileExists(atPath: path) {
+                _ = StreamQuarantine.setAside(
+                    path, reason: mark.reason, nextSequence: mark.nextSequence, nextEpisode: mark.nextEpisode)
+            }
+            report(identifier, reason: mark.reason, now: now, outbox: &outbox)
+            return true
+        }
+        do throws(StreamError) {
+            remember(try file(at: path, metadata: metadata))
+            return true
+        } catch {
+            if error.isPassing {
+                wait(for: error, now: now)
+                return false
+            }
+            remember(.quarantined(reason: error.problem, nextSequence: 0, nextEpisode: 0))
+            quarantine(identifier, error.problem, now: now, outbox: &outbox)
+            return true
+        }
+    }
+
+    private func file(at path: String, metadata: StreamMetadata?) throws(StreamError) -> RecordedStream.File {
+        do throws(StreamError) {
+            let isNew = !FileManager.default.fileExists(atPath: path)
+            let writer =
+                if let metadata { try StreamWriter.open(at: path, metadata: metadata) } else {
+                    try StreamWriter.recover(at: path)
+                }
+            if !isNew { counts["recovered_streams", default: 0] += 1 }
+            return .growing(writer)
+        } catch {
+            guard case .sealed = error else { throw error }
+            let contents = try StreamContents(path: path)
+            return .sealed(
+                rollouts: UInt64(contents.rollouts.count),
+                nextEpisode: contents.episodes.last.map { $0.number + 1 } ?? 0,
+                rows: UInt64(contents.rows.rewards.count))
+        }
+    }
+
+    // MARK: - Flushing and sealing
+
+    func flush(
+        _ identifier: StreamIdentifier, _ writer: StreamWriter, now: UInt64, outbox: inout Outbox
+    ) -> Outcome {
+        attempt(identifier, now: now, outbox: &outbox) { () throws(StreamError) in
+            // A stream that has ended makes room by being sealed.
+            if writer.pendingRollouts > 0, streams[identifier]?.isEnded == false, let free = freeDiskBytes(folder),
+                free < Self.reservedDiskBytes
+            {
+                throw .diskFull(
+                    path: writer.path,
+                    operation: "append (\(free >> 20) MiB are free, \(Self.reservedDiskBytes >> 20) MiB are kept for "
+                        + "the catalogue and for sealing)")
+            }
+            let restored = writer.restoredCount
+            try writer.flush()
+            counts["flushes", default: 0] += 1
+            noteRestored(identifier, writer.restoredCount - restored)
+        }
+    }
+
+    package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
+        guard now >= retryAt || isDraining else { return false }
+        var isBlocked = false
+        var durable: [StreamIdentifier] = []
+        let deadline = now + 30_000_000
+        let clock = ContinuousClock()
+        let began = clock.now
+        for identifier in pending {
+            guard let stream = streams[identifier], let writer = stream.writer else {
+                pending.remove(identifier)
+                continue
+            }
+            guard stream.isEnded || isDraining || writer.isFlushDue(now: now) else { continue }
+            var outcome = flush(identifier, writer, now: now, outbox: &outbox)
+            if outcome == .done, stream.isEnded { outcome = seal(identifier, writer, now: now, outbox: &outbox) }
+            isBlocked = outcome == .blocked
+            if isBlocked { break }
+            pending.remove(identifier)
+            if outcome == .done { durable.append(identifier) }
+            if now + UInt64((clock.now - began) / .nanoseconds(1)) > deadline { break }
+        }
+        acknowledge(durable, outbox: &outbox)
+        if !isBlocked { obstacle = nil }
+        // Whoever leaves on a full disk takes with it only what was not acknowledged.
+        if isDraining, !isClosed, pending.isEmpty || isBlocked { close() }
+        return false
+    }
+
+    private func seal(
+        _ identifier: StreamIdentifier, _ writer: StreamWriter, now: UInt64, outbox: inout Outbox
+    ) -> Outcome {
+        let position = writer.durablePosition
+        let outcome = attempt(identifier, now: now, outbox: &outbox) { () throws(StreamError) in
+            let restored = writer.restoredCount
+            if position.rollouts > 0 {
+                try writer.seal()
+            } else {
+                // Its lifetime was cut before its first rollout: there is no stream.
+                try writer.close()
+                try? FileManager.default.removeItem(atPath: writer.path)
+            }
+            noteRestored(identifier, writer.restoredCount - restored)
+        }
+        guard outcome == .done else { return outcome }
+        streams[identifier]?.file = .sealed(
+            rollouts: position.rollouts, nextEpisode: position.nextFreshEpisode, rows: UInt64(position.rows))
+        if position.rollouts > 0 {
+            counts["sealed_streams", default: 0] += 1
+            noteSealed(identifier)
+        }
+        report(identifier, rows: UInt64(position.rows), rollouts: position.rollouts, now: now, outbox: &outbox)
+        return .done
+    }
+
+    private func close() {
+        for writer in streams.values.compactMap(\.writer) {
+            do throws(StreamError) { try writer.close() } catch {
+                logger.warning("a stream was left as it is on the disk", metadata: ["reason": "\(error)"])
+                writer.abandon()
+            }
+        }
+        isClosed = true
+    }
+
+    /// A deleted file that was still open was put back.
+    private func noteRestored(_ identifier: StreamIdentifier, _ count: Int) {
+        guard count > 0 else { return }
+        counts["restored_streams", default: 0] += Double(count)
+        logger.warning("a stream's file was deleted and put back", metadata: ["stream": "\(identifier.path)"])
+    }
+
+    /// Memory for streams that are done is bounded: what is forgotten is read from its file if anyone asks.
+    private func noteSealed(_ identifier: StreamIdentifier) {
+        sealedOrder.append(identifier)
+        while sealedOrder.count - firstSealed > Self.rememberedSealedStreams {
+            let oldest = sealedOrder[firstSealed]
+            if case .sealed? = streams[oldest]?.file { streams[oldest] = nil }
+            firstSealed += 1
+        }
+        if firstSealed > Self.rememberedSealedStreams {
+            sealedOrder.removeFirst(firstSealed)
+            firstSealed = 0
+        }
+    }
+
+    // MARK: - Failures
+
+    private func attempt(
+        _ identifier: StreamIdentifier, now: UInt64, outbox: inout Outbox, _ body: () throws(StreamError) -> Void
+    ) -> Outcome {
+        do throws(StreamError) {
+            try body()
+            return .done
+        } catch {
+            if error.isPassing {
+                wait(for: error, now: now)
+                return .blocked
+            }
+            quarantine(identifier, error.problem, now: now, outbox: &outbox)
+            return .quarantined
+        }
+    }
+
+    private func wait(for error: StreamError, now: UInt64) {
+        retryAt = now + Self.retryMilliseconds * 1_000_000
+        let words: String
+        if case .diskFull = error { words = "room on the disk: \(error)" } else { words = "\(error)" }
+        counts["waits_for_the_machine", default: 0] += 1
+        if words != obstacle { logger.warning("actors wait", metadata: ["reason": "\(words)"]) }
+        obstacle = words
+    }
+
+    /// One stream is given up, what is left of its file moved aside; coordinator and carrier are told.
+    private func quarantine(_ identifier: StreamIdentifier, _ reason: String, now: UInt64, outbox: inout Outbox) {
+        guard var stream = streams[identifier] else { return }
+        let path = folder + "/" + identifier.path
+        let (nextSequence, nextEpisode) = (stream.nextSequence, stream.nextEpisode)
+        stream.writer?.abandon()
+        stream.file = .quarantined(reason: reason, nextSequence: nextSequence, nextEpisode: nextEpisode)
+        streams[identifier] = stream
+        pending.remove(identifier)
+        let (mark, failure) = StreamQuarantine.setAside(
+            path, reason: reason, nextSequence: nextSequence, nextEpisode: nextEpisode)
+        counts["quarantined_streams", default: 0] += 1
+        logger.error(
+            "a stream is quarantined, all others go on",
+            metadata: [
+                "stream": "\(identifier.path)", "reason": "\(reason)", "left": "\(mark.movedTo)",
+                "trouble": "\(failure.map(\.description) ?? "none")",
+            ])
+        report(identifier, reason: reason, now: now, outbox: &outbox)
+        acknowledge([identifier], outbox: &outbox)
+    }
+}
+
+/// Bytes that may still be written on the disk of `folder`; nil where that cannot be told.
+func freeDiskBytes(_ folder: String) -> UInt64? {
+    var status = statvfs()
+    guard statvfs(folder, &status) == 0 else { return nil }
+    return UInt64(status.f_bavail) * UInt64(status.f_frsize)
+}
