@@ -38,9 +38,14 @@ extension StreamWriter {
         unlink(path + ".sealing")
         unlink(path + ".creating")
         let (metadata, position) = try HDF5.locked { () throws(StreamError) in
-            let (file, metadata) = try StreamFile.open(path, .repair)
+            // The library is at home with reading what is damaged; writing to it, it may crash or never return.
+            let (damaged, metadata) = try StreamFile.open(path, .read)
+            defer { damaged.abandon() }
             if metadata.isComplete { throw .sealed(path: path) }
-            let position = try file.cutBehindLastWholeRollout()
+            let position = try damaged.positionBehindLastWholeRollout()
+            damaged.abandon()
+            let file = try StreamFile.open(path, .repair, columns: damaged.columns)
+            try file.cut(behind: position)
             try file.close()
             return (metadata, position)
         }
@@ -65,8 +70,8 @@ extension StreamMetadata {
 }
 
 extension StreamFile {
-    /// Finds the last rollout whose rows are all there and whole, and makes every column end behind it.
-    func cutBehindLastWholeRollout() throws(StreamError) -> StreamPosition {
+    /// Finds the last rollout whose rows are all there and whole.
+    func positionBehindLastWholeRollout() throws(StreamError) -> StreamPosition {
         let recorded = try count(ColumnIndex.rollouts)
         let records = try readRollouts(0..<recorded)
         var rows = Int.max
@@ -84,12 +89,15 @@ extension StreamFile {
             throw .damaged(
                 path: path, problem: "the last \(recorded - kept) of its \(recorded) rollouts do not match their rows")
         }
-        let position = chain.position(behind: kept)
+        return chain.position(behind: kept)
+    }
+
+    /// Makes every column end there.
+    func cut(behind position: StreamPosition) throws(StreamError) {
         for index in columns.indices {
             let length = position.count(of: index)
             if try extent(index) != length { try setCount(index, length) }
         }
-        return position
     }
 
     /// The last of the rollouts `range`, which lie behind damage, that is whole all the same. What a crash tears is the

@@ -82,7 +82,10 @@ struct DamageTests {
 
     @Test("a flipped bit never crashes a reader and never changes a row unnoticed", arguments: [false, true])
     func flippedBits(isSealed: Bool) throws {
-        let seed = UInt64.random(in: 0...UInt64.max)
+        let seed =
+            ProcessInfo.processInfo.environment["DISTILLERY_TEST_SEED"].flatMap { UInt64($0) }
+            ?? .random(in: 0...UInt64.max)
+        print("flipped bits: repeat with DISTILLERY_TEST_SEED=\(seed)")
         var random = PhiloxSequence(Philox(key0: UInt32(seed >> 32), key1: UInt32(seed & 0xFFFF_FFFF)), purpose: .other)
         let folder = try TemporaryFolder()
         var stream = SyntheticStream(seed: 12)

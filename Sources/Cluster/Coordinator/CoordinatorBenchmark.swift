@@ -211,6 +211,7 @@ private final class NoJournal: RunJournal {
     func lifetimeStarted(_ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String, actors: Int) throws {}
     func lifetimeEnded(_ lifetime: LifetimeIdentifier, numbers: [String: Double]) throws {}
     func streamSealed(_ stream: StreamIdentifier, rows: UInt64, rollouts: UInt64) throws {}
+    func streamQuarantined(_ stream: StreamIdentifier, reason: String) throws {}
     func nodeJoined(_ hello: Hello) throws {}
     func nodeLeft(_ name: String, reason: String) throws {}
     func phaseBegan(_ phase: RunPhase) throws {}

@@ -132,13 +132,17 @@ package final class RecorderRole: Role {
     ) -> StreamsOpened.Stream {
         guard var stream = streams[identifier] else { preconditionFailure("\(identifier) was just loaded") }
         let isNewCarrier = incarnation > stream.incarnation
+        // The mark of the carrier before was nothing that is on disk: a recorder that is started again does not know of
+        // it, so the next carrier's has its number too.
+        if isNewCarrier { stream.isMarkedAgain = false }
         stream.incarnation = incarnation
         stream.carrier = carrier
         streams[identifier] = stream
-        // The last rollout counts only once the file is sealed; a new carrier, who does not have it, adds a mark.
-        let isBehind = isNewCarrier || stream.state == .quarantined
+        // The last rollout counts only once the file is sealed; a new carrier, who does not have it, adds a mark. That
+        // mark has always the same number, though an answer to its carrier may be lost and asked for again.
+        let isAtEnd = isNewCarrier || stream.writer == nil
         return StreamsOpened.Stream(
-            nextSequence: isBehind ? stream.nextSequence : stream.durableSequence, nextEpisode: stream.nextEpisode,
+            nextSequence: isAtEnd ? stream.nextSequence : stream.durableSequence, nextEpisode: stream.nextEpisode,
             state: stream.state)
     }
 
