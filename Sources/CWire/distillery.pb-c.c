@@ -277,6 +277,141 @@ void   distillery__heartbeat__free_unpacked
   assert(message->base.descriptor == &distillery__heartbeat__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   distillery__waiting__init
+                     (Distillery__Waiting         *message)
+{
+  static const Distillery__Waiting init_value = DISTILLERY__WAITING__INIT;
+  *message = init_value;
+}
+size_t distillery__waiting__get_packed_size
+                     (const Distillery__Waiting *message)
+{
+  assert(message->base.descriptor == &distillery__waiting__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t distillery__waiting__pack
+                     (const Distillery__Waiting *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &distillery__waiting__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t distillery__waiting__pack_to_buffer
+                     (const Distillery__Waiting *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &distillery__waiting__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Distillery__Waiting *
+       distillery__waiting__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Distillery__Waiting *)
+     protobuf_c_message_unpack (&distillery__waiting__descriptor,
+                                allocator, len, data);
+}
+void   distillery__waiting__free_unpacked
+                     (Distillery__Waiting *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &distillery__waiting__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   distillery__carried_part__init
+                     (Distillery__CarriedPart         *message)
+{
+  static const Distillery__CarriedPart init_value = DISTILLERY__CARRIED_PART__INIT;
+  *message = init_value;
+}
+size_t distillery__carried_part__get_packed_size
+                     (const Distillery__CarriedPart *message)
+{
+  assert(message->base.descriptor == &distillery__carried_part__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t distillery__carried_part__pack
+                     (const Distillery__CarriedPart *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &distillery__carried_part__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t distillery__carried_part__pack_to_buffer
+                     (const Distillery__CarriedPart *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &distillery__carried_part__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Distillery__CarriedPart *
+       distillery__carried_part__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Distillery__CarriedPart *)
+     protobuf_c_message_unpack (&distillery__carried_part__descriptor,
+                                allocator, len, data);
+}
+void   distillery__carried_part__free_unpacked
+                     (Distillery__CarriedPart *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &distillery__carried_part__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   distillery__learning_report__init
+                     (Distillery__LearningReport         *message)
+{
+  static const Distillery__LearningReport init_value = DISTILLERY__LEARNING_REPORT__INIT;
+  *message = init_value;
+}
+size_t distillery__learning_report__get_packed_size
+                     (const Distillery__LearningReport *message)
+{
+  assert(message->base.descriptor == &distillery__learning_report__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t distillery__learning_report__pack
+                     (const Distillery__LearningReport *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &distillery__learning_report__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t distillery__learning_report__pack_to_buffer
+                     (const Distillery__LearningReport *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &distillery__learning_report__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Distillery__LearningReport *
+       distillery__learning_report__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Distillery__LearningReport *)
+     protobuf_c_message_unpack (&distillery__learning_report__descriptor,
+                                allocator, len, data);
+}
+void   distillery__learning_report__free_unpacked
+                     (Distillery__LearningReport *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &distillery__learning_report__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   distillery__acknowledgement__init
                      (Distillery__Acknowledgement         *message)
 {
@@ -2655,7 +2790,7 @@ const ProtobufCMessageDescriptor distillery__welcome__descriptor =
   (ProtobufCMessageInit) distillery__welcome__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__heartbeat__field_descriptors[2] =
+static const ProtobufCFieldDescriptor distillery__heartbeat__field_descriptors[4] =
 {
   {
     "numbers",
@@ -2670,26 +2805,53 @@ static const ProtobufCFieldDescriptor distillery__heartbeat__field_descriptors[2
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "waiting_for",
-    2,
+    "waiting",
+    3,
     PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_STRING,
+    PROTOBUF_C_TYPE_MESSAGE,
     0,   /* quantifier_offset */
-    offsetof(Distillery__Heartbeat, waiting_for),
+    offsetof(Distillery__Heartbeat, waiting),
+    &distillery__waiting__descriptor,
     NULL,
-    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "parts",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Distillery__Heartbeat, n_parts),
+    offsetof(Distillery__Heartbeat, parts),
+    &distillery__carried_part__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "learning",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Distillery__Heartbeat, n_learning),
+    offsetof(Distillery__Heartbeat, learning),
+    &distillery__learning_report__descriptor,
+    NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
 };
 static const unsigned distillery__heartbeat__field_indices_by_name[] = {
+  3,   /* field[3] = learning */
   0,   /* field[0] = numbers */
-  1,   /* field[1] = waiting_for */
+  2,   /* field[2] = parts */
+  1,   /* field[1] = waiting */
 };
-static const ProtobufCIntRange distillery__heartbeat__number_ranges[1 + 1] =
+static const ProtobufCIntRange distillery__heartbeat__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 3, 1 },
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor distillery__heartbeat__descriptor =
 {
@@ -2699,11 +2861,307 @@ const ProtobufCMessageDescriptor distillery__heartbeat__descriptor =
   "Distillery__Heartbeat",
   "distillery",
   sizeof(Distillery__Heartbeat),
-  2,
+  4,
   distillery__heartbeat__field_descriptors,
   distillery__heartbeat__field_indices_by_name,
-  1,  distillery__heartbeat__number_ranges,
+  2,  distillery__heartbeat__number_ranges,
   (ProtobufCMessageInit) distillery__heartbeat__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor distillery__waiting__field_descriptors[3] =
+{
+  {
+    "whom",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__Waiting, whom),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "why",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__Waiting, why),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "milliseconds",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__Waiting, milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned distillery__waiting__field_indices_by_name[] = {
+  2,   /* field[2] = milliseconds */
+  0,   /* field[0] = whom */
+  1,   /* field[1] = why */
+};
+static const ProtobufCIntRange distillery__waiting__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor distillery__waiting__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "distillery.Waiting",
+  "Waiting",
+  "Distillery__Waiting",
+  "distillery",
+  sizeof(Distillery__Waiting),
+  3,
+  distillery__waiting__field_descriptors,
+  distillery__waiting__field_indices_by_name,
+  1,  distillery__waiting__number_ranges,
+  (ProtobufCMessageInit) distillery__waiting__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor distillery__carried_part__field_descriptors[8] =
+{
+  {
+    "lifetime",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__CarriedPart, lifetime),
+    &distillery__lifetime_identifier__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "first_actor",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__CarriedPart, first_actor),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "actors",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__CarriedPart, actors),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "phase",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__CarriedPart, phase),
+    &distillery__part_phase__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unanswered_rollouts",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__CarriedPart, unanswered_rollouts),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unanswered_limit",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__CarriedPart, unanswered_limit),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unacknowledged_bytes",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__CarriedPart, unacknowledged_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "policy_version",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__CarriedPart, policy_version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned distillery__carried_part__field_indices_by_name[] = {
+  2,   /* field[2] = actors */
+  1,   /* field[1] = first_actor */
+  0,   /* field[0] = lifetime */
+  3,   /* field[3] = phase */
+  7,   /* field[7] = policy_version */
+  6,   /* field[6] = unacknowledged_bytes */
+  5,   /* field[5] = unanswered_limit */
+  4,   /* field[4] = unanswered_rollouts */
+};
+static const ProtobufCIntRange distillery__carried_part__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor distillery__carried_part__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "distillery.CarriedPart",
+  "CarriedPart",
+  "Distillery__CarriedPart",
+  "distillery",
+  sizeof(Distillery__CarriedPart),
+  8,
+  distillery__carried_part__field_descriptors,
+  distillery__carried_part__field_indices_by_name,
+  1,  distillery__carried_part__number_ranges,
+  (ProtobufCMessageInit) distillery__carried_part__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor distillery__learning_report__field_descriptors[6] =
+{
+  {
+    "lifetime",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__LearningReport, lifetime),
+    &distillery__lifetime_identifier__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "updates",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__LearningReport, updates),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "transitions",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__LearningReport, transitions),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "episodes",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__LearningReport, episodes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "mean_policy_lag",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__LearningReport, mean_policy_lag),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "maximum_policy_lag",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__LearningReport, maximum_policy_lag),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned distillery__learning_report__field_indices_by_name[] = {
+  3,   /* field[3] = episodes */
+  0,   /* field[0] = lifetime */
+  5,   /* field[5] = maximum_policy_lag */
+  4,   /* field[4] = mean_policy_lag */
+  2,   /* field[2] = transitions */
+  1,   /* field[1] = updates */
+};
+static const ProtobufCIntRange distillery__learning_report__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor distillery__learning_report__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "distillery.LearningReport",
+  "LearningReport",
+  "Distillery__LearningReport",
+  "distillery",
+  sizeof(Distillery__LearningReport),
+  6,
+  distillery__learning_report__field_descriptors,
+  distillery__learning_report__field_indices_by_name,
+  1,  distillery__learning_report__number_ranges,
+  (ProtobufCMessageInit) distillery__learning_report__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define distillery__acknowledgement__field_descriptors NULL
@@ -5154,6 +5612,38 @@ const ProtobufCMessageDescriptor distillery__process_ended__descriptor =
   1,  distillery__process_ended__number_ranges,
   (ProtobufCMessageInit) distillery__process_ended__init,
   NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue distillery__part_phase__enum_values_by_number[4] =
+{
+  { "JOINING", "DISTILLERY__PART_PHASE__JOINING", 0 },
+  { "OPENING", "DISTILLERY__PART_PHASE__OPENING", 1 },
+  { "RUNNING", "DISTILLERY__PART_PHASE__RUNNING", 2 },
+  { "DRAINING", "DISTILLERY__PART_PHASE__DRAINING", 3 },
+};
+static const ProtobufCIntRange distillery__part_phase__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex distillery__part_phase__enum_values_by_name[4] =
+{
+  { "DRAINING", 3 },
+  { "JOINING", 0 },
+  { "OPENING", 1 },
+  { "RUNNING", 2 },
+};
+const ProtobufCEnumDescriptor distillery__part_phase__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "distillery.PartPhase",
+  "PartPhase",
+  "Distillery__PartPhase",
+  "distillery",
+  4,
+  distillery__part_phase__enum_values_by_number,
+  4,
+  distillery__part_phase__enum_values_by_name,
+  1,
+  distillery__part_phase__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
 static const ProtobufCEnumValue distillery__stream_state__enum_values_by_number[3] =
 {

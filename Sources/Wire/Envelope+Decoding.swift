@@ -54,11 +54,7 @@ extension Message {
                     silenceLimitMilliseconds: Int(welcome.silence_limit_milliseconds),
                     folder: try short(welcome.folder, "folder")))
         case DISTILLERY__ENVELOPE__BODY_HEARTBEAT:
-            let heartbeat = try present(envelope.heartbeat)
-            self = .heartbeat(
-                Heartbeat(
-                    numbers: try numbers(heartbeat.n_numbers, heartbeat.numbers),
-                    waitingFor: beginning(of: heartbeat.waiting_for)))
+            self = .heartbeat(try Heartbeat(try present(envelope.heartbeat)))
         case DISTILLERY__ENVELOPE__BODY_ACKNOWLEDGEMENT: self = .acknowledgement
         case DISTILLERY__ENVELOPE__BODY_FAILURE:
             self = .failure(beginning(of: try present(envelope.failure).reason))
@@ -337,7 +333,7 @@ extension Rollouts {
 
 // MARK: - Fields
 
-private func present<C>(_ pointer: UnsafeMutablePointer<C>?) throws -> C {
+func present<C>(_ pointer: UnsafeMutablePointer<C>?) throws -> C {
     guard let pointer else { throw WireError("an envelope whose body is missing") }
     return pointer.pointee
 }
@@ -357,7 +353,7 @@ private func short(_ pointer: UnsafeMutablePointer<CChar>?, _ what: String) thro
 }
 
 /// What people read may be cut off, but is not refused for its length.
-private func beginning(of pointer: UnsafeMutablePointer<CChar>?) -> String {
+func beginning(of pointer: UnsafeMutablePointer<CChar>?) -> String {
     guard let pointer else { return "" }
     let length = strnlen(pointer, WireProtocol.textLimitBytes)
     let repaired = pointer.withMemoryRebound(to: UInt8.self, capacity: length) {
@@ -412,7 +408,7 @@ private func role(_ name: String) throws -> RoleName {
     return role
 }
 
-private func lifetime(_ pointer: UnsafeMutablePointer<Distillery__LifetimeIdentifier>?) throws -> LifetimeIdentifier {
+func lifetime(_ pointer: UnsafeMutablePointer<Distillery__LifetimeIdentifier>?) throws -> LifetimeIdentifier {
     let lifetime = try present(pointer)
     let evaluation = text(lifetime.evaluation)
     return LifetimeIdentifier(
@@ -420,7 +416,7 @@ private func lifetime(_ pointer: UnsafeMutablePointer<Distillery__LifetimeIdenti
         task: Int(lifetime.task), repetition: Int(lifetime.repetition))
 }
 
-private func actors(_ first: UInt32, _ count: UInt32) throws -> Range<Int> {
+func actors(_ first: UInt32, _ count: UInt32) throws -> Range<Int> {
     guard Int(first) + Int(count) <= WireProtocol.actorLimit else {
         throw WireError(
             "actors \(first) to \(Int(first) + Int(count)); at most \(WireProtocol.actorLimit) are accepted")
@@ -428,7 +424,7 @@ private func actors(_ first: UInt32, _ count: UInt32) throws -> Range<Int> {
     return Int(first)..<(Int(first) + Int(count))
 }
 
-private func numbers(
+func numbers(
     _ count: Int, _ pointers: UnsafeMutablePointer<UnsafeMutablePointer<Distillery__NamedNumber>?>?
 ) throws -> [String: Double] {
     guard count <= 1024 else { throw WireError("\(count) numbers; at most 1024 are accepted") }
@@ -449,7 +445,7 @@ private func state(_ value: Distillery__StreamState) throws -> StreamState {
 }
 
 /// What is counted from 0 never comes near the end of its type, where adding one would trap.
-private func count(_ value: UInt64, _ what: String) throws -> UInt64 {
+func count(_ value: UInt64, _ what: String) throws -> UInt64 {
     guard value < 1 << 62 else { throw WireError("a \(what) of \(value)") }
     return value
 }

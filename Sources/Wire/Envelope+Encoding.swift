@@ -20,7 +20,7 @@ extension Envelope {
 }
 
 /// A C structure as its generated initialiser leaves it.
-private func initial<C>(_ initialiser: (UnsafeMutablePointer<C>?) -> Void) -> C {
+func initial<C>(_ initialiser: (UnsafeMutablePointer<C>?) -> Void) -> C {
     withUnsafeTemporaryAllocation(of: C.self, capacity: 1) { buffer in
         initialiser(buffer.baseAddress)
         return buffer[0]
@@ -53,9 +53,7 @@ extension Message {
         case .heartbeat(let heartbeat):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_HEARTBEAT
             envelope.heartbeat = arena.make(initial(distillery__heartbeat__init)) {
-                $0.n_numbers = arena.finite(heartbeat.numbers).count
-                $0.numbers = arena.numbers(heartbeat.numbers)
-                $0.waiting_for = arena.string(heartbeat.waitingFor)
+                heartbeat.fill(&$0, arena)
             }
         case .acknowledgement:
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_ACKNOWLEDGEMENT

@@ -48,17 +48,6 @@ package struct Welcome: Sendable, Equatable {
     }
 }
 
-/// A sign of life with the node's counters and what it waits for (empty: nothing).
-package struct Heartbeat: Sendable, Equatable {
-    package var numbers: [String: Double]
-    package var waitingFor: String
-
-    package init(numbers: [String: Double] = [:], waitingFor: String = "") {
-        self.numbers = numbers
-        self.waitingFor = waitingFor
-    }
-}
-
 /// Coordinator to learner and recorder: exactly these clients may connect, until a later list comes.
 package struct AllowedKeys: Sendable, Equatable {
     /// Of two lists the one with the higher number counts.

@@ -16,7 +16,7 @@ struct EnvelopeTests {
                 Welcome(
                     run: "r", experiment: "name: ü\n", heartbeatIntervalMilliseconds: 1000,
                     silenceLimitMilliseconds: 5000, folder: "/tmp/r")),
-            .heartbeat(Heartbeat(numbers: ["a": 1.5, "b": -2], waitingFor: "the recorder")), .acknowledgement,
+            .heartbeat(Heartbeat()), .heartbeat(heartbeat), .acknowledgement,
             .failure("no"), .rejoin, .endProcess(4711), .processEnded(815),
             .learnerCheckpoint(LearnerCheckpoint(lifetime: lifetime, attempt: 2, version: 77, state: [4, 5])),
             .allowedKeys(
@@ -76,6 +76,20 @@ struct EnvelopeTests {
         ]
     }
 
+    static let heartbeat = Heartbeat(
+        numbers: ["a": 1.5, "b": -2],
+        waiting: Waiting(for: "tcp://127.0.0.1:5", why: "64 MiB of 64 MiB unacknowledged", milliseconds: 1234),
+        parts: CarriedPart.Phase.allCases.map {
+            CarriedPart(
+                lifetime: lifetime, actors: 5..<9, phase: $0, unansweredRollouts: 1, unansweredLimit: 2,
+                unacknowledgedBytes: 4096, policyVersion: 77)
+        },
+        learning: [
+            LearningReport(
+                lifetime: lifetime, updates: 77, transitions: 8000, episodes: 400, meanPolicyLag: 0.5,
+                maximumPolicyLag: 3)
+        ])
+
     /// Two rollouts of a room of 9 x 9, three and one rows.
     static var example: Rollouts {
         var batch = RolloutBatch(
@@ -106,6 +120,16 @@ struct EnvelopeTests {
             #expect(decoded.encoded() == Envelope(message, request: 77).encoded(), "\(message)")
             #expect("\(decoded.message)".prefix(12) == "\(message)".prefix(12))
         }
+    }
+
+    @Test("a heartbeat comes out as it went in, and one with more parts than a node tells of is refused")
+    func heartbeats() throws {
+        let decoded = try Envelope(decoding: Envelope(.heartbeat(Self.heartbeat)).encoded())
+        guard case .heartbeat(let heartbeat) = decoded.message else { throw WireError("\(decoded)") }
+        #expect(heartbeat == Self.heartbeat)
+        var long = Self.heartbeat
+        long.parts = Array(repeating: long.parts[0], count: Heartbeat.listLimit + 1)
+        #expect(throws: WireError.self) { try Envelope(decoding: Envelope(.heartbeat(long)).encoded()) }
     }
 
     @Test("no mutated, cut or random message crashes the decoder")

@@ -21,6 +21,9 @@ typedef struct Distillery__NamedNumber Distillery__NamedNumber;
 typedef struct Distillery__Hello Distillery__Hello;
 typedef struct Distillery__Welcome Distillery__Welcome;
 typedef struct Distillery__Heartbeat Distillery__Heartbeat;
+typedef struct Distillery__Waiting Distillery__Waiting;
+typedef struct Distillery__CarriedPart Distillery__CarriedPart;
+typedef struct Distillery__LearningReport Distillery__LearningReport;
 typedef struct Distillery__Acknowledgement Distillery__Acknowledgement;
 typedef struct Distillery__Failure Distillery__Failure;
 typedef struct Distillery__Rejoin Distillery__Rejoin;
@@ -59,6 +62,13 @@ typedef struct Distillery__ProcessEnded Distillery__ProcessEnded;
 
 /* --- enums --- */
 
+typedef enum _Distillery__PartPhase {
+  DISTILLERY__PART_PHASE__JOINING = 0,
+  DISTILLERY__PART_PHASE__OPENING = 1,
+  DISTILLERY__PART_PHASE__RUNNING = 2,
+  DISTILLERY__PART_PHASE__DRAINING = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(DISTILLERY__PART_PHASE)
+} Distillery__PartPhase;
 /*
  * What may become of a stream.
  */
@@ -255,13 +265,94 @@ struct  Distillery__Heartbeat
   size_t n_numbers;
   Distillery__NamedNumber **numbers;
   /*
-   * What the node waits for, in words; empty when nothing.
+   * Absent when it waits for nothing.
    */
-  char *waiting_for;
+  Distillery__Waiting *waiting;
+  /*
+   * Of an actor process, those that wait longest; at most 32.
+   */
+  size_t n_parts;
+  Distillery__CarriedPart **parts;
+  /*
+   * Of a learner; at most 32.
+   */
+  size_t n_learning;
+  Distillery__LearningReport **learning;
 };
 #define DISTILLERY__HEARTBEAT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__heartbeat__descriptor) \
-    , 0,NULL, (char *)protobuf_c_empty_string }
+    , 0,NULL, NULL, 0,NULL, 0,NULL }
+
+
+/*
+ * What a node waits for.
+ */
+struct  Distillery__Waiting
+{
+  ProtobufCMessage base;
+  /*
+   * A node's name or endpoint; empty where it does not wait for a node.
+   */
+  char *whom;
+  /*
+   * What is missing, in words.
+   */
+  char *why;
+  /*
+   * How long nothing has come of it.
+   */
+  uint64_t milliseconds;
+};
+#define DISTILLERY__WAITING__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&distillery__waiting__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+
+
+/*
+ * How one part of a lifetime stands with the process that carries it.
+ */
+struct  Distillery__CarriedPart
+{
+  ProtobufCMessage base;
+  Distillery__LifetimeIdentifier *lifetime;
+  uint32_t first_actor;
+  uint32_t actors;
+  Distillery__PartPhase phase;
+  /*
+   * Rollouts that the learner has not answered, and how many may be.
+   */
+  uint32_t unanswered_rollouts;
+  uint32_t unanswered_limit;
+  /*
+   * That the recorder has not called durable.
+   */
+  uint64_t unacknowledged_bytes;
+  uint64_t policy_version;
+};
+#define DISTILLERY__CARRIED_PART__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&distillery__carried_part__descriptor) \
+    , NULL, 0, 0, DISTILLERY__PART_PHASE__JOINING, 0, 0, 0, 0 }
+
+
+/*
+ * How far one lifetime is with its learner.
+ */
+struct  Distillery__LearningReport
+{
+  ProtobufCMessage base;
+  Distillery__LifetimeIdentifier *lifetime;
+  uint64_t updates;
+  uint64_t transitions;
+  uint64_t episodes;
+  /*
+   * Of the rollouts learnt from, in updates.
+   */
+  double mean_policy_lag;
+  double maximum_policy_lag;
+};
+#define DISTILLERY__LEARNING_REPORT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&distillery__learning_report__descriptor) \
+    , NULL, 0, 0, 0, 0, 0 }
 
 
 struct  Distillery__Acknowledgement
@@ -980,6 +1071,63 @@ Distillery__Heartbeat *
 void   distillery__heartbeat__free_unpacked
                      (Distillery__Heartbeat *message,
                       ProtobufCAllocator *allocator);
+/* Distillery__Waiting methods */
+void   distillery__waiting__init
+                     (Distillery__Waiting         *message);
+size_t distillery__waiting__get_packed_size
+                     (const Distillery__Waiting   *message);
+size_t distillery__waiting__pack
+                     (const Distillery__Waiting   *message,
+                      uint8_t             *out);
+size_t distillery__waiting__pack_to_buffer
+                     (const Distillery__Waiting   *message,
+                      ProtobufCBuffer     *buffer);
+Distillery__Waiting *
+       distillery__waiting__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   distillery__waiting__free_unpacked
+                     (Distillery__Waiting *message,
+                      ProtobufCAllocator *allocator);
+/* Distillery__CarriedPart methods */
+void   distillery__carried_part__init
+                     (Distillery__CarriedPart         *message);
+size_t distillery__carried_part__get_packed_size
+                     (const Distillery__CarriedPart   *message);
+size_t distillery__carried_part__pack
+                     (const Distillery__CarriedPart   *message,
+                      uint8_t             *out);
+size_t distillery__carried_part__pack_to_buffer
+                     (const Distillery__CarriedPart   *message,
+                      ProtobufCBuffer     *buffer);
+Distillery__CarriedPart *
+       distillery__carried_part__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   distillery__carried_part__free_unpacked
+                     (Distillery__CarriedPart *message,
+                      ProtobufCAllocator *allocator);
+/* Distillery__LearningReport methods */
+void   distillery__learning_report__init
+                     (Distillery__LearningReport         *message);
+size_t distillery__learning_report__get_packed_size
+                     (const Distillery__LearningReport   *message);
+size_t distillery__learning_report__pack
+                     (const Distillery__LearningReport   *message,
+                      uint8_t             *out);
+size_t distillery__learning_report__pack_to_buffer
+                     (const Distillery__LearningReport   *message,
+                      ProtobufCBuffer     *buffer);
+Distillery__LearningReport *
+       distillery__learning_report__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   distillery__learning_report__free_unpacked
+                     (Distillery__LearningReport *message,
+                      ProtobufCAllocator *allocator);
 /* Distillery__Acknowledgement methods */
 void   distillery__acknowledgement__init
                      (Distillery__Acknowledgement         *message);
@@ -1646,6 +1794,15 @@ typedef void (*Distillery__Welcome_Closure)
 typedef void (*Distillery__Heartbeat_Closure)
                  (const Distillery__Heartbeat *message,
                   void *closure_data);
+typedef void (*Distillery__Waiting_Closure)
+                 (const Distillery__Waiting *message,
+                  void *closure_data);
+typedef void (*Distillery__CarriedPart_Closure)
+                 (const Distillery__CarriedPart *message,
+                  void *closure_data);
+typedef void (*Distillery__LearningReport_Closure)
+                 (const Distillery__LearningReport *message,
+                  void *closure_data);
 typedef void (*Distillery__Acknowledgement_Closure)
                  (const Distillery__Acknowledgement *message,
                   void *closure_data);
@@ -1754,6 +1911,7 @@ typedef void (*Distillery__ProcessEnded_Closure)
 
 /* --- descriptors --- */
 
+extern const ProtobufCEnumDescriptor    distillery__part_phase__descriptor;
 extern const ProtobufCEnumDescriptor    distillery__stream_state__descriptor;
 extern const ProtobufCMessageDescriptor distillery__envelope__descriptor;
 extern const ProtobufCMessageDescriptor distillery__lifetime_identifier__descriptor;
@@ -1761,6 +1919,9 @@ extern const ProtobufCMessageDescriptor distillery__named_number__descriptor;
 extern const ProtobufCMessageDescriptor distillery__hello__descriptor;
 extern const ProtobufCMessageDescriptor distillery__welcome__descriptor;
 extern const ProtobufCMessageDescriptor distillery__heartbeat__descriptor;
+extern const ProtobufCMessageDescriptor distillery__waiting__descriptor;
+extern const ProtobufCMessageDescriptor distillery__carried_part__descriptor;
+extern const ProtobufCMessageDescriptor distillery__learning_report__descriptor;
 extern const ProtobufCMessageDescriptor distillery__acknowledgement__descriptor;
 extern const ProtobufCMessageDescriptor distillery__failure__descriptor;
 extern const ProtobufCMessageDescriptor distillery__rejoin__descriptor;

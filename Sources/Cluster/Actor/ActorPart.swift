@@ -5,26 +5,18 @@ import Wire
 
 /// Consecutive actors of one lifetime that this process carries.
 final class ActorPart {
-    enum Phase: Equatable {
-        /// Waits for the learner's parameters.
-        case joining
-        /// Waits for the recorder to say where each stream stands.
-        case opening
-        case running
-        /// All is sent; waits for the recorder to make it durable.
-        case draining
-    }
-
     var carry: CarryActors
     /// Number of the coordinator's command that `carry` came with; later ones are greater.
     var command: UInt64
-    var phase: Phase
+    var phase: CarriedPart.Phase
     /// Batches that the learner has not answered, in order.
     private(set) var unanswered: [(batch: UInt64, bytes: [UInt8])] = []
     /// Nil when none of the actors is recorded.
     var recorder: RecorderDialogue?
     /// When the last message was sent that the learner has yet to answer.
     var lastLearnerRequest: UInt64 = 0
+    /// When the learner last answered, or was first to answer something after that.
+    var waitsForLearnerSince: UInt64 = 0
     private(set) var version: UInt64 = 0
     private(set) var batch: UInt64 = 0
     /// In lockstep, where the learner says that the actors go on; empty otherwise.

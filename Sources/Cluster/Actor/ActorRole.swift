@@ -74,20 +74,44 @@ package final class ActorRole: Role {
         [
             "actors": Double(parts.values.reduce(0) { $0 + $1.actorsAtWork }),
             "environment_steps": Double(environmentSteps),
-            "unacknowledged_bytes": Double(unacknowledgedBytes), "refused_messages": Double(refusedMessages),
+            "unacknowledged_bytes": Double(unacknowledgedBytes),
+            "unacknowledged_limit_bytes": Double(unacknowledgedLimit),
+            "unanswered_rollouts": Double(parts.values.reduce(0) { $0 + $1.unanswered.count }),
+            "unanswered_limit": Double(parts.count * window), "refused_messages": Double(refusedMessages),
         ]
     }
 
-    package var waitingFor: String {
-        guard !parts.isEmpty else { return "" }
-        if isFull { return "the recorder to acknowledge \(unacknowledgedBytes) bytes" }
-        if parts.values.allSatisfy({ $0.phase == .opening || $0.phase == .draining }) { return "the recorder" }
-        if parts.values.allSatisfy({ $0.phase == .joining || !$0.unanswered.isEmpty }) { return "the learner" }
-        return ""
+    package func waiting(now: UInt64) -> Waiting? {
+        let waits = parts.values.compactMap { $0.waiting(window: window, now: now) } + [fullness(now: now)]
+        return waits.compactMap { $0 }.max { $0.milliseconds < $1.milliseconds }
+    }
+
+    /// Nothing is made any more until the recorder has acknowledged some of what there is.
+    private func fullness(now: UInt64) -> Waiting? {
+        guard isFull,
+            let recorder = parts.values.compactMap(\.recorder).max(by: {
+                $0.unacknowledgedBytes < $1.unacknowledgedBytes
+            })
+        else { return nil }
+        return Waiting(
+            for: recorder.endpoint,
+            why: "\(byteText(unacknowledgedBytes)) of \(byteText(unacknowledgedLimit)) unacknowledged",
+            since: recorder.waitsSince, now: now)
+    }
+
+    package func parts(now: UInt64) -> [CarriedPart] {
+        let waits = parts.values.map { (part: $0, waiting: $0.waiting(window: window, now: now)?.milliseconds ?? 0) }
+        let order = waits.sorted {
+            ($1.waiting, $0.part.carry.actors.lowerBound) < ($0.waiting, $1.part.carry.actors.lowerBound)
+        }
+        return order.prefix(Heartbeat.listLimit).map { $0.part.report(window: window) }
     }
 
     private var unacknowledgedBytes: Int { parts.values.reduce(0) { $0 + ($1.recorder?.unacknowledgedBytes ?? 0) } }
-    private var isFull: Bool { unacknowledgedBytes >= context?.experiment.cluster.unacknowledgedBytes ?? Int.max }
+    private var unacknowledgedLimit: Int { context?.experiment.cluster.unacknowledgedBytes ?? Int.max }
+    private var isFull: Bool { unacknowledgedBytes >= unacknowledgedLimit }
+    /// Rollouts of a part that may be unanswered.
+    private var window: Int { isLockstep ? 1 : Self.maximumUnansweredRollouts }
 
     // MARK: - Messages
 
@@ -139,6 +163,7 @@ package final class ActorRole: Role {
         }
         lastIncarnation[key] = carry.incarnation
         let part = try ActorPart(carry: carry, command: command, context: context)
+        part.waitsForLearnerSince = now
         parts[key] = part
         if !turns.contains(key) { turns.append(key) }
         join(part, now: now, outbox: &outbox)
@@ -169,6 +194,7 @@ package final class ActorRole: Role {
         guard let part = parts[Key(lifetime: answer.lifetime, firstActor: answer.firstActor)],
             part.carry.attempt == answer.attempt
         else { return }
+        part.waitsForLearnerSince = now
         // Answers may overtake each other; versions never fall within an incarnation.
         if !answer.parameters.isEmpty, part.phase == .joining || answer.version > part.version {
             try part.load(answer.parameters, version: answer.version)
@@ -189,6 +215,7 @@ package final class ActorRole: Role {
 
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
         guard let part = nextRunnable() else { return false }
+        if part.unanswered.isEmpty { part.waitsForLearnerSince = now }
         if let (bytes, headers) = part.nextRollouts() {
             environmentSteps += headers.reduce(0) { $0 + UInt64($1.length) }
             let learner = Address.endpoint(part.carry.learnerEndpoint)
@@ -207,7 +234,7 @@ package final class ActorRole: Role {
 
     private func nextRunnable(peek: Bool = false) -> ActorPart? {
         guard !turns.isEmpty, !isFull else { return nil }
-        let limit = isLockstep ? 1 : Self.maximumUnansweredRollouts
+        let limit = window
         for offset in 0..<turns.count {
             let index = (nextTurn + offset) % turns.count
             guard let part = parts[turns[index]] else { continue }

@@ -9,6 +9,7 @@ struct LeasedJob {
     let split: Split
     /// The evaluator; nil while it waits for one.
     var node: String?
+    var leasedAt: UInt64 = 0
     var isFinished = false
 }
 
@@ -43,6 +44,7 @@ extension Coordinator {
         for name in free {
             guard let index = jobs.firstIndex(where: { $0.node == nil && !$0.isFinished }) else { return }
             jobs[index].node = name
+            jobs[index].leasedAt = now
             jobs[index].job.incarnation += 1
             send(jobs[index], now: now, outbox: &outbox)
         }

@@ -48,6 +48,7 @@ extension Coordinator {
             lifetime.begin(ranges, at: places)
             lifetime.actors = max(lifetime.actors, ranges.map(\.upperBound).max() ?? 0)
             lifetime.learner = learner
+            lifetime.leasedAt = now
             lifetimes[identifier] = lifetime
             try journal.lifetimeStarted(
                 identifier, attempt: lifetime.attempt, learner: learner, actors: lifetime.actors)

@@ -28,7 +28,7 @@ extension Coordinator {
         }
         let isNew = nodes[name] == nil
         if isNew {
-            nodes[name] = Node(hello: withDefaultCapacity(hello), lastHeard: now)
+            nodes[name] = Node(hello: withDefaultCapacity(hello), lastHeard: now, joined: now)
             try journal.nodeJoined(hello)
             logger.info("joined", metadata: ["node": "\(name)", "endpoint": "\(hello.endpoint)"])
         }

@@ -39,8 +39,13 @@ package final class Coordinator {
         let hello: Hello
         var lastHeard: UInt64
         var isLeaving = false
-        var numbers: [String: Double] = [:]
-        var waitingFor = ""
+        let joined: UInt64
+        /// What it said last.
+        var heartbeat = Heartbeat()
+        var numbers: [String: Double] { heartbeat.numbers }
+        var rate = RateMeter()
+        /// What it has complained of last, and when.
+        var complaint: (reason: String, time: UInt64)?
         /// The list of clients that it was told last; 0 for none.
         var allowedKeysGeneration: UInt64 = 0
     }
@@ -93,6 +98,9 @@ package final class Coordinator {
     /// What the coordinator's own socket has counted, for `status`.
     package var counters: [String: Double] = [:]
     private var complaints = ComplaintLimit()
+    /// What the run lacks, and since when.
+    var lacks: [Lack.Kind: UInt64] = [:]
+    var nextLookAtLacks: UInt64 = 0
 
     var isStopping = false
     /// Why the run cannot go on; empty when it can.
@@ -210,8 +218,7 @@ package final class Coordinator {
         case .heartbeat(let heartbeat):
             environmentSteps +=
                 (heartbeat.numbers["environment_steps"] ?? 0) - (nodes[name]?.numbers["environment_steps"] ?? 0)
-            nodes[name]?.numbers = heartbeat.numbers
-            nodes[name]?.waitingFor = heartbeat.waitingFor
+            note(heartbeat, of: name, now: now)
             outbox.send(.acknowledgement, to: sender)
             rate.add(environmentSteps, now: now)
         case .lifetimeFinished(let finished) where nodes[name]?.hello.role == .learner:
@@ -230,7 +237,7 @@ package final class Coordinator {
         case .failure(let reason):
             guard complaints.allows(sender, now: now) else { return }
             logger.warning("a node complains", metadata: ["node": "\(name)", "reason": "\(reason)"])
-            nodes[name]?.waitingFor = reason
+            nodes[name]?.complaint = (reason, now)
         default:
             refuse("a coordinator does not take this message", to: sender, envelope.request, outbox: &outbox)
         }
@@ -240,6 +247,7 @@ package final class Coordinator {
         try noticeSilence(now: now, outbox: &outbox)
         announceAllowedKeys(now: now, outbox: &outbox)
         commands.tick(now: now, outbox: &outbox)
+        noteLacks(now: now)
         // Heartbeats change nothing: most ticks of a large cluster have nothing to decide.
         let mustDecide = hasChanged || now >= nextDecision
         if mustDecide {

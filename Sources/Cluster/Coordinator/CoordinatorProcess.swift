@@ -21,6 +21,7 @@ package final class CoordinatorProcess {
     private let authenticator: Authenticator?
     private let clients: AllowedClients?
     private var refusals = RefusalLog()
+    private var memory = MemoryMeter()
     private var complaints = ComplaintLimit()
     private let logger: Logger
     /// Where the coordinator listens.
@@ -88,6 +89,7 @@ package final class CoordinatorProcess {
     private func watchClients(_ coordinator: Coordinator) {
         if let keys = clients?.changed(now: clock.now, wallClock: clock.wallClock) { coordinator.allow(keys) }
         coordinator.counters["refused_messages"] = Double(server.refusedMessages)
+        coordinator.counters["resident_bytes"] = memory.bytes(now: clock.now)
         guard let authenticator else { return }
         coordinator.counters["refused_connections"] = Double(authenticator.refusedConnections)
         refusals.report(authenticator, to: logger, now: clock.now)

@@ -33,6 +33,7 @@ struct LeasedLifetime {
     /// How often it was begun.
     var attempt: UInt64 = 0
     var learner: String?
+    var leasedAt: UInt64 = 0
     var parts: [Part] = []
     var numbers: [String: Double] = [:]
     private var handedOut: UInt64 = 0

@@ -53,10 +53,10 @@ package final class DistillerRole: Role {
 
     package var numbers: [String: Double] {
         var numbers = distillation?.numbers ?? [:]
+        numbers["steps"] = distillation.map { Double($0.steps) }
         numbers["refused_messages"] = Double(refusedMessages)
         return numbers
     }
-    package var waitingFor: String { "" }
 
     package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         switch envelope.message {

@@ -11,6 +11,8 @@ package final class EvaluatorRole: Role {
     private var model: (name: String, model: TransformerModel)?
     private var download: CheckpointDownload?
     private var running: RunningJob?
+    /// When the last piece of the checkpoint came, or the first was asked for.
+    private var fetchesSince: UInt64 = 0
     private var reports = ReliableSender()
     private var isDraining = false
     private var environmentSteps = 0
@@ -48,11 +50,23 @@ package final class EvaluatorRole: Role {
         ]
     }
 
-    package var waitingFor: String {
-        switch running?.phase {
-        case .fetching: "the checkpoint"
-        case .opening, .draining: "the recorder"
-        default: ""
+    package func waiting(now: UInt64) -> Waiting? {
+        guard let running else { return nil }
+        let recorder = running.recorder
+        switch running.phase {
+        case .fetching:
+            return Waiting(
+                for: "the coordinator", why: "the checkpoint \(running.job.checkpoint)", since: fetchesSince, now: now)
+        case .opening:
+            return Waiting(
+                for: recorder.endpoint, why: "where the streams of \(running.lifetime) stand",
+                since: recorder.waitsSince, now: now)
+        case .draining:
+            return Waiting(
+                for: recorder.endpoint,
+                why: "\(byteText(recorder.unacknowledgedBytes)) of \(running.lifetime) unacknowledged",
+                since: recorder.waitsSince, now: now)
+        case .running: return nil
         }
     }
 
@@ -94,6 +108,7 @@ package final class EvaluatorRole: Role {
             proceed(now: now, outbox: &outbox)
         } else {
             download = CheckpointDownload(name: job.checkpoint)
+            fetchesSince = now
             download?.tick(now: now, outbox: &outbox)
         }
         return true
@@ -101,6 +116,7 @@ package final class EvaluatorRole: Role {
 
     private func take(_ piece: CheckpointPiece, now: UInt64, outbox: inout Outbox) throws {
         download?.take(piece)
+        fetchesSince = now
         guard let checkpoint = download?.checkpoint, let context else {
             download?.tick(now: now, outbox: &outbox)
             return

@@ -70,7 +70,20 @@ package final class LearnerRole: Role {
         return weight == 0 ? 0 : pairs.reduce(0) { $0 + $1.value * $1.weight } / weight
     }
 
-    package var waitingFor: String { "" }
+    package func waiting(now: UInt64) -> Waiting? {
+        let waits = lifetimes.values.compactMap { lifetime in
+            lifetime.missing.map {
+                Waiting(for: $0.whom, why: $0.what, since: lifetime.lastHeard, now: now)
+            }
+        }
+        return waits.max { $0.milliseconds < $1.milliseconds }
+    }
+
+    package var learning: [LearningReport] {
+        lifetimes.values.map(\.report).sorted {
+            ($0.lifetime.task, $0.lifetime.repetition) < ($1.lifetime.task, $1.lifetime.repetition)
+        }
+    }
 
     package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         switch envelope.message {
@@ -86,6 +99,7 @@ package final class LearnerRole: Role {
         case .joinLifetime(let join):
             // Not yet leased to us: the sender asks again.
             guard let lifetime = lifetimes[join.lifetime], lifetime.lease.attempt == join.attempt else { return }
+            lifetime.lastHeard = now
             if let refusal = lifetime.join(join, from: sender, outbox: &outbox) {
                 refusedMessages += 1
                 outbox.send(.failure(refusal), to: sender)
@@ -103,7 +117,7 @@ package final class LearnerRole: Role {
         if let current = lifetimes[lease.lifetime], current.lease.attempt >= lease.attempt { return }
         if let last = released[lease.lifetime], last >= lease.attempt { return }
         reported.remove(lease.lifetime)
-        lifetimes[lease.lifetime] = try LearntLifetime(lease: lease, context: context)
+        lifetimes[lease.lifetime] = try LearntLifetime(lease: lease, context: context, now: now)
         nextCheckpoint[lease.lifetime] = now + checkpointInterval
     }
 
@@ -120,6 +134,7 @@ package final class LearnerRole: Role {
         guard let lifetime = lifetimes[rollouts.content.lifetime],
             lifetime.lease.attempt == rollouts.attempt
         else { return }
+        lifetime.lastHeard = now
         let refusal = try lifetime.take(rollouts, outbox: &outbox)
         if let refusal {
             refusedMessages += 1

@@ -21,6 +21,8 @@ final class LearntLifetime {
     let lease: LearnLifetime
     /// Every stream has ended: the marked last rollouts have come.
     private(set) var hasEnded = false
+    /// When rollouts last came, or somebody joined.
+    var lastHeard: UInt64
     private let learner: any SourceLearner
     private let collect: CollectSettings
     private let environment: EnvironmentDescription
@@ -47,8 +49,9 @@ final class LearntLifetime {
     private static let recentEpisodesPerActor = 10
 
     /// Goes on from the state in the lease, if there is one. Throws what `LearnerState` throws for it.
-    init(lease: LearnLifetime, context: ExperimentContext) throws {
+    init(lease: LearnLifetime, context: ExperimentContext, now: UInt64) throws {
         self.lease = lease
+        lastHeard = now
         collect = context.experiment.collect
         environment = context.distribution.environment
         learner = try context.algorithm.makeLearner(
@@ -258,6 +261,32 @@ final class LearntLifetime {
         }
         candidate = nil
         return ready.checkpoint
+    }
+
+    // MARK: - Status
+
+    /// Whom learning waits for, where it is one node, and what is missing. Nil when nothing is.
+    var missing: (whom: String, what: String)? {
+        guard !hasEnded else { return nil }
+        guard hasBegun else {
+            return ("", "\(lease.actors - joinedActors.count) of \(lease.actors) actors of \(lease.lifetime) to join")
+        }
+        let late = parts.values.filter { $0.answered == $0.batch }.sorted {
+            $0.actors.lowerBound < $1.actors.lowerBound
+        }
+        guard let first = late.first, late.count < parts.count || late.count == 1 else {
+            return ("", "rollouts of \(lease.lifetime)")
+        }
+        let actors = late.map { rangeText($0.actors) }.joined(separator: ", ")
+        return (late.count == 1 ? "\(first.address)" : "", "rollouts of actors \(actors) of \(lease.lifetime)")
+    }
+
+    var report: LearningReport {
+        let numbers = state.counts.numbers
+        return LearningReport(
+            lifetime: lease.lifetime, updates: learner.version, transitions: UInt64(state.counts.recorded),
+            episodes: UInt64(state.counts.episodes), meanPolicyLag: numbers["mean_policy_lag"] ?? 0,
+            maximumPolicyLag: numbers["maximum_policy_lag"] ?? 0)
     }
 
     /// What the coordinator is told at the end.

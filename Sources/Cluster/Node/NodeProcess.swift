@@ -25,6 +25,7 @@ package final class NodeProcess {
     private let authenticator: Authenticator?
     private var allowedGeneration: UInt64 = 0
     private var refusals = RefusalLog()
+    private var memory = MemoryMeter()
     private let key: NodeKey?
     private var endpoints: [String: (socket: DealerSocket, token: Poller.Token, lastUse: UInt64)] = [:]
     /// Whoever is waited for is asked again each second: an endpoint that nobody has spoken to for so long is no more.
@@ -164,6 +165,7 @@ package final class NodeProcess {
     /// Lets in whom the coordinator allows, and tells of those that were refused.
     private func watchClients() {
         session.counters["dropped_messages"] = Double(unsent.dropped)
+        session.counters["resident_bytes"] = memory.bytes(now: clock.now)
         if let server { session.counters["refused_messages"] = Double(server.refusedMessages) }
         guard let authenticator else { return }
         if let allowed = session.allowedKeys, allowed.generation != allowedGeneration {

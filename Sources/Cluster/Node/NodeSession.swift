@@ -9,6 +9,9 @@ package final class NodeSession {
     /// Several times the coordinator's own limit, so that a coordinator which is restarted finds its nodes again.
     package static let coordinatorSilenceLimitMilliseconds: UInt64 = 30_000
 
+    /// Shorter waits are not told of.
+    package static let noticeableWaitMilliseconds: UInt64 = 1000
+
     package let role: any Role
     package private(set) var isWelcome = false
     /// Messages that could not be decoded.
@@ -111,8 +114,7 @@ package final class NodeSession {
         guard isWelcome else { return try introduce(now: now, outbox: &outbox) }
         try role.tick(now: now, outbox: &outbox)
         if now >= nextHeartbeat {
-            outbox.send(
-                .heartbeat(Heartbeat(numbers: numbers, waitingFor: role.waitingFor)), to: .coordinator)
+            outbox.send(.heartbeat(heartbeat(now: now)), to: .coordinator)
             nextHeartbeat = now + heartbeatInterval
         }
         let silence = now > lastHeard ? (now - lastHeard) / 1_000_000 : 0
@@ -121,6 +123,16 @@ package final class NodeSession {
                 "no word from the coordinator for \(silence / 1000) s: it has died or cannot be reached; "
                     + "this \(role.name.rawValue) ends (the run can be resumed)")
         }
+    }
+
+    private func heartbeat(now: UInt64) -> Heartbeat {
+        // Who works also waits now and then; only what lasts is worth saying.
+        let waiting = role.waiting(now: now).flatMap {
+            $0.milliseconds >= Self.noticeableWaitMilliseconds ? $0 : nil
+        }
+        return Heartbeat(
+            numbers: numbers, waiting: waiting, parts: Array(role.parts(now: now).prefix(Heartbeat.listLimit)),
+            learning: Array(role.learning.prefix(Heartbeat.listLimit)))
     }
 
     private func introduce(now: UInt64, outbox: inout Outbox) throws {

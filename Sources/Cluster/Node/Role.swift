@@ -21,12 +21,22 @@ package protocol Role: AnyObject {
     func tick(now: UInt64, outbox: inout Outbox) throws
     /// Counters for `status`.
     var numbers: [String: Double] { get }
-    /// What the role waits for, in words; empty when nothing.
-    var waitingFor: String { get }
+    /// What the role waits for, the longest wait where there are several; nil when for nothing.
+    func waiting(now: UInt64) -> Waiting?
+    /// The actors that it carries, for `status`; those that wait longest first.
+    func parts(now: UInt64) -> [CarriedPart]
+    /// The lifetimes that it learns, for `status`.
+    var learning: [LearningReport] { get }
     /// The role has nothing more to do and the node may leave.
     var isFinished: Bool { get }
     /// Asks the role to come to an end; `isFinished` says when it has.
     func drain(now: UInt64)
+}
+
+extension Role {
+    package func waiting(now: UInt64) -> Waiting? { nil }
+    package func parts(now: UInt64) -> [CarriedPart] { [] }
+    package var learning: [LearningReport] { [] }
 }
 
 /// A condition that ends a node with exit 1: what happened and what to do.

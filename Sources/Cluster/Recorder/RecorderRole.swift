@@ -8,7 +8,7 @@ package import Wire
 
 /// Writes every stream into its own file and acknowledges what is durable.
 ///
-/// Where the machine lacks something (room above all), carriers wait and `waitingFor` says what for. Where one file is
+/// Where the machine lacks something (room above all), carriers wait and `waiting` says what for. Where one file is
 /// found to be damaged, that stream is quarantined and reported, and all others go on.
 package final class RecorderRole: Role {
     /// What failed for lack of room is tried again after this time.
@@ -41,6 +41,7 @@ package final class RecorderRole: Role {
     var retryAt: UInt64 = 0
     /// What the machine lacks, in words; nil when nothing.
     var obstacle: String?
+    private var obstacleSince: UInt64?
     var counts: [String: Double] = [:]
 
     /// `folder`: where the run's streams go; nil for the coordinator's own folder of the run. Another recorder on the
@@ -72,7 +73,9 @@ package final class RecorderRole: Role {
         return numbers
     }
 
-    package var waitingFor: String { obstacle ?? "" }
+    package func waiting(now: UInt64) -> Waiting? {
+        obstacle.map { Waiting(for: "", why: $0, since: obstacleSince ?? now, now: now) }
+    }
 
     // MARK: - Messages
 
@@ -325,7 +328,10 @@ package final class RecorderRole: Role {
         }
     }
 
-    package func tick(now: UInt64, outbox: inout Outbox) throws { reports.tick(now: now, outbox: &outbox) }
+    package func tick(now: UInt64, outbox: inout Outbox) throws {
+        reports.tick(now: now, outbox: &outbox)
+        obstacleSince = obstacle == nil ? nil : obstacleSince ?? now
+    }
 }
 
 extension RecordedStream {

@@ -20,6 +20,8 @@ package struct RecorderDialogue {
     /// When the last message was sent that the recorder has yet to answer, or its last answer came.
     private var lastSign: UInt64 = 0
     private var nextResend: UInt64 = 0
+    /// When the recorder last said something, or was first to answer something after that.
+    package private(set) var waitsSince: UInt64 = 0
 
     package init(endpoint: String) { self.endpoint = endpoint }
 
@@ -38,6 +40,7 @@ package struct RecorderDialogue {
 
     /// Asks where the streams stand, and says what of them was called durable: a recorder that has less has lost it.
     package mutating func ask(_ request: OpenStreams, now: UInt64, outbox: inout Outbox) {
+        if asked == nil { waitsSince = now }
         lastSign = now
         var request = request
         request.durableSequences = request.actors.map { unacknowledged.durableSequence(of: $0) }
@@ -63,6 +66,7 @@ package struct RecorderDialogue {
         else { return false }
         isOpen = true
         lastSign = now
+        waitsSince = now
         for (actor, stream) in zip(asked.actors, opened.streams) {
             take(stream.state, nextSequence: stream.nextSequence, of: actor)
         }
@@ -89,7 +93,10 @@ package struct RecorderDialogue {
 
     /// These rollouts are on their way, encoded, to the recorder.
     package mutating func sent(_ bytes: [UInt8], _ headers: [RolloutHeader], recordedActors: Int, now: UInt64) {
-        if unacknowledged.isEmpty { lastSign = now }
+        if unacknowledged.isEmpty {
+            lastSign = now
+            waitsSince = now
+        }
         unacknowledged.append(bytes, headers, recordedActors: recordedActors)
     }
 
@@ -100,6 +107,7 @@ package struct RecorderDialogue {
         let streams = durable.streams.filter { actors.contains($0.actor) }
         guard isWith(sender), !streams.isEmpty else { return }
         lastSign = now
+        waitsSince = now
         for stream in streams { take(stream.state, nextSequence: stream.nextSequence, of: stream.actor) }
         unacknowledged.drop()
         guard durable.resend, now >= nextResend else { return }

@@ -35,24 +35,44 @@ package final class ControlClient {
         return (try ClusterStatus(json: json), json)
     }
 
+    /// Nil when no coordinator has answered by then, or the caller wants no answer any more.
+    package func status(
+        milliseconds: UInt64, unless isUnwanted: () -> Bool
+    ) throws -> (status: ClusterStatus, json: String)? {
+        // It may be an answer to an earlier question, from a coordinator that was away: it is of now all the same.
+        guard case .statusAnswer(let json)? = try answer(to: .statusRequest, milliseconds, unless: isUnwanted) else {
+            return nil
+        }
+        return (try ClusterStatus(json: json), json)
+    }
+
     package func scale(actors: Int) throws { _ = try ask(.scale(actors: actors)) }
     package func drain(node: String) throws { _ = try ask(.drain(node: node)) }
     package func stop() throws { _ = try ask(.stop) }
 
     private func ask(_ message: Wire.Message) throws -> Wire.Message {
-        _ = try socket.send(Envelope(message, request: 1).encoded())
-        let deadline = clock.now + deadlineMilliseconds * 1_000_000
-        while clock.now < deadline {
-            try poller.wait(milliseconds: 100)
-            while let answer = try socket.receive() {
-                let envelope = try answer.withUnsafeBytes { try Envelope(decoding: $0) }
-                if case .failure(let reason) = envelope.message { throw ClusterError(reason) }
-                return envelope.message
-            }
-        }
+        if let answer = try answer(to: message, deadlineMilliseconds) { return answer }
         throw ClusterError(
             "no answer from \(endpoint) within \(deadlineMilliseconds) ms: is a coordinator listening there, "
                 + "and does it allow this key (--keys)? "
                 + "A run's endpoint stands in its \(Supervisor.endpointFile) and in logs/coordinator-0.log")
+    }
+
+    private func answer(
+        to message: Wire.Message, _ milliseconds: UInt64, unless isUnwanted: () -> Bool = { false }
+    ) throws -> Wire.Message? {
+        _ = try socket.send(Envelope(message, request: 1).encoded())
+        let deadline = clock.now + milliseconds * 1_000_000
+        while clock.now < deadline, !isUnwanted() {
+            try poller.wait(milliseconds: 50)
+            var last: Wire.Message?
+            while let answer = try socket.receive() {
+                let envelope = try answer.withUnsafeBytes { try Envelope(decoding: $0) }
+                if case .failure(let reason) = envelope.message { throw ClusterError(reason) }
+                last = envelope.message
+            }
+            if let last { return last }
+        }
+        return nil
     }
 }

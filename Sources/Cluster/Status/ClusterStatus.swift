@@ -1,0 +1,160 @@
+import Foundation
+package import Wire
+
+/// What `distillery status --json` prints.
+package struct ClusterStatus: Sendable, Codable, Equatable {
+    package struct Node: Sendable, Codable, Equatable {
+        package var name: String
+        package var role: RoleName
+        package var host: String
+        package var process: Int
+        package var endpoint: String
+        /// Actors that it can carry, lifetimes that it can learn at once; 0 for other roles.
+        package var capacity: Int
+        /// Since it joined.
+        package var ageSeconds: Double
+        package var silentMilliseconds: Int
+        /// For whom and what, in words; empty when for nothing that has lasted.
+        package var waitingFor: String
+        package var waitingMilliseconds: Int
+        package var isLeaving: Bool
+        /// Environment steps of an actor process or an evaluator, transitions learnt of a learner, transitions taken of
+        /// a recorder, steps of a distiller; over the last seconds.
+        package var stepsPerSecond: Double
+        /// What it complained of within the last seconds.
+        package var complaint: String
+        package var numbers: [String: Double]
+    }
+
+    package struct Lifetimes: Sendable, Codable, Equatable {
+        package var queued: Int
+        package var running: Int
+        package var finished: Int
+        package var total: Int
+    }
+
+    /// A stream whose file was damaged and moved aside.
+    package struct Quarantine: Sendable, Codable, Equatable {
+        package var stream: String
+        package var reason: String
+    }
+
+    package struct Jobs: Sendable, Codable, Equatable {
+        package var finished: Int
+        package var running: Int
+        package var total: Int
+    }
+
+    /// A lifetime that others hold.
+    package struct Lease: Sendable, Codable, Equatable {
+        package var task: Int
+        package var repetition: Int
+        /// How often it was begun.
+        package var attempt: UInt64
+        /// The learner has ended it; streams are being completed.
+        package var isEnding: Bool
+        /// Empty when an ending lifetime has none any more.
+        package var learner: String
+        /// Those that stay.
+        package var actors: Int
+        /// Since it was leased.
+        package var seconds: Double
+        package var parts: [Part]
+        /// What its learner has said of it; nil before.
+        package var updates: UInt64?
+        package var transitions: UInt64?
+        package var episodes: UInt64?
+        package var meanPolicyLag: Double?
+        package var maximumPolicyLag: Double?
+    }
+
+    /// Consecutive actors of a lifetime that one process carries.
+    package struct Part: Sendable, Codable, Equatable {
+        package var firstActor: Int
+        package var actors: Int
+        /// Empty while they wait for a process.
+        package var node: String
+        package var incarnation: UInt64
+        package var isFinished: Bool
+        /// What the process has said of it; nil before, and for all but the first 32 parts of a process.
+        package var phase: String?
+        package var unansweredRollouts: Int?
+        package var unansweredLimit: Int?
+        package var unacknowledgedBytes: Int?
+        package var policyVersion: UInt64?
+    }
+
+    /// An evaluation of one task that an evaluator is at.
+    package struct JobLease: Sendable, Codable, Equatable {
+        package var evaluation: String
+        package var task: Int
+        package var node: String
+        package var seconds: Double
+    }
+
+    /// Who waits for whom.
+    package struct Wait: Sendable, Codable, Equatable {
+        /// A node's name; `the run` where it is nobody's in particular.
+        package var who: String
+        /// A node's name where it is a node that is waited for.
+        package var whom: String
+        package var why: String
+        package var seconds: Double
+    }
+
+    package var run: String
+    package var phase: RunPhase
+    package var seconds: Double
+    package var secondsOfPhase: Double
+    package var lifetimes: Lifetimes
+    package var environmentSteps: Double
+    package var environmentStepsPerSecond: Double
+    package var distillationStep: UInt64
+    package var distillation: [String: Double]
+    package var jobs: Jobs
+    package var quarantined: [Quarantine]
+    package var nodes: [Node]
+    package var leases: [Lease]
+    package var jobLeases: [JobLease]
+    /// The longest first.
+    package var waits: [Wait]
+    package var failure: String
+    /// What the coordinator has counted itself: `refused_connections`, `resident_bytes`, ...
+    package var numbers: [String: Double]
+
+    package init(json: String) throws { self = try JSONDecoder().decode(ClusterStatus.self, from: Data(json.utf8)) }
+
+    /// One document; in one line unless it is to be `pretty`.
+    package func json(pretty: Bool) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        if pretty { encoder.outputFormatting.insert(.prettyPrinted) }
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+
+    init(
+        run: String, phase: RunPhase, seconds: Double, secondsOfPhase: Double, lifetimes: Lifetimes,
+        environmentSteps: Double, environmentStepsPerSecond: Double, distillationStep: UInt64,
+        distillation: [String: Double], jobs: Jobs, quarantined: [Quarantine], nodes: [Node], leases: [Lease],
+        jobLeases: [JobLease],
+        waits: [Wait], failure: String, numbers: [String: Double]
+    ) {
+        self.run = run
+        self.phase = phase
+        self.seconds = seconds
+        self.secondsOfPhase = secondsOfPhase
+        self.lifetimes = lifetimes
+        self.environmentSteps = environmentSteps
+        self.environmentStepsPerSecond = environmentStepsPerSecond
+        self.distillationStep = distillationStep
+        self.distillation = distillation
+        self.jobs = jobs
+        self.quarantined = quarantined
+        self.nodes = nodes
+        self.leases = leases
+        self.jobLeases = jobLeases
+        self.waits = waits
+        self.failure = failure
+        self.numbers = numbers
+    }
+}

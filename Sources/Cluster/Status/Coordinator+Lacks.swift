@@ -1,0 +1,110 @@
+import Wire
+
+/// What the run itself waits for: nobody is there who could do it.
+struct Lack {
+    enum Kind: Hashable {
+        case recorder, learner, room, carriers, seals, distiller, evaluator
+    }
+
+    /// Who waits, in a status.
+    static let run = "the run"
+
+    var kind: Kind
+    var whom = ""
+    var why: String
+}
+
+extension Coordinator {
+    private static let lookAtLacksNanoseconds: UInt64 = 1_000_000_000
+
+    /// Keeps since when what is lacking.
+    func noteLacks(now: UInt64) {
+        guard now >= nextLookAtLacks else { return }
+        nextLookAtLacks = now + Self.lookAtLacksNanoseconds
+        let kinds = Set(findLacks().map(\.kind))
+        lacks = lacks.filter { kinds.contains($0.key) }
+        for kind in kinds where lacks[kind] == nil { lacks[kind] = now }
+    }
+
+    func findLacks() -> [Lack] {
+        guard !isStopping, failure.isEmpty else { return [] }
+        switch phase {
+        case .collecting: return lacksOfCollecting()
+        case .distilling:
+            guard goal.distils, distiller == nil else { return [] }
+            return [Lack(kind: .distiller, why: "a distiller; there is none")]
+        case .evaluating:
+            let open = jobs.count { !$0.isFinished }
+            var lacks: [Lack] = []
+            if recorderEndpoint == nil { lacks.append(Lack(kind: .recorder, why: "a recorder; there is none")) }
+            if !hasNodes(.evaluator) {
+                lacks.append(Lack(kind: .evaluator, why: "an evaluator for \(open) jobs; there is none"))
+            }
+            return open > 0 ? lacks : []
+        case .finished: return []
+        }
+    }
+
+    private func hasNodes(_ role: RoleName) -> Bool {
+        nodes.values.contains { $0.hello.role == role && !$0.isLeaving }
+    }
+
+    private func lacksOfCollecting() -> [Lack] {
+        guard recorderEndpoint != nil else { return [Lack(kind: .recorder, why: "a recorder; there is none")] }
+        return [lackOfLearners(), lackOfRoom(), lackOfCarriers(), lackOfSeals()].compactMap { $0 }
+    }
+
+    /// That lifetimes wait for their turn is in order; that those which were interrupted wait is not.
+    private func lackOfLearners() -> Lack? {
+        guard !queue.isEmpty else { return nil }
+        guard hasNodes(.learner) else {
+            return Lack(kind: .learner, why: "a learner for \(lifetimeText(queue.count)); there is none")
+        }
+        guard !hasFreeLearner else { return nil }
+        let interrupted = queue.count { lifetimes[$0]?.attempt ?? 0 > 0 }
+        guard interrupted > 0 else { return nil }
+        return Lack(kind: .learner, why: "a learner with room for \(lifetimeText(interrupted)) that were interrupted")
+    }
+
+    private func lifetimeText(_ count: Int) -> String { count == 1 ? "1 lifetime" : "\(count) lifetimes" }
+
+    private var hasFreeLearner: Bool {
+        let capacity = nodes.values.filter { $0.hello.role == .learner && !$0.isLeaving }.reduce(0) {
+            $0 + $1.hello.capacity
+        }
+        return lifetimes.values.count { $0.isLeased && $0.learner != nil } < capacity
+    }
+
+    private func lackOfRoom() -> Lack? {
+        guard let first = queue.first, let lifetime = lifetimes[first], hasFreeLearner else { return nil }
+        let wanted = ranges(of: lifetime).reduce(0) { $0 + $1.count }
+        let places = freePlaces()
+        let free = places.reduce(0) { $0 + $1.free }
+        guard wanted > 0 else { return Lack(kind: .room, why: "`scale`: no actors are wanted now") }
+        guard free < wanted else { return nil }
+        return Lack(
+            kind: .room, why: "actor processes with room for \(wanted) actors of \(first); there is room for \(free)")
+    }
+
+    private func lackOfCarriers() -> Lack? {
+        var actors = 0
+        var example = ""
+        for lifetime in lifetimes.values where lifetime.isLeased {
+            let orphans = lifetime.parts.filter { $0.node == nil && !$0.isFinished }.reduce(0) { $0 + $1.actors.count }
+            guard orphans > 0 else { continue }
+            actors += orphans
+            example = max(example, "\(lifetime.identifier)")
+        }
+        guard actors > 0 else { return nil }
+        return Lack(kind: .carriers, why: "an actor process for \(actors) actors whose process has gone, of \(example)")
+    }
+
+    private func lackOfSeals() -> Lack? {
+        guard !unsealed.isEmpty, queue.isEmpty, lifetimes.values.allSatisfy({ $0.state == .finished }) else {
+            return nil
+        }
+        let streams = unsealed.values.reduce(0) { $0 + $1.count }
+        let recorder = nodes.values.first { $0.hello.role == .recorder }?.hello.name ?? ""
+        return Lack(kind: .seals, whom: recorder, why: "\(streams) streams to be sealed")
+    }
+}

@@ -1,0 +1,126 @@
+import ArgumentParser
+import Cluster
+import Foundation
+import Glibc
+import Processes
+
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "What a running cluster is at, and what is waiting for whom.",
+        discussion: """
+            Example: distillery status --coordinator $(cat runs/quickstart/coordinator.endpoint) --watch
+            With --watch --json: one document a line, each second.
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+    @Flag(help: "Show it again every second until Ctrl-C.") var watch = false
+    @Flag(help: "Print JSON, with all that is known.") var json = false
+
+    func run() throws {
+        let client = try ControlClient(connection)
+        guard watch else {
+            let (status, document) = try client.status()
+            print(json ? document : StatusText(status).lines.joined(separator: "\n"))
+            return
+        }
+        let signals = try SignalWatcher([.hangUp, .interrupt, .terminate])
+        var watch = StatusWatch(client: client, endpoint: connection.coordinator, signals: signals, json: json)
+        try exitIfInterrupted(try watch.run())
+    }
+}
+
+/// Asks again and again, through a coordinator that is restarted, until a signal comes.
+private struct StatusWatch {
+    private static let intervalSeconds = 1.0
+    /// Without an answer for so long it is said that there is none.
+    private static let patienceMilliseconds: UInt64 = 2000
+    private static let turnMicroseconds: UInt32 = 50_000
+
+    let client: ControlClient
+    let endpoint: String
+    let signals: SignalWatcher
+    let json: Bool
+    private var screen = Screen()
+    private var signal: Signal?
+    private var last: [String] = []
+
+    init(client: ControlClient, endpoint: String, signals: SignalWatcher, json: Bool) {
+        self.client = client
+        self.endpoint = endpoint
+        self.signals = signals
+        self.json = json
+    }
+
+    /// The signal that ended it.
+    mutating func run() throws -> Signal? {
+        if !json { screen.open() }
+        defer { screen.close() }
+        while !isInterrupted() {
+            let next = ProcessInfo.processInfo.systemUptime + Self.intervalSeconds
+            var found: Signal?
+            let answer = try client.status(milliseconds: Self.patienceMilliseconds) {
+                found = found ?? nextRequestToEnd()
+                return found != nil
+            }
+            signal = signal ?? found
+            if let answer {
+                try show(answer.status)
+            } else if signal == nil {
+                sayThatNobodyAnswers()
+            }
+            while ProcessInfo.processInfo.systemUptime < next, !isInterrupted() { usleep(Self.turnMicroseconds) }
+        }
+        return signal
+    }
+
+    private mutating func isInterrupted() -> Bool {
+        signal = signal ?? nextRequestToEnd()
+        return signal != nil
+    }
+
+    private func nextRequestToEnd() -> Signal? {
+        while let signal = signals.next() { if signal.asksToEnd { return signal } }
+        return nil
+    }
+
+    private mutating func show(_ status: ClusterStatus) throws {
+        guard !json else { return write(try status.json(pretty: false) + "\n") }
+        last = StatusText(status).lines
+        screen.show(last)
+    }
+
+    /// On a terminal what was known last stays below it.
+    private func sayThatNobodyAnswers() {
+        let text = "no coordinator answers at \(endpoint); trying again"
+        guard screen.isTerminal, !json else { return printError(text) }
+        screen.show([text, ""] + last)
+    }
+}
+
+/// Draws frames over one another on a terminal, one after the other in a pipe.
+private struct Screen {
+    let isTerminal = isatty(STDOUT_FILENO) == 1
+
+    func open() { if isTerminal { write("\u{1B}[?25l\u{1B}[2J") } }
+
+    /// The last frame stays, with the cursor below it.
+    func close() { if isTerminal { write("\u{1B}[?25h") } }
+
+    /// All at once, and nothing is cleared that is written again: no flicker.
+    func show(_ lines: [String]) {
+        guard isTerminal else { return write(lines.joined(separator: "\n") + "\n\n") }
+        let size = windowSize
+        let shown = lines.prefix(size.rows - 1).map { $0.prefix(size.columns) + "\u{1B}[K\n" }
+        write("\u{1B}[H" + shown.joined() + "\u{1B}[J")
+    }
+
+    private var windowSize: (rows: Int, columns: Int) {
+        var size = winsize()
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 1, size.ws_col > 0 else {
+            return (24, StatusText.columns)
+        }
+        return (Int(size.ws_row), Int(size.ws_col))
+    }
+}
+
+private func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
