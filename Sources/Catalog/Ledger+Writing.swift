@@ -30,15 +30,17 @@ extension Ledger {
 
     /// Adds nodes, or replaces those with the same name.
     package func save(_ nodes: [NodeRecord]) throws(CatalogError) {
+        try write { try $0.save(nodes) }
+    }
+
+    /// Writes all of a batch, or nothing: one transaction.
+    package func save(_ batch: LedgerBatch) throws(CatalogError) {
         try write { database in
-            let statement = try database.makeStatement(
-                sql: "INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
-            for node in nodes {
-                try statement.execute(arguments: [
-                    node.name, node.role, node.host, node.process, node.endpoint, node.joined, node.lastSeen,
-                    node.left, node.reason,
-                ])
-            }
+            if !batch.lifetimes.isEmpty { try database.save(batch.lifetimes) }
+            if !batch.streams.isEmpty { try database.save(batch.streams) }
+            if !batch.nodes.isEmpty { try database.save(batch.nodes) }
+            if !batch.metrics.isEmpty { try database.append(batch.metrics) }
+            for result in batch.results { try database.save(result) }
         }
     }
 
@@ -64,13 +66,7 @@ extension Ledger {
 
     /// Adds metrics; one transaction for all.
     package func append(_ metrics: [MetricRecord]) throws(CatalogError) {
-        try write { database in
-            let statement = try database.makeStatement(sql: "INSERT INTO metrics VALUES (?, ?, ?, ?, ?)")
-            for metric in metrics {
-                // SQLite stores NaN as NULL; a reader gives NaN back.
-                try statement.execute(arguments: [metric.time, metric.source, metric.name, metric.step, metric.value])
-            }
-        }
+        try write { try $0.append(metrics) }
     }
 
     /// Replaces all that can be known from stream files alone: tasks, lifetimes, streams, evaluations.
@@ -123,6 +119,24 @@ extension Database {
                 record.rollouts, record.isSealed, record.integrity.rawValue, record.bytes,
                 record.problem,
             ])
+        }
+    }
+
+    fileprivate func save(_ nodes: [NodeRecord]) throws {
+        let statement = try makeStatement(sql: "INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        for node in nodes {
+            try statement.execute(arguments: [
+                node.name, node.role, node.host, node.process, node.endpoint, node.joined, node.lastSeen, node.left,
+                node.reason,
+            ])
+        }
+    }
+
+    fileprivate func append(_ metrics: [MetricRecord]) throws {
+        let statement = try makeStatement(sql: "INSERT INTO metrics VALUES (?, ?, ?, ?, ?)")
+        for metric in metrics {
+            // SQLite stores NaN as NULL; a reader gives NaN back.
+            try statement.execute(arguments: [metric.time, metric.source, metric.name, metric.step, metric.value])
         }
     }
 

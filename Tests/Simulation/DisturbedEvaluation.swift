@@ -45,7 +45,10 @@ package struct DisturbedEvaluation: Sendable {
         }
     }
 
-    package init(seed: UInt64, reference: Reference) throws {
+    /// `prepare`: what a test plants into the cluster before it begins.
+    package init(
+        seed: UInt64, reference: Reference, prepare: (SimulatedCluster) -> Void = { _ in }
+    ) throws {
         let cluster = try SimulatedCluster(
             yaml: Self.experiment, seed: seed,
             goal: Coordinator.Goal(
@@ -54,6 +57,7 @@ package struct DisturbedEvaluation: Sendable {
                 try FileManager.default.copyItem(
                     atPath: reference.cluster.folder + "/checkpoints", toPath: folder + "/checkpoints")
             })
+        prepare(cluster)
         var random = SplitMix(seed: seed)
         var trouble = Trouble(seed)
         cluster.network.conditions = trouble.makeConditions()

@@ -15,8 +15,9 @@ package final class MemoryJournal: RunJournal {
     package private(set) var returns: [FinishedJob: [Float]] = [:]
     /// Gets everything as well: the catalogue, where it is to be tested with the rest.
     package var next: (any RunJournal)?
-    /// A fault, to be planted.
+    /// Faults, to be planted.
     package var forgetsAttempts = false
+    package var forgetsResults = false
     private var starts: UInt64 = 0
 
     package init() {}
@@ -30,7 +31,7 @@ package final class MemoryJournal: RunJournal {
         for stream in sealed.keys { progress.sealed[stream.lifetime, default: []].insert(stream.actor) }
         for stream in quarantined.keys { progress.sealed[stream.lifetime, default: []].insert(stream.actor) }
         progress.quarantined = quarantined
-        progress.jobs = Set(results)
+        progress.jobs = forgetsResults ? [] : Set(results)
         progress.starts = starts
         starts += 1
         return progress
@@ -82,4 +83,5 @@ package final class MemoryJournal: RunJournal {
         self.returns[FinishedJob(evaluation: job.evaluation, task: job.task)] = returns
         try next?.evaluated(job, split: split, returns: returns)
     }
+    package func commit() throws { try next?.commit() }
 }

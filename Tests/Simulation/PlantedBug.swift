@@ -17,6 +17,11 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case noDeduplication
     /// A coordinator that comes back does not know how often lifetimes were begun.
     case forgottenAttempts
+    /// A coordinator that comes back counts the results that it has once more.
+    case resultsCountedTwice
+
+    /// Whether it can only be seen while evaluators are at work.
+    package var concernsEvaluation: Bool { self == .resultsCountedTwice }
 
     package func plant(in cluster: SimulatedCluster) {
         switch self {
@@ -26,6 +31,7 @@ package enum PlantedBug: String, CaseIterable, Sendable {
         case .noResend: sendOnce(cluster)
         case .noDeduplication: takeAgain(cluster)
         case .forgottenAttempts: cluster.journal.forgetsAttempts = true
+        case .resultsCountedTwice: cluster.journal.forgetsResults = true
         }
     }
 

@@ -5,11 +5,10 @@ import Wire
 extension Coordinator {
     func scheduleDistillation(now: UInt64, outbox: inout Outbox) {
         guard goal.distils, distiller == nil, finalCheckpoint == nil,
-            let node = nodes.values.first(where: { $0.hello.role == .distiller && !$0.isLeaving })
+            let name = members(.distiller).first(where: { nodes[$0]?.isLeaving == false })
         else { return }
-        distiller = node.hello.name
-        commands.send(
-            .distil(resumeFrom: checkpoints.latest ?? ""), to: .peer(node.hello.name), now: now, outbox: &outbox)
+        distiller = name
+        commands.send(.distil(resumeFrom: checkpoints.latest ?? ""), to: .peer(name), now: now, outbox: &outbox)
     }
 
     func take(_ metrics: Metrics, from name: String) throws {
@@ -23,7 +22,7 @@ extension Coordinator {
 
     /// Mean entropy in nats of the source's policies over the train lifetimes' transitions: about what a model that
     /// knew each policy would lose. Nil where no lifetime of this start of the run has said it.
-    private var sourceEntropy: Double? {
+    func meanEntropy() -> Double? {
         var sum = 0.0
         var transitions = 0.0
         for lifetime in lifetimes.values where lifetime.task.split == .train {

@@ -15,7 +15,8 @@ extension Coordinator {
 
     /// Lets actors go of which a lifetime has too many, the latest first; each ends its stream with its episode.
     func shrinkLifetimes(now: UInt64, outbox: inout Outbox) {
-        for (identifier, var lifetime) in lifetimes where lifetime.state == .running {
+        for identifier in lifetimes.leased {
+            guard var lifetime = lifetimes[identifier], lifetime.state == .running else { continue }
             var excess = lifetime.staying - elasticActors
             guard excess > 0 else { continue }
             let order = lifetime.parts.indices.sorted {
@@ -37,11 +38,15 @@ extension Coordinator {
 
     /// Adds actors where a lifetime has too few and there is room; each begins a stream of its own.
     func growLifetimes(now: UInt64, outbox: inout Outbox) throws {
-        for (identifier, var lifetime) in lifetimes where lifetime.state == .running && lifetime.learner != nil {
+        for identifier in lifetimes.leased {
+            guard var lifetime = lifetimes[identifier], lifetime.state == .running, lifetime.learner != nil else {
+                continue
+            }
             var missing = min(elasticActors - lifetime.staying, context.experiment.actorLimit - lifetime.actors)
             guard missing > 0 else { continue }
             var added: [LeasedLifetime.Part] = []
-            for (node, free) in freePlaces() where missing > 0 {
+            for (node, free) in lifetimes.freePlaces {
+                guard missing > 0 else { break }
                 let count = min(free, missing)
                 added.append(
                     LeasedLifetime.Part(
@@ -70,13 +75,9 @@ extension Coordinator {
         }
         let perProcess = max(1, context.experiment.actorsPerProcess)
         desiredActorProcesses = (actors + perProcess - 1) / perProcess
-        let sharing = lifetimes.values.count(where: \.isLeased)
-        elasticActors = actors / max(1, sharing)
+        elasticActors = actors / max(1, lifetimes.leased.count)
         outbox.send(.acknowledgement, to: sender, request: request)
-        let carriers = nodes.values.filter { $0.hello.role == .actor && !$0.isLeaving }.map(\.hello.name).sorted()
-        for name in carriers.dropFirst(desiredActorProcesses) {
-            nodes[name]?.isLeaving = true
-            commands.send(.drain(node: name), to: .peer(name), now: now, outbox: &outbox)
-        }
+        let carriers = members(.actor).filter { nodes[$0]?.isLeaving == false }.sorted()
+        for name in carriers.dropFirst(desiredActorProcesses) { sendHome(name, now: now, outbox: &outbox) }
     }
 }

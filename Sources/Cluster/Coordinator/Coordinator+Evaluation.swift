@@ -32,6 +32,7 @@ extension Coordinator {
                     seeds: evaluate.seeds, episodes: evaluate.episodes, clearContext: plan.clears,
                     temperature: evaluate.temperature, recorderEndpoint: "", incarnation: earlierStarts << 32)
                 jobs.append(LeasedJob(job: job, split: task.split))
+                unfinishedJobs += 1
             }
         }
     }
@@ -39,8 +40,7 @@ extension Coordinator {
     func scheduleJobs(now: UInt64, outbox: inout Outbox) {
         guard recorderEndpoint != nil else { return }
         let busy = Set(jobs.filter { !$0.isFinished }.compactMap(\.node))
-        let free = nodes.values.filter { $0.hello.role == .evaluator && !$0.isLeaving && !busy.contains($0.hello.name) }
-            .map(\.hello.name).sorted()
+        let free = members(.evaluator).filter { nodes[$0]?.isLeaving == false && !busy.contains($0) }.sorted()
         for name in free {
             guard let index = jobs.firstIndex(where: { $0.node == nil && !$0.isFinished }) else { return }
             jobs[index].node = name
@@ -68,6 +68,7 @@ extension Coordinator {
             return
         }
         jobs[index].isFinished = true
+        unfinishedJobs -= 1
         try journal.evaluated(job, split: jobs[index].split, returns: result.returns)
         scheduleJobs(now: now, outbox: &outbox)
     }

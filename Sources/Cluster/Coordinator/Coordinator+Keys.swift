@@ -7,10 +7,11 @@ extension Coordinator {
     /// Every server of the cluster gets the list that counts, and each list once (again until it is acknowledged).
     func announceAllowedKeys(now: UInt64, outbox: inout Outbox) {
         guard let allowedKeys else { return }
-        for (name, node) in nodes where node.hello.role.isServer && node.allowedKeysGeneration != allowedKeys.generation
-        {
-            nodes[name]?.allowedKeysGeneration = allowedKeys.generation
-            commands.send(.allowedKeys(allowedKeys), to: .peer(name), now: now, outbox: &outbox)
+        for role in RoleName.allCases where role.isServer {
+            for name in members(role) where nodes[name]?.allowedKeysGeneration != allowedKeys.generation {
+                nodes[name]?.allowedKeysGeneration = allowedKeys.generation
+                commands.send(.allowedKeys(allowedKeys), to: .peer(name), now: now, outbox: &outbox)
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ extension Coordinator {
                 for task in tasks { try queue(task, repetition: repetition, finished) }
             }
         }
+        queue.reverse()
     }
 
     private func queue(_ task: Task, repetition: Int, _ finished: Progress) throws {
@@ -40,11 +41,11 @@ extension Coordinator {
         if context.experiment.collect.elastic { shrinkLifetimes(now: now, outbox: &outbox) }
         adoptOrphanedParts(now: now, outbox: &outbox)
         if context.experiment.collect.elastic { try growLifetimes(now: now, outbox: &outbox) }
-        while let identifier = queue.first, var lifetime = lifetimes[identifier], let learner = freeLearner() {
+        while let identifier = queue.last, var lifetime = lifetimes[identifier], let learner = lifetimes.freeLearner {
             let ranges = ranges(of: lifetime)
             let count = ranges.reduce(0) { $0 + $1.count }
-            guard count > 0, let places = places(for: count) else { return }
-            queue.removeFirst()
+            guard count > 0, let places = lifetimes.places(for: count) else { return }
+            queue.removeLast()
             lifetime.begin(ranges, at: places)
             lifetime.actors = max(lifetime.actors, ranges.map(\.upperBound).max() ?? 0)
             lifetime.learner = learner
@@ -74,40 +75,6 @@ extension Coordinator {
                     attempt: lifetime.attempt, learnerEndpoint: learner, recorderEndpoint: recorderEndpoint,
                     recordedActors: context.experiment.recordedActors, retireFrom: part.retireFrom)),
             to: .peer(node), now: now, outbox: &outbox)
-    }
-
-    /// The learner with the fewest lifetimes that can take one more.
-    private func freeLearner() -> String? {
-        var load: [String: Int] = [:]
-        for lifetime in lifetimes.values where lifetime.isLeased {
-            if let learner = lifetime.learner { load[learner, default: 0] += 1 }
-        }
-        return nodes.values.filter { $0.hello.role == .learner && !$0.isLeaving }
-            .filter { load[$0.hello.name] ?? 0 < $0.hello.capacity }
-            .min { (load[$0.hello.name] ?? 0, $0.hello.name) < (load[$1.hello.name] ?? 0, $1.hello.name) }?.hello.name
-    }
-
-    func freePlaces() -> [(node: String, free: Int)] {
-        var load: [String: Int] = [:]
-        for lifetime in lifetimes.values where lifetime.isLeased {
-            for part in lifetime.parts where !part.isFinished {
-                if let node = part.node { load[node, default: 0] += part.staying.count }
-            }
-        }
-        return nodes.values.filter { $0.hello.role == .actor && !$0.isLeaving }
-            .map { (node: $0.hello.name, free: $0.hello.capacity - (load[$0.hello.name] ?? 0)) }
-            .filter { $0.free > 0 }.sorted { ($1.free, $0.node) < ($0.free, $1.node) }
-    }
-
-    /// Where `actors` actors can be carried, the emptiest process first; nil when there is not enough room.
-    private func places(for actors: Int) -> [(node: String, count: Int)]? {
-        var places: [(node: String, count: Int)] = []
-        var missing = actors
-        for (node, free) in freePlaces() where missing > 0 {
-            places.append((node, min(free, missing)))
-            missing -= min(free, missing)
-        }
-        return missing == 0 ? places : nil
     }
 
     // MARK: - Ends
@@ -202,9 +169,7 @@ extension Coordinator {
 
     /// Orders the seal of what has ended: no carrier will come back for it.
     func orderSeals(of identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) {
-        guard let actors = unsealed[identifier],
-            let recorder = nodes.values.first(where: { $0.hello.role == .recorder && !$0.isLeaving })
-        else { return }
+        guard let actors = unsealed[identifier], let recorder else { return }
         commands.send(
             .sealStreams(SealStreams(lifetime: identifier, actors: actors.sorted())), to: .peer(recorder.hello.name),
             now: now, outbox: &outbox)
@@ -224,7 +189,8 @@ extension Coordinator {
 
     /// Asynchronous: others go on with the streams, as a new incarnation. Lockstep: nobody gets on without the others.
     func replaceActors(of node: String, now: UInt64, outbox: inout Outbox) throws {
-        for (identifier, var lifetime) in lifetimes where lifetime.isLeased {
+        for identifier in lifetimes.held(by: node) {
+            guard var lifetime = lifetimes[identifier] else { continue }
             let lost = lifetime.parts.indices.filter {
                 lifetime.parts[$0].node == node && !lifetime.parts[$0].isFinished
             }
@@ -239,7 +205,8 @@ extension Coordinator {
     }
 
     func replaceLearner(_ node: String, now: UInt64, outbox: inout Outbox) throws {
-        for (identifier, var lifetime) in lifetimes where lifetime.learner == node && lifetime.isLeased {
+        for identifier in lifetimes.held(by: node) {
+            guard var lifetime = lifetimes[identifier], lifetime.learner == node else { continue }
             let carriersSuffice = lifetime.parts.allSatisfy { $0.isFinished || ($0.node != nil && !$0.isTakenOver) }
             guard lifetime.state == .ending, carriersSuffice else {
                 takeUpAgain(identifier, now: now, outbox: &outbox)
@@ -266,14 +233,14 @@ extension Coordinator {
         // An elastic lifetime goes on with the actors that it has now.
         if !context.experiment.collect.elastic { lifetime.parts = [] }
         lifetimes[identifier] = lifetime
-        queue.insert(identifier, at: 0)
+        queue.append(identifier)
         logger.notice("interrupted; it is taken up again", metadata: ["lifetime": "\(identifier)"])
     }
 
     /// Finds new carriers for actors whose process has gone.
     private func adoptOrphanedParts(now: UInt64, outbox: inout Outbox) {
-        for (identifier, var lifetime) in lifetimes where lifetime.isLeased {
-            guard lifetime.parts.contains(where: { $0.node == nil }) else { continue }
+        for identifier in lifetimes.orphaned {
+            guard var lifetime = lifetimes[identifier] else { continue }
             guard lifetime.learner != nil else {
                 // Nobody is left who could give the actors their parameters.
                 takeUpAgain(identifier, now: now, outbox: &outbox)
@@ -295,9 +262,8 @@ extension Coordinator {
     /// Who can take up at least some of the part's actors. Those that are to leave need somebody to say that they have,
     /// but take no room.
     private func place(for part: LeasedLifetime.Part) -> (node: String, free: Int)? {
-        guard part.staying.isEmpty else { return freePlaces().first }
-        let carriers = nodes.values.filter { $0.hello.role == .actor && !$0.isLeaving }
-        return carriers.map(\.hello.name).min().map { ($0, part.actors.count) }
+        guard part.staying.isEmpty else { return lifetimes.freePlaces.first { _ in true } }
+        return members(.actor).filter { nodes[$0]?.isLeaving == false }.min().map { ($0, part.actors.count) }
     }
 
     // MARK: - Checkpoints

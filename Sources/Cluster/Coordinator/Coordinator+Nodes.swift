@@ -20,15 +20,13 @@ extension Coordinator {
             let reason = "\(hello.endpoint) is no endpoint with a key, which this cluster needs; start it with --keys"
             return refuse(reason, to: .peer(name), outbox: &outbox)
         }
-        if hello.role == .recorder, nodes[name] == nil,
-            let other = nodes.values.first(where: { $0.hello.role == .recorder })
-        {
+        if hello.role == .recorder, nodes[name] == nil, let other = members(.recorder).first {
             // Only one can hold the lock on the streams: the other has died, though we have not noticed yet.
-            try leave(other.hello.name, reason: "replaced by \(name)", now: now, outbox: &outbox)
+            try leave(other, reason: "replaced by \(name)", now: now, outbox: &outbox)
         }
         let isNew = nodes[name] == nil
         if isNew {
-            nodes[name] = Node(hello: withDefaultCapacity(hello), lastHeard: now, joined: now)
+            add(Node(hello: withDefaultCapacity(hello), now: now))
             try journal.nodeJoined(hello)
             logger.info("joined", metadata: ["node": "\(name)", "endpoint": "\(hello.endpoint)"])
         }
@@ -59,7 +57,7 @@ extension Coordinator {
 
     /// A recorder has come back at another endpoint: whoever sends to it is told.
     private func redirectProducers(now: UInt64, outbox: inout Outbox) {
-        for lifetime in lifetimes.values where lifetime.isLeased {
+        for lifetime in lifetimes.leased.compactMap({ lifetimes[$0] }) {
             for part in lifetime.parts where !part.isFinished { carry(part, of: lifetime, now: now, outbox: &outbox) }
         }
         for job in jobs where job.node != nil && !job.isFinished { send(job, now: now, outbox: &outbox) }
@@ -68,7 +66,7 @@ extension Coordinator {
 
     /// A node has gone, by its own word or by its silence: its leases go to others.
     func leave(_ name: String, reason: String, now: UInt64, outbox: inout Outbox) throws {
-        guard let node = nodes.removeValue(forKey: name) else { return }
+        guard let node = remove(name) else { return }
         hasChanged = true
         commands.forget(.peer(name))
         try journal.nodeLeft(name, reason: reason)
@@ -100,8 +98,7 @@ extension Coordinator {
     /// distiller, which may be silent for long while it loads its data.
     func orderEnd(of node: Node, now: UInt64, outbox: inout Outbox) {
         guard node.hello.role != .distiller, node.hello.role != .supervisor else { return }
-        for (name, supervisor) in nodes where supervisor.hello.role == .supervisor {
-            guard supervisor.hello.host == node.hello.host else { continue }
+        for name in members(.supervisor) where nodes[name]?.hello.host == node.hello.host {
             commands.send(.endProcess(node.hello.process), to: .peer(name), now: now, outbox: &outbox)
         }
     }
@@ -116,9 +113,8 @@ extension Coordinator {
             return refuse("there is no node \(node); there are \(names)", to: sender, request, outbox: &outbox)
         }
         outbox.send(.acknowledgement, to: sender, request: request)
-        nodes[node]?.isLeaving = true
-        commands.send(.drain(node: node), to: .peer(node), now: now, outbox: &outbox)
+        sendHome(node, now: now, outbox: &outbox)
     }
 
-    var recorderEndpoint: String? { nodes.values.first { $0.hello.role == .recorder && !$0.isLeaving }?.hello.endpoint }
+    var recorderEndpoint: String? { recorder?.hello.endpoint }
 }

@@ -35,10 +35,11 @@ package final class Coordinator {
         }
     }
 
-    struct Node {
+    /// Changed in place, since every message changes one.
+    final class Node {
         let hello: Hello
         var lastHeard: UInt64
-        var isLeaving = false
+        fileprivate(set) var isLeaving = false
         let joined: UInt64
         /// What it said last.
         var heartbeat = Heartbeat()
@@ -48,6 +49,12 @@ package final class Coordinator {
         var complaint: (reason: String, time: UInt64)?
         /// The list of clients that it was told last; 0 for none.
         var allowedKeysGeneration: UInt64 = 0
+
+        init(hello: Hello, now: UInt64) {
+            self.hello = hello
+            lastHeard = now
+            joined = now
+        }
     }
 
     let context: ExperimentContext
@@ -57,7 +64,8 @@ package final class Coordinator {
     let journal: any RunJournal
     let checkpoints: CheckpointStore
     let logger: Logger
-    var nodes: [String: Node] = [:]
+    private(set) var nodes: [String: Node] = [:]
+    private var names: [RoleName: Set<String>] = [:]
     var commands: ReliableSender
     let learnerCheckpoints: LearnerCheckpointStore
     /// How often the run was started before: no lease of this start can be taken for one of an earlier one.
@@ -67,7 +75,8 @@ package final class Coordinator {
     let began: UInt64
 
     // Collecting.
-    var lifetimes: [LifetimeIdentifier: LeasedLifetime] = [:]
+    var lifetimes = LeaseTable()
+    /// Those that wait; the next one is the last.
     var queue: [LifetimeIdentifier] = []
     /// Streams of ended lifetimes whose files the recorder has not yet called complete, and complete files of
     /// lifetimes that have not ended.
@@ -86,10 +95,13 @@ package final class Coordinator {
     var distiller: String?
     var distillation: [String: Double] = [:]
     var distillationStep: UInt64 = 0
+    /// What is known of the lifetimes' policies when all have ended.
+    var sourceEntropy: Double?
     var finalCheckpoint: String?
 
     // Evaluating.
     var jobs: [LeasedJob] = []
+    var unfinishedJobs = 0
 
     /// Messages that could not be decoded, or that their sender had no business to send.
     package internal(set) var refusedMessages = 0
@@ -146,9 +158,43 @@ package final class Coordinator {
 
     package var isFinished: Bool { (phase == .finished || isStopping || !failure.isEmpty) && nodesAreGone }
 
-    private var nodesAreGone: Bool { nodes.values.allSatisfy { $0.hello.role == .supervisor } }
+    private var nodesAreGone: Bool { nodes.count == members(.supervisor).count }
+
+    // MARK: - Nodes
+
+    /// Names of the nodes of a role, in no order.
+    func members(_ role: RoleName) -> Set<String> { names[role] ?? [] }
+
+    func add(_ node: Node) {
+        nodes[node.hello.name] = node
+        names[node.hello.role, default: []].insert(node.hello.name)
+        lifetimes.open(node.hello.name, node.hello.role, capacity: node.hello.capacity)
+    }
+
+    func remove(_ name: String) -> Node? {
+        guard let node = nodes.removeValue(forKey: name) else { return nil }
+        names[node.hello.role]?.remove(name)
+        lifetimes.close(name)
+        return node
+    }
+
+    /// Asks a node to leave; it is given nothing more to do.
+    func sendHome(_ name: String, now: UInt64, outbox: inout Outbox) {
+        nodes[name]?.isLeaving = true
+        lifetimes.close(name)
+        commands.send(.drain(node: name), to: .peer(name), now: now, outbox: &outbox)
+    }
+
+    /// The recorder that streams are sent to.
+    var recorder: Node? {
+        for name in members(.recorder) { if let node = nodes[name], !node.isLeaving { return node } }
+        return nil
+    }
 
     // MARK: - Messages
+
+    /// Writes down what was decided: before anything is sent that tells of it.
+    package func commit() throws { try journal.commit() }
 
     /// One message as it came. What cannot be decoded is answered and counted.
     package func receive(
@@ -169,7 +215,8 @@ package final class Coordinator {
 
     package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         guard case .peer(let name) = sender else { return }
-        nodes[name]?.lastHeard = now
+        let node = nodes[name]
+        node?.lastHeard = now
         switch envelope.message {
         case .heartbeat, .acknowledgement, .statusRequest, .checkpointRequest: break
         default: hasChanged = true
@@ -185,24 +232,26 @@ package final class Coordinator {
         case .drain(let node): try drain(node, asked: sender, envelope.request, now: now, outbox: &outbox)
         case .acknowledgement:
             // A stranger's word must not stand for a node's: its command would never be sent again.
-            if !commands.acknowledge(envelope.request, by: sender), envelope.request != 0, nodes[name] == nil {
+            if !commands.acknowledge(envelope.request, by: sender), envelope.request != 0, node == nil {
                 refusedMessages += 1
             }
         // An answer to a complaint could be complained about in turn.
-        case .failure where nodes[name] == nil: refusedMessages += 1
+        case .failure where node == nil: refusedMessages += 1
         // An evaluator that was told no would take the checkpoint for lost.
-        case .heartbeat where nodes[name] == nil, .checkpointRequest where nodes[name] == nil:
+        case .heartbeat where node == nil, .checkpointRequest where node == nil:
             // It was silent for too long, or we are new: its leases go to others, and it may come back as another node.
             outbox.send(deployment.finished ? .stop : .rejoin, to: sender)
         default:
-            guard nodes[name] != nil else {
+            guard let node else {
                 return refuse("introduce yourself with a hello first", to: sender, envelope.request, outbox: &outbox)
             }
-            try receiveWork(envelope, from: name, now: now, outbox: &outbox)
+            try receiveWork(envelope, from: node, now: now, outbox: &outbox)
         }
     }
 
-    private func receiveWork(_ envelope: Envelope, from name: String, now: UInt64, outbox: inout Outbox) throws {
+    private func receiveWork(_ envelope: Envelope, from node: Node, now: UInt64, outbox: inout Outbox) throws {
+        let name = node.hello.name
+        let role = node.hello.role
         let sender = Address.peer(name)
         if case .checkpointPiece(let piece) = envelope.message {
             return take(piece, from: name, envelope.request, outbox: &outbox)
@@ -217,27 +266,27 @@ package final class Coordinator {
         switch envelope.message {
         case .heartbeat(let heartbeat):
             environmentSteps +=
-                (heartbeat.numbers["environment_steps"] ?? 0) - (nodes[name]?.numbers["environment_steps"] ?? 0)
-            note(heartbeat, of: name, now: now)
+                (heartbeat.numbers["environment_steps"] ?? 0) - (node.numbers["environment_steps"] ?? 0)
+            note(heartbeat, of: node, now: now)
             outbox.send(.acknowledgement, to: sender)
             rate.add(environmentSteps, now: now)
-        case .lifetimeFinished(let finished) where nodes[name]?.hello.role == .learner:
+        case .lifetimeFinished(let finished) where role == .learner:
             try finish(finished, now: now, outbox: &outbox)
-        case .carryingFinished(let finished) where nodes[name]?.hello.role == .actor:
+        case .carryingFinished(let finished) where role == .actor:
             try finish(finished, now: now, outbox: &outbox)
-        case .streamsSealed(let report) where nodes[name]?.hello.role == .recorder: try take(report)
-        case .streamQuarantined(let report) where nodes[name]?.hello.role == .recorder: try take(report)
+        case .streamsSealed(let report) where role == .recorder: try take(report)
+        case .streamQuarantined(let report) where role == .recorder: try take(report)
         case .metrics(let metrics) where name == distiller: try take(metrics, from: name)
         case .distillationFinished(let finished) where name == distiller:
             try finish(finished, now: now, outbox: &outbox)
-        case .evaluationResult(let result) where nodes[name]?.hello.role == .evaluator:
+        case .evaluationResult(let result) where role == .evaluator:
             try finish(result, now: now, outbox: &outbox)
-        case .processEnded(let process) where nodes[name]?.hello.role == .supervisor:
+        case .processEnded(let process) where role == .supervisor:
             try processEnded(process, saidBy: name, now: now, outbox: &outbox)
         case .failure(let reason):
             guard complaints.allows(sender, now: now) else { return }
             logger.warning("a node complains", metadata: ["node": "\(name)", "reason": "\(reason)"])
-            nodes[name]?.complaint = (reason, now)
+            node.complaint = (reason, now)
         default:
             refuse("a coordinator does not take this message", to: sender, envelope.request, outbox: &outbox)
         }
@@ -274,14 +323,15 @@ package final class Coordinator {
     /// Goes on to the next phase when this one has nothing left to do.
     private func advance(now: UInt64) throws {
         let before = phase
-        if phase == .collecting, lifetimes.values.allSatisfy({ $0.state == .finished }), unsealed.isEmpty {
+        if phase == .collecting, lifetimes.areAllFinished, unsealed.isEmpty {
             phase = .distilling
+            sourceEntropy = meanEntropy()
         }
         if phase == .distilling, !goal.distils || finalCheckpoint != nil {
             phase = .evaluating
             if goal.evaluates { try queueJobs() }
         }
-        if phase == .evaluating, jobs.allSatisfy(\.isFinished) { phase = .finished }
+        if phase == .evaluating, unfinishedJobs == 0 { phase = .finished }
         if phase != before || now == began {
             phaseBegan = now
             hasChanged = true
@@ -330,7 +380,7 @@ package final class Coordinator {
         let current = deployment
         guard current != announced else { return false }
         announced = current
-        for (name, node) in nodes where node.hello.role == .supervisor {
+        for name in members(.supervisor).sorted() {
             commands.send(.deployment(current), to: .peer(name), now: now, outbox: &outbox)
         }
         return true
@@ -339,12 +389,12 @@ package final class Coordinator {
     /// Sends home whom this phase does not need; those who take what others send go last.
     private func dismiss(now: UInt64, outbox: inout Outbox) {
         let needed = deployment.processes
-        let hasProducers = nodes.values.contains { $0.hello.role == .actor || $0.hello.role == .evaluator }
-        for (name, node) in nodes where node.hello.role != .supervisor && !node.isLeaving {
-            guard needed[node.hello.role] == nil else { continue }
-            if hasProducers, node.hello.role == .learner || node.hello.role == .recorder { continue }
-            nodes[name]?.isLeaving = true
-            commands.send(.drain(node: name), to: .peer(name), now: now, outbox: &outbox)
+        let hasProducers = !members(.actor).isEmpty || !members(.evaluator).isEmpty
+        for role in RoleName.allCases where role != .supervisor && needed[role] == nil {
+            if hasProducers, role == .learner || role == .recorder { continue }
+            for name in members(role).sorted() where nodes[name]?.isLeaving == false {
+                sendHome(name, now: now, outbox: &outbox)
+            }
         }
     }
 }

@@ -59,7 +59,7 @@ package final class CoordinatorProcess {
         var farewell: UInt64?
         var nextTick: UInt64 = 0
         while !coordinator.isFinished {
-            try flush()
+            try flush(coordinator)
             let now = clock.now
             let wait = nextTick > now ? (nextTick - now) / 1_000_000 : 0
             if try poller.wait(milliseconds: Int(wait)) {
@@ -81,7 +81,7 @@ package final class CoordinatorProcess {
                 if clock.now > deadline { break }
             }
         }
-        try flush()
+        try flush(coordinator)
         return interruption
     }
 
@@ -104,7 +104,9 @@ package final class CoordinatorProcess {
         }
     }
 
-    private func flush() throws {
+    /// What was written down in this turn is kept before anybody hears of it.
+    private func flush(_ coordinator: Coordinator) throws {
+        try coordinator.commit()
         for item in outbox.items {
             let message = Transport.Message(item.bytes)
             for case .peer(let name) in item.addresses {

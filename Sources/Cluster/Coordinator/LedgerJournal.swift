@@ -3,7 +3,7 @@ package import Environments
 package import Foundation
 package import Wire
 
-/// Writes what happens in a run into its catalogue.
+/// Writes what happens in a run into its catalogue, all of a turn at once.
 package final class LedgerJournal: RunJournal {
     /// Called with every metric, for event files.
     package var onMetrics: ((_ name: String, _ step: UInt64, _ value: Double) throws -> Void)?
@@ -13,6 +13,9 @@ package final class LedgerJournal: RunJournal {
     private let evaluations: URL
     private var lifetimes: [LifetimeIdentifier: LifetimeRecord] = [:]
     private var nodes: [String: NodeRecord] = [:]
+    /// What is not yet in the catalogue.
+    private var batch = LedgerBatch()
+    private var changedLifetimes: Set<LifetimeIdentifier> = []
 
     /// `folder`: the run's.
     package init(ledger: Ledger, distribution: any TaskDistribution, folder: URL) throws {
@@ -54,7 +57,8 @@ package final class LedgerJournal: RunJournal {
 
     /// Writes down that a coordinator has taken the run up: once, after `progress` was read.
     package func started() throws {
-        try append("coordinator", Self.start, step: 0, value: 1)
+        append("coordinator", Self.start, step: 0, value: 1)
+        try commit()
         try remakeSummaries()
     }
 
@@ -70,13 +74,13 @@ package final class LedgerJournal: RunJournal {
     }
 
     package func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Task, actors: Int) throws {
-        try update(lifetime) { $0.status = .queued }
+        update(lifetime) { $0.status = .queued }
     }
 
     package func lifetimeStarted(
         _ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String, actors: Int
     ) throws {
-        try update(lifetime) {
+        update(lifetime) {
             $0.actors = actors
             $0.status = .running
             $0.attempt = Int(attempt)
@@ -86,7 +90,7 @@ package final class LedgerJournal: RunJournal {
     }
 
     package func lifetimeEnded(_ lifetime: LifetimeIdentifier, numbers: [String: Double]) throws {
-        try update(lifetime) {
+        update(lifetime) {
             $0.status = .finished
             $0.ended = Date().timeIntervalSince1970
             $0.episodes = numbers["episodes"].flatMap { Int(exactly: $0) }
@@ -97,33 +101,29 @@ package final class LedgerJournal: RunJournal {
             $0.finalReturn = numbers["final_return"]
         }
         let time = Date().timeIntervalSince1970
-        try ledger.append(
-            ["mean_policy_entropy", "transitions_stale"].compactMap { name in
-                numbers[name].map {
-                    MetricRecord(
-                        time: time, source: "learner", name: "learner/\(name)", step: lifetime.task, value: $0)
-                }
-            })
+        batch.metrics += ["mean_policy_entropy", "transitions_stale"].compactMap { name in
+            numbers[name].map {
+                MetricRecord(time: time, source: "learner", name: "learner/\(name)", step: lifetime.task, value: $0)
+            }
+        }
     }
 
-    private func update(_ lifetime: LifetimeIdentifier, _ change: (inout LifetimeRecord) -> Void) throws {
+    private func update(_ lifetime: LifetimeIdentifier, _ change: (inout LifetimeRecord) -> Void) {
         var record = lifetimes[lifetime] ?? LifetimeRecord(task: lifetime.task, repetition: lifetime.repetition)
         change(&record)
         lifetimes[lifetime] = record
-        try ledger.save([record])
+        changedLifetimes.insert(lifetime)
     }
 
     package func streamSealed(_ stream: StreamIdentifier, rows: UInt64, rollouts: UInt64) throws {
-        try ledger.save([
-            StreamRecord(stream: stream, rows: Int(clamping: rows), rollouts: Int(clamping: rollouts), isSealed: true)
-        ])
+        batch.streams.append(
+            StreamRecord(stream: stream, rows: Int(clamping: rows), rollouts: Int(clamping: rollouts), isSealed: true))
     }
 
     package func streamQuarantined(_ stream: StreamIdentifier, reason: String) throws {
-        try ledger.save([
+        batch.streams.append(
             StreamRecord(
-                stream: stream, rows: 0, rollouts: 0, isSealed: false, integrity: .damaged, problem: reason)
-        ])
+                stream: stream, rows: 0, rollouts: 0, isSealed: false, integrity: .damaged, problem: reason))
     }
 
     package func nodeJoined(_ hello: Hello) throws {
@@ -132,30 +132,28 @@ package final class LedgerJournal: RunJournal {
             name: hello.name, role: hello.role.rawValue, host: hello.host, process: hello.process,
             endpoint: hello.endpoint, joined: now, lastSeen: now)
         nodes[hello.name] = record
-        try ledger.save([record])
+        batch.nodes.append(record)
     }
 
     package func nodeLeft(_ name: String, reason: String) throws {
-        guard var record = nodes[name] else { return }
+        guard var record = nodes.removeValue(forKey: name) else { return }
         record.left = Date().timeIntervalSince1970
         record.lastSeen = record.left ?? record.lastSeen
         record.reason = reason
-        nodes[name] = record
-        try ledger.save([record])
+        batch.nodes.append(record)
     }
 
     package func phaseBegan(_ phase: RunPhase) throws {
-        try append("coordinator", "phase/\(phase.rawValue)", step: 0, value: 1)
+        append("coordinator", "phase/\(phase.rawValue)", step: 0, value: 1)
     }
 
     package func metrics(_ source: String, _ metrics: Metrics) throws {
         let time = Date().timeIntervalSince1970
-        try ledger.append(
-            metrics.numbers.sorted { $0.key < $1.key }.map {
-                MetricRecord(
-                    time: time, source: source, name: "\(source)/\($0.key)", step: Int(clamping: metrics.step),
-                    value: $0.value)
-            })
+        batch.metrics += metrics.numbers.sorted { $0.key < $1.key }.map {
+            MetricRecord(
+                time: time, source: source, name: "\(source)/\($0.key)", step: Int(clamping: metrics.step),
+                value: $0.value)
+        }
         for (name, value) in metrics.numbers { try onMetrics?("\(source)/\(name)", metrics.step, value) }
     }
 
@@ -168,7 +166,7 @@ package final class LedgerJournal: RunJournal {
     }
 
     package func distillationFinished(_ checkpoint: String) throws {
-        try append("distiller", "distiller/finished", step: 0, value: 1)
+        append("distiller", "distiller/finished", step: 0, value: 1)
     }
 
     package func evaluated(_ job: EvaluationJob, split: Split, returns: [Float]) throws {
@@ -179,15 +177,25 @@ package final class LedgerJournal: RunJournal {
         let rows = stride(from: 0, to: returns.count, by: max(1, job.episodes)).map {
             Array(returns[$0..<min(returns.count, $0 + job.episodes)])
         }
-        try ledger.save(EvaluationReturns(evaluation: record, returns: rows))
-        try appendSummary(job, rows)
+        batch.results.append(EvaluationReturns(evaluation: record, returns: rows))
+    }
+
+    /// One transaction for all that was written down since the last one.
+    package func commit() throws {
+        batch.lifetimes = changedLifetimes.compactMap { lifetimes[$0] }
+        guard !batch.isEmpty else { return }
+        try ledger.save(batch)
+        let results = batch.results
+        changedLifetimes.removeAll(keepingCapacity: true)
+        batch = LedgerBatch()
+        for result in results { try appendSummary(result) }
     }
 
     /// `evaluations/NAME/summary.csv`: one line an episode.
-    private func appendSummary(_ job: EvaluationJob, _ returns: [[Float]]) throws {
-        let file = try makeFolder(ofEvaluation: job.evaluation).appendingPathComponent(Self.summary)
+    private func appendSummary(_ result: EvaluationReturns) throws {
+        let file = try makeFolder(ofEvaluation: result.evaluation.evaluation).appendingPathComponent(Self.summary)
         if !FileManager.default.fileExists(atPath: file.path) { try Data(Self.summaryHeader.utf8).write(to: file) }
-        let lines = Self.lines(task: job.task, returns)
+        let lines = Self.lines(task: result.evaluation.task, result.returns)
         let handle = try FileHandle(forWritingTo: file)
         defer { try? handle.close() }
         try handle.seekToEnd()
@@ -212,9 +220,8 @@ package final class LedgerJournal: RunJournal {
         return lines
     }
 
-    private func append(_ source: String, _ name: String, step: Int, value: Double) throws {
-        try ledger.append([
-            MetricRecord(time: Date().timeIntervalSince1970, source: source, name: name, step: step, value: value)
-        ])
+    private func append(_ source: String, _ name: String, step: Int, value: Double) {
+        batch.metrics.append(
+            MetricRecord(time: Date().timeIntervalSince1970, source: source, name: name, step: step, value: value))
     }
 }

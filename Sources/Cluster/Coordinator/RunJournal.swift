@@ -16,6 +16,8 @@ package protocol RunJournal: AnyObject {
     func checkpointStored(_ name: String, numbers: [String: Double]) throws
     func distillationFinished(_ checkpoint: String) throws
     func evaluated(_ job: EvaluationJob, split: Split, returns: [Float]) throws
+    /// Whatever was written before is kept from now on, whatever happens to the process.
+    func commit() throws
 }
 
 /// What a run is at.

@@ -12,6 +12,8 @@ package struct ReliableSender: Sendable {
 
     private var pending: [UInt64: Pending] = [:]
     private var lastRequest: UInt64
+    /// Nothing has to be sent again before.
+    private var nextTurn: UInt64 = 0
 
     /// `after`: requests are numbered from the one behind it. Whoever takes the place of a sender that has died begins
     /// behind that one's last number, so that late acknowledgements mean nothing.
@@ -26,6 +28,7 @@ package struct ReliableSender: Sendable {
         let bytes = Envelope(message, request: lastRequest).encoded()
         outbox.send(bytes, to: [address])
         pending[lastRequest] = Pending(bytes: bytes, address: address, nextSend: now + Self.interval)
+        nextTurn = min(nextTurn, now + Self.interval)
         return lastRequest
     }
 
@@ -44,12 +47,14 @@ package struct ReliableSender: Sendable {
     package mutating func forget(_ address: Address) { pending = pending.filter { $0.value.address != address } }
 
     package mutating func tick(now: UInt64, outbox: inout Outbox) {
-        for request in pending.keys.sorted() {
-            guard var entry = pending[request], now >= entry.nextSend else { continue }
+        guard now >= nextTurn else { return }
+        for request in pending.filter({ now >= $0.value.nextSend }).keys.sorted() {
+            guard var entry = pending[request] else { continue }
             outbox.send(entry.bytes, to: [entry.address])
             entry.nextSend = now + Self.interval
             pending[request] = entry
         }
+        nextTurn = pending.values.map(\.nextSend).min() ?? now + Self.interval
     }
 
     private static let interval = resendIntervalMilliseconds * 1_000_000

@@ -46,7 +46,7 @@ extension Coordinator {
     }
 
     private func hasNodes(_ role: RoleName) -> Bool {
-        nodes.values.contains { $0.hello.role == role && !$0.isLeaving }
+        members(role).contains { nodes[$0]?.isLeaving == false }
     }
 
     private func lacksOfCollecting() -> [Lack] {
@@ -60,7 +60,7 @@ extension Coordinator {
         guard hasNodes(.learner) else {
             return Lack(kind: .learner, why: "a learner for \(lifetimeText(queue.count)); there is none")
         }
-        guard !hasFreeLearner else { return nil }
+        guard lifetimes.freeLearner == nil else { return nil }
         let interrupted = queue.count { lifetimes[$0]?.attempt ?? 0 > 0 }
         guard interrupted > 0 else { return nil }
         return Lack(kind: .learner, why: "a learner with room for \(lifetimeText(interrupted)) that were interrupted")
@@ -68,18 +68,10 @@ extension Coordinator {
 
     private func lifetimeText(_ count: Int) -> String { count == 1 ? "1 lifetime" : "\(count) lifetimes" }
 
-    private var hasFreeLearner: Bool {
-        let capacity = nodes.values.filter { $0.hello.role == .learner && !$0.isLeaving }.reduce(0) {
-            $0 + $1.hello.capacity
-        }
-        return lifetimes.values.count { $0.isLeased && $0.learner != nil } < capacity
-    }
-
     private func lackOfRoom() -> Lack? {
-        guard let first = queue.first, let lifetime = lifetimes[first], hasFreeLearner else { return nil }
+        guard let first = queue.last, let lifetime = lifetimes[first], lifetimes.freeLearner != nil else { return nil }
         let wanted = ranges(of: lifetime).reduce(0) { $0 + $1.count }
-        let places = freePlaces()
-        let free = places.reduce(0) { $0 + $1.free }
+        let free = lifetimes.freePlaces.reduce(0) { $0 + $1.free }
         guard wanted > 0 else { return Lack(kind: .room, why: "`scale`: no actors are wanted now") }
         guard free < wanted else { return nil }
         return Lack(
@@ -89,7 +81,7 @@ extension Coordinator {
     private func lackOfCarriers() -> Lack? {
         var actors = 0
         var example = ""
-        for lifetime in lifetimes.values where lifetime.isLeased {
+        for lifetime in lifetimes.orphaned.compactMap({ lifetimes[$0] }) {
             let orphans = lifetime.parts.filter { $0.node == nil && !$0.isFinished }.reduce(0) { $0 + $1.actors.count }
             guard orphans > 0 else { continue }
             actors += orphans
@@ -100,11 +92,8 @@ extension Coordinator {
     }
 
     private func lackOfSeals() -> Lack? {
-        guard !unsealed.isEmpty, queue.isEmpty, lifetimes.values.allSatisfy({ $0.state == .finished }) else {
-            return nil
-        }
+        guard !unsealed.isEmpty, queue.isEmpty, lifetimes.areAllFinished else { return nil }
         let streams = unsealed.values.reduce(0) { $0 + $1.count }
-        let recorder = nodes.values.first { $0.hello.role == .recorder }?.hello.name ?? ""
-        return Lack(kind: .seals, whom: recorder, why: "\(streams) streams to be sealed")
+        return Lack(kind: .seals, whom: members(.recorder).first ?? "", why: "\(streams) streams to be sealed")
     }
 }

@@ -10,15 +10,12 @@ extension Coordinator {
     func statusJSON(now: UInt64) throws -> String { try status(now: now).json(pretty: true) }
 
     /// Keeps what a node says of itself.
-    func note(_ heartbeat: Heartbeat, of name: String, now: UInt64) {
-        nodes[name]?.heartbeat = heartbeat
-        if let steps = nodes[name]?.hello.role.stepsName.flatMap({ heartbeat.numbers[$0] }) {
-            nodes[name]?.rate.add(steps, now: now)
-        }
+    func note(_ heartbeat: Heartbeat, of node: Node, now: UInt64) {
+        node.heartbeat = heartbeat
+        if let steps = node.hello.role.stepsName.flatMap({ heartbeat.numbers[$0] }) { node.rate.add(steps, now: now) }
     }
 
     package func status(now: UInt64) -> ClusterStatus {
-        let states = lifetimes.values.map(\.state)
         let names = Dictionary(
             nodes.values.lazy.map(\.hello).filter { !$0.endpoint.isEmpty }.map { ($0.endpoint, $0.name) },
             uniquingKeysWith: { first, _ in first })
@@ -29,8 +26,8 @@ extension Coordinator {
             run: run, phase: phase, seconds: Double(now - began) * 1e-9,
             secondsOfPhase: Double(now - phaseBegan) * 1e-9,
             lifetimes: ClusterStatus.Lifetimes(
-                queued: states.count { $0 == .queued }, running: states.count { $0 == .running || $0 == .ending },
-                finished: states.count { $0 == .finished }, total: states.count),
+                queued: lifetimes.count(.queued), running: lifetimes.leased.count,
+                finished: lifetimes.count(.finished), total: lifetimes.values.count),
             environmentSteps: environmentSteps, environmentStepsPerSecond: rate.perSecond,
             distillationStep: distillationStep, distillation: distillation,
             jobs: ClusterStatus.Jobs(

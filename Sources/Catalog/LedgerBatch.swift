@@ -1,0 +1,14 @@
+/// What is to be written together; later records replace earlier ones of the same thing.
+package struct LedgerBatch: Sendable {
+    package var lifetimes: [LifetimeRecord] = []
+    package var streams: [StreamRecord] = []
+    package var nodes: [NodeRecord] = []
+    package var metrics: [MetricRecord] = []
+    package var results: [EvaluationReturns] = []
+
+    package init() {}
+
+    package var isEmpty: Bool {
+        lifetimes.isEmpty && streams.isEmpty && nodes.isEmpty && metrics.isEmpty && results.isEmpty
+    }
+}

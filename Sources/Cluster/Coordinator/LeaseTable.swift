@@ -1,0 +1,151 @@
+import Environments
+import Wire
+
+/// All lifetimes of a run and the nodes that they are leased to. Who holds what and who has room is kept up to date with
+/// every change, so that nothing has to be looked for among all of them.
+struct LeaseTable {
+    private struct Node {
+        let role: RoleName
+        let capacity: Int
+    }
+
+    private var lifetimes: [LifetimeIdentifier: LeasedLifetime] = [:]
+    private var counts: [LeasedLifetime.State: Int] = [:]
+    private(set) var leased: Set<LifetimeIdentifier> = []
+    /// Leased ones some of whose actors wait for a process.
+    private(set) var orphaned: Set<LifetimeIdentifier> = []
+    private var holdings: [String: Set<LifetimeIdentifier>] = [:]
+    /// Lifetimes of a learner, actors of a carrier.
+    private var loads: [String: Int] = [:]
+
+    private var nodes: [String: Node] = [:]
+    /// The one with the fewest lifetimes first.
+    private var learners = OpenPlaces()
+    /// The one with room for the most actors first; its rank is their number, negated.
+    private var carriers = OpenPlaces()
+
+    subscript(identifier: LifetimeIdentifier) -> LeasedLifetime? {
+        get { lifetimes[identifier] }
+        set {
+            let old = lifetimes.removeValue(forKey: identifier)
+            lifetimes[identifier] = newValue
+            count(identifier, from: old, to: newValue)
+            move(identifier, from: old?.shares ?? [:], to: newValue?.shares ?? [:])
+        }
+    }
+
+    var values: Dictionary<LifetimeIdentifier, LeasedLifetime>.Values { lifetimes.values }
+
+    /// How many are in a state.
+    func count(_ state: LeasedLifetime.State) -> Int { counts[state] ?? 0 }
+
+    var areAllFinished: Bool { count(.finished) == lifetimes.count }
+
+    /// Leased ones in which a node has something to do; in no order.
+    func held(by node: String) -> Set<LifetimeIdentifier> { holdings[node] ?? [] }
+
+    // MARK: - Room
+
+    /// The learner with the fewest lifetimes that can take one more.
+    var freeLearner: String? { learners.entries.first?.node }
+
+    /// Actor processes that can carry more actors, the emptiest first.
+    var freePlaces: some Sequence<(node: String, free: Int)> {
+        carriers.entries.lazy.map { (node: $0.node, free: -$0.rank) }
+    }
+
+    /// Where `actors` actors can be carried; nil when there is not enough room.
+    func places(for actors: Int) -> [(node: String, count: Int)]? {
+        var places: [(node: String, count: Int)] = []
+        var missing = actors
+        for (node, free) in freePlaces {
+            guard missing > 0 else { break }
+            places.append((node, min(free, missing)))
+            missing -= min(free, missing)
+        }
+        return missing == 0 ? places : nil
+    }
+
+    /// From now on the node takes leases, if its role is one that does.
+    mutating func open(_ name: String, _ role: RoleName, capacity: Int) {
+        guard role == .learner || role == .actor, nodes[name] == nil else { return }
+        nodes[name] = Node(role: role, capacity: capacity)
+        place(name, load: loads[name] ?? 0)
+    }
+
+    /// The node takes no more leases; what it holds stays with it.
+    mutating func close(_ name: String) {
+        displace(name, load: loads[name] ?? 0)
+        nodes[name] = nil
+    }
+
+    private mutating func place(_ name: String, load: Int) {
+        guard let node = nodes[name], load < node.capacity else { return }
+        if node.role == .learner {
+            learners.insert(name, rank: load)
+        } else {
+            carriers.insert(name, rank: load - node.capacity)
+        }
+    }
+
+    private mutating func displace(_ name: String, load: Int) {
+        guard let node = nodes[name], load < node.capacity else { return }
+        if node.role == .learner {
+            learners.remove(name, rank: load)
+        } else {
+            carriers.remove(name, rank: load - node.capacity)
+        }
+    }
+
+    // MARK: - Changes
+
+    private mutating func count(
+        _ identifier: LifetimeIdentifier, from old: LeasedLifetime?, to new: LeasedLifetime?
+    ) {
+        if let old { counts[old.state, default: 0] -= 1 }
+        if let new { counts[new.state, default: 0] += 1 }
+        if new?.isLeased == true { leased.insert(identifier) } else { leased.remove(identifier) }
+        if new?.isOrphaned == true { orphaned.insert(identifier) } else { orphaned.remove(identifier) }
+    }
+
+    private mutating func move(_ identifier: LifetimeIdentifier, from old: [String: Int], to new: [String: Int]) {
+        guard old != new else { return }
+        for (node, share) in old {
+            if new[node] == nil { forget(identifier, heldBy: node) }
+            change(loadOf: node, by: (new[node] ?? 0) - share)
+        }
+        for (node, share) in new where old[node] == nil {
+            holdings[node, default: []].insert(identifier)
+            change(loadOf: node, by: share)
+        }
+    }
+
+    private mutating func forget(_ identifier: LifetimeIdentifier, heldBy node: String) {
+        holdings[node]?.remove(identifier)
+        if holdings[node]?.isEmpty == true { holdings[node] = nil }
+    }
+
+    private mutating func change(loadOf name: String, by difference: Int) {
+        guard difference != 0 else { return }
+        let load = loads[name] ?? 0
+        displace(name, load: load)
+        loads[name] = load + difference == 0 ? nil : load + difference
+        place(name, load: load + difference)
+    }
+}
+
+extension LeasedLifetime {
+    /// Who has something to do in it, and how much of a node's capacity that takes.
+    fileprivate var shares: [String: Int] {
+        guard isLeased else { return [:] }
+        var shares: [String: Int] = [:]
+        if let learner { shares[learner] = 1 }
+        for part in parts where !part.isFinished {
+            if let node = part.node { shares[node, default: 0] += part.staying.count }
+        }
+        return shares
+    }
+
+    /// Some of its actors wait for a process.
+    fileprivate var isOrphaned: Bool { isLeased && parts.contains { $0.node == nil } }
+}

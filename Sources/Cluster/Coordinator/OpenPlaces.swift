@@ -1,0 +1,23 @@
+/// Nodes that have room for more, in the order in which they are filled: by rank, then by name.
+struct OpenPlaces {
+    private(set) var entries: [(rank: Int, node: String)] = []
+
+    mutating func insert(_ node: String, rank: Int) { entries.insert((rank, node), at: position(of: node, rank: rank)) }
+
+    /// `rank`: the one that it was inserted with.
+    mutating func remove(_ node: String, rank: Int) {
+        let position = position(of: node, rank: rank)
+        precondition(position < entries.count && entries[position] == (rank, node), "\(node) is not at its place")
+        entries.remove(at: position)
+    }
+
+    /// Where it is, or belongs.
+    private func position(of node: String, rank: Int) -> Int {
+        var (low, high) = (0, entries.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle] < (rank, node) { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}
