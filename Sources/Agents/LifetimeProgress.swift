@@ -32,6 +32,12 @@ package struct LifetimeProgress: Sendable, Codable {
     /// Episodes of the actor that has lived longest.
     package private(set) var longestLife: UInt64 = 0
 
+    /// Nobody takes part until they join (again).
+    package mutating func forgetActors() {
+        indexOfActor = [:]
+        streams = []
+    }
+
     /// An actor takes part from now on, if it did not yet.
     package mutating func join(_ actor: Int) {
         guard indexOfActor[actor] == nil else { return }

@@ -29,6 +29,7 @@ struct CoordinatorCommand: ParsableCommand {
 
     @Argument(help: ArgumentHelp("The run's folder.", valueName: "run")) var path: String
     @Option(help: "Endpoint to listen on; by default the experiment's cluster.bind.") var bind: String?
+    @Flag(help: "Takes the place of a coordinator that died: what `scale` has set stays.") var restarted = false
     @Option(help: "What to do: all, collect, distil or evaluate.") var goal = GoalName.all
     @Option(help: "With --goal evaluate: the checkpoint's name; by default the latest.") var checkpoint: String?
     @Option(help: "With --goal evaluate: only the tasks of this split, train or test.") var split: Split?
@@ -62,7 +63,8 @@ struct CoordinatorCommand: ParsableCommand {
         if let split { aim.splits = [split] }
         if aim.evaluates, !aim.distils { aim.checkpoint = checkpoint ?? store.latest }
         try ledger.begin(experiment)
-        let progress = try journal.progress()
+        var progress = try journal.progress()
+        if !restarted { progress.scale = nil }
         try journal.started()
         let coordinator = try Coordinator(
             context: context, run: experiment.name, folder: folder.path, goal: aim, journal: journal,

@@ -44,6 +44,17 @@ import Wire
         try checkLateActors(cluster)
     }
 
+    @Test("another coordinator knows what was scaled") func coordinator() throws {
+        let cluster = try SimulatedCluster(yaml: experiment(20_000), seed: seed)
+        try cluster.run(milliseconds: 3000)
+        try scale(cluster, to: 7)
+        cluster.kill(SimulatedCluster.coordinatorName)
+        try cluster.run(milliseconds: 5000)
+        #expect(carried(cluster) == 7, "DISTILLERY_TEST_SEED=\(seed)")
+        try scale(cluster, to: 2)
+        #expect(carried(cluster) == 2, "DISTILLERY_TEST_SEED=\(seed)")
+    }
+
     @Test("comes to its end whatever dies while actors join and leave") func kills() throws {
         for run in 0..<20 {
             let seed = seed &+ UInt64(run)
@@ -57,6 +68,9 @@ import Wire
                 if let victim { cluster.kill(victim) }
             }
             try cluster.run(milliseconds: 3000)
+            // A learner dies with more actors than there is room for from now on.
+            try scale(cluster, to: 12, milliseconds: 2000)
+            if let learner = cluster.names(.learner).first { cluster.kill(learner) }
             try scale(cluster, to: 4)
             try cluster.run(milliseconds: patienceMilliseconds)
             try cluster.checkEnd(seed)

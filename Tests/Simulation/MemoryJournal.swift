@@ -9,6 +9,7 @@ package final class MemoryJournal: RunJournal {
     package private(set) var attempts: [LifetimeIdentifier: UInt64] = [:]
     package private(set) var actors: [LifetimeIdentifier: Int] = [:]
     package private(set) var quarantined: [StreamIdentifier: String] = [:]
+    private var scale: Scale?
     package private(set) var endings = 0
     package private(set) var results: [FinishedJob] = []
     /// Returns of every job.
@@ -33,10 +34,15 @@ package final class MemoryJournal: RunJournal {
         progress.quarantined = quarantined
         progress.jobs = forgetsResults ? [] : Set(results)
         progress.starts = starts
+        progress.scale = scale
         starts += 1
         return progress
     }
 
+    package func scaled(_ scale: Scale) throws {
+        self.scale = scale
+        try next?.scaled(scale)
+    }
     package func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Environments.Task, actors: Int) throws {
         try next?.lifetimeQueued(lifetime, task: task, actors: actors)
     }

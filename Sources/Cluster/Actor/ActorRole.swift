@@ -26,6 +26,8 @@ package final class ActorRole: Role {
     private var parts: [Key: ActorPart] = [:]
     /// The last lease of each part: one that arrives again after its end is not taken twice.
     private var lastIncarnation: [Key: UInt64] = [:]
+    /// The last attempt of each lifetime that was taken back.
+    private var released: [LifetimeIdentifier: UInt64] = [:]
     /// Parts take turns in this order.
     private var turns: [Key] = []
     private var nextTurn = 0
@@ -123,6 +125,7 @@ package final class ActorRole: Role {
             if !isDraining { try take(carry, command: envelope.request, now: now, outbox: &outbox) }
         case .releaseLifetime(let release) where sender == .coordinator:
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
+            released[release.lifetime] = max(release.attempt, released[release.lifetime] ?? 0)
             for (key, part) in parts where key.lifetime == release.lifetime && part.carry.attempt <= release.attempt {
                 remove(key)
             }
@@ -155,6 +158,7 @@ package final class ActorRole: Role {
             return
         }
         if let last = lastIncarnation[key], last >= carry.incarnation { return }
+        if let last = released[carry.lifetime], last >= carry.attempt { return }
         for (other, part) in parts
         where other.lifetime == carry.lifetime && part.carry.incarnation < carry.incarnation
             && (part.carry.attempt < carry.attempt || part.carry.actors.overlaps(carry.actors))
@@ -184,7 +188,10 @@ package final class ActorRole: Role {
             let isFenced = durable.streams.contains {
                 actors.contains($0.actor) && $0.incarnation > part.carry.incarnation
             }
-            if isFenced { return remove(key) }
+            if isFenced {
+                remove(key)
+                continue
+            }
             onDurable?(durable)
             part.recorder?.take(durable, actors: actors, from: sender, now: now, outbox: &outbox)
         }

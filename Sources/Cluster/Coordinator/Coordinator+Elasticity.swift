@@ -8,9 +8,13 @@ extension Coordinator {
     /// The actors that a lifetime begins with.
     func ranges(of lifetime: LeasedLifetime) -> [Range<Int>] {
         guard context.experiment.collect.elastic else { return [0..<lifetime.actors] }
-        let present = lifetime.parts.map(\.staying).filter { !$0.isEmpty }
-        guard present.isEmpty else { return present }
-        return [0..<elasticActors]
+        var room = elasticActors
+        let present = lifetime.parts.map { part in
+            let count = min(room, part.staying.count)
+            room -= count
+            return part.staying.prefix(count)
+        }
+        return present.allSatisfy(\.isEmpty) ? [0..<elasticActors] : present.filter { !$0.isEmpty }
     }
 
     /// Lets actors go of which a lifetime has too many, the latest first; each ends its stream with its episode.
@@ -43,7 +47,10 @@ extension Coordinator {
                 continue
             }
             var missing = min(elasticActors - lifetime.staying, context.experiment.actorLimit - lifetime.actors)
-            guard missing > 0 else { continue }
+            // Who has come to the end of a lifetime is not made up for.
+            guard missing > 0, !lifetime.parts.contains(where: { $0.isFinished && $0.retireFrom == nil }) else {
+                continue
+            }
             var added: [LeasedLifetime.Part] = []
             for (node, free) in lifetimes.freePlaces {
                 guard missing > 0 else { break }
@@ -51,7 +58,7 @@ extension Coordinator {
                 added.append(
                     LeasedLifetime.Part(
                         actors: lifetime.actors..<(lifetime.actors + count), node: node,
-                        incarnation: lifetime.nextIncarnation()))
+                        incarnation: lifetime.nextIncarnation(), isTakenOver: true))
                 lifetime.actors += count
                 missing -= count
             }
@@ -65,17 +72,24 @@ extension Coordinator {
         }
     }
 
+    func apply(_ scale: Scale) {
+        let perProcess = max(1, context.experiment.actorsPerProcess)
+        desiredActorProcesses = (scale.actors + perProcess - 1) / perProcess
+        elasticActors = scale.actorsOfLifetime
+    }
+
     /// Sets the number of actors that the cluster carries; processes are started or sent home to match. Elastic
     /// lifetimes that run share them.
-    func scale(_ actors: Int, _ sender: Address, _ request: UInt64, now: UInt64, outbox: inout Outbox) {
+    func scale(_ actors: Int, _ sender: Address, _ request: UInt64, now: UInt64, outbox: inout Outbox) throws {
         guard actors <= WireProtocol.actorLimit else {
             return refuse(
                 "\(actors) actors; at most \(WireProtocol.actorLimit) are accepted", to: sender, request,
                 outbox: &outbox)
         }
-        let perProcess = max(1, context.experiment.actorsPerProcess)
-        desiredActorProcesses = (actors + perProcess - 1) / perProcess
-        elasticActors = actors / max(1, lifetimes.leased.count)
+        let sharing = max(1, lifetimes.leased.count)
+        let scale = Scale(actors: actors, actorsOfLifetime: (actors + sharing - 1) / sharing)
+        apply(scale)
+        try journal.scaled(scale)
         outbox.send(.acknowledgement, to: sender, request: request)
         let carriers = members(.actor).filter { nodes[$0]?.isLeaving == false }.sorted()
         for name in carriers.dropFirst(desiredActorProcesses) { sendHome(name, now: now, outbox: &outbox) }

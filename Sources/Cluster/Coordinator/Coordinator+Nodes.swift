@@ -21,7 +21,8 @@ extension Coordinator {
             return refuse(reason, to: .peer(name), outbox: &outbox)
         }
         if hello.role == .recorder, nodes[name] == nil, let other = members(.recorder).first {
-            // Only one can hold the lock on the streams: the other has died, though we have not noticed yet.
+            // It asks again and again; the other either gives a sign of life or is gone before long.
+            guard now > (nodes[other]?.lastHeard ?? 0) + Self.aliveNanoseconds else { return }
             try leave(other, reason: "replaced by \(name)", now: now, outbox: &outbox)
         }
         let isNew = nodes[name] == nil
@@ -94,10 +95,9 @@ extension Coordinator {
         for node in ended { try leave(node.name, reason: "its process has ended", now: now, outbox: &outbox) }
     }
 
-    /// A node that is silent may hang, and hold what another needs; its supervisor ends it and starts another. Not a
-    /// distiller, which may be silent for long while it loads its data.
+    /// A node that is silent may hang, and hold what another needs; its supervisor ends it and starts another.
     func orderEnd(of node: Node, now: UInt64, outbox: inout Outbox) {
-        guard node.hello.role != .distiller, node.hello.role != .supervisor else { return }
+        guard node.hello.role != .supervisor else { return }
         for name in members(.supervisor) where nodes[name]?.hello.host == node.hello.host {
             commands.send(.endProcess(node.hello.process), to: .peer(name), now: now, outbox: &outbox)
         }

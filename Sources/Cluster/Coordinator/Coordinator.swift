@@ -10,6 +10,14 @@ package import Wire
 package final class Coordinator {
     package static let heartbeatIntervalMilliseconds = 1000
     package static let silenceLimitMilliseconds = 5000
+    /// A distiller says nothing while it loads its data.
+    package static let distillerSilenceLimitMilliseconds = 120_000
+    /// Who was heard since is taken to be there.
+    static let aliveNanoseconds: UInt64 = 2_500_000_000
+
+    static func silenceLimit(of role: RoleName) -> UInt64 {
+        UInt64(role == .distiller ? distillerSilenceLimitMilliseconds : silenceLimitMilliseconds) * 1_000_000
+    }
     /// More nodes are not taken in.
     package static let nodeLimit = 16_384
 
@@ -148,6 +156,7 @@ package final class Coordinator {
         finalCheckpoint = goal.checkpoint
         finishedJobs = finished.jobs
         quarantined = finished.quarantined
+        if let scale = finished.scale { apply(scale) }
         if goal.collects { try queueLifetimes(finished) }
         if finished.isDistilled { finalCheckpoint = checkpoints.latest }
         try advance(now: now)
@@ -225,7 +234,7 @@ package final class Coordinator {
         case .hello(let hello): try join(hello, as: name, now: now, outbox: &outbox)
         case .statusRequest:
             outbox.send(.statusAnswer(json: try statusJSON(now: now)), to: sender, request: envelope.request)
-        case .scale(let actors): scale(actors, sender, envelope.request, now: now, outbox: &outbox)
+        case .scale(let actors): try scale(actors, sender, envelope.request, now: now, outbox: &outbox)
         case .stop:
             outbox.send(.acknowledgement, to: sender, request: envelope.request)
             isStopping = true
@@ -312,9 +321,13 @@ package final class Coordinator {
 
     private func noticeSilence(now: UInt64, outbox: inout Outbox) throws {
         guard now >= nextSilenceCheck else { return }
+        // While this process stood still nobody could be heard.
+        let late = now - nextSilenceCheck
         nextSilenceCheck = now + Self.silenceCheckIntervalNanoseconds
-        for (name, node) in nodes
-        where now > node.lastHeard && (now - node.lastHeard) / 1_000_000 >= UInt64(Self.silenceLimitMilliseconds) {
+        if late > Self.aliveNanoseconds, now - began > late {
+            for name in nodes.keys { nodes[name]?.lastHeard = now }
+        }
+        for (name, node) in nodes where now > node.lastHeard + Self.silenceLimit(of: node.hello.role) {
             try leave(name, reason: "silent for \((now - node.lastHeard) / 1_000_000_000) s", now: now, outbox: &outbox)
             orderEnd(of: node, now: now, outbox: &outbox)
         }

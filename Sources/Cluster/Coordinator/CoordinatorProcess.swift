@@ -18,6 +18,7 @@ package final class CoordinatorProcess {
     private let serverToken: Poller.Token
     private let signalToken: Poller.Token
     private var outbox = Outbox()
+    private var inbox = Inbox()
     private let authenticator: Authenticator?
     private let clients: AllowedClients?
     private var refusals = RefusalLog()
@@ -44,6 +45,7 @@ package final class CoordinatorProcess {
         }
         options.insecure = insecure
         options.sendQueueMessages = 10_000
+        options.receiveQueueMessages = Inbox.receiveQueueMessages
         server = try RouterSocket(context, options: options)
         endpoint = try server.bind(bind)
         self.signals = signals
@@ -62,12 +64,14 @@ package final class CoordinatorProcess {
             try flush(coordinator)
             let now = clock.now
             let wait = nextTick > now ? (nextTick - now) / 1_000_000 : 0
-            if try poller.wait(milliseconds: Int(wait)) {
-                if poller.isReadable(signalToken), let signal = signals.next(), signal.asksToEnd {
+            let isReady = try poller.wait(milliseconds: inbox.isEmpty ? Int(wait) : 0)
+            if isReady || !inbox.isEmpty {
+                if isReady, poller.isReadable(signalToken), let signal = signals.next(), signal.asksToEnd {
                     if interruption != nil { break }
                     interruption = signal
                     coordinator.isStopping = true
                 }
+                if isReady, poller.isReadable(serverToken) { try inbox.fill(from: server) }
                 try receive(coordinator)
             }
             guard clock.now >= nextTick else { continue }
@@ -90,6 +94,7 @@ package final class CoordinatorProcess {
         if let keys = clients?.changed(now: clock.now, wallClock: clock.wallClock) { coordinator.allow(keys) }
         coordinator.counters["refused_messages"] = Double(server.refusedMessages)
         coordinator.counters["resident_bytes"] = memory.bytes(now: clock.now)
+        coordinator.counters["dropped_messages"] = Double(inbox.dropped)
         guard let authenticator else { return }
         coordinator.counters["refused_connections"] = Double(authenticator.refusedConnections)
         refusals.report(authenticator, to: logger, now: clock.now)
@@ -97,7 +102,7 @@ package final class CoordinatorProcess {
 
     private func receive(_ coordinator: Coordinator) throws {
         for _ in 0..<Self.messagesPerTurn {
-            guard let (peer, message) = try server.receive() else { return }
+            guard let (peer, message) = inbox.next() else { return }
             try message.withUnsafeBytes {
                 try coordinator.receive($0, from: .peer(peer.description), now: clock.now, outbox: &outbox)
             }

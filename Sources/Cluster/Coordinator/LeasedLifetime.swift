@@ -18,7 +18,7 @@ struct LeasedLifetime {
         var node: String?
         var incarnation: UInt64
         var isFinished = false
-        /// The actors were taken over from a process that had gone.
+        /// They began later than the lifetime, or were taken over: they may not have had the learner's word yet.
         var isTakenOver = false
 
         /// Those that stay.

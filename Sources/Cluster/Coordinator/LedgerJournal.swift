@@ -51,6 +51,9 @@ package final class LedgerJournal: RunJournal {
             progress.jobs.insert(FinishedJob(evaluation: evaluation.evaluation, task: evaluation.task))
         }
         progress.starts = UInt64(try ledger.metrics(named: Self.start).count)
+        progress.scale = try ledger.metrics(named: Self.scale).last.map {
+            Scale(actors: $0.step, actorsOfLifetime: Int($0.value))
+        }
         progress.isDistilled = try !ledger.metrics(named: "distiller/finished").isEmpty
         return progress
     }
@@ -63,6 +66,7 @@ package final class LedgerJournal: RunJournal {
     }
 
     private static let start = "coordinator/start"
+    private static let scale = "coordinator/scale"
 
     /// An earlier start may have died between the catalogue's line and the summary's.
     private func remakeSummaries() throws {
@@ -124,6 +128,10 @@ package final class LedgerJournal: RunJournal {
         batch.streams.append(
             StreamRecord(
                 stream: stream, rows: 0, rollouts: 0, isSealed: false, integrity: .damaged, problem: reason))
+    }
+
+    package func scaled(_ scale: Scale) throws {
+        try append("coordinator", Self.scale, step: scale.actors, value: Double(scale.actorsOfLifetime))
     }
 
     package func nodeJoined(_ hello: Hello) throws {

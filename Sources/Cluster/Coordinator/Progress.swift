@@ -12,11 +12,25 @@ package struct Progress: Sendable {
     /// Streams that were given up, with the reason; they count as sealed.
     package var quarantined: [StreamIdentifier: String] = [:]
     package var isDistilled = false
+    /// What `scale` has set last; nil where nothing was or where it does not count any more.
+    package var scale: Scale?
     /// How often the run was started.
     package var starts: UInt64 = 0
     package var jobs: Set<FinishedJob> = []
 
     package init() {}
+}
+
+/// How many actors the cluster is to carry.
+package struct Scale: Hashable, Sendable {
+    package let actors: Int
+    /// Of each elastic lifetime.
+    package let actorsOfLifetime: Int
+
+    package init(actors: Int, actorsOfLifetime: Int) {
+        self.actors = actors
+        self.actorsOfLifetime = actorsOfLifetime
+    }
 }
 
 /// A job of an evaluation whose result is in the catalogue.

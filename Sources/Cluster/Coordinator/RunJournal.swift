@@ -9,6 +9,7 @@ package protocol RunJournal: AnyObject {
     func lifetimeEnded(_ lifetime: LifetimeIdentifier, numbers: [String: Double]) throws
     func streamSealed(_ stream: StreamIdentifier, rows: UInt64, rollouts: UInt64) throws
     func streamQuarantined(_ stream: StreamIdentifier, reason: String) throws
+    func scaled(_ scale: Scale) throws
     func nodeJoined(_ hello: Hello) throws
     func nodeLeft(_ name: String, reason: String) throws
     func phaseBegan(_ phase: RunPhase) throws

@@ -23,6 +23,7 @@ package final class LearnerRole: Role {
     /// Of the lifetimes that have left this learner.
     private var past: [String: Double] = [:]
     private var refusedMessages = 0
+    private var oversizedCheckpoints = 0
 
     package init(capacity: Int) { self.capacity = capacity }
 
@@ -60,6 +61,7 @@ package final class LearnerRole: Role {
         numbers["mean_policy_entropy"] = nil
         numbers["lifetimes"] = Double(lifetimes.count)
         numbers["refused_messages"] = Double(refusedMessages)
+        if oversizedCheckpoints > 0 { numbers["oversized_checkpoints"] = Double(oversizedCheckpoints) }
         return numbers
     }
 
@@ -158,6 +160,11 @@ package final class LearnerRole: Role {
                 nextCheckpoint[identifier] = now + checkpointInterval
             }
             guard checkpointsOnTheirWay[identifier] == nil, let checkpoint = try lifetime.takeCheckpoint() else {
+                continue
+            }
+            // Without a checkpoint the lifetime begins anew when this learner dies.
+            guard checkpoint.state.count < WireProtocol.messageLimitBytes - 4096 else {
+                oversizedCheckpoints += 1
                 continue
             }
             checkpointsOnTheirWay[identifier] = reports.send(

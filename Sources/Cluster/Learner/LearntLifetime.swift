@@ -67,6 +67,7 @@ final class LearntLifetime {
                 places: Array(repeating: RolloutAnswer.Place(), count: places))
         } else {
             state = try LearnerState(lease.state, restoring: learner)
+            if collect.elastic { state.progress.forgetActors() }
         }
         checkpointedVersion = learner.version
     }

@@ -10,8 +10,6 @@ import Wire
 package final class NodeProcess {
     /// Messages that are taken from a socket before the role works again.
     private static let messagesPerTurn = 64
-    /// Messages of one peer that wait at a learner or a recorder; they may be long. Then TCP holds it back.
-    private static let messagesWaitingPerPeer = 128
     private static let tickIntervalNanoseconds: UInt64 = 50_000_000
 
     private let context: MessageContext
@@ -37,6 +35,7 @@ package final class NodeProcess {
     private var serverToken: Poller.Token?
     private let signals: SignalWatcher
     private let signalToken: Poller.Token
+    private var inbox = Inbox()
     private var unsent = UnsentMessages()
     private var complaints = ComplaintLimit()
     /// Peers of which it was said once that they take nothing.
@@ -63,6 +62,7 @@ package final class NodeProcess {
         name = Self.makeName(role.name)
         var options = SocketOptions()
         options.identity = try PeerIdentity(name)
+        options.receiveQueueMessages = Inbox.receiveQueueMessages
         options.insecure = insecure
         if let key { options.security = key.security }
         self.options = options
@@ -73,7 +73,7 @@ package final class NodeProcess {
         if let bind {
             var serverOptions = SocketOptions()
             serverOptions.insecure = insecure
-            serverOptions.receiveQueueMessages = Self.messagesWaitingPerPeer
+            serverOptions.receiveQueueMessages = Inbox.receiveQueueMessages
             var serverKey: SecretKey?
             if let authenticator {
                 // Nothing of it outlives the process: the coordinator tells its public half to whom it sends here.
@@ -106,14 +106,15 @@ package final class NodeProcess {
             try flush()
             let moment = clock.now
             let untilTick = nextTick > moment ? (nextTick - moment) / 1_000_000 : 0
-            if try poller.wait(milliseconds: isBusy ? 0 : Int(untilTick)) {
-                if poller.isReadable(signalToken), let signal = signals.next(), signal.asksToEnd {
+            let isReady = try poller.wait(milliseconds: isBusy || !inbox.isEmpty ? 0 : Int(untilTick))
+            if isReady || !inbox.isEmpty {
+                if isReady, poller.isReadable(signalToken), let signal = signals.next(), signal.asksToEnd {
                     signalCount += 1
                     interruption = signal
                     if signalCount > 1 { break }
                     session.drain(now: clock.now)
                 }
-                try receive()
+                try receive(isReady: isReady)
             }
             if clock.now >= nextTick {
                 watchClients()
@@ -164,7 +165,7 @@ package final class NodeProcess {
 
     /// Lets in whom the coordinator allows, and tells of those that were refused.
     private func watchClients() {
-        session.counters["dropped_messages"] = Double(unsent.dropped)
+        session.counters["dropped_messages"] = Double(unsent.dropped) + Double(inbox.dropped)
         session.counters["resident_bytes"] = memory.bytes(now: clock.now)
         if let server { session.counters["refused_messages"] = Double(server.refusedMessages) }
         guard let authenticator else { return }
@@ -178,17 +179,20 @@ package final class NodeProcess {
 
     // MARK: - In
 
-    private func receive() throws {
+    private func receive(isReady: Bool) throws {
+        if isReady { try receiveFromThoseWeConnectTo() }
+        if let server, let serverToken, isReady, poller.isReadable(serverToken) { try inbox.fill(from: server) }
+        for _ in 0..<Self.messagesPerTurn {
+            guard let (peer, message) = inbox.next() else { return }
+            try deliver(message, from: .peer(peer.description))
+        }
+    }
+
+    private func receiveFromThoseWeConnectTo() throws {
         if poller.isReadable(controlToken) {
             for _ in 0..<Self.messagesPerTurn {
                 guard let message = try control.receive() else { break }
                 try deliver(message, from: .coordinator)
-            }
-        }
-        if let server, let serverToken, poller.isReadable(serverToken) {
-            for _ in 0..<Self.messagesPerTurn {
-                guard let (peer, message) = try server.receive() else { break }
-                try deliver(message, from: .peer(peer.description))
             }
         }
         for (endpoint, entry) in endpoints where poller.isReadable(entry.token) {

@@ -151,7 +151,9 @@ extension RecorderRole {
         let deadline = now + 30_000_000
         let clock = ContinuousClock()
         let began = clock.now
-        for identifier in pending {
+        // Sealing makes room, and acknowledges the last rollout: who has ended goes first.
+        let ended = pending.filter { streams[$0]?.isEnded == true }
+        for identifier in Array(ended) + pending.subtracting(ended) {
             guard let stream = streams[identifier], let writer = stream.writer else {
                 pending.remove(identifier)
                 continue
@@ -159,8 +161,10 @@ extension RecorderRole {
             guard stream.isEnded || isDraining || writer.isFlushDue(now: now) else { continue }
             var outcome = flush(identifier, writer, now: now, outbox: &outbox)
             if outcome == .done, stream.isEnded { outcome = seal(identifier, writer, now: now, outbox: &outbox) }
-            isBlocked = outcome == .blocked
-            if isBlocked { break }
+            if outcome == .blocked {
+                isBlocked = true
+                continue
+            }
             pending.remove(identifier)
             if outcome == .done { durable.append(identifier) }
             if now + UInt64((clock.now - began) / .nanoseconds(1)) > deadline { break }

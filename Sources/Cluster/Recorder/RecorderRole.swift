@@ -158,6 +158,11 @@ package final class RecorderRole: Role {
             return "\(open.lifetime): actors \(open.actors); the streams of the first \(recorded) are recorded"
         }
         do { _ = try context.task(open.lifetime.task) } catch { return "\(error)" }
+        let collect = context.experiment.collect
+        let repetitions = isEvaluation ? 1 : max(collect.lifetimes, collect.testLifetimes)
+        guard open.lifetime.repetition < repetitions else {
+            return "\(open.lifetime): there are \(repetitions) lifetimes of a task"
+        }
         return nil
     }
 
@@ -245,6 +250,11 @@ package final class RecorderRole: Role {
         }
         if header.sequence < stream.nextSequence {
             counts["repeated_rollouts", default: 0] += 1
+            // A recorder that died between the last rollout and the seal knew that the stream had ended.
+            if header.isLast, header.sequence + 1 == stream.nextSequence, stream.writer != nil, !stream.isEnded {
+                streams[identifier]?.isEnded = true
+                pending.insert(identifier)
+            }
             return .known
         }
         if stream.state == .ended {

@@ -21,6 +21,7 @@ struct SupervisedRole {
     var running: [Running] = []
     private(set) var started = 0
     private var failures = 0
+    private var lastFailure: UInt64 = 0
     private var nextStart: UInt64 = 0
     /// Processes that were ended because they hung; that is not held against their role.
     private var ended: Set<Int32> = []
@@ -52,7 +53,9 @@ struct SupervisedRole {
             if !status.isSuccess, ended.remove(entry.process.identifier) == nil {
                 let age = now - entry.started
                 if status == .killed(signal: SIGKILL), age >= Self.killedNanoseconds { return true }
-                failures = age >= Self.healthyNanoseconds ? 1 : failures + 1
+                let isInARow = age < Self.healthyNanoseconds && now - lastFailure < Self.healthyNanoseconds
+                failures = isInARow ? failures + 1 : 1
+                lastFailure = now
                 let pause = Self.firstPauseNanoseconds << UInt64(min(10, failures - 1))
                 nextStart = now + min(pause, Self.longestPauseNanoseconds)
                 if failures >= Self.failureLimit { fatal = (entry.process, status) }

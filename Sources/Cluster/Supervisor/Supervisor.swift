@@ -41,6 +41,8 @@ package final class Supervisor {
     private let hello: Hello
     private var endpoint = ""
     private var isWelcome = false
+    /// Number of the command that it came with.
+    private var lastDeployment: UInt64 = 0
     private var nextStatus: UInt64 = 0
     private var lastHeard: UInt64 = 0
     private var interruption: Signal?
@@ -115,6 +117,9 @@ package final class Supervisor {
         case .rejoin: isWelcome = false
         case .deployment(let deployment):
             _ = try socket.send(Envelope(.acknowledgement, request: envelope.request).encoded())
+            // One that was sent again may come after a later one.
+            guard envelope.request > lastDeployment else { return }
+            lastDeployment = envelope.request
             for role in RoleName.allCases where role != .coordinator {
                 roles[role, default: SupervisedRole()].desired = deployment.processes[role] ?? 0
             }
@@ -203,7 +208,7 @@ package final class Supervisor {
             return [role.rawValue, "--coordinator", endpoint] + (roleArguments[role] ?? [])
         }
         // Everybody looks for it where it was.
-        return [role.rawValue] + coordinatorArguments + (endpoint.isEmpty ? [] : ["--bind", endpoint])
+        return [role.rawValue] + coordinatorArguments + (endpoint.isEmpty ? [] : ["--restarted", "--bind", endpoint])
     }
 
     private func collectExits(now: UInt64, ended: inout [Int32]) -> (RoleName, ChildProcess, ExitStatus)? {

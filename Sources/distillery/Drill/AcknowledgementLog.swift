@@ -13,17 +13,22 @@ enum AcknowledgementLog {
 
     private static func line(_ durable: RolloutsDurable) -> Logger.Message {
         let streams = durable.streams.map {
-            StreamIdentifier(lifetime: durable.lifetime, actor: $0.actor).path + "=" + String($0.nextSequence)
+            "\(StreamIdentifier(lifetime: durable.lifetime, actor: $0.actor).path)=\($0.nextSequence)=\($0.incarnation)"
         }
         return "\(mark) \(streams.joined(separator: " "))"
     }
 
-    static func read(_ line: Substring, into highest: inout [String: UInt64]) {
+    /// The highest sequence of each stream (its file's path) and incarnation.
+    static func read(_ line: Substring, into highest: inout [String: [UInt64: UInt64]]) {
         guard let range = line.firstRange(of: mark) else { return }
         for item in line[range.upperBound...].split(separator: " ") {
             let pair = item.split(separator: "=")
-            guard pair.count == 2, let next = UInt64(pair[1]) else { continue }
-            highest[String(pair[0]), default: 0] = max(next, highest[String(pair[0])] ?? 0)
+            guard pair.count == 3, let next = UInt64(pair[1]), let incarnation = UInt64(pair[2]) else { continue }
+            highest[String(pair[0]), default: [:]][incarnation, default: 0].raise(to: next)
         }
     }
+}
+
+extension UInt64 {
+    fileprivate mutating func raise(to value: UInt64) { self = Swift.max(self, value) }
 }

@@ -74,9 +74,9 @@ final class ClusterUnderDrill {
         process.kill()
     }
 
-    /// The highest sequence that was called durable to any actor process, of each stream's file.
-    func acknowledged() throws -> [String: UInt64] {
-        var highest: [String: UInt64] = [:]
+    /// The highest sequence that was called durable to any actor process, of each stream's file and incarnation.
+    func acknowledged() throws -> [String: [UInt64: UInt64]] {
+        var highest: [String: [UInt64: UInt64]] = [:]
         for name in try FileManager.default.contentsOfDirectory(atPath: run + "/logs") where name.hasPrefix("actor-") {
             let log = try String(contentsOfFile: run + "/logs/" + name, encoding: .utf8)
             for line in log.split(separator: "\n") { AcknowledgementLog.read(line, into: &highest) }

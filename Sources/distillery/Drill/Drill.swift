@@ -93,8 +93,9 @@ final class Drill {
 
     /// Others may have taken the dead one's actors up before its successor had anything to do.
     private func isCarriedByOthers(_ dead: Death, _ status: ClusterStatus) -> Bool {
-        let carriers = status.nodes.filter { $0.role == .actor }
-        return carriers.contains { !dead.processes.contains($0.process) } && carriers.allSatisfy(\.waitingFor.isEmpty)
+        let isThere = status.nodes.contains { $0.role == .actor && !dead.processes.contains($0.process) }
+        let parts = status.leases.flatMap(\.parts).filter { !$0.isFinished }
+        return isThere && !parts.isEmpty && parts.allSatisfy { !$0.node.isEmpty && $0.phase == "running" }
     }
 
     private func sample(_ seconds: Double) {

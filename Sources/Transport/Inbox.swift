@@ -1,0 +1,89 @@
+/// What peers have sent and nobody has looked at yet, taken from a ROUTER as it comes and given out by turns.
+///
+/// A socket's own queue must never fill: libzmq 4.3 ends the whole process by an assertion when a peer disappears while
+/// its queue is full (zeromq/libzmq issues 3937 and 4841). So the socket's limit is far away, everything is taken from
+/// it at once, and the limits that protect our memory are kept here: what a peer sends beyond them is dropped and
+/// counted. All that matters is sent again until it is answered.
+package struct Inbox {
+    /// For the sockets whose messages go through an inbox, or come from those that we trust.
+    package static let receiveQueueMessages = 1 << 20
+
+    package struct Limits: Sendable {
+        /// Of one peer.
+        package var messages = 1 << 17
+        package var bytes = 256 << 20
+        /// Of all together.
+        package var allBytes = 1 << 30
+        /// Taken from the socket in one go.
+        package var messagesOfFill = 1 << 13
+
+        package init() {}
+    }
+
+    private struct Queue {
+        var messages: [Message] = []
+        var next = 0
+        var bytes = 0
+    }
+
+    private let limits: Limits
+    private var queues: [PeerIdentity: Queue] = [:]
+    /// Peers whose messages wait, by turns.
+    private var turns: [PeerIdentity] = []
+    private var turn = 0
+    private var bytes = 0
+    /// Messages beyond a limit.
+    package private(set) var dropped: UInt64 = 0
+
+    package init(limits: Limits = Limits()) { self.limits = limits }
+
+    package var isEmpty: Bool { turns.isEmpty }
+
+    /// Takes what has come.
+    package mutating func fill(from socket: RouterSocket) throws(TransportError) {
+        for _ in 0..<limits.messagesOfFill {
+            guard let (peer, message) = try socket.receive() else { return }
+            append(message, from: peer)
+        }
+    }
+
+    package mutating func append(_ message: Message, from peer: PeerIdentity) {
+        var queue = queues[peer] ?? Queue()
+        let isFull =
+            queue.messages.count - queue.next >= limits.messages || queue.bytes + message.count > limits.bytes
+            || bytes + message.count > limits.allBytes
+        guard !isFull else {
+            dropped += 1
+            return
+        }
+        if queue.messages.isEmpty { turns.append(peer) }
+        queue.messages.append(message)
+        queue.bytes += message.count
+        bytes += message.count
+        queues[peer] = queue
+    }
+
+    /// The next message, of another peer than the last where more than one have sent something.
+    package mutating func next() -> (peer: PeerIdentity, message: Message)? {
+        guard !turns.isEmpty else { return nil }
+        if turn >= turns.count { turn = 0 }
+        let peer = turns[turn]
+        guard var queue = queues.removeValue(forKey: peer) else { return nil }
+        let message = queue.messages[queue.next]
+        queue.next += 1
+        queue.bytes -= message.count
+        bytes -= message.count
+        if queue.next == queue.messages.count {
+            turns.remove(at: turn)
+        } else {
+            // What was given out is let go of now and then, not each time.
+            if queue.next >= 64, 2 * queue.next >= queue.messages.count {
+                queue.messages.removeFirst(queue.next)
+                queue.next = 0
+            }
+            queues[peer] = queue
+            turn += 1
+        }
+        return (peer, message)
+    }
+}
