@@ -97,6 +97,25 @@ enum Vandalism: String, CaseIterable {
             run(vandalism, lockstep: lockstep, recorderIsDead: true), leavesFile: vandalism != .deleted)
     }
 
+    @Test("lockstep: what nobody alive was told of is missed by the learner's checkpoint") func lostEnd() throws {
+        let cluster = try SimulatedCluster(
+            yaml: smallExperiment(lockstep: true, episodes: 400, checkpointSeconds: 1), seed: seed)
+        let victim = try victim(of: cluster)
+        let file = URL(filePath: "\(cluster.folder)/\(victim.path)")
+        try cluster.run(milliseconds: patienceMilliseconds) { $0.acknowledged[victim] ?? 0 > 6 }
+        let earlier = try Data(contentsOf: file)
+        try cluster.run(milliseconds: 4000)
+        try #require(!cluster.coordinator.isFinished)
+        for role in [RoleName.recorder, .actor, .learner] {
+            for name in cluster.names(role) { cluster.kill(name) }
+        }
+        try earlier.write(to: file)
+        #expect(StreamVerification(path: file.path).isSound, "the test is to lose whole rollouts")
+        try cluster.run(milliseconds: patienceMilliseconds)
+        try cluster.checkEnd(seed)
+        try checkQuarantine(cluster, leavesFile: true)
+    }
+
     @Test("a quarantined stream stays so, whoever records and whoever carries it afterwards")
     func restarts() throws {
         let cluster = try SimulatedCluster(yaml: smallExperiment(lockstep: false, episodes: 400), seed: seed)

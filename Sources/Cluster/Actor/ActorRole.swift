@@ -213,6 +213,11 @@ package final class ActorRole: Role {
             throw WireError("\(answer.places.count) places for \(part.carry.actors.count) actors")
         }
         part.places = answer.places
+        // A lockstep learner's checkpoint goes out when everything before it is on disk: a recorder that has less has
+        // lost it.
+        for (actor, place) in zip(part.carry.recorded, answer.places) {
+            part.recorder?.know(actor: actor, isDurableTo: place.nextSequence)
+        }
         guard part.carry.recordsAny else { return try part.start([]) }
         part.phase = .opening
         open(part, now: now, outbox: &outbox)

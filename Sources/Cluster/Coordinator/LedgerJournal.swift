@@ -131,7 +131,7 @@ package final class LedgerJournal: RunJournal {
     }
 
     package func scaled(_ scale: Scale) throws {
-        try append("coordinator", Self.scale, step: scale.actors, value: Double(scale.actorsOfLifetime))
+        append("coordinator", Self.scale, step: scale.actors, value: Double(scale.actorsOfLifetime))
     }
 
     package func nodeJoined(_ hello: Hello) throws {

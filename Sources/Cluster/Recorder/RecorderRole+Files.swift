@@ -46,15 +46,19 @@ extension RecorderRole {
                 outbox: &outbox)
         }
         guard load(identifier, metadata, open.incarnation, sender, now: now, outbox: &outbox) else { return }
-        guard let stream = streams[identifier] else { return }
-        if durable > stream.greatestAcknowledgement {
-            quarantine(
-                identifier,
-                "rollouts before \(durable) were acknowledged, but its file ends before \(stream.nextSequence)",
-                now: now, outbox: &outbox)
-        } else if case .sealed(let rollouts, _, let rows) = stream.file {
+        checkNothingIsLost(identifier, durable: durable, now: now, outbox: &outbox)
+        if case .sealed(let rollouts, _, let rows)? = streams[identifier]?.file {
             report(identifier, rows: rows, rollouts: rollouts, now: now, outbox: &outbox)
         }
+    }
+
+    /// A file that holds less than was called durable has lost it, though it be whole as far as it goes.
+    func checkNothingIsLost(_ identifier: StreamIdentifier, durable: UInt64, now: UInt64, outbox: inout Outbox) {
+        guard let stream = streams[identifier], durable > stream.greatestAcknowledgement else { return }
+        quarantine(
+            identifier,
+            "rollouts before \(durable) were acknowledged, but its file ends before \(stream.nextSequence)", now: now,
+            outbox: &outbox)
     }
 
     /// As `load`, for a stream that the coordinator orders to be sealed: it does not begin any more.
@@ -159,13 +163,15 @@ extension RecorderRole {
                 continue
             }
             guard stream.isEnded || isDraining || writer.isFlushDue(now: now) else { continue }
+            // Sealing makes room; growing needs it.
+            guard !isBlocked || stream.isEnded else { continue }
             var outcome = flush(identifier, writer, now: now, outbox: &outbox)
             if outcome == .done, stream.isEnded { outcome = seal(identifier, writer, now: now, outbox: &outbox) }
             if outcome == .blocked {
                 isBlocked = true
-                continue
+            } else {
+                pending.remove(identifier)
             }
-            pending.remove(identifier)
             if outcome == .done { durable.append(identifier) }
             if now + UInt64((clock.now - began) / .nanoseconds(1)) > deadline { break }
         }

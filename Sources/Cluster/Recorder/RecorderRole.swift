@@ -108,17 +108,22 @@ package final class RecorderRole: Role {
         var opened: [StreamsOpened.Stream] = []
         for (index, actor) in open.actors.enumerated() {
             let identifier = StreamIdentifier(lifetime: open.lifetime, actor: actor)
+            let durable = index < open.durableSequences.count ? open.durableSequences[index] : 0
             if streams[identifier] == nil {
-                let known = index < open.durableSequences.count ? open.durableSequences[index] : 0
-                try load(identifier, open, durable: known, from: sender, now: now, outbox: &outbox)
+                try load(identifier, open, durable: durable, from: sender, now: now, outbox: &outbox)
             }
             // What the machine lacks keeps it from being opened: the carrier asks again.
             guard let stream = streams[identifier] else { return }
             guard open.incarnation >= stream.incarnation else {
                 return fence(identifier, stream, sender: sender, outbox: &outbox)
             }
+            checkNothingIsLost(identifier, durable: durable, now: now, outbox: &outbox)
             // The carrier goes on behind what is durable: that must be all that there is. On a full disk it asks again.
-            if let writer = stream.writer, flush(identifier, writer, now: now, outbox: &outbox) == .blocked { return }
+            if let writer = streams[identifier]?.writer,
+                flush(identifier, writer, now: now, outbox: &outbox) == .blocked
+            {
+                return
+            }
             opened.append(take(over: identifier, open.incarnation, sender))
         }
         outbox.send(

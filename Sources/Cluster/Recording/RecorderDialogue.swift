@@ -32,6 +32,12 @@ package struct RecorderDialogue {
     /// Every stream of `actors` is on disk up to this sequence, as far as the recorder has said.
     package func durableSequence(of actors: Range<Int>) -> UInt64 { unacknowledged.durableSequence(of: actors) }
 
+    /// Somebody who waits for the recorder's word before he speaks says that everything of `actor` before `sequence` is
+    /// on disk.
+    package mutating func know(actor: Int, isDurableTo sequence: UInt64) {
+        unacknowledged.acknowledge(actor: actor, next: sequence)
+    }
+
     /// The recorder has come back elsewhere; it is to be asked where it stands.
     package mutating func move(to endpoint: String) {
         self.endpoint = endpoint
