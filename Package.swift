@@ -108,13 +108,3 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
-
-// libFuzzer's program is built by scripts/fuzz alone, with everything else as it wants it.
-if Context.environment["DISTILLERY_FUZZ"] != nil {
-    package.targets += [
-        .target(name: "CFuzzer", path: "Tests/CFuzzer"),
-        .executableTarget(
-            name: "distillery-fuzz", dependencies: ["CFuzzer", "Simulation"], path: "Tests/Fuzzer",
-            swiftSettings: strict),
-    ]
-}

@@ -6,7 +6,7 @@ import TestSupport
 import Transport
 import Wire
 
-/// A cluster at its honest work, to which anybody may say anything: the one entry of libFuzzer and of the seeded tests.
+/// A cluster at its honest work, to which anybody may say anything: the one entry of all such tests.
 ///
 /// An input is one message: a byte that names the receiver, one that names the sender, and what is said. What must not
 /// happen is told by `problems`, a crash apart.
