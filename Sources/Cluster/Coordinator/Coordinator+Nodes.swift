@@ -21,8 +21,10 @@ extension Coordinator {
             return refuse(reason, to: .peer(name), outbox: &outbox)
         }
         if hello.role == .recorder, nodes[name] == nil, let other = members(.recorder).first {
-            // It asks again and again; the other either gives a sign of life or is gone before long.
-            guard now > (nodes[other]?.lastHeard ?? 0) + Self.aliveNanoseconds else { return }
+            // One at a time: this one ends, and lets go of the streams if it had them.
+            guard now > (nodes[other]?.lastHeard ?? 0) + Self.aliveNanoseconds else {
+                return outbox.send(.stop, to: .peer(name))
+            }
             try leave(other, reason: "replaced by \(name)", now: now, outbox: &outbox)
         }
         let isNew = nodes[name] == nil

@@ -149,7 +149,7 @@ extension RecorderRole {
     }
 
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
-        guard now >= retryAt || isDraining else { return false }
+        guard lock != nil || isDraining, now >= retryAt || isDraining else { return false }
         var isBlocked = false
         var durable: [StreamIdentifier] = []
         let deadline = now + 30_000_000

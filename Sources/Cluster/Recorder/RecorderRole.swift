@@ -28,7 +28,11 @@ package final class RecorderRole: Role {
     var folder: String
     let logger: Logger
     var context: ExperimentContext?
-    private var lock: DirectoryLock?
+    /// Nil while another recorder still writes the streams: nothing is answered then.
+    var lock: DirectoryLock?
+    private var lockDeadline: UInt64 = 0
+    /// A recorder that was replaced is told so and ends; it is waited for so long.
+    private static let lockMilliseconds: UInt64 = 20_000
     var streams: [StreamIdentifier: RecordedStream] = [:]
     /// Growing streams with rollouts that are not on disk.
     var pending: Set<StreamIdentifier> = []
@@ -55,7 +59,8 @@ package final class RecorderRole: Role {
         if let context { return try context.check(isStill: welcome) }
         context = try ExperimentContext(welcome)
         if folder.isEmpty { folder = welcome.folder }
-        lock = try DirectoryLock(path: folder + "/histories/.recorder.lock", holder: "recorder")
+        lockDeadline = now + Self.lockMilliseconds * 1_000_000
+        try takeLock(now: now)
     }
 
     package var isFinished: Bool { isDraining && isClosed && reports.isEmpty }
@@ -79,7 +84,22 @@ package final class RecorderRole: Role {
 
     // MARK: - Messages
 
+    /// Throws `ClusterError` when another recorder has not let go of the streams in time.
+    private func takeLock(now: UInt64) throws {
+        do {
+            lock = try DirectoryLock(path: folder + "/histories/.recorder.lock", holder: "recorder")
+            obstacle = nil
+        } catch {
+            guard now < lockDeadline else { throw error }
+            obstacle = "\(error)"
+        }
+    }
+
     package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+        guard lock != nil else {
+            counts["refused_messages", default: 0] += 1
+            return
+        }
         switch envelope.message {
         case .acknowledgement where sender == .coordinator: reports.acknowledge(envelope.request, by: sender)
         case .openStreams(let open): try self.open(open, from: sender, now: now, outbox: &outbox)
@@ -344,6 +364,7 @@ package final class RecorderRole: Role {
     }
 
     package func tick(now: UInt64, outbox: inout Outbox) throws {
+        if lock == nil, lockDeadline > 0 { try takeLock(now: now) }
         reports.tick(now: now, outbox: &outbox)
         obstacleSince = obstacle == nil ? nil : obstacleSince ?? now
     }
