@@ -48,8 +48,8 @@ package final class RecorderRole: Role {
     private var obstacleSince: UInt64?
     var counts: [String: Double] = [:]
 
-    /// `folder`: where the run's streams go; nil for the coordinator's own folder of the run. Another recorder on the
-    /// same folder is refused when the coordinator takes this one in.
+    /// `folder`: where the run's streams go; nil for the coordinator's own folder of the run. While another recorder
+    /// still holds that folder, this one waits.
     package init(folder: String?, logger: Logger) {
         self.folder = folder ?? ""
         self.logger = logger
