@@ -1,6 +1,7 @@
 import Cluster
 import Foundation
 import Histories
+import Simulation
 import TestSupport
 import Testing
 import Wire
@@ -40,7 +41,7 @@ extension EndToEnd {
             #expect(cluster.command.wait() == 0, "\(cluster.command.standardError.suffix(2000))")
             let undisturbed = try LaunchedCluster(text, named: "undisturbed", in: scratch)
             #expect(undisturbed.command.wait() == 0)
-            #expect(try cluster.dataset() == undisturbed.dataset())
+            #expect(try readDataset(cluster.folder) == readDataset(undisturbed.folder))
         }
 
         @Test("a process that hangs is ended and replaced") func hangs() throws {
@@ -185,12 +186,7 @@ private final class LaunchedCluster {
     }
 
     private func killCoordinator() throws {
-        let mine = command.survivors.filter { process in
-            let words = FileManager.default.contents(atPath: "/proc/\(process)/cmdline")?.split(separator: 0) ?? []
-            return words.count > 1 && String(decoding: words[1], as: UTF8.self) == "coordinator"
-        }
-        let victim = try #require(mine.first)
-        Foundation.kill(victim, SIGKILL)
+        Foundation.kill(try #require(command.process(of: .coordinator)), SIGKILL)
         #expect(try eventually { try status()?.nodes.contains { $0.role == .recorder } ?? false })
     }
 
@@ -207,21 +203,5 @@ private final class LaunchedCluster {
         let verified = try run(["histories", "verify", folder], in: scratch)
         #expect(verified.standardOutput.contains(" 0 damaged"), "\(verified.standardOutput.suffix(2000))")
         try run(["histories", "replay", folder], in: scratch)
-    }
-
-    /// Everything but incarnations and the wall clock, by the stream's path.
-    func dataset() throws -> [String: [RolloutRecord]] {
-        var dataset: [String: [RolloutRecord]] = [:]
-        for path in try StreamFolder(path: folder).files {
-            let contents = try StreamContents(path: path)
-            // A rollout's checksum covers its rows.
-            dataset[String(path.dropFirst(folder.count))] = contents.rollouts.map { record in
-                var record = record
-                record.incarnation = 0
-                record.wallClock = 0
-                return record
-            }
-        }
-        return dataset
     }
 }

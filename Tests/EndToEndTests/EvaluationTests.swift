@@ -46,12 +46,7 @@ extension EndToEnd {
                     ?? false
             }
             #expect(joined)
-            let coordinator = try #require(
-                command.survivors.first { process in
-                    let words = FileManager.default.contents(atPath: "/proc/\(process)/cmdline")?.split(separator: 0)
-                    return words.map { $0.count > 1 && String(decoding: $0[1], as: UTF8.self) == "coordinator" }
-                        ?? false
-                })
+            let coordinator = try #require(command.process(of: .coordinator))
             kill(coordinator, SIGKILL)
             #expect(helper.wait() == 0, "\(helper.standardError.suffix(2000))")
         }

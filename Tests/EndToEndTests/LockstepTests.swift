@@ -1,5 +1,5 @@
 import Foundation
-import Histories
+import Simulation
 import Testing
 
 extension EndToEnd {
@@ -8,7 +8,7 @@ extension EndToEnd {
             throws
         {
             let scratch = try Scratch()
-            var datasets: [[String: Dataset]] = []
+            var datasets: [[String: StreamData]] = []
             for processes in [1, 5] {
                 // Rollouts that do not end with episodes, and processes that carry different numbers of actors.
                 let text = experiment(
@@ -19,32 +19,11 @@ extension EndToEnd {
                 let folder = scratch("run-\(processes)")
                 try run(["launch", path, "--out", folder], in: scratch)
                 try checkStreams(folder, scratch)
-                datasets.append(try read(folder))
+                datasets.append(try readDataset(folder))
             }
             #expect(datasets[0].count == 3 * 7)
             #expect(datasets[0].keys == datasets[1].keys)
             for (path, dataset) in datasets[0] { #expect(datasets[1][path] == dataset, "\(path)") }
-        }
-
-        private struct Dataset: Equatable {
-            let rows: StreamRows
-            let rollouts: [RolloutRecord]
-        }
-
-        /// Everything but incarnations and the wall clock.
-        private func read(_ folder: String) throws -> [String: Dataset] {
-            var datasets: [String: Dataset] = [:]
-            for file in try StreamFolder(path: folder).files {
-                let contents = try StreamContents(path: file)
-                let rollouts = contents.rollouts.map { record in
-                    var record = record
-                    record.incarnation = 0
-                    record.wallClock = 0
-                    return record
-                }
-                datasets[String(file.dropFirst(folder.count))] = Dataset(rows: contents.rows, rollouts: rollouts)
-            }
-            return datasets
         }
     }
 }

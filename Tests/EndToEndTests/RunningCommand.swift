@@ -1,6 +1,7 @@
 import Foundation
 import Processes
 import Testing
+import Wire
 
 /// The built executable: beside the test bundle, or where DISTILLERY says.
 let distillery: URL = {
@@ -68,6 +69,14 @@ final class RunningCommand {
     func wait(seconds: Double = patienceSeconds) -> Int32? {
         guard case .exited(let code)? = process.wait(milliseconds: Int(1000 * seconds)) else { return nil }
         return code
+    }
+
+    /// One of its processes that has this role.
+    func process(of role: RoleName) -> Int32? {
+        survivors.first { process in
+            let words = FileManager.default.contents(atPath: "/proc/\(process)/cmdline")?.split(separator: 0) ?? []
+            return words.count > 1 && String(decoding: words[1], as: UTF8.self) == role.rawValue
+        }
     }
 
     /// Processes that carry the mark in their environment and are no zombies.

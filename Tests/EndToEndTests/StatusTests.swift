@@ -36,7 +36,7 @@ extension EndToEnd {
                 lines.standardOutput.split(separator: "\n").compactMap { try? ClusterStatus(json: String($0)) }
             }
             #expect(eventually { documents().count >= 2 && text.standardOutput.contains("\nlifetime  ") })
-            let coordinator = try #require(coordinatorProcess(of: cluster))
+            let coordinator = try #require(cluster.process(of: .coordinator))
             #expect(kill(coordinator, SIGKILL) == 0)
             let before = documents().last?.seconds ?? 0
             #expect(eventually { documents().last.map { $0.seconds < before && !$0.leases.isEmpty } ?? false })
@@ -49,14 +49,6 @@ extension EndToEnd {
             for watch in [text, lines] {
                 watch.interrupt()
                 #expect(watch.wait(seconds: 30) == 130, "\(watch.standardError)")
-            }
-        }
-
-        private func coordinatorProcess(of cluster: RunningCommand) -> Int32? {
-            cluster.survivors.first { process in
-                let command = FileManager.default.contents(atPath: "/proc/\(process)/cmdline") ?? Data()
-                return command.split(separator: 0).dropFirst().first.map { String(decoding: $0, as: UTF8.self) }
-                    == "coordinator"
             }
         }
     }

@@ -63,6 +63,17 @@ package final class RecorderRole: Role {
         try takeLock(now: now)
     }
 
+    /// Throws `ClusterError` when another recorder has not let go of the streams in time.
+    private func takeLock(now: UInt64) throws {
+        do {
+            lock = try DirectoryLock(path: folder + "/histories/.recorder.lock", holder: "recorder")
+            obstacle = nil
+        } catch {
+            guard now < lockDeadline else { throw error }
+            obstacle = "\(error)"
+        }
+    }
+
     package var isFinished: Bool { isDraining && isClosed && reports.isEmpty }
 
     /// Streams are opened by their carriers, not leased: they stay as they are.
@@ -83,17 +94,6 @@ package final class RecorderRole: Role {
     }
 
     // MARK: - Messages
-
-    /// Throws `ClusterError` when another recorder has not let go of the streams in time.
-    private func takeLock(now: UInt64) throws {
-        do {
-            lock = try DirectoryLock(path: folder + "/histories/.recorder.lock", holder: "recorder")
-            obstacle = nil
-        } catch {
-            guard now < lockDeadline else { throw error }
-            obstacle = "\(error)"
-        }
-    }
 
     package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         guard lock != nil else {

@@ -99,14 +99,13 @@ final class Drill {
     }
 
     private func sample(_ seconds: Double) {
-        for (role, numbers) in cluster.processes {
-            for process in numbers {
-                let pages = (try? String(contentsOfFile: "/proc/\(process)/statm", encoding: .utf8)) ?? ""
-                let words = pages.split(separator: " ")
-                guard words.count > 1, let resident = Double(words[1]) else { continue }
-                memory[role, default: []].append((seconds, resident * Double(sysconf(Int32(_SC_PAGESIZE))) / 1e6))
-            }
+        guard let status = cluster.status() else { return }
+        func note(_ role: RoleName, _ numbers: [String: Double]) {
+            guard let bytes = numbers["resident_bytes"] else { return }
+            memory[role, default: []].append((seconds, bytes / 1e6))
         }
+        note(.coordinator, status.numbers)
+        for node in status.nodes { note(node.role, node.numbers) }
     }
 
     var numbers: [String: Double] {
