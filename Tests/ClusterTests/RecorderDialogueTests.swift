@@ -31,6 +31,15 @@ struct RecorderDialogueTests {
             }, resend: resend)
     }
 
+    /// One batch of one byte, with rollout `sequence` of both actors.
+    private func append(
+        _ sequence: UInt64, to dialogue: inout RecorderDialogue, at milliseconds: UInt64 = 0
+    ) -> Bool {
+        dialogue.append(
+            [UInt8(truncatingIfNeeded: sequence)], [header(4, sequence), header(5, sequence)], recordedActors: 6,
+            now: milliseconds * 1_000_000)
+    }
+
     /// An open dialogue that has sent rollouts 0..<count of both actors, as batches of one byte.
     private func dialogue(sent count: UInt8, at milliseconds: UInt64 = 0) -> RecorderDialogue {
         var outbox = Outbox()
@@ -38,9 +47,8 @@ struct RecorderDialogueTests {
         dialogue.ask(request, now: 0, outbox: &outbox)
         _ = dialogue.take(opened([0, 0]), from: .endpoint("a"), now: 0, outbox: &outbox)
         for sequence in 0..<count {
-            dialogue.sent(
-                [sequence], [header(4, UInt64(sequence)), header(5, UInt64(sequence))], recordedActors: 6,
-                now: milliseconds * 1_000_000)
+            let isSent = append(UInt64(sequence), to: &dialogue, at: milliseconds)
+            #expect(isSent)
         }
         return dialogue
     }
@@ -87,6 +95,42 @@ struct RecorderDialogueTests {
         #expect(outbox.items.map(\.bytes) == [[1], [2], [3]])
         #expect(outbox.items.allSatisfy { $0.addresses == [.endpoint("b")] })
         #expect(dialogue.isOpen && dialogue.unacknowledgedBytes == 3)
+    }
+
+    @Test("while a recorder is away everything is kept for it; then only so much is on its way at a time, in order")
+    func window() {
+        let window = UnacknowledgedRollouts.window
+        let count = 3 * window
+        var dialogue = dialogue(sent: 0)
+        dialogue.move(to: "b")
+        for sequence in 0..<UInt64(count) {
+            let isSent = append(sequence, to: &dialogue)
+            #expect(!isSent)
+        }
+        var outbox = Outbox()
+        dialogue.ask(request, now: 0, outbox: &outbox)
+        outbox.removeAll()
+        _ = dialogue.take(opened([0, 0]), from: .endpoint("b"), now: 0, outbox: &outbox)
+        #expect(outbox.items.count == window)
+        #expect(dialogue.unacknowledgedBytes == count)
+        func answer(_ next: Int, resend: Bool = false, at milliseconds: UInt64 = 0) -> Int {
+            outbox.removeAll()
+            dialogue.take(
+                durable([4: UInt64(next), 5: UInt64(next)], resend: resend), actors: 4..<6, from: .endpoint("b"),
+                now: milliseconds * 1_000_000, outbox: &outbox)
+            return outbox.items.count
+        }
+        #expect(answer(0) == 0)
+        #expect(answer(10) == 10, "what is durable makes room for as much")
+        #expect(answer(10, resend: true, at: 200) == window)
+        #expect(answer(10, resend: true, at: 201) == 0)
+        #expect(answer(2 * window, at: 202) == window, "more is durable than was on its way")
+        let isSentBehindOthers = append(UInt64(count), to: &dialogue)
+        #expect(!isSentBehindOthers)
+        #expect(answer(count - 1, at: 203) == 1)
+        let isSentAtOnce = append(UInt64(count + 1), to: &dialogue)
+        #expect(isSentAtOnce)
+        #expect(dialogue.unacknowledgedBytes == 3)
     }
 
     @Test("acknowledgements of other streams say nothing, and an older one takes nothing back")
@@ -138,11 +182,12 @@ struct RecorderDialogueTests {
         message.streams[0].state = .quarantined
         dialogue.take(message, actors: 4..<6, from: .endpoint("a"), now: 0, outbox: &outbox)
         #expect(dialogue.unacknowledgedBytes == 1)
-        #expect(!dialogue.records([header(4, 2)], recordedActors: 6))
-        #expect(dialogue.records([header(4, 2), header(5, 2)], recordedActors: 6))
-        dialogue.sent([9], [header(4, 2)], recordedActors: 6, now: 0)
-        #expect(dialogue.unacknowledgedBytes == 1)
-        dialogue.take(durable([5: 2]), actors: 4..<6, from: .endpoint("a"), now: 0, outbox: &outbox)
+        let isSentOfQuarantined = dialogue.append([9], [header(4, 2)], recordedActors: 6, now: 0)
+        #expect(!isSentOfQuarantined && dialogue.unacknowledgedBytes == 1)
+        let isSentOfBoth = append(2, to: &dialogue)
+        #expect(isSentOfBoth)
+        #expect(dialogue.unacknowledgedBytes == 2)
+        dialogue.take(durable([5: 3]), actors: 4..<6, from: .endpoint("a"), now: 0, outbox: &outbox)
         #expect(dialogue.isDone)
     }
 }

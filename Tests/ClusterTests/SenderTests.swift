@@ -39,11 +39,13 @@ import Wire
     @Test("what is not durable is kept, in order, and sent again whole") func unacknowledged() {
         var rollouts = UnacknowledgedRollouts()
         for sequence in 0..<4 {
-            rollouts.append(
+            let isSent = rollouts.append(
                 [UInt8(sequence)], [header(0, UInt64(sequence)), header(1, UInt64(sequence)), header(2, 0)],
-                recordedActors: 2)
+                recordedActors: 2, mayBeSent: true)
+            #expect(isSent)
         }
-        rollouts.append([99], [header(2, 1)], recordedActors: 2)
+        let isSent = rollouts.append([99], [header(2, 1)], recordedActors: 2, mayBeSent: true)
+        #expect(!isSent)
         #expect(rollouts.byteCount == 4)
         rollouts.acknowledge(actor: 0, next: 3)
         rollouts.drop()
@@ -52,7 +54,10 @@ import Wire
         rollouts.acknowledge(actor: 1, next: 1)
         rollouts.drop()
         var outbox = Outbox()
-        rollouts.resend(to: .endpoint("e"), outbox: &outbox)
+        rollouts.send(to: .endpoint("e"), outbox: &outbox)
+        #expect(outbox.items.isEmpty, "they are on their way")
+        rollouts.rewind()
+        rollouts.send(to: .endpoint("e"), outbox: &outbox)
         #expect(outbox.items.map(\.bytes) == [[2], [3]])
         rollouts.acknowledge(actor: 0, next: 4)
         rollouts.acknowledge(actor: 1, next: 4)

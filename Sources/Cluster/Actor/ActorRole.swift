@@ -230,14 +230,13 @@ package final class ActorRole: Role {
         if part.unanswered.isEmpty { part.waitsForLearnerSince = now }
         if let (bytes, headers) = part.nextRollouts() {
             environmentSteps += headers.reduce(0) { $0 + UInt64($1.length) }
-            let learner = Address.endpoint(part.carry.learnerEndpoint)
-            let isRecorded =
-                part.recorder?.records(headers, recordedActors: part.carry.recordedActors) == true
-                && part.carry.recordsAny
-            outbox.send(bytes, to: isRecorded ? [learner, .endpoint(part.carry.recorderEndpoint)] : [learner])
-            if isRecorded {
-                part.recorder?.sent(bytes, headers, recordedActors: part.carry.recordedActors, now: now)
+            var receivers = [Address.endpoint(part.carry.learnerEndpoint)]
+            if part.recorder?.append(bytes, headers, recordedActors: part.carry.recordedActors, now: now) == true,
+                let endpoint = part.recorder?.endpoint
+            {
+                receivers.append(.endpoint(endpoint))
             }
+            outbox.send(bytes, to: receivers)
             part.lastLearnerRequest = now
         }
         if part.everyStreamHasEnded { part.phase = .draining }

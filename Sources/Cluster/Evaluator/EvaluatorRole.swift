@@ -158,10 +158,9 @@ package final class EvaluatorRole: Role {
         guard let running, running.phase == .running else { return false }
         environmentSteps += running.job.seeds
         if let (bytes, headers) = running.step(),
-            running.recorder.records(headers, recordedActors: running.job.seeds)
+            running.recorder.append(bytes, headers, recordedActors: running.job.seeds, now: now)
         {
             outbox.send(bytes, to: [.endpoint(running.recorder.endpoint)])
-            running.recorder.sent(bytes, headers, recordedActors: running.job.seeds, now: now)
         }
         return running.phase == .running
     }

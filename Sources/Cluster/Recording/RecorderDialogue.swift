@@ -7,8 +7,8 @@ package struct RecorderDialogue {
     package static let requestIntervalMilliseconds: UInt64 = 1000
     /// A recorder that has acknowledged nothing for so long is asked where it stands.
     package static let silenceMilliseconds: UInt64 = 5000
-    /// Every batch that comes too early makes the recorder ask for all again. If each time all were sent again, one gap
-    /// that nobody can fill would make ever more messages.
+    /// Every batch that comes too early makes the recorder ask again. If each time everything that is on its way were
+    /// sent again, one gap that nobody can fill would make ever more messages.
     package static let resendIntervalMilliseconds: UInt64 = 100
 
     package private(set) var endpoint: String
@@ -42,6 +42,7 @@ package struct RecorderDialogue {
     package mutating func move(to endpoint: String) {
         self.endpoint = endpoint
         isOpen = false
+        unacknowledged.rewind()
     }
 
     /// Asks where the streams stand, and says what of them was called durable: a recorder that has less has lost it.
@@ -77,7 +78,8 @@ package struct RecorderDialogue {
             take(stream.state, nextSequence: stream.nextSequence, of: actor)
         }
         unacknowledged.drop()
-        unacknowledged.resend(to: address, outbox: &outbox)
+        unacknowledged.rewind()
+        unacknowledged.send(to: address, outbox: &outbox)
         return true
     }
 
@@ -89,21 +91,19 @@ package struct RecorderDialogue {
         }
     }
 
-    /// Whether the recorder is to have any of these rollouts: those of streams that it has not quarantined.
-    package func records(_ headers: [RolloutHeader], recordedActors: Int) -> Bool {
-        headers.contains { $0.actor < recordedActors && !unacknowledged.isIgnored($0.actor) }
-    }
-
     /// Whether `sender` is the recorder that this dialogue is with.
     package func isWith(_ sender: Address) -> Bool { sender == address }
 
-    /// These rollouts are on their way, encoded, to the recorder.
-    package mutating func sent(_ bytes: [UInt8], _ headers: [RolloutHeader], recordedActors: Int, now: UInt64) {
+    /// Keeps these rollouts, encoded, until they are durable.
+    /// - Returns: whether they are to be sent to the recorder at once; otherwise the dialogue does it when there is room.
+    package mutating func append(
+        _ bytes: [UInt8], _ headers: [RolloutHeader], recordedActors: Int, now: UInt64
+    ) -> Bool {
         if unacknowledged.isEmpty {
             lastSign = now
             waitsSince = now
         }
-        unacknowledged.append(bytes, headers, recordedActors: recordedActors)
+        return unacknowledged.append(bytes, headers, recordedActors: recordedActors, mayBeSent: isOpen)
     }
 
     /// Takes what the message says of the actors in `actors`, if the recorder of this dialogue says it.
@@ -116,8 +116,11 @@ package struct RecorderDialogue {
         waitsSince = now
         for stream in streams { take(stream.state, nextSequence: stream.nextSequence, of: stream.actor) }
         unacknowledged.drop()
-        guard durable.resend, now >= nextResend else { return }
-        nextResend = now + Self.resendIntervalMilliseconds * 1_000_000
-        unacknowledged.resend(to: address, outbox: &outbox)
+        if durable.resend, now >= nextResend {
+            nextResend = now + Self.resendIntervalMilliseconds * 1_000_000
+            unacknowledged.rewind()
+        }
+        // One that does not know these streams any more says so by silence and is asked first.
+        if isOpen { unacknowledged.send(to: address, outbox: &outbox) }
     }
 }

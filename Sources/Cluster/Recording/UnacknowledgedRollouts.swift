@@ -1,15 +1,26 @@
 package import Environments
-import Wire
+import Histories
 
-/// What one sender has given to the recorder and the recorder has not yet called durable: go-back-N.
+/// What one sender has for the recorder and the recorder has not yet called durable: go-back-N.
+///
+/// Only so many batches are on their way at a time. Were all sent, a recorder that is started again would get
+/// everything that came together meanwhile at once, more than the queues between us hold; what they drop it asks for
+/// again, and would get everything again.
 package struct UnacknowledgedRollouts {
+    /// As many as a stream's writer takes before it flushes, and enough that it flushes: nobody waits for a timer.
+    package static let window = StreamWriter.largestFlushRollouts
+
     private struct Batch {
-        let bytes: [UInt8]
+        var bytes: [UInt8]
         /// The sequence behind the batch's rollout, of each recorded actor in it.
         let ends: [(actor: Int, next: UInt64)]
     }
 
     private var batches: [Batch] = []
+    /// Those before it are durable.
+    private var first = 0
+    /// Batches from `first` on that are on their way.
+    private var underway = 0
     private var durable: [Int: UInt64] = [:]
     /// Actors whose streams nobody records any more.
     private var ignored: Set<Int> = []
@@ -17,14 +28,20 @@ package struct UnacknowledgedRollouts {
 
     package init() {}
 
-    package var isEmpty: Bool { batches.isEmpty }
+    package var isEmpty: Bool { first == batches.count }
 
-    package mutating func append(_ bytes: [UInt8], _ headers: [RolloutHeader], recordedActors: Int) {
+    /// - Returns: whether the batch may be sent at once; otherwise `send` does it later.
+    package mutating func append(
+        _ bytes: [UInt8], _ headers: [RolloutHeader], recordedActors: Int, mayBeSent: Bool
+    ) -> Bool {
         let ends = headers.filter { $0.actor < recordedActors && !ignored.contains($0.actor) }
             .map { (actor: $0.actor, next: $0.sequence + 1) }
-        guard !ends.isEmpty else { return }
+        guard !ends.isEmpty else { return false }
         batches.append(Batch(bytes: bytes, ends: ends))
         byteCount += bytes.count
+        guard mayBeSent, first + underway == batches.count - 1, underway < Self.window else { return false }
+        underway += 1
+        return true
     }
 
     /// What was called durable of `actor`: everything before it.
@@ -45,18 +62,30 @@ package struct UnacknowledgedRollouts {
 
     /// Drops the batches that are durable as a whole. Call after a round of `acknowledge`.
     package mutating func drop() {
-        var dropped = 0
-        for batch in batches {
+        let old = first
+        while first < batches.count {
+            let batch = batches[first]
             let isDurable = batch.ends.allSatisfy { $0.next <= durable[$0.actor] ?? 0 || ignored.contains($0.actor) }
             guard isDurable else { break }
-            dropped += 1
             byteCount -= batch.bytes.count
+            batches[first].bytes = []
+            first += 1
         }
-        batches.removeFirst(dropped)
+        underway = max(0, underway - (first - old))
+        // What is durable is let go of now and then, not each time.
+        if first == batches.count || (first >= 64 && 2 * first >= batches.count) {
+            batches.removeFirst(first)
+            first = 0
+        }
     }
 
-    /// Everything again, in order: the recorder drops what it has.
-    package func resend(to address: Address, outbox: inout Outbox) {
-        for batch in batches { outbox.send(batch.bytes, to: [address]) }
+    /// What was on its way is taken for lost: it is sent again, in order. The recorder drops what it has.
+    package mutating func rewind() { underway = 0 }
+
+    /// As much as may be on its way.
+    package mutating func send(to address: Address, outbox: inout Outbox) {
+        let end = min(batches.count, first + Self.window)
+        for index in first + underway..<end { outbox.send(batches[index].bytes, to: [address]) }
+        underway = end - first
     }
 }
