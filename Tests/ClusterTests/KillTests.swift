@@ -124,4 +124,24 @@ import Wire
         try cluster.run(milliseconds: patienceMilliseconds)
         try cluster.checkEnd(seed)
     }
+
+    @Test("an actor process that cannot reach its learner says so and ends; those that only wait for its actors stay")
+    func cutFromLearner() throws {
+        let yaml = smallExperiment(lockstep: true, episodes: 1500)
+        let cluster = try SimulatedCluster(yaml: yaml, seed: seed)
+        try cluster.run(milliseconds: patienceMilliseconds) { $0.acknowledged.values.contains { $0 > 3 } }
+        let actors = cluster.names(.actor)
+        let victim = try #require(actors.first)
+        cluster.network.partition([victim], from: Set(cluster.names(.learner)))
+        try cluster.run(milliseconds: ActorRole.learnerSilenceMilliseconds - 2000)
+        #expect(cluster.faults.isEmpty && cluster.names(.actor) == actors, "DISTILLERY_TEST_SEED=\(seed)")
+        try cluster.run(milliseconds: 4000)
+        let said = cluster.faults.first ?? ""
+        #expect(said.contains(victim) && said.contains("no word from the learner at sim:learner"), "\(said)")
+        try cluster.run(milliseconds: patienceMilliseconds)
+        #expect(cluster.isFinished && cluster.faults.count == 1, "\(cluster.faults)")
+        let undisturbed = try SimulatedCluster(yaml: yaml, seed: seed)
+        try undisturbed.run(milliseconds: patienceMilliseconds)
+        #expect(try cluster.dataset() == undisturbed.dataset(), "DISTILLERY_TEST_SEED=\(seed)")
+    }
 }

@@ -17,6 +17,8 @@ final class ActorPart {
     var lastLearnerRequest: UInt64 = 0
     /// When the learner last answered, or was first to answer something after that.
     var waitsForLearnerSince: UInt64 = 0
+    /// The same, of a learner that says at least that it is there.
+    var lastLearnerSign: UInt64 = 0
     private(set) var version: UInt64 = 0
     private(set) var batch: UInt64 = 0
     /// In lockstep, where the learner says that the actors go on; empty otherwise.
@@ -89,8 +91,12 @@ final class ActorPart {
         return (bytes, content.headers)
     }
 
-    /// The learner has every batch up to `batch`.
-    func answered(_ batch: UInt64) { unanswered.removeAll { $0.batch <= batch } }
+    /// The learner has every batch up to `batch`. Whether that is news.
+    func answered(_ batch: UInt64) -> Bool {
+        let before = unanswered.count
+        unanswered.removeAll { $0.batch <= batch }
+        return unanswered.count < before
+    }
 
     /// Actors whose streams have not ended.
     var actorsAtWork: Int { collector?.positions.count { !$0.isDone } ?? carry.actors.count }

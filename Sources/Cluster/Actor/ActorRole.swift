@@ -11,6 +11,8 @@ package final class ActorRole: Role {
     package static let requestIntervalMilliseconds: UInt64 = 1000
     /// A learner may hear of its lease after the actors have heard of theirs.
     package static let joinIntervalMilliseconds: UInt64 = 100
+    /// A learner that waits for others answers what it is sent again; one that does not cannot be reached from here.
+    package static let learnerSilenceMilliseconds: UInt64 = 30_000
     /// How long a process that leaves waits for its streams to come between two episodes and onto the disk.
     package static let handOverMilliseconds: UInt64 = 3000
 
@@ -168,6 +170,7 @@ package final class ActorRole: Role {
         lastIncarnation[key] = carry.incarnation
         let part = try ActorPart(carry: carry, command: command, context: context)
         part.waitsForLearnerSince = now
+        part.lastLearnerSign = now
         parts[key] = part
         if !turns.contains(key) { turns.append(key) }
         join(part, now: now, outbox: &outbox)
@@ -201,14 +204,18 @@ package final class ActorRole: Role {
         guard let part = parts[Key(lifetime: answer.lifetime, firstActor: answer.firstActor)],
             part.carry.attempt == answer.attempt
         else { return }
-        part.waitsForLearnerSince = now
+        part.lastLearnerSign = now
         // Answers may overtake each other; versions never fall within an incarnation.
         if !answer.parameters.isEmpty, part.phase == .joining || answer.version > part.version {
             try part.load(answer.parameters, version: answer.version)
         }
         part.episodeLimit = min(part.episodeLimit, answer.episodeLimit)
-        guard part.phase == .joining else { return part.answered(answer.batch) }
+        guard part.phase == .joining else {
+            if part.answered(answer.batch) { part.waitsForLearnerSince = now }
+            return
+        }
         guard !answer.parameters.isEmpty else { return }
+        part.waitsForLearnerSince = now
         guard answer.places.count == (isLockstep ? part.carry.actors.count : 0) else {
             throw WireError("\(answer.places.count) places for \(part.carry.actors.count) actors")
         }
@@ -227,7 +234,10 @@ package final class ActorRole: Role {
 
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
         guard let part = nextRunnable() else { return false }
-        if part.unanswered.isEmpty { part.waitsForLearnerSince = now }
+        if part.unanswered.isEmpty {
+            part.waitsForLearnerSince = now
+            part.lastLearnerSign = now
+        }
         if let (bytes, headers) = part.nextRollouts() {
             environmentSteps += headers.reduce(0) { $0 + UInt64($1.length) }
             var receivers = [Address.endpoint(part.carry.learnerEndpoint)]
@@ -277,8 +287,20 @@ package final class ActorRole: Role {
             if part.phase != .joining, part.recorder?.isOverdue(now: now) ?? false {
                 open(part, now: now, outbox: &outbox)
             }
+            try checkLearner(part, now: now)
             askLearner(part, now: now, outbox: &outbox)
         }
+    }
+
+    /// Others can have these actors, who may reach the learner: the coordinator hears from both of us, and sees nothing.
+    private func checkLearner(_ part: ActorPart, now: UInt64) throws {
+        guard part.needsLearner, part.phase == .joining || !part.unanswered.isEmpty,
+            now >= part.lastLearnerSign + Self.learnerSilenceMilliseconds * 1_000_000
+        else { return }
+        throw ClusterError(
+            "no word from the learner at \(part.carry.learnerEndpoint) for "
+                + "\(Self.learnerSilenceMilliseconds / 1000) s (actors \(rangeText(part.carry.actors)) of "
+                + "\(part.carry.lifetime)); does this host reach it?")
     }
 
     private func askLearner(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {

@@ -98,7 +98,10 @@ final class LearntLifetime {
         for actor in join.actors where joinedActors.insert(actor).inserted && collect.elastic {
             state.progress.join(actor)
         }
-        guard hasBegun else { return nil }
+        guard hasBegun else {
+            giveSign(join.actors.lowerBound, outbox: &outbox)
+            return nil
+        }
         for first in parts.keys.sorted() where first != join.actors.lowerBound && parts[first]?.versionSent == nil {
             answer(first, outbox: &outbox)
         }
@@ -110,8 +113,12 @@ final class LearntLifetime {
     func take(_ rollouts: Rollouts, outbox: inout Outbox) throws -> String? {
         guard var part = parts[rollouts.firstActor] else { return "rollouts before a JoinLifetime" }
         guard rollouts.batch > part.batch else {
-            // Sent again, because our answer was lost.
-            if part.answered == part.batch { answer(rollouts.firstActor, always: true, outbox: &outbox) }
+            // Sent again, because our answer was lost, or because there is none yet.
+            if part.answered == part.batch {
+                answer(rollouts.firstActor, always: true, outbox: &outbox)
+            } else {
+                giveSign(rollouts.firstActor, outbox: &outbox)
+            }
             return nil
         }
         // One before it was lost: both will be sent again.
@@ -214,6 +221,16 @@ final class LearntLifetime {
         part.versionSent = learner.version
         part.answered = part.batch
         parts[firstActor] = part
+    }
+
+    /// Says that we are there, to a part that waits for something that others have yet to do.
+    private func giveSign(_ firstActor: Int, outbox: inout Outbox) {
+        guard let part = parts[firstActor] else { return }
+        outbox.send(
+            .rolloutAnswer(
+                RolloutAnswer(
+                    lifetime: lease.lifetime, attempt: lease.attempt, firstActor: firstActor, batch: part.answered,
+                    version: learner.version, parameters: [], episodeLimit: .max)), to: part.address)
     }
 
     // MARK: - Checkpoints
