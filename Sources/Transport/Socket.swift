@@ -54,9 +54,16 @@ package class Socket {
         return try lastEndpoint()
     }
 
-    /// Connects in the background, again and again; success says only that the endpoint is well formed.
+    /// Connects in the background, again and again; success says only that the endpoint is well formed. Throws `exposed`
+    /// for another host without keys, since whoever is on the way could answer in its place.
     package func connect(_ text: String) throws(TransportError) {
         let endpoint = try Endpoint(text)
+        guard endpoint.isLocal || options.insecure || options.security.isClient else {
+            throw TransportError(
+                .exposed, attempt: "connect to \(text)",
+                reason: "it is on another host, and without keys nobody can tell who answers there",
+                remedy: "pass --keys with this node's key file, or --insecure if the network is trusted")
+        }
         guard zmq_connect(handle, text) == 0 else { throw explain(.last("connect to \(text)"), endpoint) }
     }
 

@@ -68,7 +68,7 @@ struct ConnectionOptions: ParsableArguments {
 
 extension ControlClient {
     convenience init(_ connection: ConnectionOptions) throws {
-        try self.init(endpoint: connection.coordinator, key: connection.keys.node())
+        try self.init(endpoint: connection.coordinator, key: connection.keys.node(), insecure: connection.insecure)
     }
 }
 

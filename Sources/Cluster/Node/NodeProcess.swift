@@ -266,7 +266,10 @@ package final class NodeProcess {
         var options = options
         if let key, let server = address.key { options.security = .client(key.secret, server: server) }
         let socket = try DealerSocket(context, options: options)
-        try socket.connect(address.endpoint)
+        do { try socket.connect(address.endpoint) } catch {
+            if unusable.insert(endpoint).inserted { logger.error("\(error)") }
+            return nil
+        }
         endpoints[endpoint] = (socket, poller.add(socket), clock.now)
         return socket
     }

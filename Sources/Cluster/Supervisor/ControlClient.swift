@@ -14,7 +14,8 @@ package final class ControlClient {
     private let endpoint: String
 
     package init(
-        endpoint: String, key: NodeKey? = nil, deadlineMilliseconds: UInt64 = ControlClient.deadlineMilliseconds
+        endpoint: String, key: NodeKey? = nil, insecure: Bool = false,
+        deadlineMilliseconds: UInt64 = ControlClient.deadlineMilliseconds
     ) throws {
         self.endpoint = endpoint
         self.deadlineMilliseconds = deadlineMilliseconds
@@ -22,6 +23,7 @@ package final class ControlClient {
         var options = SocketOptions()
         options.identity = try PeerIdentity("client-\(UInt64.random(in: 0...UInt64.max))")
         options.lingerMilliseconds = 0
+        options.insecure = insecure
         if let key { options.security = key.security }
         socket = try DealerSocket(context, options: options)
         try socket.connect(endpoint)

@@ -78,6 +78,8 @@ package final class Supervisor {
         var options = SocketOptions()
         options.identity = try PeerIdentity(hello.name)
         if let key { options.security = key.security }
+        // The coordinator that it has started itself, on this host, whatever address that announces.
+        options.insecure = true
         let socket = try DealerSocket(context, options: options)
         try socket.connect(endpoint)
         let poller = Poller()

@@ -83,6 +83,11 @@ enum PrivateFile {
             throw TransportError(
                 .key, attempt: attempt, reason: "others can put files into it", remedy: "chmod go-w \(path)")
         }
+        guard status.st_uid == geteuid() || status.st_uid == 0 || geteuid() == 0 else {
+            throw TransportError(
+                .key, attempt: attempt, reason: "it belongs to user \(status.st_uid), who can put files into it",
+                remedy: "make a folder of your own")
+        }
     }
 
     /// Names in a folder, sorted.

@@ -7,6 +7,8 @@ package enum SocketSecurity: Sendable {
     /// CURVE, the end that connects: its own key, and the only server that it will talk to.
     case client(SecretKey, server: PublicKey)
 
+    var isClient: Bool { if case .client = self { true } else { false } }
+
     var authenticator: Authenticator? {
         if case .server(_, let authenticator) = self { authenticator } else { nil }
     }
