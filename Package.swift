@@ -58,12 +58,13 @@ let package = Package(
                 "Environments", "Neural", "Agents", "Histories", "Wire", "Transport", "Processes", "Distillation",
                 "Experiments", "Catalog", logging,
             ]),
+        module("Drills", ["Cluster", "Wire"]),
         module("Reporting", ["Catalog", "Distillation", "Histories", "Environments", "Experiments"]),
         .executableTarget(
             name: "distillery",
             dependencies: [
                 "Environments", "Neural", "Agents", "Histories", "Wire", "Transport", "Processes", "Distillation",
-                "Experiments", "Catalog", "Cluster", "Reporting", arguments, logging,
+                "Experiments", "Catalog", "Cluster", "Drills", "Reporting", arguments, logging,
             ],
             swiftSettings: strict),
 
@@ -89,6 +90,7 @@ let package = Package(
         tests("AgentsTests", ["Agents", "Neural", "Environments", "TestSupport"], resources: [.copy("Golden")]),
         tests("NeuralTests", ["Neural", "CKernels", "Environments", "TestSupport"], resources: [.copy("Golden")]),
         tests("CatalogTests", ["Catalog", "Environments"]),
+        tests("DrillsTests", ["Drills", "Cluster", "Wire"]),
         tests("ReportingTests", ["Reporting", "Catalog", "Histories", "Environments"]),
         tests(
             "ClusterTests",

@@ -13,6 +13,7 @@ struct BenchCommand: ParsableCommand {
         subcommands: [
             BenchCollectCommand.self, BenchKernelsCommand.self, BenchDistillerCommand.self, BenchActingCommand.self,
             BenchEvaluatorCommand.self, BenchCoordinatorCommand.self, BenchDrillCommand.self,
+            BenchScaleCommand.self, BenchStreamsCommand.self,
         ])
 }
 

@@ -3,7 +3,6 @@ import Cluster
 import Environments
 import Experiments
 import Foundation
-import Histories
 import Neural
 import Processes
 import Wire
@@ -16,18 +15,21 @@ struct BenchDrillCommand: ParsableCommand {
         discussion: """
             A cluster collects undisturbed, then another one while a random process of a random role is killed with \
             SIGKILL again and again. Afterwards every stream is verified and replayed, and what actors were told to be \
-            durable is looked for in the files. Exit status 1 when anything is missing or damaged.
+            durable is looked for in the files. Exit status 1 when anything is missing or damaged. Recovery is counted \
+            from the kill until another process has done the dead one's work anew. With --evaluate the evaluators of \
+            an evaluation are killed instead.
             Example: distillery bench drill --minutes 20 --every 10 --json
             """)
 
     @Option(help: "Minutes of the disturbed collection.") var minutes = 20.0
-    @Option(help: "Minutes of the undisturbed collection before it.") var reference = 3.0
+    @Option(help: "Minutes of the undisturbed collection before it; 0 for none.") var reference = 3.0
     @Option(help: "Seconds between two kills; 0 for none, to watch the memory of an undisturbed cluster.") var every =
         10.0
     @Option(help: "Actors of a lifetime.") var actors = 100
     @Option(help: "Actor processes.") var processes = 3
     @Option(help: "Of the choice of victims.") var seed: UInt64 = 0
     @Option(help: "Folder for the two runs; by default a temporary one that is removed.") var out: String?
+    @Flag(help: "Kill evaluators, and nothing else.") var evaluate = false
     @Flag(help: "Print one JSON document.") var json = false
 
     func validate() throws {
@@ -42,6 +44,18 @@ struct BenchDrillCommand: ParsableCommand {
             ?? FileManager.default.temporaryDirectory
             .appendingPathComponent("distillery-drill-\(ProcessInfo.processInfo.processIdentifier)").path
         defer { if out == nil { try? FileManager.default.removeItem(atPath: folder) } }
+        let results = try evaluate ? [drillEvaluators(folder, signals)] : drillCollection(folder, signals)
+        let document = BenchDocument(suite: "drill", results: results)
+        try document.print(json: json)
+        if !json { print(document.measuredText) }
+        guard results.allSatisfy({ result in StreamFindings.losses.allSatisfy { result.measured[$0] == 0 } }) else {
+            throw ExitCode.failure
+        }
+    }
+
+    // MARK: - Collection
+
+    private func drillCollection(_ folder: String, _ signals: SignalWatcher) throws -> [BenchmarkResult] {
         var results: [BenchmarkResult] = []
         if reference > 0 {
             results.append(
@@ -51,20 +65,9 @@ struct BenchDrillCommand: ParsableCommand {
         if let calm = results.first?.rates[.transitions]?.first, results.count == 2,
             let disturbed = results[1].rates[.transitions]?.first
         {
-            results[1].measured["share_of_undisturbed"] = disturbed / calm
+            results[1].measured["percent_of_undisturbed"] = 100 * disturbed / calm
         }
-        try BenchDocument(suite: "drill", results: results).print(json: json)
-        if !json { for result in results { print(Self.text(result)) } }
-        let losses = ["streams_damaged", "streams_that_differ", "acknowledged_missing"]
-        guard results.allSatisfy({ result in losses.allSatisfy { result.measured[$0] == 0 } }) else {
-            throw ExitCode.failure
-        }
-    }
-
-    private static func text(_ result: BenchmarkResult) -> String {
-        result.name + ": "
-            + result.measured.sorted { $0.key < $1.key }.map { "\($0.key) \(fixed($0.value, 3))" }
-            .joined(separator: ", ")
+        return results
     }
 
     /// More than can be lived in the time: a million transitions a second take 15 lifetimes a minute.
@@ -85,83 +88,69 @@ struct BenchDrillCommand: ParsableCommand {
     ) throws -> BenchmarkResult {
         let cluster = try ClusterUnderDrill(try experiment(minutes: minutes), folder: folder)
         defer { cluster.stop() }
-        while (cluster.status()?.environmentSteps ?? 0) == 0 {
-            guard !cluster.hasEnded else { throw ClusterError("the cluster ended: \(cluster.lastWords)") }
-            try exitIfInterrupted(signals.next())
-            usleep(50_000)
-        }
-        let drill = Drill(cluster, seed: seed, every: every)
-        let began = Date()
-        while Date().timeIntervalSince(began) < 60 * minutes {
-            guard !cluster.hasEnded else { throw ClusterError("the cluster ended: \(cluster.lastWords)") }
-            try exitIfInterrupted(signals.next())
-            drill.turn(seconds: Date().timeIntervalSince(began))
-            if let line = drill.line { printError("\(name): \(line)") }
-        }
-        let seconds = Date().timeIntervalSince(began)
-        cluster.stop()
-        var measured = drill.numbers
-        let findings = try StreamFindings(of: cluster)
-        measured.merge(findings.numbers) { $1 }
-        measured["seconds"] = seconds
+        try cluster.wait(signals) { $0.environmentSteps > 0 }
+        let drill = Drill(cluster, seed: seed, every: every, roles: [.coordinator, .learner, .recorder, .actor])
+        let seconds = try carryOut(drill, on: cluster, name, minutes: minutes, signals)
+        let findings = try StreamFindings(of: cluster, signals)
         return BenchmarkResult(
             name: name,
             configuration: [
                 "actors": .init(actors), "actor_processes": .init(processes), "kill_every_seconds": .number(every),
             ],
-            rates: [.transitions: [Double(findings.transitions) / seconds]], measured: measured)
-    }
-}
-
-/// What the files of a drill say.
-private struct StreamFindings {
-    private(set) var transitions = 0
-    private(set) var numbers: [String: Double] = [:]
-
-    init(of cluster: ClusterUnderDrill) throws {
-        let folder = try StreamFolder(path: cluster.run)
-        var damaged = 0
-        var differing = 0
-        var gaps = 0
-        var cut = 0
-        for file in folder.files {
-            let verification = StreamVerification(path: file)
-            transitions += verification.rows
-            gaps += verification.gaps.count
-            cut += verification.cutEpisodes
-            if !verification.isSound {
-                damaged += 1
-                printError("\(file): \(verification.problems.joined(separator: "; "))")
-            }
-            if !StreamReplay(path: file).isSound { differing += 1 }
-        }
-        let missing = try Self.missing(cluster.acknowledged(), in: cluster.run)
-        numbers = [
-            "streams": Double(folder.files.count), "transitions": Double(transitions),
-            "streams_damaged": Double(damaged), "streams_that_differ": Double(differing),
-            "acknowledged_missing": Double(missing), "gaps": Double(gaps), "cut_episodes": Double(cut),
-        ]
+            rates: [.transitions: [Double(findings.transitions) / seconds]],
+            measured: drill.numbers.merging(findings.numbers) { $1 }.merging(["seconds": seconds]) { $1 })
     }
 
-    /// Streams in which something is not there that was called durable: the file is shorter, or a later incarnation has
-    /// written in its place.
-    private static func missing(_ acknowledged: [String: [UInt64: UInt64]], in run: String) throws -> Int {
-        var streams = 0
-        for (path, incarnations) in acknowledged {
-            let contents = try? StreamContents(path: run + "/" + path)
-            let rollouts = contents?.rollouts ?? []
-            // The mark that the next carrier of an ended stream brings is acknowledged, but is no row.
-            let marks: UInt64 = contents?.metadata.isComplete == true ? 1 : 0
-            let isWhole = incarnations.allSatisfy { incarnation, next in
-                let last = min(next, UInt64(rollouts.count))
-                return next <= UInt64(rollouts.count) + marks
-                    && (last == 0 || rollouts[Int(last) - 1].incarnation <= incarnation)
-            }
-            guard !isWhole else { continue }
-            streams += 1
-            printError(
-                "\(path): of what was called durable, \(incarnations), not all is in its \(rollouts.count) rollouts")
+    /// Gives the seconds that it took; the cluster has ended then.
+    private func carryOut(
+        _ drill: Drill, on cluster: ClusterUnderDrill, _ name: String, minutes: Double, _ signals: SignalWatcher
+    ) throws -> Double {
+        let began = Date()
+        while Date().timeIntervalSince(began) < 60 * minutes {
+            try cluster.checked(signals)
+            drill.turn(seconds: Date().timeIntervalSince(began))
+            if let line = drill.line { printError("\(name): \(line)") }
         }
-        return streams
+        let seconds = Date().timeIntervalSince(began)
+        printError("\(name): ends after \(Int(seconds)) s")
+        cluster.stop()
+        return seconds
+    }
+
+    // MARK: - Evaluation
+
+    /// Something is learnt and distilled within seconds, then evaluated for longer than the drill lasts.
+    private static let evaluation = """
+        name: evaluators
+        environment: {size: 5, horizon: 10}
+        tasks: {test: 12, train: 2}
+        source: {learning_rate: 0.003, hidden: [32, 32]}
+        collect: {actors: 20, test_lifetimes: 0, end: {episodes_per_actor: 300}}
+        cluster: {evaluators: 2}
+        distil:
+          model: {context_length: 50, dimension: 32, layers: 2, heads: 2, feed_forward: 64}
+          windows: {every_episodes: 5}
+          training: {batch_size: 16, maximum_seconds: 4, warmup_steps: 20}
+        evaluate: {episodes: 200000, seeds: 4, train_tasks: 2, control: false}
+        """
+
+    private func drillEvaluators(_ folder: String, _ signals: SignalWatcher) throws -> BenchmarkResult {
+        let experiment = try Experiment(yaml: Self.evaluation, file: "the drill's experiment")
+        let cluster = try ClusterUnderDrill(experiment, folder: folder, command: "run")
+        defer { cluster.stop() }
+        printError("evaluators: a model is made for them")
+        try cluster.wait(signals) { status in
+            status.nodes.count { $0.role == .evaluator && ($0.numbers["evaluation_steps"] ?? 0) > 0 }
+                == experiment.cluster.evaluators
+        }
+        let drill = Drill(cluster, seed: seed, every: every, roles: [.evaluator])
+        let seconds = try carryOut(drill, on: cluster, "evaluators", minutes: minutes, signals)
+        let findings = try StreamFindings(of: cluster, signals)
+        return BenchmarkResult(
+            name: "evaluators",
+            configuration: [
+                "evaluators": .init(experiment.cluster.evaluators), "kill_every_seconds": .number(every),
+            ], rates: [:], measured: drill.numbers.merging(findings.numbers) { $1 }.merging(["seconds": seconds]) { $1 }
+        )
     }
 }

@@ -11,8 +11,8 @@ final class ClusterUnderDrill {
     private let process: ChildProcess
     private var client: ControlClient?
 
-    /// Starts the cluster in a new folder.
-    init(_ experiment: Experiment, folder: String) throws {
+    /// Starts the cluster in a new folder; `command` is `launch`, or `run` for one that goes on to evaluate.
+    init(_ experiment: Experiment, folder: String, command: String = "launch") throws {
         self.folder = folder
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let file = folder + "/drill.yaml"
@@ -21,7 +21,7 @@ final class ClusterUnderDrill {
         // Actors write down what was acknowledged to them.
         environment["DISTILLERY_LOG"] = "debug"
         process = try ChildProcess(
-            executable: try ChildProcess.ownExecutable(), arguments: ["launch", file, "--out", folder + "/run"],
+            executable: try ChildProcess.ownExecutable(), arguments: [command, file, "--out", folder + "/run"],
             log: folder + "/launch.log", environment: environment)
     }
 
@@ -32,19 +32,32 @@ final class ClusterUnderDrill {
 
     /// Nil while no coordinator answers.
     func status() -> ClusterStatus? {
-        guard let text = try? String(contentsOfFile: run + "/" + Supervisor.endpointFile, encoding: .utf8) else {
-            return nil
-        }
-        if client == nil {
-            client = try? ControlClient(endpoint: String(text.dropLast()), deadlineMilliseconds: 300)
-        }
+        guard let endpoint = try? endpoint() else { return nil }
+        if client == nil { client = try? ControlClient(endpoint: endpoint, deadlineMilliseconds: 300) }
         let status = try? client?.status().status
         // What was asked of a coordinator that has died is not answered by the next one.
         if status == nil { client = nil }
         return status
     }
 
-    func scale(actors: Int) throws { try client?.scale(actors: actors) }
+    func scale(actors: Int) throws { try ControlClient(endpoint: try endpoint()).scale(actors: actors) }
+
+    /// Waits until `status` is as wanted; throws when the cluster ends before.
+    func wait(_ signals: SignalWatcher, until isAsWanted: (ClusterStatus) -> Bool) throws {
+        while try !(checked(signals).status().map(isAsWanted) ?? false) { usleep(50_000) }
+    }
+
+    /// Itself, unless it has ended or somebody has interrupted us.
+    @discardableResult
+    func checked(_ signals: SignalWatcher) throws -> Self {
+        guard !hasEnded else { throw ClusterError("the cluster ended: \(lastWords)") }
+        try exitIfInterrupted(signals.next())
+        return self
+    }
+
+    private func endpoint() throws -> String {
+        String(try String(contentsOfFile: run + "/" + Supervisor.endpointFile, encoding: .utf8).dropLast())
+    }
 
     /// The cluster's processes by role.
     var processes: [RoleName: [Int32]] {

@@ -1,0 +1,60 @@
+package import Wire
+
+/// Resident memory of processes over time; every process is a series of its own.
+package struct MemoryHistory: Sendable {
+    /// What a series is compared with: its sixth minute. In the first five caches fill.
+    private static let early = 300.0..<360.0
+    private static let lateSeconds = 60.0
+
+    private struct Sample {
+        let seconds: Double
+        let megabytes: Double
+    }
+
+    private struct Series: Hashable {
+        let role: RoleName
+        let process: Int
+    }
+
+    private var series: [Series: [Sample]] = [:]
+
+    package init() {}
+
+    /// `seconds`: of any clock; they never go back.
+    package mutating func add(megabytes: Double, of role: RoleName, process: Int, at seconds: Double) {
+        series[Series(role: role, process: process), default: []].append(
+            Sample(seconds: seconds, megabytes: megabytes))
+    }
+
+    package var roles: Set<RoleName> { Set(series.keys.map(\.role)) }
+
+    package func maximumMegabytes(of role: RoleName) -> Double? {
+        series.filter { $0.key.role == role }.values.joined().map(\.megabytes).max()
+    }
+
+    /// What a process of the role had more in its last minute than in its sixth, in percent of the latter's median: by the
+    /// median and by the maximum of the last minute; the process with the largest growth counts. Nil when none was there
+    /// for seven minutes.
+    package func growthPercent(of role: RoleName) -> (median: Double, maximum: Double)? {
+        let growths = series.filter { $0.key.role == role }.values.compactMap(Self.growthPercent)
+        return growths.max { $0.maximum < $1.maximum }
+    }
+
+    private static func growthPercent(_ samples: [Sample]) -> (median: Double, maximum: Double)? {
+        guard let first = samples.first?.seconds, let last = samples.last?.seconds,
+            last - first >= early.upperBound + lateSeconds
+        else { return nil }
+        let before = samples.filter { early.contains($0.seconds - first) }.map(\.megabytes)
+        let after = samples.filter { $0.seconds > last - lateSeconds }.map(\.megabytes)
+        guard let base = median(before), let middle = median(after), let most = after.max(), base > 0 else {
+            return nil
+        }
+        return (100 * (middle / base - 1), 100 * (most / base - 1))
+    }
+
+    private static func median(_ values: [Double]) -> Double? {
+        guard !values.isEmpty else { return nil }
+        let sorted = values.sorted()
+        return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+    }
+}

@@ -1,0 +1,77 @@
+package import Cluster
+package import Wire
+
+/// Looks for the first proof that somebody does the work of a process that was killed.
+///
+/// Counters that a successor has restored prove nothing: what counts is what has been done since it was first seen.
+package struct RecoveryWatch: Sendable {
+    package let role: RoleName
+    /// All processes of the cluster that were there before.
+    private let processes: Set<Int>
+    /// Of each lifetime, when a successor of the learner first spoke of it.
+    private var firstUpdates: [String: UInt64] = [:]
+    /// Of each actor process, when first nobody's actors waited any more.
+    private var stepsWhenCarried: [String: Double]?
+
+    package init(role: RoleName, processes: Set<Int>) {
+        self.role = role
+        self.processes = processes
+    }
+
+    /// Whether `status`, asked for `seconds` after the kill, shows the work done again.
+    package mutating func isBackAtWork(_ status: ClusterStatus, seconds: Double) -> Bool {
+        let successors = status.nodes.filter { $0.role == role && !processes.contains($0.process) }
+        switch role {
+        case .coordinator: return isCoordinated(status, seconds: seconds)
+        case .learner: return hasLearnt(Set(successors.map(\.name)), status)
+        // These count what the process itself has done, from 0.
+        case .recorder:
+            return successors.contains {
+                ($0.numbers["flushes"] ?? 0) > 0 && ($0.numbers["transitions"] ?? 0) > 0
+            }
+        case .evaluator: return successors.contains { ($0.numbers["evaluation_steps"] ?? 0) > 0 }
+        default:
+            if successors.contains(where: { ($0.numbers["environment_steps"] ?? 0) > 0 }) { return true }
+            return !successors.isEmpty && areCarriedByOthers(status)
+        }
+    }
+
+    /// The answer is of a coordinator that began after the kill, that has leased a lifetime, and that has heard of it from
+    /// its learner and from an actor process that steps its environments.
+    private func isCoordinated(_ status: ClusterStatus, seconds: Double) -> Bool {
+        status.seconds < seconds
+            && status.leases.contains { lease in
+                lease.updates != nil && lease.parts.contains { $0.phase == "running" }
+            }
+    }
+
+    /// More updates of a lifetime than when a successor first spoke of it.
+    private mutating func hasLearnt(_ successors: Set<String>, _ status: ClusterStatus) -> Bool {
+        for lease in status.leases where successors.contains(lease.learner) {
+            guard let updates = lease.updates else { continue }
+            let name = "\(lease.learner) \(lease.task) \(lease.repetition) \(lease.attempt)"
+            if updates > firstUpdates[name, default: updates] { return true }
+            firstUpdates[name] = min(updates, firstUpdates[name] ?? updates)
+        }
+        return false
+    }
+
+    /// Others may have taken the dead one's actors up before its successor had anything to do: then all of them have to have
+    /// taken steps since nobody's actors wait any more.
+    private mutating func areCarriedByOthers(_ status: ClusterStatus) -> Bool {
+        let parts = status.leases.flatMap(\.parts).filter { !$0.isFinished }
+        guard !parts.isEmpty, parts.allSatisfy({ !$0.node.isEmpty && $0.phase == "running" }) else {
+            stepsWhenCarried = nil
+            return false
+        }
+        let carriers = Set(parts.map(\.node))
+        let steps = Dictionary(
+            status.nodes.filter { carriers.contains($0.name) }
+                .map { ($0.name, $0.numbers["environment_steps"] ?? 0) }, uniquingKeysWith: max)
+        guard let before = stepsWhenCarried else {
+            stepsWhenCarried = steps
+            return false
+        }
+        return carriers.allSatisfy { steps[$0] ?? 0 > before[$0] ?? 0 }
+    }
+}

@@ -1,0 +1,38 @@
+/// How long throughput takes after a change until it is what it then stays.
+package struct Settling: Sendable, Equatable {
+    /// The throughput of a short time that begins so many seconds after the change.
+    package struct Window: Sendable, Equatable {
+        package let seconds: Double
+        package let rate: Double
+
+        package init(seconds: Double, rate: Double) {
+            self.seconds = seconds
+            self.rate = rate
+        }
+    }
+
+    /// A window is on the plateau when its rate differs by no more than this share.
+    private static let tolerance = 0.1
+    /// Of all windows from the settling on so many are on the plateau: a hiccup of the machine does not count.
+    private static let keptShare = 0.9
+
+    /// Steps a second: the median of the second half.
+    package let plateau: Double
+    /// Where the first window begins that is on the plateau, as nearly all after it are; nil when there is none in the first
+    /// half, and the plateau is none.
+    package let seconds: Double?
+
+    package init(_ windows: [Window]) {
+        let late = windows.suffix((windows.count + 1) / 2).map(\.rate).sorted()
+        let plateau = late.isEmpty ? 0 : (late[(late.count - 1) / 2] + late[late.count / 2]) / 2
+        let isOn = windows.map { abs($0.rate - plateau) <= Self.tolerance * plateau }
+        var on = 0
+        var first: Int?
+        for index in windows.indices.reversed() where isOn[index] {
+            on += 1
+            if Double(on) >= Self.keptShare * Double(windows.count - index) { first = index }
+        }
+        self.plateau = plateau
+        seconds = first.flatMap { $0 <= windows.count / 2 ? windows[$0].seconds : nil }
+    }
+}
