@@ -1,4 +1,6 @@
+import Foundation
 import GRDB
+import Glibc
 
 /// A catalogue that cannot be opened, read or written.
 package struct CatalogError: Error, Sendable, CustomStringConvertible {
@@ -33,6 +35,9 @@ package struct CatalogError: Error, Sendable, CustomStringConvertible {
                     + "`distillery histories index RUN`")
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             self.init(.busy, path, "another process writes the catalogue (\(detail)); stop the run that uses it first")
+        // Its index of the write-ahead log and its journals are files too, and say less of what they lack.
+        case .SQLITE_IOERR where !hasRoom(besides: path):
+            self.init(.full, path, "no space is left for the catalogue (\(detail)); free some and go on with --resume")
         case .SQLITE_FULL:
             self.init(.full, path, "no space is left for the catalogue (\(detail)); free some and go on with --resume")
         case .SQLITE_CANTOPEN:
@@ -42,4 +47,11 @@ package struct CatalogError: Error, Sendable, CustomStringConvertible {
             self.init(.other, path, "the catalogue cannot be used (\(detail))")
         }
     }
+}
+
+/// Whether the disk has room for what a transaction needs at least. True where nobody can say.
+private func hasRoom(besides path: String) -> Bool {
+    var found = statvfs()
+    guard statvfs((path as NSString).deletingLastPathComponent, &found) == 0 else { return true }
+    return UInt64(found.f_bavail) * UInt64(found.f_frsize) >= 1 << 20 && (found.f_files == 0 || found.f_favail > 0)
 }

@@ -40,18 +40,13 @@ extension Ledger {
             if !batch.streams.isEmpty { try database.save(batch.streams) }
             if !batch.nodes.isEmpty { try database.save(batch.nodes) }
             if !batch.metrics.isEmpty { try database.append(batch.metrics) }
+            for checkpoint in batch.checkpoints { try database.save(checkpoint) }
             for result in batch.results { try database.save(result) }
         }
     }
 
     package func save(_ checkpoint: CheckpointRecord) throws(CatalogError) {
-        try write { database in
-            try database.execute(
-                sql: "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?)",
-                arguments: [
-                    checkpoint.name, checkpoint.step, checkpoint.created, checkpoint.trainingSeconds, checkpoint.loss,
-                ])
-        }
+        try write { try $0.save(checkpoint) }
     }
 
     /// Adds evaluation jobs, or replaces those with the same evaluation and task; their returns are kept.
@@ -138,6 +133,14 @@ extension Database {
             // SQLite stores NaN as NULL; a reader gives NaN back.
             try statement.execute(arguments: [metric.time, metric.source, metric.name, metric.step, metric.value])
         }
+    }
+
+    fileprivate func save(_ checkpoint: CheckpointRecord) throws {
+        try execute(
+            sql: "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?)",
+            arguments: [
+                checkpoint.name, checkpoint.step, checkpoint.created, checkpoint.trainingSeconds, checkpoint.loss,
+            ])
     }
 
     fileprivate func save(_ evaluations: [EvaluationRecord]) throws {

@@ -4,11 +4,13 @@ package struct LedgerBatch: Sendable {
     package var streams: [StreamRecord] = []
     package var nodes: [NodeRecord] = []
     package var metrics: [MetricRecord] = []
+    package var checkpoints: [CheckpointRecord] = []
     package var results: [EvaluationReturns] = []
 
     package init() {}
 
     package var isEmpty: Bool {
-        lifetimes.isEmpty && streams.isEmpty && nodes.isEmpty && metrics.isEmpty && results.isEmpty
+        lifetimes.isEmpty && streams.isEmpty && nodes.isEmpty && metrics.isEmpty && checkpoints.isEmpty
+            && results.isEmpty
     }
 }

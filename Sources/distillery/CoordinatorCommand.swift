@@ -45,14 +45,21 @@ struct CoordinatorCommand: ParsableCommand {
             path: folder.appendingPathComponent(".coordinator.lock").path, holder: "coordinator")
         defer { withExtendedLifetime(lock) {} }
         let catalog = folder.appendingPathComponent("catalog.sqlite").path
-        let ledger = try Ledger(
-            path: catalog, mode: FileManager.default.fileExists(atPath: catalog) ? .resume : .create)
-        let journal = try LedgerJournal(
-            ledger: ledger, distribution: context.distribution, folder: folder)
-        let events = try EventFileWriter(
-            folder: folder.appendingPathComponent("events"), name: "coordinator", time: Date().timeIntervalSince1970)
+        let ledger = try whenThereIsRoom(logger) {
+            try Ledger(path: catalog, mode: FileManager.default.fileExists(atPath: catalog) ? .resume : .create)
+        }
+        let journal = try whenThereIsRoom(logger) {
+            try LedgerJournal(ledger: ledger, distribution: context.distribution, folder: folder)
+        }
+        let events = try whenThereIsRoom(logger) {
+            try EventFileWriter(
+                folder: folder.appendingPathComponent("events"), name: "coordinator",
+                time: Date().timeIntervalSince1970)
+        }
         journal.onMetrics = { name, step, value in
-            try events.append(name, step: step, value: value, time: Date().timeIntervalSince1970)
+            do { try events.append(name, step: step, value: value, time: Date().timeIntervalSince1970) } catch {
+                logger.warning("numbers for plots are lost", metadata: ["reason": "\(error)"])
+            }
         }
         let signals = try SignalWatcher([.hangUp, .interrupt, .terminate])
         let process = try CoordinatorProcess(
@@ -62,23 +69,37 @@ struct CoordinatorCommand: ParsableCommand {
         var aim = goal.goal
         if let split { aim.splits = [split] }
         if aim.evaluates, !aim.distils { aim.checkpoint = checkpoint ?? store.latest }
-        try ledger.begin(experiment)
+        try whenThereIsRoom(logger) { try ledger.begin(experiment) }
         var progress = try journal.progress()
         if !restarted { progress.scale = nil }
-        try journal.started()
+        try whenThereIsRoom(logger) { try journal.started() }
         let coordinator = try Coordinator(
             context: context, run: experiment.name, folder: folder.path, goal: aim, journal: journal,
             checkpoints: store, logger: logger, finished: progress, now: process.now)
         // Whoever reads the file sees all of it or nothing.
-        try Data((process.endpoint + "\n").utf8).write(
-            to: folder.appendingPathComponent(Supervisor.endpointFile), options: .atomic)
+        try whenThereIsRoom(logger) {
+            try Data((process.endpoint + "\n").utf8).write(
+                to: folder.appendingPathComponent(Supervisor.endpointFile), options: .atomic)
+        }
         logger.info("listening", metadata: ["endpoint": "\(process.endpoint)"])
         let signal = try process.run(coordinator)
-        try events.close()
+        do { try events.close() } catch {
+            logger.warning("numbers for plots are lost", metadata: ["reason": "\(error)"])
+        }
         try ledger.end(failure: coordinator.failure.isEmpty ? nil : coordinator.failure)
         try ledger.close()
         guard coordinator.failure.isEmpty else { throw ClusterError(coordinator.failure) }
         try exitIfInterrupted(signal == .terminate ? nil : signal)
+    }
+}
+
+/// Does what a coordinator needs before it can answer anybody; on a full disk again each second.
+private func whenThereIsRoom<Result>(_ logger: Logger, _ body: () throws -> Result) throws -> Result {
+    while true {
+        do { return try body() } catch  where isLackOfRoom(error) {
+            logger.warning("the coordinator waits to begin", metadata: ["for": "room on the disk: \(error)"])
+            sleep(1)
+        }
     }
 }
 

@@ -29,7 +29,8 @@ struct ProgressLine {
         lastPhase = ""
     }
 
-    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+    /// Where standard error goes to a full disk the run goes on without.
+    private func write(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
 }
 
 extension ClusterStatus {

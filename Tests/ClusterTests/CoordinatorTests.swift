@@ -53,7 +53,8 @@ final class LoneCoordinator {
     }
 
     private func sent() throws -> [(to: String, envelope: Envelope)] {
-        try outbox.items.flatMap { item in
+        try coordinator.commit(&outbox, now: now)
+        return try outbox.items.flatMap { item in
             try item.addresses.map { address in
                 guard case .peer(let name) = address else { throw ClusterError("\(address)") }
                 return (name, try Envelope(decoding: item.bytes))

@@ -126,7 +126,7 @@ extension EndToEnd {
 }
 
 /// A cluster that collects until it is told to come to its end.
-private final class LaunchedCluster {
+final class LaunchedCluster {
     let folder: String
     private(set) var command: RunningCommand
     private let file: String

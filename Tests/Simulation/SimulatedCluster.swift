@@ -190,7 +190,9 @@ package final class SimulatedCluster {
 
     private func flush(from sender: String) {
         if sender == Self.coordinatorName {
-            do { try coordinator.commit() } catch { faults.append("the journal at \(seconds) s: \(error)") }
+            do { try coordinator.commit(&outbox, now: clock.now) } catch {
+                faults.append("the journal at \(seconds) s: \(error)")
+            }
         }
         for item in tamper.map({ tamper in outbox.items.flatMap { tamper($0, sender) } }) ?? outbox.items {
             onSend?(item.bytes, sender)

@@ -36,7 +36,7 @@ extension Coordinator {
     }
 
     /// Acknowledged once it is written.
-    func take(_ piece: CheckpointPiece, from name: String, _ request: UInt64, outbox: inout Outbox) {
+    func take(_ piece: CheckpointPiece, from name: String, _ request: UInt64, now: UInt64, outbox: inout Outbox) {
         guard name == distiller else {
             return refuse("only the run's distiller sends checkpoints", to: .peer(name), request, outbox: &outbox)
         }
@@ -48,6 +48,9 @@ extension Coordinator {
             outbox.send(.acknowledgement, to: .peer(name), request: request)
         } catch let error as ClusterError {
             refuse("\(error)", to: .peer(name), request, outbox: &outbox)
+        } catch  where isLackOfRoom(error) {
+            // It is sent again until it is acknowledged.
+            noteUnwritten("\(piece.checkpoint)/\(piece.file)", "\(error)", now: now)
         } catch { fail("the checkpoint \(piece.checkpoint) cannot be stored: \(error)") }
     }
 

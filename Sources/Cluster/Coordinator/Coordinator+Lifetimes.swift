@@ -269,7 +269,9 @@ extension Coordinator {
     // MARK: - Checkpoints
 
     /// Acknowledged once it is on the disk; where it cannot be written the learner sends it again.
-    func take(_ checkpoint: LearnerCheckpoint, from name: String, _ request: UInt64, outbox: inout Outbox) {
+    func take(
+        _ checkpoint: LearnerCheckpoint, from name: String, _ request: UInt64, now: UInt64, outbox: inout Outbox
+    ) {
         let sender = Address.peer(name)
         guard let lifetime = lifetimes[checkpoint.lifetime], lifetime.learner == name,
             lifetime.attempt == checkpoint.attempt
@@ -280,7 +282,7 @@ extension Coordinator {
             try learnerCheckpoints.write(checkpoint)
             outbox.send(.acknowledgement, to: sender, request: request)
         } catch {
-            logger.warning("a learner's checkpoint is not stored", metadata: ["reason": "\(error)"])
+            noteUnwritten("the learner's state of \(checkpoint.lifetime)", "\(error)", now: now)
             outbox.send(.failure("\(error)"), to: sender, request: request)
         }
     }

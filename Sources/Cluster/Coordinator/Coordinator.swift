@@ -126,6 +126,12 @@ package final class Coordinator {
     /// Why the run cannot go on; empty when it can.
     package internal(set) var failure = ""
     private var announced: Deployment?
+    /// What was decided and cannot be written down now; nil while everything is.
+    var withheld: WithheldTurn?
+    /// Why a checkpoint was not stored, and when that was.
+    var checkpointObstacle: (reason: String, time: UInt64)?
+    /// Checkpoints, or pieces of them, that could not be written when they came.
+    var unwrittenCheckpoints = 0
     /// Something happened that may let leases be given out, or a phase end.
     var hasChanged = true
     private var nextDecision: UInt64 = 0
@@ -165,7 +171,10 @@ package final class Coordinator {
     /// Jobs that an earlier start of this run has finished.
     let finishedJobs: Set<FinishedJob>
 
-    package var isFinished: Bool { (phase == .finished || isStopping || !failure.isEmpty) && nodesAreGone }
+    package var isFinished: Bool { isEnding && nodesAreGone }
+
+    /// There is nothing more to do, and that is written down or not to be waited for.
+    package var isEnding: Bool { deployment.finished && (withheld == nil || isStopping) }
 
     private var nodesAreGone: Bool { nodes.count == members(.supervisor).count }
 
@@ -202,9 +211,6 @@ package final class Coordinator {
 
     // MARK: - Messages
 
-    /// Writes down what was decided: before anything is sent that tells of it.
-    package func commit() throws { try journal.commit() }
-
     /// One message as it came. What cannot be decoded is answered and counted.
     package func receive(
         _ bytes: UnsafeRawBufferPointer, from sender: Address, now: UInt64, outbox: inout Outbox
@@ -226,6 +232,9 @@ package final class Coordinator {
         guard case .peer(let name) = sender else { return }
         let node = nodes[name]
         node?.lastHeard = now
+        guard withheld == nil else {
+            return try receiveWithoutRoom(envelope, from: node, sender, now: now, outbox: &outbox)
+        }
         switch envelope.message {
         case .heartbeat, .acknowledgement, .statusRequest, .checkpointRequest: break
         default: hasChanged = true
@@ -263,10 +272,10 @@ package final class Coordinator {
         let role = node.hello.role
         let sender = Address.peer(name)
         if case .checkpointPiece(let piece) = envelope.message {
-            return take(piece, from: name, envelope.request, outbox: &outbox)
+            return take(piece, from: name, envelope.request, now: now, outbox: &outbox)
         }
         if case .learnerCheckpoint(let checkpoint) = envelope.message {
-            return take(checkpoint, from: name, envelope.request, outbox: &outbox)
+            return take(checkpoint, from: name, envelope.request, now: now, outbox: &outbox)
         }
         if case .checkpointRequest(let request) = envelope.message {
             return answer(request, to: sender, envelope.request, outbox: &outbox)
@@ -274,11 +283,8 @@ package final class Coordinator {
         if envelope.request != 0 { outbox.send(.acknowledgement, to: sender, request: envelope.request) }
         switch envelope.message {
         case .heartbeat(let heartbeat):
-            environmentSteps +=
-                (heartbeat.numbers["environment_steps"] ?? 0) - (node.numbers["environment_steps"] ?? 0)
             note(heartbeat, of: node, now: now)
             outbox.send(.acknowledgement, to: sender)
-            rate.add(environmentSteps, now: now)
         case .lifetimeFinished(let finished) where role == .learner:
             try finish(finished, now: now, outbox: &outbox)
         case .carryingFinished(let finished) where role == .actor:
@@ -302,6 +308,11 @@ package final class Coordinator {
     }
 
     package func tick(now: UInt64, outbox: inout Outbox) throws {
+        guard withheld == nil else {
+            // Nobody's silence is overlooked for it: what is said is still heard.
+            nextSilenceCheck = now
+            return noteLacks(now: now)
+        }
         try noticeSilence(now: now, outbox: &outbox)
         announceAllowedKeys(now: now, outbox: &outbox)
         commands.tick(now: now, outbox: &outbox)

@@ -77,7 +77,7 @@ package struct CoordinatorBenchmark {
                 }
             }
             try coordinator.tick(now: now, outbox: &outbox)
-            try coordinator.commit()
+            try coordinator.commit(&outbox, now: now)
             cost += processSeconds() - began
             for item in outbox.items {
                 for case .peer(let name) in item.addresses {

@@ -79,7 +79,7 @@ package final class CoordinatorProcess {
             try coordinator.tick(now: clock.now, outbox: &outbox)
             try everyTurn(coordinator)
             nextTick = clock.now + Self.tickIntervalNanoseconds
-            if coordinator.deployment.finished {
+            if coordinator.isEnding {
                 let deadline = farewell ?? clock.now + Self.farewellMilliseconds * 1_000_000
                 farewell = deadline
                 if clock.now > deadline { break }
@@ -111,7 +111,7 @@ package final class CoordinatorProcess {
 
     /// What was written down in this turn is kept before anybody hears of it.
     private func flush(_ coordinator: Coordinator) throws {
-        try coordinator.commit()
+        try coordinator.commit(&outbox, now: clock.now)
         for item in outbox.items {
             let message = Transport.Message(item.bytes)
             for case .peer(let name) in item.addresses {

@@ -31,7 +31,11 @@ package final class LearnerCheckpointStore {
             let handle = try FileHandle(forUpdating: partial)
             try handle.synchronize()
             try handle.close()
-        } catch { throw ClusterError("cannot write \(partial.path): \(error.localizedDescription)") }
+        } catch {
+            // On a full disk half of it would only take room from what could be written.
+            try? FileManager.default.removeItem(at: partial)
+            throw ClusterError("cannot write \(partial.path): \(error.localizedDescription)")
+        }
         guard rename(partial.path, final.path) == 0 else {
             throw ClusterError("cannot rename \(partial.path): \(String(cString: strerror(errno)))")
         }

@@ -13,9 +13,12 @@ package final class LedgerJournal: RunJournal {
     private let evaluations: URL
     private var lifetimes: [LifetimeIdentifier: LifetimeRecord] = [:]
     private var nodes: [String: NodeRecord] = [:]
+    private var hasStarted = false
     /// What is not yet in the catalogue.
     private var batch = LedgerBatch()
     private var changedLifetimes: Set<LifetimeIdentifier> = []
+    /// Results in the catalogue that their evaluation's summary lacks.
+    private var unsummarized: [EvaluationReturns] = []
 
     /// `folder`: the run's.
     package init(ledger: Ledger, distribution: any TaskDistribution, folder: URL) throws {
@@ -58,9 +61,10 @@ package final class LedgerJournal: RunJournal {
         return progress
     }
 
-    /// Writes down that a coordinator has taken the run up: once, after `progress` was read.
+    /// Writes down that a coordinator has taken the run up, after `progress` was read: once, however often it is tried.
     package func started() throws {
-        append("coordinator", Self.start, step: 0, value: 1)
+        if !hasStarted { append("coordinator", Self.start, step: 0, value: 1) }
+        hasStarted = true
         try commit()
         try remakeSummaries()
     }
@@ -167,7 +171,7 @@ package final class LedgerJournal: RunJournal {
 
     package func checkpointStored(_ name: String, numbers: [String: Double]) throws {
         let step = name.split(separator: "-").last.flatMap { Int($0) } ?? 0
-        try ledger.save(
+        batch.checkpoints.append(
             CheckpointRecord(
                 name: name, step: step, created: Date().timeIntervalSince1970, trainingSeconds: numbers["seconds"],
                 loss: numbers["loss"]))
@@ -188,26 +192,37 @@ package final class LedgerJournal: RunJournal {
         batch.results.append(EvaluationReturns(evaluation: record, returns: rows))
     }
 
-    /// One transaction for all that was written down since the last one.
+    /// One transaction for all that was written down since the last one. Where it throws for lack of room nothing is
+    /// forgotten, and the same call may succeed later.
     package func commit() throws {
         batch.lifetimes = changedLifetimes.compactMap { lifetimes[$0] }
-        guard !batch.isEmpty else { return }
-        try ledger.save(batch)
-        let results = batch.results
-        changedLifetimes.removeAll(keepingCapacity: true)
-        batch = LedgerBatch()
-        for result in results { try appendSummary(result) }
+        if !batch.isEmpty {
+            try ledger.save(batch)
+            unsummarized += batch.results
+            changedLifetimes.removeAll(keepingCapacity: true)
+            batch = LedgerBatch()
+        }
+        while let result = unsummarized.first {
+            try appendSummary(result)
+            unsummarized.removeFirst()
+        }
     }
 
     /// `evaluations/NAME/summary.csv`: one line an episode.
     private func appendSummary(_ result: EvaluationReturns) throws {
         let file = try makeFolder(ofEvaluation: result.evaluation.evaluation).appendingPathComponent(Self.summary)
-        if !FileManager.default.fileExists(atPath: file.path) { try Data(Self.summaryHeader.utf8).write(to: file) }
+        if !FileManager.default.fileExists(atPath: file.path) {
+            try Data(Self.summaryHeader.utf8).write(to: file, options: .atomic)
+        }
         let lines = Self.lines(task: result.evaluation.task, result.returns)
         let handle = try FileHandle(forWritingTo: file)
         defer { try? handle.close() }
-        try handle.seekToEnd()
-        try handle.write(contentsOf: Data(lines.utf8))
+        let end = try handle.seekToEnd()
+        do { try handle.write(contentsOf: Data(lines.utf8)) } catch {
+            // It is tried again, whole.
+            try handle.truncate(atOffset: end)
+            throw error
+        }
     }
 
     private static let summary = "summary.csv"

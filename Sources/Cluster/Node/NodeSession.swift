@@ -4,7 +4,7 @@ package import Wire
 /// silent. Still a state machine.
 package final class NodeSession {
     package static let helloIntervalMilliseconds: UInt64 = 250
-    /// A coordinator that has not answered the first hello for so long is taken to be absent.
+    /// A coordinator that has not answered a hello for so long is taken to be absent.
     package static let welcomeLimitMilliseconds: UInt64 = 30_000
     /// Several times the coordinator's own limit, so that a coordinator which is restarted finds its nodes again.
     package static let coordinatorSilenceLimitMilliseconds: UInt64 = 30_000
@@ -17,7 +17,6 @@ package final class NodeSession {
     /// Messages that could not be decoded.
     package private(set) var undecodableMessages = 0
     private let hello: Hello
-    private let started: UInt64
     private var nextHello: UInt64
     private var nextHeartbeat: UInt64 = 0
     private var heartbeatInterval: UInt64 = 1_000_000_000
@@ -34,7 +33,6 @@ package final class NodeSession {
         self.role = role
         hello = Hello(
             role: role.name, name: name, host: host, process: process, endpoint: endpoint, capacity: role.capacity)
-        started = now
         nextHello = now
         lastHeard = now
     }
@@ -136,7 +134,8 @@ package final class NodeSession {
     }
 
     private func introduce(now: UInt64, outbox: inout Outbox) throws {
-        guard (now - started) / 1_000_000 < Self.welcomeLimitMilliseconds else {
+        // A coordinator that cannot take anybody in now says at least that it is there.
+        guard (max(now, lastHeard) - lastHeard) / 1_000_000 < Self.welcomeLimitMilliseconds else {
             throw ClusterError(
                 "no answer from the coordinator within \(Self.welcomeLimitMilliseconds / 1000) s: "
                     + "is the address right, is it running, and is this node's key among those that may connect?")

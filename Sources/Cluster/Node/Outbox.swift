@@ -50,5 +50,8 @@ package struct Outbox: Sendable {
         items.append(Item(bytes: bytes, addresses: addresses, isComplaint: false))
     }
 
+    /// Behind what is there already.
+    mutating func append(_ other: Outbox) { items += other.items }
+
     package mutating func removeAll() { items.removeAll(keepingCapacity: true) }
 }

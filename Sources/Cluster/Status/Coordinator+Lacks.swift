@@ -3,7 +3,7 @@ import Wire
 /// What the run itself waits for: nobody is there who could do it.
 struct Lack {
     enum Kind: Hashable {
-        case recorder, learner, room, carriers, seals, distiller, evaluator
+        case disk, checkpoints, recorder, learner, room, carriers, seals, distiller, evaluator
     }
 
     /// Who waits, in a status.
@@ -21,12 +21,17 @@ extension Coordinator {
     func noteLacks(now: UInt64) {
         guard now >= nextLookAtLacks else { return }
         nextLookAtLacks = now + Self.lookAtLacksNanoseconds
-        let kinds = Set(findLacks().map(\.kind))
+        let kinds = Set(findLacks(now: now).map(\.kind))
         lacks = lacks.filter { kinds.contains($0.key) }
         for kind in kinds where lacks[kind] == nil { lacks[kind] = now }
     }
 
-    func findLacks() -> [Lack] {
+    func findLacks(now: UInt64) -> [Lack] {
+        [withheld.map { Lack(kind: .disk, why: $0.obstacle) }, lackOfCheckpoints(now: now)].compactMap { $0 }
+            + lacksOfPhase()
+    }
+
+    private func lacksOfPhase() -> [Lack] {
         guard !isStopping, failure.isEmpty else { return [] }
         switch phase {
         case .collecting: return lacksOfCollecting()

@@ -11,6 +11,8 @@ extension Coordinator {
 
     /// Keeps what a node says of itself.
     func note(_ heartbeat: Heartbeat, of node: Node, now: UInt64) {
+        environmentSteps += (heartbeat.numbers["environment_steps"] ?? 0) - (node.numbers["environment_steps"] ?? 0)
+        rate.add(environmentSteps, now: now)
         node.heartbeat = heartbeat
         if let steps = node.hello.role.stepsName.flatMap({ heartbeat.numbers[$0] }) { node.rate.add(steps, now: now) }
     }
@@ -44,7 +46,9 @@ extension Coordinator {
             },
             waits: (waits + silences(order, now: now) + runWaits(now: now)).sorted { $0.seconds > $1.seconds },
             failure: failure,
-            numbers: ["refused_messages": Double(refusedMessages)].merging(counters, uniquingKeysWith: +))
+            numbers: [
+                "refused_messages": Double(refusedMessages), "unwritten_checkpoints": Double(unwrittenCheckpoints),
+            ].merging(counters, uniquingKeysWith: +))
     }
 
     private func node(_ node: Node, wait: ClusterStatus.Wait?, now: UInt64) -> ClusterStatus.Node {
@@ -104,7 +108,7 @@ extension Coordinator {
     }
 
     private func runWaits(now: UInt64) -> [ClusterStatus.Wait] {
-        findLacks().map {
+        findLacks(now: now).map {
             ClusterStatus.Wait(
                 who: Lack.run, whom: $0.whom, why: $0.why, seconds: seconds(since: lacks[$0.kind] ?? now, now: now))
         }

@@ -17,7 +17,7 @@ package struct StatusText {
     private static let troubles = [
         ("refused_connections", "connections refused"), ("refused_messages", "messages refused"),
         ("dropped_messages", "messages dropped"), ("fenced_messages", "messages fenced"),
-        ("out_of_order_rollouts", "rollouts out of order"),
+        ("out_of_order_rollouts", "rollouts out of order"), ("unwritten_checkpoints", "checkpoints written later"),
     ]
 
     private let status: ClusterStatus

@@ -31,11 +31,15 @@ package final class EventFileWriter {
         if pending.count >= Self.bufferBytes { try flush() }
     }
 
-    /// Hands what is kept to the operating system.
+    /// Hands what is kept to the operating system. What it does not take, on a full disk, is dropped whole.
     package func flush() throws {
         guard !pending.isEmpty else { return }
-        try handle.write(contentsOf: pending)
-        pending.removeAll(keepingCapacity: true)
+        defer { pending.removeAll(keepingCapacity: true) }
+        let end = try handle.offset()
+        do { try handle.write(contentsOf: pending) } catch {
+            try handle.truncate(atOffset: end)
+            throw error
+        }
     }
 
     package func close() throws {
