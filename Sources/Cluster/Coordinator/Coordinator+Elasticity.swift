@@ -47,10 +47,7 @@ extension Coordinator {
                 continue
             }
             var missing = min(elasticActors - lifetime.staying, context.experiment.actorLimit - lifetime.actors)
-            // Who has come to the end of a lifetime is not made up for.
-            guard missing > 0, !lifetime.parts.contains(where: { $0.isFinished && $0.retireFrom == nil }) else {
-                continue
-            }
+            guard missing > 0, mayGrow(&lifetime, now: now) else { continue }
             var added: [LeasedLifetime.Part] = []
             for (node, free) in lifetimes.freePlaces {
                 guard missing > 0 else { break }
@@ -70,6 +67,20 @@ extension Coordinator {
             for part in added { carry(part, of: lifetime, now: now, outbox: &outbox) }
             logger.notice("actors join", metadata: ["lifetime": "\(identifier)", "actors": "\(lifetime.staying)"])
         }
+    }
+
+    /// Who has come to the end of a lifetime is not made up for. But of one that was taken up again all streams may
+    /// have ended earlier, of actors that had left: its learner would wait for ever for somebody to live it to its end.
+    private func mayGrow(_ lifetime: inout LeasedLifetime, now: UInt64) -> Bool {
+        guard lifetime.parts.allSatisfy(\.isFinished) else {
+            lifetime.desertedSince = nil
+            return !lifetime.parts.contains { $0.isFinished && $0.retireFrom == nil }
+        }
+        let since = lifetime.desertedSince ?? now
+        lifetime.desertedSince = since
+        lifetimes[lifetime.identifier] = lifetime
+        // The learner's word that the lifetime is over may still be on its way.
+        return now >= since + UInt64(Self.silenceLimitMilliseconds) * 1_000_000
     }
 
     func apply(_ scale: Scale) {

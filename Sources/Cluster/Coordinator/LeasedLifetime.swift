@@ -36,6 +36,8 @@ struct LeasedLifetime {
     var leasedAt: UInt64 = 0
     var parts: [Part] = []
     var numbers: [String: Double] = [:]
+    /// When all its actors were first found to have ended, though the lifetime had not.
+    var desertedSince: UInt64?
     private var handedOut: UInt64 = 0
 
     /// Incarnations are given out once only: the attempt is their upper part.
@@ -48,6 +50,7 @@ struct LeasedLifetime {
     mutating func begin(_ ranges: [Range<Int>], at places: [(node: String, count: Int)]) {
         attempt += 1
         handedOut = 0
+        desertedSince = nil
         parts = []
         state = .running
         var places = places[...]
