@@ -9,36 +9,6 @@ import Testing
 import Transport
 import Wire
 
-/// What somebody does to a stream's file behind the recorder's back.
-enum Vandalism: String, CaseIterable {
-    case cut, emptied, overwritten, flipped, replaced, madeAFolder, deleted
-
-    func commit(_ path: String) throws {
-        let url = URL(filePath: path)
-        let bytes = try Data(contentsOf: url)
-        switch self {
-        case .cut: try FileHandle(forUpdating: url).truncate(atOffset: UInt64(bytes.count / 3))
-        case .emptied: try FileHandle(forUpdating: url).truncate(atOffset: 0)
-        case .overwritten: try inPlace(url, Data(repeating: 0x41, count: bytes.count))
-        case .flipped: try inPlace(url, Data(bytes.enumerated().map { $0 % 64 == 7 && $0 > 2000 ? $1 ^ 4 : $1 }))
-        case .replaced:
-            try FileManager.default.removeItem(at: url)
-            try Data("This was a stream.".utf8).write(to: url)
-        case .madeAFolder:
-            try FileManager.default.removeItem(at: url)
-            try FileManager.default.createDirectory(at: url, withIntermediateDirectories: false)
-        case .deleted: try FileManager.default.removeItem(at: url)
-        }
-    }
-
-    /// Without a new file under the name.
-    private func inPlace(_ url: URL, _ bytes: Data) throws {
-        let handle = try FileHandle(forUpdating: url)
-        try handle.write(contentsOf: bytes)
-        try handle.close()
-    }
-}
-
 @Suite("A stream file is damaged behind the recorder's back") struct QuarantineTests {
     private let seed = testSeed()
 
@@ -50,7 +20,7 @@ enum Vandalism: String, CaseIterable {
         // The acknowledgement has to arrive: who has had none sends all again, and nothing is missed.
         try cluster.run(milliseconds: 100)
         if recorderIsDead { cluster.kill(try #require(cluster.names(.recorder).first)) }
-        try vandalism.commit("\(cluster.folder)/\(victim.path)")
+        try cluster.damage(victim, by: vandalism)
         try cluster.run(milliseconds: patienceMilliseconds)
         try cluster.checkEnd(seed)
         return cluster
@@ -110,6 +80,7 @@ enum Vandalism: String, CaseIterable {
             for name in cluster.names(role) { cluster.kill(name) }
         }
         try earlier.write(to: file)
+        cluster.noteDamage(to: victim)
         #expect(StreamVerification(path: file.path).isSound, "the test is to lose whole rollouts")
         try cluster.run(milliseconds: patienceMilliseconds)
         try cluster.checkEnd(seed)
@@ -121,7 +92,7 @@ enum Vandalism: String, CaseIterable {
         let cluster = try SimulatedCluster(yaml: smallExperiment(lockstep: false, episodes: 400), seed: seed)
         let victim = try victim(of: cluster)
         try cluster.run(milliseconds: patienceMilliseconds) { $0.acknowledged[victim] ?? 0 > 6 }
-        try Vandalism.replaced.commit("\(cluster.folder)/\(victim.path)")
+        try cluster.damage(victim, by: .replaced)
         try cluster.run(milliseconds: patienceMilliseconds) { !$0.journal.quarantined.isEmpty }
         for role in [RoleName.recorder, .actor, .recorder, .actor] {
             cluster.kill(try #require(cluster.names(role).first))

@@ -21,6 +21,8 @@ package final class MemoryJournal: RunJournal {
     package var forgetsResults = false
     /// What a commit throws that has something to write: a full disk, for one.
     package var failure: (any Error)?
+    /// Nodes whose supervisor said that their process had ended.
+    package private(set) var endedProcesses = 0
     private var starts: UInt64 = 0
     private var turn: [() -> Void] = []
 
@@ -83,7 +85,7 @@ package final class MemoryJournal: RunJournal {
         try next?.nodeJoined(hello)
     }
     package func nodeLeft(_ name: String, reason: String) throws {
-        note()
+        note { if reason == "its process has ended" { self.endedProcesses += 1 } }
         try next?.nodeLeft(name, reason: reason)
     }
     package func phaseBegan(_ phase: RunPhase) throws {

@@ -23,6 +23,19 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     /// Whether it can only be seen while evaluators are at work.
     package var concernsEvaluation: Bool { self == .resultsCountedTwice }
 
+    /// How the simulation names it; what it calls something else it has not understood.
+    package var violation: String {
+        switch self {
+        case .earlyAcknowledgement: "acknowledged and not "
+        case .noFencing: "is of a carrier that had been replaced"
+        case .leaseGivenTwice: "was given to "
+        // Nothing wrong gets onto the disk; it only comes to no end.
+        case .noResend, .noDeduplication: "no end after "
+        case .forgottenAttempts: "was given out again by a later start of the coordinator"
+        case .resultsCountedTwice: "a result was counted twice"
+        }
+    }
+
     package func plant(in cluster: SimulatedCluster) {
         switch self {
         case .earlyAcknowledgement: acknowledgeEarly(cluster)

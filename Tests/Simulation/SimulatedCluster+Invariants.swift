@@ -1,16 +1,16 @@
 import Cluster
-import Environments
+package import Environments
 import Experiments
 import Foundation
 import Histories
 import Transport
+import Wire
 
 extension SimulatedCluster {
-    /// What of all that is promised of a run that has come to its end does not hold.
+    /// What of all that is promised of a run that has come to its end does not hold. Of one that has not, everything
+    /// ends now.
     package func violations() throws -> [String] {
-        guard isFinished else {
-            return ["no end after \(seconds) s: \(coordinator.status(now: clock.now))"]
-        }
+        guard isFinished else { return try violationsWithoutEnd() }
         var violations = witness.violations
         if !coordinator.failure.isEmpty { violations.append("the run failed: \(coordinator.failure)") }
         violations += faults
@@ -26,9 +26,13 @@ extension SimulatedCluster {
                 }
             }
         }
+        for (stream, reason) in journal.quarantined where !damaged.contains(stream) {
+            violations.append("\(stream) was quarantined, and nobody had damaged it: \(reason)")
+        }
         var files: Set<StreamIdentifier> = []
         for file in try StreamFolder(path: folder).files { files.insert(try check(file, &violations)) }
-        for stream in witness.brought.keys where !files.contains(stream) && journal.quarantined[stream] == nil {
+        for stream in witness.brought.keys
+        where !files.contains(stream) && journal.quarantined[stream] == nil && !damagedUnseen.contains(stream) {
             let missing = witness.missing(in: stream, checksums: [])
             if !missing.isEmpty { violations.append("\(stream): acknowledged, and there is no file") }
         }
@@ -44,17 +48,7 @@ extension SimulatedCluster {
         if !replay.isSound { violations.append("\(file): \(replay.difference ?? replay.problem ?? "")") }
         let contents = try StreamContents(path: file)
         let stream = contents.metadata.identifier(at: file)
-        let checksums = contents.rollouts.map { UInt32($0.checksum) }
-        for missing in witness.missing(in: stream, checksums: checksums).prefix(3) {
-            violations.append("\(stream): acknowledged and not in the file: \(missing)")
-        }
-        for (index, record) in contents.rollouts.enumerated() {
-            if record.sequence != UInt64(index) { violations.append("\(stream): \(record.sequence) at \(index)") }
-            let isBrought = (witness.brought[stream] ?? []).contains {
-                $0.sequence == record.sequence && $0.checksum == UInt32(record.checksum)
-            }
-            if !isBrought { violations.append("\(stream): rollout \(index) was never brought") }
-        }
+        violations += contentViolations(stream, contents.rollouts)
         if let sealed = journal.sealed[stream] {
             if sealed.rollouts != UInt64(contents.rollouts.count) || sealed.rows != UInt64(contents.rows.rewards.count)
             {
@@ -64,10 +58,67 @@ extension SimulatedCluster {
         return stream
     }
 
+    private func violationsWithoutEnd() throws -> [String] {
+        let end = "no end after \(seconds) s: \(coordinator.status(now: clock.now))"
+        for name in names(.recorder) { kill(name) }
+        var violations = witness.violations + faults
+        let unreadable = Set(damaged.map { "\(folder)/\($0.path)" })
+        for file in try StreamFolder(path: folder).files where !unreadable.contains(file) {
+            let contents = try StreamContents(path: file)
+            violations += contentViolations(contents.metadata.identifier(at: file), contents.rollouts)
+        }
+        return violations + [end]
+    }
+
+    /// Whether a stream holds what was brought and acknowledged, each rollout once, in order and by who carried it.
+    private func contentViolations(_ stream: StreamIdentifier, _ rollouts: [RolloutRecord]) -> [String] {
+        var violations: [String] = []
+        let checksums = rollouts.map { UInt32($0.checksum) }
+        if !damagedUnseen.contains(stream) {
+            for missing in witness.missing(in: stream, checksums: checksums).prefix(3) {
+                violations.append("\(stream): acknowledged and not in the file: \(missing)")
+            }
+        }
+        // Which rollouts there were of each checksum.
+        let brought = Dictionary(grouping: witness.brought[stream] ?? [], by: \.checksum)
+        let namesCarriers =
+            stream.lifetime.collection == .histories && context.experiment.collect.synchronization == .asynchronous
+        for (index, record) in rollouts.enumerated() {
+            if record.sequence != UInt64(index) { violations.append("\(stream): \(record.sequence) at \(index)") }
+            let like = brought[UInt32(record.checksum)] ?? []
+            let same = like.filter { $0.sequence == record.sequence }
+            if let other = like.first, same.isEmpty {
+                violations.append("\(stream): rollout \(other.sequence) is on disk again, as rollout \(index)")
+            } else if same.isEmpty {
+                violations.append("\(stream): rollout \(index) was never brought")
+            } else if namesCarriers, !same.contains(where: { $0.incarnation == record.incarnation }) {
+                violations.append(
+                    "\(stream): rollout \(index) is of a carrier that had been replaced: "
+                        + "\(same.map(\.incarnation)), not \(record.incarnation)")
+            }
+            if index > 0, record.incarnation < rollouts[index - 1].incarnation {
+                violations.append("\(stream): rollout \(index) is of a carrier that had been replaced")
+            }
+        }
+        return violations
+    }
+
+    /// Somebody damages a stream's file.
+    package func damage(_ stream: StreamIdentifier, by vandalism: Vandalism) throws {
+        try vandalism.commit("\(folder)/\(stream.path)")
+        noteDamage(to: stream)
+    }
+
+    /// Somebody has damaged a stream's file.
+    package func noteDamage(to stream: StreamIdentifier) {
+        damaged.insert(stream)
+        if names(.recorder).isEmpty { damagedUnseen.insert(stream) }
+    }
+
     /// What recorders have called durable is on the disk at this very moment.
     package func lost() throws -> [String] {
         var lost: [String] = []
-        for stream in witness.brought.keys {
+        for stream in witness.brought.keys where !damaged.contains(stream) {
             let path = "\(folder)/\(stream.path)"
             let checksums =
                 FileManager.default.fileExists(atPath: path)

@@ -37,13 +37,31 @@ package final class SimulatedCluster {
     package let journal = MemoryJournal()
     /// Sees everything that is sent.
     package var onSend: ((_ bytes: [UInt8], _ sender: String) -> Void)?
+    /// Says which processes on its host have ended, and ends those that it is told to; nil where nobody does.
+    package private(set) var supervisor: SimulatedSupervisor?
+    /// Whether the recorder's disk has no room left.
+    package var isDiskFull: Bool {
+        get { disk.isFull }
+        set { disk.isFull = newValue }
+    }
+    /// Streams whose files somebody damaged.
+    package internal(set) var damaged: Set<StreamIdentifier> = []
+    /// Those of them that were damaged while no recorder lived, which could have known what they held.
+    package internal(set) var damagedUnseen: Set<StreamIdentifier> = []
+    /// Nodes that ended because they had not heard the coordinator for as long as they wait.
+    package private(set) var givenUp = 0
     let goal: Coordinator.Goal
     /// Policy versions that the rollouts at the recorder were made with.
     package private(set) var versions: Set<UInt64> = []
 
     package func forgetVersions() { versions = [] }
 
+    private let disk = SimulatedDisk()
     private var held: [String: UInt64] = [:]
+    /// When the coordinator was last heard.
+    private var lastWord: [String: UInt64] = [:]
+    /// By which number its host knows a node's process.
+    private var processes: [String: Int] = [:]
     private var started = 0
     /// When a coordinator that was killed comes back; nil while it is there.
     private var coordinatorReturns: UInt64?
@@ -73,6 +91,7 @@ package final class SimulatedCluster {
                 folder: URL(fileURLWithPath: folder))
         }
         coordinator = try Self.makeCoordinator(context, goal, journal, logger, now: clock.now)
+        witness.starts += 1
     }
 
     private static func makeCoordinator(
@@ -109,10 +128,15 @@ package final class SimulatedCluster {
         if let moment = coordinatorReturns, clock.now >= moment {
             coordinator = try Self.makeCoordinator(context, goal, journal, logger, now: clock.now)
             coordinatorReturns = nil
+            witness.starts += 1
         }
-        if coordinatorReturns == nil {
+        if isCoordinatorAtWork {
             try coordinator.tick(now: clock.now, outbox: &outbox)
             flush(from: Self.coordinatorName)
+        }
+        if supervisor != nil {
+            supervisor?.tick(now: clock.now, outbox: &outbox)
+            flush(from: SimulatedSupervisor.name)
         }
         for name in nodes.keys.sorted() where clock.now >= held[name] ?? 0 {
             step(name) { try $0.tick(now: $1, outbox: &$2) }
@@ -139,6 +163,8 @@ package final class SimulatedCluster {
             }
             return flush(from: Self.coordinatorName)
         }
+        guard delivery.to != SimulatedSupervisor.name else { return supervise(bytes) }
+        if delivery.from == Self.coordinatorName { lastWord[delivery.to] = clock.now }
         let sender: Address =
             delivery.from == Self.coordinatorName
             ? .coordinator : isServer(delivery.to) ? .peer(delivery.from) : .endpoint(endpoint(delivery.from))
@@ -155,7 +181,7 @@ package final class SimulatedCluster {
             try call(node, clock.now, &outbox)
             for _ in 0..<Self.workLimit where try !node.work(now: clock.now, outbox: &outbox) { break }
         } catch {
-            faults.append("\(name) at \(seconds) s: \(error)")
+            if isUnheard(name) { givenUp += 1 } else { faults.append("\(name) at \(seconds) s: \(error)") }
             outbox.removeAll()
             return kill(name)
         }
@@ -165,6 +191,13 @@ package final class SimulatedCluster {
         outbox.send(.drain(node: name), to: .coordinator)
         flush(from: name)
         nodes[name] = nil
+        processes[name] = nil
+    }
+
+    /// A node that the coordinator's word has not reached for as long as it waits is right to end.
+    private func isUnheard(_ name: String) -> Bool {
+        let limit = NodeSession.coordinatorSilenceLimitMilliseconds * nanosecondsPerMillisecond
+        return clock.now >= (lastWord[name] ?? 0) + limit
     }
 
     // MARK: - Messages
@@ -186,6 +219,8 @@ package final class SimulatedCluster {
         endpointNames[new] = first
         currentNames[first] = new
         nodes[new] = node.renewed(name: new, now: clock.now)
+        processes[new] = processes.removeValue(forKey: name)
+        lastWord[new] = clock.now
     }
 
     private func flush(from sender: String) {
@@ -211,11 +246,10 @@ package final class SimulatedCluster {
     }
 
     private func note(_ bytes: [UInt8], at receiver: String) {
-        guard receiver.hasPrefix("recorder") else { return }
-        witness.bring(bytes)
-        guard bodyNumber(of: bytes) == 32, let envelope = try? Envelope(decoding: bytes),
-            case .rollouts(let rollouts) = envelope.message
+        guard receiver.hasPrefix("recorder"), bodyNumber(of: bytes) == 32,
+            let envelope = try? Envelope(decoding: bytes), case .rollouts(let rollouts) = envelope.message
         else { return }
+        witness.bring(rollouts)
         for header in rollouts.content.headers { versions.insert(header.policyVersion) }
     }
 
@@ -224,10 +258,50 @@ package final class SimulatedCluster {
         network.send(Envelope(message, request: 7).encoded(), from: sender, to: receiver)
     }
 
+    /// The number of actors that the cluster is to carry, by a client who asks until it is heard; false while the
+    /// coordinator cannot hear anybody.
+    package func scale(to actors: Int) -> Bool { ask(.scale(actors: actors)) }
+
+    /// Asks a node to leave, in the same way.
+    package func drain(_ name: String) -> Bool { ask(.drain(node: name)) }
+
+    private func ask(_ message: Wire.Message) -> Bool {
+        guard isCoordinatorAtWork else { return false }
+        let bytes = Envelope(message, request: 7).encoded()
+        let error = bytes.withUnsafeBytes { deliver($0, from: .peer("client"), to: Self.coordinatorName) }
+        return error == nil
+    }
+
+    /// The coordinator is there and nothing holds it up.
+    package var isCoordinatorAtWork: Bool {
+        coordinatorReturns == nil && clock.now >= held[Self.coordinatorName] ?? 0
+    }
+
     // MARK: - Processes
 
+    /// From now on a supervisor looks after one host; two of three processes that are started are on it.
+    package func addSupervisor() { supervisor = SimulatedSupervisor() }
+
+    private func supervise(_ bytes: [UInt8]) {
+        let process = supervisor?.receive(bytes, outbox: &outbox)
+        flush(from: SimulatedSupervisor.name)
+        if let process, let name = processes.first(where: { $0.value == process })?.key { kill(name) }
+    }
+
+    /// Whether a supervisor looks after the node's process.
+    package func isSupervised(_ name: String) -> Bool { supervisor != nil && (processes[name] ?? 0) % 3 != 0 }
+
+    /// As by SIGKILL, and its supervisor says so.
+    package func killSupervised(_ name: String) {
+        guard let process = processes[name] else { return }
+        kill(name)
+        outbox.send(.processEnded(process), to: .coordinator)
+        flush(from: SimulatedSupervisor.name)
+    }
+
     private func startMissing() {
-        for (role, count) in coordinator.deployment.processes where role != .coordinator && role != .supervisor {
+        for (role, count) in coordinator.deployment.processes.sorted(by: { $0.key.rawValue < $1.key.rawValue })
+        where role != .coordinator && role != .supervisor {
             while names(role).count < count, clock.now >= mayStartAt[role] ?? 0 { start(role) }
         }
     }
@@ -236,8 +310,11 @@ package final class SimulatedCluster {
     package func start(_ role: RoleName) -> String {
         let name = "\(role.rawValue)-\(started)"
         started += 1
+        processes[name] = started
+        lastWord[name] = clock.now
         nodes[name] = NodeSession(
-            role: makeRole(role), name: name, host: "host", process: started,
+            role: makeRole(role), name: name,
+            host: isSupervised(name) ? SimulatedSupervisor.host : "host", process: started,
             endpoint: role == .learner || role == .recorder ? endpoint(name) : "", now: clock.now)
         return name
     }
@@ -246,7 +323,8 @@ package final class SimulatedCluster {
         switch role {
         case .actor: ActorRole(capacity: 0)
         case .learner: LearnerRole(capacity: 0)
-        case .recorder: RecorderRole(folder: nil, logger: logger)
+        case .recorder:
+            RecorderRole(folder: nil, logger: logger) { [disk] in disk.isFull ? 0 : freeDiskBytes($0) }
         case .evaluator: EvaluatorRole()
         case .distiller: DistillerRole(folder: nil, logger: logger)
         default: fatalError("not part of the simulation")
@@ -287,11 +365,18 @@ package final class SimulatedCluster {
     package func kill(_ name: String) {
         guard name != Self.coordinatorName else {
             network.forget(name)
+            held[name] = nil
             coordinatorReturns = clock.now + Self.restartNanoseconds
             return
         }
         guard let node = nodes.removeValue(forKey: name) else { return }
+        processes[name] = nil
         network.forget(name)
         mayStartAt[node.role.name] = clock.now + Self.restartNanoseconds
     }
+}
+
+/// The room that recorders find, on disks that they share.
+private final class SimulatedDisk {
+    var isFull = false
 }

@@ -1,29 +1,47 @@
+import Cluster
 import Environments
+import Foundation
+import Histories
 package import TestSupport
+import Transport
 import Wire
 
 /// What goes wrong in one random run, for a bounded time; everything follows from the seed.
 package struct Trouble {
     /// Each happens once at least, in an order and at times that the seed chooses.
     package enum Event: String, CaseIterable, Sendable {
-        case killActor, killLearner, killRecorder, killCoordinator, partition, slowRecorder, deafness, reordering
+        case killActor, killLearner, killRecorder, killCoordinator, processEnded, drainActor, partition, deafness,
+            slowRecorder, stalledCoordinator, fullDisk, damagedFile, scaleUp, scaleDown, reordering
     }
 
-    private static let deliveriesBetweenEvents = 90
-    private static let roundMilliseconds: UInt64 = 5000
-    private static let longestCutRounds = 3
-    private static let attempts = 20
+    private static let deliveriesBetweenEvents = 24
+    private static let roundMilliseconds: UInt64 = 2000
+    /// Nodes give a coordinator up that they do not hear for half a minute.
+    private static let longestCutMilliseconds: UInt64 = 12_000
+    private static let attempts = 60
     private static let pauseMilliseconds: UInt64 = 250
     private static let slownessMilliseconds: UInt64 = 1500
+    /// Longer than a node may be silent, in half of the cases.
+    private static let stallMilliseconds: ClosedRange<Int> = 3000...7000
+    /// What shows within this time has happened.
+    private static let noticeMilliseconds: UInt64 = 1500
     private var random: SplitMix
+    private let actors: Int
+    private var violations: [String] = []
+    private var isScaled = false
+    private var cutSince: UInt64?
 
-    package init(_ seed: UInt64) { random = SplitMix(seed: seed) }
+    /// `actors`: how many the cluster carries before anybody scales it.
+    package init(_ seed: UInt64, actors: Int = 0) {
+        random = SplitMix(seed: seed)
+        self.actors = actors
+    }
 
     private mutating func unit() -> Float { Float(random.below(1 << 24)) * 0x1p-24 }
 
     package mutating func makeConditions() -> NetworkConditions {
         var conditions = NetworkConditions()
-        conditions.delay = 1_000_000...UInt64(5_000_000 + 250_000_000 * unit())
+        conditions.delay = 1_000_000...UInt64(40_000_000 + 215_000_000 * unit())
         conditions.dropped = 0.01 + 0.14 * unit()
         conditions.duplicated = 0.01 + 0.14 * unit()
         conditions.keepsOrder = unit() < 0.7
@@ -36,25 +54,24 @@ package struct Trouble {
         _ cluster: SimulatedCluster, patienceMilliseconds: UInt64
     ) throws -> (counts: [Event: Int], violations: [String]) {
         var counts: [Event: Int] = [:]
-        var violations: [String] = []
-        var cutRounds = 0
+        cluster.addSupervisor()
         cluster.network.conditions = makeConditions()
-        // Reordering needs some time to show.
-        let others = (Event.allCases.filter { $0 != .reordering } + [random.pick(Event.allCases)])
+        // Reordering needs some time to show; damage leaves less to disturb.
+        let once: Set<Event> = [.reordering, .damagedFile]
+        let again = random.pick(Event.allCases.filter { !once.contains($0) })
+        let others = Event.allCases.filter { $0 != .reordering } + [again]
         for event in [.reordering] + others.shuffled(using: &random) {
             let goal =
                 cluster.network.counts.delivered + Self.deliveriesBetweenEvents / 2
                 + random.below(Self.deliveriesBetweenEvents)
             try cluster.run(milliseconds: Self.roundMilliseconds) { $0.network.counts.delivered >= goal }
-            // Nodes give a coordinator up that they do not hear for half a minute.
-            cutRounds += 1
-            if random.once(in: 2) || cutRounds == Self.longestCutRounds {
-                cluster.network.heal()
-                cutRounds = 0
-            }
+            if random.once(in: 2) { try end(cluster) }
             // There may be nobody just now to whom it could happen.
-            for _ in 0..<Self.attempts {
-                if try happen(event, cluster, &violations) {
+            for attempt in 0..<Self.attempts {
+                try endLongCuts(cluster)
+                // Or everything stands still because of what went wrong before.
+                if attempt > 0 { try end(cluster) }
+                if try happen(event, cluster) {
                     counts[event, default: 0] += 1
                     break
                 }
@@ -62,46 +79,145 @@ package struct Trouble {
             }
         }
         try cluster.run(milliseconds: Self.roundMilliseconds / 4)
-        cluster.network.heal()
+        try end(cluster)
         cluster.network.conditions = NetworkConditions()
         try cluster.run(milliseconds: patienceMilliseconds)
         return (counts, violations)
     }
 
-    private mutating func happen(
-        _ event: Event, _ cluster: SimulatedCluster, _ violations: inout [String]
-    ) throws -> Bool {
+    /// What lasts ends: cuts, and another number of actors.
+    private mutating func end(_ cluster: SimulatedCluster) throws {
+        heal(cluster)
+        while isScaled, !cluster.isFinished {
+            isScaled = !cluster.scale(to: actors)
+            if isScaled { try cluster.run(milliseconds: Self.pauseMilliseconds) }
+        }
+    }
+
+    private mutating func heal(_ cluster: SimulatedCluster) {
+        cluster.network.heal()
+        cutSince = nil
+    }
+
+    private mutating func endLongCuts(_ cluster: SimulatedCluster) throws {
+        guard let since = cutSince, cluster.clock.now >= since + Self.longestCutMilliseconds * 1_000_000 else { return }
+        heal(cluster)
+        try cluster.run(milliseconds: Self.noticeMilliseconds)
+    }
+
+    // MARK: - Events
+
+    private mutating func happen(_ event: Event, _ cluster: SimulatedCluster) throws -> Bool {
         guard !cluster.isFinished else { return false }
-        let names = cluster.nodes.keys.sorted()
         switch event {
-        case .killActor: return kill(.actor, cluster)
-        case .killLearner: return kill(.learner, cluster)
-        case .killRecorder:
-            guard kill(.recorder, cluster) else { return false }
-            violations += try cluster.lost()
+        case .killActor: return kill(.actor, cluster) != nil
+        case .killLearner: return kill(.learner, cluster) != nil
+        case .killRecorder: return try killRecorder(cluster)
         case .killCoordinator: cluster.kill(SimulatedCluster.coordinatorName)
-        case .partition:
-            guard !names.isEmpty else { return false }
-            let name = random.pick(names)
-            // With the coordinator everybody speaks each second.
-            let others = Set(names).subtracting([name])
-            cluster.network.partition(
-                [name], from: (random.once(in: 2) ? others : []).union([SimulatedCluster.coordinatorName]))
-        case .deafness:
-            guard names.count > 1 else { return false }
-            cluster.network.cut(from: random.pick(names), to: random.pick(names + [SimulatedCluster.coordinatorName]))
+        case .processEnded: return try endProcess(cluster)
+        case .drainActor:
+            guard let name = choose(cluster.names(.actor)) else { return false }
+            return cluster.drain(name)
+        case .partition, .deafness: return try cut(cluster, isOneWay: event == .deafness)
         case .slowRecorder:
             guard let name = cluster.names(.recorder).first else { return false }
             cluster.hold(name, milliseconds: Self.slownessMilliseconds)
+        case .stalledCoordinator:
+            guard cluster.isCoordinatorAtWork else { return false }
+            let span = Self.stallMilliseconds.upperBound - Self.stallMilliseconds.lowerBound
+            cluster.hold(
+                SimulatedCluster.coordinatorName,
+                milliseconds: UInt64(Self.stallMilliseconds.lowerBound + random.below(span)))
+        case .fullDisk: return try fillDisk(cluster)
+        case .damagedFile: return try damageFile(cluster)
+        case .scaleUp: return scale(cluster, to: actors + 2 + random.below(actors))
+        case .scaleDown:
+            // Nobody could go otherwise.
+            guard cluster.names(.actor).count > 1 else { return false }
+            return scale(cluster, to: random.below(actors))
         case .reordering: cluster.network.conditions.keepsOrder = false
         }
         return true
     }
 
-    private mutating func kill(_ role: RoleName, _ cluster: SimulatedCluster) -> Bool {
-        let names = cluster.names(role)
-        guard !names.isEmpty else { return false }
-        cluster.kill(random.pick(names))
+    private mutating func choose(_ names: [String]) -> String? { names.isEmpty ? nil : random.pick(names) }
+
+    private mutating func kill(_ role: RoleName, _ cluster: SimulatedCluster) -> String? {
+        let name = choose(cluster.names(role))
+        name.map { cluster.kill($0) }
+        return name
+    }
+
+    private mutating func killRecorder(_ cluster: SimulatedCluster) throws -> Bool {
+        guard kill(.recorder, cluster) != nil else { return false }
+        violations += try cluster.lost()
+        return true
+    }
+
+    /// It is only told once, and that may be lost: then it has not happened.
+    private mutating func endProcess(_ cluster: SimulatedCluster) throws -> Bool {
+        guard let name = choose(cluster.nodes.keys.sorted().filter { cluster.isSupervised($0) }) else {
+            // The next one may be on the supervisor's host.
+            _ = kill(.actor, cluster)
+            return false
+        }
+        let earlier = cluster.journal.endedProcesses
+        cluster.killSupervised(name)
+        try cluster.run(milliseconds: Self.noticeMilliseconds) { $0.journal.endedProcesses > earlier }
+        return cluster.journal.endedProcesses > earlier
+    }
+
+    /// Only a cut that has swallowed something has happened.
+    private mutating func cut(_ cluster: SimulatedCluster, isOneWay: Bool) throws -> Bool {
+        let names = cluster.nodes.keys.sorted()
+        guard let name = choose(names) else { return false }
+        // With the coordinator everybody speaks each second.
+        if isOneWay {
+            let others = names.filter { $0 != name } + [SimulatedCluster.coordinatorName]
+            cluster.network.cut(from: name, to: random.pick(others))
+        } else {
+            let others = random.once(in: 2) ? Set(names).subtracting([name]) : []
+            cluster.network.partition([name], from: others.union([SimulatedCluster.coordinatorName]))
+        }
+        cutSince = cutSince ?? cluster.clock.now
+        let before = cluster.network.counts.cut
+        try cluster.run(milliseconds: Self.noticeMilliseconds) { $0.network.counts.cut > before }
+        return cluster.network.counts.cut > before
+    }
+
+    /// The recorder has to say that it waits; it has room again a little later.
+    private mutating func fillDisk(_ cluster: SimulatedCluster) throws -> Bool {
+        func waits(_ cluster: SimulatedCluster) -> Bool {
+            cluster.names(.recorder).contains {
+                cluster.nodes[$0]?.role.waiting(now: cluster.clock.now)?.why.contains("room on the disk") == true
+            }
+        }
+        cluster.isDiskFull = true
+        defer { cluster.isDiskFull = false }
+        try cluster.run(milliseconds: Self.noticeMilliseconds) { waits($0) }
+        guard waits(cluster) else { return false }
+        try cluster.run(milliseconds: UInt64(200 + random.below(600)))
+        return true
+    }
+
+    /// A growing file loses or changes some of what it holds while no recorder lives.
+    private mutating func damageFile(_ cluster: SimulatedCluster) throws -> Bool {
+        let growing = cluster.acknowledged.filter { stream, next in
+            let path = "\(cluster.folder)/\(stream.path)"
+            return next > 1 && FileManager.default.fileExists(atPath: path) && cluster.journal.sealed[stream] == nil
+        }
+        guard !growing.isEmpty else { return false }
+        let stream = random.pick(growing.keys.sorted { $0.path < $1.path })
+        guard try killRecorder(cluster),
+            !StreamVerification(path: "\(cluster.folder)/\(stream.path)").isSealed
+        else { return false }
+        try cluster.damage(stream, by: random.pick([.cut, .flipped, .overwritten, .deleted]))
+        return true
+    }
+
+    private mutating func scale(_ cluster: SimulatedCluster, to number: Int) -> Bool {
+        guard cluster.scale(to: number) else { return false }
+        isScaled = true
         return true
     }
 }

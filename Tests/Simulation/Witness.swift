@@ -28,7 +28,10 @@ package final class Witness {
     package private(set) var brought: [StreamIdentifier: Set<Brought>] = [:]
     /// Everything before the sequence need not be kept by its carrier any more.
     package private(set) var acknowledged: [Acknowledged: UInt64] = [:]
-    private var holders: [Lease: String] = [:]
+    /// Who was given each lease, by which start of the coordinator.
+    private var holders: [Lease: (name: String, start: Int)] = [:]
+    /// How often a coordinator was started.
+    package internal(set) var starts = 0
 
     package init() {}
 
@@ -49,16 +52,16 @@ package final class Witness {
     }
 
     private func hold(_ lease: Lease, _ holder: String) {
-        let other = holders[lease] ?? holder
-        holders[lease] = holder
-        if other != holder { violations.append("\(lease) was given to \(other) and to \(holder)") }
+        let earlier = holders.updateValue((holder, starts), forKey: lease) ?? (holder, starts)
+        if earlier.start != starts {
+            violations.append("\(lease) was given out again by a later start of the coordinator")
+        } else if earlier.name != holder {
+            violations.append("\(lease) was given to \(earlier.name) and to \(holder)")
+        }
     }
 
     /// Something has reached a recorder.
-    func bring(_ bytes: [UInt8]) {
-        guard bodyNumber(of: bytes) == 32, let envelope = try? Envelope(decoding: bytes),
-            case .rollouts(let rollouts) = envelope.message
-        else { return }
+    func bring(_ rollouts: Rollouts) {
         for header in rollouts.content.headers {
             brought[StreamIdentifier(lifetime: rollouts.content.lifetime, actor: header.actor), default: []].insert(
                 Brought(

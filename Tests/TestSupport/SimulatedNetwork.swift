@@ -39,8 +39,10 @@ package final class SimulatedNetwork<Node: Hashable & Sendable> {
         package var duplicated = 0
         /// Sent to arrive before what the same node had sent the same one earlier.
         package var reordered = 0
-        /// Lost because of a cut, or because the receiver was gone.
+        /// Lost because of a cut.
         package var cut = 0
+        /// Lost because its sender or receiver was gone.
+        package var forgotten = 0
     }
 
     package let clock: ManualClock
@@ -141,7 +143,7 @@ package final class SimulatedNetwork<Node: Hashable & Sendable> {
         let before = underWay.count
         underWay.removeAll { $0.from == node || $0.to == node }
         underWay.sort { $0.precedes($1) }
-        counts.cut += before - underWay.count
+        counts.forgotten += before - underWay.count
         latest = latest.filter { $0.key.from != node && $0.key.to != node }
     }
 

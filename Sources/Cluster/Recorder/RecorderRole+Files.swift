@@ -133,7 +133,7 @@ extension RecorderRole {
     ) -> Outcome {
         attempt(identifier, now: now, outbox: &outbox) { () throws(StreamError) in
             // A stream that has ended makes room by being sealed.
-            if writer.pendingRollouts > 0, streams[identifier]?.isEnded == false, let free = freeDiskBytes(folder),
+            if writer.pendingRollouts > 0, streams[identifier]?.isEnded == false, let free = freeBytes(folder),
                 free < Self.reservedDiskBytes
             {
                 throw .diskFull(
@@ -290,7 +290,7 @@ extension RecorderRole {
 }
 
 /// Bytes that may still be written on the disk of `folder`; nil where that cannot be told.
-func freeDiskBytes(_ folder: String) -> UInt64? {
+package func freeDiskBytes(_ folder: String) -> UInt64? {
     var status = statvfs()
     guard statvfs(folder, &status) == 0 else { return nil }
     return UInt64(status.f_bavail) * UInt64(status.f_frsize)

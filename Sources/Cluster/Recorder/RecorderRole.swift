@@ -48,9 +48,15 @@ package final class RecorderRole: Role {
     private var obstacleSince: UInt64?
     var counts: [String: Double] = [:]
 
+    /// Of a folder's disk; nil where that cannot be told.
+    let freeBytes: (_ folder: String) -> UInt64?
+
     /// `folder`: where the run's streams go; nil for the coordinator's own folder of the run. While another recorder
     /// still holds that folder, this one waits.
-    package init(folder: String?, logger: Logger) {
+    package init(
+        folder: String?, logger: Logger, freeBytes: @escaping (_ folder: String) -> UInt64? = freeDiskBytes
+    ) {
+        self.freeBytes = freeBytes
         self.folder = folder ?? ""
         self.logger = logger
     }
@@ -85,7 +91,7 @@ package final class RecorderRole: Role {
         var numbers = counts
         numbers["open_streams"] = Double(streams.values.count { $0.writer != nil })
         numbers["unflushed_bytes"] = Double(pending.reduce(0) { $0 + (streams[$1]?.writer?.pendingBytes ?? 0) })
-        numbers["disk_free_bytes"] = freeDiskBytes(folder).map { Double($0) }
+        numbers["disk_free_bytes"] = freeBytes(folder).map { Double($0) }
         return numbers
     }
 
