@@ -133,6 +133,26 @@ struct RecorderDialogueTests {
         #expect(dialogue.unacknowledgedBytes == 3)
     }
 
+    @Test("large batches fill the window by their bytes, but so many are always on their way") func largeBatches() {
+        var dialogue = dialogue(sent: 0)
+        let large = [UInt8](repeating: 0, count: UnacknowledgedRollouts.windowBytes / 4)
+        let fewest = UInt64(UnacknowledgedRollouts.fewestBatches)
+        for sequence in 0..<fewest {
+            #expect(!dialogue.isCongested)
+            let isSent = dialogue.append(
+                large, [header(4, sequence), header(5, sequence)], recordedActors: 6, now: 0)
+            #expect(isSent)
+        }
+        #expect(dialogue.isCongested)
+        let isSentBeyond = append(fewest, to: &dialogue)
+        #expect(!isSentBeyond)
+        var outbox = Outbox()
+        dialogue.take(durable([4: 1, 5: 1]), actors: 4..<6, from: .endpoint("a"), now: 0, outbox: &outbox)
+        #expect(outbox.items.map(\.bytes.count) == [1])
+        dialogue.move(to: "b")
+        #expect(!dialogue.isCongested, "while it is away everything is kept")
+    }
+
     @Test("acknowledgements of other streams say nothing, and an older one takes nothing back")
     func foreign() {
         var outbox = Outbox()

@@ -9,6 +9,9 @@ extension ActorPart {
         case .joining: return forLearner("parameters for actors \(actors)", now)
         case .opening: return forRecorder("where the streams of actors \(actors) stand", now)
         case .running:
+            if let recorder, recorder.isCongested {
+                return forRecorder("\(byteText(recorder.unacknowledgedBytes)) of \(actors) unacknowledged", now)
+            }
             guard unanswered.count >= window else { return nil }
             return forLearner("\(unanswered.count) of \(window) rollouts of actors \(actors) unanswered", now)
         case .draining:

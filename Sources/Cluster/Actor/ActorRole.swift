@@ -14,7 +14,7 @@ package final class ActorRole: Role {
     /// A learner that waits for others answers what it is sent again; one that does not cannot be reached from here.
     package static let learnerSilenceMilliseconds: UInt64 = 30_000
     /// How long a process that leaves waits for its streams to come between two episodes and onto the disk.
-    package static let handOverMilliseconds: UInt64 = 3000
+    package static let handOverMilliseconds: UInt64 = 6000
 
     package let name = RoleName.actor
     package let capacity: Int
@@ -259,7 +259,9 @@ package final class ActorRole: Role {
         for offset in 0..<turns.count {
             let index = (nextTurn + offset) % turns.count
             guard let part = parts[turns[index]] else { continue }
-            guard part.phase == .running, part.unanswered.count < limit else { continue }
+            guard part.phase == .running, part.unanswered.count < limit, part.recorder?.isCongested != true else {
+                continue
+            }
             guard !isDraining || !part.isBetweenEpisodes else { continue }
             if !peek { nextTurn = (index + 1) % turns.count }
             return part

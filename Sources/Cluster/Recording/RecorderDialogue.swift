@@ -26,6 +26,8 @@ package struct RecorderDialogue {
     package init(endpoint: String) { self.endpoint = endpoint }
 
     private var address: Address { .endpoint(endpoint) }
+    /// The recorder is there and does not keep up: more would only wait here.
+    package var isCongested: Bool { isOpen && !unacknowledged.hasRoom }
     /// Everything that was sent is durable, or belongs to streams that are quarantined.
     package var isDone: Bool { unacknowledged.isEmpty }
     package var unacknowledgedBytes: Int { unacknowledged.byteCount }

@@ -7,8 +7,12 @@ import Histories
 /// everything that came together meanwhile at once, more than the queues between us hold; what they drop it asks for
 /// again, and would get everything again.
 package struct UnacknowledgedRollouts {
-    /// As many as a stream's writer takes before it flushes, and enough that it flushes: nobody waits for a timer.
+    /// Batches on their way, as many as a stream's writer takes before it flushes, and enough that it flushes: nobody
+    /// waits for a timer.
     package static let window = StreamWriter.largestFlushRollouts
+    /// Bytes on their way, beyond which only `fewestBatches` are.
+    package static let windowBytes = 4 << 20
+    package static let fewestBatches = 16
 
     private struct Batch {
         var bytes: [UInt8]
@@ -19,8 +23,9 @@ package struct UnacknowledgedRollouts {
     private var batches: [Batch] = []
     /// Those before it are durable.
     private var first = 0
-    /// Batches from `first` on that are on their way.
+    /// Batches from `first` on that are on their way, and their bytes.
     private var underway = 0
+    private var underwayBytes = 0
     private var durable: [Int: UInt64] = [:]
     /// Actors whose streams nobody records any more.
     private var ignored: Set<Int> = []
@@ -39,9 +44,15 @@ package struct UnacknowledgedRollouts {
         guard !ends.isEmpty else { return false }
         batches.append(Batch(bytes: bytes, ends: ends))
         byteCount += bytes.count
-        guard mayBeSent, first + underway == batches.count - 1, underway < Self.window else { return false }
+        guard mayBeSent, first + underway == batches.count - 1, hasRoom else { return false }
         underway += 1
+        underwayBytes += bytes.count
         return true
+    }
+
+    /// Whether another batch may be on its way.
+    package var hasRoom: Bool {
+        underway < Self.fewestBatches || (underway < Self.window && underwayBytes < Self.windowBytes)
     }
 
     /// What was called durable of `actor`: everything before it.
@@ -68,10 +79,15 @@ package struct UnacknowledgedRollouts {
             let isDurable = batch.ends.allSatisfy { $0.next <= durable[$0.actor] ?? 0 || ignored.contains($0.actor) }
             guard isDurable else { break }
             byteCount -= batch.bytes.count
+            if first - old < underway { underwayBytes -= batch.bytes.count }
             batches[first].bytes = []
             first += 1
         }
-        underway = max(0, underway - (first - old))
+        if first - old >= underway {
+            rewind()
+        } else {
+            underway -= first - old
+        }
         // What is durable is let go of now and then, not each time.
         if first == batches.count || (first >= 64 && 2 * first >= batches.count) {
             batches.removeFirst(first)
@@ -80,12 +96,18 @@ package struct UnacknowledgedRollouts {
     }
 
     /// What was on its way is taken for lost: it is sent again, in order. The recorder drops what it has.
-    package mutating func rewind() { underway = 0 }
+    package mutating func rewind() {
+        underway = 0
+        underwayBytes = 0
+    }
 
     /// As much as may be on its way.
     package mutating func send(to address: Address, outbox: inout Outbox) {
-        let end = min(batches.count, first + Self.window)
-        for index in first + underway..<end { outbox.send(batches[index].bytes, to: [address]) }
-        underway = end - first
+        while first + underway < batches.count, hasRoom {
+            let bytes = batches[first + underway].bytes
+            outbox.send(bytes, to: [address])
+            underway += 1
+            underwayBytes += bytes.count
+        }
     }
 }
