@@ -77,6 +77,19 @@ import Wire
         }
     }
 
+    @Test("all of whose actors have left is lived to its end by new ones, even after another start of the coordinator")
+    func deserted() throws {
+        let cluster = try SimulatedCluster(yaml: experiment(3000), seed: seed)
+        try cluster.run(milliseconds: 2000)
+        try scale(cluster, to: 0)
+        #expect(carried(cluster) == 0, "DISTILLERY_TEST_SEED=\(seed)")
+        cluster.kill(SimulatedCluster.coordinatorName)
+        try cluster.run(milliseconds: 5000)
+        try scale(cluster, to: 4)
+        try cluster.run(milliseconds: patienceMilliseconds)
+        try cluster.checkEnd(seed)
+    }
+
     /// Those that were not there from the beginning say so; those that left ended with a whole episode.
     private func checkLateActors(_ cluster: SimulatedCluster) throws {
         for file in try StreamFolder(path: cluster.folder).files {

@@ -25,6 +25,8 @@ package struct Trouble {
     private static let stallMilliseconds: ClosedRange<Int> = 3000...7000
     /// What shows within this time has happened.
     private static let noticeMilliseconds: UInt64 = 1500
+    /// A recorder is started, opens what it is asked for, and tells the coordinator what is complete.
+    private static let sealMilliseconds: UInt64 = 3000
     private var random: SplitMix
     private let actors: Int
     private var violations: [String] = []
@@ -60,7 +62,7 @@ package struct Trouble {
         let once: Set<Event> = [.reordering, .damagedFile]
         let again = random.pick(Event.allCases.filter { !once.contains($0) })
         let others = Event.allCases.filter { $0 != .reordering } + [again]
-        for event in [.reordering] + others.shuffled(using: &random) {
+        for event in [.reordering] + order(others) {
             let goal =
                 cluster.network.counts.delivered + Self.deliveriesBetweenEvents / 2
                 + random.below(Self.deliveriesBetweenEvents)
@@ -83,6 +85,13 @@ package struct Trouble {
         cluster.network.conditions = NetworkConditions()
         try cluster.run(milliseconds: patienceMilliseconds)
         return (counts, violations)
+    }
+
+    private mutating func order(_ events: [Event]) -> [Event] {
+        var order = events.filter { $0 != .damagedFile }.shuffled(using: &random)
+        // Early, while there are files that grow: others hold some streams up, and the rest come to their end.
+        order.insert(.damagedFile, at: random.below(order.count / 3))
+        return order
     }
 
     /// What lasts ends: cuts, and another number of actors.
@@ -208,9 +217,12 @@ package struct Trouble {
         }
         guard !growing.isEmpty else { return false }
         let stream = random.pick(growing.keys.sorted { $0.path < $1.path })
-        guard try killRecorder(cluster),
-            !StreamVerification(path: "\(cluster.folder)/\(stream.path)").isSealed
-        else { return false }
+        guard try killRecorder(cluster) else { return false }
+        guard !StreamVerification(path: "\(cluster.folder)/\(stream.path)").isSealed else {
+            // The next recorder has to be left the time to say so.
+            try cluster.run(milliseconds: Self.sealMilliseconds)
+            return false
+        }
         try cluster.damage(stream, by: random.pick([.cut, .flipped, .overwritten, .deleted]))
         return true
     }
