@@ -20,6 +20,8 @@ package final class Ledger: Sendable {
     /// How long a call waits for another process's transaction.
     package static let busyTimeoutSeconds = 5.0
 
+    static let cacheKibibytes = 512
+
     package init(path: String, mode: Mode) throws(CatalogError) {
         let exists = FileManager.default.fileExists(atPath: path)
         switch mode {
@@ -38,6 +40,8 @@ package final class Ledger: Sendable {
         configuration.foreignKeysEnabled = true
         if mode != .read { configuration.journalMode = .wal }
         configuration.label = "catalogue"
+        // What is read again and again are a few rows of indices; the rest of the pages would only fill the memory.
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA cache_size = -\(Self.cacheKibibytes)") }
         do {
             let database = try DatabaseQueue(path: path, configuration: configuration)
             try Ledger.checkVersion(database, path: path)

@@ -108,6 +108,10 @@ extension Coordinator {
         awaitSeals(of: lifetime)
         orderSeals(of: identifier, now: now, outbox: &outbox)
         try journal.lifetimeEnded(identifier, numbers: lifetime.numbers)
+        // Nobody asks again who carried it, and a run may have any number of lifetimes.
+        lifetime.parts = []
+        lifetime.numbers = [:]
+        lifetimes[identifier] = lifetime
     }
 
     // MARK: - Seals
