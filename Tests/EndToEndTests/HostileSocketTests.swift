@@ -47,7 +47,10 @@ extension EndToEnd {
                 after = numbers(now)
                 return endpoints.keys.allSatisfy { risen("refused_messages", $0) >= 0.85 * Double(count) }
             }
-            #expect(isCounted && command.isRunning, "DISTILLERY_TEST_SEED=\(seed): \(before) became \(after)")
+            #expect(
+                isCounted && command.isRunning,
+                "DISTILLERY_TEST_SEED=\(seed): \(before) became \(after); \(command.standardError.suffix(2000))")
+            #expect(!command.standardError.contains("a process failed"), "\(command.standardError.suffix(2000))")
             for role in endpoints.keys {
                 let (refused, grown) = (risen("refused_messages", role), risen("resident_bytes", role))
                 print("\(role.rawValue): \(count) messages, \(Int(refused)) refused, \(Int(grown / 1e6)) MB grown")
