@@ -58,7 +58,7 @@ let package = Package(
                 "Environments", "Neural", "Agents", "Histories", "Wire", "Transport", "Processes", "Distillation",
                 "Experiments", "Catalog", logging,
             ]),
-        module("Drills", ["Cluster", "Wire"]),
+        module("Drills", ["Cluster", "Neural", "Wire"]),
         module("Reporting", ["Catalog", "Distillation", "Histories", "Environments", "Experiments"]),
         .executableTarget(
             name: "distillery",

@@ -1,3 +1,4 @@
+internal import Neural
 package import Wire
 
 /// Resident memory of processes over time; every process is a series of its own.
@@ -46,15 +47,8 @@ package struct MemoryHistory: Sendable {
         else { return nil }
         let before = samples.filter { early.contains($0.seconds - first) }.map(\.megabytes)
         let after = samples.filter { $0.seconds > last - lateSeconds }.map(\.megabytes)
-        guard let base = median(before), let middle = median(after), let most = after.max(), base > 0 else {
-            return nil
-        }
-        return (100 * (middle / base - 1), 100 * (most / base - 1))
-    }
-
-    private static func median(_ values: [Double]) -> Double? {
-        guard !values.isEmpty else { return nil }
-        let sorted = values.sorted()
-        return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+        let base = before.median
+        guard base > 0, let most = after.max() else { return nil }
+        return (100 * (after.median / base - 1), 100 * (most / base - 1))
     }
 }

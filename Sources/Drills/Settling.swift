@@ -1,3 +1,5 @@
+internal import Neural
+
 /// How long throughput takes after a change until it is what it then stays.
 package struct Settling: Sendable, Equatable {
     /// The throughput of a short time that begins so many seconds after the change.
@@ -23,8 +25,7 @@ package struct Settling: Sendable, Equatable {
     package let seconds: Double?
 
     package init(_ windows: [Window]) {
-        let late = windows.suffix((windows.count + 1) / 2).map(\.rate).sorted()
-        let plateau = late.isEmpty ? 0 : (late[(late.count - 1) / 2] + late[late.count / 2]) / 2
+        let plateau = windows.suffix((windows.count + 1) / 2).map(\.rate).median
         let isOn = windows.map { abs($0.rate - plateau) <= Self.tolerance * plateau }
         var on = 0
         var first: Int?

@@ -83,9 +83,7 @@ struct BenchCollectCommand: ParsableCommand {
                 cluster: {learners: 1, actor_processes: \(processes)}
                 evaluate: {train_tasks: 1}
                 """, file: "the bench's experiment")
-        let path = FileManager.default.temporaryDirectory
-            .appendingPathComponent("distillery-bench-\(ProcessInfo.processInfo.processIdentifier)").path
-        let folder = RunFolder(out: path, experiment: experiment)
+        let folder = RunFolder(out: temporaryPath("distillery-bench"), experiment: experiment)
         defer { try? FileManager.default.removeItem(atPath: folder.path) }
         try folder.prepare(experiment, resume: false)
         let keys = KeyFolder(folder.path + "/keys")

@@ -23,8 +23,7 @@ struct DoctorCommand: ParsableCommand {
             return try RouterSocket(context).bind("tcp://127.0.0.1:*")
         }
         check("HDF5") {
-            let path = FileManager.default.temporaryDirectory
-                .appendingPathComponent("distillery-doctor-\(ProcessInfo.processInfo.processIdentifier).h5").path
+            let path = temporaryPath("distillery-doctor") + ".h5"
             defer { try? FileManager.default.removeItem(atPath: path) }
             try MatrixFile.write([1, 2], rows: 1, name: "x", to: path)
             return "writes \(path)"

@@ -33,10 +33,7 @@ struct EvaluateCommand: ParsableCommand {
         let configuration = try Checkpoint(folder: source).configuration()
         _ = try Checkpoint(folder: source).makeModel()
         let experiment = try experiment(of: configuration, at: source)
-        let folder =
-            out
-            ?? FileManager.default.temporaryDirectory
-            .appendingPathComponent("distillery-\(ProcessInfo.processInfo.processIdentifier)").path
+        let folder = out ?? temporaryPath("distillery")
         defer { if out == nil { try? FileManager.default.removeItem(atPath: folder) } }
         let run = RunFolder(out: folder, experiment: experiment)
         try run.prepare(experiment, resume: false)

@@ -28,8 +28,7 @@ package final class ActorRole: Role {
     private var parts: [Key: ActorPart] = [:]
     /// The last lease of each part: one that arrives again after its end is not taken twice.
     private var lastIncarnation: [Key: UInt64] = [:]
-    /// The last attempt of each lifetime that was taken back.
-    private var released: [LifetimeIdentifier: UInt64] = [:]
+    private var released = ReleasedLifetimes()
     /// Parts take turns in this order.
     private var turns: [Key] = []
     private var nextTurn = 0
@@ -127,7 +126,7 @@ package final class ActorRole: Role {
             if !isDraining { try take(carry, command: envelope.request, now: now, outbox: &outbox) }
         case .releaseLifetime(let release) where sender == .coordinator:
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
-            released[release.lifetime] = max(release.attempt, released[release.lifetime] ?? 0)
+            released.add(release)
             for (key, part) in parts where key.lifetime == release.lifetime && part.carry.attempt <= release.attempt {
                 remove(key)
             }
@@ -160,7 +159,7 @@ package final class ActorRole: Role {
             return
         }
         if let last = lastIncarnation[key], last >= carry.incarnation { return }
-        if let last = released[carry.lifetime], last >= carry.attempt { return }
+        if released.contains(carry.lifetime, attempt: carry.attempt) { return }
         for (other, part) in parts
         where other.lifetime == carry.lifetime && part.carry.incarnation < carry.incarnation
             && (part.carry.attempt < carry.attempt || part.carry.actors.overlaps(carry.actors))

@@ -102,12 +102,11 @@ extension Coordinator {
 
     private func complete(_ identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) throws {
         guard var lifetime = lifetimes[identifier], lifetime.isComplete else { return }
-        lifetime.state = .finished
-        lifetimes[identifier] = lifetime
         release(lifetime, now: now, outbox: &outbox)
         awaitSeals(of: lifetime)
         orderSeals(of: identifier, now: now, outbox: &outbox)
         try journal.lifetimeEnded(identifier, numbers: lifetime.numbers)
+        lifetime.state = .finished
         // Nobody asks again who carried it, and a run may have any number of lifetimes.
         lifetime.parts = []
         lifetime.numbers = [:]

@@ -80,21 +80,17 @@ struct LeaseTable {
     }
 
     private mutating func place(_ name: String, load: Int) {
-        guard let node = nodes[name], load < node.capacity else { return }
-        if node.role == .learner {
-            learners.insert(name, rank: load)
-        } else {
-            carriers.insert(name, rank: load - node.capacity)
-        }
+        withList(of: name, load: load) { $0.insert(name, rank: $1) }
     }
 
     private mutating func displace(_ name: String, load: Int) {
+        withList(of: name, load: load) { $0.remove(name, rank: $1) }
+    }
+
+    /// The list in which a node with this load stands, and its rank there; a full node stands in none.
+    private mutating func withList(of name: String, load: Int, _ change: (inout OpenPlaces, _ rank: Int) -> Void) {
         guard let node = nodes[name], load < node.capacity else { return }
-        if node.role == .learner {
-            learners.remove(name, rank: load)
-        } else {
-            carriers.remove(name, rank: load - node.capacity)
-        }
+        if node.role == .learner { change(&learners, load) } else { change(&carriers, load - node.capacity) }
     }
 
     // MARK: - Changes

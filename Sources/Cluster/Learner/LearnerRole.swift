@@ -15,8 +15,7 @@ package final class LearnerRole: Role {
     /// When each lifetime's next checkpoint is due; none is made while one is on its way.
     private var nextCheckpoint: [LifetimeIdentifier: UInt64] = [:]
     private var checkpointsOnTheirWay: [LifetimeIdentifier: UInt64] = [:]
-    /// The last attempt of each lifetime that was taken back: a lease that arrives again after it is not taken twice.
-    private var released: [LifetimeIdentifier: UInt64] = [:]
+    private var released = ReleasedLifetimes()
     private var isDraining = false
     /// Whether the last checkpoints were taken since it was asked to leave.
     private var hasTicked = false
@@ -117,14 +116,14 @@ package final class LearnerRole: Role {
     private func take(_ lease: LearnLifetime, now: UInt64) throws {
         guard let context else { return }
         if let current = lifetimes[lease.lifetime], current.lease.attempt >= lease.attempt { return }
-        if let last = released[lease.lifetime], last >= lease.attempt { return }
+        if released.contains(lease.lifetime, attempt: lease.attempt) { return }
         reported.remove(lease.lifetime)
         lifetimes[lease.lifetime] = try LearntLifetime(lease: lease, context: context, now: now)
         nextCheckpoint[lease.lifetime] = now + checkpointInterval
     }
 
     private func release(_ release: ReleaseLifetime) {
-        released[release.lifetime] = max(release.attempt, released[release.lifetime] ?? 0)
+        released.add(release)
         guard let lifetime = lifetimes[release.lifetime], lifetime.lease.attempt <= release.attempt else { return }
         past.merge(lifetime.numbers, uniquingKeysWith: +)
         lifetimes[release.lifetime] = nil

@@ -39,10 +39,7 @@ struct BenchDrillCommand: ParsableCommand {
 
     func run() throws {
         let signals = try SignalWatcher([.hangUp, .interrupt, .terminate])
-        let folder =
-            out
-            ?? FileManager.default.temporaryDirectory
-            .appendingPathComponent("distillery-drill-\(ProcessInfo.processInfo.processIdentifier)").path
+        let folder = out ?? temporaryPath("distillery-drill")
         defer { if out == nil { try? FileManager.default.removeItem(atPath: folder) } }
         let results = try evaluate ? [drillEvaluators(folder, signals)] : drillCollection(folder, signals)
         let document = BenchDocument(suite: "drill", results: results)

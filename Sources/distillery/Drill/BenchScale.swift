@@ -32,10 +32,7 @@ struct BenchScaleCommand: ParsableCommand {
 
     func run() throws {
         let signals = try SignalWatcher([.hangUp, .interrupt, .terminate])
-        let folder =
-            out
-            ?? FileManager.default.temporaryDirectory
-            .appendingPathComponent("distillery-scale-\(ProcessInfo.processInfo.processIdentifier)").path
+        let folder = out ?? temporaryPath("distillery-scale")
         defer { if out == nil { try? FileManager.default.removeItem(atPath: folder) } }
         var results: [BenchmarkResult] = []
         for plan in [ScalePlan.processes, .elastic] {
