@@ -19,6 +19,8 @@ package struct Trouble {
     /// Nodes give a coordinator up that they do not hear for half a minute.
     private static let longestCutMilliseconds: UInt64 = 12_000
     private static let attempts = 60
+    /// How often in a run something that could not happen is tried again later.
+    private static let postponements = 20
     private static let pauseMilliseconds: UInt64 = 250
     private static let slownessMilliseconds: UInt64 = 1500
     /// Longer than a node may be silent, in half of the cases.
@@ -62,22 +64,21 @@ package struct Trouble {
         let once: Set<Event> = [.reordering, .damagedFile]
         let again = random.pick(Event.allCases.filter { !once.contains($0) })
         let others = Event.allCases.filter { $0 != .reordering } + [again]
-        for event in [.reordering] + order(others) {
+        var pending = [.reordering] + order(others)
+        var postponed = 0
+        while !pending.isEmpty {
+            let event = pending.removeFirst()
             let goal =
                 cluster.network.counts.delivered + Self.deliveriesBetweenEvents / 2
                 + random.below(Self.deliveriesBetweenEvents)
             try cluster.run(milliseconds: Self.roundMilliseconds) { $0.network.counts.delivered >= goal }
             if random.once(in: 2) { try end(cluster) }
-            // There may be nobody just now to whom it could happen.
-            for attempt in 0..<Self.attempts {
-                try endLongCuts(cluster)
-                // Or everything stands still because of what went wrong before.
-                if attempt > 0 { try end(cluster) }
-                if try happen(event, cluster) {
-                    counts[event, default: 0] += 1
-                    break
-                }
-                try cluster.run(milliseconds: Self.pauseMilliseconds)
+            if try attempt(event, cluster) {
+                counts[event, default: 0] += 1
+            } else if postponed < Self.postponements, !cluster.isFinished {
+                // Early still: the run comes to its end while others wait.
+                postponed += 1
+                pending.insert(event, at: min(1, pending.count))
             }
         }
         try cluster.run(milliseconds: Self.roundMilliseconds / 4)
@@ -85,6 +86,18 @@ package struct Trouble {
         cluster.network.conditions = NetworkConditions()
         try cluster.run(milliseconds: patienceMilliseconds)
         return (counts, violations)
+    }
+
+    private mutating func attempt(_ event: Event, _ cluster: SimulatedCluster) throws -> Bool {
+        // There may be nobody just now to whom it could happen.
+        for attempt in 0..<Self.attempts {
+            try endLongCuts(cluster)
+            // Or everything stands still because of what went wrong before.
+            if attempt > 0 { try end(cluster) }
+            if try happen(event, cluster) { return true }
+            try cluster.run(milliseconds: Self.pauseMilliseconds)
+        }
+        return false
     }
 
     private mutating func order(_ events: [Event]) -> [Event] {
