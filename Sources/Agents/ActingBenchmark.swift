@@ -22,11 +22,15 @@ package struct ActingBenchmark {
         return results
     }
 
-    /// A call of the actor on `actors` observations that all differ; new parameters come once a rollout.
+    /// A call of the actor on `actors` observations that all differ; new parameters come once a rollout. What the
+    /// learner does to give a new policy out belongs to it.
     private func act(_ tasks: DarkRoomTasks, sharing: Bool, _ plan: BenchmarkPlan) throws -> BenchmarkResult {
         let learner = try makeLearner(tasks, sharing: sharing)
-        let actor = try ActorCriticActor(
-            settings: settings, environment: tasks.environment, keys: keys(actors), sharesEqualObservations: sharing)
+        let actor: any SourceActor =
+            sharing
+            ? try SourceAlgorithm.actorCritic(settings).makeActor(environment: tasks.environment, keys: keys(actors))
+            : try ActorCriticActor(
+                settings: settings, environment: tasks.environment, keys: keys(actors), sharesEqualObservations: false)
         let observations = (0..<actors).flatMap { [UInt8($0 % 9), UInt8($0 / 9 % 9)] }
         let episodes = [UInt64](repeating: 0, count: actors)
         var steps = [UInt32](repeating: 0, count: actors)
@@ -36,7 +40,12 @@ package struct ActingBenchmark {
             operations: sharing ? nil : 2 * multiplications * actors * settings.rolloutLength,
             configuration: ["batch": .init(actors)], plan
         ) {
-            try learner.withParameters { try actor.load(parameters: $0) }
+            if sharing {
+                learner.forgetTable()
+                try learner.withActingParameters { try actor.load(parameters: $0) }
+            } else {
+                try learner.withParameters { try actor.load(parameters: $0) }
+            }
             for step in 0..<settings.rolloutLength {
                 for index in steps.indices { steps[index] = UInt32(step) }
                 actor.act(observations: observations, episodes: episodes, steps: steps, actions: &actions)

@@ -1,17 +1,15 @@
 package import Environments
 import Neural
 
-/// Samples actions from the actor-critic's policy.
+/// Samples actions from the actor-critic's policy, which it computes by its network.
 ///
-/// The policy of an observation is computed once for each version of the parameters and remembered, so that a step of a
-/// hundred actors mostly costs a look into a table and one random number each.
+/// The policy of an observation is computed once for each version of the parameters and remembered where it may come
+/// again. Where there are few observations, `TabularActor` takes its place.
 package final class ActorCriticActor: SourceActor {
-    package let count: Int
     private let observationBytes: Int
-    private let actionType: ElementType
     private let shape: ActorCriticShape
     private let network: ActorCriticNetwork
-    private let generators: [Philox]
+    private let sampler: ActionSampler
     private let weights: FloatBuffer
     private let slots: ObservationSlots
     private let chosenSlots = GrowingBuffer<Int>()
@@ -19,6 +17,8 @@ package final class ActorCriticActor: SourceActor {
     private let probabilities = GrowingBuffer<Float>()
     private let logProbabilities = GrowingBuffer<Float>()
     private let entropies = GrowingBuffer<Float>()
+
+    package var count: Int { sampler.count }
 
     /// `sharesEqualObservations` off computes every row anew, for comparison. Throws `SourceAlgorithmError` for
     /// settings or spaces that the algorithm cannot take.
@@ -28,10 +28,8 @@ package final class ActorCriticActor: SourceActor {
     ) throws {
         shape = try settings.makeShape(environment: environment)
         network = settings.makeNetwork(shape: shape)
-        count = keys.count
-        generators = keys.map { Philox($0) }
+        sampler = ActionSampler(keys: keys, environment: environment, actions: shape.actions)
         observationBytes = environment.observationSpace.byteCount
-        actionType = environment.actionSpace.elementType
         slots = ObservationSlots(
             try DiscreteObservation(environment.observationSpace), sharesEqual: sharesEqualObservations)
         weights = FloatBuffer(shape.parameterCount)
@@ -63,13 +61,9 @@ package final class ActorCriticActor: SourceActor {
         }
         learnPolicies(from: known)
         for row in 0..<count {
-            let uniform = generators[row].uniform(.policy, episode: episodes[row], step: steps[row])
-            let action = sample(probabilities.base + chosenSlots.base[row] * shape.actions, uniform)
-            if actionType == .uint8 {
-                actions.storeBytes(of: UInt8(truncatingIfNeeded: action), toByteOffset: row, as: UInt8.self)
-            } else {
-                actions.storeBytes(of: Int32(truncatingIfNeeded: action), toByteOffset: 4 * row, as: Int32.self)
-            }
+            sampler.sample(
+                row, from: probabilities.base + chosenSlots.base[row] * shape.actions, episode: episodes[row],
+                step: steps[row], into: actions)
         }
     }
 
@@ -90,16 +84,5 @@ package final class ActorCriticActor: SourceActor {
         probabilities.reserve(rows * shape.actions)
         logProbabilities.reserve(rows * shape.actions)
         entropies.reserve(rows)
-    }
-
-    /// The first action at which the cumulative probability exceeds `uniform` in [0, 1).
-    @inline(__always)
-    private func sample(_ probabilities: UnsafePointer<Float>, _ uniform: Float) -> Int {
-        var cumulative: Float = 0
-        for action in 0..<(shape.actions - 1) {
-            cumulative += probabilities[action]
-            if uniform < cumulative { return action }
-        }
-        return shape.actions - 1
     }
 }

@@ -21,6 +21,9 @@ package final class ActorCriticLearner: SourceLearner {
     private let rows: RolloutRowsInOrder
     private let network: ActorCriticNetwork
     private let policy = PolicyBuffers()
+    /// What actors load; nil where they load the parameters.
+    private let table: PolicyTable?
+    private var isTableCurrent = false
     private let headGradients = GrowingBuffer<Float>()
 
     /// `sharesEqualObservations` off computes every row by itself, for comparison. Throws `SourceAlgorithmError` for
@@ -32,9 +35,10 @@ package final class ActorCriticLearner: SourceLearner {
         self.settings = settings
         shape = try settings.makeShape(environment: environment)
         network = settings.makeNetwork(shape: shape)
+        let observation = try DiscreteObservation(environment.observationSpace)
+        table = PolicyTable(observation, shape: shape)
         rows = RolloutRowsInOrder(
-            slots: ObservationSlots(
-                try DiscreteObservation(environment.observationSpace), sharesEqual: sharesEqualObservations),
+            slots: ObservationSlots(observation, sharesEqual: sharesEqualObservations),
             actionSpace: environment.actionSpace, actions: shape.actions,
             keepsFinalObservations: settings.bootstrapsTruncation)
         weights = FloatBuffer(shape.parameterCount)
@@ -51,9 +55,22 @@ package final class ActorCriticLearner: SourceLearner {
         for index in initial.indices { weights.start[index] = initial[index] }
     }
 
+    package func withActingParameters<Result>(
+        _ body: (UnsafeBufferPointer<Float>) throws -> Result
+    ) rethrows -> Result {
+        guard let table else { return try withParameters(body) }
+        if !isTableCurrent { table.fill(from: network, parameters: weights.start) }
+        isTableCurrent = true
+        return try body(UnsafeBufferPointer(start: table.probabilities.start, count: table.probabilities.count))
+    }
+
+    /// Lends the network's flat parameters.
     package func withParameters<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result {
         try body(UnsafeBufferPointer(start: weights.start, count: weights.count))
     }
+
+    /// A copy of the network's flat parameters.
+    package var parameters: [Float] { withParameters { Array($0) } }
 
     package func update(_ batches: [RolloutBatch]) throws -> UpdateReport {
         var report = try accumulateGradient(batches)
@@ -61,6 +78,7 @@ package final class ActorCriticLearner: SourceLearner {
         report.version = version
         guard report.learntRows > 0 else { return report }
         adamSteps += 1
+        forgetTable()
         let clip = settings.gradientClip
         optimiser.update(
             weights, gradient: gradients, first: firstMoments, second: secondMoments, range: 0..<weights.count,
@@ -142,7 +160,11 @@ package final class ActorCriticLearner: SourceLearner {
     func restore(version: UInt64, adamSteps: UInt64) {
         self.version = version
         self.adamSteps = adamSteps
+        forgetTable()
     }
+
+    /// The next that asks for acting parameters has the table written anew.
+    func forgetTable() { isTableCurrent = false }
 }
 
 /// (slots, actions), their logarithms likewise, and entropies (slots).

@@ -17,4 +17,15 @@ extension ActorCriticSettings {
     func makeNetwork(shape: ActorCriticShape) -> ActorCriticNetwork {
         ActorCriticNetwork(shape: shape, activation: activation == .relu ? .relu : .tanh)
     }
+
+    /// Actors that load what a learner with these settings lends.
+    func makeActor(environment: EnvironmentDescription, keys: [StreamKey]) throws -> any SourceActor {
+        let shape = try makeShape(environment: environment)
+        let observation = try DiscreteObservation(environment.observationSpace)
+        guard let rows = PolicyTable.rows(of: observation, shape: shape) else {
+            return try ActorCriticActor(settings: self, environment: environment, keys: keys)
+        }
+        return TabularActor(
+            keys: keys, environment: environment, observation: observation, rows: rows, actions: shape.actions)
+    }
 }

@@ -39,15 +39,41 @@ struct DiscreteObservation {
         var offset = 0
         for index in 0..<counts.count {
             let count = counts[index]
-            let value =
-                isBytes
-                ? Int(bytes.load(fromByteOffset: index, as: UInt8.self)) : space.integer(at: index, of: bytes)
-            guard value >= 0, value < count else { return nil }
+            guard let value = value(at: index, of: bytes) else { return nil }
             components[index] = Int32(truncatingIfNeeded: offset + value)
             offset += count
             number = number &* count &+ value
         }
         return tableSize == nil ? 0 : number
+    }
+
+    /// The observation's number, below `tableSize`, or nil when a component is out of range.
+    @inline(__always)
+    func number(of bytes: UnsafeRawPointer) -> Int? {
+        var number = 0
+        for index in 0..<counts.count {
+            guard let value = value(at: index, of: bytes) else { return nil }
+            number = number &* counts[index] &+ value
+        }
+        return number
+    }
+
+    /// Writes the components of the observation with a number, as `read` does.
+    func write(_ number: Int, components: UnsafeMutablePointer<Int32>) {
+        var rest = number
+        var offset = counts.reduce(0, +)
+        for index in counts.indices.reversed() {
+            offset -= counts[index]
+            components[index] = Int32(truncatingIfNeeded: offset + rest % counts[index])
+            rest /= counts[index]
+        }
+    }
+
+    @inline(__always)
+    private func value(at index: Int, of bytes: UnsafeRawPointer) -> Int? {
+        let value =
+            isBytes ? Int(bytes.load(fromByteOffset: index, as: UInt8.self)) : space.integer(at: index, of: bytes)
+        return value >= 0 && value < counts[index] ? value : nil
     }
 }
 

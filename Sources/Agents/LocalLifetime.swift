@@ -24,7 +24,7 @@ package struct LocalLifetime {
             let members = (group * actors / groups)..<((group + 1) * actors / groups)
             let keys = members.map { StreamKey(seed: seed, task: task.id, repetition: repetition, actor: $0) }
             let actor = try algorithm.makeActor(environment: tasks.environment, keys: keys)
-            try learner.withParameters { try actor.load(parameters: $0) }
+            try learner.withActingParameters { try actor.load(parameters: $0) }
             let collector = RolloutCollector(
                 environment: try tasks.makeEnvironment(task: task, keys: keys), actor: actor, lifetime: identifier,
                 positions: members.map { StreamPosition(actor: $0) })
@@ -50,7 +50,7 @@ package struct LocalLifetime {
     /// One update, whose parameters the actors then take over.
     package func learn(from batches: [RolloutBatch]) throws -> UpdateReport {
         let report = try learner.update(batches)
-        for actor in actors { try learner.withParameters { try actor.load(parameters: $0) } }
+        for actor in actors { try learner.withActingParameters { try actor.load(parameters: $0) } }
         return report
     }
 }

@@ -18,7 +18,7 @@ package protocol StreamActor: AnyObject {
 
 /// Acts for a source algorithm in one lifetime, under the learner's parameters.
 package protocol SourceActor: StreamActor {
-    /// Takes over the learner's flat parameters. Throws `SourceAlgorithmError` when their number does not fit.
+    /// Takes over what the learner's `withActingParameters` lends. Throws `SourceAlgorithmError` when it does not fit.
     func load(parameters: UnsafeBufferPointer<Float>) throws
 }
 
@@ -29,10 +29,11 @@ extension SourceActor {
 
 /// Learns from the rollouts of one lifetime. Belongs to one thread.
 package protocol SourceLearner: AnyObject {
-    /// Updates so far; the policy version that `parameters` are broadcast under.
+    /// Updates so far; the policy version that the acting parameters are broadcast under.
     var version: UInt64 { get }
-    /// Lends the flat parameters that actors load.
-    func withParameters<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result
+    /// Lends what actors load to act as the learner would after its last update: the parameters of a network, or a
+    /// table of what it computes, whichever is less to send.
+    func withActingParameters<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result
     /// Learns once from all rollouts. What comes out depends on the rollouts, not on how batches divide them: they are
     /// ordered by actor and sequence first. Throws `SourceAlgorithmError`, and learns nothing, when an observation or
     /// an action lies outside its space.
@@ -44,8 +45,8 @@ package protocol SourceLearner: AnyObject {
 }
 
 extension SourceLearner {
-    /// A copy of the flat parameters.
-    package var parameters: [Float] { withParameters { Array($0) } }
+    /// A copy of what actors load.
+    package var actingParameters: [Float] { withActingParameters { Array($0) } }
 }
 
 /// What one update saw and did.
@@ -99,7 +100,7 @@ package enum SourceAlgorithm: Hashable, Sendable {
     package func makeActor(environment: EnvironmentDescription, keys: [StreamKey]) throws -> any SourceActor {
         switch self {
         case .actorCritic(let settings):
-            try ActorCriticActor(settings: settings, environment: environment, keys: keys)
+            try settings.makeActor(environment: environment, keys: keys)
         }
     }
 

@@ -134,7 +134,7 @@ package struct RolloutAnswer: Sendable, Equatable {
     /// The batch that is answered, counted by its sender from 1; 0 answers a `JoinLifetime`.
     package var batch: UInt64
     package var version: UInt64
-    /// Flat parameters; empty where the sender's are as new.
+    /// What the actors load; empty where they have them.
     package var parameters: [Float]
     /// Every actor ends its stream with the episode that makes it this many; never rises.
     package var episodeLimit: UInt64

@@ -41,14 +41,17 @@ struct ActingTests {
         let actor = try ActorCriticActor(
             settings: ActorCriticSettings(), environment: tasks.environment, keys: keys,
             sharesEqualObservations: sharing)
-        let learner = try SourceAlgorithm.actorCritic(ActorCriticSettings())
-            .makeLearner(environment: tasks.environment, seed: 9, task: 0, repetition: 0)
-        try learner.withParameters { try actor.load(parameters: $0) }
+        try firstLearner(tasks).withParameters { try actor.load(parameters: $0) }
         var chosen = [UInt8](repeating: 255, count: keys.count)
         actor.act(
             observations: cells, episodes: [UInt64](repeating: 4, count: keys.count),
             steps: [UInt32](repeating: step, count: keys.count), actions: &chosen)
         return chosen
+    }
+
+    private func firstLearner(_ tasks: DarkRoomTasks) throws -> ActorCriticLearner {
+        try ActorCriticLearner(
+            settings: ActorCriticSettings(), environment: tasks.environment, seed: 9, task: 0, repetition: 0)
     }
 
     @Test("an actor acts the same alone, among others, and with or without the memory of equal observations")
@@ -73,8 +76,7 @@ struct ActingTests {
         let keys = (0..<20_000).map { StreamKey(seed: 6, task: 0, repetition: 0, actor: $0) }
         let cells = Array([[UInt8]](repeating: [2, 7], count: 20_000).joined())
         let chosen = try actions(keys: keys, cells: cells, step: 0)
-        let learner = try SourceAlgorithm.actorCritic(ActorCriticSettings())
-            .makeLearner(environment: tasks.environment, seed: 9, task: 0, repetition: 0)
+        let learner = try firstLearner(tasks)
         let reference = ReferenceActorCritic(
             shape: ActorCriticShape(components: [9, 9], hidden: [128, 128, 128], actions: 5),
             settings: ActorCriticSettings())
@@ -86,14 +88,93 @@ struct ActingTests {
         }
     }
 
-    @Test("parameters of another network are refused")
-    func refusedParameters() throws {
+    @Test("what does not fit the actor is refused, and what it had before stays", arguments: [true, false])
+    func refusedParameters(isTabular: Bool) throws {
         let tasks = try #require(tasks)
-        let actor = try SourceAlgorithm.actorCritic(ActorCriticSettings()).makeActor(
-            environment: tasks.environment, keys: [StreamKey(seed: 0, task: 0, repetition: 0, actor: 0)])
-        #expect(throws: SourceAlgorithmError.self) {
-            try [Float](repeating: 0, count: 12).withUnsafeBufferPointer { try actor.load(parameters: $0) }
+        let keys = (0..<81).map { StreamKey(seed: 0, task: 0, repetition: 0, actor: $0) }
+        let (settings, environment) = (ActorCriticSettings(), tasks.environment)
+        let actor: any SourceActor =
+            isTabular
+            ? try SourceAlgorithm.actorCritic(settings).makeActor(environment: environment, keys: keys)
+            : try ActorCriticActor(settings: settings, environment: environment, keys: keys)
+        // Always the third action.
+        if isTabular {
+            try load((0..<81).flatMap { _ in [0, 0, 1, 0, 0] as [Float] }, actor)
+        } else {
+            try firstLearner(tasks).withParameters { try actor.load(parameters: $0) }
         }
+        let before = everywhere(actor)
+        if isTabular { #expect(before == [UInt8](repeating: 2, count: 81)) }
+        #expect(throws: SourceAlgorithmError.self) { try load([Float](repeating: 0.2, count: 12), actor) }
+        guard isTabular else { return }
+        for wrong in [[0.2, 0.2, 0.2, 0.2, 0.3], [-0.5, 1.5, 0, 0, 0], [.nan, 1, 0, 0, 0]] as [[Float]] {
+            let table = (0..<80).flatMap { _ in [1, 0, 0, 0, 0] as [Float] } + wrong
+            #expect(throws: SourceAlgorithmError.self) { try load(table, actor) }
+        }
+        #expect(everywhere(actor) == before)
+    }
+
+    private func load(_ parameters: [Float], _ actor: any SourceActor) throws {
+        try parameters.withUnsafeBufferPointer { try actor.load(parameters: $0) }
+    }
+
+    /// Actions of 81 actors, each in a cell of its own.
+    private func everywhere(_ actor: any SourceActor, episode: UInt64 = 0) -> [UInt8] {
+        var chosen = [UInt8](repeating: 255, count: 81)
+        actor.act(
+            observations: (0..<81).flatMap { [UInt8($0 / 9), UInt8($0 % 9)] },
+            episodes: [UInt64](repeating: episode, count: 81), steps: [UInt32](repeating: 3, count: 81),
+            actions: &chosen)
+        return chosen
+    }
+
+    @Test("a learner's table chooses what its network chooses, after its first parameters, an update and a restoration")
+    func tables() throws {
+        let tasks = try #require(tasks)
+        let keys = (0..<81).map { StreamKey(seed: 5, task: 3, repetition: 1, actor: $0) }
+        let source = SourceAlgorithm.actorCritic(ActorCriticSettings())
+        let tabular = try source.makeActor(environment: tasks.environment, keys: keys)
+        #expect(tabular is TabularActor)
+        let network = try ActorCriticActor(
+            settings: ActorCriticSettings(), environment: tasks.environment, keys: keys)
+        let learner = try firstLearner(tasks)
+        func expectEqual(_ when: String) throws {
+            try learner.withActingParameters { try tabular.load(parameters: $0) }
+            try learner.withParameters { try network.load(parameters: $0) }
+            for episode in 0..<30 {
+                #expect(everywhere(tabular, episode: UInt64(episode)) == everywhere(network, episode: UInt64(episode)))
+            }
+            #expect(learner.actingParameters.count == 81 * 5, "\(when)")
+        }
+        try expectEqual("at first")
+        let first = learner.actingParameters
+        let saved = learner.save()
+        let lifetime = try LocalLifetime(
+            algorithm: source, tasks: tasks, task: tasks.tasks[0], repetition: 0, seed: 9, actors: 4)
+        for _ in 0..<3 { _ = try learner.update(lifetime.collect(episodeLimit: .max)) }
+        try expectEqual("after updates")
+        #expect(learner.actingParameters != first)
+        try learner.restore(saved)
+        try expectEqual("after a restoration")
+        #expect(learner.actingParameters == first)
+    }
+
+    @Test("actors load whichever is smaller, and no table with thousands of rows") func forms() throws {
+        let keys = [StreamKey(seed: 0, task: 0, repetition: 0, actor: 0)]
+        func isTabular(size: Int, hidden: [Int]) throws -> Bool {
+            var settings = ActorCriticSettings()
+            settings.hidden = hidden
+            let environment = try DarkRoomTasks(settings: DarkRoomSettings(size: size)).environment
+            let actor = try SourceAlgorithm.actorCritic(settings).makeActor(environment: environment, keys: keys)
+            let learner = try SourceAlgorithm.actorCritic(settings).makeLearner(
+                environment: environment, seed: 0, task: 0, repetition: 0)
+            try learner.withActingParameters { try actor.load(parameters: $0) }
+            return actor is TabularActor
+        }
+        #expect(try isTabular(size: 9, hidden: [128, 128, 128]))
+        #expect(try !isTabular(size: 17, hidden: [2]))
+        #expect(try isTabular(size: 17, hidden: [128]))
+        #expect(try !isTabular(size: 33, hidden: [512, 512]))
     }
 
     @Test("settings out of range are refused by name")

@@ -17,7 +17,7 @@ struct RolloutCollectorTests {
         let source = SourceAlgorithm.actorCritic(algorithm)
         let actor = try source.makeActor(environment: tasks.environment, keys: keys)
         let learner = try source.makeLearner(environment: tasks.environment, seed: 2, task: 7, repetition: 0)
-        try learner.withParameters { try actor.load(parameters: $0) }
+        try learner.withActingParameters { try actor.load(parameters: $0) }
         let collector = RolloutCollector(
             environment: try tasks.makeEnvironment(task: task, keys: keys), actor: actor,
             lifetime: LifetimeIdentifier(task: 7, repetition: 0), positions: positions)

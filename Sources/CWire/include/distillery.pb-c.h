@@ -553,7 +553,8 @@ struct  Distillery__RolloutAnswer
   uint64_t batch;
   uint64_t version;
   /*
-   * float32, little-endian; empty where the sender's are as new.
+   * What its actors act by, float32, little-endian: the parameters of a network, or a table (observations, actions) of
+   * probabilities; empty where they have them.
    */
   ProtobufCBinaryData parameters;
   /*

@@ -214,7 +214,7 @@ final class LearntLifetime {
             .rolloutAnswer(
                 RolloutAnswer(
                     lifetime: lease.lifetime, attempt: lease.attempt, firstActor: firstActor, batch: part.batch,
-                    version: learner.version, parameters: isNewer ? learner.parameters : [],
+                    version: learner.version, parameters: isNewer ? learner.actingParameters : [],
                     episodeLimit: isOver ? 0 : state.progress.episodeLimit,
                     places: isLockstep && part.batch == 0 ? Array(state.places[part.actors]) : [])),
             to: part.address)
