@@ -24,6 +24,8 @@ package struct Inbox {
         var messages: [Message] = []
         var next = 0
         var bytes = 0
+
+        var count: Int { messages.count - next }
     }
 
     private let limits: Limits
@@ -48,19 +50,19 @@ package struct Inbox {
     }
 
     package mutating func append(_ message: Message, from peer: PeerIdentity) {
-        var queue = queues[peer] ?? Queue()
+        let waiting = queues[peer].map { (count: $0.count, bytes: $0.bytes) } ?? (count: 0, bytes: 0)
         let isFull =
-            queue.messages.count - queue.next >= limits.messages || queue.bytes + message.count > limits.bytes
+            waiting.count >= limits.messages || waiting.bytes + message.count > limits.bytes
             || bytes + message.count > limits.allBytes
         guard !isFull else {
             dropped += 1
             return
         }
-        if queue.messages.isEmpty { turns.append(peer) }
-        queue.messages.append(message)
-        queue.bytes += message.count
+        if waiting.count == 0 { turns.append(peer) }
+        // In place: a queue that is taken out and put back is copied whole.
+        queues[peer, default: Queue()].messages.append(message)
+        queues[peer, default: Queue()].bytes += message.count
         bytes += message.count
-        queues[peer] = queue
     }
 
     /// The next message, of another peer than the last where more than one have sent something.

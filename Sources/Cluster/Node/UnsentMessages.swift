@@ -29,19 +29,19 @@ package struct UnsentMessages {
     /// - Returns: whether the message fitted.
     @discardableResult
     package mutating func append(_ message: Transport.Message, for address: Address) -> Bool {
-        var queue = queues[address] ?? Queue()
+        let waiting = queues[address].map { (count: $0.messages.count, bytes: $0.bytes) } ?? (count: 0, bytes: 0)
         let fits =
-            queue.messages.count < Self.messageLimitPerPeer && bytes + message.count <= Self.byteLimit
-            && queue.bytes + message.count <= Self.byteLimitPerPeer
-            && (!queue.messages.isEmpty || queues.count < Self.peerLimit)
+            waiting.count < Self.messageLimitPerPeer && bytes + message.count <= Self.byteLimit
+            && waiting.bytes + message.count <= Self.byteLimitPerPeer
+            && (waiting.count > 0 || queues.count < Self.peerLimit)
         guard fits else {
             dropped += 1
             return false
         }
-        queue.messages.append(message)
-        queue.bytes += message.count
+        // In place: a queue that is taken out and put back is copied whole.
+        queues[address, default: Queue()].messages.append(message)
+        queues[address, default: Queue()].bytes += message.count
         bytes += message.count
-        queues[address] = queue
         return true
     }
 
