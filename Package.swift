@@ -110,3 +110,10 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// libFuzzer's program, whose `main` is libFuzzer's: scripts/fuzz alone builds it, with everything else instrumented.
+if Context.environment["DISTILLERY_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "distillery-fuzz", dependencies: ["Simulation"], path: "Tests/Fuzzer", swiftSettings: strict))
+}
