@@ -36,7 +36,7 @@ package struct ActingBenchmark {
         var steps = [UInt32](repeating: 0, count: actors)
         var actions = [UInt8](repeating: 0, count: actors)
         return try measure(
-            sharing ? "acting-shared-rows" : "acting-distinct-rows", transitions: actors * settings.rolloutLength,
+            sharing ? "acting-policy-table" : "acting-distinct-rows", transitions: actors * settings.rolloutLength,
             operations: sharing ? nil : 2 * multiplications * actors * settings.rolloutLength,
             configuration: ["batch": .init(actors)], plan
         ) {

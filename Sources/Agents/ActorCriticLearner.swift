@@ -77,6 +77,14 @@ package final class ActorCriticLearner: SourceLearner {
         version += 1
         report.version = version
         guard report.learntRows > 0 else { return report }
+        guard report.gradientNorm.isFinite else {
+            // Rewards near the largest float do it. The policy stays one that actors can act by.
+            gradients.start.update(repeating: 0, count: gradients.count)
+            var nothing = UpdateReport(version: version)
+            nothing.rows = report.rows
+            nothing.divergedRows = report.learntRows
+            return nothing
+        }
         adamSteps += 1
         forgetTable()
         let clip = settings.gradientClip

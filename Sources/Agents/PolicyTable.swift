@@ -5,8 +5,9 @@ import Neural
 /// Where observations are few, this is what actors load instead of the network: 1.6 KB in place of 147 in Dark Room
 /// 9 x 9. Each policy is then computed once for all processes, and what they draw from has the same bits.
 final class PolicyTable {
-    /// With more rows, writing the policy out takes as long as learning from a rollout of every actor.
-    static let largestRows = 1024
+    /// With more rows the learner would be at work for its actors longer than for itself: an update of 100 actors sees
+    /// some hundred different observations, forward and backward.
+    static let largestRows = 512
 
     /// (rows, actions).
     let probabilities: FloatBuffer

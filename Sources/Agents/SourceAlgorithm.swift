@@ -56,6 +56,8 @@ package struct UpdateReport: Hashable, Sendable {
     /// Transitions that came, and those of them that were learnt from.
     package var rows = 0
     package var learntRows = 0
+    /// Transitions whose gradient was not finite: nothing was learnt from them.
+    package var divergedRows = 0
     /// Means over the rows learnt from: the policy's part of the objective, half the squared error of the value.
     package var policyLoss = 0.0
     package var valueLoss = 0.0

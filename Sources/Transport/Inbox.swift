@@ -21,7 +21,8 @@ package struct Inbox {
     }
 
     private struct Queue {
-        var messages: [Message] = []
+        /// Nil where a message was given out.
+        var messages: [Message?] = []
         var next = 0
         var bytes = 0
 
@@ -71,7 +72,8 @@ package struct Inbox {
         if turn >= turns.count { turn = 0 }
         let peer = turns[turn]
         guard var queue = queues.removeValue(forKey: peer) else { return nil }
-        let message = queue.messages[queue.next]
+        guard let message = queue.messages[queue.next] else { return nil }
+        queue.messages[queue.next] = nil
         queue.next += 1
         queue.bytes -= message.count
         bytes -= message.count

@@ -8,7 +8,8 @@ struct BenchActingCommand: ParsableCommand {
         commandName: "acting", abstract: "Actions a second of the A3C network, and transitions a second of its update.",
         discussion: """
             One thread; a batch of 50 observations to act, 100 rollouts of 20 transitions to learn. `distinct-rows` \
-            computes every row by itself, `shared-rows` equal ones once, as the system does. \
+            computes every row by itself. As the system does it, `policy-table` writes the policy out for each version \
+            and chooses from that, and `shared-rows` computes equal rows once. \
             Example: distillery bench acting --json
             """)
 

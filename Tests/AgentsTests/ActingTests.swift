@@ -35,13 +35,24 @@ struct ActingTests {
         }
     }
 
+    /// The ways in which a policy is computed.
+    private enum Way: CaseIterable { case table, sharedRows, distinctRows }
+
     /// Actions of `keys` at the given observations after loading a learner's first parameters.
-    private func actions(keys: [StreamKey], cells: [UInt8], step: UInt32, sharing: Bool = true) throws -> [UInt8] {
+    private func actions(keys: [StreamKey], cells: [UInt8], step: UInt32, by way: Way = .table) throws -> [UInt8] {
         let tasks = try #require(tasks)
-        let actor = try ActorCriticActor(
-            settings: ActorCriticSettings(), environment: tasks.environment, keys: keys,
-            sharesEqualObservations: sharing)
-        try firstLearner(tasks).withParameters { try actor.load(parameters: $0) }
+        let (settings, environment) = (ActorCriticSettings(), tasks.environment)
+        let learner = try firstLearner(tasks)
+        let actor: any SourceActor
+        if way == .table {
+            actor = try SourceAlgorithm.actorCritic(settings).makeActor(environment: environment, keys: keys)
+            #expect(actor is TabularActor)
+            try learner.withActingParameters { try actor.load(parameters: $0) }
+        } else {
+            actor = try ActorCriticActor(
+                settings: settings, environment: environment, keys: keys, sharesEqualObservations: way == .sharedRows)
+            try learner.withParameters { try actor.load(parameters: $0) }
+        }
         var chosen = [UInt8](repeating: 255, count: keys.count)
         actor.act(
             observations: cells, episodes: [UInt64](repeating: 4, count: keys.count),
@@ -54,7 +65,7 @@ struct ActingTests {
             settings: ActorCriticSettings(), environment: tasks.environment, seed: 9, task: 0, repetition: 0)
     }
 
-    @Test("an actor acts the same alone, among others, and with or without the memory of equal observations")
+    @Test("an actor acts the same alone, among others, by a table, and with or without memory of equal observations")
     func independence() throws {
         var numbers = Numbers(seed: 22)
         let keys = (0..<60).map { StreamKey(seed: 5, task: 3, repetition: 1, actor: $0) }
@@ -62,11 +73,13 @@ struct ActingTests {
             let cells = (0..<120).map { _ in UInt8.random(in: 0..<9, using: &numbers) }
             let together = try actions(keys: keys, cells: cells, step: UInt32(step))
             #expect(together.allSatisfy { $0 < 5 })
-            #expect(try actions(keys: keys, cells: cells, step: UInt32(step), sharing: false) == together)
             let one = Int.random(in: 0..<60, using: &numbers)
-            let alone = try actions(
-                keys: [keys[one]], cells: [cells[2 * one], cells[2 * one + 1]], step: UInt32(step))
-            #expect(alone == [together[one]])
+            for way in Way.allCases {
+                #expect(try actions(keys: keys, cells: cells, step: UInt32(step), by: way) == together)
+                let alone = try actions(
+                    keys: [keys[one]], cells: [cells[2 * one], cells[2 * one + 1]], step: UInt32(step), by: way)
+                #expect(alone == [together[one]])
+            }
         }
     }
 
@@ -106,9 +119,12 @@ struct ActingTests {
         let before = everywhere(actor)
         if isTabular { #expect(before == [UInt8](repeating: 2, count: 81)) }
         #expect(throws: SourceAlgorithmError.self) { try load([Float](repeating: 0.2, count: 12), actor) }
-        guard isTabular else { return }
-        for wrong in [[0.2, 0.2, 0.2, 0.2, 0.3], [-0.5, 1.5, 0, 0, 0], [.nan, 1, 0, 0, 0]] as [[Float]] {
-            let table = (0..<80).flatMap { _ in [1, 0, 0, 0, 0] as [Float] } + wrong
+        let wrong: [[Float]] = [
+            [0.1, 0.1, 0.1, 0.1, 0], [1, 1, 1, 0, 0], [-0.5, 1.5, 0, 0, 0], [.nan, 1, 0, 0, 0],
+            [.infinity, 0, 0, 0, 0],
+        ]
+        for row in isTabular ? wrong : [] {
+            let table = (0..<80).flatMap { _ in [1, 0, 0, 0, 0] as [Float] } + row
             #expect(throws: SourceAlgorithmError.self) { try load(table, actor) }
         }
         #expect(everywhere(actor) == before)
@@ -142,9 +158,12 @@ struct ActingTests {
             try learner.withActingParameters { try tabular.load(parameters: $0) }
             try learner.withParameters { try network.load(parameters: $0) }
             for episode in 0..<30 {
-                #expect(everywhere(tabular, episode: UInt64(episode)) == everywhere(network, episode: UInt64(episode)))
+                let (one, other) = (
+                    everywhere(tabular, episode: UInt64(episode)), everywhere(network, episode: UInt64(episode))
+                )
+                #expect(one == other, "\(when)")
             }
-            #expect(learner.actingParameters.count == 81 * 5, "\(when)")
+            #expect(learner.actingParameters.count == 81 * 5)
         }
         try expectEqual("at first")
         let first = learner.actingParameters
@@ -157,6 +176,57 @@ struct ActingTests {
         try learner.restore(saved)
         try expectEqual("after a restoration")
         #expect(learner.actingParameters == first)
+    }
+
+    @Test(
+        "a table has its rows in the order of the components, whatever their sizes",
+        arguments: [[3, 5, 2], [300], [7]])
+    func order(components: [Int]) throws {
+        let environment = EnvironmentDescription(
+            name: "imagined",
+            observationSpace: components.count == 1
+                ? .discrete(count: components[0]) : .multiDiscrete(counts: components),
+            actionSpace: .discrete(count: 4), horizon: 10, json: "{}")
+        let count = components.reduce(1, *)
+        let keys = (0..<count).map { StreamKey(seed: 1, task: 2, repetition: 3, actor: $0) }
+        let learner = try ActorCriticLearner(
+            settings: ActorCriticSettings(), environment: environment, seed: 4, task: 0, repetition: 0)
+        let tabular = try SourceAlgorithm.actorCritic(ActorCriticSettings()).makeActor(
+            environment: environment, keys: keys)
+        try #require(tabular is TabularActor)
+        let network = try ActorCriticActor(
+            settings: ActorCriticSettings(), environment: environment, keys: keys, sharesEqualObservations: false)
+        try learner.withActingParameters { try tabular.load(parameters: $0) }
+        try learner.withParameters { try network.load(parameters: $0) }
+        // Every observation once, in an order of their own.
+        var numbers = Numbers(seed: 23)
+        let observations = (0..<count).shuffled(using: &numbers).flatMap { number in
+            var rest = number
+            return components.map { size in
+                defer { rest /= size }
+                return rest % size
+            }
+        }
+        let isByte = environment.observationSpace.elementType == .uint8
+        for episode in 0..<40 {
+            let chosen = [tabular, network].map { (actor: any SourceActor) in
+                var chosen = [UInt8](repeating: 255, count: count)
+                let (episodes, steps) = (
+                    [UInt64](repeating: UInt64(episode), count: count), [UInt32](repeating: 0, count: count)
+                )
+                if isByte {
+                    actor.act(
+                        observations: observations.map { UInt8($0) }, episodes: episodes, steps: steps, actions: &chosen
+                    )
+                } else {
+                    actor.act(
+                        observations: observations.map { Int32($0) }, episodes: episodes, steps: steps, actions: &chosen
+                    )
+                }
+                return chosen
+            }
+            #expect(chosen[0] == chosen[1])
+        }
     }
 
     @Test("actors load whichever is smaller, and no table with thousands of rows") func forms() throws {

@@ -228,6 +228,26 @@ struct ActorCriticLearnerTests {
         #expect(learner.parameters == before)
     }
 
+    @Test("of a gradient that is not finite nothing is learnt, it is counted, and learning goes on") func diverged()
+        throws
+    {
+        var settings = ActorCriticSettings()
+        settings.hidden = [16]
+        let learner = try ActorCriticLearner(
+            settings: settings, environment: describe(components: [4], actions: 3), seed: 1, task: 0, repetition: 0)
+        var numbers = Numbers(seed: 31)
+        let rollouts = randomRollouts(components: [4], actions: 3, lengths: [20, 20], numbers: &numbers)
+        var absurd = rollouts
+        for index in absurd[1].indices { absurd[1][index].reward = 3e38 }
+        let before = learner.parameters
+        let report = try learner.update([batch(absurd, actors: [0, 1])])
+        #expect(report.divergedRows > 0 && report.learntRows == 0 && report.rows == 40 && report.version == 1)
+        #expect(report.entropy == 0 && learner.parameters == before && learner.version == 1)
+        let next = try learner.update([batch(rollouts, actors: [0, 1], sequences: [1, 1])])
+        #expect(next.learntRows > 0 && next.divergedRows == 0 && learner.parameters != before)
+        #expect(!learner.parameters.contains { !$0.isFinite })
+    }
+
     @Test("spaces that the network cannot take are refused in words")
     func spaces() {
         let pixels = EnvironmentDescription(

@@ -14,7 +14,7 @@ struct BenchmarkTests {
         let results = try benchmark.run(BenchmarkPlan(repetitions: 2, secondsPerRepetition: 1e-6))
         #expect(
             results.map(\.name) == [
-                "acting-distinct-rows", "acting-shared-rows", "update-distinct-rows", "update-shared-rows",
+                "acting-distinct-rows", "acting-policy-table", "update-distinct-rows", "update-shared-rows",
             ])
         #expect(results.allSatisfy { $0.rates[.transitions]?.count == 2 })
         // Work that was not done is not counted.

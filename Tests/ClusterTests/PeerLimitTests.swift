@@ -19,18 +19,47 @@ import Wire
         var peers = 0
         while unsent.append(large, for: .peer("p\(peers)")) { peers += 1 }
         #expect(peers < UnsentMessages.byteLimit >> 20 && peers + kept >= (UnsentMessages.byteLimit >> 20) - 1)
-        let all = unsent.takeAll()
-        #expect(all[.peer("deaf")]?.count == UnsentMessages.messageLimitPerPeer && all[.peer("large")]?.count == kept)
+        var sent: [Address: Int] = [:]
+        unsent.retry { _, address in
+            sent[address, default: 0] += 1
+            return true
+        }
+        #expect(sent[.peer("deaf")] == UnsentMessages.messageLimitPerPeer && sent[.peer("large")] == kept)
         #expect(unsent.isEmpty)
         let fitsAgain = unsent.append(large, for: .peer("large"))
         #expect(fitsAgain)
+    }
+
+    @Test("what a peer takes again is sent in order, and what it does not take stays") func retries() {
+        var unsent = UnsentMessages()
+        for number in 0..<10 { unsent.append(Transport.Message([UInt8(number)]), for: .peer("slow")) }
+        unsent.append(Transport.Message([77]), for: .peer("full"))
+        var taken: [UInt8] = []
+        for room in [0, 3, 0, 4, 9] {
+            var room = room
+            unsent.retry { message, address in
+                guard address == .peer("slow"), room > 0 else { return false }
+                room -= 1
+                taken += message.bytes
+                return true
+            }
+            #expect(taken == (0..<UInt8(taken.count)).map { $0 } && unsent.contains(.peer("full")))
+            #expect(unsent.contains(.peer("slow")) == (taken.count < 10))
+        }
+        #expect(taken.count == 10)
+        // What was sent makes room: the bytes that are counted are those that wait.
+        let large = Transport.Message([UInt8](repeating: 0, count: 1 << 20))
+        let kept = (0..<100).count { _ in unsent.append(large, for: .peer("slow")) }
+        #expect(kept == UnsentMessages.byteLimitPerPeer >> 20)
     }
 
     @Test("a million peers that never read are not a million queues") func manyPeers() {
         var unsent = UnsentMessages()
         let message = Transport.Message([1])
         for number in 0..<10_000 { unsent.append(message, for: .peer("\(number)")) }
-        #expect(unsent.takeAll().count == UnsentMessages.peerLimit)
+        var peers: Set<Address> = []
+        unsent.retry { peers.insert($1).inserted }
+        #expect(peers.count == UnsentMessages.peerLimit)
     }
 
     @Test("who floods us with nonsense gets few answers, and takes none from others") func complaints() {

@@ -203,11 +203,12 @@ package final class ActorRole: Role {
         guard let part = parts[Key(lifetime: answer.lifetime, firstActor: answer.firstActor)],
             part.carry.attempt == answer.attempt
         else { return }
-        part.lastLearnerSign = now
         // Answers may overtake each other; versions never fall within an incarnation.
         if !answer.parameters.isEmpty, part.phase == .joining || answer.version > part.version {
             try part.load(answer.parameters, version: answer.version)
         }
+        // Of one whose answers cannot be used there is none.
+        part.lastLearnerSign = now
         part.episodeLimit = min(part.episodeLimit, answer.episodeLimit)
         guard part.phase == .joining else {
             if part.answered(answer.batch) { part.waitsForLearnerSince = now }

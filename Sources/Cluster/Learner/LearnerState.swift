@@ -9,7 +9,7 @@ import Wire
 /// CRC-32C of all before it as UInt32.
 struct LearnerState: Codable {
     /// Of the bytes; others are refused.
-    private static let currentLayout = 1
+    private static let currentLayout = 2
 
     private var layout = LearnerState.currentLayout
     var progress: LifetimeProgress

@@ -7,6 +7,7 @@ struct LearningCounts: Codable {
     var stale = 0
     var episodes = 0
     private var learnt = 0
+    private var diverged = 0
     private var lagTimesRows = 0.0
     private var lagRows = 0
     /// Of the rollouts learnt from, in updates.
@@ -21,13 +22,14 @@ struct LearningCounts: Codable {
 
     mutating func add(_ report: UpdateReport) {
         learnt += report.learntRows
+        diverged += report.divergedRows
         entropyTimesRows += report.entropy * Double(report.learntRows)
     }
 
     var numbers: [String: Double] {
         [
             "transitions": Double(recorded), "transitions_learnt": Double(learnt), "transitions_stale": Double(stale),
-            "episodes": Double(episodes),
+            "transitions_diverged": Double(diverged), "episodes": Double(episodes),
             "mean_policy_lag": lagRows == 0 ? 0 : lagTimesRows / Double(lagRows), "maximum_policy_lag": maximumLag,
             "mean_policy_entropy": learnt == 0 ? 0 : entropyTimesRows / Double(learnt),
         ]

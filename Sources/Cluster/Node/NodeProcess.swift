@@ -211,11 +211,7 @@ package final class NodeProcess {
     // MARK: - Out
 
     private func flush() throws {
-        if !unsent.isEmpty {
-            for (address, messages) in unsent.takeAll() {
-                for message in messages { try send(message, to: address) }
-            }
-        }
+        if !unsent.isEmpty { try unsent.retry { try transmit($0, to: $1) != .full } }
         for item in outbox.items {
             let message = Transport.Message(item.bytes)
             for address in item.addresses where !item.isComplaint || complaints.allows(address, now: clock.now) {
@@ -227,18 +223,18 @@ package final class NodeProcess {
 
     private func send(_ message: Transport.Message, to address: Address) throws {
         guard !unsent.contains(address) else { return keep(message, for: address) }
-        let outcome: SendOutcome
-        switch address {
-        case .coordinator: outcome = try control.send(message)
-        case .endpoint(let endpoint):
-            guard let socket = try socket(to: endpoint) else { return }
-            outcome = try socket.send(message)
-        case .peer(let name):
-            guard let server, let peer = try? PeerIdentity(name) else { return }
-            outcome = try server.send(message, to: peer)
-        }
         // A peer that cannot be reached has gone; if it comes back it asks again.
-        if outcome == .full { keep(message, for: address) }
+        if try transmit(message, to: address) == .full { keep(message, for: address) }
+    }
+
+    private func transmit(_ message: Transport.Message, to address: Address) throws -> SendOutcome {
+        switch address {
+        case .coordinator: return try control.send(message)
+        case .endpoint(let endpoint): return try socket(to: endpoint)?.send(message) ?? .unreachable
+        case .peer(let name):
+            guard let server, let peer = try? PeerIdentity(name) else { return .unreachable }
+            return try server.send(message, to: peer)
+        }
     }
 
     private func keep(_ message: Transport.Message, for address: Address) {

@@ -45,10 +45,20 @@ package struct UnsentMessages {
         return true
     }
 
-    /// All that waits, by peer; nothing is left.
-    package mutating func takeAll() -> [Address: [Transport.Message]] {
-        defer { self = UnsentMessages(dropped: dropped) }
-        return queues.mapValues(\.messages)
+    /// Hands out what waits, each peer's messages in order, as long as `send` takes them.
+    package mutating func retry(_ send: (Transport.Message, Address) throws -> Bool) rethrows {
+        for address in Array(queues.keys) {
+            guard let queue = queues[address] else { continue }
+            let sent = try queue.messages.firstIndex { try !send($0, address) } ?? queue.messages.count
+            guard sent > 0 else { continue }
+            let sentBytes = queue.messages[..<sent].reduce(0) { $0 + $1.count }
+            bytes -= sentBytes
+            queues[address] =
+                sent == queue.messages.count
+                ? nil
+                : Queue(
+                    messages: Array(queue.messages[sent...]), bytes: queue.bytes - sentBytes)
+        }
     }
 
     package mutating func removeAll() { self = UnsentMessages(dropped: dropped) }
