@@ -79,16 +79,24 @@ final class GuardedServer {
             default: .client(try SecretKey.generate(), server: server.secret.publicKey)
             }
         var heard: [String] = []
-        for attempt in 1...10 {
+        var reasons: Set<RefusedConnection.Reason> = []
+        var addresses: Set<String> = []
+        // On loopback an attempt may be over before its address can be asked for, nearly every one where the authenticator
+        // gets no processor time.
+        for attempt in 1...300 where attempt <= 10 || !addresses.contains("127.0.0.1") {
+            let before = server.authenticator.refusedConnections
             try server.connect("stranger", security)
-            heard += try server.hear { _ in server.authenticator.refusedConnections >= attempt }
+            heard += try server.hear { _ in server.authenticator.refusedConnections > before }
+            for refused in server.authenticator.takeRefused().counts.keys {
+                reasons.insert(refused.reason)
+                addresses.insert(refused.address)
+            }
         }
         try server.connect("friend", .client(key, server: server.secret.publicKey))
         #expect(try heard + server.hear { !$0.isEmpty } == ["friend"])
-        let refused = server.authenticator.takeRefused().counts.keys
-        #expect(Set(refused.map(\.reason)) == [reason])
-        // On loopback one attempt in many is over before its address can be asked for.
-        #expect(refused.contains { $0.address == "127.0.0.1" })
+        #expect(server.authenticator.refusedConnections >= 10)
+        #expect(reasons == [reason])
+        #expect(addresses.contains("127.0.0.1"))
     }
 
     @Test("until somebody is allowed, nobody is") func nobody() throws {
