@@ -47,7 +47,7 @@ package struct LocalLifetime {
         }
     }
 
-    /// One update, whose parameters the actors then take over.
+    /// One update, by whose outcome the actors then act.
     package func learn(from batches: [RolloutBatch]) throws -> UpdateReport {
         let report = try learner.update(batches)
         for actor in actors { try learner.withActingParameters { try actor.load(parameters: $0) } }

@@ -3,7 +3,7 @@ import Environments
 import Experiments
 package import Wire
 
-/// Learns one or several lifetimes at once from the rollouts that actor processes send, and answers with parameters.
+/// Learns one or several lifetimes at once from the rollouts that actor processes send, and answers with what they act by.
 package final class LearnerRole: Role {
     package let name = RoleName.learner
     package let capacity: Int
