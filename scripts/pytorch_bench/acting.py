@@ -51,13 +51,14 @@ def learn(threads, compiled=False):
 
 def configurations():
     found = {}
-    for name, make, sizes in [
-        ("acting", act, {"batch": ACTORS}), ("update", learn, {"rollouts": ROLLOUTS, "rollout_length": HORIZON})
+    for names, make, sizes in [
+        (("acting-distinct-rows", "acting-policy-table"), act, {"batch": ACTORS}),
+        (("update-distinct-rows", "update-shared-rows"), learn, {"rollouts": ROLLOUTS, "rollout_length": HORIZON}),
     ]:
         ways = {}
         for threads in sorted({1, processors()}):
             ways[f"eager, {threads_text(threads)}"] = lambda m=make, t=threads: m(t)
         ways["compiled, 1 thread"] = lambda m=make: m(1, compiled=True)
-        for rows in ("distinct", "shared"):
-            found[f"{name}-{rows}-rows"] = ({**sizes, "hidden": "128, 128, 128"}, ways)
+        for name in names:
+            found[name] = ({**sizes, "hidden": "128, 128, 128"}, ways)
     return found
