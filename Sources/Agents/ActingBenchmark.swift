@@ -41,7 +41,6 @@ package struct ActingBenchmark {
             configuration: ["batch": .init(actors)], plan
         ) {
             if sharing {
-                learner.forgetTable()
                 try learner.withActingParameters { try actor.load(parameters: $0) }
             } else {
                 try learner.withParameters { try actor.load(parameters: $0) }

@@ -13,10 +13,8 @@ package final class ActorCriticActor: SourceActor {
     private let weights: FloatBuffer
     private let slots: ObservationSlots
     private let chosenSlots = GrowingBuffer<Int>()
-    /// (slots, actions), their logarithms likewise, and (slots): what is known of each slot's policy.
-    private let probabilities = GrowingBuffer<Float>()
-    private let logProbabilities = GrowingBuffer<Float>()
-    private let entropies = GrowingBuffer<Float>()
+    /// Of each slot.
+    private let policies = PolicyBuffers()
 
     package var count: Int { sampler.count }
 
@@ -62,7 +60,7 @@ package final class ActorCriticActor: SourceActor {
         learnPolicies(from: known)
         for row in 0..<count {
             sampler.sample(
-                row, from: probabilities.base + chosenSlots.base[row] * shape.actions, episode: episodes[row],
+                row, from: policies.probabilities.base + chosenSlots.base[row] * shape.actions, episode: episodes[row],
                 step: steps[row], into: actions)
         }
     }
@@ -73,16 +71,12 @@ package final class ActorCriticActor: SourceActor {
         guard rows > 0 else { return }
         network.forward(
             parameters: weights.start, components: slots.components + first * shape.components.count, rows: rows)
-        softmaxPolicy(
-            heads: network.heads, shape: shape, rows: rows, probabilities: probabilities.base + first * shape.actions,
-            logProbabilities: logProbabilities.base + first * shape.actions, entropies: entropies.base + first)
+        policies.fill(from: network.heads, shape: shape, rows: rows, first: first)
     }
 
     private func forgetPolicies() {
         let rows = slots.isShared ? slots.observation.tableSize ?? count : count
         slots.clear(rows: rows)
-        probabilities.reserve(rows * shape.actions)
-        logProbabilities.reserve(rows * shape.actions)
-        entropies.reserve(rows)
+        policies.reserve(rows: rows, actions: shape.actions)
     }
 }

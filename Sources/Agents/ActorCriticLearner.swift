@@ -23,7 +23,6 @@ package final class ActorCriticLearner: SourceLearner {
     private let policy = PolicyBuffers()
     /// What actors load; nil where they load the parameters.
     private let table: PolicyTable?
-    private var isTableCurrent = false
     private let headGradients = GrowingBuffer<Float>()
 
     /// `sharesEqualObservations` off computes every row by itself, for comparison. Throws `SourceAlgorithmError` for
@@ -59,9 +58,7 @@ package final class ActorCriticLearner: SourceLearner {
         _ body: (UnsafeBufferPointer<Float>) throws -> Result
     ) rethrows -> Result {
         guard let table else { return try withParameters(body) }
-        if !isTableCurrent { table.fill(from: network, parameters: weights.start) }
-        isTableCurrent = true
-        return try body(UnsafeBufferPointer(start: table.probabilities.start, count: table.probabilities.count))
+        return try body(table.fill(from: network, parameters: weights.start))
     }
 
     /// Lends the network's flat parameters.
@@ -86,7 +83,6 @@ package final class ActorCriticLearner: SourceLearner {
             return nothing
         }
         adamSteps += 1
-        forgetTable()
         let clip = settings.gradientClip
         optimiser.update(
             weights, gradient: gradients, first: firstMoments, second: secondMoments, range: 0..<weights.count,
@@ -112,9 +108,7 @@ package final class ActorCriticLearner: SourceLearner {
         guard slots > 0 else { return report }
         network.forward(parameters: weights.start, components: rows.slots.components, rows: slots)
         policy.reserve(rows: slots, actions: shape.actions)
-        softmaxPolicy(
-            heads: network.heads, shape: shape, rows: slots, probabilities: policy.probabilities.base,
-            logProbabilities: policy.logProbabilities.base, entropies: policy.entropies.base)
+        policy.fill(from: network.heads, shape: shape, rows: slots)
         rows.computeReturns(
             heads: network.heads, headWidth: shape.headWidth, discount: Float(settings.discount),
             lambda: Float(settings.lambda))
@@ -168,22 +162,5 @@ package final class ActorCriticLearner: SourceLearner {
     func restore(version: UInt64, adamSteps: UInt64) {
         self.version = version
         self.adamSteps = adamSteps
-        forgetTable()
-    }
-
-    /// The next that asks for acting parameters has the table written anew.
-    func forgetTable() { isTableCurrent = false }
-}
-
-/// (slots, actions), their logarithms likewise, and entropies (slots).
-private struct PolicyBuffers {
-    let probabilities = GrowingBuffer<Float>()
-    let logProbabilities = GrowingBuffer<Float>()
-    let entropies = GrowingBuffer<Float>()
-
-    func reserve(rows: Int, actions: Int) {
-        probabilities.reserve(rows * actions)
-        logProbabilities.reserve(rows * actions)
-        entropies.reserve(rows)
     }
 }

@@ -50,7 +50,9 @@ package struct LocalLifetime {
     /// One update, by whose outcome the actors then act.
     package func learn(from batches: [RolloutBatch]) throws -> UpdateReport {
         let report = try learner.update(batches)
-        for actor in actors { try learner.withActingParameters { try actor.load(parameters: $0) } }
+        try learner.withActingParameters { parameters in
+            for actor in actors { try actor.load(parameters: parameters) }
+        }
         return report
     }
 }

@@ -9,24 +9,19 @@ final class PolicyTable {
     /// some hundred different observations, forward and backward.
     static let largestRows = 512
 
-    /// (rows, actions).
-    let probabilities: FloatBuffer
     private let shape: ActorCriticShape
     private let rows: Int
     /// (rows, components): the observation of each row.
     private let components: GrowingBuffer<Int32>
-    private let logProbabilities: GrowingBuffer<Float>
-    private let entropies: GrowingBuffer<Float>
+    private let policy = PolicyBuffers()
 
     /// Nil where actors load the network: `rows(of:shape:)` says so.
     init?(_ observation: DiscreteObservation, shape: ActorCriticShape) {
         guard let rows = Self.rows(of: observation, shape: shape) else { return nil }
         self.shape = shape
         self.rows = rows
-        probabilities = FloatBuffer(rows * shape.actions)
         components = GrowingBuffer(capacity: rows * shape.components.count)
-        logProbabilities = GrowingBuffer(capacity: rows * shape.actions)
-        entropies = GrowingBuffer(capacity: rows)
+        policy.reserve(rows: rows, actions: shape.actions)
         for row in 0..<rows {
             observation.write(row, components: components.base + row * shape.components.count)
         }
@@ -39,11 +34,10 @@ final class PolicyTable {
         return rows
     }
 
-    /// Writes out what `network`, of the table's shape, does with `parameters`.
-    func fill(from network: ActorCriticNetwork, parameters: UnsafePointer<Float>) {
+    /// Writes out what `network`, of the table's shape, does with `parameters`, and lends it, (rows, actions).
+    func fill(from network: ActorCriticNetwork, parameters: UnsafePointer<Float>) -> UnsafeBufferPointer<Float> {
         network.forward(parameters: parameters, components: components.base, rows: rows)
-        softmaxPolicy(
-            heads: network.heads, shape: shape, rows: rows, probabilities: probabilities.start,
-            logProbabilities: logProbabilities.base, entropies: entropies.base)
+        policy.fill(from: network.heads, shape: shape, rows: rows)
+        return UnsafeBufferPointer(start: policy.probabilities.base, count: rows * shape.actions)
     }
 }

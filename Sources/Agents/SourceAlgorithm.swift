@@ -32,7 +32,7 @@ package protocol SourceLearner: AnyObject {
     /// Updates so far; the policy version that the acting parameters are broadcast under.
     var version: UInt64 { get }
     /// Lends what actors load to act as the learner would after its last update: the parameters of a network, or a
-    /// table of what it computes, whichever is less to send.
+    /// table of what it computes, whichever is less to send. A table is computed anew by each call.
     func withActingParameters<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result
     /// Learns once from all rollouts. What comes out depends on the rollouts, not on how batches divide them: they are
     /// ordered by actor and sequence first. Throws `SourceAlgorithmError`, and learns nothing, when an observation or

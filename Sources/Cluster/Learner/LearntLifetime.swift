@@ -39,7 +39,7 @@ final class LearntLifetime {
     private var isOver = false
 
     /// What actors act by, once for all their processes.
-    private var lent: (version: UInt64, parameters: [Float]) = (0, [])
+    private var lent: (version: UInt64, parameters: [Float])?
 
     /// In lockstep, the actors that stand inside an episode.
     private var insideEpisode: Set<Int> = []
@@ -213,14 +213,12 @@ final class LearntLifetime {
     private func answer(_ firstActor: Int, always: Bool = false, outbox: inout Outbox) {
         guard var part = parts[firstActor] else { return }
         let isNewer = always || part.versionSent.map { $0 < learner.version } ?? true
-        if isNewer, lent.version != learner.version || lent.parameters.isEmpty {
-            lent = (learner.version, learner.actingParameters)
-        }
+        if isNewer, lent?.version != learner.version { lent = (learner.version, learner.actingParameters) }
         outbox.send(
             .rolloutAnswer(
                 RolloutAnswer(
                     lifetime: lease.lifetime, attempt: lease.attempt, firstActor: firstActor, batch: part.batch,
-                    version: learner.version, parameters: isNewer ? lent.parameters : [],
+                    version: learner.version, parameters: isNewer ? lent?.parameters ?? [] : [],
                     episodeLimit: isOver ? 0 : state.progress.episodeLimit,
                     places: isLockstep && part.batch == 0 ? Array(state.places[part.actors]) : [])),
             to: part.address)
