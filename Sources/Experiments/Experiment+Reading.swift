@@ -1,25 +1,10 @@
-import Foundation
 import Yams
 
 extension Experiment {
     /// Reads the experiment at `path`. An override is KEY=VALUE, for example `collect.actors=100`; it is refused by the
     /// same rules as the file. Throws `ExperimentError` with everything that is wrong.
     package init(path: String, overrides: [String] = []) throws(ExperimentError) {
-        let text: String
-        do {
-            text = try String(contentsOf: URL(fileURLWithPath: path), encoding: .utf8)
-        } catch {
-            let reason =
-                FileManager.default.fileExists(atPath: path)
-                ? "it is not a readable UTF-8 file" : "there is no such file"
-            throw ExperimentError([
-                Problem(
-                    origin: nil, key: "",
-                    message:
-                        "cannot read the experiment \(path): \(reason); expected a YAML file (see docs/experiments.md)")
-            ])
-        }
-        try self.init(yaml: text, file: path, overrides: overrides)
+        try self.init(yaml: try ExperimentFile.text(at: path), file: path, overrides: overrides)
     }
 
     /// `file` is what to call the text in errors.
@@ -53,6 +38,9 @@ extension Experiment {
     }
 
     private static func compose(_ yaml: String, file: String) throws(ExperimentError) -> Node {
+        if let (line, message) = YAMLBounds.excess(in: yaml) {
+            throw ExperimentError([Problem(origin: .file(file, line: line), key: "", message: message)])
+        }
         do {
             if let node = try Yams.compose(yaml: yaml) { return node }
             throw ExperimentError([Problem(origin: .file(file, line: 1), key: "", message: "the file is empty")])

@@ -123,4 +123,65 @@ struct RefusalTests {
         let error = try #require(throws: ExperimentError.self) { try Experiment(path: path) }
         #expect(error.description.contains("\(path): there is no such file"))
     }
+
+    /// Ten aliases of ten aliases, `levels` deep: ten to the power of `levels` values.
+    private func laughs(_ levels: Int, last: String) -> String {
+        let first = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+        let others = (1..<levels).map { level in
+            "a\(level): &a\(level) [\(Array(repeating: "*a\(level - 1)", count: 10).joined(separator: ", "))]\n"
+        }
+        return first + others.joined() + last
+    }
+
+    @Test(
+        "aliases of aliases are refused in a moment, wherever they stand, with the line where they become too many",
+        arguments: ["? *a8\n: 1", "name: *a8", "{*a8 : 1}: 2", "- *a8"])
+    func aliases(last: String) throws {
+        let started = ContinuousClock.now
+        let error = try #require(throws: ExperimentError.self) {
+            try Experiment(yaml: laughs(9, last: last), file: "x.yaml")
+        }
+        #expect(error.description.hasPrefix("x.yaml:5: with its aliases written out it has more than"), "\(error)")
+        #expect(ContinuousClock.now - started < .seconds(1))
+    }
+
+    @Test("an alias of one long text, again and again, is refused for its length") func longText() throws {
+        let yaml = "a: &a \(String(repeating: "x", count: 500_000))\nb: [*a, *a, *a, *a, *a, *a, *a, *a, *a]"
+        let error = try #require(throws: ExperimentError.self) { try Experiment(yaml: yaml, file: "x.yaml") }
+        #expect(error.description.contains("x.yaml:2: with its aliases written out it is longer"), "\(error)")
+    }
+
+    @Test("lists within lists are refused before they are too deep to walk through") func deep() throws {
+        let yaml =
+            "name: a\nsource: {hidden: \(String(repeating: "[", count: 500))\(String(repeating: "]", count: 500))}"
+        let error = try #require(throws: ExperimentError.self) { try Experiment(yaml: yaml, file: "x.yaml") }
+        #expect(error.description.contains("x.yaml:2: lists and sections are nested more than 64 deep"), "\(error)")
+        let flag = try #require(throws: ExperimentError.self) {
+            try Experiment(
+                yaml: "name: a", file: "x.yaml",
+                overrides: ["source.hidden=\(String(repeating: "[", count: 500))\(String(repeating: "]", count: 500))"])
+        }
+        #expect(flag.description.contains("nested more than 64 deep"), "\(flag)")
+    }
+
+    @Test("an anchor and its alias are read as what they stand for") func anchors() throws {
+        let experiment = try Experiment(
+            yaml: "name: a\nsource: {hidden: &sizes [8, 8]}\nseed: &seed 5\ntasks: {split_seed: *seed}", file: "x.yaml")
+        #expect(experiment.tasks.splitSeed == 5)
+    }
+
+    @Test("a folder, and a file without an end, are no experiments", arguments: ["/tmp", "/dev/zero"])
+    func unreadable(path: String) throws {
+        let error = try #require(throws: ExperimentError.self) { try Experiment(path: path) }
+        let reason = path == "/tmp" ? "it is a folder" : "it is longer than"
+        #expect(error.description.contains("\(path): \(reason)"), "\(error)")
+    }
+
+    @Test("a pipe is read to its end") func pipe() throws {
+        let pipe = Pipe()
+        pipe.fileHandleForWriting.write(Data("name: piped".utf8))
+        try pipe.fileHandleForWriting.close()
+        let path = "/dev/fd/\(pipe.fileHandleForReading.fileDescriptor)"
+        #expect(try Experiment(path: path).name == "piped")
+    }
 }

@@ -27,6 +27,10 @@ struct SchemaReader<Root> {
         }
         let path = String(assignment[..<equals])
         let text = String(assignment[assignment.index(after: equals)...])
+        if let excess = YAMLBounds.excess(in: text) {
+            report(origin, path, excess.message)
+            return
+        }
         let node: Node
         do {
             node = try Yams.compose(yaml: text) ?? Node("")

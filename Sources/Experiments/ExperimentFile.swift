@@ -1,0 +1,45 @@
+import Foundation
+
+/// The text of an experiment's file, which may be a pipe or a terminal.
+enum ExperimentFile {
+    /// What is larger is no experiment: one with every key is a few thousand bytes long.
+    static let maximumBytes = 1 << 20
+    private static let pieceBytes = 64 << 10
+
+    static func text(at path: String) throws(ExperimentError) -> String {
+        let bytes = try bytes(at: path)
+        guard let text = String(data: bytes, encoding: .utf8) else { throw refusal(path, "it is not UTF-8 text") }
+        return text
+    }
+
+    private static func bytes(at path: String) throws(ExperimentError) -> Data {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw refusal(path, errno == ENOENT ? "there is no such file" : reason(errno))
+        }
+        defer { close(descriptor) }
+        var bytes = Data()
+        var piece = [UInt8](repeating: 0, count: pieceBytes)
+        while true {
+            let count = read(descriptor, &piece, piece.count)
+            if count == 0 { return bytes }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw refusal(path, errno == EISDIR ? "it is a folder" : reason(errno)) }
+            bytes.append(contentsOf: piece[..<count])
+            guard bytes.count <= maximumBytes else {
+                throw refusal(path, "it is longer than \(maximumBytes) bytes, which no experiment is")
+            }
+        }
+    }
+
+    private static func reason(_ number: Int32) -> String { String(cString: strerror(number)) }
+
+    private static func refusal(_ path: String, _ reason: String) -> ExperimentError {
+        ExperimentError([
+            Problem(
+                origin: nil, key: "",
+                message:
+                    "cannot read the experiment \(path): \(reason); expected a YAML file (see docs/experiments.md)")
+        ])
+    }
+}
