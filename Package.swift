@@ -96,7 +96,7 @@ let package = Package(
             "ClusterTests",
             [
                 "Cluster", "Wire", "Transport", "Histories", "Experiments", "Distillation", "Environments",
-                "TestSupport", "Simulation", logging,
+                "Processes", "TestSupport", "Simulation", logging,
             ], resources: [.copy("Corpus")]),
         tests(
             "EndToEndTests",

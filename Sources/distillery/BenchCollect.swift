@@ -85,13 +85,13 @@ struct BenchCollectCommand: ParsableCommand {
                 """, file: "the bench's experiment")
         let folder = RunFolder(out: temporaryPath("distillery-bench"), experiment: experiment)
         defer { try? FileManager.default.removeItem(atPath: folder.path) }
-        try folder.prepare(experiment, resume: false)
+        let lock = try folder.prepare(experiment, resume: false)
         let keys = KeyFolder(folder.path + "/keys")
         // An empty folder of keys is none, whatever the environment says.
         let arguments = ["--keys", hasKeys ? keys.path : ""]
         if hasKeys { _ = try keys.generate(nodes: ["node"]) }
         let supervisor = Supervisor(
-            executable: try ChildProcess.ownExecutable(), folder: folder.path,
+            executable: try ChildProcess.ownExecutable(), folder: folder.path, lock: lock,
             coordinatorArguments: [folder.path, "--goal", "collect"] + arguments,
             roleArguments: Dictionary(uniqueKeysWithValues: RoleName.allCases.map { ($0, arguments) }),
             key: hasKeys ? try NodeKey(path: keys.path) : nil, signals: signals, logger: makeLogger("bench"))

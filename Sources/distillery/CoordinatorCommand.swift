@@ -41,8 +41,7 @@ struct CoordinatorCommand: ParsableCommand {
         let folder = URL(fileURLWithPath: path).standardizedFileURL
         let experiment = try Experiment(path: folder.appendingPathComponent("experiment.yaml").path)
         let context = try ExperimentContext(experiment: experiment, folder: folder.path)
-        let lock = try DirectoryLock(
-            path: folder.appendingPathComponent(".coordinator.lock").path, holder: "coordinator")
+        let lock = try DirectoryLock(coordinatorOf: folder.path)
         defer { withExtendedLifetime(lock) {} }
         let catalog = folder.appendingPathComponent("catalog.sqlite").path
         let ledger = try whenThereIsRoom(logger) {

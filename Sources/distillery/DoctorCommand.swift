@@ -2,12 +2,16 @@ import ArgumentParser
 import Cluster
 import Foundation
 import Histories
+import Processes
 import Transport
 
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Check that this machine has what a run needs.",
         discussion: "Example: distillery doctor")
+
+    /// A coordinator, a learner, a recorder, two actor processes; then a distiller and two evaluators.
+    private static let leastProcesses = 8
 
     func run() throws {
         var isHealthy = true
@@ -35,6 +39,15 @@ struct DoctorCommand: ParsableCommand {
                 throw ClusterError("a process may open \(limit.rlim_cur) files; expected 1024 or more (ulimit -n 4096)")
             }
             return "\(limit.rlim_cur) a process"
+        }
+        check("processes") {
+            let room = ProcessRoom.now()
+            guard room.processes >= Self.leastProcesses else {
+                throw ClusterError(
+                    "there is room for \(room.processes) of a cluster's processes (\(room.reason)); "
+                        + "expected \(Self.leastProcesses) or more")
+            }
+            return "room for \(room.processes) of a cluster's (\(room.reason))"
         }
         check("disk") {
             let free =

@@ -33,17 +33,18 @@ struct EvaluateCommand: ParsableCommand {
         let configuration = try Checkpoint(folder: source).configuration()
         _ = try Checkpoint(folder: source).makeModel()
         let experiment = try experiment(of: configuration, at: source)
+        try experiment.checkProcesses(collects: false, evaluates: true)
         let folder = out ?? temporaryPath("distillery")
         defer { if out == nil { try? FileManager.default.removeItem(atPath: folder) } }
         let run = RunFolder(out: folder, experiment: experiment)
-        try run.prepare(experiment, resume: false)
+        let lock = try run.prepare(experiment, resume: false)
         let store = URL(fileURLWithPath: run.path).appendingPathComponent("checkpoints/distiller")
         try FileManager.default.createDirectory(at: store, withIntermediateDirectories: true)
         let name = String(source.lastPathComponent.prefix(64))
         try FileManager.default.copyItem(at: source, to: store.appendingPathComponent(name))
         let signals = try SignalWatcher()
         let supervisor = Supervisor(
-            executable: try ChildProcess.ownExecutable(), folder: run.path,
+            executable: try ChildProcess.ownExecutable(), folder: run.path, lock: lock,
             coordinatorArguments: [
                 run.path, "--goal", "evaluate", "--checkpoint", name, "--split", split.rawValue,
             ] + listening.coordinatorArguments, roleArguments: listening.roleArguments(experiment),

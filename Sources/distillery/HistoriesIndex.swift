@@ -1,5 +1,6 @@
 import ArgumentParser
 import Catalog
+import Cluster
 import Foundation
 import Reporting
 
@@ -8,7 +9,7 @@ struct HistoriesIndexCommand: ParsableCommand {
         commandName: "index", abstract: "Remake a run's catalogue from its files.",
         discussion: """
             Reads every stream with its checksums and writes RUN/catalog.sqlite: tasks, lifetimes, streams, evaluations, \
-            checkpoints. A damaged catalogue has to be moved aside first. Exit status 1 when a stream is damaged.
+            checkpoints. The run must not be at work. A damaged catalogue has to be moved aside first. Exit status 1 when a stream is damaged.
             Example: distillery histories index runs/quickstart
             """)
 
@@ -20,6 +21,11 @@ struct HistoriesIndexCommand: ParsableCommand {
 
     func run() throws {
         let folder = URL(fileURLWithPath: path, isDirectory: true)
+        guard FileManager.default.fileExists(atPath: folder.path) else {
+            throw ClusterError("there is no folder \(path); expected the folder of a run")
+        }
+        let lock = try RunLock(folder: folder.path)
+        defer { withExtendedLifetime(lock) {} }
         var line = ProgressLine()
         let index = try RunIndex(folder: folder) { done, total in
             line.show("index: read \(done)/\(total) streams", phase: "index")

@@ -85,6 +85,15 @@ struct ExperimentOptions: ParsableArguments {
     func read() throws -> Experiment { try Experiment(path: experiment, overrides: overrides) }
 }
 
+extension Experiment {
+    /// Throws `PlanError` when this machine has no room for the processes that it asks for.
+    func checkProcesses(collects: Bool, evaluates: Bool) throws {
+        let room = ProcessRoom.now()
+        try checkProcesses(
+            collects: collects, evaluates: evaluates, room: room.processes, reason: room.reason)
+    }
+}
+
 /// Logs to standard error, where a supervised role's log file is.
 func makeLogger(_ label: String) -> Logger {
     var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }

@@ -51,10 +51,11 @@ private func launch(
     let key = try listening.keys.node()
     try plan.checkDisk(freeBytes: folder.freeBytes, existingBytes: folder.usedBytes, path: folder.path)
     printError(plan.text)
-    try folder.prepare(experiment, resume: resume)
+    try experiment.checkProcesses(collects: true, evaluates: goal == .all)
+    let lock = try folder.prepare(experiment, resume: resume)
     let signals = try SignalWatcher()
     let supervisor = Supervisor(
-        executable: try ChildProcess.ownExecutable(), folder: folder.path,
+        executable: try ChildProcess.ownExecutable(), folder: folder.path, lock: lock,
         coordinatorArguments: [folder.path, "--goal", goal.rawValue] + listening.coordinatorArguments,
         roleArguments: listening.roleArguments(experiment), key: key, signals: signals,
         logger: makeLogger("supervisor"))

@@ -14,16 +14,15 @@ struct RunFolder {
 
     private var experimentPath: String { path + "/experiment.yaml" }
 
-    /// Makes the folder, or checks that the run in it is of the same experiment. Throws `ClusterError`.
-    func prepare(_ experiment: Experiment, resume: Bool) throws {
-        let exists = FileManager.default.fileExists(atPath: path)
-        if exists, !resume {
-            let isEmpty = (try? FileManager.default.contentsOfDirectory(atPath: path))?.isEmpty ?? false
-            guard isEmpty else {
-                throw ClusterError("\(path) exists: go on with it by --resume, or choose another folder by --out")
-            }
-        }
-        if exists, resume, FileManager.default.fileExists(atPath: experimentPath) {
+    /// Makes the folder, or checks that the run in it is of the same experiment. Throws `ClusterError`, before anything
+    /// is changed, where that cannot be, or where the run is at work. Nothing else takes up the run while the caller
+    /// has the lock.
+    func prepare(_ experiment: Experiment, resume: Bool) throws -> RunLock {
+        try check(resume: resume)
+        let lock = try RunLock(folder: path)
+        // Another command may have made a run of it before the lock was ours.
+        try check(resume: resume)
+        if resume, FileManager.default.fileExists(atPath: experimentPath) {
             guard try Experiment(path: experimentPath) == experiment else {
                 throw ClusterError(
                     "\(experimentPath) is not the experiment that was given: "
@@ -35,6 +34,21 @@ struct RunFolder {
             try Data(experiment.yaml.utf8).write(to: URL(fileURLWithPath: experimentPath), options: .atomic)
             try provenance().write(to: URL(fileURLWithPath: path + "/provenance.json"), options: .atomic)
         } catch { throw ClusterError("cannot write the run's folder \(path): \(error.localizedDescription)") }
+        return lock
+    }
+
+    /// A folder that holds something is taken up on request only, and only where what it holds is a run.
+    private func check(resume: Bool) throws {
+        guard FileManager.default.fileExists(atPath: path) else { return }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? ["?"]
+        guard !RunLock.fileNames.isSuperset(of: names) else { return }
+        guard resume else {
+            throw ClusterError("\(path) exists: go on with it by --resume, or choose another folder by --out")
+        }
+        guard FileManager.default.fileExists(atPath: experimentPath) else {
+            throw ClusterError(
+                "\(path) is not a run: it has no experiment.yaml; give the folder of a run, or choose another by --out")
+        }
     }
 
     /// Free space of the file system that the run is on, in bytes.

@@ -40,5 +40,20 @@ extension Coordinator {
                 sendHome(name, now: now, outbox: &outbox)
             }
         }
+        dismissSurplus(needed[.actor] ?? 0, now: now, outbox: &outbox)
+    }
+
+    /// After `scale` has asked for fewer, the supervisor may have had processes on their way: the last that came go
+    /// again, once it is sure that none of the others has died unnoticed. Of other hosts nobody is sent home.
+    private func dismissSurplus(_ wanted: Int, now: UInt64, outbox: inout Outbox) {
+        guard isScaled, members(.actor).count > wanted else { return }
+        let hosts = Set(members(.supervisor).compactMap { nodes[$0]?.hello.host })
+        let carriers = members(.actor).compactMap { nodes[$0] }.filter {
+            !$0.isLeaving && hosts.contains($0.hello.host)
+        }
+        for node in carriers.sorted(by: { ($0.joined, $0.hello.name) < ($1.joined, $1.hello.name) }).dropFirst(wanted)
+        where now > node.joined + Self.aliveNanoseconds {
+            sendHome(node.hello.name, now: now, outbox: &outbox)
+        }
     }
 }

@@ -85,8 +85,25 @@ extension Coordinator {
 
     func apply(_ scale: Scale) {
         let perProcess = max(1, context.experiment.actorsPerProcess)
+        isScaled = true
         desiredActorProcesses = (scale.actors + perProcess - 1) / perProcess
         elasticActors = scale.actorsOfLifetime
+    }
+
+    /// Why the supervisor's machine cannot carry so many actors; nil when it can, or when no supervisor is there and
+    /// the processes are started elsewhere.
+    private func lackOfRoom(forActors actors: Int) -> String? {
+        let rooms = members(.supervisor).compactMap { nodes[$0]?.hello }.filter { $0.capacity > 0 }
+        guard let supervisor = rooms.min(by: { $0.capacity < $1.capacity }) else { return nil }
+        let perProcess = max(1, context.experiment.actorsPerProcess)
+        let wanted = (actors + perProcess - 1) / perProcess
+        let others = 1 + deployment.processes.filter { $0.key != .actor }.values.reduce(0, +)
+        let room = max(0, supervisor.capacity - others)
+        // What is there already is not refused.
+        guard wanted > max(room, desiredActorProcesses) else { return nil }
+        return "\(actors) actors are \(wanted) processes of \(perProcess), and \(supervisor.host) has room for \(room) "
+            + "(`distillery doctor` there says why): at most actors=\(room * perProcess); "
+            + "a larger cluster.actors_per_process makes fewer processes of them"
     }
 
     /// Sets the number of actors that the cluster carries; processes are started or sent home to match. Elastic
@@ -96,6 +113,9 @@ extension Coordinator {
             return refuse(
                 "\(actors) actors; at most \(WireProtocol.actorLimit) are accepted", to: sender, request,
                 outbox: &outbox)
+        }
+        if let refusal = lackOfRoom(forActors: actors) {
+            return refuse(refusal, to: sender, request, outbox: &outbox)
         }
         let sharing = max(1, lifetimes.leased.count)
         let scale = Scale(actors: actors, actorsOfLifetime: (actors + sharing - 1) / sharing)

@@ -93,6 +93,8 @@ package final class Coordinator {
     /// Streams whose recorder has given them up, with the reason: nothing waits for them.
     var quarantined: [StreamIdentifier: String] = [:]
     var desiredActorProcesses: Int
+    /// Whether `scale` has said so, in place of the experiment.
+    var isScaled = false
     /// Actors that each elastic lifetime is to have.
     var elasticActors: Int
     /// All transitions that actors have reported, those that have gone too.

@@ -1,35 +1,55 @@
 import Glibc
-import Processes
+package import Processes
 import Wire
 
 /// The processes of one role that the supervisor keeps alive.
-struct SupervisedRole {
+package struct SupervisedRole {
     /// So many failures without a healthy time between them end the run.
-    static let failureLimit = 5
+    package static let failureLimit = 5
     static let healthyNanoseconds: UInt64 = 30_000_000_000
+    /// A process that is ended for its silence within this time of its start never came to work: its start is to blame,
+    /// not what happened to it later. It is longer than the silence that a coordinator is allowed.
+    package static let silentNanoseconds: UInt64 = 60_000_000_000
     /// A process that was at work for so long before somebody killed it has not failed by itself.
     static let killedNanoseconds: UInt64 = 5_000_000_000
     private static let firstPauseNanoseconds: UInt64 = 100_000_000
     private static let longestPauseNanoseconds: UInt64 = 5_000_000_000
 
-    struct Running {
+    package struct Running {
         let process: ChildProcess
         let started: UInt64
+
+        package init(process: ChildProcess, started: UInt64) {
+            self.process = process
+            self.started = started
+        }
     }
 
     var desired: Int
-    var running: [Running] = []
+    package var running: [Running] = []
     private(set) var started = 0
     private var failures = 0
     private var lastFailure: UInt64 = 0
+    private var silences = 0
+    private var lastSilence: UInt64 = 0
     private var nextStart: UInt64 = 0
-    /// Processes that were ended because they hung; that is not held against their role.
+    /// Processes that were ended because they hung.
     private var ended: Set<Int32> = []
 
-    init(desired: Int = 0) { self.desired = desired }
+    package init(desired: Int = 0) { self.desired = desired }
 
-    /// Ends one of the role's processes at once; false when it is none of them.
-    mutating func end(process: Int) -> Bool {
+    /// The failure that is one too many.
+    package struct LastFailure {
+        package let process: ChildProcess
+        let status: ExitStatus
+        /// How many there were in a row.
+        package let count: Int
+        package let wasSilent: Bool
+    }
+
+    /// Ends one of the role's processes, which hangs, at once; false when it is none of them.
+    @discardableResult
+    package mutating func end(process: Int) -> Bool {
         guard let entry = running.first(where: { Int($0.process.identifier) == process }) else { return false }
         ended.insert(entry.process.identifier)
         entry.process.kill()
@@ -44,24 +64,58 @@ struct SupervisedRole {
 
     func mayStart(now: UInt64) -> Bool { running.count < desired && now >= nextStart }
 
-    /// Takes note of processes that have ended; gives back the exit that makes it one failure too many.
-    mutating func collectExits(now: UInt64, onExit: (ChildProcess, ExitStatus) -> Void) -> (ChildProcess, ExitStatus)? {
-        var fatal: (ChildProcess, ExitStatus)?
-        running.removeAll { entry in
-            guard let status = entry.process.exitStatus else { return false }
-            onExit(entry.process, status)
-            if !status.isSuccess, ended.remove(entry.process.identifier) == nil {
-                let age = now - entry.started
-                if status == .killed(signal: SIGKILL), age >= Self.killedNanoseconds { return true }
-                let isInARow = age < Self.healthyNanoseconds && now - lastFailure < Self.healthyNanoseconds
-                failures = isInARow ? failures + 1 : 1
-                lastFailure = now
-                let pause = Self.firstPauseNanoseconds << UInt64(min(10, failures - 1))
-                nextStart = now + min(pause, Self.longestPauseNanoseconds)
-                if failures >= Self.failureLimit { fatal = (entry.process, status) }
+    /// Takes note of processes that have ended; gives back the failure that is one too many.
+    package mutating func collectExits(now: UInt64, onExit: (ChildProcess, ExitStatus) -> Void) -> LastFailure? {
+        var fatal: LastFailure?
+        var left: [Running] = []
+        for entry in running {
+            guard let status = entry.process.exitStatus else {
+                left.append(entry)
+                continue
             }
-            return true
+            onExit(entry.process, status)
+            fatal = count(status, of: entry, now: now) ?? fatal
         }
+        running = left
         return fatal
+    }
+
+    /// Gives back the failure when it is one too many.
+    private mutating func count(_ status: ExitStatus, of entry: Running, now: UInt64) -> LastFailure? {
+        let wasSilent = ended.remove(entry.process.identifier) != nil
+        guard !status.isSuccess else { return nil }
+        let age = now - entry.started
+        let isTooMany = wasSilent ? countSilence(age: age, now: now) : countExit(status, age: age, now: now)
+        guard isTooMany else { return nil }
+        return LastFailure(
+            process: entry.process, status: status, count: wasSilent ? silences : failures, wasSilent: wasSilent)
+    }
+
+    /// A process could not even be started; true when that is one failure too many.
+    mutating func failedToStart(now: UInt64) -> Bool { countFailure(age: 0, now: now) }
+
+    private mutating func countExit(_ status: ExitStatus, age: UInt64, now: UInt64) -> Bool {
+        if status == .killed(signal: SIGKILL), age >= Self.killedNanoseconds { return false }
+        return countFailure(age: age, now: now)
+    }
+
+    private mutating func countFailure(age: UInt64, now: UInt64) -> Bool {
+        let isInARow = age < Self.healthyNanoseconds && now - lastFailure < Self.healthyNanoseconds
+        failures = isInARow ? failures + 1 : 1
+        lastFailure = now
+        let pause = Self.firstPauseNanoseconds << UInt64(min(10, failures - 1))
+        nextStart = now + min(pause, Self.longestPauseNanoseconds)
+        return failures >= Self.failureLimit
+    }
+
+    /// On a machine that is too busy all processes of a role may be silent at once: each has its own share of the limit.
+    private mutating func countSilence(age: UInt64, now: UInt64) -> Bool {
+        guard age < Self.silentNanoseconds else {
+            silences = 0
+            return false
+        }
+        silences = now - lastSilence < Self.silentNanoseconds ? silences + 1 : 1
+        lastSilence = now
+        return silences >= Self.failureLimit * max(1, desired)
     }
 }

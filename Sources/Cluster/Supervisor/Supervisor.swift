@@ -25,12 +25,16 @@ package final class Supervisor {
     private static let turnMilliseconds = 50
     private static let statusIntervalNanoseconds: UInt64 = 1_000_000_000
     private static let helloIntervalNanoseconds: UInt64 = 100_000_000
+    /// Of a turn, for the starts of processes: sockets and signals wait no longer than this and one start more.
+    private static let startNanosecondsPerTurn: UInt64 = 25_000_000
 
     /// Name of the file in the run's folder that holds the coordinator's endpoint while it runs.
     package static let endpointFile = "coordinator.endpoint"
 
     private let executable: String
     private let folder: String
+    /// Held until no process of the run is left.
+    private let lock: RunLock
     private let logger: Logger
     private let signals: SignalWatcher
     private let clock = SystemClock()
@@ -51,13 +55,14 @@ package final class Supervisor {
     /// Called with the cluster's status about once a second.
     package var onStatus: (ClusterStatus) -> Void = { _ in }
 
-    /// `coordinatorArguments`: after `distillery coordinator`; `roleArguments`: what a role gets beside its address.
+    /// `lock`: of `folder`; `coordinatorArguments`: after `distillery coordinator`; `roleArguments`: what a role gets beside its address.
     package init(
-        executable: String, folder: String, coordinatorArguments: [String],
+        executable: String, folder: String, lock: RunLock, coordinatorArguments: [String],
         roleArguments: [RoleName: [String]] = [:], key: NodeKey? = nil, signals: SignalWatcher, logger: Logger
     ) {
         self.executable = executable
         self.folder = folder
+        self.lock = lock
         self.coordinatorArguments = coordinatorArguments
         self.roleArguments = roleArguments
         self.key = key
@@ -66,14 +71,15 @@ package final class Supervisor {
         let process = ProcessInfo.processInfo.processIdentifier
         hello = Hello(
             role: .supervisor, name: "supervisor-\(process)-\(UInt32.random(in: 0...UInt32.max))", host: hostName(),
-            process: Int(process), endpoint: "", capacity: 0)
+            process: Int(process), endpoint: "", capacity: ProcessRoom.now().processes)
     }
 
     /// Runs the cluster to its end; throws `ClusterError` when the run failed. No process is left behind either way.
     package func run() throws -> Outcome {
         defer { endAll() }
+        lock.admitCoordinator()
         try FileManager.default.createDirectory(atPath: folder + "/logs", withIntermediateDirectories: true)
-        try startCoordinator()
+        guard try startCoordinator() else { return interruption.map(Outcome.interrupted) ?? .stopped }
         let context = try MessageContext()
         var options = SocketOptions()
         options.identity = try PeerIdentity(hello.name)
@@ -149,15 +155,18 @@ package final class Supervisor {
 
     // MARK: - Processes
 
-    private func startCoordinator() throws {
+    /// False when a signal asked for the end before the coordinator was there.
+    private func startCoordinator() throws -> Bool {
         let file = folder + "/" + Self.endpointFile
         try? FileManager.default.removeItem(atPath: file)
         let process = try start(.coordinator, now: clock.now)
         for _ in 0..<(Self.coordinatorStartMilliseconds / Self.turnMilliseconds) {
             if let text = try? String(contentsOfFile: file, encoding: .utf8), text.hasSuffix("\n") {
                 endpoint = String(text.dropLast())
-                return
+                return true
             }
+            while let signal = signals.next() { if signal.asksToEnd { interruption = signal } }
+            if interruption != nil { return false }
             if let status = process.exitStatus { throw died("the coordinator", process, status) }
             usleep(UInt32(Self.turnMilliseconds) * 1000)
         }
@@ -171,11 +180,7 @@ package final class Supervisor {
         var ended: [Int32] = []
         let fatal = collectExits(now: now, ended: &ended)
         for process in ended { _ = try socket.send(Envelope(.processEnded(Int(process))).encoded()) }
-        if let (role, process, status) = fatal, !isEnding {
-            throw died(
-                "the \(role.rawValue) failed \(SupervisedRole.failureLimit) times in a row; the last one", process,
-                status)
-        }
+        if let (role, failure) = fatal, !isEnding { throw died(role, failure) }
         // Of a run that had nothing left to do it may be gone before we have met.
         if let ended = coordinatorWas?.process.exitStatus {
             if ended.isSuccess || isEnding { return true }
@@ -186,13 +191,26 @@ package final class Supervisor {
         guard !isEnding else { return false }
         if now > lastHeard, (now - lastHeard) / 1_000_000 > Self.coordinatorSilenceMilliseconds {
             logger.error("the coordinator is silent; it is ended and started again")
-            coordinatorWas?.process.kill()
+            if let coordinatorWas { roles[.coordinator]?.end(process: Int(coordinatorWas.process.identifier)) }
             lastHeard = now
         }
-        for role in RoleName.allCases {
-            while roles[role]?.mayStart(now: now) == true { try start(role, now: now) }
-        }
+        try startMissing(now: now)
         return false
+    }
+
+    /// As many as a turn has time for; the others in the turns after it.
+    private func startMissing(now: UInt64) throws {
+        let deadline = clock.now + Self.startNanosecondsPerTurn
+        for role in RoleName.allCases {
+            while clock.now < deadline, roles[role]?.mayStart(now: now) == true {
+                do { try start(role, now: now) } catch let error as ProcessError {
+                    logger.warning("a process cannot be started", metadata: ["reason": "\(error)"])
+                    guard roles[role]?.failedToStart(now: now) == true else { break }
+                    throw ClusterError(
+                        "a process of the \(role.rawValue) could not be started again and again: \(error)")
+                }
+            }
+        }
     }
 
     @discardableResult
@@ -213,7 +231,7 @@ package final class Supervisor {
         return [role.rawValue] + coordinatorArguments + (endpoint.isEmpty ? [] : ["--restarted", "--bind", endpoint])
     }
 
-    private func collectExits(now: UInt64, ended: inout [Int32]) -> (RoleName, ChildProcess, ExitStatus)? {
+    private func collectExits(now: UInt64, ended: inout [Int32]) -> (RoleName, SupervisedRole.LastFailure)? {
         for role in RoleName.allCases {
             let fatal = roles[role]?.collectExits(now: now) { process, status in
                 ended.append(process.identifier)
@@ -225,9 +243,16 @@ package final class Supervisor {
                         "log": "\(process.log)",
                     ])
             }
-            if let (process, status) = fatal { return (role, process, status) }
+            if let fatal { return (role, fatal) }
         }
         return nil
+    }
+
+    private func died(_ role: RoleName, _ failure: SupervisedRole.LastFailure) -> ClusterError {
+        let what = failure.wasSilent ? "said nothing and was ended" : "failed"
+        return died(
+            "the \(role.rawValue) \(what) \(failure.count) times in a row; the last one", failure.process,
+            failure.status)
     }
 
     private func died(_ who: String, _ process: ChildProcess, _ status: ExitStatus) -> ClusterError {

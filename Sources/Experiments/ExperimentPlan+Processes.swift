@@ -1,0 +1,23 @@
+extension Experiment {
+    /// Throws `PlanError` when a run of this experiment starts more processes at once than a machine has room for.
+    /// `reason`: what allows no more than `room`.
+    package func checkProcesses(
+        collects: Bool, evaluates: Bool, room: Int, reason: String
+    ) throws(PlanError) {
+        // A coordinator and a recorder are there in both phases.
+        let always = 2
+        if collects, always + cluster.learners + cluster.actorProcesses > room {
+            throw PlanError(
+                description: "too many processes: cluster.actor_processes and cluster.learners ask for "
+                    + "\(cluster.actorProcesses) and \(cluster.learners), but with a coordinator and a recorder this machine "
+                    + "has room for \(room) (\(reason)); fewer processes can carry as many actors each as they have to "
+                    + "(cluster.actors_per_process)")
+        }
+        if evaluates, always + cluster.evaluators > room {
+            throw PlanError(
+                description:
+                    "too many processes: cluster.evaluators asks for \(cluster.evaluators), but with a coordinator "
+                    + "and a recorder this machine has room for \(room) (\(reason))")
+        }
+    }
+}
