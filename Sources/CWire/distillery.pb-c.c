@@ -277,6 +277,51 @@ void   distillery__heartbeat__free_unpacked
   assert(message->base.descriptor == &distillery__heartbeat__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   distillery__work__init
+                     (Distillery__Work         *message)
+{
+  static const Distillery__Work init_value = DISTILLERY__WORK__INIT;
+  *message = init_value;
+}
+size_t distillery__work__get_packed_size
+                     (const Distillery__Work *message)
+{
+  assert(message->base.descriptor == &distillery__work__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t distillery__work__pack
+                     (const Distillery__Work *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &distillery__work__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t distillery__work__pack_to_buffer
+                     (const Distillery__Work *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &distillery__work__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Distillery__Work *
+       distillery__work__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Distillery__Work *)
+     protobuf_c_message_unpack (&distillery__work__descriptor,
+                                allocator, len, data);
+}
+void   distillery__work__free_unpacked
+                     (Distillery__Work *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &distillery__work__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   distillery__waiting__init
                      (Distillery__Waiting         *message)
 {
@@ -2790,7 +2835,7 @@ const ProtobufCMessageDescriptor distillery__welcome__descriptor =
   (ProtobufCMessageInit) distillery__welcome__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__heartbeat__field_descriptors[4] =
+static const ProtobufCFieldDescriptor distillery__heartbeat__field_descriptors[5] =
 {
   {
     "numbers",
@@ -2840,18 +2885,31 @@ static const ProtobufCFieldDescriptor distillery__heartbeat__field_descriptors[4
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "work",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__Heartbeat, work),
+    &distillery__work__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__heartbeat__field_indices_by_name[] = {
   3,   /* field[3] = learning */
   0,   /* field[0] = numbers */
   2,   /* field[2] = parts */
   1,   /* field[1] = waiting */
+  4,   /* field[4] = work */
 };
 static const ProtobufCIntRange distillery__heartbeat__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 3, 1 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor distillery__heartbeat__descriptor =
 {
@@ -2861,11 +2919,101 @@ const ProtobufCMessageDescriptor distillery__heartbeat__descriptor =
   "Distillery__Heartbeat",
   "distillery",
   sizeof(Distillery__Heartbeat),
-  4,
+  5,
   distillery__heartbeat__field_descriptors,
   distillery__heartbeat__field_indices_by_name,
   2,  distillery__heartbeat__number_ranges,
   (ProtobufCMessageInit) distillery__heartbeat__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor distillery__work__field_descriptors[5] =
+{
+  {
+    "what",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__Work, what),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "milliseconds",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__Work, milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "still_milliseconds",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__Work, still_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "done",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__Work, done),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "total",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__Work, total),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned distillery__work__field_indices_by_name[] = {
+  3,   /* field[3] = done */
+  1,   /* field[1] = milliseconds */
+  2,   /* field[2] = still_milliseconds */
+  4,   /* field[4] = total */
+  0,   /* field[0] = what */
+};
+static const ProtobufCIntRange distillery__work__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor distillery__work__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "distillery.Work",
+  "Work",
+  "Distillery__Work",
+  "distillery",
+  sizeof(Distillery__Work),
+  5,
+  distillery__work__field_descriptors,
+  distillery__work__field_indices_by_name,
+  1,  distillery__work__number_ranges,
+  (ProtobufCMessageInit) distillery__work__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor distillery__waiting__field_descriptors[3] =

@@ -150,6 +150,13 @@ extension Experiment {
         .key(
             "learner_checkpoint_seconds", \.learnerCheckpointSeconds, .integer(1...86_400),
             "Seconds between two checkpoints of a lifetime's learner: what its death costs at most."),
+        .key(
+            "work_limit_seconds", \.workLimitSeconds, .integer(5...86_400),
+            "Seconds for which a step of a node's work may show no progress; then the node is ended and replaced."),
+        .key(
+            "stall_minutes", \.stallMinutes, .optional(.number(0.01, 1e6), "none"),
+            "Minutes for which nothing may move in the whole run; then it ends as failed, and says what it lacks. `none` waits for ever."
+        ),
     ]
 
     private static let distilEntries: [Entry<DistilSettings>] = [

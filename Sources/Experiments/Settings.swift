@@ -55,6 +55,10 @@ package struct ClusterSettings: Sendable, Equatable {
     package var unacknowledgedBytes: Int = 64 << 20
     /// Between two checkpoints of a lifetime's learner: what its death costs at most.
     package var learnerCheckpointSeconds: Int = 2
+    /// How long a step of a node's work may show no progress until the node is ended and replaced.
+    package var workLimitSeconds: Int = 300
+    /// How long nothing may move in the whole run until it ends as failed; nil for as long as it takes.
+    package var stallMinutes: Double? = 10
 
     package init() {}
 }

@@ -42,12 +42,20 @@ package struct Inbox {
 
     package var isEmpty: Bool { turns.isEmpty }
 
-    /// Takes what has come.
-    package mutating func fill(from socket: RouterSocket) throws(TransportError) {
+    /// Takes what has come; `onArrival` hears from whom.
+    package mutating func fill(
+        from socket: RouterSocket, onArrival: (PeerIdentity) -> Void = { _ in }
+    ) throws(TransportError) {
         for _ in 0..<limits.messagesOfFill {
             guard let (peer, message) = try socket.receive() else { return }
             append(message, from: peer)
+            onArrival(peer)
         }
+    }
+
+    /// Lets go of everything that waits.
+    package mutating func removeAll() {
+        (queues, turns, turn, bytes) = ([:], [], 0, 0)
     }
 
     package mutating func append(_ message: Message, from peer: PeerIdentity) {

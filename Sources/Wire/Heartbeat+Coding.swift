@@ -8,7 +8,8 @@ extension Heartbeat {
             numbers: try Wire.numbers(message.n_numbers, message.numbers),
             waiting: message.waiting.map { Waiting($0.pointee) },
             parts: try list(message.n_parts, message.parts, "parts").map { try CarriedPart($0) },
-            learning: try list(message.n_learning, message.learning, "lifetimes").map { try LearningReport($0) })
+            learning: try list(message.n_learning, message.learning, "lifetimes").map { try LearningReport($0) },
+            work: message.work.map { Work($0.pointee) })
     }
 
     func fill(_ message: inout Distillery__Heartbeat, _ arena: EncodingArena) {
@@ -19,6 +20,7 @@ extension Heartbeat {
         message.parts = arena.array(parts.map { Optional($0.encoded(arena)) })
         message.n_learning = learning.count
         message.learning = arena.array(learning.map { Optional($0.encoded(arena)) })
+        if let work { message.work = work.encoded(arena) }
     }
 }
 
@@ -43,6 +45,25 @@ extension Waiting {
             $0.whom = arena.string(whom)
             $0.why = arena.string(why)
             $0.milliseconds = milliseconds
+        }
+    }
+}
+
+extension Work {
+    fileprivate init(_ message: Distillery__Work) {
+        self.init(
+            what: beginning(of: message.what), milliseconds: min(message.milliseconds, 1 << 53),
+            stillMilliseconds: min(message.still_milliseconds, 1 << 53), done: min(message.done, 1 << 53),
+            total: min(message.total, 1 << 53))
+    }
+
+    fileprivate func encoded(_ arena: EncodingArena) -> UnsafeMutablePointer<Distillery__Work> {
+        arena.make(initial(distillery__work__init)) {
+            $0.what = arena.string(what)
+            $0.milliseconds = milliseconds
+            $0.still_milliseconds = stillMilliseconds
+            $0.done = done
+            $0.total = total
         }
     }
 }

@@ -11,15 +11,38 @@ package struct Heartbeat: Sendable, Equatable {
     package var parts: [CarriedPart]
     /// Of a learner.
     package var learning: [LearningReport]
+    /// Nil unless a step takes long, or a piece of work of many steps is under way.
+    package var work: Work?
 
     package init(
         numbers: [String: Double] = [:], waiting: Waiting? = nil, parts: [CarriedPart] = [],
-        learning: [LearningReport] = []
+        learning: [LearningReport] = [], work: Work? = nil
     ) {
         self.numbers = numbers
         self.waiting = waiting
         self.parts = parts
         self.learning = learning
+        self.work = work
+    }
+}
+
+/// Long work of a node: what it is at, and how it gets on.
+package struct Work: Sendable, Equatable {
+    package var what: String
+    /// Since it began.
+    package var milliseconds: UInt64
+    /// Since it last got on.
+    package var stillMilliseconds: UInt64
+    /// Pieces that are done, of so many; both 0 where they are not counted.
+    package var done: UInt64
+    package var total: UInt64
+
+    package init(what: String, milliseconds: UInt64, stillMilliseconds: UInt64, done: UInt64 = 0, total: UInt64 = 0) {
+        self.what = what
+        self.milliseconds = milliseconds
+        self.stillMilliseconds = stillMilliseconds
+        self.done = done
+        self.total = total
     }
 }
 

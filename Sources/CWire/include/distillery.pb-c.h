@@ -21,6 +21,7 @@ typedef struct Distillery__NamedNumber Distillery__NamedNumber;
 typedef struct Distillery__Hello Distillery__Hello;
 typedef struct Distillery__Welcome Distillery__Welcome;
 typedef struct Distillery__Heartbeat Distillery__Heartbeat;
+typedef struct Distillery__Work Distillery__Work;
 typedef struct Distillery__Waiting Distillery__Waiting;
 typedef struct Distillery__CarriedPart Distillery__CarriedPart;
 typedef struct Distillery__LearningReport Distillery__LearningReport;
@@ -278,10 +279,40 @@ struct  Distillery__Heartbeat
    */
   size_t n_learning;
   Distillery__LearningReport **learning;
+  /*
+   * Absent unless a step of its work takes long, or a piece of work of many steps is under way.
+   */
+  Distillery__Work *work;
 };
 #define DISTILLERY__HEARTBEAT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__heartbeat__descriptor) \
-    , 0,NULL, NULL, 0,NULL, 0,NULL }
+    , 0,NULL, NULL, 0,NULL, 0,NULL, NULL }
+
+
+/*
+ * Long work of a node: what it is at, and how it gets on.
+ */
+struct  Distillery__Work
+{
+  ProtobufCMessage base;
+  char *what;
+  /*
+   * Since it began.
+   */
+  uint64_t milliseconds;
+  /*
+   * Since it last got on.
+   */
+  uint64_t still_milliseconds;
+  /*
+   * Pieces that are done, of so many; both 0 where they are not counted.
+   */
+  uint64_t done;
+  uint64_t total;
+};
+#define DISTILLERY__WORK__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&distillery__work__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, 0, 0, 0 }
 
 
 /*
@@ -1072,6 +1103,25 @@ Distillery__Heartbeat *
 void   distillery__heartbeat__free_unpacked
                      (Distillery__Heartbeat *message,
                       ProtobufCAllocator *allocator);
+/* Distillery__Work methods */
+void   distillery__work__init
+                     (Distillery__Work         *message);
+size_t distillery__work__get_packed_size
+                     (const Distillery__Work   *message);
+size_t distillery__work__pack
+                     (const Distillery__Work   *message,
+                      uint8_t             *out);
+size_t distillery__work__pack_to_buffer
+                     (const Distillery__Work   *message,
+                      ProtobufCBuffer     *buffer);
+Distillery__Work *
+       distillery__work__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   distillery__work__free_unpacked
+                     (Distillery__Work *message,
+                      ProtobufCAllocator *allocator);
 /* Distillery__Waiting methods */
 void   distillery__waiting__init
                      (Distillery__Waiting         *message);
@@ -1795,6 +1845,9 @@ typedef void (*Distillery__Welcome_Closure)
 typedef void (*Distillery__Heartbeat_Closure)
                  (const Distillery__Heartbeat *message,
                   void *closure_data);
+typedef void (*Distillery__Work_Closure)
+                 (const Distillery__Work *message,
+                  void *closure_data);
 typedef void (*Distillery__Waiting_Closure)
                  (const Distillery__Waiting *message,
                   void *closure_data);
@@ -1920,6 +1973,7 @@ extern const ProtobufCMessageDescriptor distillery__named_number__descriptor;
 extern const ProtobufCMessageDescriptor distillery__hello__descriptor;
 extern const ProtobufCMessageDescriptor distillery__welcome__descriptor;
 extern const ProtobufCMessageDescriptor distillery__heartbeat__descriptor;
+extern const ProtobufCMessageDescriptor distillery__work__descriptor;
 extern const ProtobufCMessageDescriptor distillery__waiting__descriptor;
 extern const ProtobufCMessageDescriptor distillery__carried_part__descriptor;
 extern const ProtobufCMessageDescriptor distillery__learning_report__descriptor;

@@ -11,7 +11,8 @@ package final class ActorRole: Role {
     package static let requestIntervalMilliseconds: UInt64 = 1000
     /// A learner may hear of its lease after the actors have heard of theirs.
     package static let joinIntervalMilliseconds: UInt64 = 100
-    /// A learner that waits for others answers what it is sent again; one that does not cannot be reached from here.
+    /// A learner that waits for others answers what it is sent again, and of one that is in a long update its node says
+    /// that it is there; one that does not cannot be reached from here.
     package static let learnerSilenceMilliseconds: UInt64 = 30_000
     /// How long a process that leaves waits for its streams to come between two episodes and onto the disk.
     package static let handOverMilliseconds: UInt64 = 6000
@@ -121,6 +122,7 @@ package final class ActorRole: Role {
     package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         switch envelope.message {
         case .acknowledgement where sender == .coordinator: reports.acknowledge(envelope.request, by: sender)
+        case .acknowledgement: noteSign(of: sender, now: now)
         case .carryActors(let carry) where sender == .coordinator:
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
             if !isDraining { try take(carry, command: envelope.request, now: now, outbox: &outbox) }
@@ -292,6 +294,11 @@ package final class ActorRole: Role {
             try checkLearner(part, now: now)
             askLearner(part, now: now, outbox: &outbox)
         }
+    }
+
+    /// A server in the middle of a long step says that it is there, and has what it was sent.
+    private func noteSign(of sender: Address, now: UInt64) {
+        for part in parts.values where sender == .endpoint(part.carry.learnerEndpoint) { part.lastLearnerSign = now }
     }
 
     /// Others can have these actors, who may reach the learner: the coordinator hears from both of us, and sees nothing.

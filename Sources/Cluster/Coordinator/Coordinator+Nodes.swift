@@ -97,6 +97,28 @@ extension Coordinator {
         for node in ended { try leave(node.name, reason: "its process has ended", now: now, outbox: &outbox) }
     }
 
+    /// A node is given up when it gives no sign of life, or when a step of its work shows no progress. Nil while neither
+    /// has lasted for its limit.
+    func reasonToGiveUp(_ node: Node, now: UInt64) -> String? {
+        let silence = (max(now, node.lastHeard) - node.lastHeard) / 1_000_000
+        if silence > UInt64(Self.silenceLimitMilliseconds) { return "silent for \(silence / 1000) s" }
+        guard let work = node.heartbeat.work, work.stillMilliseconds >= workLimitMilliseconds else { return nil }
+        return "no progress for \(work.stillMilliseconds / 1000) s where it \(work.what)"
+    }
+
+    var workLimitMilliseconds: UInt64 { UInt64(context.experiment.cluster.workLimitSeconds) * 1000 }
+
+    /// Its leases go to others, its process is ended where a supervisor can, and `status` names it for a while.
+    func giveUp(_ node: Node, _ reason: String, now: UInt64, outbox: inout Outbox) throws {
+        if node.hello.role != .supervisor {
+            givenUp = givenUp.suffix(Self.givenUpLimit - 1) + [(node.hello.name, reason, now)]
+        }
+        try leave(node.hello.name, reason: reason, now: now, outbox: &outbox)
+        orderEnd(of: node, now: now, outbox: &outbox)
+    }
+
+    private static let givenUpLimit = 8
+
     /// A node that is silent may hang, and hold what another needs; its supervisor ends it and starts another.
     func orderEnd(of node: Node, now: UInt64, outbox: inout Outbox) {
         guard node.hello.role != .supervisor else { return }

@@ -10,14 +10,8 @@ package import Wire
 package final class Coordinator {
     package static let heartbeatIntervalMilliseconds = 1000
     package static let silenceLimitMilliseconds = 5000
-    /// A distiller says nothing while it loads its data.
-    package static let distillerSilenceLimitMilliseconds = 120_000
     /// Who was heard since is taken to be there.
     static let aliveNanoseconds: UInt64 = 2_500_000_000
-
-    static func silenceLimit(of role: RoleName) -> UInt64 {
-        UInt64(role == .distiller ? distillerSilenceLimitMilliseconds : silenceLimitMilliseconds) * 1_000_000
-    }
     /// More nodes are not taken in.
     package static let nodeLimit = 16_384
 
@@ -120,6 +114,8 @@ package final class Coordinator {
     /// What the coordinator's own socket has counted, for `status`.
     package var counters: [String: Double] = [:]
     private var complaints = ComplaintLimit()
+    /// Nodes that were given up lately, the last ones.
+    var givenUp: [(node: String, reason: String, time: UInt64)] = []
     /// What the run lacks, and since when.
     var lacks: [Lack.Kind: UInt64] = [:]
     var nextLookAtLacks: UInt64 = 0
@@ -341,9 +337,9 @@ package final class Coordinator {
         if late > Self.aliveNanoseconds, now - began > late {
             for name in nodes.keys { nodes[name]?.lastHeard = now }
         }
-        for (name, node) in nodes where now > node.lastHeard + Self.silenceLimit(of: node.hello.role) {
-            try leave(name, reason: "silent for \((now - node.lastHeard) / 1_000_000_000) s", now: now, outbox: &outbox)
-            orderEnd(of: node, now: now, outbox: &outbox)
+        for node in nodes.values {
+            guard let reason = reasonToGiveUp(node, now: now) else { continue }
+            try giveUp(node, reason, now: now, outbox: &outbox)
         }
     }
 

@@ -12,7 +12,8 @@ package final class CoordinatorProcess {
 
     private let context: MessageContext
     private let server: RouterSocket
-    private let clock = SystemClock()
+    /// While this process stood still nobody could be heard.
+    private let clock = WorkingClock()
     private let signals: SignalWatcher
     private let poller = Poller()
     private let serverToken: Poller.Token

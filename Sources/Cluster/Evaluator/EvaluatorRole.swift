@@ -87,7 +87,8 @@ package final class EvaluatorRole: Role {
             guard let running, durable.lifetime == running.lifetime else { return }
             running.recorder.take(
                 durable, actors: 0..<running.job.seeds, from: sender, now: now, outbox: &outbox)
-        case .failure: break
+        // A recorder in the middle of a long step says that it is there.
+        case .acknowledgement, .failure: break
         default: refusedMessages += 1
         }
     }

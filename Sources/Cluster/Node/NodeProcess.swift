@@ -4,46 +4,35 @@ package import Processes
 package import Transport
 import Wire
 
-/// Puts sockets, a clock and signals around a role: the loop of every process of a cluster but the coordinator's.
+/// Puts sockets, a clock and signals around a role: the process of every role of a cluster but the coordinator.
 ///
-/// One thread: sends what the role wants sent, takes what has come, lets the role work, waits when there is nothing.
+/// Two threads. This one has the sockets and the node's membership: it gives signs of life whatever the role is at, and
+/// keeps what comes until the role takes it. The other is the role's (`RoleThread`). Between them is a `RoleMailbox`.
 package final class NodeProcess {
-    /// Messages that are taken from a socket before the role works again.
-    private static let messagesPerTurn = 64
     private static let tickIntervalNanoseconds: UInt64 = 50_000_000
+    /// A role that is to end at once is waited for so long in the middle of a step.
+    private static let endMilliseconds: UInt64 = 10_000
+    private static let signIntervalNanoseconds: UInt64 = 1_000_000_000
 
-    private let context: MessageContext
-    private let clock = SystemClock()
-    private var session: NodeSession
-    private let coordinator: String
-    /// Of the sockets that this node connects with; they carry its name.
-    private var options: SocketOptions
-    private var control: DealerSocket
-    private let server: RouterSocket?
-    private let authenticator: Authenticator?
+    private let clock: any Clock
+    private let runner: RoleRunner
+    private let mailbox: RoleMailbox
+    private let sockets: NodeSockets
+    private var membership: Membership
+    private var watch = WorkWatch()
+    private let signals: SignalWatcher
+    private let signalToken: Poller.Token
+    private let wakeToken: Poller.Token
+    private var outbox = Outbox()
+    private let logger: Logger
+    private var interruption: Signal?
+    private var nextTick: UInt64 = 0
     private var allowedGeneration: UInt64 = 0
     private var refusals = RefusalLog()
     private var memory = MemoryMeter()
-    private let key: NodeKey?
-    private var endpoints: [String: (socket: DealerSocket, token: Poller.Token, lastUse: UInt64)] = [:]
-    /// Whoever is waited for is asked again each second: an endpoint that nobody has spoken to for so long is no more.
-    private static let idleEndpointNanoseconds: UInt64 = 60_000_000_000
-    /// Endpoints of which it was said once that we cannot speak to them.
-    private var unusable: Set<String> = []
-    private let poller = Poller()
-    private var controlToken: Poller.Token
-    private var serverToken: Poller.Token?
-    private let signals: SignalWatcher
-    private let signalToken: Poller.Token
-    private var inbox = Inbox()
-    private var unsent = UnsentMessages()
-    private var complaints = ComplaintLimit()
-    /// Peers of which it was said once that they take nothing.
-    private var saidFull: Set<Address> = []
-    private var outbox = Outbox()
-    private let logger: Logger
-    private var signalCount = 0
-    private var name: String
+    /// Peers that were told since `signsBegan` that this node is there, in the middle of a long step.
+    private var signs: Set<PeerIdentity> = []
+    private var signsBegan: UInt64 = 0
 
     /// - Parameters:
     ///   - bind: where a learner or a recorder listens; nil for roles that nobody connects to.
@@ -53,221 +42,171 @@ package final class NodeProcess {
         role: any Role, coordinator: String, bind: String?, announce: String? = nil, key: NodeKey? = nil,
         insecure: Bool = false, logger: Logger, signals: SignalWatcher
     ) throws {
-        self.key = key
         self.logger = logger
         self.signals = signals
-        self.coordinator = coordinator
-        context = try MessageContext()
-        let host = hostName()
-        name = Self.makeName(role.name)
-        var options = SocketOptions()
-        options.identity = try PeerIdentity(name)
-        options.receiveQueueMessages = Inbox.receiveQueueMessages
-        options.insecure = insecure
-        if let key { options.security = key.security }
-        self.options = options
-        control = try DealerSocket(context, options: options)
-        try control.connect(coordinator)
-        authenticator = bind != nil && key != nil ? try Authenticator(context) : nil
-        var endpoint = ""
-        if let bind {
-            var serverOptions = SocketOptions()
-            serverOptions.insecure = insecure
-            serverOptions.receiveQueueMessages = Inbox.receiveQueueMessages
-            var serverKey: SecretKey?
-            if let authenticator {
-                // Nothing of it outlives the process: the coordinator tells its public half to whom it sends here.
-                let secret = try SecretKey.generate()
-                serverOptions.security = .server(secret, authenticator)
-                serverKey = secret
-            }
-            let server = try RouterSocket(context, options: serverOptions)
-            let announced = try announcedEndpoint(
-                bound: try server.bind(bind), coordinator: coordinator, host: announce)
-            endpoint = ServerAddress(endpoint: announced, key: serverKey?.publicKey).description
-            self.server = server
-        } else {
-            server = nil
-        }
-        session = NodeSession(
-            role: role, name: name, host: host, process: Int(getpid()), endpoint: endpoint, now: clock.now)
-        controlToken = poller.add(control)
-        if let server { serverToken = poller.add(server) }
-        signalToken = poller.add(descriptor: signals.descriptor)
+        clock = WorkingClock()
+        runner = RoleRunner(role)
+        mailbox = try RoleMailbox()
+        let name = Self.makeName(role.name)
+        sockets = try NodeSockets(
+            name: name, coordinator: coordinator, bind: bind, announce: announce, key: key, insecure: insecure,
+            logger: logger, now: clock.now)
+        membership = Membership(
+            hello: Hello(
+                role: role.name, name: name, host: hostName(), process: Int(getpid()), endpoint: sockets.endpoint,
+                capacity: role.capacity), now: clock.now)
+        signalToken = sockets.poller.add(descriptor: signals.descriptor)
+        wakeToken = sockets.poller.add(descriptor: mailbox.forSockets.descriptor)
     }
 
     /// Runs until the role is finished. Throws what ends it before; returns the signal that asked it to end, if any.
     package func run() throws -> Signal? {
-        var interruption: Signal?
-        var nextTick: UInt64 = 0
-        while !session.isFinished {
-            if session.mustRejoin { try rejoin() }
-            let isBusy = try session.work(now: clock.now, outbox: &outbox)
-            try flush()
-            let moment = clock.now
-            let untilTick = nextTick > moment ? (nextTick - moment) / 1_000_000 : 0
-            let isReady = try poller.wait(milliseconds: isBusy || !inbox.isEmpty ? 0 : Int(untilTick))
-            if isReady || !inbox.isEmpty {
-                if isReady, poller.isReadable(signalToken), let signal = signals.next(), signal.asksToEnd {
-                    signalCount += 1
-                    interruption = signal
-                    if signalCount > 1 { break }
-                    session.drain(now: clock.now)
-                }
-                try receive(isReady: isReady)
-            }
-            if clock.now >= nextTick {
-                watchClients()
-                closeIdleEndpoints()
-                try session.tick(now: clock.now, outbox: &outbox)
-                nextTick = clock.now + Self.tickIntervalNanoseconds
-            }
+        RoleThread(runner, mailbox, clock: clock, hook: TestWorkStep(role: membership.hello.role)).start()
+        do { while try turn() {} } catch {
+            endRole(because: "\(error)")
+            throw error
         }
-        outbox.send(.drain(node: name), to: .coordinator)
+        endRole(because: "this node was told to end")
+        try sockets.send(mailbox.takeOutgoing().items, now: clock.now)
+        outbox.send(.drain(node: membership.hello.name), to: .coordinator)
         try flush()
         return interruption
+    }
+
+    /// False when the node is to end.
+    private func turn() throws -> Bool {
+        if membership.mustRejoin { try rejoin() }
+        try sockets.retryUnsent(now: clock.now)
+        let (items, ending) = mailbox.takeOutgoing()
+        try sockets.send(items, now: clock.now)
+        try flush()
+        switch ending {
+        case .finished?: return false
+        case .failed(let error)?: throw error
+        case nil: if membership.isStopped { return false }
+        }
+        try wait()
+        if sockets.poller.isReadable(signalToken), !takeSignal() { return false }
+        try receive()
+        if clock.now >= nextTick { try tick() }
+        return true
+    }
+
+    private func wait() throws {
+        let moment = clock.now
+        let untilTick = nextTick > moment ? (nextTick - moment + 999_999) / 1_000_000 : 0
+        let canDeliver = sockets.hasWaitingMessages && mailbox.room > 0
+        let maySleep = mailbox.letSocketsSleep() && !canDeliver
+        try sockets.poller.wait(milliseconds: maySleep ? Int(untilTick) : 0)
+        mailbox.socketsWoke()
+        if sockets.poller.isReadable(wakeToken) { mailbox.forSockets.clear() }
+    }
+
+    /// False at the second request to end.
+    private func takeSignal() -> Bool {
+        guard let signal = signals.next(), signal.asksToEnd else { return true }
+        let isFirst = interruption == nil
+        interruption = signal
+        if isFirst, let event = membership.drain() { mailbox.put(event) }
+        return isFirst
+    }
+
+    private func tick() throws {
+        let now = clock.now
+        watch.look(at: runner.progress, now: now)
+        watchClients(now: now)
+        sockets.closeIdleEndpoints(now: now)
+        try membership.tick(
+            now: now, work: watch.report(now: now), snapshot: { mailbox.snapshot }, outbox: &outbox)
+        nextTick = now + Self.tickIntervalNanoseconds
+    }
+
+    private func flush() throws {
+        try sockets.send(outbox.items, now: clock.now)
+        outbox.removeAll()
     }
 
     private static func makeName(_ role: RoleName) -> String {
         "\(role.rawValue)-\(hostName())-\(getpid())-\(UInt32.random(in: 0...UInt32.max))".asNodeName
     }
 
-    /// Comes back as a new node: what is still on its way to the old one or from it reaches nobody.
+    /// Comes back as a new node, at once: the role learns of it after its present step.
     private func rejoin() throws {
-        logger.notice("the coordinator does not know this node any more; it joins again", metadata: ["was": "\(name)"])
-        for entry in endpoints.values { close(entry.socket, entry.token) }
-        close(control, controlToken)
-        endpoints = [:]
-        unsent.removeAll()
-        saidFull = []
+        let still = watch.stillMilliseconds(now: clock.now)
+        guard still < membership.workLimitMilliseconds else {
+            throw ClusterError(
+                "a step of this \(membership.hello.role.rawValue)'s work has shown no progress for \(still / 1000) s, and "
+                    + "the coordinator has given it up; it ends")
+        }
+        logger.notice(
+            "the coordinator does not know this node any more; it joins again",
+            metadata: ["was": "\(membership.hello.name)"])
+        let name = Self.makeName(membership.hello.role)
         outbox.removeAll()
-        name = Self.makeName(session.role.name)
-        options.identity = try PeerIdentity(name)
-        control = try DealerSocket(context, options: options)
-        try control.connect(coordinator)
-        controlToken = poller.add(control)
-        session = session.renewed(name: name, now: clock.now)
+        mailbox.beginAnew()
+        try sockets.rename(name)
+        membership = membership.renewed(name: name, now: clock.now)
     }
 
-    /// Learners and recorders come and go; a connection to one that has gone would be tried for ever.
-    private func closeIdleEndpoints() {
-        let moment = clock.now
-        for (endpoint, entry) in endpoints where moment > entry.lastUse + Self.idleEndpointNanoseconds {
-            close(entry.socket, entry.token)
-            endpoints[endpoint] = nil
+    /// A process that ends in the middle of its role's step leaves no thread behind that works on files.
+    private func endRole(because reason: String) {
+        mailbox.stop()
+        let deadline = clock.now + Self.endMilliseconds * 1_000_000
+        while mailbox.ending == nil {
+            guard clock.now < deadline else {
+                logger.error(
+                    "the role does not come to the end of its step; the process ends in the middle of it",
+                    metadata: ["reason": "\(reason)"])
+                // Nothing may be run at exit while the other thread works on.
+                _exit(1)
+            }
+            usleep(1000)
         }
-    }
-
-    private func close(_ socket: DealerSocket, _ token: Poller.Token) {
-        poller.remove(token)
-        socket.close()
-    }
-
-    /// Lets in whom the coordinator allows, and tells of those that were refused.
-    private func watchClients() {
-        session.counters["dropped_messages"] = Double(unsent.dropped) + Double(inbox.dropped)
-        session.counters["resident_bytes"] = memory.bytes(now: clock.now)
-        if let server { session.counters["refused_messages"] = Double(server.refusedMessages) }
-        guard let authenticator else { return }
-        if let allowed = session.allowedKeys, allowed.generation != allowedGeneration {
-            allowedGeneration = allowed.generation
-            authenticator.allow(Set(allowed.keys.compactMap(PublicKey.init(bytes:))))
-        }
-        session.counters["refused_connections"] = Double(authenticator.refusedConnections)
-        refusals.report(authenticator, to: logger, now: clock.now)
     }
 
     // MARK: - In
 
-    private func receive(isReady: Bool) throws {
-        if isReady { try receiveFromThoseWeConnectTo() }
-        if let server, let serverToken, isReady, poller.isReadable(serverToken) { try inbox.fill(from: server) }
-        for _ in 0..<Self.messagesPerTurn {
-            guard let (peer, message) = inbox.next() else { return }
-            try deliver(message, from: .peer(peer.description))
-        }
-    }
-
-    private func receiveFromThoseWeConnectTo() throws {
-        if poller.isReadable(controlToken) {
-            for _ in 0..<Self.messagesPerTurn {
-                guard let message = try control.receive() else { break }
-                try deliver(message, from: .coordinator)
+    private func receive() throws {
+        try sockets.receiveFromCoordinator { message in
+            let event = try message.withUnsafeBytes {
+                try membership.receive($0, now: clock.now, outbox: &outbox)
             }
+            if let event { mailbox.put(event) }
         }
-        for (endpoint, entry) in endpoints where poller.isReadable(entry.token) {
-            endpoints[endpoint]?.lastUse = clock.now
-            for _ in 0..<Self.messagesPerTurn {
-                guard let message = try entry.socket.receive() else { break }
-                try deliver(message, from: .endpoint(endpoint))
-            }
-        }
+        let now = clock.now
+        let isInLongStep = watch.isInLongStep(now: now)
+        try sockets.fill(now: now) { if isInLongStep { giveSign(to: $0, now: now) } }
+        guard membership.isWelcome else { return }
+        let room = sockets.hasWaitingMessages ? mailbox.room : 0
+        var parcels: [RoleMailbox.Parcel] = []
+        while parcels.count < room, let parcel = sockets.next() { parcels.append(parcel) }
+        if !parcels.isEmpty { mailbox.put(parcels) }
     }
 
-    private func deliver(_ message: Transport.Message, from sender: Address) throws {
-        try message.withUnsafeBytes { try session.receive($0, from: sender, now: clock.now, outbox: &outbox) }
+    /// Who speaks to a role in the middle of a long step learns that it is there, and will answer.
+    private func giveSign(to peer: PeerIdentity, now: UInt64) {
+        if now >= signsBegan + Self.signIntervalNanoseconds {
+            signs.removeAll(keepingCapacity: true)
+            signsBegan = now
+        }
+        guard signs.insert(peer).inserted else { return }
+        outbox.send(.acknowledgement, to: .peer(peer.description))
     }
 
-    // MARK: - Out
+    // MARK: - Counters and clients
 
-    private func flush() throws {
-        if !unsent.isEmpty { try unsent.retry { try transmit($0, to: $1) != .full } }
-        for item in outbox.items {
-            let message = Transport.Message(item.bytes)
-            for address in item.addresses where !item.isComplaint || complaints.allows(address, now: clock.now) {
-                try send(message, to: address)
-            }
+    /// Lets in whom the coordinator allows, and tells of those that were refused.
+    private func watchClients(now: UInt64) {
+        membership.counters["dropped_messages"] = Double(sockets.dropped + mailbox.dropped)
+        membership.counters["resident_bytes"] = memory.bytes(now: now)
+        if let refused = sockets.refusedMessages { membership.counters["refused_messages"] = Double(refused) }
+        guard let authenticator = sockets.authenticator else { return }
+        if let allowed = membership.allowedKeys, allowed.generation != allowedGeneration {
+            allowedGeneration = allowed.generation
+            authenticator.allow(Set(allowed.keys.compactMap(PublicKey.init(bytes:))))
         }
-        outbox.removeAll()
-    }
-
-    private func send(_ message: Transport.Message, to address: Address) throws {
-        guard !unsent.contains(address) else { return keep(message, for: address) }
-        // A peer that cannot be reached has gone; if it comes back it asks again.
-        if try transmit(message, to: address) == .full { keep(message, for: address) }
-    }
-
-    private func transmit(_ message: Transport.Message, to address: Address) throws -> SendOutcome {
-        switch address {
-        case .coordinator: return try control.send(message)
-        case .endpoint(let endpoint): return try socket(to: endpoint)?.send(message) ?? .unreachable
-        case .peer(let name):
-            guard let server, let peer = try? PeerIdentity(name) else { return .unreachable }
-            return try server.send(message, to: peer)
-        }
-    }
-
-    private func keep(_ message: Transport.Message, for address: Address) {
-        guard !unsent.append(message, for: address), saidFull.count < UnsentMessages.peerLimit,
-            saidFull.insert(address).inserted
-        else { return }
-        logger.warning(
-            "a peer takes no messages; what is sent again later is dropped now", metadata: ["peer": "\(address)"])
-    }
-
-    /// Nil for an endpoint that we cannot speak to.
-    private func socket(to endpoint: String) throws -> DealerSocket? {
-        if let entry = endpoints[endpoint] {
-            endpoints[endpoint]?.lastUse = clock.now
-            return entry.socket
-        }
-        guard let address = try? ServerAddress(endpoint), (address.key == nil) == (key == nil) else {
-            if unusable.insert(endpoint).inserted {
-                logger.error(
-                    "this is no endpoint to speak to; either all nodes of a cluster have keys or none",
-                    metadata: ["endpoint": "\(endpoint)"])
-            }
-            return nil
-        }
-        var options = options
-        if let key, let server = address.key { options.security = .client(key.secret, server: server) }
-        let socket = try DealerSocket(context, options: options)
-        do { try socket.connect(address.endpoint) } catch {
-            if unusable.insert(endpoint).inserted { logger.error("\(error)") }
-            return nil
-        }
-        endpoints[endpoint] = (socket, poller.add(socket), clock.now)
-        return socket
+        membership.counters["refused_connections"] = Double(authenticator.refusedConnections)
+        refusals.report(authenticator, to: logger, now: now)
     }
 }
 

@@ -3,7 +3,7 @@ package import Wire
 /// One noun of the cluster as a state machine: messages and a time go in, messages come out.
 ///
 /// Sockets, clocks and processes are put around it, so the same code runs in a test on a manual clock and a simulated
-/// network, and as a process. All calls come from one thread.
+/// network, and as a process. All calls come from one thread, which does nothing else: signs of life do not wait for it.
 package protocol Role: AnyObject {
     var name: RoleName { get }
     /// Actors that it can carry, lifetimes that it can learn at once; 0 for other roles.
@@ -15,7 +15,8 @@ package protocol Role: AnyObject {
     func forgetLeases(now: UInt64)
     /// One message. Throwing ends the node: what only concerns the sender is answered with `Message.failure`.
     func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws
-    /// A bounded piece of work (tens of milliseconds); true when there is more to do at once.
+    /// A bounded piece of work; true when there is more to do at once. Messages wait meanwhile: what may take longer than
+    /// some tens of milliseconds goes in slices where it can, and says how far it is by `progress` where it cannot.
     func work(now: UInt64, outbox: inout Outbox) throws -> Bool
     /// Called about every 50 ms: deadlines, resends, flushes.
     func tick(now: UInt64, outbox: inout Outbox) throws
@@ -27,6 +28,8 @@ package protocol Role: AnyObject {
     func parts(now: UInt64) -> [CarriedPart]
     /// The lifetimes that it learns, for `status`.
     var learning: [LearningReport] { get }
+    /// Where the role says how far its long work is; nil for one that has none.
+    var progress: WorkProgress? { get }
     /// The role has nothing more to do and the node may leave.
     var isFinished: Bool { get }
     /// Asks the role to come to an end; `isFinished` says when it has.
@@ -37,6 +40,7 @@ extension Role {
     package func waiting(now: UInt64) -> Waiting? { nil }
     package func parts(now: UInt64) -> [CarriedPart] { [] }
     package var learning: [LearningReport] { [] }
+    package var progress: WorkProgress? { nil }
 }
 
 /// A condition that ends a node with exit 1: what happened and what to do.

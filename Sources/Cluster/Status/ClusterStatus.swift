@@ -24,6 +24,27 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
         /// What it complained of within the last seconds.
         package var complaint: String
         package var numbers: [String: Double]
+        /// What it is at that takes long; nil for what does not.
+        package var work: Work?
+    }
+
+    /// Long work of a node.
+    package struct Work: Sendable, Codable, Equatable {
+        package var what: String
+        package var seconds: Double
+        /// Since it last got on.
+        package var stillSeconds: Double
+        /// Pieces that are done, of so many; both 0 where they are not counted.
+        package var done: UInt64
+        package var total: UInt64
+    }
+
+    /// A node that was given up.
+    package struct Loss: Sendable, Codable, Equatable {
+        package var node: String
+        package var reason: String
+        /// Since then.
+        package var seconds: Double
     }
 
     package struct Lifetimes: Sendable, Codable, Equatable {
@@ -118,6 +139,8 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
     package var jobLeases: [JobLease]
     /// The longest first.
     package var waits: [Wait]
+    /// Nodes that were given up within the last minutes; nil for none.
+    package var givenUp: [Loss]?
     package var failure: String
     /// What the coordinator has counted itself: `refused_connections`, `resident_bytes`, ...
     package var numbers: [String: Double]
@@ -137,7 +160,7 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
         environmentSteps: Double, environmentStepsPerSecond: Double, distillationStep: UInt64,
         distillation: [String: Double], jobs: Jobs, quarantined: [Quarantine], nodes: [Node], leases: [Lease],
         jobLeases: [JobLease],
-        waits: [Wait], failure: String, numbers: [String: Double]
+        waits: [Wait], givenUp: [Loss]?, failure: String, numbers: [String: Double]
     ) {
         self.run = run
         self.phase = phase
@@ -154,6 +177,7 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
         self.leases = leases
         self.jobLeases = jobLeases
         self.waits = waits
+        self.givenUp = givenUp
         self.failure = failure
         self.numbers = numbers
     }

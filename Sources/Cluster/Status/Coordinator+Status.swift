@@ -6,6 +6,10 @@ extension Coordinator {
     private static let complaintNanoseconds: UInt64 = 10_000_000_000
     /// A node that is silent for so long has missed a heartbeat.
     private static let noticeableSilenceMilliseconds = 1500
+    /// Work that has not got on for so long is told of among the waits.
+    private static let noticeableStillMilliseconds: UInt64 = 10_000
+    /// A node that was given up is told of for so long.
+    private static let lossNanoseconds: UInt64 = 300_000_000_000
 
     func statusJSON(now: UInt64) throws -> String { try status(now: now).json(pretty: true) }
 
@@ -44,8 +48,9 @@ extension Coordinator {
                     evaluation: job.job.evaluation, task: job.job.task, node: node,
                     seconds: seconds(since: job.leasedAt, now: now))
             },
-            waits: (waits + silences(order, now: now) + runWaits(now: now)).sorted { $0.seconds > $1.seconds },
-            failure: failure,
+            waits: (waits + silences(order, now: now) + stillWorks(order) + runWaits(now: now)).sorted {
+                $0.seconds > $1.seconds
+            }, givenUp: losses(now: now), failure: failure,
             numbers: [
                 "refused_messages": Double(refusedMessages), "unwritten_checkpoints": Double(unwrittenCheckpoints),
             ].merging(counters, uniquingKeysWith: +))
@@ -61,7 +66,14 @@ extension Coordinator {
             waitingMilliseconds: wait.map { Int($0.seconds * 1000) } ?? 0, isLeaving: node.isLeaving,
             stepsPerSecond: node.rate.perSecond,
             complaint: node.complaint.flatMap { now < $0.time + Self.complaintNanoseconds ? $0.reason : nil } ?? "",
-            numbers: node.numbers)
+            numbers: node.numbers, work: node.heartbeat.work.map { ClusterStatus.Work($0) })
+    }
+
+    private func losses(now: UInt64) -> [ClusterStatus.Loss]? {
+        let recent = givenUp.filter { now < $0.time + Self.lossNanoseconds }.map {
+            ClusterStatus.Loss(node: $0.node, reason: $0.reason, seconds: seconds(since: $0.time, now: now))
+        }
+        return recent.isEmpty ? nil : recent
     }
 
     private func seconds(since moment: UInt64, now: UInt64) -> Double {
@@ -98,6 +110,19 @@ extension Coordinator {
                 ClusterStatus.Wait(
                     who: Lack.run, whom: node.hello.name, why: $0, seconds: Double(silence(of: node, now: now)) * 1e-3)
             }
+        }
+    }
+
+    /// Steps of work that show no progress.
+    private func stillWorks(_ order: [Node]) -> [ClusterStatus.Wait] {
+        order.compactMap { node in
+            guard let work = node.heartbeat.work, work.stillMilliseconds >= Self.noticeableStillMilliseconds else {
+                return nil
+            }
+            return ClusterStatus.Wait(
+                who: Lack.run, whom: node.hello.name,
+                why: "no progress where it \(work.what), replaced after \(workLimitMilliseconds / 1000) s",
+                seconds: Double(work.stillMilliseconds) * 1e-3)
         }
     }
 
@@ -149,6 +174,14 @@ extension Coordinator {
             incarnation: part.incarnation, isFinished: part.isFinished, phase: said.map { "\($0.phase)" },
             unansweredRollouts: said?.unansweredRollouts, unansweredLimit: said?.unansweredLimit,
             unacknowledgedBytes: said?.unacknowledgedBytes, policyVersion: said?.policyVersion)
+    }
+}
+
+extension ClusterStatus.Work {
+    fileprivate init(_ work: Work) {
+        self.init(
+            what: work.what, seconds: Double(work.milliseconds) * 1e-3,
+            stillSeconds: Double(work.stillMilliseconds) * 1e-3, done: work.done, total: work.total)
     }
 }
 

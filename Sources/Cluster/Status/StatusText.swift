@@ -58,9 +58,16 @@ package struct StatusText {
         let counts = ([("the coordinator", status.numbers)] + status.nodes.map { ($0.name, $0.numbers) })
             .compactMap { name, numbers in troubleText(numbers).map { "   \(name): \($0)" } }
         let quarantined = status.quarantined.map { "   \($0.stream) is quarantined: \($0.reason)" }
-        guard !waits.isEmpty || !complaints.isEmpty || !counts.isEmpty || !quarantined.isEmpty else { return [] }
+        let givenUp = (status.givenUp ?? []).map {
+            "   \($0.node) was given up \(durationText($0.seconds)) ago: \($0.reason)"
+        }
+        guard
+            ![waits.isEmpty, givenUp.isEmpty, complaints.isEmpty, counts.isEmpty, quarantined.isEmpty]
+                .allSatisfy({ $0 })
+        else { return [] }
         var lines = ["", "waits and troubles"]
         lines += limited(waits.flatMap(self.lines), Self.waitRows * 2)
+        lines += limited(givenUp, Self.waitRows)
         lines += limited(quarantined, Self.waitRows)
         lines += limited(complaints, Self.waitRows)
         return lines + limited(counts, Self.waitRows)
@@ -126,8 +133,14 @@ package struct StatusText {
             case .distiller: distillerWork(numbers)
             case .coordinator, .supervisor: []
             }
+        if let work = node.work { words.insert(workText(work), at: 0) }
         if node.isLeaving { words.insert("leaving", at: 0) }
         return words.joined(separator: ", ")
+    }
+
+    private func workText(_ work: ClusterStatus.Work) -> String {
+        let share = work.total > 0 ? " \(work.done)/\(work.total)" : ""
+        return "\(work.what)\(share) for \(durationText(work.seconds))"
     }
 
     private func actorWork(_ node: ClusterStatus.Node) -> [String] {

@@ -37,7 +37,8 @@ package final class Supervisor {
     private let lock: RunLock
     private let logger: Logger
     private let signals: SignalWatcher
-    private let clock = SystemClock()
+    /// A stop of this process (Ctrl-Z) is no silence of the coordinator.
+    private let clock = WorkingClock()
     private let coordinatorArguments: [String]
     private let roleArguments: [RoleName: [String]]
     private let key: NodeKey?
@@ -139,7 +140,8 @@ package final class Supervisor {
         case .endProcess(let process):
             _ = try socket.send(Envelope(.acknowledgement, request: envelope.request).encoded())
             for role in RoleName.allCases where roles[role]?.end(process: process) == true {
-                logger.warning("a silent process is ended", metadata: ["process": "\(process)"])
+                logger.warning(
+                    "a process that is silent or shows no progress is ended", metadata: ["process": "\(process)"])
             }
         case .statusAnswer(let json): onStatus(try ClusterStatus(json: json))
         default: break

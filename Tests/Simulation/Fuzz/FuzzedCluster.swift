@@ -258,6 +258,8 @@ extension FuzzedCluster.Receiver {
             true
         // Complaints are not answered; only servers count them.
         case (.actor, .failure), (.evaluator, .failure), (.distiller, .failure): true
+        // A server says that it is there.
+        case (.actor, .acknowledgement), (.evaluator, .acknowledgement): true
         default: false
         }
     }

@@ -1,0 +1,219 @@
+import Logging
+import Transport
+import Wire
+
+/// A node's sockets: to the coordinator, to the servers that it speaks to, and its own where others connect to it. All
+/// of one thread.
+final class NodeSockets {
+    /// Whoever is waited for is asked again each second: an endpoint that nobody has spoken to for so long is no more.
+    private static let idleEndpointNanoseconds: UInt64 = 60_000_000_000
+    /// Messages that are taken from a socket in one go.
+    private static let messagesPerTurn = 64
+
+    let poller = Poller()
+    /// The address under which others reach this node; empty where nobody does.
+    let endpoint: String
+    let authenticator: Authenticator?
+    private let context: MessageContext
+    private let coordinator: String
+    private let key: NodeKey?
+    /// Of the sockets that this node connects with; they carry its name.
+    private var options: SocketOptions
+    private var control: DealerSocket
+    private var controlToken: Poller.Token
+    private let server: RouterSocket?
+    private let serverToken: Poller.Token?
+    private var endpoints: [String: (socket: DealerSocket, token: Poller.Token, lastUse: UInt64)] = [:]
+    /// Endpoints of which it was said once that we cannot speak to them.
+    private var unusable: Set<String> = []
+    private var fromPeers = Inbox()
+    /// Of those that we connect to, under their endpoints as names.
+    private var fromEndpoints = Inbox()
+    private var unsent = UnsentMessages()
+    private var complaints = ComplaintLimit()
+    /// Peers of which it was said once that they take nothing.
+    private var saidFull: Set<Address> = []
+    private let logger: Logger
+
+    init(
+        name: String, coordinator: String, bind: String?, announce: String?, key: NodeKey?, insecure: Bool,
+        logger: Logger, now: UInt64
+    ) throws {
+        self.key = key
+        self.logger = logger
+        self.coordinator = coordinator
+        context = try MessageContext()
+        var options = SocketOptions()
+        options.identity = try PeerIdentity(name)
+        options.receiveQueueMessages = Inbox.receiveQueueMessages
+        options.insecure = insecure
+        if let key { options.security = key.security }
+        self.options = options
+        control = try DealerSocket(context, options: options)
+        try control.connect(coordinator)
+        authenticator = bind != nil && key != nil ? try Authenticator(context) : nil
+        if let bind {
+            let (server, endpoint) = try Self.makeServer(
+                context, bind, authenticator, insecure: insecure, coordinator: coordinator, announce: announce)
+            (self.server, self.endpoint) = (server, endpoint)
+            serverToken = poller.add(server)
+        } else {
+            (server, endpoint, serverToken) = (nil, "", nil)
+        }
+        controlToken = poller.add(control)
+    }
+
+    private static func makeServer(
+        _ context: MessageContext, _ bind: String, _ authenticator: Authenticator?, insecure: Bool,
+        coordinator: String, announce: String?
+    ) throws -> (RouterSocket, endpoint: String) {
+        var options = SocketOptions()
+        options.insecure = insecure
+        options.receiveQueueMessages = Inbox.receiveQueueMessages
+        var key: SecretKey?
+        if let authenticator {
+            // Nothing of it outlives the process: the coordinator tells its public half to whom it sends here.
+            let secret = try SecretKey.generate()
+            options.security = .server(secret, authenticator)
+            key = secret
+        }
+        let server = try RouterSocket(context, options: options)
+        let announced = try announcedEndpoint(bound: try server.bind(bind), coordinator: coordinator, host: announce)
+        return (server, ServerAddress(endpoint: announced, key: key?.publicKey).description)
+    }
+
+    /// Messages that were dropped on their way in or out, since the beginning.
+    var dropped: UInt64 { unsent.dropped + fromPeers.dropped + fromEndpoints.dropped }
+    /// Nil where nobody connects to this node.
+    var refusedMessages: UInt64? { server?.refusedMessages }
+    /// Messages of other nodes have come and wait.
+    var hasWaitingMessages: Bool { !fromPeers.isEmpty || !fromEndpoints.isEmpty }
+
+    /// Goes on under another name: what is still on its way to the old one or from it reaches nobody.
+    func rename(_ name: String) throws {
+        for entry in endpoints.values { close(entry.socket, entry.token) }
+        close(control, controlToken)
+        endpoints = [:]
+        unsent.removeAll()
+        saidFull = []
+        fromEndpoints.removeAll()
+        fromPeers.removeAll()
+        options.identity = try PeerIdentity(name)
+        control = try DealerSocket(context, options: options)
+        try control.connect(coordinator)
+        controlToken = poller.add(control)
+    }
+
+    /// Learners and recorders come and go; a connection to one that has gone would be tried for ever.
+    func closeIdleEndpoints(now: UInt64) {
+        for (endpoint, entry) in endpoints where now > entry.lastUse + Self.idleEndpointNanoseconds {
+            close(entry.socket, entry.token)
+            endpoints[endpoint] = nil
+        }
+    }
+
+    private func close(_ socket: DealerSocket, _ token: Poller.Token) {
+        poller.remove(token)
+        socket.close()
+    }
+
+    // MARK: - In
+
+    /// Takes what other nodes have sent from the sockets, whose own queues must never fill. `onArrival` hears of each
+    /// peer that has sent something to this node's server.
+    func fill(now: UInt64, onArrival: (PeerIdentity) -> Void) throws {
+        if let server, let serverToken, poller.isReadable(serverToken) {
+            try fromPeers.fill(from: server, onArrival: onArrival)
+        }
+        for (endpoint, entry) in endpoints where poller.isReadable(entry.token) {
+            endpoints[endpoint]?.lastUse = now
+            let name = PeerIdentity(received: Array(endpoint.utf8))
+            for _ in 0..<Self.messagesPerTurn {
+                guard let message = try entry.socket.receive() else { break }
+                fromEndpoints.append(message, from: name)
+            }
+        }
+    }
+
+    /// The next message of another node, by turns.
+    func next() -> RoleMailbox.Parcel? {
+        if let (endpoint, message) = fromEndpoints.next() {
+            let address = Address.endpoint(String(decoding: endpoint.bytes, as: UTF8.self))
+            return RoleMailbox.Parcel(message: message, sender: address)
+        }
+        return fromPeers.next().map { RoleMailbox.Parcel(message: $0.message, sender: .peer($0.peer.description)) }
+    }
+
+    /// The coordinator's messages that have come, so many at most.
+    func receiveFromCoordinator(_ take: (Transport.Message) throws -> Void) throws {
+        guard poller.isReadable(controlToken) else { return }
+        for _ in 0..<Self.messagesPerTurn {
+            guard let message = try control.receive() else { return }
+            try take(message)
+        }
+    }
+
+    // MARK: - Out
+
+    func retryUnsent(now: UInt64) throws {
+        if !unsent.isEmpty { try unsent.retry { try transmit($0, to: $1, now: now) != .full } }
+    }
+
+    func send(_ items: [Outbox.Item], now: UInt64) throws {
+        for item in items {
+            let message = Transport.Message(item.bytes)
+            for address in item.addresses where !item.isComplaint || complaints.allows(address, now: now) {
+                try send(message, to: address, now: now)
+            }
+        }
+    }
+
+    private func send(_ message: Transport.Message, to address: Address, now: UInt64) throws {
+        guard !unsent.contains(address) else { return keep(message, for: address) }
+        // A peer that cannot be reached has gone; if it comes back it asks again.
+        if try transmit(message, to: address, now: now) == .full { keep(message, for: address) }
+    }
+
+    private func transmit(_ message: Transport.Message, to address: Address, now: UInt64) throws -> SendOutcome {
+        switch address {
+        case .coordinator: return try control.send(message)
+        case .endpoint(let endpoint): return try socket(to: endpoint, now: now)?.send(message) ?? .unreachable
+        case .peer(let name):
+            guard let server, let peer = try? PeerIdentity(name) else { return .unreachable }
+            return try server.send(message, to: peer)
+        }
+    }
+
+    private func keep(_ message: Transport.Message, for address: Address) {
+        guard !unsent.append(message, for: address), saidFull.count < UnsentMessages.peerLimit,
+            saidFull.insert(address).inserted
+        else { return }
+        logger.warning(
+            "a peer takes no messages; what is sent again later is dropped now", metadata: ["peer": "\(address)"])
+    }
+
+    /// Nil for an endpoint that we cannot speak to.
+    private func socket(to endpoint: String, now: UInt64) throws -> DealerSocket? {
+        if let entry = endpoints[endpoint] {
+            endpoints[endpoint]?.lastUse = now
+            return entry.socket
+        }
+        guard let address = try? ServerAddress(endpoint), (address.key == nil) == (key == nil) else {
+            if unusable.insert(endpoint).inserted {
+                logger.error(
+                    "this is no endpoint to speak to; either all nodes of a cluster have keys or none",
+                    metadata: ["endpoint": "\(endpoint)"])
+            }
+            return nil
+        }
+        var options = options
+        if let key, let server = address.key { options.security = .client(key.secret, server: server) }
+        let socket = try DealerSocket(context, options: options)
+        do { try socket.connect(address.endpoint) } catch {
+            if unusable.insert(endpoint).inserted { logger.error("\(error)") }
+            return nil
+        }
+        endpoints[endpoint] = (socket, poller.add(socket), now)
+        return socket
+    }
+}

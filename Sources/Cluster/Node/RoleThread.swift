@@ -1,0 +1,74 @@
+import Foundation
+import Transport
+
+/// Runs a role in a thread of its own, between the two ends of a mailbox.
+///
+/// Unchecked: runner and outbox belong to the thread once it has been started; nobody else touches them.
+final class RoleThread: @unchecked Sendable {
+    private static let tickIntervalNanoseconds: UInt64 = 50_000_000
+    /// So often the role shows itself for the heartbeat: collecting its numbers costs something.
+    private static let snapshotIntervalNanoseconds: UInt64 = 250_000_000
+    private static let stackBytes = 8 << 20
+
+    private let runner: RoleRunner
+    private let mailbox: RoleMailbox
+    private let clock: any Clock
+    private let hook: TestWorkStep?
+    private var outbox = Outbox()
+    private var epoch: UInt64 = 0
+    private var nextTick: UInt64 = 0
+    private var nextSnapshot: UInt64 = 0
+
+    init(_ runner: RoleRunner, _ mailbox: RoleMailbox, clock: any Clock, hook: TestWorkStep? = nil) {
+        self.runner = runner
+        self.mailbox = mailbox
+        self.clock = clock
+        self.hook = hook
+    }
+
+    func start() {
+        let thread = Thread { self.run() }
+        thread.name = "role"
+        thread.stackSize = Self.stackBytes
+        thread.start()
+    }
+
+    private func run() {
+        do {
+            var mayGoOn = true
+            while mayGoOn { mayGoOn = try turn() }
+            mailbox.end(.finished)
+        } catch { mailbox.end(.failed(error)) }
+    }
+
+    /// False when there is nothing more to do.
+    private func turn() throws -> Bool {
+        let delivery = mailbox.take()
+        guard !delivery.mustStop else { return false }
+        epoch = delivery.epoch
+        for event in delivery.events { try runner.take(event, now: clock.now, outbox: &outbox) }
+        for parcel in delivery.parcels {
+            try parcel.message.withUnsafeBytes {
+                try runner.receive($0, from: parcel.sender, now: clock.now, outbox: &outbox)
+            }
+        }
+        if !delivery.parcels.isEmpty { hook?.work(runner.progress) }
+        let isBusy = try runner.work(now: clock.now, outbox: &outbox)
+        let now = clock.now
+        if now >= nextTick {
+            try runner.tick(now: now, outbox: &outbox)
+            nextTick = now + Self.tickIntervalNanoseconds
+        }
+        mailbox.post(&outbox, epoch: epoch)
+        if now >= nextSnapshot {
+            mailbox.publish(runner.snapshot(now: now), epoch: epoch)
+            nextSnapshot = now + Self.snapshotIntervalNanoseconds
+        }
+        guard !runner.isFinished else { return false }
+        if !isBusy {
+            let moment = clock.now
+            mailbox.waitForDelivery(milliseconds: Int((max(nextTick, moment) - moment + 999_999) / 1_000_000))
+        }
+        return true
+    }
+}
