@@ -83,8 +83,14 @@ struct BenchCollectCommand: ParsableCommand {
                 cluster: {learners: 1, actor_processes: \(processes)}
                 evaluate: {train_tasks: 1}
                 """, file: "the bench's experiment")
-        let folder = RunFolder(out: temporaryPath("distillery-bench"), experiment: experiment)
-        defer { try? FileManager.default.removeItem(atPath: folder.path) }
+        return try inFolder(nil, temporary: "distillery-bench") {
+            try measure(experiment, folder: RunFolder(out: $0, experiment: experiment), hasKeys: hasKeys, signals)
+        }
+    }
+
+    private func measure(
+        _ experiment: Experiment, folder: RunFolder, hasKeys: Bool, _ signals: SignalWatcher
+    ) throws -> [String: Double] {
         let lock = try folder.prepare(experiment, resume: false)
         let keys = KeyFolder(folder.path + "/keys")
         // An empty folder of keys is none, whatever the environment says.

@@ -28,14 +28,14 @@ struct EvaluateCommand: ParsableCommand {
     @Flag(help: "Print one JSON document.") var json = false
     @OptionGroup var listening: ListenOptions
 
-    func run() throws {
+    func run() throws { try inFolder(out, temporary: "distillery-evaluation", evaluate) }
+
+    private func evaluate(in folder: String) throws {
         let source = URL(fileURLWithPath: checkpoint).standardizedFileURL
         let configuration = try Checkpoint(folder: source).configuration()
         _ = try Checkpoint(folder: source).makeModel()
         let experiment = try experiment(of: configuration, at: source)
         try experiment.checkProcesses(collects: false, evaluates: true)
-        let folder = out ?? temporaryPath("distillery")
-        defer { if out == nil { try? FileManager.default.removeItem(atPath: folder) } }
         let run = RunFolder(out: folder, experiment: experiment)
         let lock = try run.prepare(experiment, resume: false)
         let store = URL(fileURLWithPath: run.path).appendingPathComponent("checkpoints/distiller")

@@ -13,11 +13,16 @@ struct PredictCommand: ParsableCommand {
             distillery predict runs/quickstart/checkpoints/distiller/step-00020000 --stream actor-0000.h5 --out logits.h5
             """)
 
+    private static let dataset = "logits"
+
     @Argument(help: "Folder of the checkpoint.") var checkpoint: String
     @Option(help: "A stream file.") var stream: String
-    @Option(help: "The HDF5 file to write.") var out: String
+    @Option(help: "The HDF5 file to write; one that exists is kept.") var out: String
+    @OptionGroup var output: OutputOptions
 
     func run() throws {
+        let inputs = [stream] + ["model.safetensors", "config.json"].map { "\(checkpoint)/\($0)" }
+        let out = try OutputFile(out, matrix: Self.dataset, inputs: inputs, force: output.force).path
         let model = try Checkpoint(folder: URL(fileURLWithPath: checkpoint)).makeModel()
         let contents = try StreamContents(path: stream)
         let environment = contents.metadata.environment
@@ -25,7 +30,7 @@ struct PredictCommand: ParsableCommand {
             model: model, observationSpace: environment.observationSpace, actionSpace: environment.actionSpace,
             observations: contents.rows.observations, actions: contents.rows.actions, rewards: contents.rows.rewards)
         let rows = contents.rows.rewards.count
-        try MatrixFile.write(logits, rows: rows, name: "logits", to: out)
+        try MatrixFile.write(logits, rows: rows, name: Self.dataset, to: out)
         print("\(out): logits (\(rows), \(rows == 0 ? 0 : logits.count / rows))")
     }
 }

@@ -47,21 +47,11 @@ extension EndToEnd {
         }
 
         @Test("a port that is in use") func port() throws {
-            let holder = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            defer { close(holder) }
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            let bound = withUnsafeMutablePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(holder, $0, length) == 0 && listen(holder, 1) == 0 && getsockname(holder, $0, &length) == 0
-                }
-            }
-            try #require(bound)
-            let endpoint = "tcp://127.0.0.1:\(UInt16(bigEndian: address.sin_port))"
+            let held = try #require(HeldPort())
+            let endpoint = held.endpoint
             let path = try scratch.write("port.yaml", experiment(more: "  bind: \(endpoint)"))
             try refuse(["run", path, "--out", scratch("run")], naming: [endpoint, "in use"])
+            withExtendedLifetime(held) {}
         }
 
         @Test("a coordinator that is not there") func noCoordinator() throws {

@@ -39,8 +39,10 @@ struct BenchDrillCommand: ParsableCommand {
 
     func run() throws {
         let signals = try SignalWatcher([.hangUp, .interrupt, .terminate])
-        let folder = out ?? temporaryPath("distillery-drill")
-        defer { if out == nil { try? FileManager.default.removeItem(atPath: folder) } }
+        try inFolder(out, temporary: "distillery-drill") { try drill(in: $0, signals) }
+    }
+
+    private func drill(in folder: String, _ signals: SignalWatcher) throws {
         let results = try evaluate ? [drillEvaluators(folder, signals)] : drillCollection(folder, signals)
         let document = BenchDocument(suite: "drill", results: results)
         try document.print(json: json)

@@ -32,8 +32,10 @@ struct BenchScaleCommand: ParsableCommand {
 
     func run() throws {
         let signals = try SignalWatcher([.hangUp, .interrupt, .terminate])
-        let folder = out ?? temporaryPath("distillery-scale")
-        defer { if out == nil { try? FileManager.default.removeItem(atPath: folder) } }
+        try inFolder(out, temporary: "distillery-scale") { try scale(in: $0, signals) }
+    }
+
+    private func scale(in folder: String, _ signals: SignalWatcher) throws {
         var results: [BenchmarkResult] = []
         for plan in [ScalePlan.processes, .elastic] {
             results += try measure(plan, folder: folder + "/" + plan.name, signals)

@@ -14,6 +14,9 @@ final class ClusterUnderDrill {
     /// Starts the cluster in a new folder; `command` is `launch`, or `run` for one that goes on to evaluate.
     init(_ experiment: Experiment, folder: String, command: String = "launch") throws {
         self.folder = folder
+        guard !FileManager.default.fileExists(atPath: folder) else {
+            throw ClusterError("\(folder) exists: choose another --out")
+        }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let file = folder + "/drill.yaml"
         try Data(experiment.yaml.utf8).write(to: URL(fileURLWithPath: file))
