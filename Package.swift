@@ -42,29 +42,30 @@ let package = Package(
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-ffast-math", "-fno-finite-math-only"])]),
 
         // The house, in the order in which data walks through it.
+        module("Files", []),
         module("Environments", []),
-        module("Neural", ["CKernels", "COpenBLAS"]),
+        module("Neural", ["CKernels", "COpenBLAS", "Files"]),
         module("Agents", ["Neural", "Environments"]),
-        module("Histories", ["CHDF5", "Environments"]),
+        module("Histories", ["CHDF5", "Environments", "Files"]),
         module("Wire", ["CWire", "CProtobufC", "Environments"]),
         module("Transport", ["CZeroMQ"]),
         module("Processes", ["CProcesses"]),
-        module("Distillation", ["CKernels", "Neural", "Histories", "Environments"]),
+        module("Distillation", ["CKernels", "Neural", "Histories", "Environments", "Files"]),
         module("Experiments", ["Environments", "Agents", "Distillation", yaml]),
         module("Catalog", ["Environments", sqlite]),
         module(
             "Cluster",
             [
                 "Environments", "Neural", "Agents", "Histories", "Wire", "Transport", "Processes", "Distillation",
-                "Experiments", "Catalog", logging,
+                "Experiments", "Catalog", "Files", logging,
             ]),
         module("Drills", ["Cluster", "Neural", "Wire"]),
-        module("Reporting", ["Catalog", "Distillation", "Histories", "Environments", "Experiments"]),
+        module("Reporting", ["Catalog", "Distillation", "Histories", "Environments", "Experiments", "Files"]),
         .executableTarget(
             name: "distillery",
             dependencies: [
                 "Environments", "Neural", "Agents", "Histories", "Wire", "Transport", "Processes", "Distillation",
-                "Experiments", "Catalog", "Cluster", "Drills", "Reporting", arguments, logging,
+                "Experiments", "Catalog", "Cluster", "Drills", "Reporting", "Files", arguments, logging,
             ],
             swiftSettings: strict),
 
@@ -78,6 +79,7 @@ let package = Package(
                 "Cluster", "Wire", "Transport", "Catalog", "Histories", "Experiments", "Environments", "TestSupport",
                 logging,
             ], path: "Tests/Simulation", swiftSettings: strict),
+        tests("FilesTests", ["Files", "TestSupport"]),
         tests("EnvironmentsTests", ["Environments", "TestSupport"]),
         tests("HistoriesTests", ["Histories", "Environments"]),
         .executableTarget(
@@ -105,7 +107,7 @@ let package = Package(
                 "Simulation", "TestSupport",
             ]),
         tests(
-            "DistillationTests", ["Distillation", "Neural", "Histories", "Environments", "TestSupport"],
+            "DistillationTests", ["Distillation", "Files", "Neural", "Histories", "Environments", "TestSupport"],
             resources: [.copy("Golden")]),
     ],
     swiftLanguageModes: [.v6]

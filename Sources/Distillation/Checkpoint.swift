@@ -1,4 +1,5 @@
 import Environments
+import Files
 package import Foundation
 import Neural
 
@@ -58,16 +59,12 @@ package struct Checkpoint: Sendable, Equatable {
 
     /// Writes both files, each atomically; the configuration comes last, so that a folder with one is whole.
     package func write(to folder: URL, optimizer: Data? = nil) throws {
-        do {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        } catch {
-            throw FileError("cannot create the folder \(folder.path): \(error.localizedDescription)")
-        }
+        try Folder.create(folder.path)
         if let optimizer {
-            try AtomicFile.write(optimizer, to: folder.appendingPathComponent(Checkpoint.optimizerFile))
+            try AtomicFile.write(optimizer, to: folder.appendingPathComponent(Checkpoint.optimizerFile).path)
         }
-        try AtomicFile.write(model, to: folder.appendingPathComponent(Checkpoint.modelFile))
-        try AtomicFile.write(config, to: folder.appendingPathComponent(Checkpoint.configFile))
+        try AtomicFile.write(model, to: folder.appendingPathComponent(Checkpoint.modelFile).path)
+        try AtomicFile.write(config, to: folder.appendingPathComponent(Checkpoint.configFile).path)
     }
 
     /// The optimiser's state beside a checkpoint, for `Trainer(resumeFrom:)`.
@@ -79,7 +76,7 @@ package struct Checkpoint: Sendable, Equatable {
         let path = url.path
         var status = stat()
         guard stat(path, &status) == 0 else {
-            throw FileError("cannot read \(path): \(String(cString: strerror(errno)))")
+            throw FileError.system("read", path)
         }
         guard status.st_mode & S_IFMT == S_IFREG, status.st_size <= maximumFileBytes else {
             throw FileError("\(path) is not a file of at most \(maximumFileBytes) bytes")

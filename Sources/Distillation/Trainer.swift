@@ -1,4 +1,5 @@
 import CKernels
+import Files
 package import Foundation
 import Neural
 

@@ -1,20 +1,14 @@
+import Files
 import Glibc
 
 /// Makes the names in the folder of `path` durable.
 func synchronizeFolder(of path: String) throws(StreamError) {
-    let folder = folder(of: path)
-    let descriptor = open(folder, O_RDONLY | O_DIRECTORY)
-    if descriptor < 0 { throw systemFailure(folder, "open the folder") }
-    defer { close(descriptor) }
-    if fsync(descriptor) != 0 { throw systemFailure(folder, "sync the folder") }
+    try inWords(path, "sync the folder") { () throws(FileError) in try Folder.synchronize(Folder.of(path)) }
 }
 
 /// Makes a file's content durable.
 func synchronizeFile(_ path: String) throws(StreamError) {
-    let descriptor = open(path, O_RDONLY)
-    if descriptor < 0 { throw systemFailure(path, "open the file") }
-    defer { close(descriptor) }
-    if fsync(descriptor) != 0 { throw systemFailure(path, "sync the file") }
+    try inWords(path, "sync the file") { () throws(FileError) in try Folder.synchronizeFile(path) }
 }
 
 /// Puts the file `from` in the place of `to` at once.
@@ -22,10 +16,19 @@ func replaceFile(_ from: String, _ to: String) throws(StreamError) {
     if rename(from, to) != 0 { throw systemFailure(to, "rename \(from)") }
 }
 
-/// The part before the last slash, `.` where there is none.
-func folder(of path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
+/// Makes the folders in which `path` lies, where they are missing; their names survive a loss of power.
+func makeFolders(of path: String) throws(StreamError) {
+    try inWords(path, "make its folder") { () throws(FileError) in try Folder.create(Folder.of(path)) }
+}
+
+/// An error of the file system in this module's words.
+func inWords(
+    _ path: String, _ operation: String, _ body: () throws(FileError) -> Void
+) throws(StreamError) {
+    do throws(FileError) { try body() } catch {
+        if error.isLackOfRoom { throw .diskFull(path: path, operation: operation) }
+        throw .inputOutput(path: path, operation: operation, message: error.description, code: error.code)
+    }
 }
 
 /// Which file a name leads to, and how long it is.
@@ -82,15 +85,4 @@ func copyFile(_ descriptor: Int32, to path: String) throws(StreamError) {
 func fileSize(_ path: String) -> Int? {
     var status = stat()
     return stat(path, &status) == 0 ? Int(status.st_size) : nil
-}
-
-/// Makes the folders in which `path` lies, where they are missing.
-func makeFolders(of path: String) throws(StreamError) {
-    let folder = folder(of: path)
-    if mkdir(folder, 0o777) == 0 || errno == EEXIST { return }
-    if errno == ENOENT, folder != "/", folder != "." {
-        try makeFolders(of: folder)
-        if mkdir(folder, 0o777) == 0 || errno == EEXIST { return }
-    }
-    throw systemFailure(folder, "make the folder")
 }

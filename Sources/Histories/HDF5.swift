@@ -1,4 +1,5 @@
 import CHDF5
+import Files
 import Glibc
 
 /// The HDF5 library behind one process-wide lock: Debian's build is not thread-safe.
@@ -34,11 +35,11 @@ enum HDF5 {
         }
     }
 
-    /// The library's own words about the last failure, as a `StreamError`. `ENOSPC` and `EDQUOT` become `diskFull`.
+    /// The library's own words about the last failure, as a `StreamError`. A lack of room becomes `diskFull`.
     static func failure(_ path: String, _ operation: String) -> StreamError {
         var error = distillery_h5_error()
         distillery_h5_take_error(&error)
-        if error.system_error == ENOSPC || error.system_error == EDQUOT {
+        if FileError.isLackOfRoom(error.system_error) {
             return .diskFull(path: path, operation: operation)
         }
         let message = withUnsafeBytes(of: error.text) {

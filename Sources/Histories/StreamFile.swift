@@ -1,5 +1,6 @@
 import CHDF5
 import Environments
+import Files
 import Glibc
 
 /// The datasets of one open stream file. Every call is made under `HDF5.locked`.
@@ -314,6 +315,6 @@ extension StreamFile {
 /// errno as a `StreamError`.
 func systemFailure(_ path: String, _ operation: String) -> StreamError {
     let code = errno
-    if code == ENOSPC || code == EDQUOT { return .diskFull(path: path, operation: operation) }
+    if FileError.isLackOfRoom(code) { return .diskFull(path: path, operation: operation) }
     return .inputOutput(path: path, operation: operation, message: String(cString: strerror(code)), code: code)
 }

@@ -1,3 +1,4 @@
+import Files
 package import Foundation
 
 /// Tensors of 32-bit floats in the safetensors format: eight bytes with the header's length, a header in JSON, the data.

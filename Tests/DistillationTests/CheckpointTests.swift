@@ -1,6 +1,7 @@
 import Distillation
 import Environments
 import Foundation
+import Files
 import Neural
 import Testing
 

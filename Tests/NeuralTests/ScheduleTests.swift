@@ -53,19 +53,4 @@ struct ScheduleTests {
             #expect(totals.allSatisfy { $0 == 20_100 })
         }
     }
-
-    @Test("an atomic file replaces the old one and leaves nothing beside it")
-    func atomicFile() throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("atomic-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let file = folder.appendingPathComponent("file")
-        try AtomicFile.write(Data("old".utf8), to: file)
-        try AtomicFile.write(Data("new".utf8), to: file)
-        #expect(try Data(contentsOf: file) == Data("new".utf8))
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["file"])
-        #expect(throws: FileError.self) {
-            try AtomicFile.write(Data(), to: folder.appendingPathComponent("missing/file"))
-        }
-    }
 }

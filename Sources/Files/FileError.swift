@@ -1,0 +1,25 @@
+import Glibc
+
+/// What is wrong with a file or folder, in a sentence for its owner.
+package struct FileError: Error, CustomStringConvertible, Sendable {
+    package let description: String
+    /// The system's errno; 0 where the trouble is in the file's content.
+    package let code: Int32
+
+    package init(_ description: String, code: Int32 = 0) {
+        self.description = description
+        self.code = code
+    }
+
+    /// "cannot write /runs/a/report.html: No space left on device". Without `code` it is errno as it stands.
+    package static func system(_ action: String, _ path: String, code: Int32 = errno) -> FileError {
+        FileError("cannot \(action) \(path): \(String(cString: strerror(code)))", code: code)
+    }
+
+    /// The disk, a quota or a limit on the size of files leaves no room: the same may succeed later.
+    package var isLackOfRoom: Bool { FileError.isLackOfRoom(code) }
+
+    package static func isLackOfRoom(_ code: Int32) -> Bool {
+        code == ENOSPC || code == EDQUOT || code == EFBIG
+    }
+}

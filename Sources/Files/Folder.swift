@@ -1,0 +1,100 @@
+import Glibc
+
+/// Folders and the names in them, made durable.
+package enum Folder {
+    /// The part before the last slash, `.` where there is none.
+    package static func of(_ path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// Makes a folder and those above it where they are missing; the name of each new one survives a loss of power.
+    package static func create(_ path: String) throws(FileError) {
+        let path = withoutTrailingSlashes(path)
+        if try makeOne(path) { return try synchronize(of(path)) }
+        if isFolder(path) { return }
+        let above = of(path)
+        guard above != path, above != "." else { throw .system("make the folder", path) }
+        try create(above)
+        if try makeOne(path) { return try synchronize(above) }
+        if !isFolder(path) { throw .system("make the folder", path, code: ENOENT) }
+    }
+
+    /// Whether it is new; false where it is there, or where the folder above it is missing.
+    private static func makeOne(_ path: String) throws(FileError) -> Bool {
+        if mkdir(path, 0o777) == 0 { return true }
+        let code = errno
+        switch code {
+        case EEXIST where isFolder(path): return false
+        case EEXIST: throw notAFolder(path)
+        case ENOENT: return false
+        // A read-only disk says so of folders that are there, too.
+        case EROFS where isFolder(path), EACCES where isFolder(path): return false
+        default: throw .system("make the folder", path, code: code)
+        }
+    }
+
+    private static func notAFolder(_ path: String) -> FileError {
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK else {
+            return FileError("cannot make the folder \(path): there is a file of that name", code: ENOTDIR)
+        }
+        return FileError("cannot make the folder \(path): it is a link that leads nowhere", code: ENOENT)
+    }
+
+    package static func isFolder(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// Makes the names in the folder durable.
+    package static func synchronize(_ path: String) throws(FileError) {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if descriptor < 0 { throw .system("open the folder", path) }
+        defer { close(descriptor) }
+        if fsync(descriptor) != 0 { throw .system("sync the folder", path) }
+    }
+
+    /// Makes a file's content durable.
+    package static func synchronizeFile(_ path: String) throws(FileError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        if descriptor < 0 { throw .system("open", path) }
+        defer { close(descriptor) }
+        if fsync(descriptor) != 0 { throw .system("sync", path) }
+    }
+
+    /// Gives a file or folder another name on the same disk; when this returns the new name survives a loss of power.
+    package static func rename(_ from: String, to path: String) throws(FileError) {
+        if Glibc.rename(from, path) != 0 { throw .system("rename \(from) to", path) }
+        try synchronize(of(path))
+        if of(from) != of(path) { try synchronize(of(from)) }
+    }
+
+    /// Gives a folder of files its final name once everything in it is on the disk: a folder of that name is whole,
+    /// whatever dies. The name must be free, or that of an empty folder.
+    package static func publish(_ partial: String, as final: String) throws(FileError) {
+        for name in try names(in: partial) { try synchronizeFile(partial + "/" + name) }
+        try synchronize(partial)
+        try rename(partial, to: final)
+    }
+
+    /// Names in the folder, sorted.
+    package static func names(in path: String) throws(FileError) -> [String] {
+        guard let folder = opendir(path) else { throw .system("read the folder", path) }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    private static func withoutTrailingSlashes(_ path: String) -> String {
+        var path = path[...]
+        while path.count > 1, path.hasSuffix("/") { path = path.dropLast() }
+        return String(path)
+    }
+}

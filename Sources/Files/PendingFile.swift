@@ -1,0 +1,80 @@
+package import FoundationEssentials
+import Glibc
+
+/// A file in the making, `NAME.partial` beside its target: it takes the target's place whole, or not at all.
+///
+/// Until `publish` has renamed it the target is what it was, whatever dies; when `publish` returns, the new content and
+/// its name survive a loss of power. One that is dropped leaves nothing behind; one whose process is killed leaves its
+/// `.partial`, which the next writer of the same target takes the place of. One writer at a time for each target.
+package struct PendingFile: ~Copyable {
+    private let target: String
+    private var descriptor: Int32
+    private var isPublished = false
+    /// Bytes that it has so far.
+    package private(set) var size = 0
+
+    /// `path`: of the target, whose folder must be there.
+    package init(for path: String) throws(FileError) {
+        target = path
+        let partial = PendingFile.partial(of: path)
+        descriptor = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        if descriptor < 0 { throw .system("create", partial) }
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+        if !isPublished { unlink(PendingFile.partial(of: target)) }
+    }
+
+    /// Where the bytes are until they are published.
+    package static func partial(of path: String) -> String { path + ".partial" }
+
+    package mutating func append(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
+        var written = 0
+        while written < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[written...])
+            let result = write(descriptor, rest.baseAddress, rest.count)
+            if result < 0 {
+                if errno == EINTR { continue }
+                throw .system("write", PendingFile.partial(of: target))
+            }
+            written += result
+            size += result
+        }
+    }
+
+    /// Content first, then the name, then the folder in which the name is.
+    package consuming func publish() throws(FileError) {
+        let partial = PendingFile.partial(of: target)
+        if fsync(descriptor) != 0 { throw .system("sync", partial) }
+        let closed = close(descriptor)
+        descriptor = -1
+        if closed != 0 { throw .system("close", partial) }
+        if rename(partial, target) != 0 { throw .system("rename \(partial) to", target) }
+        isPublished = true
+        try Folder.synchronize(Folder.of(target))
+    }
+}
+
+/// A whole file at once.
+package enum AtomicFile {
+    /// The file at `path` is either the old one or the whole new one, whatever dies in between; what is written when
+    /// this returns survives a loss of power.
+    package static func write(_ bytes: UnsafeRawBufferPointer, to path: String) throws(FileError) {
+        var file = try PendingFile(for: path)
+        try file.append(bytes)
+        try file.publish()
+    }
+
+    package static func write(_ bytes: [UInt8], to path: String) throws(FileError) {
+        try bytes.span.bytes.withUnsafeBytes { (bytes) throws(FileError) in try write(bytes, to: path) }
+    }
+
+    package static func write(_ data: Data, to path: String) throws(FileError) {
+        try data.bytes.withUnsafeBytes { (bytes) throws(FileError) in try write(bytes, to: path) }
+    }
+
+    package static func write(_ text: String, to path: String) throws(FileError) {
+        try write(Array(text.utf8), to: path)
+    }
+}
