@@ -8,6 +8,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -180,3 +181,10 @@ void processes_unwatch(int number) {
 int processes_exited(int status) { return WIFEXITED(status); }
 int processes_exit_code(int status) { return WEXITSTATUS(status); }
 int processes_signal(int status) { return WTERMSIG(status); }
+
+// Standard output.
+
+int processes_flush_output(void) {
+    if (fflush(stdout) != 0) return errno;
+    return ferror(stdout) ? EIO : 0;
+}

@@ -42,9 +42,13 @@ enum HDF5 {
         if FileError.isLackOfRoom(error.system_error) {
             return .diskFull(path: path, operation: operation)
         }
-        let message = withUnsafeBytes(of: error.text) {
-            String(decoding: $0.prefix(Int(error.length)), as: UTF8.self)
-        }
+        // The library's own words for what the system refused are a dump of its arguments.
+        let message =
+            error.system_error != 0
+            ? String(cString: strerror(error.system_error))
+            : withUnsafeBytes(of: error.text) {
+                String(decoding: $0.prefix(Int(error.length)), as: UTF8.self)
+            }
         return .inputOutput(path: path, operation: operation, message: message, code: error.system_error)
     }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Cluster
 import Glibc
+import Processes
 
 @main
 struct Distillery: ParsableCommand {
@@ -17,17 +18,35 @@ struct Distillery: ParsableCommand {
         ]
     )
 
-    /// As ArgumentParser's own, but wrong usage exits with 2.
+    /// As ArgumentParser's own, but wrong usage exits with 2, and results that cannot be written with 1.
     static func main() {
+        StandardStreams.open()
         do {
+            try checkArguments()
             var command = try parseAsRoot()
             try command.run()
         } catch {
-            if exitCode(for: error) == .validationFailure {
+            let code = exitCode(for: error)
+            if code == .validationFailure {
                 printError(fullMessage(for: error))
                 Glibc.exit(2)
             }
-            exit(withError: error)
+            // Help and version are thrown, too.
+            guard code == .success else { exit(withError: error) }
+            print(fullMessage(for: error))
+        }
+        guard let failure = StandardStreams.flushOutput() else { Glibc.exit(0) }
+        printError("Error: \(failure)")
+        Glibc.exit(1)
+    }
+
+    /// An empty path would be this folder, where nothing was meant to be written. Without keys is an empty `--keys`.
+    private static func checkArguments() throws {
+        let arguments = CommandLine.arguments
+        for (position, argument) in arguments.enumerated() where argument.isEmpty {
+            guard position > 0, arguments[position - 1] != "--keys" else { continue }
+            throw ValidationError(
+                "the argument after '\(arguments[position - 1])' is empty; is a variable not set?")
         }
     }
 }

@@ -21,8 +21,10 @@ struct HistoriesIndexCommand: ParsableCommand {
 
     func run() throws {
         let folder = URL(fileURLWithPath: path, isDirectory: true)
-        guard FileManager.default.fileExists(atPath: folder.path) else {
-            throw ClusterError("there is no folder \(path); expected the folder of a run")
+        // Before the lock makes a file in it.
+        let parts = ["experiment.yaml", "catalog.sqlite", "histories", "evaluations"]
+        guard parts.contains(where: { FileManager.default.fileExists(atPath: "\(folder.path)/\($0)") }) else {
+            throw ClusterError("\(path) is not the folder of a run: it has none of \(parts.joined(separator: ", "))")
         }
         let lock = try RunLock(folder: folder.path)
         defer { withExtendedLifetime(lock) {} }

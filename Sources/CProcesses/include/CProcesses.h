@@ -27,3 +27,7 @@ int processes_signal_pipe(void);
 int processes_exited(int status);
 int processes_exit_code(int status);
 int processes_signal(int status);
+
+/// Writes out what standard output still holds. Gives errno, or EIO where an earlier piece of it did not arrive; 0 when
+/// all of it has.
+int processes_flush_output(void);
