@@ -1,7 +1,7 @@
 import Distillation
 import Environments
-import Foundation
 import Files
+import Foundation
 import Neural
 import Testing
 
