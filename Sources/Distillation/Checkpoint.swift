@@ -72,6 +72,22 @@ package struct Checkpoint: Sendable, Equatable {
         try read(folder.appendingPathComponent(optimizerFile))
     }
 
+    /// Reads all of a checkpoint that training may go on from. Throws `FileError` in the words of its owner for what
+    /// is missing, cut off or damaged; the optimiser's state is only looked at where `isResumed` says so.
+    package static func check(_ folder: URL, isResumed: (CheckpointConfiguration) -> Bool) throws
+        -> CheckpointConfiguration
+    {
+        let checkpoint = try Checkpoint(folder: folder)
+        let configuration = try checkpoint.configuration()
+        let model = try checkpoint.makeModel()
+        guard isResumed(configuration) else { return configuration }
+        let layout = model.layout.parameters
+        _ = try OptimizerState.read(
+            optimizerState(in: folder), layout: layout, first: FloatBuffer(layout.count),
+            second: FloatBuffer(layout.count))
+        return configuration
+    }
+
     private static func read(_ url: URL) throws -> Data {
         let path = url.path
         var status = stat()

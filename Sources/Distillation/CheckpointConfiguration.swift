@@ -40,6 +40,11 @@ package struct CheckpointConfiguration: Sendable, Equatable {
         self.seconds = seconds
     }
 
+    /// Whether training with `training` has nothing left to do after this checkpoint.
+    package func isEnd(of training: TrainingSettings) -> Bool {
+        step >= training.steps || training.maximumSeconds.map { seconds >= $0 } ?? false
+    }
+
     static let format = "distillery-transformer"
     static let version = 1
 

@@ -6,7 +6,7 @@ package struct LearningHistories: Sendable {
     private let settings: WindowSettings
     private let includesLateActors: Bool
     /// Streams that were left out because their recorder had given them up.
-    package private(set) var quarantined: [String] = []
+    package fileprivate(set) var quarantined: [String] = []
     private var streamsOfLifetime: [LifetimeIdentifier: Int] = [:]
     private var tasks: Set<Int> = []
     /// The environment of the streams; nil before the first.
@@ -26,16 +26,9 @@ package struct LearningHistories: Sendable {
         path: String, settings: WindowSettings, includesLateActors: Bool = false,
         progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
     ) throws {
-        var histories = try LearningHistories(settings: settings, includesLateActors: includesLateActors)
-        let folder = try StreamFolder(path: path)
-        try folder.forEachStream(where: { histories.accepts($0) }, progress: progress) { try histories.append($0) }
-        histories.quarantined = folder.quarantined
-        guard histories.arrays != nil else {
-            throw StreamArraysError(
-                "none of the \(folder.files.count) streams in \(path) can be learnt from: expected sealed streams of the "
-                    + "train split")
-        }
-        self = histories
+        var reading = try HistoriesReading(path: path, settings: settings, includesLateActors: includesLateActors)
+        while try reading.readNext() != nil { progress(reading.filesRead, reading.fileCount) }
+        self = try reading.finish()
     }
 
     /// Ids of the tasks that are learnt from, ascending.
@@ -72,5 +65,46 @@ package struct LearningHistories: Sendable {
 
     private func lifetime(_ metadata: StreamMetadata) -> LifetimeIdentifier {
         LifetimeIdentifier(task: metadata.task.id, repetition: metadata.repetition)
+    }
+}
+
+/// The streams that count of a run, a folder of histories or one file, read one file after the other: the caller does
+/// other things in between, however many there are.
+package struct HistoriesReading: Sendable {
+    private let folder: StreamFolder
+    private var histories: LearningHistories
+    package private(set) var filesRead = 0
+
+    /// Lists the files. Throws `StreamError` where there are none.
+    package init(path: String, settings: WindowSettings, includesLateActors: Bool = false) throws {
+        histories = try LearningHistories(settings: settings, includesLateActors: includesLateActors)
+        folder = try StreamFolder(path: path)
+        histories.quarantined = folder.quarantined
+    }
+
+    package var fileCount: Int { folder.files.count }
+    /// Transitions of the streams read so far.
+    package var transitions: Int { histories.arrays?.rowCount ?? 0 }
+
+    /// Reads one more file; gives the transitions that came with it, 0 where the stream does not count, nil when all
+    /// are read. Throws `StreamError` for a damaged stream.
+    package mutating func readNext() throws -> Int? {
+        guard filesRead < folder.files.count else { return nil }
+        let before = transitions
+        let reader = try StreamReader(path: folder.files[filesRead])
+        defer { reader.close() }
+        if histories.accepts(reader.metadata) { try histories.append(StreamContents(reader)) }
+        filesRead += 1
+        return transitions - before
+    }
+
+    /// All that was read. Throws `StreamArraysError` when nothing counts.
+    package func finish() throws -> LearningHistories {
+        guard histories.arrays != nil else {
+            throw StreamArraysError(
+                "none of the \(fileCount) streams in \(folder.path) can be learnt from: expected sealed streams of the "
+                    + "train split")
+        }
+        return histories
     }
 }

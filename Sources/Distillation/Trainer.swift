@@ -228,18 +228,29 @@ extension Trainer {
     }
 
     private func restore(_ data: Data) throws {
-        let name = "optimizer.safetensors"
+        let done = try OptimizerState.read(data, layout: model.layout.parameters, first: first, second: second)
+        completedSteps = done.steps
+        secondsBefore = done.seconds
+    }
+}
+
+/// The contents of an `optimizer.safetensors`.
+enum OptimizerState {
+    /// Reads and checks the moments; gives the steps and seconds of training that made them. Throws `FileError`.
+    static func read(
+        _ data: Data, layout: ParameterLayout, first: FloatBuffer, second: FloatBuffer
+    ) throws -> (steps: Int, seconds: Double) {
+        let name = Checkpoint.optimizerFile
         let file = try Safetensors(data, name: name)
         guard let step = file.metadata["step"].flatMap(Int.init), (0...1_000_000_000).contains(step),
             let seconds = file.metadata["seconds"].flatMap(Double.init), seconds.isFinite, seconds >= 0
         else { throw FileError("\(name) does not say how many steps and seconds of training it continues") }
-        try file.read(model.layout.parameters, prefix: "first.", into: first)
-        try file.read(model.layout.parameters, prefix: "second.", into: second)
+        try file.read(layout, prefix: "first.", into: first)
+        try file.read(layout, prefix: "second.", into: second)
         guard first.values.allSatisfy(\.isFinite), second.values.allSatisfy({ $0.isFinite && $0 >= 0 }) else {
             throw FileError("\(name) holds moments that no training leaves: not finite, or squares below 0")
         }
-        completedSteps = step
-        secondsBefore = seconds
+        return (step, seconds)
     }
 }
 

@@ -70,24 +70,6 @@ package struct StreamFolder: Sendable {
     private static let greatestDepth = 6
 }
 
-extension StreamFolder {
-    /// Reads every stream whose metadata `filter` accepts, checked, one after the other in the order of `files`.
-    ///
-    /// For the distiller: `filter` is `{ $0.isComplete && $0.task.split == .train }`, and of each stream the rows of
-    /// `finishedEpisodes` count. `progress` is told how many files are done.
-    package func forEachStream(
-        where filter: (StreamMetadata) -> Bool, progress: (_ done: Int, _ of: Int) -> Void = { _, _ in },
-        _ body: (StreamContents) throws -> Void
-    ) throws {
-        for (index, file) in files.enumerated() {
-            let reader = try StreamReader(path: file)
-            defer { reader.close() }
-            if filter(reader.metadata) { try body(StreamContents(reader)) }
-            progress(index + 1, files.count)
-        }
-    }
-}
-
 extension StreamContents {
     /// Rows of the episodes that ended at a flag, in order.
     package var finishedEpisodes: [Range<Int>] { episodes.filter(\.isFinished).map(\.rows) }

@@ -27,23 +27,49 @@ struct DistillCommand: ParsableCommand {
                 "\(out) has checkpoints (\(latest)): go on from them by --resume, or choose another --out")
         }
         let signals = try SignalWatcher([.interrupt, .terminate])
-        let training = try DistillationRun(
+        var line = ProgressLine()
+        defer { line.finish() }
+        let newest = try store.newest(for: experiment.distil.training) { name, problem in
+            printError("\(out)/\(name) is damaged and was set aside: \(problem)")
+        }
+        for name in store.strangers { printError("\(out)/\(name) is no checkpoint, and is left alone") }
+        if let newest, newest.isEnd {
+            printError("training is finished already")
+            return print(folder.appendingPathComponent(newest.name).path)
+        }
+        let loading = DistillationLoading(
             experiment: experiment, distribution: try experiment.makeTasks(),
             histories: URL(fileURLWithPath: histories),
-            resumeFrom: resume ? store.latest.map { folder.appendingPathComponent($0) } : nil)
+            resumeFrom: newest.map { folder.appendingPathComponent($0.name) })
+        let training = try load(loading, &line, signals)
         for path in training.quarantined { printError("left out, its recorder has given it up: \(path)") }
         printError("\(training.streams) streams, \(training.transitions) transitions")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        var line = ProgressLine()
         var signal: Signal?
         while !training.isFinished, signal == nil {
             try training.step()
             line.show(distillationText(step: training.steps, training.numbers), phase: "distil")
-            if training.isCheckpointDue { _ = try training.save(in: folder) }
+            if training.isCheckpointDue { try save(training, in: store) }
             signal = signals.next()
         }
         line.finish()
-        print(try training.save(in: folder).path)
+        print(try save(training, in: store).path)
         try exitIfInterrupted(signal)
+    }
+
+    private func load(
+        _ loading: DistillationLoading, _ line: inout ProgressLine, _ signals: SignalWatcher
+    ) throws -> DistillationRun {
+        while true {
+            if let training = try loading.advance() { return training }
+            line.show(readingText(loading.numbers), phase: "read")
+            try exitIfInterrupted(signals.next())
+        }
+    }
+
+    @discardableResult
+    private func save(_ training: DistillationRun, in store: CheckpointStore) throws -> URL {
+        let checkpoint = try training.save(in: store.folder)
+        return checkpoint
     }
 }

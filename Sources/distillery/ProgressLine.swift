@@ -44,7 +44,7 @@ extension ClusterStatus {
                 + "\(Int(environmentSteps)) transitions, \(Int(environmentStepsPerSecond)) a second\(left)"
         case .distilling:
             return distillation["loss"] == nil
-                ? "distil: reading the streams" : distillationText(step: Int(distillationStep), distillation)
+                ? readingText(distillation) : distillationText(step: Int(distillationStep), distillation)
         case .evaluating:
             let share = Double(jobs.finished) / Double(max(1, jobs.total))
             let left = share > 0 ? ", \(duration(secondsOfPhase * (1 - share) / share)) left" : ""
@@ -52,6 +52,14 @@ extension ClusterStatus {
         case .finished: return "finished after \(duration(seconds))"
         }
     }
+}
+
+/// The streams on their way into a distiller's memory; `numbers` as `DistillationLoading` gives them.
+func readingText(_ numbers: [String: Double]) -> String {
+    guard let read = numbers["streams_read"], let found = numbers["streams_found"] else {
+        return "distil: waiting for a distiller to read the streams"
+    }
+    return "distil: reading the streams, \(Int(read)) of \(Int(found))"
 }
 
 /// The training of a transformer in one line; `numbers` as `DistillationRun` gives them.

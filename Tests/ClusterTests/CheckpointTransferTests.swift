@@ -21,7 +21,7 @@ import Wire
 
     private func pieces() throws -> [CheckpointPiece] {
         var upload = CheckpointUpload(
-            name: "step-1", files: [("config.json", config), ("model.safetensors", model)], request: 10)
+            name: "step-1", step: 1, files: [("config.json", config), ("model.safetensors", model)], request: 10)
         var pieces: [CheckpointPiece] = []
         var now: UInt64 = 0
         while !upload.isComplete {

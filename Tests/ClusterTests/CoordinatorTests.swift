@@ -18,9 +18,10 @@ final class LoneCoordinator {
 
     init(
         _ yaml: String, goal: Coordinator.Goal = Coordinator.Goal(collects: true, distils: false, evaluates: false),
-        finished: Cluster.Progress = Cluster.Progress()
+        finished: Cluster.Progress = Cluster.Progress(), prepare: (_ folder: String) throws -> Void = { _ in }
     ) throws {
         folder = try makeTemporaryFolder()
+        try prepare(folder)
         coordinator = try Coordinator(
             context: ExperimentContext(experiment: Experiment(yaml: yaml, file: "the test"), folder: folder),
             run: "test", folder: folder, goal: goal, journal: journal,

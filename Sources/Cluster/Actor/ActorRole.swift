@@ -139,6 +139,7 @@ package final class ActorRole: Role {
                 refusedMessages += 1
                 outbox.send(.failure("\(error)"), to: sender)
             }
+        case .failure where sender == .coordinator && reports.refuse(envelope.request, by: sender): break
         // What others complain of is theirs to count.
         case .failure: break
         default: refusedMessages += 1

@@ -1,5 +1,6 @@
 import Distillation
 import Environments
+import Files
 package import Foundation
 package import Wire
 
@@ -9,7 +10,6 @@ package final class CheckpointStore {
     package static let fileLimitBytes: UInt64 = 4 << 30
 
     package let folder: URL
-    private var openFile: (path: String, handle: FileHandle)?
 
     /// `folder`: `RUN/checkpoints/distiller`, or wherever checkpoints lie.
     package init(folder: URL) { self.folder = folder }
@@ -17,10 +17,12 @@ package final class CheckpointStore {
     /// Writes a piece; true when it completed its checkpoint. Pieces of a file come in order; one that was written
     /// before is accepted again, and one that differs from what was written begins the file's rest anew (another
     /// distiller). Throws `ClusterError` for a piece out of order.
+    ///
+    /// The last piece of a file ends it, so that nothing stays of a longer one that another distiller left.
     package func write(_ piece: CheckpointPiece) throws -> Bool {
         let final = folder.appendingPathComponent(piece.checkpoint)
-        if FileManager.default.fileExists(atPath: final.path) { return false }
-        let partial = folder.appendingPathComponent(".\(piece.checkpoint).partial")
+        if isCheckpoint(piece.checkpoint) { return false }
+        let partial = partialFolder(of: piece.checkpoint)
         try FileManager.default.createDirectory(at: partial, withIntermediateDirectories: true)
         let file = partial.appendingPathComponent(piece.file)
         guard piece.size <= Self.fileLimitBytes else {
@@ -41,8 +43,10 @@ package final class CheckpointStore {
             try handle.write(contentsOf: content)
         }
         let end = piece.offset + UInt64(content.count)
-        guard piece.last, end == piece.size else { return false }
+        guard end == piece.size else { return false }
         try handle.truncate(atOffset: end)
+        guard piece.last else { return false }
+        if FileManager.default.fileExists(atPath: final.path) { _ = try setAside(piece.checkpoint) }
         try publish(partial, as: final)
         return true
     }
@@ -53,13 +57,10 @@ package final class CheckpointStore {
         where !FileManager.default.fileExists(atPath: partial.appendingPathComponent(needed).path) {
             throw ClusterError("\(final.lastPathComponent) ends without a \(needed): not a whole checkpoint")
         }
-        for file in try FileManager.default.contentsOfDirectory(at: partial, includingPropertiesForKeys: nil) {
-            let handle = try FileHandle(forUpdating: file)
-            try handle.synchronize()
-            try handle.close()
-        }
-        try FileManager.default.moveItem(at: partial, to: final)
+        try Folder.publish(partial.path, as: final.path)
     }
+
+    private func partialFolder(of name: String) -> URL { folder.appendingPathComponent(".\(name).partial") }
 
     /// A piece of a stored file; nil when there is no such checkpoint or file.
     package func read(_ request: CheckpointRequest) throws -> CheckpointPiece? {
@@ -75,12 +76,4 @@ package final class CheckpointStore {
             checksum: content.withUnsafeBytes { CRC32C.of($0) }, content: content,
             last: request.offset + UInt64(content.count) >= size)
     }
-
-    /// The names of all whole checkpoints; the latest is the last.
-    package var names: [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [])
-            .filter { !$0.hasPrefix(".") }.sorted()
-    }
-
-    package var latest: String? { names.last }
 }

@@ -11,9 +11,15 @@ struct LeasedJob {
     var node: String?
     var leasedAt: UInt64 = 0
     var isFinished = false
+    /// Results for it that had a wrong size, and the evaluators that they came from.
+    var failures = 0
+    var failedEvaluators: Set<String> = []
 }
 
 extension Coordinator {
+    /// A job whose results were unusable so often ends the run.
+    static let failedResultLimit = 3
+
     /// Held-out tasks in context, the same with the context cleared at every episode, some train tasks in context.
     func queueJobs() throws {
         guard let checkpoint = finalCheckpoint else { return fail("there is no checkpoint to evaluate") }
@@ -42,7 +48,7 @@ extension Coordinator {
         let busy = Set(jobs.filter { !$0.isFinished }.compactMap(\.node))
         let free = members(.evaluator).filter { nodes[$0]?.isLeaving == false && !busy.contains($0) }.sorted()
         for name in free {
-            guard let index = jobs.firstIndex(where: { $0.node == nil && !$0.isFinished }) else { return }
+            guard let index = nextJob(for: name) else { continue }
             jobs[index].node = name
             jobs[index].leasedAt = now
             jobs[index].job.incarnation += 1
@@ -57,20 +63,47 @@ extension Coordinator {
         commands.send(.evaluationJob(message), to: .peer(node), now: now, outbox: &outbox)
     }
 
+    /// One that this evaluator has not failed at comes first.
+    private func nextJob(for evaluator: String) -> Int? {
+        let waiting = jobs.indices.filter { jobs[$0].node == nil && !jobs[$0].isFinished }
+        return waiting.first { !jobs[$0].failedEvaluators.contains(evaluator) } ?? waiting.first
+    }
+
     /// A result counts once, however often it arrives and whoever it comes from.
-    func finish(_ result: EvaluationResult, now: UInt64, outbox: inout Outbox) throws {
-        guard let index = jobs.firstIndex(where: { $0.job.job == result.job }), !jobs[index].isFinished else { return }
+    func finish(
+        _ result: EvaluationResult, from name: String, now: UInt64, outbox: inout Outbox
+    ) throws -> Reception {
+        guard let index = jobs.firstIndex(where: { $0.job.job == result.job }) else {
+            return .refused("\(result.job) is no job of this run")
+        }
+        guard !jobs[index].isFinished else { return .taken }
         let job = jobs[index].job
         guard result.returns.count == job.seeds * job.episodes else {
-            logger.warning(
-                "a result of the wrong size", metadata: ["job": "\(job.job)", "returns": "\(result.returns.count)"])
-            jobs[index].node = nil
-            return
+            return refuse(result, of: index, from: name)
         }
         jobs[index].isFinished = true
         unfinishedJobs -= 1
         try journal.evaluated(job, split: jobs[index].split, returns: result.returns)
         scheduleJobs(now: now, outbox: &outbox)
+        return .taken
+    }
+
+    /// The job goes to another evaluator where there is one; a job that nobody can do ends the run.
+    private func refuse(_ result: EvaluationResult, of index: Int, from name: String) -> Reception {
+        let job = jobs[index].job
+        let reason =
+            "\(result.returns.count) returns of \(job.evaluation) task \(job.task), expected \(job.seeds * job.episodes)"
+        guard jobs[index].node == name else { return .refused(reason) }
+        logger.error("an unusable result", metadata: ["evaluator": "\(name)", "reason": "\(reason)"])
+        jobs[index].node = nil
+        jobs[index].failures += 1
+        jobs[index].failedEvaluators.insert(name)
+        if jobs[index].failures >= Self.failedResultLimit {
+            fail(
+                "\(job.evaluation) task \(job.task) had \(jobs[index].failures) unusable results; "
+                    + "the last one, from \(name): \(reason)")
+        }
+        return .refused(reason)
     }
 }
 

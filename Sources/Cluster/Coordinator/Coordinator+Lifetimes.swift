@@ -79,25 +79,38 @@ extension Coordinator {
 
     // MARK: - Ends
 
-    func finish(_ finished: LifetimeFinished, now: UInt64, outbox: inout Outbox) throws {
-        guard var lifetime = lifetimes[finished.lifetime], lifetime.attempt == finished.attempt,
-            lifetime.state == .running
-        else { return }
+    func finish(_ finished: LifetimeFinished, now: UInt64, outbox: inout Outbox) throws -> Reception {
+        guard var lifetime = lifetimes[finished.lifetime] else {
+            return .refused("\(finished.lifetime) is no lifetime of this run")
+        }
+        guard lifetime.attempt == finished.attempt, lifetime.state != .queued else {
+            return .over("attempt \(finished.attempt) at \(finished.lifetime) is over")
+        }
+        // Its end was taken before; only the acknowledgement was lost.
+        guard lifetime.state == .running else { return .taken }
         lifetime.state = .ending
         lifetime.numbers = finished.numbers
         lifetimes[finished.lifetime] = lifetime
         try complete(finished.lifetime, now: now, outbox: &outbox)
+        return .taken
     }
 
-    func finish(_ finished: CarryingFinished, now: UInt64, outbox: inout Outbox) throws {
-        guard var lifetime = lifetimes[finished.lifetime],
+    func finish(_ finished: CarryingFinished, now: UInt64, outbox: inout Outbox) throws -> Reception {
+        guard var lifetime = lifetimes[finished.lifetime] else {
+            return .refused("\(finished.lifetime) is no lifetime of this run")
+        }
+        guard
             let index = lifetime.parts.firstIndex(where: {
                 $0.actors.lowerBound == finished.firstActor && $0.incarnation == finished.incarnation
             })
-        else { return }
+        else {
+            return .over(
+                "incarnation \(finished.incarnation) from actor \(finished.firstActor) of \(finished.lifetime) is over")
+        }
         lifetime.parts[index].isFinished = true
         lifetimes[finished.lifetime] = lifetime
         try complete(finished.lifetime, now: now, outbox: &outbox)
+        return .taken
     }
 
     private func complete(_ identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) throws {
@@ -123,12 +136,12 @@ extension Coordinator {
         if !missing.isEmpty { unsealed[lifetime.identifier] = missing }
     }
 
-    func take(_ report: StreamsSealed) throws {
+    func take(_ report: StreamsSealed) throws -> Reception {
+        guard isOurs(report.lifetime) else { return .refused("\(report.lifetime) is no lifetime of this run") }
+        guard report.streams.allSatisfy({ $0.actor < WireProtocol.actorLimit }) else {
+            return .refused("sealed streams of \(report.lifetime) with actors beyond \(WireProtocol.actorLimit)")
+        }
         for stream in report.streams {
-            guard isOurs(report.lifetime), stream.actor < WireProtocol.actorLimit else {
-                refusedMessages += 1
-                continue
-            }
             settle(stream.actor, of: report.lifetime)
             // A stream that was cut before its first rollout has no file.
             guard stream.rollouts > 0 else { continue }
@@ -136,28 +149,31 @@ extension Coordinator {
                 StreamIdentifier(lifetime: report.lifetime, actor: stream.actor), rows: stream.rows,
                 rollouts: stream.rollouts)
         }
+        return .taken
     }
 
     private func isOurs(_ lifetime: LifetimeIdentifier) -> Bool {
         switch lifetime.collection {
         case .histories: lifetimes[lifetime] != nil
         case .evaluation(let name):
-            jobs.contains { $0.job.evaluation == name && $0.job.task == lifetime.task } && lifetime.repetition == 0
+            lifetime.repetition == 0
+                && (finishedJobs.contains(FinishedJob(evaluation: name, task: lifetime.task))
+                    || jobs.contains { $0.job.evaluation == name && $0.job.task == lifetime.task })
         }
     }
 
     /// A stream whose file was damaged counts as complete as it will ever be.
-    func take(_ report: StreamQuarantined) throws {
+    func take(_ report: StreamQuarantined) throws -> Reception {
         let stream = StreamIdentifier(lifetime: report.lifetime, actor: report.actor)
         guard isOurs(report.lifetime), report.actor < WireProtocol.actorLimit else {
-            refusedMessages += 1
-            return
+            return .refused("\(stream.path) is no stream of this run")
         }
         settle(report.actor, of: report.lifetime)
-        guard quarantined.updateValue(report.reason, forKey: stream) == nil else { return }
+        guard quarantined.updateValue(report.reason, forKey: stream) == nil else { return .taken }
         logger.error(
             "a stream is quarantined", metadata: ["stream": "\(stream.path)", "reason": "\(report.reason)"])
         try journal.streamQuarantined(stream, reason: report.reason)
+        return .taken
     }
 
     /// This stream's file is complete, or given up.
@@ -271,7 +287,7 @@ extension Coordinator {
 
     // MARK: - Checkpoints
 
-    /// Acknowledged once it is on the disk; where it cannot be written the learner sends it again.
+    /// Acknowledged once it is on the disk; where it cannot be written nothing is answered, and it comes again.
     func take(
         _ checkpoint: LearnerCheckpoint, from name: String, _ request: UInt64, now: UInt64, outbox: inout Outbox
     ) {
@@ -279,14 +295,12 @@ extension Coordinator {
         guard let lifetime = lifetimes[checkpoint.lifetime], lifetime.learner == name,
             lifetime.attempt == checkpoint.attempt
         else {
-            return outbox.send(.acknowledgement, to: sender, request: request)
+            let reason = "attempt \(checkpoint.attempt) at \(checkpoint.lifetime) is not leased to \(name)"
+            return outbox.send(.failure(reason), to: sender, request: request)
         }
         do {
             try learnerCheckpoints.write(checkpoint)
             outbox.send(.acknowledgement, to: sender, request: request)
-        } catch {
-            noteUnwritten("the learner's state of \(checkpoint.lifetime)", "\(error)", now: now)
-            outbox.send(.failure("\(error)"), to: sender, request: request)
-        }
+        } catch { noteUnwritten("the learner's state of \(checkpoint.lifetime)", "\(error)", now: now) }
     }
 }

@@ -102,6 +102,8 @@ package final class Coordinator {
     /// What is known of the lifetimes' policies when all have ended.
     var sourceEntropy: Double?
     var finalCheckpoint: String?
+    /// Nil until it is looked for, and after another checkpoint is stored.
+    var foundCheckpoint: FoundCheckpoint?
 
     // Evaluating.
     var jobs: [LeasedJob] = []
@@ -113,7 +115,7 @@ package final class Coordinator {
     var allowedKeys: AllowedKeys?
     /// What the coordinator's own socket has counted, for `status`.
     package var counters: [String: Double] = [:]
-    private var complaints = ComplaintLimit()
+    var complaints = ComplaintLimit()
     /// Nodes that were given up lately, the last ones.
     var givenUp: [(node: String, reason: String, time: UInt64)] = []
     /// What the run lacks, and since when.
@@ -163,7 +165,7 @@ package final class Coordinator {
         quarantined = finished.quarantined
         if let scale = finished.scale { apply(scale) }
         if goal.collects { try queueLifetimes(finished) }
-        if finished.isDistilled { finalCheckpoint = checkpoints.latest }
+        if goal.distils { takeUpDistillation(isDistilled: finished.isDistilled) }
         try advance(now: now)
     }
 
@@ -260,49 +262,10 @@ package final class Coordinator {
             outbox.send(deployment.finished ? .stop : .rejoin, to: sender)
         default:
             guard let node else {
-                return refuse("introduce yourself with a hello first", to: sender, envelope.request, outbox: &outbox)
+                // No word on the request itself: once it has joined, the same report may be taken.
+                return refuse("introduce yourself with a hello first", to: sender, outbox: &outbox)
             }
             try receiveWork(envelope, from: node, now: now, outbox: &outbox)
-        }
-    }
-
-    private func receiveWork(_ envelope: Envelope, from node: Node, now: UInt64, outbox: inout Outbox) throws {
-        let name = node.hello.name
-        let role = node.hello.role
-        let sender = Address.peer(name)
-        if case .checkpointPiece(let piece) = envelope.message {
-            return take(piece, from: name, envelope.request, now: now, outbox: &outbox)
-        }
-        if case .learnerCheckpoint(let checkpoint) = envelope.message {
-            return take(checkpoint, from: name, envelope.request, now: now, outbox: &outbox)
-        }
-        if case .checkpointRequest(let request) = envelope.message {
-            return answer(request, to: sender, envelope.request, outbox: &outbox)
-        }
-        if envelope.request != 0 { outbox.send(.acknowledgement, to: sender, request: envelope.request) }
-        switch envelope.message {
-        case .heartbeat(let heartbeat):
-            note(heartbeat, of: node, now: now)
-            outbox.send(.acknowledgement, to: sender)
-        case .lifetimeFinished(let finished) where role == .learner:
-            try finish(finished, now: now, outbox: &outbox)
-        case .carryingFinished(let finished) where role == .actor:
-            try finish(finished, now: now, outbox: &outbox)
-        case .streamsSealed(let report) where role == .recorder: try take(report)
-        case .streamQuarantined(let report) where role == .recorder: try take(report)
-        case .metrics(let metrics) where name == distiller: try take(metrics, from: name)
-        case .distillationFinished(let finished) where name == distiller:
-            try finish(finished, now: now, outbox: &outbox)
-        case .evaluationResult(let result) where role == .evaluator:
-            try finish(result, now: now, outbox: &outbox)
-        case .processEnded(let process) where role == .supervisor:
-            try processEnded(process, saidBy: name, now: now, outbox: &outbox)
-        case .failure(let reason):
-            guard complaints.allows(sender, now: now) else { return }
-            logger.warning("a node complains", metadata: ["node": "\(name)", "reason": "\(reason)"])
-            node.complaint = (reason, now)
-        default:
-            refuse("a coordinator does not take this message", to: sender, envelope.request, outbox: &outbox)
         }
     }
 
@@ -366,7 +329,7 @@ package final class Coordinator {
     private func schedule(now: UInt64, outbox: inout Outbox) throws {
         switch phase {
         case .collecting: try scheduleLifetimes(now: now, outbox: &outbox)
-        case .distilling: scheduleDistillation(now: now, outbox: &outbox)
+        case .distilling: try scheduleDistillation(now: now, outbox: &outbox)
         case .evaluating: scheduleJobs(now: now, outbox: &outbox)
         case .finished: break
         }

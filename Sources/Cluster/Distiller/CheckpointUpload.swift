@@ -5,17 +5,26 @@ import Wire
 /// A checkpoint on its way to the coordinator: one piece at a time, sent again until it is acknowledged.
 package struct CheckpointUpload {
     package static let resendIntervalMilliseconds: UInt64 = 2000
+    /// After a refusal the upload waits so long, twice as long after each further one, and at most the limit.
+    package static let refusalWaitMilliseconds: UInt64 = 1000
+    package static let refusalWaitLimitMilliseconds: UInt64 = 64_000
+    /// Refusals in a row after which the upload is given up: about five minutes.
+    package static let refusalLimit = 10
 
     package let name: String
+    /// The training step that it was made at.
+    package let step: Int
     private let files: [(name: String, content: Data)]
     private var file = 0
     private var offset = 0
     private var request: UInt64
     private var nextSend: UInt64 = 0
+    private var refusals = 0
 
     /// `request`: above every request number that the node used before.
-    package init(name: String, files: [(name: String, content: Data)], request: UInt64) {
+    package init(name: String, step: Int, files: [(name: String, content: Data)], request: UInt64) {
         self.name = name
+        self.step = step
         self.files = files
         self.request = request
     }
@@ -30,6 +39,23 @@ package struct CheckpointUpload {
         offset = 0
         request += 1
         nextSend = 0
+        refusals = 0
+    }
+
+    /// The coordinator will not take the piece at hand: begins anew after a while, for what was stored of the
+    /// checkpoint may have been lost. Throws `ClusterError` after `refusalLimit` refusals in a row.
+    package mutating func refuse(_ number: UInt64, reason: String, now: UInt64) throws {
+        guard number == request, !isComplete else { return }
+        let count = refusals + 1
+        guard count < Self.refusalLimit else {
+            throw ClusterError(
+                "the coordinator has refused the checkpoint \(name) \(count) times in a row; the last reason: \(reason)"
+            )
+        }
+        restart()
+        refusals = count
+        let wait = min(Self.refusalWaitMilliseconds << UInt64(count - 1), Self.refusalWaitLimitMilliseconds)
+        nextSend = now + wait * 1_000_000
     }
 
     package mutating func acknowledge(_ number: UInt64) {
@@ -41,6 +67,7 @@ package struct CheckpointUpload {
         }
         request += 1
         nextSend = 0
+        refusals = 0
     }
 
     private var pieceBytes: Int { min(WireProtocol.checkpointPieceBytes, files[file].content.count - offset) }

@@ -1,6 +1,6 @@
 import Distillation
-package import Environments
-package import Experiments
+import Environments
+import Experiments
 package import Foundation
 
 /// One training run of the transformer on a folder of streams; the same for a node of a cluster and for
@@ -21,20 +21,20 @@ package final class DistillationRun {
     /// Streams that were left out because their recorder had given them up.
     package let quarantined: [String]
 
-    /// Reads the sealed streams of the train split below `histories`. Throws when there are none, or when they are of
-    /// another environment.
-    package init(
-        experiment: Experiment, distribution: any TaskDistribution, histories: URL, resumeFrom: URL?
+    /// Prepares training on `histories`, which were read from the folder `source`; `resumeFrom`: the folder of the
+    /// checkpoint to go on from. Throws when the streams are of another environment than the experiment.
+    init(
+        experiment: Experiment, distribution: any TaskDistribution, histories data: LearningHistories, source: String,
+        resumeFrom: URL?
     ) throws {
         let settings = experiment.distil
-        let data = try LearningHistories(path: histories.path, settings: settings.windows)
         guard let arrays = data.arrays, let environment = data.environment else {
             throw ClusterError(
-                "\(histories.path) has no sealed streams of the train split: collect first, or name another folder")
+                "\(source) has no sealed streams of the train split: collect first, or name another folder")
         }
         guard environment == distribution.environment else {
             throw ClusterError(
-                "the streams in \(histories.path) are of \(environment.name) \(environment.json); "
+                "the streams in \(source) are of \(environment.name) \(environment.json); "
                     + "the experiment is on \(distribution.environment.name) \(distribution.environment.json)")
         }
         transitions = arrays.rowCount
@@ -73,7 +73,7 @@ package final class DistillationRun {
     }
 
     /// `step-00020000`
-    package var checkpointName: String { "step-" + padded(steps, 8) }
+    package var checkpointName: String { CheckpointStore.name(ofStep: steps) }
 
     package func checkpointFiles() throws -> [(name: String, content: Data)] {
         lastCheckpoint = steps

@@ -82,6 +82,8 @@ package final class EvaluatorRole: Role {
         case .failure(let reason)
         where sender == .coordinator && running?.phase == .fetching && envelope.request == CheckpointDownload.request:
             throw ClusterError("the checkpoint cannot be had: \(reason)")
+        case .failure where sender == .coordinator && reports.refuse(envelope.request, by: sender):
+            refusedMessages += 1
         case .streamsOpened(let opened): try takeUp(opened, from: sender, now: now, outbox: &outbox)
         case .rolloutsDurable(let durable):
             guard let running, durable.lifetime == running.lifetime else { return }

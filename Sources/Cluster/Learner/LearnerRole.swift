@@ -106,6 +106,8 @@ package final class LearnerRole: Role {
                 outbox.send(.failure(refusal), to: sender)
             }
         case .rollouts(let rollouts): try take(rollouts, from: sender, now: now, outbox: &outbox)
+        case .failure where sender == .coordinator && reports.refuse(envelope.request, by: sender):
+            checkpointsOnTheirWay = checkpointsOnTheirWay.filter { $0.value != envelope.request }
         case .failure: refusedMessages += 1
         default:
             refusedMessages += 1

@@ -40,6 +40,11 @@ package struct ReliableSender: Sendable {
         return true
     }
 
+    /// The receiver will never take the request, and has said so; it is not sent again. True as for `acknowledge`.
+    package mutating func refuse(_ request: UInt64, by receiver: Address) -> Bool {
+        acknowledge(request, by: receiver)
+    }
+
     /// Forgets a request that is no longer of interest.
     package mutating func cancel(_ request: UInt64) { pending[request] = nil }
 

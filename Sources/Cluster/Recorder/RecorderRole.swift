@@ -118,6 +118,8 @@ package final class RecorderRole: Role {
             }
             // What cannot be opened for lack of something is ordered again.
             if isTaken { outbox.send(.acknowledgement, to: .coordinator, request: envelope.request) }
+        case .failure where sender == .coordinator && reports.refuse(envelope.request, by: sender):
+            counts["refused_messages", default: 0] += 1
         case .failure: counts["refused_messages", default: 0] += 1
         default:
             counts["refused_messages", default: 0] += 1

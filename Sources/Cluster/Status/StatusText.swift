@@ -41,6 +41,8 @@ package struct StatusText {
         ]
         if let loss = status.distillation["loss"] {
             lines.append("distiller:  step \(status.distillationStep), loss \(decimals(loss, 4))")
+        } else if let read = status.distillation["streams_read"], let found = status.distillation["streams_found"] {
+            lines.append("distiller:  reading the streams, \(countText(read)) of \(countText(found))")
         }
         if status.jobs.total > 0 {
             lines.append(
