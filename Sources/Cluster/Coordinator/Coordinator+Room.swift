@@ -1,4 +1,5 @@
 import Catalog
+import Files
 import Foundation
 import Logging
 import Wire
@@ -91,6 +92,7 @@ extension Coordinator {
 package func isLackOfRoom(_ error: any Error) -> Bool {
     switch error {
     case let error as CatalogError: error.reason == .full
+    case let error as FileError: error.isLackOfRoom
     case let error as CocoaError: error.code == .fileWriteOutOfSpace
     case let error as POSIXError: error.code == .ENOSPC || error.code == .EDQUOT
     default: false
