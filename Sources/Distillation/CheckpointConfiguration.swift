@@ -10,8 +10,13 @@ package struct CheckpointDescription: Sendable, Equatable {
     package var splitSeed: UInt64
     /// Ids of the tasks whose histories the model was trained on.
     package var trainedTasks: [Int]
+    /// Ids of the tasks that were held out; nil in checkpoints that are older than this key.
+    package var testTasks: [Int]?
 
-    package init(environment: EnvironmentDescription, splitSeed: UInt64, trainedTasks: [Int]) {
+    package init(
+        environment: EnvironmentDescription, splitSeed: UInt64, trainedTasks: [Int], testTasks: [Int]? = nil
+    ) {
+        self.testTasks = testTasks
         self.environment = environment
         self.splitSeed = splitSeed
         self.trainedTasks = trainedTasks
@@ -55,7 +60,7 @@ package struct CheckpointConfiguration: Sendable, Equatable {
             Document(
                 format: Self.format, version: Self.version, model: model,
                 environment: try .init(description.environment), splitSeed: description.splitSeed,
-                trainedTasks: description.trainedTasks, training: training, windows: windows, step: step,
+                trainedTasks: description.trainedTasks, testTasks: description.testTasks, training: training, windows: windows, step: step,
                 seconds: seconds))
     }
 
@@ -85,7 +90,7 @@ package struct CheckpointConfiguration: Sendable, Equatable {
             model: document.model,
             description: CheckpointDescription(
                 environment: try document.environment.description(name), splitSeed: document.splitSeed,
-                trainedTasks: document.trainedTasks),
+                trainedTasks: document.trainedTasks, testTasks: document.testTasks),
             training: document.training, windows: document.windows, step: document.step, seconds: document.seconds)
     }
 
@@ -96,6 +101,7 @@ package struct CheckpointConfiguration: Sendable, Equatable {
         var environment: EnvironmentDocument
         var splitSeed: UInt64
         var trainedTasks: [Int]
+        var testTasks: [Int]?
         var training: TrainingSettings
         var windows: WindowSettings
         var step: Int

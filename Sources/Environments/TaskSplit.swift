@@ -19,6 +19,13 @@ package struct TaskSplit: Hashable, Sendable, Codable {
                 "the split holds out \(testTasks) test tasks, expected 0 to \(count - 1): "
                     + "the environment has \(count) tasks and at least one must be left to train on")
         }
+        var splits = [Split](repeating: .train, count: count)
+        for id in order(count: count).prefix(testTasks) { splits[id] = .test }
+        return splits
+    }
+
+    /// The ids of `count` tasks as the seed shuffles them: the held-out ones come first.
+    package func order(count: Int) -> [Int] {
         let key = Philox(key0: UInt32(truncatingIfNeeded: seed), key1: UInt32(truncatingIfNeeded: seed >> 32))
         var numbers = PhiloxSequence(key, purpose: .split)
         var order = Array(0..<count)
@@ -27,8 +34,6 @@ package struct TaskSplit: Hashable, Sendable, Codable {
             let other = Int(numbers.next().multipliedFullWidth(by: UInt64(index + 1)).high)
             order.swapAt(index, other)
         }
-        var splits = [Split](repeating: .train, count: count)
-        for id in order.prefix(testTasks) { splits[id] = .test }
-        return splits
+        return order
     }
 }

@@ -7,6 +7,15 @@ struct EnvironmentChoice: Sendable, Equatable {
     var name: BuiltInEnvironment = .darkRoom
     var darkRoom = DarkRoomSettings()
 
+    init() {}
+
+    init(_ settings: EnvironmentSettings) {
+        name = settings.environment
+        switch settings {
+        case .darkRoom(let settings): darkRoom = settings
+        }
+    }
+
     var settings: EnvironmentSettings {
         switch name {
         case .darkRoom: .darkRoom(darkRoom)

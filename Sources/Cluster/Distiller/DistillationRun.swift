@@ -42,7 +42,8 @@ package final class DistillationRun {
         quarantined = data.quarantined
         description = CheckpointDescription(
             environment: distribution.environment, splitSeed: experiment.tasks.splitSeed,
-            trainedTasks: data.trainedTasks)
+            trainedTasks: data.trainedTasks,
+            testTasks: experiment.testTasks(of: distribution).map(\.id))
         checkpointEvery = settings.training.checkpointEvery
         let model: TransformerModel
         var optimizer: Data?

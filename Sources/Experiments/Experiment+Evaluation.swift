@@ -1,0 +1,56 @@
+package import Distillation
+package import Environments
+
+extension CheckpointDescription {
+    /// How many tasks, from the beginning of the split's shuffle, are held out. Of an older checkpoint, which does not
+    /// say, all that come before the first one that was trained on.
+    func heldOutCount(of taskCount: Int) -> Int {
+        if let testTasks { return testTasks.count }
+        let trained = Set(trainedTasks)
+        let order = TaskSplit(testTasks: 0, seed: splitSeed).order(count: taskCount)
+        return order.firstIndex(where: trained.contains) ?? max(0, taskCount - 1)
+    }
+}
+
+extension Experiment {
+    /// The evaluation of a checkpoint by what its own `config.json` says: the environment, the tasks that were held out
+    /// and those that were trained on. Throws `EnvironmentError` or `ExperimentError` for a description that contradicts
+    /// itself.
+    package init(evaluating description: CheckpointDescription) throws {
+        self.init()
+        name = "evaluation"
+        let environment = try EnvironmentSettings(
+            name: description.environment.name, json: description.environment.json)
+        environmentChoice = EnvironmentChoice(environment)
+        let all = try environment.makeTasks(split: TaskSplit(testTasks: 0, seed: 0)).tasks.count
+        tasks.splitSeed = description.splitSeed
+        tasks.test = description.heldOutCount(of: all)
+        let train = try makeTasks().tasks.filter { $0.split == .train }.map(\.id)
+        // The first by id; of an interrupted collection, the fewest that hold all that was trained on.
+        tasks.train = (train.lastIndex(where: Set(description.trainedTasks).contains) ?? train.count - 1) + 1
+        evaluate.trainTasks = 0
+        self = try Experiment(yaml: yaml, file: "the checkpoint's config.json")
+    }
+
+    /// Whether what was trained on and held out for a checkpoint is the same in this experiment.
+    package func fits(_ description: CheckpointDescription) -> Bool {
+        guard let tasks = try? makeTasks(), tasks.environment == description.environment else { return false }
+        let held = testTasks(of: tasks).map(\.id)
+        if let stated = description.testTasks { return Set(held) == Set(stated) }
+        return held.allSatisfy { !description.trainedTasks.contains($0) }
+    }
+
+    /// The same with what an evaluation by hand asks for. `split`: the tasks that are evaluated.
+    package func evaluating(
+        _ split: Split, episodes: Int, seeds: Int, control: Bool, evaluators: Int, trainedTasks: Int
+    ) throws -> Experiment {
+        var experiment = self
+        experiment.evaluate.episodes = episodes
+        experiment.evaluate.seeds = seeds
+        experiment.evaluate.control = control
+        experiment.cluster.evaluators = evaluators
+        experiment.evaluate.trainTasks =
+            split == .train ? min(trainedTasks, trainTasks(of: try makeTasks()).count) : 0
+        return try Experiment(yaml: experiment.yaml, file: "the evaluation")
+    }
+}

@@ -1,0 +1,74 @@
+package import Catalog
+package import Environments
+import Foundation
+
+/// Returns in context of one evaluation, and of its control.
+package struct EvaluationSummary: Sendable, Encodable {
+    package struct Curve: Sendable, Encodable {
+        /// Mean over tasks and seeds, by episode.
+        let meanReturns: [Double]
+        /// Mean over the last ten episodes.
+        let finalReturn: Double
+        let shareOfOptimum: Double?
+        /// Share of (task, seed) pairs whose last ten episodes reach more than half of the optimum.
+        let pairsAboveHalf: Double?
+    }
+
+    let checkpoint: String
+    let split: Split
+    let tasks: Int
+    let seeds: Int
+    let inContext: Curve
+    let control: Curve?
+    let meanOptimum: Double?
+
+    package init(checkpoint: String, split: Split, returns: [EvaluationReturns], tasks: [TaskRecord]) {
+        self.checkpoint = checkpoint
+        self.split = split
+        let optimum = Dictionary(uniqueKeysWithValues: tasks.map { ($0.id, $0.optimalReturn) })
+        let played = returns.filter { $0.evaluation.kind == .inContext }
+        self.tasks = played.count
+        seeds = played.first?.returns.count ?? 0
+        let optima = played.compactMap { optimum[$0.evaluation.task] ?? nil }
+        meanOptimum = optima.isEmpty ? nil : optima.reduce(0, +) / Double(optima.count)
+        inContext = Self.curve(played, optimum)
+        let controls = returns.filter { $0.evaluation.kind == .control }
+        control = controls.isEmpty ? nil : Self.curve(controls, optimum)
+    }
+
+    private static func curve(_ returns: [EvaluationReturns], _ optimum: [Int: Double?]) -> Curve {
+        let curves = LearningCurves(returns.map { $0.returns.map { $0.map(Double.init) } })
+        let final = curves.finalMean ?? 0
+        let finals = zip(returns, curves.finals).flatMap { entry, finals in
+            finals.map { (optimum: optimum[entry.evaluation.task] ?? nil, return: $0) }
+        }
+        let optima = finals.compactMap(\.optimum)
+        let isKnown = !optima.isEmpty && optima.count == finals.count
+        let best = optima.reduce(0, +) / Double(max(1, optima.count))
+        let above = zip(finals, optima).count { $0.return > $1 / 2 }
+        return Curve(
+            meanReturns: curves.means, finalReturn: final, shareOfOptimum: isKnown ? final / best : nil,
+            pairsAboveHalf: isKnown ? Double(above) / Double(finals.count) : nil)
+    }
+
+    /// Several lines for people.
+    package var text: String {
+        var lines = ["\(checkpoint): \(tasks) \(split.rawValue) tasks, \(seeds) seeds each"]
+        for (name, curve) in [("in context", inContext)]
+            + (control.map { [("context cleared at every episode", $0)] } ?? [])
+        {
+            let episodes = Array(Set([1, 2, 5, 10, 20, 50, 100, 150, 200, curve.meanReturns.count])).sorted()
+                .filter { $0 <= curve.meanReturns.count }
+            lines.append("\(name): mean return by episode")
+            lines.append(
+                "  " + episodes.map { "\($0): \(fixed(curve.meanReturns[$0 - 1], 2))" }.joined(separator: "  "))
+            let share = curve.shareOfOptimum.map { ", \(fixed(100 * $0, 1)) % of the optimum" } ?? ""
+            let pairs = curve.pairsAboveHalf.map { ", \(fixed(100 * $0, 0)) % of pairs above half of it" } ?? ""
+            lines.append("  last ten episodes: \(fixed(curve.finalReturn, 2))\(share)\(pairs)")
+        }
+        return lines.joined(separator: "\n")
+    }
+}
+
+/// `number` with so many digits after the point.
+private func fixed(_ number: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", number) }
