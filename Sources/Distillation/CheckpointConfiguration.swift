@@ -60,7 +60,8 @@ package struct CheckpointConfiguration: Sendable, Equatable {
             Document(
                 format: Self.format, version: Self.version, model: model,
                 environment: try .init(description.environment), splitSeed: description.splitSeed,
-                trainedTasks: description.trainedTasks, testTasks: description.testTasks, training: training, windows: windows, step: step,
+                trainedTasks: description.trainedTasks, testTasks: description.testTasks, training: training,
+                windows: windows, step: step,
                 seconds: seconds))
     }
 

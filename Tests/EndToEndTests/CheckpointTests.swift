@@ -27,7 +27,8 @@ extension EndToEnd {
             #expect(FileManager.default.fileExists(atPath: run + "/report.html"))
 
             // Without a catalogue nobody has written down that training is over.
-            for name in try FileManager.default.contentsOfDirectory(atPath: run) where name.hasPrefix("catalog.sqlite") {
+            for name in try FileManager.default.contentsOfDirectory(atPath: run) where name.hasPrefix("catalog.sqlite")
+            {
                 try FileManager.default.removeItem(atPath: run + "/" + name)
             }
             try EndToEndTests.run(["histories", "index", run], in: scratch)

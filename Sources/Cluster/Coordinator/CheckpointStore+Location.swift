@@ -19,7 +19,9 @@ extension CheckpointStore {
         if FileManager.default.fileExists(atPath: config) { return folder }
         for store in [folder.appendingPathComponent("checkpoints/distiller"), folder] where isFolder.boolValue {
             let store = CheckpointStore(folder: store)
-            if let latest = store.latest { return store.folder.appendingPathComponent(latest).resolvingSymlinksInPath() }
+            if let latest = store.latest {
+                return store.folder.appendingPathComponent(latest).resolvingSymlinksInPath()
+            }
         }
         throw ClusterError(
             "\(path) is no checkpoint: expected a folder with \(Checkpoint.modelFile) and \(Checkpoint.configFile), or a "
