@@ -1267,6 +1267,96 @@ void   distillery__stream_quarantined__free_unpacked
   assert(message->base.descriptor == &distillery__stream_quarantined__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   distillery__streams_refused__init
+                     (Distillery__StreamsRefused         *message)
+{
+  static const Distillery__StreamsRefused init_value = DISTILLERY__STREAMS_REFUSED__INIT;
+  *message = init_value;
+}
+size_t distillery__streams_refused__get_packed_size
+                     (const Distillery__StreamsRefused *message)
+{
+  assert(message->base.descriptor == &distillery__streams_refused__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t distillery__streams_refused__pack
+                     (const Distillery__StreamsRefused *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &distillery__streams_refused__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t distillery__streams_refused__pack_to_buffer
+                     (const Distillery__StreamsRefused *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &distillery__streams_refused__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Distillery__StreamsRefused *
+       distillery__streams_refused__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Distillery__StreamsRefused *)
+     protobuf_c_message_unpack (&distillery__streams_refused__descriptor,
+                                allocator, len, data);
+}
+void   distillery__streams_refused__free_unpacked
+                     (Distillery__StreamsRefused *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &distillery__streams_refused__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   distillery__discard_streams__init
+                     (Distillery__DiscardStreams         *message)
+{
+  static const Distillery__DiscardStreams init_value = DISTILLERY__DISCARD_STREAMS__INIT;
+  *message = init_value;
+}
+size_t distillery__discard_streams__get_packed_size
+                     (const Distillery__DiscardStreams *message)
+{
+  assert(message->base.descriptor == &distillery__discard_streams__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t distillery__discard_streams__pack
+                     (const Distillery__DiscardStreams *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &distillery__discard_streams__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t distillery__discard_streams__pack_to_buffer
+                     (const Distillery__DiscardStreams *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &distillery__discard_streams__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Distillery__DiscardStreams *
+       distillery__discard_streams__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Distillery__DiscardStreams *)
+     protobuf_c_message_unpack (&distillery__discard_streams__descriptor,
+                                allocator, len, data);
+}
+void   distillery__discard_streams__free_unpacked
+                     (Distillery__DiscardStreams *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &distillery__discard_streams__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   distillery__seal_streams__init
                      (Distillery__SealStreams         *message)
 {
@@ -1987,7 +2077,7 @@ void   distillery__process_ended__free_unpacked
   assert(message->base.descriptor == &distillery__process_ended__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor distillery__envelope__field_descriptors[39] =
+static const ProtobufCFieldDescriptor distillery__envelope__field_descriptors[41] =
 {
   {
     "protocol_version",
@@ -2170,6 +2260,18 @@ static const ProtobufCFieldDescriptor distillery__envelope__field_descriptors[39
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "streams_refused",
+    26,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Distillery__Envelope, body_case),
+    offsetof(Distillery__Envelope, streams_refused),
+    &distillery__streams_refused__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "join_lifetime",
     30,
     PROTOBUF_C_LABEL_NONE,
@@ -2273,6 +2375,18 @@ static const ProtobufCFieldDescriptor distillery__envelope__field_descriptors[39
     offsetof(Distillery__Envelope, body_case),
     offsetof(Distillery__Envelope, stream_quarantined),
     &distillery__stream_quarantined__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "discard_streams",
+    46,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Distillery__Envelope, body_case),
+    offsetof(Distillery__Envelope, discard_streams),
+    &distillery__discard_streams__descriptor,
     NULL,
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
@@ -2463,40 +2577,42 @@ static const unsigned distillery__envelope__field_indices_by_name[] = {
   8,   /* field[8] = allowed_keys */
   11,   /* field[11] = carry_actors */
   12,   /* field[12] = carrying_finished */
-  26,   /* field[26] = checkpoint_piece */
-  27,   /* field[27] = checkpoint_request */
-  36,   /* field[36] = deployment */
-  24,   /* field[24] = distil */
-  28,   /* field[28] = distillation_finished */
-  34,   /* field[34] = drain */
-  37,   /* field[37] = end_process */
-  29,   /* field[29] = evaluation_job */
-  30,   /* field[30] = evaluation_result */
+  28,   /* field[28] = checkpoint_piece */
+  29,   /* field[29] = checkpoint_request */
+  38,   /* field[38] = deployment */
+  25,   /* field[25] = discard_streams */
+  26,   /* field[26] = distil */
+  30,   /* field[30] = distillation_finished */
+  36,   /* field[36] = drain */
+  39,   /* field[39] = end_process */
+  31,   /* field[31] = evaluation_job */
+  32,   /* field[32] = evaluation_result */
   6,   /* field[6] = failure */
   4,   /* field[4] = heartbeat */
   2,   /* field[2] = hello */
-  15,   /* field[15] = join_lifetime */
+  16,   /* field[16] = join_lifetime */
   9,   /* field[9] = learn_lifetime */
   14,   /* field[14] = learner_checkpoint */
   10,   /* field[10] = lifetime_finished */
-  25,   /* field[25] = metrics */
-  18,   /* field[18] = open_streams */
-  38,   /* field[38] = process_ended */
+  27,   /* field[27] = metrics */
+  19,   /* field[19] = open_streams */
+  40,   /* field[40] = process_ended */
   0,   /* field[0] = protocol_version */
   7,   /* field[7] = rejoin */
   13,   /* field[13] = release_lifetime */
   1,   /* field[1] = request */
-  16,   /* field[16] = rollout_answer */
-  17,   /* field[17] = rollouts */
-  20,   /* field[20] = rollouts_durable */
-  33,   /* field[33] = scale */
-  22,   /* field[22] = seal_streams */
-  32,   /* field[32] = status_answer */
-  31,   /* field[31] = status_request */
-  35,   /* field[35] = stop */
-  23,   /* field[23] = stream_quarantined */
-  19,   /* field[19] = streams_opened */
-  21,   /* field[21] = streams_sealed */
+  17,   /* field[17] = rollout_answer */
+  18,   /* field[18] = rollouts */
+  21,   /* field[21] = rollouts_durable */
+  35,   /* field[35] = scale */
+  23,   /* field[23] = seal_streams */
+  34,   /* field[34] = status_answer */
+  33,   /* field[33] = status_request */
+  37,   /* field[37] = stop */
+  24,   /* field[24] = stream_quarantined */
+  20,   /* field[20] = streams_opened */
+  15,   /* field[15] = streams_refused */
+  22,   /* field[22] = streams_sealed */
   3,   /* field[3] = welcome */
 };
 static const ProtobufCIntRange distillery__envelope__number_ranges[9 + 1] =
@@ -2505,12 +2621,12 @@ static const ProtobufCIntRange distillery__envelope__number_ranges[9 + 1] =
   { 10, 2 },
   { 18, 8 },
   { 20, 9 },
-  { 30, 15 },
-  { 40, 18 },
-  { 50, 24 },
-  { 60, 29 },
-  { 70, 31 },
-  { 0, 39 }
+  { 30, 16 },
+  { 40, 19 },
+  { 50, 26 },
+  { 60, 31 },
+  { 70, 33 },
+  { 0, 41 }
 };
 const ProtobufCMessageDescriptor distillery__envelope__descriptor =
 {
@@ -2520,7 +2636,7 @@ const ProtobufCMessageDescriptor distillery__envelope__descriptor =
   "Distillery__Envelope",
   "distillery",
   sizeof(Distillery__Envelope),
-  39,
+  41,
   distillery__envelope__field_descriptors,
   distillery__envelope__field_indices_by_name,
   9,  distillery__envelope__number_ranges,
@@ -4431,7 +4547,7 @@ const ProtobufCMessageDescriptor distillery__rollouts__descriptor =
   (ProtobufCMessageInit) distillery__rollouts__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__open_streams__field_descriptors[6] =
+static const ProtobufCFieldDescriptor distillery__open_streams__field_descriptors[7] =
 {
   {
     "lifetime",
@@ -4505,19 +4621,32 @@ static const ProtobufCFieldDescriptor distillery__open_streams__field_descriptor
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "first_sequence",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Distillery__OpenStreams, n_first_sequence),
+    offsetof(Distillery__OpenStreams, first_sequence),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__open_streams__field_indices_by_name[] = {
   2,   /* field[2] = actors */
   5,   /* field[5] = durable_sequence */
   1,   /* field[1] = first_actor */
   4,   /* field[4] = first_policy_version */
+  6,   /* field[6] = first_sequence */
   3,   /* field[3] = incarnation */
   0,   /* field[0] = lifetime */
 };
 static const ProtobufCIntRange distillery__open_streams__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor distillery__open_streams__descriptor =
 {
@@ -4527,7 +4656,7 @@ const ProtobufCMessageDescriptor distillery__open_streams__descriptor =
   "Distillery__OpenStreams",
   "distillery",
   sizeof(Distillery__OpenStreams),
-  6,
+  7,
   distillery__open_streams__field_descriptors,
   distillery__open_streams__field_indices_by_name,
   1,  distillery__open_streams__number_ranges,
@@ -4637,7 +4766,7 @@ const ProtobufCMessageDescriptor distillery__streams_opened__descriptor =
   (ProtobufCMessageInit) distillery__streams_opened__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__rollouts_durable__field_descriptors[6] =
+static const ProtobufCFieldDescriptor distillery__rollouts_durable__field_descriptors[7] =
 {
   {
     "lifetime",
@@ -4711,19 +4840,32 @@ static const ProtobufCFieldDescriptor distillery__rollouts_durable__field_descri
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "refusal",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__RolloutsDurable, refusal),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__rollouts_durable__field_indices_by_name[] = {
   1,   /* field[1] = actor */
   3,   /* field[3] = incarnation */
   0,   /* field[0] = lifetime */
   2,   /* field[2] = next_sequence */
+  6,   /* field[6] = refusal */
   4,   /* field[4] = resend */
   5,   /* field[5] = state */
 };
 static const ProtobufCIntRange distillery__rollouts_durable__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor distillery__rollouts_durable__descriptor =
 {
@@ -4733,7 +4875,7 @@ const ProtobufCMessageDescriptor distillery__rollouts_durable__descriptor =
   "Distillery__RolloutsDurable",
   "distillery",
   sizeof(Distillery__RolloutsDurable),
-  6,
+  7,
   distillery__rollouts_durable__field_descriptors,
   distillery__rollouts_durable__field_indices_by_name,
   1,  distillery__rollouts_durable__number_ranges,
@@ -4879,6 +5021,173 @@ const ProtobufCMessageDescriptor distillery__stream_quarantined__descriptor =
   distillery__stream_quarantined__field_indices_by_name,
   1,  distillery__stream_quarantined__number_ranges,
   (ProtobufCMessageInit) distillery__stream_quarantined__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor distillery__streams_refused__field_descriptors[6] =
+{
+  {
+    "lifetime",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__StreamsRefused, lifetime),
+    &distillery__lifetime_identifier__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "first_actor",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__StreamsRefused, first_actor),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "incarnation",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__StreamsRefused, incarnation),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "above",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__StreamsRefused, above),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__StreamsRefused, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "diverged",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__StreamsRefused, diverged),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned distillery__streams_refused__field_indices_by_name[] = {
+  3,   /* field[3] = above */
+  5,   /* field[5] = diverged */
+  1,   /* field[1] = first_actor */
+  2,   /* field[2] = incarnation */
+  0,   /* field[0] = lifetime */
+  4,   /* field[4] = reason */
+};
+static const ProtobufCIntRange distillery__streams_refused__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor distillery__streams_refused__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "distillery.StreamsRefused",
+  "StreamsRefused",
+  "Distillery__StreamsRefused",
+  "distillery",
+  sizeof(Distillery__StreamsRefused),
+  6,
+  distillery__streams_refused__field_descriptors,
+  distillery__streams_refused__field_indices_by_name,
+  1,  distillery__streams_refused__number_ranges,
+  (ProtobufCMessageInit) distillery__streams_refused__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor distillery__discard_streams__field_descriptors[3] =
+{
+  {
+    "lifetime",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__DiscardStreams, lifetime),
+    &distillery__lifetime_identifier__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "incarnation",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__DiscardStreams, incarnation),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__DiscardStreams, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned distillery__discard_streams__field_indices_by_name[] = {
+  1,   /* field[1] = incarnation */
+  0,   /* field[0] = lifetime */
+  2,   /* field[2] = reason */
+};
+static const ProtobufCIntRange distillery__discard_streams__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor distillery__discard_streams__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "distillery.DiscardStreams",
+  "DiscardStreams",
+  "Distillery__DiscardStreams",
+  "distillery",
+  sizeof(Distillery__DiscardStreams),
+  3,
+  distillery__discard_streams__field_descriptors,
+  distillery__discard_streams__field_indices_by_name,
+  1,  distillery__discard_streams__number_ranges,
+  (ProtobufCMessageInit) distillery__discard_streams__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor distillery__seal_streams__field_descriptors[2] =
@@ -5793,17 +6102,19 @@ const ProtobufCEnumDescriptor distillery__part_phase__descriptor =
   distillery__part_phase__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue distillery__stream_state__enum_values_by_number[3] =
+static const ProtobufCEnumValue distillery__stream_state__enum_values_by_number[4] =
 {
   { "RECORDING", "DISTILLERY__STREAM_STATE__RECORDING", 0 },
   { "ENDED", "DISTILLERY__STREAM_STATE__ENDED", 1 },
   { "QUARANTINED", "DISTILLERY__STREAM_STATE__QUARANTINED", 2 },
+  { "DIVERGED", "DISTILLERY__STREAM_STATE__DIVERGED", 3 },
 };
 static const ProtobufCIntRange distillery__stream_state__value_ranges[] = {
-{0, 0},{0, 3}
+{0, 0},{0, 4}
 };
-static const ProtobufCEnumValueIndex distillery__stream_state__enum_values_by_name[3] =
+static const ProtobufCEnumValueIndex distillery__stream_state__enum_values_by_name[4] =
 {
+  { "DIVERGED", 3 },
   { "ENDED", 1 },
   { "QUARANTINED", 2 },
   { "RECORDING", 0 },
@@ -5815,9 +6126,9 @@ const ProtobufCEnumDescriptor distillery__stream_state__descriptor =
   "StreamState",
   "Distillery__StreamState",
   "distillery",
-  3,
+  4,
   distillery__stream_state__enum_values_by_number,
-  3,
+  4,
   distillery__stream_state__enum_values_by_name,
   1,
   distillery__stream_state__value_ranges,

@@ -8,6 +8,8 @@ package struct StreamFolder: Sendable {
     package let files: [String]
     /// Paths of streams whose files were damaged and moved aside, sorted; they are not among `files`.
     package let quarantined: [String]
+    /// Folders of lifetimes that were lived anew from their beginning, sorted.
+    package let discarded: [String]
 
     /// Finds what `path` means: a `.h5` file, or a folder. Of a run's folder only `histories` and `evaluations` are
     /// looked at. Throws where there is nothing of the name, or no stream in it.
@@ -16,6 +18,7 @@ package struct StreamFolder: Sendable {
         if StreamQuarantine(of: path) != nil {
             files = []
             quarantined = [path]
+            discarded = []
             return
         }
         var isFolder = false
@@ -25,6 +28,7 @@ package struct StreamFolder: Sendable {
         if !isFolder {
             files = [path]
             quarantined = []
+            discarded = []
             return
         }
         let base = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
@@ -33,11 +37,13 @@ package struct StreamFolder: Sendable {
         }
         var found: [String] = []
         var marks: Set<String> = []
+        var discarded: [String] = []
         for part in parts.isEmpty ? [base] : parts {
-            try StreamFolder.collect(part, depth: 0, into: &found, marks: &marks)
+            try StreamFolder.collect(part, depth: 0, into: &found, marks: &marks, discarded: &discarded)
         }
         files = found.filter { !marks.contains($0) }.sorted()
         quarantined = marks.sorted()
+        self.discarded = discarded.sorted()
         guard !files.isEmpty || !quarantined.isEmpty else {
             throw .inputOutput(
                 path: path, operation: "find streams", message: "there is no .h5 file in this folder", code: 0)
@@ -45,7 +51,8 @@ package struct StreamFolder: Sendable {
     }
 
     private static func collect(
-        _ folder: String, depth: Int, into files: inout [String], marks: inout Set<String>
+        _ folder: String, depth: Int, into files: inout [String], marks: inout Set<String>,
+        discarded: inout [String]
     ) throws(StreamError) {
         let names: [String]
         do { names = try FileManager.default.contentsOfDirectory(atPath: folder) } catch {
@@ -55,12 +62,14 @@ package struct StreamFolder: Sendable {
             let path = "\(folder)/\(name)"
             if name.hasSuffix(".h5") {
                 files.append(path)
+            } else if name == DiscardedStreams.markName {
+                discarded.append(folder)
             } else if let stream = StreamQuarantine.stream(of: path) {
                 marks.insert(stream)
             } else if depth < greatestDepth {
                 var isFolder = false
                 if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder {
-                    try collect(path, depth: depth + 1, into: &files, marks: &marks)
+                    try collect(path, depth: depth + 1, into: &files, marks: &marks, discarded: &discarded)
                 }
             }
         }

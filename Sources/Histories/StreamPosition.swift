@@ -43,6 +43,12 @@ package struct StreamPosition: Hashable, Sendable {
         return firstEpisode == episode ? nil : "first episode \(firstEpisode), expected \(episode)"
     }
 
+    /// Moves behind rollouts that are not looked at.
+    mutating func skip(rollouts: UInt64, rows: Int) {
+        self.rollouts += rollouts
+        self.rows += rows
+    }
+
     /// Moves behind a rollout of `length` rows of which `finished` ended an episode.
     package mutating func advance(
         incarnation: UInt64, policyVersion: UInt64, firstEpisode: UInt64, length: Int, finished: Int, endsEpisode: Bool

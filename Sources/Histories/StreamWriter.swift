@@ -91,6 +91,16 @@ package final class StreamWriter {
         if oldestPendingTime == nil { oldestPendingTime = now }
     }
 
+    /// CRC-32C of its rollouts from `first` on, at most `limit`; what is not durable yet is given alone.
+    package func checksums(from first: UInt64, limit: Int) throws(StreamError) -> [UInt32] {
+        guard first < durableCount else {
+            return pendingRecords.dropFirst(Int(first - durableCount)).prefix(limit).map { UInt32($0.checksum) }
+        }
+        let range = Int(first)..<Int(min(first + UInt64(limit), durableCount))
+        let records = try HDF5.locked { () throws(StreamError) in try handle.open().readRollouts(range) }
+        return records.map { UInt32($0.checksum) }
+    }
+
     /// Makes everything that was appended durable.
     ///
     /// - Throws: `diskFull` and other errors; nothing is lost then and the call may be repeated, but for a failure of

@@ -170,11 +170,15 @@ extension Message {
             let open = try present(envelope.open_streams)
             let actors = try actors(open.first_actor, open.actors)
             if open.n_durable_sequence > 0 { try equal(actors.count, open.n_durable_sequence, "durable sequences") }
+            if open.n_first_sequence > 0 { try equal(actors.count, open.n_first_sequence, "first sequences") }
             self = .openStreams(
                 OpenStreams(
                     lifetime: try lifetime(open.lifetime), actors: actors, incarnation: open.incarnation,
                     firstPolicyVersion: try count(open.first_policy_version, "policy version"),
                     durableSequences: try array(open.durable_sequence, open.n_durable_sequence).map {
+                        try count($0, "sequence")
+                    },
+                    firstSequences: try array(open.first_sequence, open.n_first_sequence).map {
                         try count($0, "sequence")
                     }))
         case DISTILLERY__ENVELOPE__BODY_STREAMS_OPENED:
@@ -205,7 +209,7 @@ extension Message {
                         RolloutsDurable.Stream(
                             actor: Int(durable.actor[$0]), nextSequence: durable.next_sequence[$0],
                             incarnation: durable.incarnation[$0], state: try state(durable.state[$0]))
-                    }, resend: durable.resend != 0))
+                    }, resend: durable.resend != 0, refusal: beginning(of: durable.refusal)))
         case DISTILLERY__ENVELOPE__BODY_STREAMS_SEALED:
             let sealed = try present(envelope.streams_sealed)
             try equal(sealed.n_actor, sealed.n_rows, "row counts")
@@ -228,6 +232,19 @@ extension Message {
                 StreamQuarantined(
                     lifetime: try lifetime(quarantined.lifetime), actor: Int(quarantined.actor),
                     reason: beginning(of: quarantined.reason)))
+        case DISTILLERY__ENVELOPE__BODY_STREAMS_REFUSED:
+            let refused = try present(envelope.streams_refused)
+            self = .streamsRefused(
+                StreamsRefused(
+                    lifetime: try lifetime(refused.lifetime), firstActor: Int(refused.first_actor),
+                    incarnation: refused.incarnation, above: refused.above, reason: beginning(of: refused.reason),
+                    isDiverged: refused.diverged != 0))
+        case DISTILLERY__ENVELOPE__BODY_DISCARD_STREAMS:
+            let discard = try present(envelope.discard_streams)
+            self = .discardStreams(
+                DiscardStreams(
+                    lifetime: try lifetime(discard.lifetime), incarnation: discard.incarnation,
+                    reason: beginning(of: discard.reason)))
         default: return nil
         }
     }

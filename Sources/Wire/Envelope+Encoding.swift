@@ -117,7 +117,8 @@ extension Message {
         case .learnLifetime, .lifetimeFinished, .carryActors, .carryingFinished, .releaseLifetime, .learnerCheckpoint,
             .joinLifetime, .rolloutAnswer, .rollouts:
             fillLifetime(&envelope, arena)
-        case .openStreams, .streamsOpened, .rolloutsDurable, .streamsSealed, .sealStreams, .streamQuarantined:
+        case .openStreams, .streamsOpened, .rolloutsDurable, .streamsSealed, .sealStreams, .streamQuarantined,
+            .streamsRefused, .discardStreams:
             fillStreams(&envelope, arena)
         case .distil, .checkpointPiece, .checkpointRequest, .distillationFinished, .evaluationJob, .evaluationResult:
             fillCheckpoint(&envelope, arena)
@@ -219,6 +220,8 @@ extension Message {
                 $0.first_policy_version = open.firstPolicyVersion
                 $0.n_durable_sequence = open.durableSequences.count
                 $0.durable_sequence = arena.array(open.durableSequences)
+                $0.n_first_sequence = open.firstSequences.count
+                $0.first_sequence = arena.array(open.firstSequences)
             }
         case .streamsOpened(let opened):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_STREAMS_OPENED
@@ -244,6 +247,7 @@ extension Message {
                 $0.n_incarnation = durable.streams.count
                 $0.incarnation = arena.array(durable.streams.map(\.incarnation))
                 $0.resend = durable.resend ? 1 : 0
+                $0.refusal = arena.string(durable.refusal)
                 $0.n_state = durable.streams.count
                 $0.state = arena.array(durable.streams.map { Distillery__StreamState($0.state.rawValue) })
             }
@@ -271,6 +275,23 @@ extension Message {
                 $0.lifetime = arena.lifetime(quarantined.lifetime)
                 $0.actor = UInt32(quarantined.actor)
                 $0.reason = arena.string(quarantined.reason)
+            }
+        case .streamsRefused(let refused):
+            envelope.body_case = DISTILLERY__ENVELOPE__BODY_STREAMS_REFUSED
+            envelope.streams_refused = arena.make(initial(distillery__streams_refused__init)) {
+                $0.lifetime = arena.lifetime(refused.lifetime)
+                $0.first_actor = UInt32(refused.firstActor)
+                $0.incarnation = refused.incarnation
+                $0.above = refused.above
+                $0.reason = arena.string(refused.reason)
+                $0.diverged = refused.isDiverged ? 1 : 0
+            }
+        case .discardStreams(let discard):
+            envelope.body_case = DISTILLERY__ENVELOPE__BODY_DISCARD_STREAMS
+            envelope.discard_streams = arena.make(initial(distillery__discard_streams__init)) {
+                $0.lifetime = arena.lifetime(discard.lifetime)
+                $0.incarnation = discard.incarnation
+                $0.reason = arena.string(discard.reason)
             }
         default: preconditionFailure("not a message about streams")
         }

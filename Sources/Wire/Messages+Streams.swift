@@ -8,16 +8,19 @@ package struct OpenStreams: Sendable, Equatable {
     package var firstPolicyVersion: UInt64
     /// Of each actor, what was called durable to this sender: everything before it. All 0 when empty.
     package var durableSequences: [UInt64]
+    /// Of each actor, the sequence that this incarnation began with; empty while it has not begun.
+    package var firstSequences: [UInt64]
 
     package init(
         lifetime: LifetimeIdentifier, actors: Range<Int>, incarnation: UInt64, firstPolicyVersion: UInt64,
-        durableSequences: [UInt64] = []
+        durableSequences: [UInt64] = [], firstSequences: [UInt64] = []
     ) {
         self.lifetime = lifetime
         self.actors = actors
         self.incarnation = incarnation
         self.firstPolicyVersion = firstPolicyVersion
         self.durableSequences = durableSequences
+        self.firstSequences = firstSequences
     }
 }
 
@@ -29,6 +32,8 @@ package enum StreamState: UInt32, Sendable, Equatable, CaseIterable {
     case ended = 1
     /// Its file was damaged and moved aside: it is neither recorded nor acknowledged any more.
     case quarantined = 2
+    /// What was sent is not what the file has of it, though it was to be lived again: the carrier cannot go on.
+    case diverged = 3
 }
 
 /// Recorder to actor process or evaluator: where each stream stands on disk.
@@ -82,11 +87,14 @@ package struct RolloutsDurable: Sendable, Equatable {
     package var streams: [Stream]
     /// Rollouts from `nextSequence` on were lost on the way or refused: send them again.
     package var resend: Bool
+    /// Why the receiver's incarnation is refused, in words; empty where it is not.
+    package var refusal: String
 
-    package init(lifetime: LifetimeIdentifier, streams: [Stream], resend: Bool) {
+    package init(lifetime: LifetimeIdentifier, streams: [Stream], resend: Bool, refusal: String = "") {
         self.lifetime = lifetime
         self.streams = streams
         self.resend = resend
+        self.refusal = refusal
     }
 }
 
@@ -110,6 +118,46 @@ package struct StreamsSealed: Sendable, Equatable {
     package init(lifetime: LifetimeIdentifier, streams: [Stream]) {
         self.lifetime = lifetime
         self.streams = streams
+    }
+}
+
+/// Actor process or evaluator to coordinator: the recorder takes no more of these streams from it, and it has given them
+/// up.
+package struct StreamsRefused: Sendable, Equatable {
+    package var lifetime: LifetimeIdentifier
+    package var firstActor: Int
+    /// The sender's.
+    package var incarnation: UInt64
+    /// Incarnations have to be above this one to be taken.
+    package var above: UInt64
+    package var reason: String
+    /// What was lived again came out otherwise than the file has it.
+    package var isDiverged: Bool
+
+    package init(
+        lifetime: LifetimeIdentifier, firstActor: Int, incarnation: UInt64, above: UInt64, reason: String,
+        isDiverged: Bool = false
+    ) {
+        self.lifetime = lifetime
+        self.firstActor = firstActor
+        self.incarnation = incarnation
+        self.above = above
+        self.reason = reason
+        self.isDiverged = isDiverged
+    }
+}
+
+/// Coordinator to recorder: a lifetime is lived anew from its beginning; its files are moved aside.
+package struct DiscardStreams: Sendable, Equatable {
+    package var lifetime: LifetimeIdentifier
+    /// Lower ones are refused from now on.
+    package var incarnation: UInt64
+    package var reason: String
+
+    package init(lifetime: LifetimeIdentifier, incarnation: UInt64, reason: String) {
+        self.lifetime = lifetime
+        self.incarnation = incarnation
+        self.reason = reason
     }
 }
 

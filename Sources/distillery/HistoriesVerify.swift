@@ -24,11 +24,14 @@ struct HistoriesVerifyCommand: ParsableCommand {
             results.append(StreamVerification(quarantined: path))
             if !options.json { for line in results[results.count - 1].lines { print(line) } }
         }
+        let livedAnew = folder.discarded.compactMap(LivedAnew.init)
+        if !options.json { for lifetime in livedAnew { print(lifetime.line) } }
         let damaged = results.count { !$0.isSound }
         if options.json {
             try printJSON(
                 HistoriesReport(
-                    streams: results, damaged: damaged, transitions: progress.rows, seconds: progress.seconds))
+                    streams: results, damaged: damaged, transitions: progress.rows, seconds: progress.seconds,
+                    livedAnew: livedAnew))
         } else {
             let gaps = results.reduce(0) { $0 + $1.gaps.count }
             print(
@@ -79,4 +82,21 @@ private struct HistoriesReport<Stream: Encodable>: Encodable {
     let damaged: Int
     let transitions: Int
     let seconds: Double
+    var livedAnew: [LivedAnew]?
+}
+
+/// A lifetime that was lived anew from its beginning, and why; no damage.
+private struct LivedAnew: Encodable {
+    let folder: String
+    let count: Int
+    let reason: String
+
+    init?(_ folder: String) {
+        guard let mark = DiscardedStreams(of: folder) else { return nil }
+        self.folder = folder
+        count = mark.count
+        reason = mark.reason
+    }
+
+    var line: String { "\(folder): lived anew from its beginning \(count == 1 ? "once" : "\(count) times"): \(reason)" }
 }

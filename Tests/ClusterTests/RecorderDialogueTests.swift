@@ -153,6 +153,64 @@ struct RecorderDialogueTests {
         #expect(!dialogue.isCongested, "while it is away everything is kept")
     }
 
+    @Test("a recorder that answers and takes nothing is asked ever less often, and given up after six times")
+    func hopeless() {
+        var dialogue = dialogue(sent: 3, at: 0)
+        var outbox = Outbox()
+        var moments: [UInt64] = []
+        for milliseconds in stride(from: UInt64(0), to: 400_000, by: 100) {
+            let now = milliseconds * 1_000_000
+            guard dialogue.refusal == nil else { break }
+            guard dialogue.isOverdue(now: now) else { continue }
+            moments.append(milliseconds / 1000)
+            dialogue.ask(request, now: now, outbox: &outbox)
+            _ = dialogue.take(opened([0, 0]), from: .endpoint("a"), now: now, outbox: &outbox)
+        }
+        #expect(moments == [5, 15, 35, 75, 115, 155])
+        #expect(dialogue.refusal != nil)
+        dialogue.take(durable([4: 3, 5: 3]), actors: 4..<6, from: .endpoint("a"), now: 0, outbox: &outbox)
+        #expect(dialogue.refusal == nil)
+    }
+
+    @Test("streams that wait to be sealed are no reason to give up, however long that takes") func sealing() {
+        var dialogue = dialogue(sent: 3, at: 0)
+        var outbox = Outbox()
+        var message = opened([2, 2])
+        for index in 0..<2 { message.streams[index].state = .ended }
+        for _ in 0..<20 {
+            dialogue.ask(request, now: 0, outbox: &outbox)
+            _ = dialogue.take(message, from: .endpoint("a"), now: 0, outbox: &outbox)
+        }
+        #expect(dialogue.refusal == nil)
+    }
+
+    @Test("a question that is refused is asked six times, and its reason is known") func refusedQuestion() {
+        var outbox = Outbox()
+        var dialogue = RecorderDialogue(endpoint: "a")
+        for number in UInt64(1)...6 {
+            #expect(dialogue.refusal == nil)
+            dialogue.ask(request, number: number, now: 0, outbox: &outbox)
+            dialogue.refuse("another question", number: number + 1, from: .endpoint("a"))
+            dialogue.refuse("another recorder", number: number, from: .endpoint("b"))
+            dialogue.refuse("no such task", number: number, from: .endpoint("a"))
+            dialogue.refuse("said twice", number: number, from: .endpoint("a"))
+        }
+        #expect(dialogue.refusal == "no such task")
+    }
+
+    @Test("a question asked again says with which sequences this incarnation began") func firstSequences() throws {
+        var dialogue = RecorderDialogue(endpoint: "a")
+        var outbox = Outbox()
+        dialogue.ask(request, now: 0, outbox: &outbox)
+        _ = dialogue.take(opened([7, 9]), from: .endpoint("a"), now: 0, outbox: &outbox)
+        dialogue.ask(request, now: 0, outbox: &outbox)
+        let asked = try outbox.items.compactMap { item -> [UInt64]? in
+            guard case .openStreams(let open) = try Envelope(decoding: item.bytes).message else { return nil }
+            return open.firstSequences
+        }
+        #expect(asked == [[], [7, 9]])
+    }
+
     @Test("acknowledgements of other streams say nothing, and an older one takes nothing back")
     func foreign() {
         var outbox = Outbox()

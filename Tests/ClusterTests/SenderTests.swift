@@ -6,7 +6,8 @@ import Wire
 @Suite("Sending until it arrives") struct SenderTests {
     private let second: UInt64 = 1_000_000_000
 
-    @Test("a message is sent again every second until its number is acknowledged") func resend() throws {
+    @Test("a message is sent again after 1, 2, 4 and then every 8 seconds, until its number is acknowledged")
+    func resend() throws {
         var sender = ReliableSender()
         var outbox = Outbox()
         sender.send(.drain(node: "a"), to: .peer("a"), now: 0, outbox: &outbox)
@@ -24,8 +25,9 @@ import Wire
         ]
         #expect(known == [false, true, false, false])
         outbox.removeAll()
-        sender.tick(now: 2 * second, outbox: &outbox)
-        #expect(outbox.items.map(\.addresses) == [[.peer("b")]])
+        for moment in UInt64(1)...40 { sender.tick(now: moment * second, outbox: &outbox) }
+        // After 3, 7, 15, 23, 31 and 39 seconds.
+        #expect(outbox.items.map(\.addresses) == Array(repeating: [.peer("b")], count: 6))
         sender.forget(.peer("b"))
         #expect(sender.isEmpty)
     }

@@ -39,7 +39,7 @@ struct EnvelopeTests {
             .openStreams(
                 OpenStreams(
                     lifetime: lifetime, actors: 3..<5, incarnation: 1, firstPolicyVersion: 2,
-                    durableSequences: [7, 0])),
+                    durableSequences: [7, 0], firstSequences: [3, 0])),
             .streamsOpened(
                 StreamsOpened(
                     lifetime: lifetime, firstActor: 2, incarnation: 1,
@@ -53,6 +53,14 @@ struct EnvelopeTests {
                         .init(actor: 1, nextSequence: 9, incarnation: 2),
                         .init(actor: 2, nextSequence: 0, incarnation: 2, state: .quarantined),
                     ], resend: true)),
+            .rolloutsDurable(
+                RolloutsDurable(
+                    lifetime: lifetime, streams: [.init(actor: 1, nextSequence: 9, incarnation: 2, state: .diverged)],
+                    resend: false, refusal: "why")),
+            .streamsRefused(
+                StreamsRefused(
+                    lifetime: lifetime, firstActor: 5, incarnation: 1, above: 1 << 40, reason: "why", isDiverged: true)),
+            .discardStreams(DiscardStreams(lifetime: lifetime, incarnation: 7, reason: "why")),
             .streamQuarantined(StreamQuarantined(lifetime: evaluation, actor: 1, reason: "why")),
             .streamsSealed(
                 StreamsSealed(lifetime: lifetime, streams: [.init(actor: 1, rows: 100, rollouts: 5)])),
@@ -175,7 +183,7 @@ struct EnvelopeTests {
             .streamsOpened(StreamsOpened(lifetime: Self.lifetime, firstActor: 0, incarnation: 0, streams: [stream]))
         ).encoded()
         #expect(bytes.last == 2)
-        bytes[bytes.count - 1] = 3
+        bytes[bytes.count - 1] = 4
         #expect(throws: WireError.self) { try Envelope(decoding: bytes) }
         let open = OpenStreams(
             lifetime: Self.lifetime, actors: 0..<2, incarnation: 0, firstPolicyVersion: 0, durableSequences: [1])

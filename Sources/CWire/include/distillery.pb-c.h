@@ -43,6 +43,8 @@ typedef struct Distillery__StreamsOpened Distillery__StreamsOpened;
 typedef struct Distillery__RolloutsDurable Distillery__RolloutsDurable;
 typedef struct Distillery__StreamsSealed Distillery__StreamsSealed;
 typedef struct Distillery__StreamQuarantined Distillery__StreamQuarantined;
+typedef struct Distillery__StreamsRefused Distillery__StreamsRefused;
+typedef struct Distillery__DiscardStreams Distillery__DiscardStreams;
 typedef struct Distillery__SealStreams Distillery__SealStreams;
 typedef struct Distillery__Distil Distillery__Distil;
 typedef struct Distillery__Metrics Distillery__Metrics;
@@ -85,7 +87,11 @@ typedef enum _Distillery__StreamState {
   /*
    * Its file was damaged and moved aside: it is neither recorded nor acknowledged any more.
    */
-  DISTILLERY__STREAM_STATE__QUARANTINED = 2
+  DISTILLERY__STREAM_STATE__QUARANTINED = 2,
+  /*
+   * What was sent is not what the file has of it, though it was to be lived again: the carrier cannot go on.
+   */
+  DISTILLERY__STREAM_STATE__DIVERGED = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(DISTILLERY__STREAM_STATE)
 } Distillery__StreamState;
 
@@ -106,6 +112,7 @@ typedef enum {
   DISTILLERY__ENVELOPE__BODY_CARRYING_FINISHED = 23,
   DISTILLERY__ENVELOPE__BODY_RELEASE_LIFETIME = 24,
   DISTILLERY__ENVELOPE__BODY_LEARNER_CHECKPOINT = 25,
+  DISTILLERY__ENVELOPE__BODY_STREAMS_REFUSED = 26,
   DISTILLERY__ENVELOPE__BODY_JOIN_LIFETIME = 30,
   DISTILLERY__ENVELOPE__BODY_ROLLOUT_ANSWER = 31,
   DISTILLERY__ENVELOPE__BODY_ROLLOUTS = 32,
@@ -115,6 +122,7 @@ typedef enum {
   DISTILLERY__ENVELOPE__BODY_STREAMS_SEALED = 43,
   DISTILLERY__ENVELOPE__BODY_SEAL_STREAMS = 44,
   DISTILLERY__ENVELOPE__BODY_STREAM_QUARANTINED = 45,
+  DISTILLERY__ENVELOPE__BODY_DISCARD_STREAMS = 46,
   DISTILLERY__ENVELOPE__BODY_DISTIL = 50,
   DISTILLERY__ENVELOPE__BODY_METRICS = 51,
   DISTILLERY__ENVELOPE__BODY_CHECKPOINT_PIECE = 52,
@@ -156,6 +164,7 @@ struct  Distillery__Envelope
     Distillery__CarryingFinished *carrying_finished;
     Distillery__ReleaseLifetime *release_lifetime;
     Distillery__LearnerCheckpoint *learner_checkpoint;
+    Distillery__StreamsRefused *streams_refused;
     Distillery__JoinLifetime *join_lifetime;
     Distillery__RolloutAnswer *rollout_answer;
     Distillery__Rollouts *rollouts;
@@ -165,6 +174,7 @@ struct  Distillery__Envelope
     Distillery__StreamsSealed *streams_sealed;
     Distillery__SealStreams *seal_streams;
     Distillery__StreamQuarantined *stream_quarantined;
+    Distillery__DiscardStreams *discard_streams;
     Distillery__Distil *distil;
     Distillery__Metrics *metrics;
     Distillery__CheckpointPiece *checkpoint_piece;
@@ -671,10 +681,15 @@ struct  Distillery__OpenStreams
    */
   size_t n_durable_sequence;
   uint64_t *durable_sequence;
+  /*
+   * Of each actor: the sequence that this incarnation began with; empty while it has not begun.
+   */
+  size_t n_first_sequence;
+  uint64_t *first_sequence;
 };
 #define DISTILLERY__OPEN_STREAMS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__open_streams__descriptor) \
-    , NULL, 0, 0, 0, 0, 0,NULL }
+    , NULL, 0, 0, 0, 0, 0,NULL, 0,NULL }
 
 
 /*
@@ -723,10 +738,14 @@ struct  Distillery__RolloutsDurable
   protobuf_c_boolean resend;
   size_t n_state;
   Distillery__StreamState *state;
+  /*
+   * Why the receiver's incarnation is refused, in words; empty where it is not.
+   */
+  char *refusal;
 };
 #define DISTILLERY__ROLLOUTS_DURABLE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__rollouts_durable__descriptor) \
-    , NULL, 0,NULL, 0,NULL, 0,NULL, 0, 0,NULL }
+    , NULL, 0,NULL, 0,NULL, 0,NULL, 0, 0,NULL, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -760,6 +779,52 @@ struct  Distillery__StreamQuarantined
 };
 #define DISTILLERY__STREAM_QUARANTINED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__stream_quarantined__descriptor) \
+    , NULL, 0, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Actor process or evaluator to coordinator: the recorder takes no more of these streams from it, and it has given them
+ * up.
+ */
+struct  Distillery__StreamsRefused
+{
+  ProtobufCMessage base;
+  Distillery__LifetimeIdentifier *lifetime;
+  uint32_t first_actor;
+  /*
+   * The sender's.
+   */
+  uint64_t incarnation;
+  /*
+   * Incarnations have to be above this one to be taken.
+   */
+  uint64_t above;
+  char *reason;
+  /*
+   * What was lived again came out otherwise than the file has it.
+   */
+  protobuf_c_boolean diverged;
+};
+#define DISTILLERY__STREAMS_REFUSED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&distillery__streams_refused__descriptor) \
+    , NULL, 0, 0, 0, (char *)protobuf_c_empty_string, 0 }
+
+
+/*
+ * Coordinator to recorder: a lifetime is lived anew from its beginning; its files are moved aside.
+ */
+struct  Distillery__DiscardStreams
+{
+  ProtobufCMessage base;
+  Distillery__LifetimeIdentifier *lifetime;
+  /*
+   * Lower ones are refused from now on.
+   */
+  uint64_t incarnation;
+  char *reason;
+};
+#define DISTILLERY__DISCARD_STREAMS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&distillery__discard_streams__descriptor) \
     , NULL, 0, (char *)protobuf_c_empty_string }
 
 
@@ -1521,6 +1586,44 @@ Distillery__StreamQuarantined *
 void   distillery__stream_quarantined__free_unpacked
                      (Distillery__StreamQuarantined *message,
                       ProtobufCAllocator *allocator);
+/* Distillery__StreamsRefused methods */
+void   distillery__streams_refused__init
+                     (Distillery__StreamsRefused         *message);
+size_t distillery__streams_refused__get_packed_size
+                     (const Distillery__StreamsRefused   *message);
+size_t distillery__streams_refused__pack
+                     (const Distillery__StreamsRefused   *message,
+                      uint8_t             *out);
+size_t distillery__streams_refused__pack_to_buffer
+                     (const Distillery__StreamsRefused   *message,
+                      ProtobufCBuffer     *buffer);
+Distillery__StreamsRefused *
+       distillery__streams_refused__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   distillery__streams_refused__free_unpacked
+                     (Distillery__StreamsRefused *message,
+                      ProtobufCAllocator *allocator);
+/* Distillery__DiscardStreams methods */
+void   distillery__discard_streams__init
+                     (Distillery__DiscardStreams         *message);
+size_t distillery__discard_streams__get_packed_size
+                     (const Distillery__DiscardStreams   *message);
+size_t distillery__discard_streams__pack
+                     (const Distillery__DiscardStreams   *message,
+                      uint8_t             *out);
+size_t distillery__discard_streams__pack_to_buffer
+                     (const Distillery__DiscardStreams   *message,
+                      ProtobufCBuffer     *buffer);
+Distillery__DiscardStreams *
+       distillery__discard_streams__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   distillery__discard_streams__free_unpacked
+                     (Distillery__DiscardStreams *message,
+                      ProtobufCAllocator *allocator);
 /* Distillery__SealStreams methods */
 void   distillery__seal_streams__init
                      (Distillery__SealStreams         *message);
@@ -1911,6 +2014,12 @@ typedef void (*Distillery__StreamsSealed_Closure)
 typedef void (*Distillery__StreamQuarantined_Closure)
                  (const Distillery__StreamQuarantined *message,
                   void *closure_data);
+typedef void (*Distillery__StreamsRefused_Closure)
+                 (const Distillery__StreamsRefused *message,
+                  void *closure_data);
+typedef void (*Distillery__DiscardStreams_Closure)
+                 (const Distillery__DiscardStreams *message,
+                  void *closure_data);
 typedef void (*Distillery__SealStreams_Closure)
                  (const Distillery__SealStreams *message,
                   void *closure_data);
@@ -1995,6 +2104,8 @@ extern const ProtobufCMessageDescriptor distillery__streams_opened__descriptor;
 extern const ProtobufCMessageDescriptor distillery__rollouts_durable__descriptor;
 extern const ProtobufCMessageDescriptor distillery__streams_sealed__descriptor;
 extern const ProtobufCMessageDescriptor distillery__stream_quarantined__descriptor;
+extern const ProtobufCMessageDescriptor distillery__streams_refused__descriptor;
+extern const ProtobufCMessageDescriptor distillery__discard_streams__descriptor;
 extern const ProtobufCMessageDescriptor distillery__seal_streams__descriptor;
 extern const ProtobufCMessageDescriptor distillery__distil__descriptor;
 extern const ProtobufCMessageDescriptor distillery__metrics__descriptor;

@@ -13,6 +13,8 @@ final class ActorPart {
     private(set) var unanswered: [(batch: UInt64, bytes: [UInt8])] = []
     /// Nil when none of the actors is recorded.
     var recorder: RecorderDialogue?
+    /// Questions to the learner since it last said something.
+    var vainLearnerRequests = 0
     /// When the last message was sent that the learner has yet to answer.
     var lastLearnerRequest: UInt64 = 0
     /// When the learner last answered, or was first to answer something after that.

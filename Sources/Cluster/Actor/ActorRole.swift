@@ -11,6 +11,8 @@ package final class ActorRole: Role {
     package static let requestIntervalMilliseconds: UInt64 = 1000
     /// A learner may hear of its lease after the actors have heard of theirs.
     package static let joinIntervalMilliseconds: UInt64 = 100
+    /// Each question to a learner that is not answered doubles the wait before the next, up to so many doublings.
+    package static let longestBackoff = 3
     /// A learner that waits for others answers what it is sent again, and of one that is in a long update its node says
     /// that it is there; one that does not cannot be reached from here.
     package static let learnerSilenceMilliseconds: UInt64 = 30_000
@@ -39,6 +41,12 @@ package final class ActorRole: Role {
     private var isDraining: Bool { leavesAt != nil }
     private var environmentSteps: UInt64 = 0
     private var refusedMessages = 0
+    /// Parts that were given up because their recorder refused them.
+    private var refusedParts = 0
+    /// Complaints of recorders and learners.
+    private var complaints = 0
+    /// Numbers the questions to recorders.
+    private var questions: UInt64 = 0
 
     /// Sees every acknowledgement that concerns this process.
     package var onDurable: ((RolloutsDurable) -> Void)?
@@ -82,6 +90,7 @@ package final class ActorRole: Role {
             "unacknowledged_limit_bytes": Double(unacknowledgedLimit),
             "unanswered_rollouts": Double(parts.values.reduce(0) { $0 + $1.unanswered.count }),
             "unanswered_limit": Double(parts.count * window), "refused_messages": Double(refusedMessages),
+            "refused_parts": Double(refusedParts), "complaints": Double(complaints),
         ]
     }
 
@@ -140,8 +149,9 @@ package final class ActorRole: Role {
                 outbox.send(.failure("\(error)"), to: sender)
             }
         case .failure where sender == .coordinator && reports.refuse(envelope.request, by: sender): break
-        // What others complain of is theirs to count.
-        case .failure: break
+        case .failure(let reason):
+            complaints += 1
+            for part in parts.values { part.recorder?.refuse(reason, number: envelope.request, from: sender) }
         default: refusedMessages += 1
         }
     }
@@ -189,17 +199,35 @@ package final class ActorRole: Role {
         for (key, part) in parts
         where key.lifetime == durable.lifetime && part.recorder?.isWith(sender) == true {
             let actors = part.carry.actors
-            // Somebody else carries such a stream now.
-            let isFenced = durable.streams.contains {
-                actors.contains($0.actor) && $0.incarnation > part.carry.incarnation
+            // Another carries such a stream now, or its file is further than the coordinator knows.
+            let refused = durable.streams.filter {
+                actors.contains($0.actor)
+                    && ($0.incarnation > part.carry.incarnation || $0.state == .diverged)
             }
-            if isFenced {
-                remove(key)
+            if let above = refused.map(\.incarnation).max() {
+                giveUp(
+                    part, above: max(above, 1) - 1, reason: durable.refusal,
+                    isDiverged: refused.contains { $0.state == .diverged }, now: now, outbox: &outbox)
                 continue
             }
             onDurable?(durable)
             part.recorder?.take(durable, actors: actors, from: sender, now: now, outbox: &outbox)
         }
+    }
+
+    /// The recorder takes no more of these streams from here. Whether others carry them already the coordinator knows.
+    private func giveUp(
+        _ part: ActorPart, above: UInt64, reason: String, isDiverged: Bool = false, now: UInt64, outbox: inout Outbox
+    ) {
+        refusedParts += 1
+        let carry = part.carry
+        reports.send(
+            .streamsRefused(
+                StreamsRefused(
+                    lifetime: carry.lifetime, firstActor: carry.actors.lowerBound, incarnation: carry.incarnation,
+                    above: above, reason: reason, isDiverged: isDiverged)), to: .coordinator, now: now,
+            outbox: &outbox)
+        remove(Key(lifetime: carry.lifetime, firstActor: carry.actors.lowerBound))
     }
 
     private func take(_ answer: RolloutAnswer, now: UInt64, outbox: inout Outbox) throws {
@@ -212,6 +240,7 @@ package final class ActorRole: Role {
         }
         // Of one whose answers cannot be used there is none.
         part.lastLearnerSign = now
+        part.vainLearnerRequests = 0
         part.episodeLimit = min(part.episodeLimit, answer.episodeLimit)
         guard part.phase == .joining else {
             if part.answered(answer.batch) { part.waitsForLearnerSince = now }
@@ -289,6 +318,10 @@ package final class ActorRole: Role {
                 remove(key)
                 continue
             }
+            if let reason = part.recorder?.refusal {
+                giveUp(part, above: part.carry.incarnation, reason: reason, now: now, outbox: &outbox)
+                continue
+            }
             if part.phase != .joining, part.recorder?.isOverdue(now: now) ?? false {
                 open(part, now: now, outbox: &outbox)
             }
@@ -315,10 +348,12 @@ package final class ActorRole: Role {
 
     private func askLearner(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
         let isJoining = part.phase == .joining
-        let interval = isJoining ? Self.joinIntervalMilliseconds : Self.requestIntervalMilliseconds
+        let first = isJoining ? Self.joinIntervalMilliseconds : Self.requestIntervalMilliseconds
+        let interval = first << UInt64(min(part.vainLearnerRequests, Self.longestBackoff))
         guard now >= part.lastLearnerRequest + interval * 1_000_000 else { return }
+        guard isJoining || (!part.unanswered.isEmpty && part.needsLearner) else { return }
+        part.vainLearnerRequests += 1
         if isJoining { return join(part, now: now, outbox: &outbox) }
-        guard !part.unanswered.isEmpty, part.needsLearner else { return }
         part.lastLearnerRequest = now
         for (_, bytes) in part.unanswered { outbox.send(bytes, to: [.endpoint(part.carry.learnerEndpoint)]) }
     }
@@ -336,10 +371,11 @@ package final class ActorRole: Role {
 
     private func open(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
         let carry = part.carry
+        questions += 1
         part.recorder?.ask(
             OpenStreams(
                 lifetime: carry.lifetime, actors: carry.recorded, incarnation: carry.incarnation,
-                firstPolicyVersion: part.version), now: now, outbox: &outbox)
+                firstPolicyVersion: part.version), number: questions, now: now, outbox: &outbox)
     }
 
     private func remove(_ key: Key) {

@@ -14,6 +14,9 @@ struct LeasedJob {
     /// Results for it that had a wrong size, and the evaluators that they came from.
     var failures = 0
     var failedEvaluators: Set<String> = []
+    /// Refusals of its streams by the recorder, and when it may be leased again.
+    var refusals = 0
+    var restsUntil: UInt64 = 0
 }
 
 extension Coordinator {
@@ -48,12 +51,16 @@ extension Coordinator {
         let busy = Set(jobs.filter { !$0.isFinished }.compactMap(\.node))
         let free = members(.evaluator).filter { nodes[$0]?.isLeaving == false && !busy.contains($0) }.sorted()
         for name in free {
-            guard let index = nextJob(for: name) else { continue }
+            guard let index = nextJob(for: name, now: now) else { continue }
             jobs[index].node = name
             jobs[index].leasedAt = now
             jobs[index].job.incarnation += 1
             send(jobs[index], now: now, outbox: &outbox)
         }
+    }
+
+    private func isFree(_ job: LeasedJob, now: UInt64) -> Bool {
+        job.node == nil && !job.isFinished && now >= job.restsUntil && discards[job.lifetime] == nil
     }
 
     func send(_ job: LeasedJob, now: UInt64, outbox: inout Outbox) {
@@ -64,8 +71,8 @@ extension Coordinator {
     }
 
     /// One that this evaluator has not failed at comes first.
-    private func nextJob(for evaluator: String) -> Int? {
-        let waiting = jobs.indices.filter { jobs[$0].node == nil && !jobs[$0].isFinished }
+    private func nextJob(for evaluator: String, now: UInt64) -> Int? {
+        let waiting = jobs.indices.filter { isFree(jobs[$0], now: now) }
         return waiting.first { !jobs[$0].failedEvaluators.contains(evaluator) } ?? waiting.first
     }
 

@@ -40,6 +40,7 @@ extension Coordinator {
         guard recorderEndpoint != nil else { return }
         if context.experiment.collect.elastic { shrinkLifetimes(now: now, outbox: &outbox) }
         adoptOrphanedParts(now: now, outbox: &outbox)
+        queueRested(now: now)
         if context.experiment.collect.elastic { try growLifetimes(now: now, outbox: &outbox) }
         while let identifier = queue.last, var lifetime = lifetimes[identifier], let learner = lifetimes.freeLearner {
             let ranges = ranges(of: lifetime)
@@ -244,7 +245,7 @@ extension Coordinator {
     ///
     /// Lockstep lives again what came after that, which gives the same rollouts; the recorder drops what it has.
     /// Asynchronous streams go on behind what is on disk, as new incarnations.
-    private func takeUpAgain(_ identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) {
+    func takeUpAgain(_ identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) {
         guard var lifetime = lifetimes[identifier] else { return }
         release(lifetime, now: now, outbox: &outbox)
         lifetime.state = .queued

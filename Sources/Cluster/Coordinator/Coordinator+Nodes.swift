@@ -64,6 +64,7 @@ extension Coordinator {
             for part in lifetime.parts where !part.isFinished { carry(part, of: lifetime, now: now, outbox: &outbox) }
         }
         for job in jobs where job.node != nil && !job.isFinished { send(job, now: now, outbox: &outbox) }
+        for identifier in discards.keys { orderDiscard(of: identifier, now: now, outbox: &outbox) }
         for identifier in unsealed.keys { orderSeals(of: identifier, now: now, outbox: &outbox) }
     }
 

@@ -54,6 +54,9 @@ extension Coordinator {
         switch (message, node.hello.role) {
         case (.lifetimeFinished(let finished), .learner): return try finish(finished, now: now, outbox: &outbox)
         case (.carryingFinished(let finished), .actor): return try finish(finished, now: now, outbox: &outbox)
+        case (.streamsRefused(let refused), .actor), (.streamsRefused(let refused), .evaluator):
+            try take(refused, from: name, now: now, outbox: &outbox)
+            return .taken
         case (.streamsSealed(let report), .recorder): return try take(report)
         case (.streamQuarantined(let report), .recorder): return try take(report)
         case (.metrics(let metrics), .distiller): return try take(metrics, from: name)

@@ -80,6 +80,10 @@ package final class Coordinator {
     var lifetimes = LeaseTable()
     /// Those that wait; the next one is the last.
     var queue: [LifetimeIdentifier] = []
+    /// Those that the recorder refused, and when they are queued again.
+    var resting: [LifetimeIdentifier: UInt64] = [:]
+    /// Those whose files the recorder is to move aside before they are lived anew, and the order that says so.
+    var discards: [LifetimeIdentifier: Discard] = [:]
     /// Streams of ended lifetimes whose files the recorder has not yet called complete, and complete files of
     /// lifetimes that have not ended.
     var unsealed: [LifetimeIdentifier: Set<Int>] = [:]
@@ -251,7 +255,9 @@ package final class Coordinator {
         case .drain(let node): try drain(node, asked: sender, envelope.request, now: now, outbox: &outbox)
         case .acknowledgement:
             // A stranger's word must not stand for a node's: its command would never be sent again.
-            if !commands.acknowledge(envelope.request, by: sender), envelope.request != 0, node == nil {
+            if commands.acknowledge(envelope.request, by: sender) {
+                noteDiscarded(envelope.request)
+            } else if envelope.request != 0, node == nil {
                 refusedMessages += 1
             }
         // An answer to a complaint could be complained about in turn.

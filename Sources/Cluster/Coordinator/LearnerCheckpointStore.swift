@@ -41,6 +41,14 @@ package final class LearnerCheckpointStore {
         }
     }
 
+    /// The lifetime is lived from its beginning again. Throws `ClusterError` when it cannot be removed.
+    package func remove(_ lifetime: LifetimeIdentifier) throws {
+        let final = url(of: lifetime)
+        guard unlink(final.path) == 0 || errno == ENOENT else {
+            throw ClusterError("cannot remove \(final.path): \(String(cString: strerror(errno)))")
+        }
+    }
+
     /// The lifetime's last state; nil when there is none, or when it was damaged since.
     package func read(_ lifetime: LifetimeIdentifier) -> [UInt8]? {
         guard let data = try? Data(contentsOf: url(of: lifetime)) else { return nil }

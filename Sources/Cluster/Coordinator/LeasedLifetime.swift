@@ -38,7 +38,14 @@ struct LeasedLifetime {
     var numbers: [String: Double] = [:]
     /// When all its actors were first found to have ended, though the lifetime had not.
     var desertedSince: UInt64?
+    /// Refusals of its streams by the recorder without a quiet time between them, the last reason, and when that was.
+    var refusals = 0
+    var lastRefusal = ""
+    var lastRefusalAt: UInt64 = 0
     private var handedOut: UInt64 = 0
+
+    /// Incarnations that are handed out from the next attempt on are above this one.
+    mutating func goAbove(_ incarnation: UInt64) { attempt = max(attempt, (incarnation >> 16) + 1) }
 
     /// Incarnations are given out once only: the attempt is their upper part.
     mutating func nextIncarnation() -> UInt64 {

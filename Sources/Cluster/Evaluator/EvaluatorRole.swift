@@ -18,6 +18,10 @@ package final class EvaluatorRole: Role {
     private var environmentSteps = 0
     private var jobsDone = 0
     private var refusedMessages = 0
+    /// Jobs that were given up because the recorder refused their streams.
+    private var refusedJobs = 0
+    /// Numbers the questions to recorders.
+    private var questions: UInt64 = 0
     /// Number and incarnation of each lease that is done.
     private var finished: Set<[UInt64]> = []
 
@@ -47,6 +51,7 @@ package final class EvaluatorRole: Role {
         [
             "evaluation_steps": Double(environmentSteps), "jobs": Double(jobsDone),
             "episode": Double(running?.episode ?? 0), "refused_messages": Double(refusedMessages),
+            "refused_jobs": Double(refusedJobs),
         ]
     }
 
@@ -87,12 +92,41 @@ package final class EvaluatorRole: Role {
         case .streamsOpened(let opened): try takeUp(opened, from: sender, now: now, outbox: &outbox)
         case .rolloutsDurable(let durable):
             guard let running, durable.lifetime == running.lifetime else { return }
-            running.recorder.take(
-                durable, actors: 0..<running.job.seeds, from: sender, now: now, outbox: &outbox)
+            take(durable, of: running, from: sender, now: now, outbox: &outbox)
+        case .failure(let reason):
+            running?.recorder.refuse(reason, number: envelope.request, from: sender)
         // A recorder in the middle of a long step says that it is there.
-        case .acknowledgement, .failure: break
+        case .acknowledgement: break
         default: refusedMessages += 1
         }
+    }
+
+    private func take(
+        _ durable: RolloutsDurable, of running: RunningJob, from sender: Address, now: UInt64, outbox: inout Outbox
+    ) {
+        let refused = durable.streams.filter { $0.incarnation > running.job.incarnation || $0.state == .diverged }
+        guard running.recorder.isWith(sender), let above = refused.map(\.incarnation).max() else {
+            return running.recorder.take(
+                durable, actors: 0..<running.job.seeds, from: sender, now: now, outbox: &outbox)
+        }
+        giveUp(
+            running, above: max(above, 1) - 1, reason: durable.refusal,
+            isDiverged: refused.contains { $0.state == .diverged }, now: now, outbox: &outbox)
+    }
+
+    /// The recorder takes no more of the job's streams from here.
+    private func giveUp(
+        _ running: RunningJob, above: UInt64, reason: String, isDiverged: Bool = false, now: UInt64,
+        outbox: inout Outbox
+    ) {
+        refusedJobs += 1
+        reports.send(
+            .streamsRefused(
+                StreamsRefused(
+                    lifetime: running.lifetime, firstActor: 0, incarnation: running.job.incarnation, above: above,
+                    reason: reason, isDiverged: isDiverged)), to: .coordinator, now: now, outbox: &outbox)
+        finished.insert([running.job.job, running.job.incarnation])
+        self.running = nil
     }
 
     private func take(_ job: EvaluationJob, command: UInt64, now: UInt64, outbox: inout Outbox) -> Bool {
@@ -143,10 +177,11 @@ package final class EvaluatorRole: Role {
     }
 
     private func open(_ running: RunningJob, now: UInt64, outbox: inout Outbox) {
+        questions += 1
         running.recorder.ask(
             OpenStreams(
                 lifetime: running.lifetime, actors: 0..<running.job.seeds, incarnation: running.job.incarnation,
-                firstPolicyVersion: 0), now: now, outbox: &outbox)
+                firstPolicyVersion: 0), number: questions, now: now, outbox: &outbox)
     }
 
     private func takeUp(_ opened: StreamsOpened, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
@@ -179,6 +214,8 @@ package final class EvaluatorRole: Role {
             jobsDone += 1
             finished.insert([running.job.job, running.job.incarnation])
             self.running = nil
+        } else if let reason = running.recorder.refusal {
+            giveUp(running, above: running.job.incarnation, reason: reason, now: now, outbox: &outbox)
         } else if running.phase != .fetching, running.recorder.isOverdue(now: now) {
             open(running, now: now, outbox: &outbox)
         }

@@ -1,13 +1,16 @@
 package import Wire
 
-/// Sends messages again until they are acknowledged. The receiver must take the same message twice without harm.
+/// Sends messages again until they are acknowledged, each time after twice the wait up to a longest one. The receiver
+/// must take the same message twice without harm.
 package struct ReliableSender: Sendable {
     package static let resendIntervalMilliseconds: UInt64 = 1000
+    package static let longestResendIntervalMilliseconds: UInt64 = 8000
 
     private struct Pending: Sendable {
         let bytes: [UInt8]
         let address: Address
         var nextSend: UInt64
+        var interval = ReliableSender.interval
     }
 
     private var pending: [UInt64: Pending] = [:]
@@ -56,7 +59,8 @@ package struct ReliableSender: Sendable {
         for request in pending.filter({ now >= $0.value.nextSend }).keys.sorted() {
             guard var entry = pending[request] else { continue }
             outbox.send(entry.bytes, to: [entry.address])
-            entry.nextSend = now + Self.interval
+            entry.interval = min(2 * entry.interval, Self.longestResendIntervalMilliseconds * 1_000_000)
+            entry.nextSend = now + entry.interval
             pending[request] = entry
         }
         nextTurn = pending.values.map(\.nextSend).min() ?? now + Self.interval

@@ -6,7 +6,7 @@ import Wire
 struct RecordedStream {
     enum File {
         case growing(StreamWriter)
-        case sealed(rollouts: UInt64, nextEpisode: UInt64, rows: UInt64)
+        case sealed(rollouts: UInt64, nextEpisode: UInt64, rows: UInt64, incarnation: UInt64)
         /// It was damaged and moved aside; where its carrier goes on, unrecorded.
         case quarantined(reason: String, nextSequence: UInt64, nextEpisode: UInt64)
     }
@@ -14,8 +14,12 @@ struct RecordedStream {
     var file: File
     /// Lower ones are refused: their sender was replaced.
     var incarnation: UInt64
-    /// Who gets the acknowledgements.
+    /// Who opened it, gets the acknowledgements, and alone is listened to.
     var carrier: Address
+    /// `carrier` was told where the stream stands, by this recorder.
+    var isOpened = false
+    /// Why the incarnation below `incarnation` was closed, where no later carrier was the reason.
+    var refusal = ""
     /// The marked last rollout is in the file.
     var isEnded = false
     /// The carrier that ended it died before it could say so: the next one has brought its mark, which needs no row.
@@ -27,7 +31,7 @@ struct RecordedStream {
     var nextSequence: UInt64 {
         switch file {
         case .growing(let writer): writer.nextSequence
-        case .sealed(let rollouts, _, _): rollouts
+        case .sealed(let rollouts, _, _, _): rollouts
         case .quarantined(_, let next, _): next
         }
     }
@@ -38,25 +42,33 @@ struct RecordedStream {
         // The last rollout is acknowledged by sealing, so that who has all acknowledgements knows the file complete.
         case .growing(let writer):
             isEnded ? min(writer.durableCount, max(writer.nextSequence, 1) - 1) : writer.durableCount
-        case .sealed(let rollouts, _, _): isMarkedAgain ? rollouts + 1 : rollouts
+        case .sealed(let rollouts, _, _, _): isMarkedAgain ? rollouts + 1 : rollouts
         case .quarantined: 0
         }
     }
 
-    /// What its file can have been called durable up to, this recorder or an earlier one speaking.
+    /// What its file can have been called durable up to, this recorder or an earlier one speaking. A sealed file took its
+    /// name when it was whole, and has nothing to lose behind its end: no claim makes it damaged.
     var greatestAcknowledgement: UInt64 {
         switch file {
         case .growing(let writer): writer.durableCount
-        // A mark that needed no row.
-        case .sealed(let rollouts, _, _): rollouts + 1
-        case .quarantined: .max
+        case .sealed, .quarantined: .max
+        }
+    }
+
+    /// The highest incarnation that the file holds; nil where it holds no rollout.
+    var recordedIncarnation: UInt64? {
+        switch file {
+        case .growing(let writer): writer.nextSequence > 0 ? writer.position.incarnation : nil
+        case .sealed(let rollouts, _, _, let incarnation): rollouts > 0 ? incarnation : nil
+        case .quarantined: nil
         }
     }
 
     var nextEpisode: UInt64 {
         switch file {
         case .growing(let writer): writer.durablePosition.nextFreshEpisode
-        case .sealed(_, let episode, _): episode
+        case .sealed(_, let episode, _, _): episode
         case .quarantined(_, _, let episode): episode
         }
     }

@@ -37,6 +37,8 @@ extension RecorderRole {
             sourceJSON: isEvaluation ? "{}" : algorithm.json, actor: identifier.actor, seed: experiment.seed,
             firstPolicyVersion: open.firstPolicyVersion)
         let path = folder + "/" + identifier.path
+        // Who is behind the discard of its lifetime says nothing of the files that came after it.
+        let durable = open.incarnation < discardedBelow(identifier.lifetime) ? 0 : durable
         if durable > 0, !FileManager.default.fileExists(atPath: path), StreamQuarantine(of: path) == nil {
             streams[identifier] = RecordedStream(
                 file: .quarantined(reason: "", nextSequence: durable, nextEpisode: 0), incarnation: open.incarnation,
@@ -46,8 +48,7 @@ extension RecorderRole {
                 outbox: &outbox)
         }
         guard load(identifier, metadata, open.incarnation, sender, now: now, outbox: &outbox) else { return }
-        checkNothingIsLost(identifier, durable: durable, now: now, outbox: &outbox)
-        if case .sealed(let rollouts, _, let rows)? = streams[identifier]?.file {
+        if case .sealed(let rollouts, _, let rows, _)? = streams[identifier]?.file {
             report(identifier, rows: rows, rollouts: rollouts, now: now, outbox: &outbox)
         }
     }
@@ -68,7 +69,8 @@ extension RecorderRole {
             _ = load(identifier, nil, 0, .coordinator, now: now, outbox: &outbox)
         } else {
             streams[identifier] = RecordedStream(
-                file: .sealed(rollouts: 0, nextEpisode: 0, rows: 0), incarnation: 0, carrier: .coordinator)
+                file: .sealed(rollouts: 0, nextEpisode: 0, rows: 0, incarnation: 0), incarnation: 0,
+                carrier: .coordinator)
         }
     }
 
@@ -78,7 +80,10 @@ extension RecorderRole {
     ) -> Bool {
         let path = folder + "/" + identifier.path
         func remember(_ file: RecordedStream.File) {
-            streams[identifier] = RecordedStream(file: file, incarnation: incarnation, carrier: carrier)
+            var stream = RecordedStream(file: file, incarnation: incarnation, carrier: carrier)
+            // The file says which incarnation the stream is at, whoever opens it.
+            stream.incarnation = max(incarnation, stream.recordedIncarnation ?? 0)
+            streams[identifier] = stream
             if case .sealed = file { noteSealed(identifier) }
         }
         if let mark = StreamQuarantine(of: path) {
@@ -118,11 +123,9 @@ extension RecorderRole {
             return .growing(writer)
         } catch {
             guard case .sealed = error else { throw error }
-            let contents = try StreamContents(path: path)
+            let end = try StreamEnd(path: path)
             return .sealed(
-                rollouts: UInt64(contents.rollouts.count),
-                nextEpisode: contents.episodes.last.map { $0.number + 1 } ?? 0,
-                rows: UInt64(contents.rows.rewards.count))
+                rollouts: end.rollouts, nextEpisode: end.nextEpisode, rows: end.rows, incarnation: end.incarnation)
         }
     }
 
@@ -199,7 +202,8 @@ extension RecorderRole {
         }
         guard outcome == .done else { return outcome }
         streams[identifier]?.file = .sealed(
-            rollouts: position.rollouts, nextEpisode: position.nextFreshEpisode, rows: UInt64(position.rows))
+            rollouts: position.rollouts, nextEpisode: position.nextFreshEpisode, rows: UInt64(position.rows),
+            incarnation: position.incarnation)
         if position.rollouts > 0 {
             counts["sealed_streams", default: 0] += 1
             noteSealed(identifier)
@@ -257,7 +261,7 @@ extension RecorderRole {
         }
     }
 
-    private func wait(for error: StreamError, now: UInt64) {
+    func wait(for error: StreamError, now: UInt64) {
         retryAt = now + Self.retryMilliseconds * 1_000_000
         let words: String
         if case .diskFull = error { words = "room on the disk: \(error)" } else { words = "\(error)" }
@@ -267,7 +271,7 @@ extension RecorderRole {
     }
 
     /// One stream is given up, what is left of its file moved aside; coordinator and carrier are told.
-    private func quarantine(_ identifier: StreamIdentifier, _ reason: String, now: UInt64, outbox: inout Outbox) {
+    func quarantine(_ identifier: StreamIdentifier, _ reason: String, now: UInt64, outbox: inout Outbox) {
         guard var stream = streams[identifier] else { return }
         let path = folder + "/" + identifier.path
         let (nextSequence, nextEpisode) = (stream.nextSequence, stream.nextEpisode)
@@ -275,6 +279,7 @@ extension RecorderRole {
         stream.file = .quarantined(reason: reason, nextSequence: nextSequence, nextEpisode: nextEpisode)
         streams[identifier] = stream
         pending.remove(identifier)
+        checksums.forget()
         let (mark, failure) = StreamQuarantine.setAside(
             path, reason: reason, nextSequence: nextSequence, nextEpisode: nextEpisode)
         counts["quarantined_streams", default: 0] += 1

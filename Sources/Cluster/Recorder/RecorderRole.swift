@@ -47,6 +47,14 @@ package final class RecorderRole: Role {
     var obstacle: String?
     private var obstacleSince: UInt64?
     var counts: [String: Double] = [:]
+    /// How often a sender is told that it is refused.
+    private var complaints = ComplaintLimit()
+    /// Streams whose carriers are owed word of how far they are, and whether something is to be sent again.
+    private var owed: [StreamIdentifier: Bool] = [:]
+    /// Of rollouts that came again.
+    var checksums = RecordedChecksums()
+    /// Incarnations of lifetimes that were discarded: lower ones are refused.
+    var discards: [LifetimeIdentifier: UInt64] = [:]
 
     /// Of a folder's disk; nil where that cannot be told.
     let freeBytes: (_ folder: String) -> UInt64?
@@ -108,8 +116,13 @@ package final class RecorderRole: Role {
         }
         switch envelope.message {
         case .acknowledgement where sender == .coordinator: reports.acknowledge(envelope.request, by: sender)
-        case .openStreams(let open): try self.open(open, from: sender, now: now, outbox: &outbox)
+        case .openStreams(let open):
+            try self.open(open, from: sender, envelope.request, now: now, outbox: &outbox)
         case .rollouts(let rollouts): take(rollouts, from: sender, now: now, outbox: &outbox)
+        case .discardStreams(let discard) where sender == .coordinator:
+            if try self.discard(discard, now: now) {
+                outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
+            }
         case .sealStreams(let seal) where sender == .coordinator:
             var isTaken = true
             for actor in seal.actors {
@@ -127,24 +140,30 @@ package final class RecorderRole: Role {
         }
     }
 
-    private func open(_ open: OpenStreams, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+    private func open(
+        _ open: OpenStreams, from sender: Address, _ request: UInt64, now: UInt64, outbox: inout Outbox
+    ) throws {
         if let problem = problem(open) {
             counts["refused_messages", default: 0] += 1
-            outbox.send(.failure(problem), to: sender)
+            outbox.send(.failure(problem), to: sender, request: request)
             return
         }
-        var opened: [StreamsOpened.Stream] = []
-        for (index, actor) in open.actors.enumerated() {
-            let identifier = StreamIdentifier(lifetime: open.lifetime, actor: actor)
+        let identifiers = open.actors.map { StreamIdentifier(lifetime: open.lifetime, actor: $0) }
+        for (index, identifier) in identifiers.enumerated() {
             let durable = index < open.durableSequences.count ? open.durableSequences[index] : 0
             if streams[identifier] == nil {
                 try load(identifier, open, durable: durable, from: sender, now: now, outbox: &outbox)
             }
             // What the machine lacks keeps it from being opened: the carrier asks again.
             guard let stream = streams[identifier] else { return }
-            guard open.incarnation >= stream.incarnation else {
-                return fence(identifier, stream, sender: sender, outbox: &outbox)
+            if let refusal = refusal(of: open, index, stream, from: sender) {
+                return refuse(
+                    identifier, stream, open.incarnation, because: refusal, to: sender, now: now, outbox: &outbox)
             }
+        }
+        var opened: [StreamsOpened.Stream] = []
+        for (index, identifier) in identifiers.enumerated() {
+            let durable = index < open.durableSequences.count ? open.durableSequences[index] : 0
             checkNothingIsLost(identifier, durable: durable, now: now, outbox: &outbox)
             // The carrier goes on behind what is durable: that must be all that there is. On a full disk it asks again.
             if let writer = streams[identifier]?.writer,
@@ -159,7 +178,38 @@ package final class RecorderRole: Role {
                 StreamsOpened(
                     lifetime: open.lifetime, firstActor: open.actors.lowerBound, incarnation: open.incarnation,
                     streams: opened)), to: sender)
-        acknowledge(open.actors.map { StreamIdentifier(lifetime: open.lifetime, actor: $0) }, outbox: &outbox)
+        acknowledge(identifiers, outbox: &outbox)
+    }
+
+    /// Why the sender cannot have the stream for its incarnation; nil when it can. What counts is what the file holds,
+    /// not who comes first.
+    private func refusal(
+        of open: OpenStreams, _ index: Int, _ stream: RecordedStream, from sender: Address
+    ) -> String? {
+        let incarnation = open.incarnation
+        let discarded = discardedBelow(open.lifetime)
+        guard incarnation >= discarded else {
+            return "incarnation \(incarnation), and the lifetime was begun anew with \(discarded)"
+        }
+        guard incarnation >= stream.incarnation else {
+            return stream.refusal.isEmpty
+                ? "incarnation \(incarnation), and the stream is at \(stream.incarnation)" : stream.refusal
+        }
+        // What is lived again is compared rollout by rollout.
+        guard !isLivedAgain(open.lifetime), let recorded = stream.recordedIncarnation else { return nil }
+        let isRepeated = stream.isOpened && stream.carrier == sender && stream.incarnation == incarnation
+        guard !isRepeated else { return nil }
+        guard let first = open.firstSequences.dropFirst(index).first else {
+            return recorded == incarnation
+                ? "incarnation \(incarnation) begins, and the file holds rollouts of it already" : nil
+        }
+        guard recorded < incarnation, stream.nextSequence > first else { return nil }
+        return "incarnation \(incarnation) began with rollout \(first), which the file has of incarnation \(recorded)"
+    }
+
+    /// Lockstep and evaluations play again what is on disk already; their files hold incarnation 0.
+    func isLivedAgain(_ lifetime: LifetimeIdentifier) -> Bool {
+        lifetime.collection != .histories || context?.experiment.collect.synchronization == .lockstep
     }
 
     /// Makes `carrier` the one that carries the stream, and says where it goes on.
@@ -173,6 +223,8 @@ package final class RecorderRole: Role {
         if isNewCarrier { stream.isMarkedAgain = false }
         stream.incarnation = incarnation
         stream.carrier = carrier
+        stream.isOpened = true
+        stream.refusal = ""
         streams[identifier] = stream
         // The last rollout counts only once the file is sealed; a new carrier, who does not have it, adds a mark. That
         // mark has always the same number, though an answer to its carrier may be lost and asked for again.
@@ -199,15 +251,40 @@ package final class RecorderRole: Role {
         return nil
     }
 
-    private func fence(
-        _ identifier: StreamIdentifier, _ stream: RecordedStream, sender: Address, outbox: inout Outbox
+    /// Tells a sender that its incarnation of a stream is not taken (any more), seldom enough that it can be told.
+    private func refuse(
+        _ identifier: StreamIdentifier, _ stream: RecordedStream, _ incarnation: UInt64, because reason: String,
+        state: StreamState? = nil, to sender: Address, now: UInt64, outbox: inout Outbox
     ) {
         counts["fenced_messages", default: 0] += 1
+        guard complaints.allows(sender, now: now) else { return }
+        var standing = stream.standing(of: identifier)
+        standing.incarnation = max(stream.incarnation, incarnation &+ 1, discardedBelow(identifier.lifetime))
+        // Nothing of it is acknowledged to this incarnation.
+        standing.nextSequence = 0
+        if let state { standing.state = state }
         outbox.send(
             .rolloutsDurable(
                 RolloutsDurable(
-                    lifetime: identifier.lifetime, streams: [stream.standing(of: identifier)], resend: false)),
-            to: sender)
+                    lifetime: identifier.lifetime, streams: [standing], resend: false, refusal: reason)), to: sender)
+    }
+
+    /// What its carrier sends contradicts the stream: nothing more is taken of this incarnation.
+    private func close(
+        _ identifier: StreamIdentifier, _ incarnation: UInt64, because reason: String, state: StreamState? = nil,
+        to sender: Address, now: UInt64, outbox: inout Outbox
+    ) {
+        logger.warning(
+            "a carrier's rollouts are refused",
+            metadata: [
+                "stream": "\(identifier.path)", "incarnation": "\(incarnation)", "reason": "\(reason)",
+                "carrier": "\(sender)",
+            ])
+        counts["closed_incarnations", default: 0] += 1
+        streams[identifier]?.incarnation = incarnation &+ 1
+        streams[identifier]?.refusal = reason
+        guard let stream = streams[identifier] else { return }
+        refuse(identifier, stream, incarnation, because: reason, state: state, to: sender, now: now, outbox: &outbox)
     }
 
     private func take(_ rollouts: Rollouts, from sender: Address, now: UInt64, outbox: inout Outbox) {
@@ -221,9 +298,7 @@ package final class RecorderRole: Role {
                 for: context.distribution.environment,
                 actors: isEvaluation ? experiment.evaluate.seeds : experiment.actorLimit)
         } catch { return refuse("\(error)", sender, outbox: &outbox) }
-        let isLivedAgain = isEvaluation || experiment.collect.synchronization == .lockstep
-        var known: [StreamIdentifier] = []
-        var isBehind = false
+        let isLivedAgain = isLivedAgain(content.lifetime)
         let wallClock = StreamWriter.wallClock()
         content.forEachRollout(
             observationBytes: context.distribution.environment.observationSpace.byteCount,
@@ -236,22 +311,30 @@ package final class RecorderRole: Role {
             // episode, and so it keeps its incarnation.
             switch place(of: header, identifier, from: sender, now: now, outbox: &outbox) {
             case .nowhere: return
-            case .known: known.append(identifier)
-            case .behind:
-                known.append(identifier)
-                isBehind = true
+            case .known: owed[identifier] = owed[identifier] ?? false
+            case .behind: owed[identifier] = true
             case .next(let writer):
                 if isLivedAgain { header.incarnation = 0 }
-                do { try writer.append(header, rows, now: now, wallClock: wallClock) } catch {
-                    return refuse("\(error)", sender, outbox: &outbox)
+                do throws(StreamError) {
+                    try writer.append(header, rows, now: now, wallClock: wallClock)
+                } catch {
+                    return close(
+                        identifier, sent.incarnation, because: error.problem, to: sender, now: now, outbox: &outbox)
                 }
                 counts["transitions", default: 0] += Double(header.length)
                 streams[identifier]?.isEnded = header.isLast
-                streams[identifier]?.carrier = sender
                 pending.insert(identifier)
             }
         }
-        if isBehind || !known.isEmpty { acknowledge(known, resend: isBehind, outbox: &outbox) }
+    }
+
+    /// However many rollouts came again or too early, their carrier is answered once.
+    private func answerOwed(outbox: inout Outbox) {
+        guard !owed.isEmpty else { return }
+        for resend in [false, true] {
+            acknowledge(owed.filter { $0.value == resend }.map(\.key), resend: resend, outbox: &outbox)
+        }
+        owed.removeAll(keepingCapacity: true)
     }
 
     private enum Place {
@@ -272,10 +355,15 @@ package final class RecorderRole: Role {
         // again.
         guard let stream = streams[identifier] else { return .nowhere }
         guard header.incarnation >= stream.incarnation else {
-            fence(identifier, stream, sender: sender, outbox: &outbox)
+            let reason = stream.refusal.isEmpty ? "the stream is at incarnation \(stream.incarnation)" : stream.refusal
+            refuse(
+                identifier, stream, header.incarnation, because: reason, to: sender, now: now, outbox: &outbox)
             return .nowhere
         }
-        guard header.incarnation == stream.incarnation else { return .nowhere }
+        guard header.incarnation == stream.incarnation, stream.isOpened, stream.carrier == sender else {
+            counts["unopened_rollouts", default: 0] += 1
+            return .nowhere
+        }
         if stream.state == .quarantined {
             guard now >= stream.remindAt else { return .nowhere }
             streams[identifier]?.remindAt = now + Self.reminderMilliseconds * 1_000_000
@@ -283,6 +371,18 @@ package final class RecorderRole: Role {
         }
         if header.sequence < stream.nextSequence {
             counts["repeated_rollouts", default: 0] += 1
+            switch compare(header, identifier, stream, now: now, outbox: &outbox) {
+            case .same: break
+            case .unknown: return .nowhere
+            case .different(let recorded):
+                let reason =
+                    "rollout \(header.sequence) came again with checksum \(hexadecimal(header.checksum)), "
+                    + "the file has \(hexadecimal(recorded)): the two were not lived alike"
+                close(
+                    identifier, header.incarnation, because: reason,
+                    state: isLivedAgain(identifier.lifetime) ? .diverged : nil, to: sender, now: now, outbox: &outbox)
+                return .nowhere
+            }
             // A recorder that died between the last rollout and the seal knew that the stream had ended.
             if header.isLast, header.sequence + 1 == stream.nextSequence, stream.writer != nil, !stream.isEnded {
                 streams[identifier]?.isEnded = true
@@ -322,7 +422,7 @@ package final class RecorderRole: Role {
         // Whoever still carries it has been replaced by nobody.
         streams[identifier]?.incarnation = .max
         switch stream.file {
-        case .sealed(let rollouts, _, let rows):
+        case .sealed(let rollouts, _, let rows, _):
             report(identifier, rows: rows, rollouts: rollouts, now: now, outbox: &outbox)
         case .quarantined(let reason, _, _): report(identifier, reason: reason, now: now, outbox: &outbox)
         case .growing:
@@ -374,6 +474,7 @@ package final class RecorderRole: Role {
     package func tick(now: UInt64, outbox: inout Outbox) throws {
         if lock == nil, lockDeadline > 0 { try takeLock(now: now) }
         reports.tick(now: now, outbox: &outbox)
+        answerOwed(outbox: &outbox)
         obstacleSince = obstacle == nil ? nil : obstacleSince ?? now
     }
 }

@@ -7,9 +7,15 @@ package struct RecorderDialogue {
     package static let requestIntervalMilliseconds: UInt64 = 1000
     /// A recorder that has acknowledged nothing for so long is asked where it stands.
     package static let silenceMilliseconds: UInt64 = 5000
+    /// Each question that brings nothing doubles the wait before the next, up to so many doublings.
+    package static let longestBackoff = 3
     /// Every batch that comes too early makes the recorder ask again. If each time everything that is on its way were
     /// sent again, one gap that nobody can fill would make ever more messages.
     package static let resendIntervalMilliseconds: UInt64 = 100
+    /// Each resend that brings nothing doubles the wait before the next, up to so many doublings.
+    package static let longestResendBackoff = 5
+    /// So often at most is the same asked, or sent again and not taken, before the streams are given up.
+    package static let fruitlessLimit = 6
 
     package private(set) var endpoint: String
     /// The recorder at `endpoint` has said where the streams stand.
@@ -20,6 +26,17 @@ package struct RecorderDialogue {
     /// When the last message was sent that the recorder has yet to answer, or its last answer came.
     private var lastSign: UInt64 = 0
     private var nextResend: UInt64 = 0
+    /// Resends since something was last called durable.
+    private var vainResends = 0
+    /// The number of the last question.
+    private var question: UInt64 = 0
+    /// Questions since the recorder last said something.
+    private var unanswered = 0
+    /// Answers since something was last called durable though the recorder owed it; refusals of the question.
+    private var fruitless = 0
+    private var lastRefusal = ""
+    /// The sequences with which this incarnation of the streams began, once the recorder has said where they stand.
+    private var began: [UInt64] = []
     /// When the recorder last said something, or was first to answer something after that.
     package private(set) var waitsSince: UInt64 = 0
 
@@ -44,23 +61,45 @@ package struct RecorderDialogue {
     package mutating func move(to endpoint: String) {
         self.endpoint = endpoint
         isOpen = false
+        unanswered = 0
         unacknowledged.rewind()
     }
 
+    /// Why the streams cannot be recorded from here; nil while there is hope. The recorder is there, answers, and takes
+    /// nothing.
+    package var refusal: String? {
+        guard fruitless >= Self.fruitlessLimit else { return nil }
+        return lastRefusal.isEmpty
+            ? "the recorder answers, but took nothing of what was sent \(fruitless) times" : lastRefusal
+    }
+
     /// Asks where the streams stand, and says what of them was called durable: a recorder that has less has lost it.
-    package mutating func ask(_ request: OpenStreams, now: UInt64, outbox: inout Outbox) {
+    /// - Parameter number: of the question, by which a refusal is known for its answer; 0 for none.
+    package mutating func ask(_ request: OpenStreams, number: UInt64 = 0, now: UInt64, outbox: inout Outbox) {
         if asked == nil { waitsSince = now }
         lastSign = now
+        unanswered += 1
+        question = number
         var request = request
         request.durableSequences = request.actors.map { unacknowledged.durableSequence(of: $0) }
+        request.firstSequences = began.count == request.actors.count ? began : []
         asked = request
-        outbox.send(.openStreams(request), to: address)
+        outbox.send(.openStreams(request), to: address, request: number)
+    }
+
+    /// The recorder refuses to answer the question with this number.
+    package mutating func refuse(_ reason: String, number: UInt64, from sender: Address) {
+        guard sender == address, number == question, number != 0 else { return }
+        question = 0
+        fruitless += 1
+        lastRefusal = reason
     }
 
     /// What was on its way to a recorder may be lost, and it may have been restarted: asking makes it say where it
     /// stands.
     package func isOverdue(now: UInt64) -> Bool {
-        let patience = isOpen ? Self.silenceMilliseconds : Self.requestIntervalMilliseconds
+        let first = isOpen ? Self.silenceMilliseconds : Self.requestIntervalMilliseconds
+        let patience = first << UInt64(min(max(unanswered - 1, fruitless), Self.longestBackoff))
         return (!isOpen || !unacknowledged.isEmpty) && now >= lastSign + patience * 1_000_000
     }
 
@@ -76,13 +115,24 @@ package struct RecorderDialogue {
         isOpen = true
         lastSign = now
         waitsSince = now
+        unanswered = 0
+        if began.isEmpty { began = opened.streams.map(\.nextSequence) }
+        // What has ended is acknowledged when it is sealed, which may take as long as it takes.
+        let owing = Set(zip(asked.actors, opened.streams).filter { $1.state == .recording }.map { $0.0 })
+        let mayOwe = unacknowledged.waits(forAny: owing)
         for (actor, stream) in zip(asked.actors, opened.streams) {
             take(stream.state, nextSequence: stream.nextSequence, of: actor)
         }
-        unacknowledged.drop()
+        if unacknowledged.drop() || !mayOwe { noteProgress() } else { fruitless += 1 }
         unacknowledged.rewind()
         unacknowledged.send(to: address, outbox: &outbox)
         return true
+    }
+
+    private mutating func noteProgress() {
+        fruitless = 0
+        vainResends = 0
+        lastRefusal = ""
     }
 
     private mutating func take(_ state: StreamState, nextSequence: UInt64, of actor: Int) {
@@ -116,10 +166,12 @@ package struct RecorderDialogue {
         guard isWith(sender), !streams.isEmpty else { return }
         lastSign = now
         waitsSince = now
+        unanswered = 0
         for stream in streams { take(stream.state, nextSequence: stream.nextSequence, of: stream.actor) }
-        unacknowledged.drop()
+        if unacknowledged.drop() { noteProgress() }
         if durable.resend, now >= nextResend {
-            nextResend = now + Self.resendIntervalMilliseconds * 1_000_000
+            nextResend = now + (Self.resendIntervalMilliseconds << UInt64(vainResends)) * 1_000_000
+            vainResends = min(vainResends + 1, Self.longestResendBackoff)
             unacknowledged.rewind()
         }
         // One that does not know these streams any more says so by silence and is asked first.

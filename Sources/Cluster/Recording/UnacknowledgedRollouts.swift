@@ -71,8 +71,19 @@ package struct UnacknowledgedRollouts {
         actors.lazy.filter { !isIgnored($0) }.map { durableSequence(of: $0) }.min() ?? .max
     }
 
+    /// Whether something of these actors is not durable yet.
+    package func waits(forAny actors: Set<Int>) -> Bool {
+        batches[first...].contains { batch in
+            batch.ends.contains {
+                actors.contains($0.actor) && $0.next > durable[$0.actor] ?? 0 && !isIgnored($0.actor)
+            }
+        }
+    }
+
     /// Drops the batches that are durable as a whole. Call after a round of `acknowledge`.
-    package mutating func drop() {
+    /// - Returns: whether there were any.
+    @discardableResult
+    package mutating func drop() -> Bool {
         let old = first
         while first < batches.count {
             let batch = batches[first]
@@ -88,11 +99,13 @@ package struct UnacknowledgedRollouts {
         } else {
             underway -= first - old
         }
+        let isNews = first > old
         // What is durable is let go of now and then, not each time.
         if first == batches.count || (first >= 64 && 2 * first >= batches.count) {
             batches.removeFirst(first)
             first = 0
         }
+        return isNews
     }
 
     /// What was on its way is taken for lost: it is sent again, in order. The recorder drops what it has.

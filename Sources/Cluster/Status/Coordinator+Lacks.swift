@@ -3,7 +3,7 @@ import Wire
 /// What the run itself waits for: nobody is there who could do it.
 struct Lack {
     enum Kind: Hashable {
-        case disk, checkpoints, recorder, learner, room, carriers, seals, distiller, evaluator
+        case disk, checkpoints, recorder, learner, room, carriers, seals, refusals, distiller, evaluator
     }
 
     /// Who waits, in a status.
@@ -27,7 +27,8 @@ extension Coordinator {
     }
 
     func findLacks(now: UInt64) -> [Lack] {
-        [withheld.map { Lack(kind: .disk, why: $0.obstacle) }, lackOfCheckpoints(now: now)].compactMap { $0 }
+        [withheld.map { Lack(kind: .disk, why: $0.obstacle) }, lackOfCheckpoints(now: now), refusedNow(now: now)]
+            .compactMap { $0 }
             + lacksOfPhase()
     }
 

@@ -1,0 +1,78 @@
+import FoundationEssentials
+import Glibc
+
+/// The mark of a lifetime that was lived anew from its beginning: what was lived again after a death came out otherwise
+/// than the files had it, so they are no single life. They were moved aside, `actor-0007.h5.discarded`, and begun anew.
+///
+/// Lies as JSON in the lifetime's folder, `discarded.json`; `verify` tells of it.
+package struct DiscardedStreams: Sendable, Codable, Equatable {
+    /// Carriers with lower incarnations carried what was discarded.
+    package let incarnation: UInt64
+    /// What was found to differ, in words.
+    package let reason: String
+    /// How often the lifetime was lived anew.
+    package let count: Int
+    /// When, in seconds since 1970.
+    package let time: Int
+    /// All files were moved.
+    package private(set) var isComplete: Bool
+
+    package static let markName = "discarded.json"
+    private static let movedSuffix = ".discarded"
+
+    /// The mark in the folder of a lifetime; nil where it was never lived anew.
+    package init?(of folder: String) {
+        guard let data = FileManager.default.contents(atPath: folder + "/" + Self.markName) else { return nil }
+        self =
+            (try? JSONDecoder().decode(DiscardedStreams.self, from: data))
+            ?? DiscardedStreams(incarnation: 0, reason: "its mark cannot be read", count: 1)
+    }
+
+    private init(incarnation: UInt64, reason: String, count: Int) {
+        self.incarnation = incarnation
+        self.reason = reason
+        self.count = count
+        time = Int(Glibc.time(nil))
+        isComplete = false
+    }
+
+    /// Moves every stream file of the folder aside and leaves the mark. May be repeated, after a crash too: the mark says
+    /// at first that it is not complete. No writer may have a file of it open.
+    package static func setAside(_ folder: String, incarnation: UInt64, reason: String) throws(StreamError) {
+        let path = folder + "/" + markName
+        try makeFolders(of: path)
+        let earlier = DiscardedStreams(of: folder)
+        if let earlier, earlier.incarnation == incarnation, earlier.isComplete { return }
+        var mark = DiscardedStreams(
+            incarnation: incarnation, reason: reason,
+            count: (earlier?.count ?? 0) + (earlier?.incarnation == incarnation ? 0 : 1))
+        try mark.write(to: path)
+        for name in try streamNames(in: folder) {
+            try replaceFile("\(folder)/\(name)", "\(folder)/\(name)\(movedSuffix)-\(mark.count)")
+        }
+        try synchronizeFolder(of: path)
+        mark.isComplete = true
+        try mark.write(to: path)
+        try synchronizeFolder(of: path)
+    }
+
+    private static func streamNames(in folder: String) throws(StreamError) -> [String] {
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".h5") }.sorted()
+        } catch {
+            throw .inputOutput(path: folder, operation: "list the folder", message: "\(error)", code: 0)
+        }
+    }
+
+    private func write(to path: String) throws(StreamError) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        let temporary = path + ".writing"
+        do { try encoder.encode(self).write(to: URL(filePath: temporary)) } catch {
+            unlink(temporary)
+            throw .inputOutput(path: path, operation: "write the mark", message: "\(error)", code: 0)
+        }
+        try synchronizeFile(temporary)
+        try replaceFile(temporary, path)
+    }
+}
