@@ -94,6 +94,7 @@ package struct ActingBenchmark {
         var rates: [Double] = []
         var peaks = [peak.sample()]
         for _ in 0..<plan.repetitions {
+            try plan.mayGoOn()
             let seconds = try secondsTaken { for _ in 0..<calls { try body() } }
             rates.append(Double(calls * transitions) / seconds)
             peaks.append(peak.sample())

@@ -27,8 +27,12 @@ struct BenchCollectCommand: ParsableCommand {
     @Flag(help: "Print one JSON document.") var json = false
 
     func validate() throws {
-        guard actors > 0, episodes > 0, repetitions > 0, processes.allSatisfy({ (1...actors).contains($0) }) else {
-            throw ValidationError("expected positive numbers, and no more processes than actors")
+        guard actors > 0, episodes > 0, (1...BenchOptions.repetitionLimit).contains(repetitions),
+            processes.allSatisfy({ (1...actors).contains($0) })
+        else {
+            throw ValidationError(
+                "expected positive numbers, at most \(BenchOptions.repetitionLimit) repetitions, and no more processes "
+                    + "than actors")
         }
     }
 

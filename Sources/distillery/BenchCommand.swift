@@ -23,19 +23,26 @@ struct BenchOptions: ParsableArguments {
     @Option(help: "Seconds of a repetition, at least (default: the suite's).") var seconds: Double?
     @Flag(help: "Print one JSON document.") var json = false
 
+    /// Of any suite.
+    static let repetitionLimit = 1000
+
     func validate() throws {
-        guard repetitions > 0, seconds.map({ $0 > 0 && $0 <= 3600 }) ?? true else {
-            throw ValidationError("expected at least 1 repetition, of more than 0 and at most 3600 seconds")
+        guard (1...Self.repetitionLimit).contains(repetitions), seconds.map({ $0 > 0 && $0 <= 3600 }) ?? true else {
+            throw ValidationError(
+                "expected 1 to \(Self.repetitionLimit) repetitions, of more than 0 and at most 3600 seconds")
         }
     }
 
     /// Runs a suite in this process and prints what it gives. Ctrl-C ends it after the repetition that runs.
     func run(_ suite: String, seconds standard: Double, _ body: (BenchmarkPlan) throws -> [BenchmarkResult]) throws {
         let signals = try SignalWatcher([.interrupt, .terminate])
-        let plan = BenchmarkPlan(repetitions: repetitions, secondsPerRepetition: seconds ?? standard) { line in
-            printError(line)
-            try exitIfInterrupted(signals.next())
-        }
+        let goOn = { try exitIfInterrupted(signals.next()) }
+        let plan = BenchmarkPlan(
+            repetitions: repetitions, secondsPerRepetition: seconds ?? standard,
+            progress: { line in
+                printError(line)
+                try goOn()
+            }, mayGoOn: goOn)
         try BenchDocument(suite: suite, results: try body(plan)).print(json: json)
     }
 }

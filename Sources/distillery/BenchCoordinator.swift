@@ -22,8 +22,11 @@ struct BenchCoordinatorCommand: ParsableCommand {
     @Flag(help: "Print one JSON document.") var json = false
 
     func validate() throws {
-        guard nodes.allSatisfy({ (4...10_000).contains($0) }), (1...3600).contains(seconds), repetitions > 0 else {
-            throw ValidationError("expected 4 to 10000 nodes, 1 to 3600 seconds and at least 1 repetition")
+        guard nodes.allSatisfy({ (4...10_000).contains($0) }), (1...3600).contains(seconds),
+            (1...BenchOptions.repetitionLimit).contains(repetitions)
+        else {
+            throw ValidationError(
+                "expected 4 to 10000 nodes, 1 to 3600 seconds and 1 to \(BenchOptions.repetitionLimit) repetitions")
         }
     }
 

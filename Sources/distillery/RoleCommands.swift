@@ -51,7 +51,11 @@ struct LearnerCommand: ParsableCommand {
     @Option(help: "Host or address under which others reach it; by default the one it is bound to.") var announce:
         String?
 
-    func run() throws { try serve(LearnerRole(capacity: max(0, capacity)), connection, bind: bind, announce: announce) }
+    func validate() throws {
+        guard (0...1024).contains(capacity) else { throw ValidationError("--capacity \(capacity): expected 0 to 1024") }
+    }
+
+    func run() throws { try serve(LearnerRole(capacity: capacity), connection, bind: bind, announce: announce) }
 }
 
 struct RecorderCommand: ParsableCommand {

@@ -40,6 +40,16 @@ extension EndToEnd {
                 ["scale", "actors=many", "--coordinator", "tcp://127.0.0.1:1"], code: 2, naming: ["actors=many"])
         }
 
+        @Test("a bench is asked for no more repetitions than it can end, and ends when it is told to")
+        func benchmarks() throws {
+            try refuse(["bench", "acting", "--repetitions", "\(Int.max)"], code: 2, naming: ["1 to 1000 repetitions"])
+            let bench = try RunningCommand(
+                ["bench", "acting", "--repetitions", "1000", "--seconds", "0.2"], in: scratch)
+            usleep(500_000)
+            bench.interrupt()
+            #expect(bench.wait(seconds: 30) == 130, "\(bench.standardError)")
+        }
+
         @Test("a run that exists") func existingRun() throws {
             let path = try scratch.write("small.yaml", experiment())
             _ = try scratch.write("something", "")

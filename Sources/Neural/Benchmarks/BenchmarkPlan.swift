@@ -8,13 +8,25 @@ package struct BenchmarkPlan {
     package var secondsPerRepetition: Double
     /// Called with a line of text after whatever takes long; may throw to end the benchmark.
     package var progress: (String) throws -> Void
+    /// Called before each repetition; may throw to end the benchmark.
+    package var mayGoOn: () throws -> Void
 
     package init(
-        repetitions: Int, secondsPerRepetition: Double, progress: @escaping (String) throws -> Void = { _ in }
+        repetitions: Int, secondsPerRepetition: Double, progress: @escaping (String) throws -> Void = { _ in },
+        mayGoOn: @escaping () throws -> Void = {}
     ) {
         self.repetitions = repetitions
         self.secondsPerRepetition = secondsPerRepetition
         self.progress = progress
+        self.mayGoOn = mayGoOn
+    }
+
+    /// What `sample` gives in each repetition.
+    package func repeated<Value>(_ sample: () throws -> Value) throws -> [Value] {
+        try (0..<repetitions).map { _ in
+            try mayGoOn()
+            return try sample()
+        }
     }
 
     /// Calls `body` until half a repetition has passed, at least once, and returns the calls of a repetition.

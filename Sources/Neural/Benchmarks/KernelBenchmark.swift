@@ -33,11 +33,11 @@ package struct KernelBenchmark {
     package static func run(_ cases: [Case], threads: Int, plan: BenchmarkPlan) throws -> [BenchmarkResult] {
         // A kernel's repetitions are short, and so is what they are compared with.
         let peak = ProductPeak(threads: 1, products: 1)
-        var results = [measurePeak(peak, threads: 1, plan)]
-        if threads > 1 { results.append(measurePeak(ProductPeak(threads: threads), threads: threads, plan)) }
+        var results = [try measurePeak(peak, threads: 1, plan)]
+        if threads > 1 { results.append(try measurePeak(ProductPeak(threads: threads), threads: threads, plan)) }
         for result in results { try plan.progress(line(result)) }
         for kernel in cases {
-            let result = measure(kernel, peak, plan)
+            let result = try measure(kernel, peak, plan)
             try plan.progress(line(result))
             results.append(result)
         }
@@ -48,13 +48,14 @@ package struct KernelBenchmark {
         "\(result.name): \(Int((result.rates[.gflops] ?? []).median)) GFLOP/s"
     }
 
-    private static func measurePeak(_ peak: ProductPeak, threads: Int, _ plan: BenchmarkPlan) -> BenchmarkResult {
+    private static func measurePeak(_ peak: ProductPeak, threads: Int, _ plan: BenchmarkPlan) throws -> BenchmarkResult
+    {
         BenchmarkResult(
             name: "sgemm-peak", configuration: ["threads": .init(threads), "side": .init(ProductPeak.side)],
-            rates: [.gflops: (0..<plan.repetitions).map { _ in peak.sample() }])
+            rates: [.gflops: try plan.repeated { peak.sample() }])
     }
 
-    private static func measure(_ kernel: Case, _ peak: ProductPeak, _ plan: BenchmarkPlan) -> BenchmarkResult {
+    private static func measure(_ kernel: Case, _ peak: ProductPeak, _ plan: BenchmarkPlan) throws -> BenchmarkResult {
         let run = kernel.prepare()
         let operations = Double(kernel.operations)
         let calls = plan.warmUp(run)
@@ -62,6 +63,7 @@ package struct KernelBenchmark {
         var shares: [Double] = []
         var peaks = [peak.sample()]
         for _ in 0..<plan.repetitions {
+            try plan.mayGoOn()
             let seconds = secondsTaken { for _ in 0..<calls { run() } }
             rates.append(operations * Double(calls) / seconds / 1e9)
             peaks.append(peak.sample())
