@@ -1,5 +1,6 @@
 import ArgumentParser
 import Cluster
+import Files
 import Foundation
 import Histories
 
@@ -23,7 +24,7 @@ struct OutputFile {
             throw ClusterError("\(path) is the same file as \(input), which is read: choose another --out")
         }
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-        guard FileManager.default.fileExists(atPath: folder) else {
+        guard Folder.isFolder(folder) else {
             throw ClusterError("there is no folder \(folder) for \(path): make it, or choose another --out")
         }
         // Also of a link to nothing.

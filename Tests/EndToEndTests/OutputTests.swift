@@ -62,6 +62,8 @@ extension EndToEnd {
             _ = try predict(stream, scratch("logits.h5"), ["--force"], expecting: 0)
             #expect(try predict(stream, "-", expecting: 1).contains("standard output"))
             #expect(try predict(stream, scratch("no/folder.h5"), expecting: 1).contains(scratch("no")))
+            let below = try predict(stream, text + "/logits.h5", expecting: 1)
+            #expect(below.contains("there is no folder \(text)"), "\(below)")
             let left = try FileManager.default.contentsOfDirectory(atPath: scratch.path)
             #expect(!left.contains { $0.hasSuffix(".partial") }, "\(left)")
         }

@@ -83,6 +83,17 @@ extension EndToEnd {
             #expect(byHand.wait(seconds: 30) == 130)
         }
 
+        @Test("a folder that cannot be made is named with the system's reason", arguments: ["file/run", "long"])
+        func impossibleFolder(name: String) throws {
+            let scratch = try Scratch()
+            let file = try scratch.write("small.yaml", experiment())
+            _ = try scratch.write("file", "")
+            let folder = scratch(name == "long" ? String(repeating: "n", count: 300) : name)
+            let said = try run(["launch", file, "--out", folder], in: scratch, expecting: 1).standardError
+            #expect(said.contains("cannot make the folder \(scratch.path)"), "\(said)")
+            #expect(!said.contains("NSCocoa"), "\(said)")
+        }
+
         @Test("a folder that holds something else is not taken for a run by --resume")
         func foreignFolder() throws {
             let scratch = try Scratch()

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Glibc
 
@@ -9,7 +10,7 @@ package final class DirectoryLock {
     /// message of the `ClusterError` that is thrown where another process has it.
     package init(path: String, holder: String) throws {
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try Folder.create(folder)
         descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             throw ClusterError("cannot open \(path): \(String(cString: strerror(errno))) (errno \(errno))")
