@@ -19,12 +19,6 @@ package final class WakeSignal: Sendable {
         _ = write(descriptor, &one, 8)
     }
 
-    /// Waits until it is raised, at most so long. For a thread that has no poller.
-    package func wait(milliseconds: Int) {
-        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        _ = poll(&entry, 1, Int32(clamping: max(0, milliseconds)))
-    }
-
     /// - Returns: whether it was raised since the last time.
     @discardableResult
     package func clear() -> Bool {

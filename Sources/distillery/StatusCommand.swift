@@ -53,8 +53,9 @@ private struct StatusWatch {
 
     /// The signal that ended it.
     mutating func run() throws -> Signal? {
-        if !json { screen.open() }
-        defer { screen.close() }
+        if !json { try screen.open() }
+        // Where that fails, the terminal is gone.
+        defer { try? screen.close() }
         while !isInterrupted() {
             let next = ProcessInfo.processInfo.systemUptime + Self.intervalSeconds
             var found: Signal?
@@ -66,7 +67,7 @@ private struct StatusWatch {
             if let answer {
                 try show(answer.status)
             } else if signal == nil {
-                sayThatNobodyAnswers()
+                try sayThatNobodyAnswers()
             }
             while ProcessInfo.processInfo.systemUptime < next, !isInterrupted() { usleep(Self.turnMicroseconds) }
         }
@@ -84,16 +85,16 @@ private struct StatusWatch {
     }
 
     private mutating func show(_ status: ClusterStatus) throws {
-        guard !json else { return write(try status.json(pretty: false) + "\n") }
+        guard !json else { return try write(status.json(pretty: false) + "\n") }
         last = StatusText(status).lines
-        screen.show(last)
+        try screen.show(last)
     }
 
     /// On a terminal what was known last stays below it.
-    private func sayThatNobodyAnswers() {
+    private func sayThatNobodyAnswers() throws {
         let text = "no coordinator answers at \(endpoint); trying again"
         guard screen.isTerminal, !json else { return printError(text) }
-        screen.show([text, ""] + last)
+        try screen.show([text, ""] + last)
     }
 }
 
@@ -101,17 +102,17 @@ private struct StatusWatch {
 private struct Screen {
     let isTerminal = isatty(STDOUT_FILENO) == 1
 
-    func open() { if isTerminal { write("\u{1B}[?25l\u{1B}[2J") } }
+    func open() throws { if isTerminal { try write("\u{1B}[?25l\u{1B}[2J") } }
 
     /// The last frame stays, with the cursor below it.
-    func close() { if isTerminal { write("\u{1B}[?25h") } }
+    func close() throws { if isTerminal { try write("\u{1B}[?25h") } }
 
     /// All at once, and nothing is cleared that is written again: no flicker.
-    func show(_ lines: [String]) {
-        guard isTerminal else { return write(lines.joined(separator: "\n") + "\n\n") }
+    func show(_ lines: [String]) throws {
+        guard isTerminal else { return try write(lines.joined(separator: "\n") + "\n\n") }
         let size = windowSize
         let shown = lines.prefix(size.rows - 1).map { $0.prefix(size.columns) + "\u{1B}[K\n" }
-        write("\u{1B}[H" + shown.joined() + "\u{1B}[J")
+        try write("\u{1B}[H" + shown.joined() + "\u{1B}[J")
     }
 
     private var windowSize: (rows: Int, columns: Int) {
@@ -123,4 +124,8 @@ private struct Screen {
     }
 }
 
-private func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
+/// At once: who watches waits for it.
+private func write(_ text: String) throws {
+    print(text, terminator: "")
+    if let failure = StandardStreams.flushOutput() { throw failure }
+}

@@ -12,14 +12,16 @@ final class LoneCoordinator {
     let journal = MemoryJournal()
     let coordinator: Coordinator
     let folder: String
-    var now: UInt64 = 1_000_000_000
+    var now: UInt64
     private var outbox = Outbox()
     private var request: UInt64 = 0
 
     init(
         _ yaml: String, goal: Coordinator.Goal = Coordinator.Goal(collects: true, distils: false, evaluates: false),
-        finished: Cluster.Progress = Cluster.Progress(), prepare: (_ folder: String) throws -> Void = { _ in }
+        finished: Cluster.Progress = Cluster.Progress(), now: UInt64 = 1_000_000_000,
+        prepare: (_ folder: String) throws -> Void = { _ in }
     ) throws {
+        self.now = now
         folder = try makeTemporaryFolder()
         try prepare(folder)
         coordinator = try Coordinator(

@@ -42,10 +42,13 @@ final class RunningCommand {
     private let mark = UUID().uuidString
 
     /// Standard output and standard error go to files of their own.
-    init(_ arguments: [String], in scratch: Scratch, executable: URL = distillery) throws {
+    init(
+        _ arguments: [String], in scratch: Scratch, executable: URL = distillery,
+        environment more: [String: String] = [:]
+    ) throws {
         output = scratch("\(mark).out")
         errors = scratch("\(mark).err")
-        var environment = ProcessInfo.processInfo.environment
+        var environment = ProcessInfo.processInfo.environment.merging(more) { $1 }
         environment[Self.markName] = mark
         environment["HDF5_USE_FILE_LOCKING"] = "FALSE"
         let script = "cd \"$1\"; exec >\"$2\" 2>\"$3\"; shift 3; exec \"$@\""

@@ -111,6 +111,7 @@ extension Coordinator {
                 logger.info("checkpoint stored", metadata: ["name": "\(piece.checkpoint)"])
                 foundCheckpoint = nil
             }
+            moved(now: now)
             outbox.send(.acknowledgement, to: .peer(name), request: request)
         } catch let error as ClusterError {
             refuse("\(error)", to: .peer(name), request, outbox: &outbox)

@@ -90,6 +90,7 @@ extension Coordinator {
         }
         jobs[index].isFinished = true
         unfinishedJobs -= 1
+        moved(now: now)
         try journal.evaluated(job, split: jobs[index].split, returns: result.returns)
         scheduleJobs(now: now, outbox: &outbox)
         return .taken

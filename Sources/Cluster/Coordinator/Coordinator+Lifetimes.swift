@@ -89,6 +89,7 @@ extension Coordinator {
         }
         // Its end was taken before; only the acknowledgement was lost.
         guard lifetime.state == .running else { return .taken }
+        moved(now: now)
         lifetime.state = .ending
         lifetime.numbers = finished.numbers
         lifetimes[finished.lifetime] = lifetime
@@ -108,6 +109,7 @@ extension Coordinator {
             return .over(
                 "incarnation \(finished.incarnation) from actor \(finished.firstActor) of \(finished.lifetime) is over")
         }
+        if !lifetime.parts[index].isFinished { moved(now: now) }
         lifetime.parts[index].isFinished = true
         lifetimes[finished.lifetime] = lifetime
         try complete(finished.lifetime, now: now, outbox: &outbox)

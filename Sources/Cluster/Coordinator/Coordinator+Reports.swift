@@ -21,7 +21,10 @@ extension Coordinator {
         case .checkpointPiece(let piece): take(piece, from: node, envelope.request, now: now, outbox: &outbox)
         case .learnerCheckpoint(let checkpoint):
             take(checkpoint, from: name, envelope.request, now: now, outbox: &outbox)
-        case .checkpointRequest(let request): answer(request, to: sender, envelope.request, outbox: &outbox)
+        case .checkpointRequest(let request):
+            if request != node.lastPiece { moved(now: now) }
+            node.lastPiece = request
+            answer(request, to: sender, envelope.request, outbox: &outbox)
         case .heartbeat(let heartbeat):
             note(heartbeat, of: node, now: now)
             outbox.send(.acknowledgement, to: sender)

@@ -12,6 +12,8 @@ package final class Coordinator {
     package static let silenceLimitMilliseconds = 5000
     /// Who was heard since is taken to be there.
     static let aliveNanoseconds: UInt64 = 2_500_000_000
+    /// Each start of the run numbers its commands from a multiple of 2 to the power of this.
+    static let commandsOfStart: UInt64 = 32
     /// More nodes are not taken in.
     package static let nodeLimit = 16_384
 
@@ -49,6 +51,8 @@ package final class Coordinator {
         var rate = RateMeter()
         /// What it has complained of last, and when.
         var complaint: (reason: String, time: UInt64)?
+        /// The piece of a checkpoint that it asked for last.
+        var lastPiece: CheckpointRequest?
         /// The list of clients that it was told last; 0 for none.
         var allowedKeysGeneration: UInt64 = 0
 
@@ -125,6 +129,10 @@ package final class Coordinator {
     /// What the run lacks, and since when.
     var lacks: [Lack.Kind: UInt64] = [:]
     var nextLookAtLacks: UInt64 = 0
+    /// When the run last got on: steps, results, seals, pieces of checkpoints and of what is loaded, a new phase.
+    var lastMovement: UInt64
+    /// Nothing had moved for too long.
+    var isStalled = false
 
     var isStopping = false
     /// Why the run cannot go on; empty when it can.
@@ -158,10 +166,12 @@ package final class Coordinator {
         self.logger = logger
         learnerCheckpoints = LearnerCheckpointStore(folder: URL(fileURLWithPath: folder + "/checkpoints/learner"))
         earlierStarts = finished.starts
-        // Nodes may still acknowledge what a coordinator has sent that has died.
-        commands = ReliableSender(after: now)
+        // Nodes may still acknowledge what a coordinator has sent that has died, perhaps with its host, whose clocks
+        // then begin anew: what is counted in the catalogue does not.
+        commands = ReliableSender(after: finished.starts << Self.commandsOfStart)
         began = now
         phaseBegan = now
+        lastMovement = now
         desiredActorProcesses = context.experiment.cluster.actorProcesses
         elasticActors = context.experiment.collect.actors
         finalCheckpoint = goal.checkpoint
@@ -179,7 +189,7 @@ package final class Coordinator {
     package var isFinished: Bool { isEnding && nodesAreGone }
 
     /// There is nothing more to do, and that is written down or not to be waited for.
-    package var isEnding: Bool { deployment.finished && (withheld == nil || isStopping) }
+    package var isEnding: Bool { deployment.finished && (withheld == nil || isStopping || isStalled) }
 
     private var nodesAreGone: Bool { nodes.count == members(.supervisor).count }
 
@@ -279,7 +289,10 @@ package final class Coordinator {
         guard withheld == nil else {
             // Nobody's silence is overlooked for it: what is said is still heard.
             nextSilenceCheck = now
-            return noteLacks(now: now)
+            noteLacks(now: now)
+            // That depends on nothing that is to be written down.
+            if isStalled { _ = announceDeployment(now: now, outbox: &outbox) }
+            return
         }
         try noticeSilence(now: now, outbox: &outbox)
         announceAllowedKeys(now: now, outbox: &outbox)
@@ -327,6 +340,7 @@ package final class Coordinator {
         if phase != before || now == began {
             phaseBegan = now
             hasChanged = true
+            moved(now: now)
             try journal.phaseBegan(phase)
             logger.info("phase", metadata: ["phase": "\(phase.rawValue)"])
         }

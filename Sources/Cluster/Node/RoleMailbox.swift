@@ -63,11 +63,10 @@ final class RoleMailbox: Sendable {
     private let state = Mutex(State())
     /// Wakes the thread of the sockets.
     let forSockets: WakeSignal
-    private let forRole: WakeSignal
+    private let forRole = ThreadSignal()
 
     init() throws {
         forSockets = try WakeSignal()
-        forRole = try WakeSignal()
     }
 
     // MARK: - The sockets' side
@@ -170,18 +169,19 @@ final class RoleMailbox: Sendable {
         return delivery
     }
 
-    /// Gives out what the role wants sent. Waits while too much of it has not been taken.
-    func post(_ outbox: inout Outbox, epoch: UInt64) {
-        guard !outbox.items.isEmpty else { return }
+    /// Gives out what the role wants sent. Waits while too much of it has not been taken. Unless it `isUrgent`, the other
+    /// thread is not woken for it, and takes it when it wakes by itself.
+    func post(_ outbox: inout Outbox, epoch: UInt64, isUrgent: Bool) {
+        guard !outbox.items.isEmpty || isUrgent else { return }
         let items = outbox.items
         outbox.removeAll()
         var isFull = false
         wakeSockets { state in
             guard state.epoch == epoch else { return false }
-            state.outgoing += items
+            if state.outgoing.isEmpty { state.outgoing = items } else { state.outgoing += items }
             state.outgoingBytes += items.reduce(0) { $0 + $1.bytes.count }
             isFull = state.isFull
-            return true
+            return (isUrgent || isFull) && !state.outgoing.isEmpty
         }
         while isFull {
             sleep(milliseconds: Self.patienceMilliseconds) { $0.isFull && !$0.mustStop }
@@ -216,7 +216,6 @@ final class RoleMailbox: Sendable {
         guard mayWait else { return }
         forRole.wait(milliseconds: milliseconds)
         state.withLock { $0.roleSleeps = false }
-        forRole.clear()
     }
 
     /// `change` says whether there is something for the sockets' thread.

@@ -8,6 +8,8 @@ final class RoleThread: @unchecked Sendable {
     private static let tickIntervalNanoseconds: UInt64 = 50_000_000
     /// So often the role shows itself for the heartbeat: collecting its numbers costs something.
     private static let snapshotIntervalNanoseconds: UInt64 = 250_000_000
+    /// What a busy role wants sent is kept back for so long at most.
+    private static let longestDelayNanoseconds: UInt64 = 2_000_000
     private static let stackBytes = 8 << 20
 
     private let runner: RoleRunner
@@ -17,6 +19,8 @@ final class RoleThread: @unchecked Sendable {
     private var outbox = Outbox()
     private var epoch: UInt64 = 0
     private var nextTick: UInt64 = 0
+    /// Since when something may be kept back; nil while nothing is.
+    private var heldSince: UInt64?
     private var nextSnapshot: UInt64 = 0
 
     init(_ runner: RoleRunner, _ mailbox: RoleMailbox, clock: any Clock, hook: TestWorkStep? = nil) {
@@ -52,14 +56,17 @@ final class RoleThread: @unchecked Sendable {
                 try runner.receive($0, from: parcel.sender, now: clock.now, outbox: &outbox)
             }
         }
-        if !delivery.parcels.isEmpty { hook?.work(runner.progress) }
+        if let hook, hook.isDue(delivery) { hook.work(runner.progress) }
         let isBusy = try runner.work(now: clock.now, outbox: &outbox)
         let now = clock.now
         if now >= nextTick {
             try runner.tick(now: now, outbox: &outbox)
             nextTick = now + Self.tickIntervalNanoseconds
         }
-        mailbox.post(&outbox, epoch: epoch)
+        // A role that has more to do soon has more to send, too: one waking of the other thread does for both.
+        let isUrgent = !isBusy || heldSince.map { now >= $0 + Self.longestDelayNanoseconds } ?? false
+        heldSince = isUrgent ? nil : heldSince ?? now
+        mailbox.post(&outbox, epoch: epoch, isUrgent: isUrgent)
         if now >= nextSnapshot {
             mailbox.publish(runner.snapshot(now: now), epoch: epoch)
             nextSnapshot = now + Self.snapshotIntervalNanoseconds

@@ -6,11 +6,13 @@ package import Wire
 /// of its own.
 ///
 /// `DISTILLERY_TEST_WORK_STEP=ROLE:SECONDS:HOW:FILE`; HOW is `moving` (the step tells of progress) or `still`. The first
-/// process of that role that makes FILE does it, once, when it first has messages of other nodes or leases to work on.
+/// process of that role that makes FILE does it, once, when it first has messages of other nodes to work on; a distiller,
+/// which has none, at its lease.
 package final class TestWorkStep: @unchecked Sendable {
     package static let variable = "DISTILLERY_TEST_WORK_STEP"
     private static let turnMicroseconds: UInt32 = 100_000
 
+    private let role: RoleName
     private let seconds: Double
     private let isMoving: Bool
     private let file: String
@@ -21,9 +23,17 @@ package final class TestWorkStep: @unchecked Sendable {
     package init?(role: RoleName, environment: [String: String] = ProcessInfo.processInfo.environment) {
         let words = environment[Self.variable]?.split(separator: ":", maxSplits: 3).map(String.init) ?? []
         guard words.count == 4, words[0] == role.rawValue, let seconds = Double(words[1]) else { return nil }
+        self.role = role
         self.seconds = seconds
         isMoving = words[2] == "moving"
         file = words[3]
+    }
+
+    func isDue(_ delivery: RoleMailbox.Delivery) -> Bool {
+        guard role == .distiller else { return !delivery.parcels.isEmpty }
+        return delivery.events.contains {
+            if case .message(let envelope) = $0, case .distil = envelope.message { true } else { false }
+        }
     }
 
     func work(_ progress: WorkProgress) {

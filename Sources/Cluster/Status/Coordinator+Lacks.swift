@@ -3,7 +3,7 @@ import Wire
 /// What the run itself waits for: nobody is there who could do it.
 struct Lack {
     enum Kind: Hashable {
-        case disk, checkpoints, recorder, learner, room, carriers, seals, refusals, distiller, evaluator
+        case disk, checkpoints, recorder, learner, room, carriers, seals, refusals, distiller, evaluator, movement
     }
 
     /// Who waits, in a status.
@@ -23,13 +23,17 @@ extension Coordinator {
         nextLookAtLacks = now + Self.lookAtLacksNanoseconds
         let kinds = Set(findLacks(now: now).map(\.kind))
         lacks = lacks.filter { kinds.contains($0.key) }
-        for kind in kinds where lacks[kind] == nil { lacks[kind] = now }
+        for kind in kinds where lacks[kind] == nil { lacks[kind] = kind == .movement ? lastMovement : now }
+        endIfStalled(now: now)
     }
 
-    func findLacks(now: UInt64) -> [Lack] {
-        [withheld.map { Lack(kind: .disk, why: $0.obstacle) }, lackOfCheckpoints(now: now), refusedNow(now: now)]
+    /// `after`: so long must nothing have moved to be what the run lacks.
+    func findLacks(now: UInt64, after: UInt64 = Coordinator.noticeableStillnessNanoseconds) -> [Lack] {
+        let known =
+            [withheld.map { Lack(kind: .disk, why: $0.obstacle) }, lackOfCheckpoints(now: now), refusedNow(now: now)]
             .compactMap { $0 }
             + lacksOfPhase()
+        return known.isEmpty ? [lackOfMovement(now: now, after: after)].compactMap { $0 } : known
     }
 
     private func lacksOfPhase() -> [Lack] {

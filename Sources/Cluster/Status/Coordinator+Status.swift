@@ -17,6 +17,7 @@ extension Coordinator {
     func note(_ heartbeat: Heartbeat, of node: Node, now: UInt64) {
         environmentSteps += (heartbeat.numbers["environment_steps"] ?? 0) - (node.numbers["environment_steps"] ?? 0)
         rate.add(environmentSteps, now: now)
+        noteMovement(of: node, heartbeat, now: now)
         node.heartbeat = heartbeat
         if let steps = node.hello.role.stepsName.flatMap({ heartbeat.numbers[$0] }) { node.rate.add(steps, now: now) }
     }

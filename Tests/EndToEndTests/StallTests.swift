@@ -1,0 +1,36 @@
+import Cluster
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("Stalls", .serialized) struct StallTests {
+        @Test(
+            "a run whose only worker is to come from elsewhere, and never comes, ends with 1 and says what it lacks",
+            arguments: [("distil", "a distiller; there is none"), ("collect", "a recorder; there is none")])
+        func nobodyComes(_ goal: String, _ lack: String) throws {
+            let scratch = try Scratch()
+            let folder = scratch("run")
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            _ = try scratch.write("run/experiment.yaml", experiment(more: "  stall_minutes: 0.1"))
+            let coordinator = try RunningCommand(["coordinator", folder, "--goal", goal], in: scratch)
+            #expect(coordinator.wait() == 1, "\(coordinator.standardError.suffix(2000))")
+            let said = coordinator.standardError
+            #expect(said.contains("s (cluster.stall_minutes); the run waits for \(lack)"), "\(said)")
+        }
+
+        @Test("a supervised run in which nothing moves ends with 1, says so, and leaves no process") func supervised()
+            throws
+        {
+            let scratch = try Scratch()
+            let folder = scratch("run")
+            let yaml = experiment(learners: 1, trainTasks: 2, more: "  stall_minutes: 0.15")
+            let command = try RunningCommand(
+                ["launch", scratch.write("small.yaml", yaml), "--out", folder], in: scratch,
+                environment: [TestWorkStep.variable: "learner:600:still:\(scratch("was-taken"))"])
+            #expect(command.wait() == 1, "\(command.standardError.suffix(2000))")
+            let said = command.standardError
+            #expect(said.contains("nothing has moved for") && said.contains("takes a step for a test"), "\(said)")
+            #expect(eventually(seconds: 30) { command.survivors.isEmpty })
+        }
+    }
+}
