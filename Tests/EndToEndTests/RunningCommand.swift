@@ -65,6 +65,7 @@ final class RunningCommand {
     var standardError: String { (try? String(contentsOfFile: errors, encoding: .utf8)) ?? "" }
 
     func interrupt() { kill(process.identifier, SIGINT) }
+    func signalAlone(_ signal: Int32) { kill(process.identifier, signal) }
     /// This process alone, not those that it started.
     func killAlone() { kill(process.identifier, SIGKILL) }
 
