@@ -10,6 +10,8 @@ package struct IndexedStream: Hashable, Sendable {
     package var rollouts: Int
     /// Of its last rollout.
     package var lastPolicyVersion: UInt64
+    /// The highest of its rollouts; lockstep and evaluations write 0.
+    package var lastIncarnation: UInt64
     package var isSealed: Bool
     package var integrity: Integrity
     package var bytes: Int
@@ -24,7 +26,8 @@ package struct IndexedStream: Hashable, Sendable {
 
     package init(
         stream: StreamIdentifier, task: Task, optimalReturn: Double? = nil, randomReturn: Double? = nil, rows: Int,
-        rollouts: Int, lastPolicyVersion: UInt64, isSealed: Bool, integrity: Integrity, bytes: Int,
+        rollouts: Int, lastPolicyVersion: UInt64, lastIncarnation: UInt64 = 0, isSealed: Bool, integrity: Integrity,
+        bytes: Int,
         started: Double? = nil, ended: Double? = nil, returns: [Float], checkpoint: String? = nil,
         kind: EvaluationKind? = nil
     ) {
@@ -35,6 +38,7 @@ package struct IndexedStream: Hashable, Sendable {
         self.rows = rows
         self.rollouts = rollouts
         self.lastPolicyVersion = lastPolicyVersion
+        self.lastIncarnation = lastIncarnation
         self.isSealed = isSealed
         self.integrity = integrity
         self.bytes = bytes
@@ -56,8 +60,37 @@ package struct HistoriesIndex: Hashable, Sendable {
     /// Last episodes of each stream whose mean is a lifetime's final return.
     package static let finalEpisodes = 10
 
+    /// What the run's experiment asks for, where it is known: what has less than that was interrupted.
+    package struct Expectation: Sendable {
+        /// Streams of a lifetime.
+        package var recordedActors: Int
+        /// Streams of an evaluated task, and episodes of each.
+        package var seeds: Int
+        package var episodes: Int
+
+        package init(recordedActors: Int, seeds: Int, episodes: Int) {
+            self.recordedActors = recordedActors
+            self.seeds = seeds
+            self.episodes = episodes
+        }
+    }
+
+    /// A stream that its recorder gave up, and why.
+    package struct Quarantined: Hashable, Sendable {
+        package let stream: StreamIdentifier
+        package let reason: String
+
+        package init(_ stream: StreamIdentifier, reason: String) {
+            self.stream = stream
+            self.reason = reason
+        }
+    }
+
     /// `tasks`: all that the run's environment has, where it is known; otherwise those of the streams.
-    package init(_ summaries: [IndexedStream], tasks known: [TaskRecord] = []) {
+    package init(
+        _ summaries: [IndexedStream], quarantined: [Quarantined] = [], tasks known: [TaskRecord] = [],
+        expected: Expectation? = nil
+    ) {
         var tasks = Dictionary(known.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         for summary in summaries where tasks[summary.task.id] == nil {
             tasks[summary.task.id] = TaskRecord(
@@ -65,43 +98,66 @@ package struct HistoriesIndex: Hashable, Sendable {
                 optimalReturn: summary.optimalReturn, randomReturn: summary.randomReturn)
         }
         self.tasks = tasks.values.sorted { $0.id < $1.id }
-        streams = summaries.map { summary in
+        let lost = quarantined.map {
             StreamRecord(
-                stream: summary.stream, rows: summary.rows, rollouts: summary.rollouts, isSealed: summary.isSealed,
-                integrity: summary.integrity, bytes: summary.bytes)
-        }.sorted { $0.path < $1.path }
+                stream: $0.stream, rows: 0, rollouts: 0, isSealed: false, integrity: .damaged, problem: $0.reason)
+        }
+        streams = (summaries.map(HistoriesIndex.stream) + lost).sorted { $0.path < $1.path }
+        let lostOf = Dictionary(grouping: quarantined, by: \.stream.lifetime).mapValues(\.count)
         let byLifetime = Dictionary(grouping: summaries, by: \.stream.lifetime)
             .sorted { ($0.key.folder) < ($1.key.folder) }
         for (lifetime, members) in byLifetime {
             switch lifetime.collection {
-            case .histories: lifetimes.append(HistoriesIndex.lifetime(lifetime, members))
-            case .evaluation(let name): evaluations.append(HistoriesIndex.evaluation(name, lifetime, members))
+            case .histories:
+                let missing = (expected?.recordedActors ?? 0) - (lostOf[lifetime] ?? 0)
+                lifetimes.append(HistoriesIndex.lifetime(lifetime, members, expected: missing))
+            case .evaluation(let name):
+                evaluations.append(HistoriesIndex.evaluation(name, lifetime, members, expected: expected))
             }
         }
     }
 
-    private static func lifetime(_ lifetime: LifetimeIdentifier, _ members: [IndexedStream]) -> LifetimeRecord {
+    private static func stream(_ summary: IndexedStream) -> StreamRecord {
+        StreamRecord(
+            stream: summary.stream, rows: summary.rows, rollouts: summary.rollouts, isSealed: summary.isSealed,
+            integrity: summary.integrity, bytes: summary.bytes)
+    }
+
+    /// A lifetime's attempt is the upper part of the incarnations that it gave out, plus one: whoever begins it again
+    /// must give out higher ones than its files have. Where the files have none (lockstep), it was begun once at least.
+    ///
+    /// `expected`: sealed streams without which it has not ended.
+    private static func lifetime(
+        _ lifetime: LifetimeIdentifier, _ members: [IndexedStream], expected: Int
+    ) -> LifetimeRecord {
+        let incarnation = members.map(\.lastIncarnation).max() ?? 0
         let last = members.flatMap { $0.returns.suffix(finalEpisodes) }.map(Double.init)
         return LifetimeRecord(
             task: lifetime.task, repetition: lifetime.repetition,
-            status: members.allSatisfy(\.isSealed) ? .finished : .running,
-            started: members.compactMap(\.started).min(), ended: members.compactMap(\.ended).max(),
+            status: members.allSatisfy(\.isSealed) && members.count >= expected ? .finished : .running,
+            attempt: Int(clamping: incarnation >> 16) + 1, started: members.compactMap(\.started).min(),
+            ended: members.compactMap(\.ended).max(),
             episodes: members.reduce(0) { $0 + $1.returns.count }, transitions: members.reduce(0) { $0 + $1.rows },
             updates: members.map(\.lastPolicyVersion).max().map { Int(clamping: $0) },
-            finalReturn: last.isEmpty ? nil : last.reduce(0, +) / Double(last.count))
+            finalReturn: last.isEmpty ? nil : last.reduce(0, +) / Double(last.count),
+            actors: members.map { $0.stream.actor + 1 }.max())
     }
 
     private static func evaluation(
-        _ name: String, _ lifetime: LifetimeIdentifier, _ members: [IndexedStream]
+        _ name: String, _ lifetime: LifetimeIdentifier, _ members: [IndexedStream], expected: Expectation?
     ) -> EvaluationReturns {
         let seeds = members.sorted { $0.stream.actor < $1.stream.actor }
+        let isWhole =
+            seeds.allSatisfy { $0.isSealed && $0.integrity == .sound && $0.returns.count >= expected?.episodes ?? 0 }
+            && seeds.count >= expected?.seeds ?? 0
         return EvaluationReturns(
             evaluation: EvaluationRecord(
                 evaluation: name, task: lifetime.task, checkpoint: seeds.lazy.compactMap(\.checkpoint).first ?? name,
                 split: seeds[0].task.split, kind: seeds.lazy.compactMap(\.kind).first ?? .inContext,
-                status: seeds.allSatisfy(\.isSealed) ? .finished : .running, seeds: seeds.count,
+                status: isWhole ? .finished : .running, seeds: seeds.count,
                 episodes: seeds.map(\.returns.count).max() ?? 0, started: seeds.compactMap(\.started).min(),
                 ended: seeds.compactMap(\.ended).max()),
-            returns: seeds.map(\.returns))
+            // Of a job that is not done nothing counts: it is done again, whole.
+            returns: isWhole ? seeds.map(\.returns) : [])
     }
 }

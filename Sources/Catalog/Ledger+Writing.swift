@@ -65,17 +65,34 @@ extension Ledger {
     }
 
     /// Replaces all that can be known from stream files alone: tasks, lifetimes, streams, evaluations.
-    /// Checkpoints, nodes, metrics and the run's row stay.
+    /// Checkpoints, nodes, metrics and the run's row stay, and so does of a lifetime what no file tells.
     package func replaceIndex(_ index: HistoriesIndex) throws(CatalogError) {
+        let known = Dictionary(grouping: try lifetimes()) { [$0.task, $0.repetition] }
+        let lifetimes = index.lifetimes.map { found in
+            known[[found.task, found.repetition]]?.first.map { found.completed(from: $0) } ?? found
+        }
         try write { database in
             for table in ["evaluation_returns", "evaluations", "streams", "lifetimes", "tasks"] {
                 try database.execute(sql: "DELETE FROM \(table)")
             }
             try database.save(index.tasks)
-            try database.save(index.lifetimes)
+            try database.save(lifetimes)
             try database.save(index.streams)
             for result in index.evaluations { try database.save(result) }
         }
+    }
+}
+
+extension LifetimeRecord {
+    /// With what only the coordinator knew. An attempt is never given out twice: the higher one counts.
+    fileprivate func completed(from known: LifetimeRecord) -> LifetimeRecord {
+        var record = self
+        record.attempt = max(attempt, known.attempt)
+        record.actors = [actors, known.actors].compactMap(\.self).max()
+        record.learner = known.learner
+        record.transitionsLearnt = known.transitionsLearnt
+        record.meanPolicyLag = known.meanPolicyLag
+        return record
     }
 }
 

@@ -242,3 +242,12 @@ package struct MetricRecord: Hashable, Sendable {
         self.value = value
     }
 }
+
+extension MetricRecord {
+    /// The mark of a run whose distillation is done.
+    package static let distillationFinished = "distiller/finished"
+
+    package static func distillationFinished(at time: Double) -> MetricRecord {
+        MetricRecord(time: time, source: "distiller", name: distillationFinished, step: 0, value: 1)
+    }
+}

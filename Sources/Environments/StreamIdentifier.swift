@@ -51,6 +51,21 @@ extension LifetimeIdentifier: CustomStringConvertible {
 extension StreamIdentifier: CustomStringConvertible {
     package var description: String { "\(lifetime) actor \(actor)" }
 
+    /// What the file at `path` below the run belongs to; nil where no stream has that place.
+    package init?(path: String) {
+        let parts = path.split(separator: "/").map(String.init)
+        guard parts.count == 4, let file = parts.last, file.hasSuffix(".h5") else { return nil }
+        func number(_ text: String) -> Int? { text.split(separator: "-").last.flatMap { Int($0) } }
+        let isHistory = parts[0] == "histories"
+        guard let task = number(parts[isHistory ? 1 : 2]), let actor = number(String(file.dropLast(3))),
+            let repetition = isHistory ? number(parts[2]) : 0
+        else { return nil }
+        lifetime = LifetimeIdentifier(
+            collection: isHistory ? .histories : .evaluation(parts[1]), task: task, repetition: repetition)
+        self.actor = actor
+        guard self.path == path else { return nil }
+    }
+
     /// The file below the run, for example `histories/task-00042/lifetime-000/actor-0007.h5`.
     package var path: String {
         switch lifetime.collection {

@@ -4,6 +4,7 @@ import Environments
 import Experiments
 import Foundation
 import Processes
+import Reporting
 
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -41,6 +42,15 @@ struct LaunchCommand: ParsableCommand {
     }
 }
 
+/// A catalogue that was lost is remade before a coordinator would take the run for one that has done nothing.
+private func restoreCatalogue(of folder: RunFolder) throws {
+    var line = ProgressLine()
+    try RunIndex.restore(URL(fileURLWithPath: folder.path)) { done, total in
+        line.show("the catalogue is lost: read \(done)/\(total) streams to remake it", phase: "index")
+    }
+    line.finish()
+}
+
 /// Says what is about to happen, checks that it can, and supervises the cluster to its end.
 private func launch(
     _ options: ExperimentOptions, _ listening: ListenOptions, goal: GoalName, out: String?, resume: Bool
@@ -53,6 +63,7 @@ private func launch(
     printError(plan.text)
     try experiment.checkProcesses(collects: true, evaluates: goal == .all)
     let lock = try folder.prepare(experiment, resume: resume)
+    if resume { try restoreCatalogue(of: folder) }
     let signals = try SignalWatcher()
     let supervisor = Supervisor(
         executable: try ChildProcess.ownExecutable(), folder: folder.path, lock: lock,

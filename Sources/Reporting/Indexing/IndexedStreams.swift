@@ -14,6 +14,15 @@ struct IndexedStreams {
 
     init(root: String) { self.root = root }
 
+    /// The stream that a recorder gave up, and its words; nil where the file is no stream of this run.
+    func quarantined(_ file: String) -> HistoriesIndex.Quarantined? {
+        guard file.hasPrefix(root + "/"),
+            let stream = StreamIdentifier(path: String(file.dropFirst(root.count + 1))),
+            let mark = StreamQuarantine(of: file)
+        else { return nil }
+        return HistoriesIndex.Quarantined(stream, reason: mark.reason)
+    }
+
     mutating func read(_ file: String) {
         do throws(StreamError) {
             let reader = try StreamReader(path: file)
@@ -31,7 +40,8 @@ struct IndexedStreams {
                 returns = contents.episodes.compactMap(\.episodeReturn).map { Float($0) }
                 rollouts = contents.rollouts
             } catch {
-                integrity = .damaged
+                // Of a growing file the end may be torn: its recorder, who cuts it off, decides what is left.
+                integrity = metadata.isComplete ? .damaged : .unchecked
                 damaged.append("\(error)")
             }
             let distribution = distribution(of: metadata.environment)
@@ -39,7 +49,8 @@ struct IndexedStreams {
                 stream: stream, task: metadata.task, optimalReturn: distribution?.optimalReturn(of: metadata.task),
                 randomReturn: distribution?.expectedRandomReturn(of: metadata.task),
                 rows: Int(clamping: rollouts.last?.endStep ?? 0), rollouts: rollouts.count,
-                lastPolicyVersion: rollouts.last?.policyVersion ?? 0, isSealed: metadata.isComplete,
+                lastPolicyVersion: rollouts.last?.policyVersion ?? 0,
+                lastIncarnation: rollouts.map(\.incarnation).max() ?? 0, isSealed: metadata.isComplete,
                 integrity: integrity, bytes: reader.fileBytes,
                 started: rollouts.first.map { Double($0.wallClock) / 1e9 },
                 ended: rollouts.last.map { Double($0.wallClock) / 1e9 }, returns: returns)

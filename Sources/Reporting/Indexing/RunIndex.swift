@@ -10,6 +10,8 @@ import Histories
 package struct RunIndex {
     package let index: HistoriesIndex
     package let checkpoints: [CheckpointRecord]
+    /// The latest checkpoint is that of a training that has done its steps, or had its time.
+    package let isDistilled: Bool
     /// Files that are no sound streams, with the reason.
     package let damaged: [String]
     private let experiment: Experiment?
@@ -25,22 +27,48 @@ package struct RunIndex {
             reader.read(file)
             progress(position + 1, files.count)
         }
-        index = HistoriesIndex(reader.streams, tasks: try RunIndex.tasks(of: experiment))
+        let expected = experiment.map {
+            HistoriesIndex.Expectation(
+                recordedActors: min($0.recordedActors, $0.collect.actors), seeds: $0.evaluate.seeds,
+                episodes: $0.evaluate.episodes)
+        }
+        index = HistoriesIndex(
+            reader.streams, quarantined: streams.quarantined.compactMap(reader.quarantined),
+            tasks: try RunIndex.tasks(of: experiment), expected: expected)
         damaged =
             reader.damaged
             + streams.quarantined.map { "\($0): \(StreamVerification(quarantined: $0).problems.joined())" }
-        checkpoints = RunIndex.checkpoints(in: folder.appendingPathComponent("checkpoints/distiller"))
+        (checkpoints, isDistilled) = RunIndex.checkpoints(in: folder.appendingPathComponent("checkpoints/distiller"))
     }
+
+    /// A run whose catalogue is lost gets one made from its files, so that it can be taken up again. Does nothing where
+    /// there is one, or nothing to make it from.
+    package static func restore(
+        _ folder: URL, progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
+    ) throws {
+        let files = FileManager.default
+        guard !files.fileExists(atPath: folder.appendingPathComponent(catalogue).path),
+            files.fileExists(atPath: folder.appendingPathComponent("histories").path),
+            let streams = try? StreamFolder(path: folder.path), !streams.files.isEmpty
+        else { return }
+        try RunIndex(folder: folder, progress: progress).write(into: folder)
+    }
+
+    private static let catalogue = "catalog.sqlite"
 
     /// Writes it into `folder`'s catalogue, a new one if there is none.
     package func write(into folder: URL) throws {
-        let path = folder.appendingPathComponent("catalog.sqlite").path
+        let path = folder.appendingPathComponent(RunIndex.catalogue).path
         let isNew = !FileManager.default.fileExists(atPath: path)
         let ledger = try Ledger(path: path, mode: isNew ? .create : .resume)
         try ledger.replaceIndex(index)
         let known = try ledger.checkpoints()
         for checkpoint in checkpoints where !known.contains(where: { $0.name == checkpoint.name }) {
             try ledger.save(checkpoint)
+        }
+        let finished = try ledger.metrics(named: MetricRecord.distillationFinished)
+        if isDistilled, finished.isEmpty, let last = checkpoints.last {
+            try ledger.append([.distillationFinished(at: last.created)])
         }
         if try ledger.run() == nil, let experiment, let started = index.lifetimes.compactMap(\.started).min() {
             let ends = index.lifetimes.compactMap(\.ended) + index.evaluations.compactMap(\.evaluation.ended)
@@ -62,17 +90,20 @@ package struct RunIndex {
         }
     }
 
-    private static func checkpoints(in folder: URL) -> [CheckpointRecord] {
+    private static func checkpoints(in folder: URL) -> ([CheckpointRecord], isDistilled: Bool) {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-        return names.filter { $0.hasPrefix("step-") }.sorted().compactMap { name in
+        var isDistilled = false
+        let records: [CheckpointRecord] = names.filter { $0.hasPrefix("step-") }.sorted().compactMap { name in
             let file = folder.appendingPathComponent("\(name)/config.json")
             guard let data = try? Data(contentsOf: file),
                 let configuration = try? CheckpointConfiguration(data, name: file.path),
                 let written = try? FileManager.default.attributesOfItem(atPath: file.path)[.modificationDate] as? Date
             else { return nil }
+            isDistilled = configuration.isEnd(of: configuration.training)
             return CheckpointRecord(
                 name: name, step: configuration.step, created: written.timeIntervalSince1970,
                 trainingSeconds: configuration.seconds)
         }
+        return (records, isDistilled)
     }
 }
