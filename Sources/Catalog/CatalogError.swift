@@ -36,7 +36,7 @@ package struct CatalogError: Error, Sendable, CustomStringConvertible {
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             self.init(.busy, path, "another process writes the catalogue (\(detail)); stop the run that uses it first")
         // Its index of the write-ahead log and its journals are files too, and say less of what they lack.
-        case .SQLITE_IOERR where !hasRoom(besides: path):
+        case .SQLITE_IOERR where !hasRoom(besides: path) || isAtLimit(path):
             self.init(.full, path, "no space is left for the catalogue (\(detail)); free some and go on with --resume")
         case .SQLITE_FULL:
             self.init(.full, path, "no space is left for the catalogue (\(detail)); free some and go on with --resume")
@@ -55,3 +55,19 @@ private func hasRoom(besides path: String) -> Bool {
     guard statvfs((path as NSString).deletingLastPathComponent, &found) == 0 else { return true }
     return UInt64(found.f_bavail) * UInt64(found.f_frsize) >= 1 << 20 && (found.f_files == 0 || found.f_favail > 0)
 }
+
+/// Whether the process may not make the catalogue's files larger (`ulimit -f`), which the library calls any trouble.
+private func isAtLimit(_ path: String) -> Bool {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max else {
+        return false
+    }
+    return ["", "-wal", "-shm"].contains { suffix in
+        var status = stat()
+        return stat(path + suffix, &status) == 0
+            && UInt64(status.st_size) + UInt64(largestWrite) > UInt64(limit.rlim_cur)
+    }
+}
+
+/// More than one write of the library needs: a page of the log's index.
+private let largestWrite = 64 << 10

@@ -34,8 +34,8 @@ extension Ledger {
     }
 
     /// Writes all of a batch, or nothing: one transaction.
-    package func save(_ batch: LedgerBatch) throws(CatalogError) {
-        try write { database in
+    package func save(_ batch: LedgerBatch, surviving: Survival = .lossOfPower) throws(CatalogError) {
+        try write(surviving: surviving) { database in
             if !batch.lifetimes.isEmpty { try database.save(batch.lifetimes) }
             if !batch.streams.isEmpty { try database.save(batch.streams) }
             if !batch.nodes.isEmpty { try database.save(batch.nodes) }

@@ -65,9 +65,31 @@ package final class Ledger: Sendable {
         }
     }
 
+    /// What a transaction has to survive that was committed: a loss of power (an fsync of the write-ahead log, of all
+    /// transactions before it too), or only the death of every process.
+    package enum Survival: Sendable {
+        case lossOfPower, deathOfProcess
+
+        fileprivate var pragma: String { self == .lossOfPower ? "FULL" : "NORMAL" }
+    }
+
     /// One transaction: all of `body` is kept, or nothing.
-    func write<Result>(_ body: (Database) throws -> Result) throws(CatalogError) -> Result {
-        do { return try database.write(body) } catch { throw CatalogError(error, path: path) }
+    func write(surviving: Survival = .lossOfPower, _ body: (Database) throws -> Void) throws(CatalogError) {
+        do {
+            try database.writeWithoutTransaction { connection in
+                // It cannot be changed within a transaction.
+                try connection.execute(sql: "PRAGMA synchronous = \(surviving.pragma)")
+                try connection.inTransaction {
+                    try body(connection)
+                    return .commit
+                }
+            }
+        } catch { throw CatalogError(error, path: path) }
+    }
+
+    /// What the last transaction survives, as the library numbers it: 1 the death of every process, 2 a loss of power.
+    package func synchronousLevel() throws(CatalogError) -> Int? {
+        try read { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
     }
 
     func read<Result>(_ body: (Database) throws -> Result) throws(CatalogError) -> Result {

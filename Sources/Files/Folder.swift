@@ -63,6 +63,10 @@ package enum Folder {
         if fsync(descriptor) != 0 { throw .system("sync", path) }
     }
 
+    package static func removeFile(_ path: String) throws(FileError) {
+        if unlink(path) != 0 { throw .system("remove", path) }
+    }
+
     /// Gives a file or folder another name on the same disk; when this returns the new name survives a loss of power.
     package static func rename(_ from: String, to path: String) throws(FileError) {
         if Glibc.rename(from, path) != 0 { throw .system("rename \(from) to", path) }

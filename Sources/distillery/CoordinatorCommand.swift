@@ -3,6 +3,7 @@ import Catalog
 import Cluster
 import Environments
 import Experiments
+import Files
 import Foundation
 import Logging
 import Processes
@@ -77,8 +78,8 @@ struct CoordinatorCommand: ParsableCommand {
             checkpoints: store, logger: logger, finished: progress, now: process.now)
         // Whoever reads the file sees all of it or nothing.
         try whenThereIsRoom(logger) {
-            try Data((process.endpoint + "\n").utf8).write(
-                to: folder.appendingPathComponent(Supervisor.endpointFile), options: .atomic)
+            try AtomicFile.write(
+                process.endpoint + "\n", to: folder.appendingPathComponent(Supervisor.endpointFile).path)
         }
         logger.info("listening", metadata: ["endpoint": "\(process.endpoint)"])
         let signal = try process.run(coordinator)

@@ -21,6 +21,8 @@ struct Distillery: ParsableCommand {
     /// As ArgumentParser's own, but wrong usage exits with 2, and results that cannot be written with 1.
     static func main() {
         StandardStreams.open()
+        // A limit on the size of files (`ulimit -f`) is an error of the write that meets it, as a full disk is.
+        signal(SIGXFSZ, SIG_IGN)
         do {
             try checkArguments()
             var command = try parseAsRoot()

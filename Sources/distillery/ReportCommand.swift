@@ -11,19 +11,23 @@ struct ReportCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The run's folder.", valueName: "run"))
     var folder: String
 
-    func run() throws { print(try writeReport(of: folder)) }
+    @Option(help: "Folder for the report, for a run that cannot be written into; by default the run's.")
+    var out: String?
+
+    func run() throws { print(try writeReport(of: folder, into: out)) }
 }
 
-/// Writes `report.html` and `report/*.csv` into the run's folder; gives the page's path.
-func writeReport(of run: String) throws -> String {
+/// Writes `report.html` and `report/*.csv` into `out`, by default the run's folder; gives the page's path.
+func writeReport(of run: String, into out: String? = nil) throws -> String {
     let folder = URL(fileURLWithPath: run, isDirectory: true)
     var line = ProgressLine()
     let contents = try RunContents(folder: folder) { done, total in
         line.show("report: read \(done)/\(total) streams", phase: "report")
     }
     let report = Report(contents)
-    try report.write(into: folder)
+    let target = out.map { URL(fileURLWithPath: $0, isDirectory: true) } ?? folder
+    try report.write(into: target)
     line.finish()
     for remark in report.remarks { printError(remark) }
-    return folder.appendingPathComponent("report.html").path
+    return target.appendingPathComponent("report.html").path
 }

@@ -1,6 +1,7 @@
 import Cluster
 import Environments
 import Experiments
+import Files
 import Foundation
 
 /// The folder of one run: made once, taken up again only on request.
@@ -29,11 +30,9 @@ struct RunFolder {
                         + "resume with the same file and the same --set, or choose another folder by --out")
             }
         }
-        do {
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-            try Data(experiment.yaml.utf8).write(to: URL(fileURLWithPath: experimentPath), options: .atomic)
-            try provenance().write(to: URL(fileURLWithPath: path + "/provenance.json"), options: .atomic)
-        } catch { throw ClusterError("cannot write the run's folder \(path): \(error.localizedDescription)") }
+        try Folder.create(path)
+        try AtomicFile.write(experiment.yaml, to: experimentPath)
+        try AtomicFile.write(try provenance(), to: path + "/provenance.json")
         return lock
     }
 

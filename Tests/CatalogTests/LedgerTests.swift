@@ -140,4 +140,18 @@ struct LedgerTests {
         }
         #expect(error.reason == .damaged, "\(error)")
     }
+
+    @Test("a transaction syncs the log where it has to survive a loss of power, and only there")
+    func synchronous() throws {
+        let scratch = try Scratch()
+        let ledger = try Ledger(path: scratch.catalog, mode: .create)
+        var batch = LedgerBatch()
+        batch.metrics = [MetricRecord(time: 0, source: "a", name: "b", step: 0, value: 1)]
+        for (surviving, level) in [(Ledger.Survival.lossOfPower, 2), (.deathOfProcess, 1), (.lossOfPower, 2)] {
+            try ledger.save(batch, surviving: surviving)
+            #expect(try ledger.synchronousLevel() == level)
+        }
+        #expect(try ledger.metrics(named: "b").count == 3)
+        try ledger.close()
+    }
 }

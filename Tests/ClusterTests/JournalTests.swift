@@ -61,4 +61,30 @@ import Wire
         #expect(progress.attempts == [lifetime: 3] && progress.lifetimes == [lifetime])
         #expect(progress.jobs == [FinishedJob(evaluation: "step-3-test", task: task)])
     }
+
+    @Test("a lease, an end, a result and what was scaled survive a loss of power; who joined need not")
+    func powerLoss() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let ledger = try Ledger(path: folder + "/catalog.sqlite", mode: .create)
+        let journal = try LedgerJournal(
+            ledger: ledger, distribution: context.distribution, folder: URL(fileURLWithPath: folder))
+        func level(_ entry: () throws -> Void) throws -> Int? {
+            try entry()
+            try journal.commit()
+            return try ledger.synchronousLevel()
+        }
+        let hello = Hello(role: .learner, name: "learner", host: "h", process: 1, endpoint: "sim:l", capacity: 1)
+        #expect(try level { try journal.started() } == 2)
+        #expect(try level { try journal.nodeJoined(hello) } == 1)
+        #expect(try level { try journal.lifetimeStarted(lifetime, attempt: 3, learner: "learner", actors: 2) } == 2)
+        #expect(try level { try journal.metrics("learner", Metrics(step: 1, numbers: ["loss": 1])) } == 1)
+        // One that must is enough for its turn.
+        #expect(
+            try level {
+                try journal.lifetimeEnded(lifetime, numbers: [:])
+                try journal.nodeLeft("learner", reason: "its work is done")
+            } == 2)
+        #expect(try level { try journal.scaled(Scale(actors: 2, actorsOfLifetime: 2)) } == 2)
+        #expect(try level { try journal.distillationFinished("step-3") } == 2)
+    }
 }

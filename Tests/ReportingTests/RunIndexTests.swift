@@ -13,7 +13,10 @@ struct RunIndexTests {
         json: #"{"horizon":2,"size":3}"#)
 
     /// A sealed stream of episodes of two steps; `rewards` are those of the second steps.
-    private func write(_ stream: StreamIdentifier, split: Split, rewards: [Float], in folder: URL) throws {
+    private func write(
+        _ stream: StreamIdentifier, split: Split, rewards: [Float], incarnation: UInt64 = 1, seals: Bool = true,
+        in folder: URL
+    ) throws {
         let file = folder.appendingPathComponent(stream.path)
         try FileManager.default.createDirectory(
             at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
@@ -28,7 +31,8 @@ struct RunIndexTests {
                 lifetime: stream.lifetime,
                 headers: [
                     RolloutHeader(
-                        actor: stream.actor, incarnation: 1, sequence: UInt64(number), policyVersion: UInt64(number),
+                        actor: stream.actor, incarnation: incarnation, sequence: UInt64(number),
+                        policyVersion: UInt64(number),
                         firstEpisode: UInt64(number), length: 2, finishedEpisodes: 1, checksum: 0, isLast: false)
                 ], observations: [1, 1, 0, 1], actions: [0, 4], rewards: [0, reward], terminations: [0, 0],
                 truncations: [0, 1], finalObservations: [0, 1])
@@ -38,7 +42,82 @@ struct RunIndexTests {
             }
         }
         try writer.flush()
-        try writer.seal()
+        if seals { try writer.seal() }
+    }
+
+    private func history(_ actor: Int, task: Int = 1) -> StreamIdentifier {
+        StreamIdentifier(lifetime: LifetimeIdentifier(task: task, repetition: 0), actor: actor)
+    }
+
+    /// An experiment of two actors; evaluations have two seeds of two episodes.
+    private func makeRun() throws -> URL {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("index-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let yaml = """
+            name: interrupted
+            environment: {size: 3, horizon: 2}
+            tasks: {test: 1, train: 3}
+            collect: {actors: 2}
+            evaluate: {train_tasks: 1, seeds: 2, episodes: 2}
+            """
+        try Data(yaml.utf8).write(to: folder.appendingPathComponent("experiment.yaml"))
+        return folder
+    }
+
+    @Test("of an interrupted run, attempts lie above the growing files' incarnations, and nothing unfinished counts")
+    func interrupted() throws {
+        let folder = try makeRun()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        // Begun three times; its second actor had reached its end before the first.
+        try write(history(0), split: .train, rewards: [0, 1], incarnation: 2 << 16 | 5, seals: false, in: folder)
+        try write(history(1), split: .train, rewards: [0, 1], incarnation: 1 << 16, in: folder)
+        // Only one of its two streams was ever begun.
+        try write(history(0, task: 2), split: .train, rewards: [1], incarnation: 0, in: folder)
+        // One of two seeds.
+        let evaluated = LifetimeIdentifier(collection: .evaluation("step-00000007-test"), task: 0, repetition: 0)
+        try write(StreamIdentifier(lifetime: evaluated, actor: 0), split: .test, rewards: [0, 1], in: folder)
+
+        try RunIndex.restore(folder)
+        let path = folder.appendingPathComponent("catalog.sqlite").path
+        let ledger = try Ledger(path: path, mode: .read)
+        let lifetimes = try ledger.lifetimes()
+        #expect(lifetimes.map(\.attempt) == [3, 1])
+        #expect(lifetimes.map(\.status) == [.running, .running])
+        #expect(try ledger.evaluations().map(\.status) == [.running])
+        #expect(try ledger.evaluationReturns().map(\.returns) == [[]])
+        try ledger.close()
+    }
+
+    @Test("an attempt that the catalogue knows and no file shows is not given out again")
+    func attemptsStay() throws {
+        let folder = try makeRun()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try write(history(0), split: .train, rewards: [0, 1], incarnation: 1 << 16, seals: false, in: folder)
+        let path = folder.appendingPathComponent("catalog.sqlite").path
+        let ledger = try Ledger(path: path, mode: .create)
+        try ledger.save([LifetimeRecord(task: 1, repetition: 0, status: .running, learner: "l", attempt: 7, actors: 5)])
+        try ledger.close()
+        try RunIndex(folder: folder).write(into: folder)
+        let reader = try Ledger(path: path, mode: .read)
+        let lifetime = try #require(try reader.lifetimes().first)
+        #expect(lifetime.attempt == 7 && lifetime.actors == 5 && lifetime.learner == "l")
+        try reader.close()
+    }
+
+    @Test("a stream that its recorder gave up stays given up, and the others of its lifetime can end it")
+    func quarantined() throws {
+        let folder = try makeRun()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try write(history(0), split: .train, rewards: [0, 1], in: folder)
+        try write(history(1), split: .train, rewards: [0, 1], seals: false, in: folder)
+        _ = StreamQuarantine.setAside(
+            folder.appendingPathComponent(history(1).path).path, reason: "cut", nextSequence: 2, nextEpisode: 2)
+        try RunIndex.restore(folder)
+        let ledger = try Ledger(path: folder.appendingPathComponent("catalog.sqlite").path, mode: .read)
+        #expect(try ledger.lifetimes().map(\.status) == [.finished])
+        let lost = try #require(try ledger.streams().first { $0.integrity == .damaged })
+        #expect(lost.stream == history(1) && lost.problem == "cut" && !lost.isSealed)
+        try ledger.close()
     }
 
     @Test("streams, lifetimes, evaluations and the report's curves come from the files alone")

@@ -92,9 +92,11 @@ extension Coordinator {
 package func isLackOfRoom(_ error: any Error) -> Bool {
     switch error {
     case let error as CatalogError: error.reason == .full
+    case let error as CocoaError:
+        error.code == .fileWriteOutOfSpace
+            || (error.userInfo[NSUnderlyingErrorKey] as? any Error).map(isLackOfRoom) ?? false
+    case let error as POSIXError: FileError.isLackOfRoom(error.code.rawValue)
     case let error as FileError: error.isLackOfRoom
-    case let error as CocoaError: error.code == .fileWriteOutOfSpace
-    case let error as POSIXError: error.code == .ENOSPC || error.code == .EDQUOT
     default: false
     }
 }

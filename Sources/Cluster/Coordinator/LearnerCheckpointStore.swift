@@ -1,6 +1,6 @@
 package import Environments
+import Files
 package import Foundation
-import Glibc
 package import Wire
 
 /// The last state of each lifetime's learner: written by the coordinator alone, and always whole.
@@ -23,22 +23,10 @@ package final class LearnerCheckpointStore {
             throw ClusterError("\(checkpoint.lifetime): a learner's checkpoint whose checksum does not hold")
         }
         let final = url(of: checkpoint.lifetime)
-        let partial = final.appendingPathExtension("partial")
         do {
-            try FileManager.default.createDirectory(
-                at: final.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try Data(checkpoint.state).write(to: partial)
-            let handle = try FileHandle(forUpdating: partial)
-            try handle.synchronize()
-            try handle.close()
-        } catch {
-            // On a full disk half of it would only take room from what could be written.
-            try? FileManager.default.removeItem(at: partial)
-            throw ClusterError("cannot write \(partial.path): \(error.localizedDescription)")
-        }
-        guard rename(partial.path, final.path) == 0 else {
-            throw ClusterError("cannot rename \(partial.path): \(String(cString: strerror(errno)))")
-        }
+            try Folder.create(final.deletingLastPathComponent().path)
+            try AtomicFile.write(checkpoint.state, to: final.path)
+        } catch { throw ClusterError("\(error)") }
     }
 
     /// The lifetime is lived from its beginning again. Throws `ClusterError` when it cannot be removed.

@@ -1,5 +1,6 @@
 package import Catalog
 package import Environments
+import Files
 package import Foundation
 package import Wire
 
@@ -14,8 +15,9 @@ package final class LedgerJournal: RunJournal {
     private var lifetimes: [LifetimeIdentifier: LifetimeRecord] = [:]
     private var nodes: [String: NodeRecord] = [:]
     private var hasStarted = false
-    /// What is not yet in the catalogue.
+    /// What is not yet in the catalogue, and whether any of it has to survive a loss of power.
     private var batch = LedgerBatch()
+    private var survivesPowerLoss = false
     private var changedLifetimes: Set<LifetimeIdentifier> = []
     /// Results in the catalogue that their evaluation's summary lacks.
     private var unsummarized: [EvaluationReturns] = []
@@ -24,8 +26,10 @@ package final class LedgerJournal: RunJournal {
     package init(ledger: Ledger, distribution: any TaskDistribution, folder: URL) throws {
         self.ledger = ledger
         evaluations = folder.appendingPathComponent("evaluations")
+        // What a random policy can expect takes a while to be found out, and never changes.
+        let known = Set(try ledger.tasks().map(\.id))
         try ledger.save(
-            distribution.tasks.map {
+            distribution.tasks.filter { !known.contains($0.id) }.map {
                 TaskRecord(
                     id: $0.id, split: $0.split, json: $0.json, optimalReturn: distribution.optimalReturn(of: $0),
                     randomReturn: distribution.expectedRandomReturn(of: $0))
@@ -57,13 +61,15 @@ package final class LedgerJournal: RunJournal {
         progress.scale = try ledger.metrics(named: Self.scale).last.map {
             Scale(actors: $0.step, actorsOfLifetime: Int($0.value))
         }
-        progress.isDistilled = try !ledger.metrics(named: "distiller/finished").isEmpty
+        progress.isDistilled = try !ledger.metrics(named: MetricRecord.distillationFinished).isEmpty
         return progress
     }
 
     /// Writes down that a coordinator has taken the run up, after `progress` was read: once, however often it is tried.
     package func started() throws {
         if !hasStarted { append("coordinator", Self.start, step: 0, value: 1) }
+        // Commands are numbered from it: no start may be counted twice.
+        survivesPowerLoss = true
         hasStarted = true
         try commit()
         try remakeSummaries()
@@ -74,20 +80,25 @@ package final class LedgerJournal: RunJournal {
 
     /// An earlier start may have died between the catalogue's line and the summary's.
     private func remakeSummaries() throws {
-        for (name, results) in Dictionary(grouping: try ledger.evaluationReturns(), by: \.evaluation.evaluation) {
+        let finished = try ledger.evaluationReturns().filter { $0.evaluation.status == .finished }
+        for (name, results) in Dictionary(grouping: finished, by: \.evaluation.evaluation) {
             let file = try makeFolder(ofEvaluation: name).appendingPathComponent(Self.summary)
             let lines = results.map { Self.lines(task: $0.evaluation.task, $0.returns) }
-            try Data((Self.summaryHeader + lines.joined()).utf8).write(to: file, options: .atomic)
+            try AtomicFile.write(Self.summaryHeader + lines.joined(), to: file.path)
         }
     }
 
+    private func note(_ entry: JournalEntry) { survivesPowerLoss = survivesPowerLoss || entry.survivesPowerLoss }
+
     package func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Task, actors: Int) throws {
+        note(.lifetimeQueued)
         update(lifetime) { $0.status = .queued }
     }
 
     package func lifetimeStarted(
         _ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String, actors: Int
     ) throws {
+        note(.lifetimeStarted)
         update(lifetime) {
             $0.actors = actors
             $0.status = .running
@@ -98,6 +109,7 @@ package final class LedgerJournal: RunJournal {
     }
 
     package func lifetimeEnded(_ lifetime: LifetimeIdentifier, numbers: [String: Double]) throws {
+        note(.lifetimeEnded)
         update(lifetime) {
             $0.status = .finished
             $0.ended = Date().timeIntervalSince1970
@@ -124,21 +136,25 @@ package final class LedgerJournal: RunJournal {
     }
 
     package func streamSealed(_ stream: StreamIdentifier, rows: UInt64, rollouts: UInt64) throws {
+        note(.streamSealed)
         batch.streams.append(
             StreamRecord(stream: stream, rows: Int(clamping: rows), rollouts: Int(clamping: rollouts), isSealed: true))
     }
 
     package func streamQuarantined(_ stream: StreamIdentifier, reason: String) throws {
+        note(.streamQuarantined)
         batch.streams.append(
             StreamRecord(
                 stream: stream, rows: 0, rollouts: 0, isSealed: false, integrity: .damaged, problem: reason))
     }
 
     package func scaled(_ scale: Scale) throws {
+        note(.scaled)
         append("coordinator", Self.scale, step: scale.actors, value: Double(scale.actorsOfLifetime))
     }
 
     package func nodeJoined(_ hello: Hello) throws {
+        note(.nodeJoined)
         let now = Date().timeIntervalSince1970
         let record = NodeRecord(
             name: hello.name, role: hello.role.rawValue, host: hello.host, process: hello.process,
@@ -148,6 +164,7 @@ package final class LedgerJournal: RunJournal {
     }
 
     package func nodeLeft(_ name: String, reason: String) throws {
+        note(.nodeLeft)
         guard var record = nodes.removeValue(forKey: name) else { return }
         record.left = Date().timeIntervalSince1970
         record.lastSeen = record.left ?? record.lastSeen
@@ -156,10 +173,12 @@ package final class LedgerJournal: RunJournal {
     }
 
     package func phaseBegan(_ phase: RunPhase) throws {
+        note(.phaseBegan)
         append("coordinator", "phase/\(phase.rawValue)", step: 0, value: 1)
     }
 
     package func metrics(_ source: String, _ metrics: Metrics) throws {
+        note(.metrics)
         let time = Date().timeIntervalSince1970
         batch.metrics += metrics.numbers.sorted { $0.key < $1.key }.map {
             MetricRecord(
@@ -170,6 +189,7 @@ package final class LedgerJournal: RunJournal {
     }
 
     package func checkpointStored(_ name: String, numbers: [String: Double]) throws {
+        note(.checkpointStored)
         let step = name.split(separator: "-").last.flatMap { Int($0) } ?? 0
         batch.checkpoints.append(
             CheckpointRecord(
@@ -178,10 +198,12 @@ package final class LedgerJournal: RunJournal {
     }
 
     package func distillationFinished(_ checkpoint: String) throws {
-        append("distiller", "distiller/finished", step: 0, value: 1)
+        note(.distillationFinished)
+        batch.metrics.append(.distillationFinished(at: Date().timeIntervalSince1970))
     }
 
     package func evaluated(_ job: EvaluationJob, split: Split, returns: [Float]) throws {
+        note(.evaluated)
         let record = EvaluationRecord(
             evaluation: job.evaluation, task: job.task, checkpoint: job.checkpoint, split: split,
             kind: job.clearContext ? .control : .inContext, status: .finished, seeds: job.seeds,
@@ -197,7 +219,8 @@ package final class LedgerJournal: RunJournal {
     package func commit() throws {
         batch.lifetimes = changedLifetimes.compactMap { lifetimes[$0] }
         if !batch.isEmpty {
-            try ledger.save(batch)
+            try ledger.save(batch, surviving: survivesPowerLoss ? .lossOfPower : .deathOfProcess)
+            survivesPowerLoss = false
             unsummarized += batch.results
             changedLifetimes.removeAll(keepingCapacity: true)
             batch = LedgerBatch()
@@ -212,7 +235,7 @@ package final class LedgerJournal: RunJournal {
     private func appendSummary(_ result: EvaluationReturns) throws {
         let file = try makeFolder(ofEvaluation: result.evaluation.evaluation).appendingPathComponent(Self.summary)
         if !FileManager.default.fileExists(atPath: file.path) {
-            try Data(Self.summaryHeader.utf8).write(to: file, options: .atomic)
+            try AtomicFile.write(Self.summaryHeader, to: file.path)
         }
         let lines = Self.lines(task: result.evaluation.task, result.returns)
         let handle = try FileHandle(forWritingTo: file)
@@ -230,7 +253,7 @@ package final class LedgerJournal: RunJournal {
 
     private func makeFolder(ofEvaluation name: String) throws -> URL {
         let folder = evaluations.appendingPathComponent(name)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try Folder.create(folder.path)
         return folder
     }
 

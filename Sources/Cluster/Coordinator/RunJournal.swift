@@ -17,8 +17,28 @@ package protocol RunJournal: AnyObject {
     func checkpointStored(_ name: String, numbers: [String: Double]) throws
     func distillationFinished(_ checkpoint: String) throws
     func evaluated(_ job: EvaluationJob, split: Split, returns: [Float]) throws
-    /// Whatever was written before is kept from now on, whatever happens to the process.
+    /// What was written before is kept from now on, whatever happens to the process; where one of the entries has to
+    /// survive a loss of power, all of them do.
     func commit() throws
+}
+
+/// What a coordinator writes down, and what has to survive what.
+package enum JournalEntry: CaseIterable, Sendable {
+    case lifetimeQueued, lifetimeStarted, lifetimeEnded, streamSealed, streamQuarantined, scaled, nodeJoined, nodeLeft
+    case phaseBegan, metrics, checkpointStored, distillationFinished, evaluated
+
+    /// Whether a lease or an acknowledgement depends on it that no file and no node could give back.
+    package var survivesPowerLoss: Bool {
+        switch self {
+        // An attempt is never given out twice; an end, a result and what `scale` set are acknowledged, and not said again.
+        case .lifetimeStarted, .lifetimeEnded, .distillationFinished, .evaluated, .scaled: true
+        // The sealed file, its mark and the checkpoint's folder were on the disk before: the recorder says the former
+        // again when it is asked to seal, and the store has the latter.
+        case .streamSealed, .streamQuarantined, .checkpointStored: false
+        // Every start queues again, every node joins again; the rest is looked at by people only.
+        case .lifetimeQueued, .nodeJoined, .nodeLeft, .phaseBegan, .metrics: false
+        }
+    }
 }
 
 /// What a run is at.

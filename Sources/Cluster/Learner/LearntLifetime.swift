@@ -258,7 +258,8 @@ final class LearntLifetime {
     /// In lockstep a lifetime is taken up between two episodes of all its actors, so that no environment's inner state
     /// has to be kept.
     private func prepareCheckpoint() throws {
-        guard isCheckpointDue, insideEpisode.isEmpty, endedActors.isEmpty else { return }
+        // One that waits to be durable is not replaced: a recorder slower than the interval would let none through.
+        guard isCheckpointDue, candidate == nil, insideEpisode.isEmpty, endedActors.isEmpty else { return }
         isCheckpointDue = false
         candidate = (try makeCheckpoint(), state.places.map(\.nextSequence).max() ?? 0)
     }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 package import Logging
 package import Processes
@@ -79,7 +80,7 @@ package final class Supervisor {
     package func run() throws -> Outcome {
         defer { endAll() }
         lock.admitCoordinator()
-        try FileManager.default.createDirectory(atPath: folder + "/logs", withIntermediateDirectories: true)
+        try Folder.create(folder + "/logs")
         guard try startCoordinator() else { return interruption.map(Outcome.interrupted) ?? .stopped }
         let context = try MessageContext()
         var options = SocketOptions()

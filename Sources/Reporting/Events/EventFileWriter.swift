@@ -1,4 +1,5 @@
 import Environments
+import Files
 package import Foundation
 
 /// Writes scalars as TensorBoard reads them: a file of length-framed, checksummed `Event` messages.
@@ -15,11 +16,11 @@ package final class EventFileWriter {
 
     /// Makes `folder` if need be and a new file in it, `events.out.tfevents.SECONDS.NAME`. `time`: seconds since 1970.
     package init(folder: URL, name: String, time: Double) throws {
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try Folder.create(folder.path)
         let file = folder.appendingPathComponent("events.out.tfevents.\(Int(time)).\(name)")
         path = file.path
         guard FileManager.default.createFile(atPath: path, contents: nil) else {
-            throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: path])
+            throw FileError.system("create", path)
         }
         handle = try FileHandle(forWritingTo: file)
         append(EventMessage.version(time: time))

@@ -1,3 +1,4 @@
+import Files
 package import Foundation
 
 /// What a run showed: figures, tables and a few numbers; written as one HTML page with CSV files beside it.
@@ -73,13 +74,12 @@ package struct Report: Sendable {
 
     /// Writes `report.html` and `report/*.csv` into `folder`; files of an earlier report are replaced.
     package func write(into folder: URL) throws {
-        let numbers = folder.appendingPathComponent("report")
-        try FileManager.default.createDirectory(at: numbers, withIntermediateDirectories: true)
-        for file in try FileManager.default.contentsOfDirectory(at: numbers, includingPropertiesForKeys: nil)
-        where file.pathExtension == "csv" { try FileManager.default.removeItem(at: file) }
-        for figure in figures {
-            try Data(figure.csv.utf8).write(to: numbers.appendingPathComponent("\(figure.name).csv"), options: .atomic)
+        let numbers = folder.appendingPathComponent("report").path
+        try Folder.create(numbers)
+        for name in try Folder.names(in: numbers) where name.hasSuffix(".csv") {
+            try Folder.removeFile(numbers + "/" + name)
         }
-        try Data(html.utf8).write(to: folder.appendingPathComponent("report.html"), options: .atomic)
+        for figure in figures { try AtomicFile.write(figure.csv, to: numbers + "/\(figure.name).csv") }
+        try AtomicFile.write(html, to: folder.appendingPathComponent("report.html").path)
     }
 }
