@@ -3592,12 +3592,12 @@ static const ProtobufCFieldDescriptor distillery__learn_lifetime__field_descript
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "state",
-    4,
+    "state_bytes",
+    5,
     PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_BYTES,
+    PROTOBUF_C_TYPE_UINT64,
     0,   /* quantifier_offset */
-    offsetof(Distillery__LearnLifetime, state),
+    offsetof(Distillery__LearnLifetime, state_bytes),
     NULL,
     NULL,
     0,             /* flags */
@@ -3608,11 +3608,12 @@ static const unsigned distillery__learn_lifetime__field_indices_by_name[] = {
   2,   /* field[2] = actors */
   1,   /* field[1] = attempt */
   0,   /* field[0] = lifetime */
-  3,   /* field[3] = state */
+  3,   /* field[3] = state_bytes */
 };
-static const ProtobufCIntRange distillery__learn_lifetime__number_ranges[1 + 1] =
+static const ProtobufCIntRange distillery__learn_lifetime__number_ranges[2 + 1] =
 {
   { 1, 0 },
+  { 5, 3 },
   { 0, 4 }
 };
 const ProtobufCMessageDescriptor distillery__learn_lifetime__descriptor =
@@ -3626,7 +3627,7 @@ const ProtobufCMessageDescriptor distillery__learn_lifetime__descriptor =
   4,
   distillery__learn_lifetime__field_descriptors,
   distillery__learn_lifetime__field_indices_by_name,
-  1,  distillery__learn_lifetime__number_ranges,
+  2,  distillery__learn_lifetime__number_ranges,
   (ProtobufCMessageInit) distillery__learn_lifetime__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -3951,7 +3952,7 @@ const ProtobufCMessageDescriptor distillery__release_lifetime__descriptor =
   (ProtobufCMessageInit) distillery__release_lifetime__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__learner_checkpoint__field_descriptors[4] =
+static const ProtobufCFieldDescriptor distillery__learner_checkpoint__field_descriptors[6] =
 {
   {
     "lifetime",
@@ -4001,17 +4002,43 @@ static const ProtobufCFieldDescriptor distillery__learner_checkpoint__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "offset",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__LearnerCheckpoint, offset),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "size",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__LearnerCheckpoint, size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__learner_checkpoint__field_indices_by_name[] = {
   1,   /* field[1] = attempt */
   0,   /* field[0] = lifetime */
+  4,   /* field[4] = offset */
+  5,   /* field[5] = size */
   3,   /* field[3] = state */
   2,   /* field[2] = version */
 };
 static const ProtobufCIntRange distillery__learner_checkpoint__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor distillery__learner_checkpoint__descriptor =
 {
@@ -4021,7 +4048,7 @@ const ProtobufCMessageDescriptor distillery__learner_checkpoint__descriptor =
   "Distillery__LearnerCheckpoint",
   "distillery",
   sizeof(Distillery__LearnerCheckpoint),
-  4,
+  6,
   distillery__learner_checkpoint__field_descriptors,
   distillery__learner_checkpoint__field_indices_by_name,
   1,  distillery__learner_checkpoint__number_ranges,

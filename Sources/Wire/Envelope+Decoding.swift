@@ -106,7 +106,7 @@ extension Message {
             self = .learnLifetime(
                 LearnLifetime(
                     lifetime: try lifetime(learn.lifetime), attempt: learn.attempt,
-                    actors: try actors(0, learn.actors).count, state: array(learn.state)))
+                    actors: try actors(0, learn.actors).count, stateBytes: learn.state_bytes))
         case DISTILLERY__ENVELOPE__BODY_LIFETIME_FINISHED:
             let finished = try present(envelope.lifetime_finished)
             self = .lifetimeFinished(
@@ -137,7 +137,8 @@ extension Message {
             self = .learnerCheckpoint(
                 LearnerCheckpoint(
                     lifetime: try lifetime(checkpoint.lifetime), attempt: checkpoint.attempt,
-                    version: try count(checkpoint.version, "policy version"), state: array(checkpoint.state)))
+                    version: try count(checkpoint.version, "policy version"), state: array(checkpoint.state),
+                    offset: checkpoint.offset, size: checkpoint.size))
         case DISTILLERY__ENVELOPE__BODY_JOIN_LIFETIME:
             let join = try present(envelope.join_lifetime)
             self = .joinLifetime(

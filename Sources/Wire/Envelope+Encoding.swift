@@ -133,7 +133,7 @@ extension Message {
                 $0.lifetime = arena.lifetime(learn.lifetime)
                 $0.attempt = learn.attempt
                 $0.actors = UInt32(learn.actors)
-                $0.state = arena.bytes(learn.state)
+                $0.state_bytes = learn.stateBytes
             }
         case .lifetimeFinished(let finished):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_LIFETIME_FINISHED
@@ -185,6 +185,8 @@ extension Message {
                 $0.attempt = checkpoint.attempt
                 $0.version = checkpoint.version
                 $0.state = arena.bytes(checkpoint.state)
+                $0.offset = checkpoint.offset
+                $0.size = checkpoint.size
             }
         case .rolloutAnswer(let answer):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_ROLLOUT_ANSWER

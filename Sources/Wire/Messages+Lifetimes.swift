@@ -6,14 +6,14 @@ package struct LearnLifetime: Sendable, Equatable {
     /// How often this lifetime was begun; what belongs to an earlier attempt is ignored.
     package var attempt: UInt64
     package var actors: Int
-    /// The state of the lifetime's last `LearnerCheckpoint`; empty to begin from scratch.
-    package var state: [UInt8]
+    /// Of the state that the lifetime's last checkpoint left, which is asked for in pieces; 0 to begin from scratch.
+    package var stateBytes: UInt64
 
-    package init(lifetime: LifetimeIdentifier, attempt: UInt64, actors: Int, state: [UInt8]) {
+    package init(lifetime: LifetimeIdentifier, attempt: UInt64, actors: Int, stateBytes: UInt64 = 0) {
         self.lifetime = lifetime
         self.attempt = attempt
         self.actors = actors
-        self.state = state
+        self.stateBytes = stateBytes
     }
 }
 
@@ -83,20 +83,29 @@ package struct ReleaseLifetime: Sendable, Equatable {
     }
 }
 
-/// Learner to coordinator: everything that the lifetime's next update depends on. In lockstep every rollout before it is
-/// on disk.
+/// Learner to coordinator: everything that the lifetime's next update depends on, piece by piece. In lockstep every
+/// rollout before it is on disk.
 package struct LearnerCheckpoint: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
     package var attempt: UInt64
     /// Updates so far.
     package var version: UInt64
+    /// This piece of it, where it begins, and how long the whole is.
     package var state: [UInt8]
+    package var offset: UInt64
+    package var size: UInt64
 
-    package init(lifetime: LifetimeIdentifier, attempt: UInt64, version: UInt64, state: [UInt8]) {
+    /// Without `size` the piece is the whole.
+    package init(
+        lifetime: LifetimeIdentifier, attempt: UInt64, version: UInt64, state: [UInt8], offset: UInt64 = 0,
+        size: UInt64? = nil
+    ) {
         self.lifetime = lifetime
         self.attempt = attempt
         self.version = version
         self.state = state
+        self.offset = offset
+        self.size = size ?? UInt64(state.count)
     }
 }
 

@@ -63,7 +63,8 @@ import Wire
             .distillationFinished(DistillationFinished(checkpoint: "none", numbers: [:])),
             .evaluationResult(EvaluationResult(job: .max, returns: [1])),
             .scale(actors: 4_000_000_000), .drain(node: "nobody"), .statusRequest, .acknowledgement,
-            .failure("because"), .learnLifetime(LearnLifetime(lifetime: strange[0], attempt: 1, actors: 9, state: [1])),
+            .failure("because"),
+            .learnLifetime(LearnLifetime(lifetime: strange[0], attempt: 1, actors: 9, stateBytes: 1)),
             .hello(Hello(role: .actor, name: "another", host: "", process: 0, endpoint: "", capacity: 4_000_000_000)),
         ]
     }

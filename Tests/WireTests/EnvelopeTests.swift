@@ -18,10 +18,11 @@ struct EnvelopeTests {
                     silenceLimitMilliseconds: 5000, folder: "/tmp/r")),
             .heartbeat(Heartbeat()), .heartbeat(heartbeat), .acknowledgement,
             .failure("no"), .rejoin, .endProcess(4711), .processEnded(815),
-            .learnerCheckpoint(LearnerCheckpoint(lifetime: lifetime, attempt: 2, version: 77, state: [4, 5])),
+            .learnerCheckpoint(
+                LearnerCheckpoint(lifetime: lifetime, attempt: 2, version: 77, state: [4, 5], offset: 9, size: 11)),
             .allowedKeys(
                 AllowedKeys(generation: 7, keys: [Array(0..<32), [UInt8](repeating: 255, count: 32)])),
-            .learnLifetime(LearnLifetime(lifetime: lifetime, attempt: 2, actors: 100, state: [1, 2, 3])),
+            .learnLifetime(LearnLifetime(lifetime: lifetime, attempt: 2, actors: 100, stateBytes: 3 << 40)),
             .lifetimeFinished(LifetimeFinished(lifetime: lifetime, attempt: 1, numbers: ["final_return": 16])),
             .carryActors(
                 CarryActors(

@@ -461,13 +461,14 @@ struct  Distillery__LearnLifetime
   uint64_t attempt;
   uint32_t actors;
   /*
-   * The state of the lifetime's last LearnerCheckpoint; empty to begin from scratch.
+   * Of the state that the lifetime's last checkpoint left, which is asked for in pieces (CheckpointRequest); 0 to begin
+   * from scratch.
    */
-  ProtobufCBinaryData state;
+  uint64_t state_bytes;
 };
 #define DISTILLERY__LEARN_LIFETIME__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__learn_lifetime__descriptor) \
-    , NULL, 0, 0, {0,NULL} }
+    , NULL, 0, 0, 0 }
 
 
 /*
@@ -543,8 +544,8 @@ struct  Distillery__ReleaseLifetime
 
 
 /*
- * Learner to coordinator: everything that the lifetime's next update depends on. In lockstep every rollout before it is
- * on disk.
+ * Learner to coordinator: everything that the lifetime's next update depends on, piece by piece. In lockstep every
+ * rollout before it is on disk.
  */
 struct  Distillery__LearnerCheckpoint
 {
@@ -555,11 +556,16 @@ struct  Distillery__LearnerCheckpoint
    * Updates so far.
    */
   uint64_t version;
+  /*
+   * This piece of it, where it begins, and how long the whole is.
+   */
   ProtobufCBinaryData state;
+  uint64_t offset;
+  uint64_t size;
 };
 #define DISTILLERY__LEARNER_CHECKPOINT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__learner_checkpoint__descriptor) \
-    , NULL, 0, 0, {0,NULL} }
+    , NULL, 0, 0, {0,NULL}, 0, 0 }
 
 
 /*

@@ -147,6 +147,9 @@ extension Coordinator {
     }
 
     func answer(_ request: CheckpointRequest, to sender: Address, _ number: UInt64, outbox: inout Outbox) {
+        if request.file == LearnerCheckpointStore.file {
+            return answerState(request, to: sender, number, outbox: &outbox)
+        }
         do {
             guard let piece = try checkpoints.read(request) else {
                 return refuse(

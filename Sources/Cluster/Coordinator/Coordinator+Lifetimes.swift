@@ -24,6 +24,7 @@ extension Coordinator {
         lifetime.actors = max(lifetime.actors, finished.actors[identifier] ?? 0)
         if finished.lifetimes.contains(identifier) {
             lifetime.state = .finished
+            obsoleteStates.append(identifier)
             // The earlier start may have ended before its streams did.
             sealed[identifier] = finished.sealed[identifier]
             awaitSeals(of: lifetime)
@@ -58,7 +59,7 @@ extension Coordinator {
                 .learnLifetime(
                     LearnLifetime(
                         lifetime: identifier, attempt: lifetime.attempt, actors: count,
-                        state: learnerCheckpoints.read(identifier) ?? [])),
+                        stateBytes: learnerCheckpoints.size(of: identifier))),
                 to: .peer(learner), now: now, outbox: &outbox)
             for part in lifetime.parts { carry(part, of: lifetime, now: now, outbox: &outbox) }
         }
@@ -122,6 +123,7 @@ extension Coordinator {
         awaitSeals(of: lifetime)
         orderSeals(of: identifier, now: now, outbox: &outbox)
         try journal.lifetimeEnded(identifier, numbers: lifetime.numbers)
+        obsoleteStates.append(identifier)
         lifetime.state = .finished
         // Nobody asks again who carried it, and a run may have any number of lifetimes.
         lifetime.parts = []
@@ -286,24 +288,5 @@ extension Coordinator {
     private func place(for part: LeasedLifetime.Part) -> (node: String, free: Int)? {
         guard part.staying.isEmpty else { return lifetimes.freePlaces.first { _ in true } }
         return members(.actor).filter { nodes[$0]?.isLeaving == false }.min().map { ($0, part.actors.count) }
-    }
-
-    // MARK: - Checkpoints
-
-    /// Acknowledged once it is on the disk; where it cannot be written nothing is answered, and it comes again.
-    func take(
-        _ checkpoint: LearnerCheckpoint, from name: String, _ request: UInt64, now: UInt64, outbox: inout Outbox
-    ) {
-        let sender = Address.peer(name)
-        guard let lifetime = lifetimes[checkpoint.lifetime], lifetime.learner == name,
-            lifetime.attempt == checkpoint.attempt
-        else {
-            let reason = "attempt \(checkpoint.attempt) at \(checkpoint.lifetime) is not leased to \(name)"
-            return outbox.send(.failure(reason), to: sender, request: request)
-        }
-        do {
-            try learnerCheckpoints.write(checkpoint)
-            outbox.send(.acknowledgement, to: sender, request: request)
-        } catch { noteUnwritten("the learner's state of \(checkpoint.lifetime)", "\(error)", now: now) }
     }
 }

@@ -27,6 +27,7 @@ extension Coordinator {
         do { try journal.commit() } catch  where isLackOfRoom(error) {
             return withhold(&outbox, "room on the disk: \(error)", now: now)
         }
+        if !obsoleteStates.isEmpty { removeObsoleteStates() }
         guard var turn = withheld else { return }
         withheld = nil
         hasChanged = true

@@ -88,6 +88,8 @@ package final class Coordinator {
     var resting: [LifetimeIdentifier: UInt64] = [:]
     /// Those whose files the recorder is to move aside before they are lived anew, and the order that says so.
     var discards: [LifetimeIdentifier: Discard] = [:]
+    /// Lifetimes that have ended and whose learners' states lie there until that is written down.
+    var obsoleteStates: [LifetimeIdentifier] = []
     /// Streams of ended lifetimes whose files the recorder has not yet called complete, and complete files of
     /// lifetimes that have not ended.
     var unsealed: [LifetimeIdentifier: Set<Int>] = [:]

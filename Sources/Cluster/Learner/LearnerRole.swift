@@ -14,7 +14,10 @@ package final class LearnerRole: Role {
     private var reported: Set<LifetimeIdentifier> = []
     /// When each lifetime's next checkpoint is due; none is made while one is on its way.
     private var nextCheckpoint: [LifetimeIdentifier: UInt64] = [:]
-    private var checkpointsOnTheirWay: [LifetimeIdentifier: UInt64] = [:]
+    private var checkpointsOnTheirWay: [LifetimeIdentifier: StateUpload] = [:]
+    /// Leases that wait for the state that they go on from.
+    private var downloads: [LifetimeIdentifier: StateDownload] = [:]
+    private var lastDownload: UInt64 = 1 << 32
     private var released = ReleasedLifetimes()
     private var isDraining = false
     /// Whether the last checkpoints were taken since it was asked to leave.
@@ -22,7 +25,6 @@ package final class LearnerRole: Role {
     /// Of the lifetimes that have left this learner.
     private var past: [String: Double] = [:]
     private var refusedMessages = 0
-    private var oversizedCheckpoints = 0
 
     package init(capacity: Int) { self.capacity = capacity }
 
@@ -44,6 +46,7 @@ package final class LearnerRole: Role {
         lifetimes = [:]
         reported = []
         checkpointsOnTheirWay = [:]
+        downloads = [:]
         reports = ReliableSender()
     }
 
@@ -60,7 +63,6 @@ package final class LearnerRole: Role {
         numbers["mean_policy_entropy"] = nil
         numbers["lifetimes"] = Double(lifetimes.count)
         numbers["refused_messages"] = Double(refusedMessages)
-        if oversizedCheckpoints > 0 { numbers["oversized_checkpoints"] = Double(oversizedCheckpoints) }
         return numbers
     }
 
@@ -90,10 +92,12 @@ package final class LearnerRole: Role {
         switch envelope.message {
         case .acknowledgement where sender == .coordinator:
             reports.acknowledge(envelope.request, by: sender)
-            checkpointsOnTheirWay = checkpointsOnTheirWay.filter { $0.value != envelope.request }
+            noteAcknowledged(envelope.request, now: now, outbox: &outbox)
+        case .checkpointPiece(let piece) where sender == .coordinator: try take(piece, now: now, outbox: &outbox)
+        case .failure where sender == .coordinator: try noteFailed(envelope.request, now: now, outbox: &outbox)
         case .learnLifetime(let lease) where sender == .coordinator:
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
-            if !isDraining { try take(lease, now: now) }
+            if !isDraining { try take(lease, now: now, outbox: &outbox) }
         case .releaseLifetime(let release) where sender == .coordinator:
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
             self.release(release)
@@ -106,8 +110,6 @@ package final class LearnerRole: Role {
                 outbox.send(.failure(refusal), to: sender)
             }
         case .rollouts(let rollouts): try take(rollouts, from: sender, now: now, outbox: &outbox)
-        case .failure where sender == .coordinator && reports.refuse(envelope.request, by: sender):
-            checkpointsOnTheirWay = checkpointsOnTheirWay.filter { $0.value != envelope.request }
         case .failure: refusedMessages += 1
         default:
             refusedMessages += 1
@@ -115,22 +117,83 @@ package final class LearnerRole: Role {
         }
     }
 
-    private func take(_ lease: LearnLifetime, now: UInt64) throws {
-        guard let context else { return }
+    private func take(_ lease: LearnLifetime, now: UInt64, outbox: inout Outbox) throws {
         if let current = lifetimes[lease.lifetime], current.lease.attempt >= lease.attempt { return }
         if released.contains(lease.lifetime, attempt: lease.attempt) { return }
+        if let waiting = downloads[lease.lifetime], waiting.lease.attempt >= lease.attempt { return }
         reported.remove(lease.lifetime)
-        lifetimes[lease.lifetime] = try LearntLifetime(lease: lease, context: context, now: now)
+        forget(lease.lifetime)
+        guard lease.stateBytes > 0 else { return try begin(lease, from: [], now: now, outbox: &outbox) }
+        lastDownload += 1
+        downloads[lease.lifetime] = StateDownload(lease, request: lastDownload)
+        downloads[lease.lifetime]?.tick(now: now, outbox: &outbox)
+    }
+
+    /// Goes on from a state; from the beginning, and says why, where it cannot be used.
+    private func begin(_ lease: LearnLifetime, from state: [UInt8], now: UInt64, outbox: inout Outbox) throws {
+        guard let context else { return }
+        downloads[lease.lifetime] = nil
         nextCheckpoint[lease.lifetime] = now + checkpointInterval
+        do {
+            lifetimes[lease.lifetime] = try LearntLifetime(lease: lease, state: state, context: context, now: now)
+        } catch  where !state.isEmpty {
+            outbox.send(
+                .failure("\(lease.lifetime) begins anew, for its learner's state cannot be used: \(error)"),
+                to: .coordinator)
+            lifetimes[lease.lifetime] = try LearntLifetime(lease: lease, state: [], context: context, now: now)
+        }
+    }
+
+    private func take(_ piece: CheckpointPiece, now: UInt64, outbox: inout Outbox) throws {
+        guard
+            let identifier = downloads.keys.first(where: { LearnerCheckpointStore.name(of: $0) == piece.checkpoint }),
+            var download = downloads[identifier]
+        else { return }
+        download.take(piece)
+        if !download.isComplete { download.tick(now: now, outbox: &outbox) }
+        downloads[identifier] = download
+        guard download.isComplete else { return }
+        try begin(download.lease, from: download.bytes, now: now, outbox: &outbox)
+    }
+
+    /// The next piece of a state follows the one that has arrived.
+    private func noteAcknowledged(_ request: UInt64, now: UInt64, outbox: inout Outbox) {
+        guard let identifier = checkpointsOnTheirWay.first(where: { $0.value.request == request })?.key else { return }
+        checkpointsOnTheirWay[identifier]?.acknowledge()
+        if checkpointsOnTheirWay[identifier]?.isComplete == true {
+            checkpointsOnTheirWay[identifier] = nil
+        } else {
+            sendPiece(of: identifier, now: now, outbox: &outbox)
+        }
+    }
+
+    private func sendPiece(of identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) {
+        guard let upload = checkpointsOnTheirWay[identifier] else { return }
+        checkpointsOnTheirWay[identifier]?.request = reports.send(
+            .learnerCheckpoint(upload.piece), to: .coordinator, now: now, outbox: &outbox)
+    }
+
+    /// A report or a piece that the coordinator will not take, or a state that it has not any more.
+    private func noteFailed(_ request: UInt64, now: UInt64, outbox: inout Outbox) throws {
+        if reports.refuse(request, by: .coordinator) {
+            // The next state that is due takes its place.
+            checkpointsOnTheirWay = checkpointsOnTheirWay.filter { $0.value.request != request }
+        } else if let download = downloads.values.first(where: { $0.request == request }) {
+            try begin(download.lease, from: [], now: now, outbox: &outbox)
+        } else {
+            refusedMessages += 1
+        }
     }
 
     private func release(_ release: ReleaseLifetime) {
         released.add(release)
+        if let waiting = downloads[release.lifetime], waiting.lease.attempt <= release.attempt {
+            downloads[release.lifetime] = nil
+        }
         guard let lifetime = lifetimes[release.lifetime], lifetime.lease.attempt <= release.attempt else { return }
         past.merge(lifetime.numbers, uniquingKeysWith: +)
-        lifetimes[release.lifetime] = nil
         reported.remove(release.lifetime)
-        forgetCheckpoint(of: release.lifetime)
+        forget(release.lifetime)
     }
 
     private func take(_ rollouts: Rollouts, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
@@ -163,22 +226,19 @@ package final class LearnerRole: Role {
             guard checkpointsOnTheirWay[identifier] == nil, let checkpoint = try lifetime.takeCheckpoint() else {
                 continue
             }
-            // Without a checkpoint the lifetime begins anew when this learner dies.
-            guard checkpoint.state.count < WireProtocol.messageLimitBytes - 4096 else {
-                oversizedCheckpoints += 1
-                continue
-            }
-            checkpointsOnTheirWay[identifier] = reports.send(
-                .learnerCheckpoint(checkpoint), to: .coordinator, now: now, outbox: &outbox)
+            checkpointsOnTheirWay[identifier] = StateUpload(checkpoint)
+            sendPiece(of: identifier, now: now, outbox: &outbox)
             // The rest have their turn: many lifetimes do not write all at once.
             if !isDraining { break }
         }
+        for identifier in downloads.keys { downloads[identifier]?.tick(now: now, outbox: &outbox) }
         hasTicked = isDraining
         reports.tick(now: now, outbox: &outbox)
     }
 
-    private func forgetCheckpoint(of lifetime: LifetimeIdentifier) {
+    private func forget(_ lifetime: LifetimeIdentifier) {
+        lifetimes[lifetime] = nil
         nextCheckpoint[lifetime] = nil
-        if let request = checkpointsOnTheirWay.removeValue(forKey: lifetime) { reports.cancel(request) }
+        if let request = checkpointsOnTheirWay.removeValue(forKey: lifetime)?.request { reports.cancel(request) }
     }
 }

@@ -51,8 +51,8 @@ final class LearntLifetime {
 
     private static let recentEpisodesPerActor = 10
 
-    /// Goes on from the state in the lease, if there is one. Throws what `LearnerState` throws for it.
-    init(lease: LearnLifetime, context: ExperimentContext, now: UInt64) throws {
+    /// Goes on from `saved`, if that is not empty. Throws what `LearnerState` throws for it.
+    init(lease: LearnLifetime, state saved: [UInt8], context: ExperimentContext, now: UInt64) throws {
         self.lease = lease
         lastHeard = now
         collect = context.experiment.collect
@@ -60,7 +60,7 @@ final class LearntLifetime {
         learner = try context.algorithm.makeLearner(
             environment: environment, seed: context.experiment.seed, task: lease.lifetime.task,
             repetition: lease.lifetime.repetition)
-        if lease.state.isEmpty {
+        if saved.isEmpty {
             let places = collect.synchronization == .lockstep ? lease.actors : 0
             state = LearnerState(
                 progress: LifetimeProgress(
@@ -69,7 +69,7 @@ final class LearntLifetime {
                     actors: collect.elastic ? [] : Array(0..<lease.actors)),
                 places: Array(repeating: RolloutAnswer.Place(), count: places))
         } else {
-            state = try LearnerState(lease.state, restoring: learner)
+            state = try LearnerState(saved, restoring: learner)
             if collect.elastic { state.progress.forgetActors() }
         }
         checkpointedVersion = learner.version

@@ -1,0 +1,51 @@
+import Environments
+import Logging
+import Wire
+
+/// What learners leave behind to go on from.
+extension Coordinator {
+    /// A piece is acknowledged once it is taken, the last one once all are on the disk; where it cannot be written the
+    /// learner is told so, and sends a newer state when the next one is due.
+    func take(
+        _ checkpoint: LearnerCheckpoint, from name: String, _ request: UInt64, now: UInt64, outbox: inout Outbox
+    ) {
+        let sender = Address.peer(name)
+        guard let lifetime = lifetimes[checkpoint.lifetime], lifetime.learner == name,
+            lifetime.attempt == checkpoint.attempt
+        else {
+            let reason = "attempt \(checkpoint.attempt) at \(checkpoint.lifetime) is not leased to \(name)"
+            return outbox.send(.failure(reason), to: sender, request: request)
+        }
+        do {
+            try learnerCheckpoints.write(checkpoint)
+            outbox.send(.acknowledgement, to: sender, request: request)
+        } catch {
+            noteUnwritten("the learner's state of \(checkpoint.lifetime)", "\(error)", now: now)
+            outbox.send(.failure("\(error)"), to: sender, request: request)
+        }
+    }
+
+    /// A learner asks for a piece of the state that its lifetime goes on from.
+    func answerState(_ request: CheckpointRequest, to sender: Address, _ number: UInt64, outbox: inout Outbox) {
+        do {
+            if let piece = try learnerCheckpoints.read(request) {
+                return outbox.send(.checkpointPiece(piece), to: sender, request: number)
+            }
+            outbox.send(.failure("there is no learner's state \(request.checkpoint)"), to: sender, request: number)
+        } catch {
+            outbox.send(
+                .failure("the learner's state \(request.checkpoint) cannot be read: \(error)"), to: sender,
+                request: number)
+        }
+    }
+
+    /// States of lifetimes whose end is written down are of no use any more.
+    func removeObsoleteStates() {
+        for lifetime in obsoleteStates {
+            do { try learnerCheckpoints.remove(lifetime) } catch {
+                logger.warning("a learner's state stays", metadata: ["reason": "\(error)"])
+            }
+        }
+        obsoleteStates.removeAll(keepingCapacity: true)
+    }
+}
