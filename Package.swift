@@ -76,8 +76,8 @@ let package = Package(
         .target(
             name: "Simulation",
             dependencies: [
-                "Cluster", "Wire", "Transport", "Catalog", "Histories", "Experiments", "Environments", "TestSupport",
-                logging,
+                "Cluster", "Wire", "Transport", "Catalog", "Distillation", "Histories", "Experiments", "Environments",
+                "Reporting", "TestSupport", logging,
             ], path: "Tests/Simulation", swiftSettings: strict),
         tests("FilesTests", ["Files", "TestSupport"]),
         tests("EnvironmentsTests", ["Environments", "TestSupport"]),

@@ -1,19 +1,33 @@
+package import Catalog
 package import Cluster
 package import Environments
 package import Wire
 
 /// What the coordinator wrote down and committed; another coordinator takes it up.
+@dynamicMemberLookup
 package final class MemoryJournal: RunJournal {
-    package private(set) var sealed: [StreamIdentifier: (rows: UInt64, rollouts: UInt64)] = [:]
-    package private(set) var ended: Set<LifetimeIdentifier> = []
-    package private(set) var attempts: [LifetimeIdentifier: UInt64] = [:]
-    package private(set) var actors: [LifetimeIdentifier: Int] = [:]
-    package private(set) var quarantined: [StreamIdentifier: String] = [:]
-    private var scale: Scale?
+    /// What a coordinator can take up.
+    package struct State {
+        package fileprivate(set) var sealed: [StreamIdentifier: (rows: UInt64, rollouts: UInt64)] = [:]
+        package fileprivate(set) var ended: Set<LifetimeIdentifier> = []
+        package fileprivate(set) var attempts: [LifetimeIdentifier: UInt64] = [:]
+        package fileprivate(set) var actors: [LifetimeIdentifier: Int] = [:]
+        package fileprivate(set) var quarantined: [StreamIdentifier: String] = [:]
+        package fileprivate(set) var results: [FinishedJob] = []
+        /// Returns of every job.
+        package fileprivate(set) var returns: [FinishedJob: [Float]] = [:]
+        package fileprivate(set) var isDistilled = false
+        fileprivate var scale: Scale?
+        fileprivate var starts: UInt64 = 0
+    }
+
+    /// So many of the latest commits can be lost with the power.
+    private static let losableTurns = 16
+
+    private var state = State()
+    /// What was there before each of the latest commits.
+    private var earlier: [State] = []
     package private(set) var endings = 0
-    package private(set) var results: [FinishedJob] = []
-    /// Returns of every job.
-    package private(set) var returns: [FinishedJob: [Float]] = [:]
     /// Gets everything as well: the catalogue, where it is to be tested with the rest.
     package var next: (any RunJournal)?
     /// Faults, to be planted.
@@ -23,33 +37,73 @@ package final class MemoryJournal: RunJournal {
     package var failure: (any Error)?
     /// Nodes whose supervisor said that their process had ended.
     package private(set) var endedProcesses = 0
-    private var starts: UInt64 = 0
     private var turn: [() -> Void] = []
 
     package init() {}
+
+    package subscript<Value>(dynamicMember path: KeyPath<State, Value>) -> Value { state[keyPath: path] }
 
     /// For the next coordinator.
     package func progress() -> Cluster.Progress {
         // What was not committed has died with its coordinator.
         turn = []
         var progress = Cluster.Progress()
-        progress.lifetimes = ended
-        progress.attempts = forgetsAttempts ? [:] : attempts
-        progress.actors = actors
-        for stream in sealed.keys { progress.sealed[stream.lifetime, default: []].insert(stream.actor) }
-        for stream in quarantined.keys { progress.sealed[stream.lifetime, default: []].insert(stream.actor) }
-        progress.quarantined = quarantined
-        progress.jobs = forgetsResults ? [] : Set(results)
-        progress.starts = starts
-        progress.scale = scale
-        starts += 1
+        progress.lifetimes = state.ended
+        progress.attempts = forgetsAttempts ? [:] : state.attempts
+        progress.actors = state.actors
+        for stream in state.sealed.keys { progress.sealed[stream.lifetime, default: []].insert(stream.actor) }
+        for stream in state.quarantined.keys { progress.sealed[stream.lifetime, default: []].insert(stream.actor) }
+        progress.quarantined = state.quarantined
+        progress.jobs = forgetsResults ? [] : Set(state.results)
+        progress.isDistilled = state.isDistilled
+        progress.starts = state.starts
+        progress.scale = state.scale
+        state.starts += 1
         return progress
+    }
+
+    /// Whoever resumes a run begins with the actors of its experiment.
+    package func forgetScale() { state.scale = nil }
+
+    /// The power fails: up to so many of the latest commits are gone, as they were never on the disk.
+    package func losePower(turns: Int) {
+        turn = []
+        // That a coordinator was started is its own transaction, and on the disk before it speaks to anybody.
+        let starts = state.starts
+        if turns > 0, let before = earlier.dropLast(turns - 1).last ?? earlier.first { state = before }
+        state.starts = starts
+        earlier = []
+    }
+
+    /// From now on the run is what a catalogue says that was remade from its files. `keepsNumbers`: the old catalogue
+    /// was still there, and what it held of the run itself.
+    package func takeUp(
+        _ progress: Cluster.Progress, streams: [StreamRecord], returns: [EvaluationReturns], keepsNumbers: Bool
+    ) {
+        turn = []
+        earlier = []
+        var state = State()
+        for record in streams where record.isSealed {
+            state.sealed[record.stream] = (UInt64(record.rows), UInt64(record.rollouts))
+        }
+        state.ended = progress.lifetimes
+        state.attempts = progress.attempts
+        state.actors = progress.actors
+        state.quarantined = progress.quarantined
+        state.results = Array(progress.jobs)
+        for result in returns {
+            let job = FinishedJob(evaluation: result.evaluation.evaluation, task: result.evaluation.task)
+            if progress.jobs.contains(job) { state.returns[job] = Array(result.returns.joined()) }
+        }
+        state.isDistilled = keepsNumbers ? self.state.isDistilled : progress.isDistilled
+        state.starts = keepsNumbers ? self.state.starts : progress.starts
+        self.state = state
     }
 
     private func note(_ change: @escaping () -> Void = {}) { turn.append(change) }
 
     package func scaled(_ scale: Scale) throws {
-        note { self.scale = scale }
+        note { self.state.scale = scale }
         try next?.scaled(scale)
     }
     package func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Environments.Task, actors: Int) throws {
@@ -60,24 +114,24 @@ package final class MemoryJournal: RunJournal {
         _ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String, actors: Int
     ) throws {
         note {
-            self.attempts[lifetime] = attempt
-            self.actors[lifetime] = actors
+            self.state.attempts[lifetime] = attempt
+            self.state.actors[lifetime] = actors
         }
         try next?.lifetimeStarted(lifetime, attempt: attempt, learner: learner, actors: actors)
     }
     package func lifetimeEnded(_ lifetime: LifetimeIdentifier, numbers: [String: Double]) throws {
         note {
-            self.ended.insert(lifetime)
+            self.state.ended.insert(lifetime)
             self.endings += 1
         }
         try next?.lifetimeEnded(lifetime, numbers: numbers)
     }
     package func streamSealed(_ stream: StreamIdentifier, rows: UInt64, rollouts: UInt64) throws {
-        note { self.sealed[stream] = (rows, rollouts) }
+        note { self.state.sealed[stream] = (rows, rollouts) }
         try next?.streamSealed(stream, rows: rows, rollouts: rollouts)
     }
     package func streamQuarantined(_ stream: StreamIdentifier, reason: String) throws {
-        note { self.quarantined[stream] = reason }
+        note { self.state.quarantined[stream] = reason }
         try next?.streamQuarantined(stream, reason: reason)
     }
     package func nodeJoined(_ hello: Hello) throws {
@@ -101,20 +155,24 @@ package final class MemoryJournal: RunJournal {
         try next?.checkpointStored(name, numbers: numbers)
     }
     package func distillationFinished(_ checkpoint: String) throws {
-        note()
+        note { self.state.isDistilled = true }
         try next?.distillationFinished(checkpoint)
     }
     package func evaluated(_ job: EvaluationJob, split: Split, returns: [Float]) throws {
         let finished = FinishedJob(evaluation: job.evaluation, task: job.task)
         note {
-            self.results.append(finished)
-            self.returns[finished] = returns
+            self.state.results.append(finished)
+            self.state.returns[finished] = returns
         }
         try next?.evaluated(job, split: split, returns: returns)
     }
     package func commit() throws {
         if let failure, !turn.isEmpty { throw failure }
         try next?.commit()
+        if !turn.isEmpty {
+            earlier.append(state)
+            if earlier.count > Self.losableTurns { earlier.removeFirst() }
+        }
         for change in turn { change() }
         turn.removeAll(keepingCapacity: true)
     }

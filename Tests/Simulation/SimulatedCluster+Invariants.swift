@@ -29,8 +29,13 @@ extension SimulatedCluster {
         for (stream, reason) in journal.quarantined where !damaged.contains(stream) {
             violations.append("\(stream) was quarantined, and nobody had damaged it: \(reason)")
         }
+        violations += lostReports()
         var files: Set<StreamIdentifier> = []
-        for file in try StreamFolder(path: folder).files { files.insert(try check(file, &violations)) }
+        // Where a catalogue was remade from the files, one that is damaged stays where it is.
+        let givenUp = Set(journal.quarantined.keys.map { "\(folder)/\($0.path)" })
+        for file in try StreamFolder(path: folder).files where !givenUp.contains(file) {
+            files.insert(try check(file, &violations))
+        }
         for stream in witness.brought.keys
         where !files.contains(stream) && journal.quarantined[stream] == nil && !damagedUnseen.contains(stream) {
             let missing = witness.missing(in: stream, checksums: [])
@@ -58,10 +63,29 @@ extension SimulatedCluster {
         return stream
     }
 
+    /// What somebody reported, was told to be taken, and nobody knows of.
+    private func lostReports() -> [String] {
+        witness.taken.compactMap { report in
+            switch report {
+            case .distillationFinished:
+                journal.isDistilled ? nil : "it was acknowledged that the distillation is finished, and nobody knows it"
+            case .result(let job):
+                journal.returns[job] == nil ? "the result of \(job) was acknowledged, and nobody knows it" : nil
+            }
+        }
+    }
+
+    /// Why a run that stands still does: the faults that have a name.
+    private func reasonsForNoEnd() -> [String] {
+        guard coordinator.phase == .distilling, hasLastCheckpoint else { return [] }
+        return ["the last checkpoint is there, and the run says that it is distilling"]
+    }
+
     private func violationsWithoutEnd() throws -> [String] {
         let end = "no end after \(seconds) s: \(coordinator.status(now: clock.now))"
+        let reasons = reasonsForNoEnd()
         for name in names(.recorder) { kill(name) }
-        var violations = witness.violations + faults
+        var violations = reasons + witness.violations + faults + lostReports()
         let unreadable = Set(damaged.map { "\(folder)/\($0.path)" })
         for file in try StreamFolder(path: folder).files where !unreadable.contains(file) {
             let contents = try StreamContents(path: file)
@@ -127,6 +151,24 @@ extension SimulatedCluster {
             if let first = missing.first { lost.append("\(stream): acknowledged and not on disk: \(first)") }
         }
         return lost
+    }
+
+    /// Results that are not the returns in the streams of their evaluation.
+    package func falseResults() throws -> [String] {
+        var wrong: [String] = []
+        for (job, returns) in journal.returns {
+            let seeds = context.experiment.evaluate.seeds
+            let lifetime = LifetimeIdentifier(collection: .evaluation(job.evaluation), task: job.task, repetition: 0)
+            for seed in 0..<seeds {
+                let stream = StreamIdentifier(lifetime: lifetime, actor: seed)
+                guard journal.quarantined[stream] == nil else { continue }
+                let said = returns[(seed * returns.count / seeds)..<((seed + 1) * returns.count / seeds)]
+                let lived = try StreamContents(path: "\(folder)/\(stream.path)").episodes
+                    .compactMap(\.episodeReturn).map { Float($0) }
+                if Array(said) != lived { wrong.append("\(stream): the result is not what its stream says") }
+            }
+        }
+        return wrong
     }
 
     /// What a lockstep experiment determines, by the stream's path: everything but incarnations and the wall clock.

@@ -13,16 +13,18 @@ package import Wire
 package final class SimulatedCluster {
     package static let coordinatorName = "coordinator"
     private static let tickNanoseconds: UInt64 = 50_000_000
-    private static let restartNanoseconds: UInt64 = 200_000_000
+    static let restartNanoseconds: UInt64 = 200_000_000
     /// Work that a node may do between two messages.
     private static let workLimit = 64
+    /// A step of training is longer than what others do in a turn, and a run is to last while it is disturbed.
+    private static let trainingLimit = 1
 
     package let folder: String
     package let clock: ManualClock
     package let network: SimulatedNetwork<String>
-    package private(set) var coordinator: Coordinator
+    package internal(set) var coordinator: Coordinator
     package let context: ExperimentContext
-    package private(set) var nodes: [String: NodeSession] = [:]
+    package internal(set) var nodes: [String: NodeSession] = [:]
     /// What ended nodes that nobody killed.
     package private(set) var faults: [String] = []
     package let witness = Witness()
@@ -38,7 +40,7 @@ package final class SimulatedCluster {
     /// Sees everything that is sent.
     package var onSend: ((_ bytes: [UInt8], _ sender: String) -> Void)?
     /// Says which processes on its host have ended, and ends those that it is told to; nil where nobody does.
-    package private(set) var supervisor: SimulatedSupervisor?
+    package internal(set) var supervisor: SimulatedSupervisor?
     /// Whether the recorder's disk has no room left.
     package var isDiskFull: Bool {
         get { disk.isFull }
@@ -56,22 +58,30 @@ package final class SimulatedCluster {
 
     package func forgetVersions() { versions = [] }
 
-    private let disk = SimulatedDisk()
-    private var held: [String: UInt64] = [:]
+    /// Whether a recorder or a learner that takes another's place listens where that one did.
+    package var keepsAddresses = false
+    /// Whether the next process of a role runs on another kind of processor.
+    package var startsElsewhere: Set<RoleName> = []
+    /// Numbers of the processes that do.
+    var elsewhere: Set<Int> = []
+    package let traffic = Traffic()
+
+    let disk = SimulatedDisk()
+    var held: [String: UInt64] = [:]
     /// When the coordinator was last heard.
-    private var lastWord: [String: UInt64] = [:]
+    var lastWord: [String: UInt64] = [:]
     /// By which number its host knows a node's process.
-    private var processes: [String: Int] = [:]
-    private var started = 0
+    var processes: [String: Int] = [:]
+    var started = 0
     /// When a coordinator that was killed comes back; nil while it is there.
-    private var coordinatorReturns: UInt64?
+    var coordinatorReturns: UInt64?
     /// By which name a node that joined again goes now, and under which endpoint it listens.
-    private var currentNames: [String: String] = [:]
-    private var endpointNames: [String: String] = [:]
-    private var mayStartAt: [RoleName: UInt64] = [:]
-    private var outbox = Outbox()
+    var currentNames: [String: String] = [:]
+    var endpointNames: [String: String] = [:]
+    var mayStartAt: [RoleName: UInt64] = [:]
+    var outbox = Outbox()
     private var nextTick: UInt64 = 0
-    private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     /// `catalogue`: whether the run has one, in its folder. `prepare` gets the folder before anybody looks at it.
     package init(
@@ -149,6 +159,7 @@ package final class SimulatedCluster {
         else {
             return
         }
+        witness.hear(delivery.bytes, from: delivery.from, to: delivery.to)
         if let until = held[delivery.to] {
             guard clock.now >= until else {
                 network.put(bytes, from: delivery.from, to: delivery.to, at: until)
@@ -170,7 +181,9 @@ package final class SimulatedCluster {
             ? .coordinator : isServer(delivery.to) ? .peer(delivery.from) : .endpoint(endpoint(delivery.from))
         if nodes[delivery.to] != nil { note(delivery.bytes, at: delivery.to) }
         step(delivery.to) { session, now, outbox in
-            try bytes.withUnsafeBytes { try session.receive($0, from: sender, now: now, outbox: &outbox) }
+            try asHeard(bytes, by: delivery.to).withUnsafeBytes {
+                try session.receive($0, from: sender, now: now, outbox: &outbox)
+            }
         }
     }
 
@@ -179,7 +192,8 @@ package final class SimulatedCluster {
         guard let node = nodes[name] else { return }
         do {
             try call(node, clock.now, &outbox)
-            for _ in 0..<Self.workLimit where try !node.work(now: clock.now, outbox: &outbox) { break }
+            let limit = node.role.name == .distiller ? Self.trainingLimit : Self.workLimit
+            for _ in 0..<limit where try !node.work(now: clock.now, outbox: &outbox) { break }
         } catch {
             if isUnheard(name) { givenUp += 1 } else { faults.append("\(name) at \(seconds) s: \(error)") }
             outbox.removeAll()
@@ -203,14 +217,14 @@ package final class SimulatedCluster {
     // MARK: - Messages
 
     private func isServer(_ name: String) -> Bool { name.hasPrefix("learner") || name.hasPrefix("recorder") }
-    private func endpoint(_ name: String) -> String { "sim:" + (endpointNames[name] ?? name) }
+    func endpoint(_ name: String) -> String { "sim:" + (endpointNames[name] ?? name) }
     private func name(at endpoint: String) -> String {
         let first = String(endpoint.dropFirst(4))
         return currentNames[first] ?? first
     }
 
     /// The node goes on under another name; its endpoint stays.
-    private func rejoin(_ name: String, _ node: NodeSession) {
+    func rejoin(_ name: String, _ node: NodeSession) {
         let first = endpointNames.removeValue(forKey: name) ?? name
         let new = "\(node.role.name.rawValue)-\(started)"
         started += 1
@@ -223,7 +237,7 @@ package final class SimulatedCluster {
         lastWord[new] = clock.now
     }
 
-    private func flush(from sender: String) {
+    func flush(from sender: String) {
         if sender == Self.coordinatorName {
             do { try coordinator.commit(&outbox, now: clock.now) } catch {
                 faults.append("the journal at \(seconds) s: \(error)")
@@ -234,15 +248,20 @@ package final class SimulatedCluster {
             if sender.hasPrefix("recorder") { witness.recorderSays(item.bytes) }
             for address in item.addresses {
                 switch address {
-                case .coordinator: network.send(item.bytes, from: sender, to: Self.coordinatorName)
+                case .coordinator: send(item.bytes, from: sender, to: Self.coordinatorName)
                 case .peer(let name):
                     if sender == Self.coordinatorName { witness.command(item.bytes, to: name) }
-                    network.send(item.bytes, from: sender, to: name)
-                case .endpoint(let text): network.send(item.bytes, from: sender, to: name(at: text))
+                    send(item.bytes, from: sender, to: name)
+                case .endpoint(let text): send(item.bytes, from: sender, to: name(at: text))
                 }
             }
         }
         outbox.removeAll()
+    }
+
+    private func send(_ bytes: [UInt8], from sender: String, to receiver: String) {
+        traffic.note(bytes, from: sender, to: receiver, now: clock.now)
+        network.send(bytes, from: sender, to: receiver)
     }
 
     private func note(_ bytes: [UInt8], at receiver: String) {
@@ -265,6 +284,9 @@ package final class SimulatedCluster {
     /// Asks a node to leave, in the same way.
     package func drain(_ name: String) -> Bool { ask(.drain(node: name)) }
 
+    /// Ends the run in good order.
+    func stop() -> Bool { ask(.stop) }
+
     private func ask(_ message: Wire.Message) -> Bool {
         guard isCoordinatorAtWork else { return false }
         let bytes = Envelope(message, request: 7).encoded()
@@ -276,107 +298,9 @@ package final class SimulatedCluster {
     package var isCoordinatorAtWork: Bool {
         coordinatorReturns == nil && clock.now >= held[Self.coordinatorName] ?? 0
     }
-
-    // MARK: - Processes
-
-    /// From now on a supervisor looks after one host; two of three processes that are started are on it.
-    package func addSupervisor() { supervisor = SimulatedSupervisor() }
-
-    private func supervise(_ bytes: [UInt8]) {
-        let process = supervisor?.receive(bytes, outbox: &outbox)
-        flush(from: SimulatedSupervisor.name)
-        if let process, let name = processes.first(where: { $0.value == process })?.key { kill(name) }
-    }
-
-    /// Whether a supervisor looks after the node's process.
-    package func isSupervised(_ name: String) -> Bool { supervisor != nil && (processes[name] ?? 0) % 3 != 0 }
-
-    /// As by SIGKILL, and its supervisor says so.
-    package func killSupervised(_ name: String) {
-        guard let process = processes[name] else { return }
-        kill(name)
-        outbox.send(.processEnded(process), to: .coordinator)
-        flush(from: SimulatedSupervisor.name)
-    }
-
-    private func startMissing() {
-        for (role, count) in coordinator.deployment.processes.sorted(by: { $0.key.rawValue < $1.key.rawValue })
-        where role != .coordinator && role != .supervisor {
-            while names(role).count < count, clock.now >= mayStartAt[role] ?? 0 { start(role) }
-        }
-    }
-
-    @discardableResult
-    package func start(_ role: RoleName) -> String {
-        let name = "\(role.rawValue)-\(started)"
-        started += 1
-        processes[name] = started
-        lastWord[name] = clock.now
-        nodes[name] = NodeSession(
-            role: makeRole(role), name: name,
-            host: isSupervised(name) ? SimulatedSupervisor.host : "host", process: started,
-            endpoint: role == .learner || role == .recorder ? endpoint(name) : "", now: clock.now)
-        return name
-    }
-
-    private func makeRole(_ role: RoleName) -> any Role {
-        switch role {
-        case .actor: ActorRole(capacity: 0)
-        case .learner: LearnerRole(capacity: 0)
-        case .recorder:
-            RecorderRole(folder: nil, logger: logger) { [disk] in disk.isFull ? 0 : freeDiskBytes($0) }
-        case .evaluator: EvaluatorRole()
-        case .distiller: DistillerRole(folder: nil, logger: logger)
-        default: fatalError("not part of the simulation")
-        }
-    }
-
-    /// Hands bytes to somebody at once, past the network; gives back what ended the receiver, if anything did.
-    package func deliver(_ bytes: UnsafeRawBufferPointer, from sender: Address, to receiver: String) -> (any Error)? {
-        do {
-            if receiver == Self.coordinatorName {
-                guard coordinatorReturns == nil else { return nil }
-                try coordinator.receive(bytes, from: sender, now: clock.now, outbox: &outbox)
-            } else if let node = nodes[receiver] {
-                try node.receive(bytes, from: sender, now: clock.now, outbox: &outbox)
-                if node.mustRejoin { rejoin(receiver, node) }
-            }
-        } catch {
-            outbox.removeAll()
-            kill(receiver)
-            return error
-        }
-        flush(from: receiver)
-        return nil
-    }
-
-    /// Something said in the name of a node.
-    package func say(_ bytes: [UInt8], from sender: String, to receiver: String) {
-        if sender.hasPrefix("recorder") { witness.recorderSays(bytes) }
-        network.send(bytes, from: sender, to: receiver)
-    }
-
-    /// A node that is slow: what is said to it waits, and so does its own work.
-    package func hold(_ name: String, milliseconds: UInt64) {
-        held[name] = clock.now + milliseconds * nanosecondsPerMillisecond
-    }
-
-    /// As by SIGKILL; another process takes its place a little later.
-    package func kill(_ name: String) {
-        guard name != Self.coordinatorName else {
-            network.forget(name)
-            held[name] = nil
-            coordinatorReturns = clock.now + Self.restartNanoseconds
-            return
-        }
-        guard let node = nodes.removeValue(forKey: name) else { return }
-        processes[name] = nil
-        network.forget(name)
-        mayStartAt[node.role.name] = clock.now + Self.restartNanoseconds
-    }
 }
 
 /// The room that recorders find, on disks that they share.
-private final class SimulatedDisk {
+final class SimulatedDisk {
     var isFull = false
 }

@@ -8,31 +8,46 @@ import Wire
 
 /// What goes wrong in one random run, for a bounded time; everything follows from the seed.
 package struct Trouble {
-    /// Each happens once at least, in an order and at times that the seed chooses.
     package enum Event: String, CaseIterable, Sendable {
         case killActor, killLearner, killRecorder, killCoordinator, processEnded, drainActor, partition, deafness,
             slowRecorder, stalledCoordinator, fullDisk, damagedFile, scaleUp, scaleDown, reordering
+        // Of whole runs alone.
+        case killDistiller, killEvaluator, drainDistiller, drainEvaluator, hang
+        /// The distiller, or the coordinator, dies between the last checkpoint and the word that it is the last.
+        case killDistillerAtLastWord, killCoordinatorAtLastWord
+        /// The supervisor dies and all its children with it; the run is resumed, by itself or behind a command.
+        case killEverything, stop, index, indexWithoutCatalogue, losePower
+        /// A carrier that hung while it was replaced comes to when the recorder has been restarted.
+        case sleeperAwakes
+        /// The next actor process or evaluator is on another kind of processor.
+        case otherProcessor
     }
 
-    private static let deliveriesBetweenEvents = 24
-    private static let roundMilliseconds: UInt64 = 2000
+    /// What happens while a cluster collects, and nothing else is asked of it.
+    package static let ofCollection: [Event] = [
+        .killActor, .killLearner, .killRecorder, .killCoordinator, .processEnded, .drainActor, .partition, .deafness,
+        .slowRecorder, .stalledCoordinator, .fullDisk, .damagedFile, .scaleUp, .scaleDown, .reordering,
+    ]
+
+    static let deliveriesBetweenEvents = 24
+    static let roundMilliseconds: UInt64 = 2000
     /// Nodes give a coordinator up that they do not hear for half a minute.
     private static let longestCutMilliseconds: UInt64 = 12_000
     private static let attempts = 60
     /// How often in a run something that could not happen is tried again later.
     private static let postponements = 20
-    private static let pauseMilliseconds: UInt64 = 250
+    static let pauseMilliseconds: UInt64 = 250
     private static let slownessMilliseconds: UInt64 = 1500
     /// Longer than a node may be silent, in half of the cases.
     private static let stallMilliseconds: ClosedRange<Int> = 3000...7000
     /// What shows within this time has happened.
-    private static let noticeMilliseconds: UInt64 = 1500
+    static let noticeMilliseconds: UInt64 = 1500
     /// A recorder is started, opens what it is asked for, and tells the coordinator what is complete.
     private static let sealMilliseconds: UInt64 = 3000
-    private var random: SplitMix
+    var random: SplitMix
     private let actors: Int
-    private var violations: [String] = []
-    private var isScaled = false
+    var violations: [String] = []
+    var isScaled = false
     private var cutSince: UInt64?
 
     /// `actors`: how many the cluster carries before anybody scales it.
@@ -52,7 +67,7 @@ package struct Trouble {
         return conditions
     }
 
-    /// Everything goes wrong, one after the other, and then some of it again; then the cluster comes to its end in
+    /// All of `ofCollection` goes wrong, one after the other, and then some of it again; then the cluster comes to its end in
     /// peace. Gives back how often what happened, and what was lost when a recorder died.
     package mutating func run(
         _ cluster: SimulatedCluster, patienceMilliseconds: UInt64
@@ -62,8 +77,8 @@ package struct Trouble {
         cluster.network.conditions = makeConditions()
         // Reordering needs some time to show; damage leaves less to disturb.
         let once: Set<Event> = [.reordering, .damagedFile]
-        let again = random.pick(Event.allCases.filter { !once.contains($0) })
-        let others = Event.allCases.filter { $0 != .reordering } + [again]
+        let again = random.pick(Self.ofCollection.filter { !once.contains($0) })
+        let others = Self.ofCollection.filter { $0 != .reordering } + [again]
         var pending = [.reordering] + order(others)
         var postponed = 0
         while !pending.isEmpty {
@@ -108,7 +123,7 @@ package struct Trouble {
     }
 
     /// What lasts ends: cuts, and another number of actors.
-    private mutating func end(_ cluster: SimulatedCluster) throws {
+    mutating func end(_ cluster: SimulatedCluster) throws {
         heal(cluster)
         while isScaled, !cluster.isFinished {
             isScaled = !cluster.scale(to: actors)
@@ -121,7 +136,7 @@ package struct Trouble {
         cutSince = nil
     }
 
-    private mutating func endLongCuts(_ cluster: SimulatedCluster) throws {
+    mutating func endLongCuts(_ cluster: SimulatedCluster) throws {
         guard let since = cutSince, cluster.clock.now >= since + Self.longestCutMilliseconds * 1_000_000 else { return }
         heal(cluster)
         try cluster.run(milliseconds: Self.noticeMilliseconds)
@@ -129,17 +144,19 @@ package struct Trouble {
 
     // MARK: - Events
 
-    private mutating func happen(_ event: Event, _ cluster: SimulatedCluster) throws -> Bool {
+    mutating func happen(_ event: Event, _ cluster: SimulatedCluster) throws -> Bool {
         guard !cluster.isFinished else { return false }
         switch event {
         case .killActor: return kill(.actor, cluster) != nil
         case .killLearner: return kill(.learner, cluster) != nil
         case .killRecorder: return try killRecorder(cluster)
+        case .killDistiller: return kill(.distiller, cluster) != nil
+        case .killEvaluator: return kill(.evaluator, cluster) != nil
         case .killCoordinator: cluster.kill(SimulatedCluster.coordinatorName)
         case .processEnded: return try endProcess(cluster)
-        case .drainActor:
-            guard let name = choose(cluster.names(.actor)) else { return false }
-            return cluster.drain(name)
+        case .drainActor: return drain(.actor, cluster)
+        case .drainDistiller: return drain(.distiller, cluster)
+        case .drainEvaluator: return drain(.evaluator, cluster)
         case .partition, .deafness: return try cut(cluster, isOneWay: event == .deafness)
         case .slowRecorder:
             guard let name = cluster.names(.recorder).first else { return false }
@@ -158,19 +175,24 @@ package struct Trouble {
             guard cluster.names(.actor).count > 1 else { return false }
             return scale(cluster, to: random.below(actors))
         case .reordering: cluster.network.conditions.keepsOrder = false
+        default: return try happenToRun(event, cluster)
         }
         return true
     }
 
-    private mutating func choose(_ names: [String]) -> String? { names.isEmpty ? nil : random.pick(names) }
+    mutating func choose(_ names: [String]) -> String? { names.isEmpty ? nil : random.pick(names) }
 
-    private mutating func kill(_ role: RoleName, _ cluster: SimulatedCluster) -> String? {
+    mutating func kill(_ role: RoleName, _ cluster: SimulatedCluster) -> String? {
         let name = choose(cluster.names(role))
         name.map { cluster.kill($0) }
         return name
     }
 
-    private mutating func killRecorder(_ cluster: SimulatedCluster) throws -> Bool {
+    private mutating func drain(_ role: RoleName, _ cluster: SimulatedCluster) -> Bool {
+        choose(cluster.names(role)).map { cluster.drain($0) } ?? false
+    }
+
+    mutating func killRecorder(_ cluster: SimulatedCluster) throws -> Bool {
         guard kill(.recorder, cluster) != nil else { return false }
         violations += try cluster.lost()
         return true

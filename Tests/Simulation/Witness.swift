@@ -1,3 +1,4 @@
+package import Cluster
 package import Environments
 import Wire
 
@@ -10,12 +11,37 @@ package final class Witness {
         package let incarnation: UInt64
         package let checksum: UInt32
         package let length: Int
+        package let generation: Int
     }
 
     /// What one carrier of a stream was told.
     package struct Acknowledged: Hashable, Sendable {
         package let stream: StreamIdentifier
         package let incarnation: UInt64
+        /// Carriers of different generations never knew of each other, even where they have the same incarnation.
+        package let generation: Int
+
+        package init(stream: StreamIdentifier, incarnation: UInt64, generation: Int = 0) {
+            self.stream = stream
+            self.incarnation = incarnation
+            self.generation = generation
+        }
+    }
+
+    /// What somebody reported and was told to be taken.
+    package enum Report: Hashable, Sendable {
+        case distillationFinished
+        case result(FinishedJob)
+    }
+
+    private struct Request: Hashable {
+        let sender: String
+        let number: UInt64
+    }
+
+    private struct JobOfNode: Hashable {
+        let node: String
+        let job: UInt64
     }
 
     private enum Lease: Hashable {
@@ -30,6 +56,14 @@ package final class Witness {
     package private(set) var acknowledged: [Acknowledged: UInt64] = [:]
     /// Who was given each lease, by which start of the coordinator.
     private var holders: [Lease: (name: String, start: Int)] = [:]
+    /// Where each carrier began.
+    private(set) var firstAcknowledged: [Acknowledged: UInt64] = [:]
+    /// Reports that were acknowledged: nobody will make them again.
+    package private(set) var taken: Set<Report> = []
+    private var reports: [Request: Report] = [:]
+    private var jobs: [JobOfNode: FinishedJob] = [:]
+    /// How often everything has died at once.
+    private var generation = 0
     /// How often a coordinator was started.
     package internal(set) var starts = 0
 
@@ -37,7 +71,7 @@ package final class Witness {
 
     /// The coordinator gives something out.
     func command(_ bytes: [UInt8], to receiver: String) {
-        guard [20, 22, 60].contains(bodyNumber(of: bytes)), let envelope = try? Envelope(decoding: bytes) else {
+        guard [13, 20, 22, 60].contains(bodyNumber(of: bytes)), let envelope = try? Envelope(decoding: bytes) else {
             return
         }
         switch envelope.message {
@@ -46,7 +80,25 @@ package final class Witness {
             for actor in carry.actors {
                 hold(.carrier(carry.lifetime, actor: actor, incarnation: carry.incarnation), receiver)
             }
-        case .evaluationJob(let job): hold(.job(job.job, incarnation: job.incarnation), receiver)
+        case .evaluationJob(let job):
+            hold(.job(job.job, incarnation: job.incarnation), receiver)
+            jobs[JobOfNode(node: receiver, job: job.job)] = FinishedJob(evaluation: job.evaluation, task: job.task)
+        case .acknowledgement:
+            if let report = reports[Request(sender: receiver, number: envelope.request)] { taken.insert(report) }
+        default: break
+        }
+    }
+
+    /// Something has reached somebody.
+    func hear(_ bytes: [UInt8], from sender: String, to receiver: String) {
+        guard receiver == SimulatedCluster.coordinatorName, [54, 61].contains(bodyNumber(of: bytes)),
+            let envelope = try? Envelope(decoding: bytes)
+        else { return }
+        let request = Request(sender: sender, number: envelope.request)
+        switch envelope.message {
+        case .distillationFinished: reports[request] = .distillationFinished
+        case .evaluationResult(let result):
+            reports[request] = jobs[JobOfNode(node: sender, job: result.job)].map { .result($0) }
         default: break
         }
     }
@@ -60,33 +112,58 @@ package final class Witness {
         }
     }
 
+    /// Every process has died, and what was on its way between them is lost.
+    func noteDeathOfAll() { generation += 1 }
+
+    /// Every process has died, and nobody is left who could know one of the leases that were given out.
+    func forgetLeases() { holders = [:] }
+
+    /// The catalogue is gone, and with it what was only in there.
+    func forgetReports() {
+        taken = []
+        reports = [:]
+    }
+
     /// Something has reached a recorder.
     func bring(_ rollouts: Rollouts) {
         for header in rollouts.content.headers {
             brought[StreamIdentifier(lifetime: rollouts.content.lifetime, actor: header.actor), default: []].insert(
                 Brought(
                     sequence: header.sequence, incarnation: header.incarnation, checksum: header.checksum,
-                    length: header.length))
+                    length: header.length, generation: generation))
         }
     }
 
     /// A recorder says something.
     func recorderSays(_ bytes: [UInt8]) {
-        guard bodyNumber(of: bytes) == 42, let envelope = try? Envelope(decoding: bytes),
-            case .rolloutsDurable(let durable) = envelope.message
-        else { return }
-        for stream in durable.streams where stream.state != .quarantined {
-            let key = Acknowledged(
-                stream: StreamIdentifier(lifetime: durable.lifetime, actor: stream.actor),
-                incarnation: stream.incarnation)
-            acknowledged[key] = max(acknowledged[key] ?? 0, stream.nextSequence)
+        guard [41, 42].contains(bodyNumber(of: bytes)), let envelope = try? Envelope(decoding: bytes) else { return }
+        switch envelope.message {
+        case .rolloutsDurable(let durable):
+            for stream in durable.streams where stream.state != .quarantined {
+                acknowledge(durable.lifetime, stream.actor, stream.incarnation, stream.nextSequence)
+            }
+        // Where its streams stand lets a carrier forget rollouts, too.
+        case .streamsOpened(let opened):
+            for (index, stream) in opened.streams.enumerated() where stream.state != .quarantined {
+                acknowledge(
+                    opened.lifetime, opened.firstActor + index, opened.incarnation, stream.nextSequence)
+            }
+        default: break
         }
+    }
+
+    private func acknowledge(_ lifetime: LifetimeIdentifier, _ actor: Int, _ incarnation: UInt64, _ next: UInt64) {
+        let key = Acknowledged(
+            stream: StreamIdentifier(lifetime: lifetime, actor: actor), incarnation: incarnation,
+            generation: generation)
+        acknowledged[key] = max(acknowledged[key] ?? 0, next)
+        if firstAcknowledged[key] == nil { firstAcknowledged[key] = next }
     }
 
     /// What its carriers were told is durable and is not in a file that holds these checksums.
     package func missing(in stream: StreamIdentifier, checksums: [UInt32]) -> [Brought] {
         (brought[stream] ?? []).filter { rollout in
-            let key = Acknowledged(stream: stream, incarnation: rollout.incarnation)
+            let key = Acknowledged(stream: stream, incarnation: rollout.incarnation, generation: rollout.generation)
             guard rollout.length > 0, rollout.sequence < acknowledged[key] ?? 0 else { return false }
             return rollout.sequence >= checksums.count || checksums[Int(rollout.sequence)] != rollout.checksum
         }

@@ -1,0 +1,44 @@
+import Wire
+
+/// What is said once more or refused. A cluster in which that does not stop is a storm.
+package final class Traffic {
+    private struct Path: Hashable {
+        let sender: String
+        let receiver: String
+    }
+
+    private static let windowNanoseconds: UInt64 = 1_000_000_000
+    private static let rolloutsBody = 32
+    private static let failureBody = 14
+
+    /// Rollouts that their sender had sent the same receiver before.
+    package private(set) var repeated = 0
+    package private(set) var refused = 0
+    /// The most of both that were sent within one simulated second.
+    package private(set) var worstSecond = 0
+    /// How often each node was told no.
+    package private(set) var refusals: [String: Int] = [:]
+    private var sent: [Path: Set<Int>] = [:]
+    private var window: UInt64 = 0
+    private var inWindow = 0
+
+    package init() {}
+
+    func note(_ bytes: [UInt8], from sender: String, to receiver: String, now: UInt64) {
+        switch bodyNumber(of: bytes) {
+        case Self.rolloutsBody:
+            guard !sent[Path(sender: sender, receiver: receiver), default: []].insert(bytes.hashValue).inserted else {
+                return
+            }
+            repeated += 1
+        case Self.failureBody:
+            refused += 1
+            refusals[receiver, default: 0] += 1
+        default: return
+        }
+        if now / Self.windowNanoseconds != window { inWindow = 0 }
+        window = now / Self.windowNanoseconds
+        inWindow += 1
+        worstSecond = max(worstSecond, inWindow)
+    }
+}

@@ -1,0 +1,111 @@
+import Cluster
+import Distillation
+import Environments
+import Experiments
+import Foundation
+import TestSupport
+
+/// One seed: a run that collects, distils and evaluates, while something goes wrong in each of its phases.
+package struct WholeRun: Sendable {
+    package static let patienceMilliseconds: UInt64 = 600_000
+    private static let actors = 3
+
+    package let seed: UInt64
+    package let events: [Trouble.Event: Int]
+    package let violations: [String]
+    package let deliveries: Int
+    package let simulatedSeconds: Double
+    package let repeated: Int
+    package let refused: Int
+    package let worstSecond: Int
+
+    /// What a run that nobody disturbs gives, where that is determined.
+    package struct Reference: Sendable {
+        fileprivate let dataset: [String: StreamData]
+        fileprivate let returns: [FinishedJob: [Float]]
+        fileprivate let model: Data
+
+        package init() throws {
+            let cluster = try SimulatedCluster(yaml: experiment(0), seed: 0, goal: goal)
+            try cluster.run(milliseconds: patienceMilliseconds)
+            dataset = try cluster.dataset()
+            returns = cluster.journal.returns
+            model = try cluster.lastModel()
+        }
+    }
+
+    private static let goal = Coordinator.Goal(collects: true, distils: true, evaluates: true)
+
+    /// Every other seed is in lockstep; of the others every other one is elastic.
+    package static func experiment(_ seed: UInt64) -> String {
+        let yaml = smallExperiment(
+            lockstep: DisturbedRun.isLockstep(seed), actors: actors, trainTasks: 2, episodes: 60, rolloutLength: 4,
+            checkpointSeconds: 1
+        )
+        .replacingOccurrences(of: "steps: 3,", with: "steps: 16,")
+        .replacingOccurrences(of: "checkpoint_every: 2", with: "checkpoint_every: 5")
+        .replacingOccurrences(of: "seeds: 2, episodes: 3", with: "seeds: 2, episodes: 12")
+        guard seed % 4 == 1 else { return yaml }
+        return yaml.replacingOccurrences(of: "  test_lifetimes: 0\n", with: "  test_lifetimes: 0\n  elastic: true\n")
+    }
+
+    /// `prepare`: what a test plants into the cluster before it begins.
+    package init(
+        seed: UInt64, reference: Reference, prepare: (SimulatedCluster) -> Void = { _ in }
+    ) throws {
+        self.seed = seed
+        let cluster = try SimulatedCluster(yaml: Self.experiment(seed), seed: seed, goal: Self.goal)
+        prepare(cluster)
+        var trouble = Trouble(seed, actors: Self.actors)
+        let (events, found) = try trouble.runWhole(cluster, patienceMilliseconds: Self.patienceMilliseconds)
+        var violations = try found + cluster.violations()
+        if cluster.isFinished {
+            let isDetermined =
+                DisturbedRun.isLockstep(seed) && cluster.damaged.isEmpty && events[.otherProcessor] == nil
+            violations += try isDetermined ? cluster.differences(from: reference) : cluster.differencesFromSuccessor()
+            violations += try cluster.falseResults()
+        }
+        self.events = events
+        self.violations = violations
+        deliveries = cluster.network.counts.delivered
+        simulatedSeconds = cluster.seconds
+        repeated = cluster.traffic.repeated
+        refused = cluster.traffic.refused
+        worstSecond = cluster.traffic.worstSecond
+    }
+}
+
+extension SimulatedCluster {
+    private static let modelFile = "model.safetensors"
+
+    fileprivate func lastModel() throws -> Data {
+        let store = CheckpointStore(folder: URL(fileURLWithPath: folder + "/checkpoints/distiller"))
+        return try Data(contentsOf: store.folder.appendingPathComponent("\(store.latest ?? "")/\(Self.modelFile)"))
+    }
+
+    /// From the streams, the model and the results of a run that nobody disturbed.
+    fileprivate func differences(from reference: WholeRun.Reference) throws -> [String] {
+        var differences: [String] = []
+        if try dataset() != reference.dataset { differences.append("the streams are not those of an undisturbed run") }
+        if try lastModel() != reference.model { differences.append("the model is not that of an undisturbed run") }
+        if journal.returns != reference.returns {
+            differences.append("the results are not those of an undisturbed run")
+        }
+        return differences
+    }
+
+    /// From the results of an evaluation of the same checkpoint that nobody disturbs.
+    fileprivate func differencesFromSuccessor() throws -> [String] {
+        guard hasLastCheckpoint else { return ["there is no last checkpoint"] }
+        let checkpoint = CheckpointStore(folder: URL(fileURLWithPath: folder + "/checkpoints/distiller")).latest
+        let undisturbed = try SimulatedCluster(
+            yaml: context.experiment.yaml, seed: 0,
+            goal: Coordinator.Goal(collects: false, distils: false, evaluates: true, checkpoint: checkpoint),
+            prepare: { copy in
+                try FileManager.default.copyItem(atPath: folder + "/checkpoints", toPath: copy + "/checkpoints")
+            })
+        try undisturbed.run(milliseconds: WholeRun.patienceMilliseconds)
+        return elsewhere.isEmpty && journal.returns != undisturbed.journal.returns
+            ? ["the results are not those of an undisturbed evaluation of the same checkpoint"] : []
+    }
+}
