@@ -3,13 +3,14 @@ import Testing
 
 @Suite("Bugs that were planted") struct PlantedBugTests {
     /// A bug that so many seeds do not find is not found.
-    private static let seedLimit: UInt64 = 300
+    private static let seedLimit: UInt64 = 100
 
     @Test(
         "the simulation finds each and calls it by its name, and finds nothing without it",
         arguments: PlantedBug.allCases)
     func find(bug: PlantedBug) throws {
-        let violations = try bug.concernsEvaluation ? evaluation() : collection()
+        let violations =
+            try bug.concernsWholeRuns ? wholeRun() : bug.concernsEvaluation ? evaluation() : collection()
         for seed in 1...Self.seedLimit {
             let found = try violations(seed) { bug.plant(in: $0) }
             guard let violation = found.first(where: { $0.contains(bug.violation) }) else { continue }
@@ -32,5 +33,10 @@ import Testing
     private func evaluation() throws -> Violations {
         let reference = try DisturbedEvaluation.Reference()
         return { try DisturbedEvaluation(seed: $0, reference: reference, prepare: $1).violations }
+    }
+
+    private func wholeRun() throws -> Violations {
+        let reference = try WholeRun.Reference()
+        return { try WholeRun(seed: $0, reference: reference, prepare: $1).violations }
     }
 }

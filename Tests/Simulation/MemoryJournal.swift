@@ -21,7 +21,7 @@ package final class MemoryJournal: RunJournal {
         fileprivate var starts: UInt64 = 0
     }
 
-    /// So many of the latest commits can be lost with the power.
+    /// Of commits that can be lost with the power, so many are kept in mind.
     private static let losableTurns = 16
 
     private var state = State()
@@ -38,6 +38,12 @@ package final class MemoryJournal: RunJournal {
     /// Nodes whose supervisor said that their process had ended.
     package private(set) var endedProcesses = 0
     private var turn: [() -> Void] = []
+    /// The turn has something that must survive a loss of power; what was committed before survives with it.
+    private var turnSurvives = false
+    /// A fault, to be planted: the catalogue says that it is on the disk, and is not.
+    package var losesEverything = false
+    /// Another: a catalogue that is remade from files does not know how often lifetimes were begun.
+    package var indexForgetsAttempts = false
 
     package init() {}
 
@@ -46,7 +52,7 @@ package final class MemoryJournal: RunJournal {
     /// For the next coordinator.
     package func progress() -> Cluster.Progress {
         // What was not committed has died with its coordinator.
-        turn = []
+        dropTurn()
         var progress = Cluster.Progress()
         progress.lifetimes = state.ended
         progress.attempts = forgetsAttempts ? [:] : state.attempts
@@ -67,7 +73,7 @@ package final class MemoryJournal: RunJournal {
 
     /// The power fails: up to so many of the latest commits are gone, as they were never on the disk.
     package func losePower(turns: Int) {
-        turn = []
+        dropTurn()
         // That a coordinator was started is its own transaction, and on the disk before it speaks to anybody.
         let starts = state.starts
         if turns > 0, let before = earlier.dropLast(turns - 1).last ?? earlier.first { state = before }
@@ -80,14 +86,14 @@ package final class MemoryJournal: RunJournal {
     package func takeUp(
         _ progress: Cluster.Progress, streams: [StreamRecord], returns: [EvaluationReturns], keepsNumbers: Bool
     ) {
-        turn = []
+        dropTurn()
         earlier = []
         var state = State()
         for record in streams where record.isSealed {
             state.sealed[record.stream] = (UInt64(record.rows), UInt64(record.rollouts))
         }
         state.ended = progress.lifetimes
-        state.attempts = progress.attempts
+        state.attempts = indexForgetsAttempts ? [:] : progress.attempts
         state.actors = progress.actors
         state.quarantined = progress.quarantined
         state.results = Array(progress.jobs)
@@ -100,10 +106,18 @@ package final class MemoryJournal: RunJournal {
         self.state = state
     }
 
-    private func note(_ change: @escaping () -> Void = {}) { turn.append(change) }
+    private func dropTurn() {
+        turn = []
+        turnSurvives = false
+    }
+
+    private func note(survivesPowerLoss: Bool = false, _ change: @escaping () -> Void = {}) {
+        turn.append(change)
+        turnSurvives = turnSurvives || survivesPowerLoss
+    }
 
     package func scaled(_ scale: Scale) throws {
-        note { self.state.scale = scale }
+        note(survivesPowerLoss: true) { self.state.scale = scale }
         try next?.scaled(scale)
     }
     package func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Environments.Task, actors: Int) throws {
@@ -113,14 +127,14 @@ package final class MemoryJournal: RunJournal {
     package func lifetimeStarted(
         _ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String, actors: Int
     ) throws {
-        note {
+        note(survivesPowerLoss: true) {
             self.state.attempts[lifetime] = attempt
             self.state.actors[lifetime] = actors
         }
         try next?.lifetimeStarted(lifetime, attempt: attempt, learner: learner, actors: actors)
     }
     package func lifetimeEnded(_ lifetime: LifetimeIdentifier, numbers: [String: Double]) throws {
-        note {
+        note(survivesPowerLoss: true) {
             self.state.ended.insert(lifetime)
             self.endings += 1
         }
@@ -155,12 +169,12 @@ package final class MemoryJournal: RunJournal {
         try next?.checkpointStored(name, numbers: numbers)
     }
     package func distillationFinished(_ checkpoint: String) throws {
-        note { self.state.isDistilled = true }
+        note(survivesPowerLoss: true) { self.state.isDistilled = true }
         try next?.distillationFinished(checkpoint)
     }
     package func evaluated(_ job: EvaluationJob, split: Split, returns: [Float]) throws {
         let finished = FinishedJob(evaluation: job.evaluation, task: job.task)
-        note {
+        note(survivesPowerLoss: true) {
             self.state.results.append(finished)
             self.state.returns[finished] = returns
         }
@@ -169,10 +183,13 @@ package final class MemoryJournal: RunJournal {
     package func commit() throws {
         if let failure, !turn.isEmpty { throw failure }
         try next?.commit()
-        if !turn.isEmpty {
+        if turnSurvives, !losesEverything {
+            earlier = []
+        } else if !turn.isEmpty {
             earlier.append(state)
             if earlier.count > Self.losableTurns { earlier.removeFirst() }
         }
+        turnSurvives = false
         for change in turn { change() }
         turn.removeAll(keepingCapacity: true)
     }

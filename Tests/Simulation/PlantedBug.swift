@@ -20,6 +20,22 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     /// A coordinator that comes back counts the results that it has once more.
     case resultsCountedTwice
 
+    /// The coordinator calls a result taken that it has not taken.
+    case acknowledgedNotTaken
+    /// A catalogue that is remade from the files does not know how often lifetimes were begun.
+    case indexWithoutAttempts
+    /// A loss of power takes what was called committed.
+    case commitsLost
+    /// Actor processes send everything many times.
+    case storm
+    /// The recorder takes every rollout that is lived again for the one that it has.
+    case livedAgainUnchecked
+
+    /// Whether it can only be seen in a whole run.
+    package var concernsWholeRuns: Bool {
+        [.acknowledgedNotTaken, .indexWithoutAttempts, .commitsLost, .storm, .livedAgainUnchecked].contains(self)
+    }
+
     /// Whether it can only be seen while evaluators are at work.
     package var concernsEvaluation: Bool { self == .resultsCountedTwice }
 
@@ -33,6 +49,10 @@ package enum PlantedBug: String, CaseIterable, Sendable {
         case .noResend, .noDeduplication: "no end after "
         case .forgottenAttempts: "was given out again by a later start of the coordinator"
         case .resultsCountedTwice: "a result was counted twice"
+        case .acknowledgedNotTaken: "was acknowledged, and nobody knows it"
+        case .indexWithoutAttempts, .commitsLost: "was given out again by a later start of the coordinator"
+        case .storm: "a storm"
+        case .livedAgainUnchecked: "acknowledged and not "
         }
     }
 
@@ -45,6 +65,53 @@ package enum PlantedBug: String, CaseIterable, Sendable {
         case .noDeduplication: takeAgain(cluster)
         case .forgottenAttempts: cluster.journal.forgetsAttempts = true
         case .resultsCountedTwice: cluster.journal.forgetsResults = true
+        case .acknowledgedNotTaken: loseResults(cluster)
+        case .indexWithoutAttempts: cluster.journal.indexForgetsAttempts = true
+        case .commitsLost: cluster.journal.losesEverything = true
+        case .storm: sendManyTimes(cluster)
+        case .livedAgainUnchecked: believeEverything(cluster)
+        }
+    }
+
+    private static let copiesOfStorm = 40
+
+    private func sendManyTimes(_ cluster: SimulatedCluster) {
+        cluster.tamper = { item, sender in
+            guard sender.hasPrefix("actor"), bodyNumber(of: item.bytes) == 32 else { return [item] }
+            return Array(repeating: item, count: Self.copiesOfStorm)
+        }
+    }
+
+    private func loseResults(_ cluster: SimulatedCluster) {
+        cluster.tamperArriving = { [unowned cluster] bytes, sender, receiver in
+            guard receiver == SimulatedCluster.coordinatorName, bodyNumber(of: bytes) == 61,
+                let envelope = try? Envelope(decoding: bytes)
+            else { return bytes }
+            let answer = Envelope(.acknowledgement, request: envelope.request).encoded()
+            cluster.say(answer, from: receiver, to: sender)
+            return nil
+        }
+    }
+
+    /// Whatever comes under the numbers of something that has come before seems to be that.
+    private func believeEverything(_ cluster: SimulatedCluster) {
+        struct Place: Hashable {
+            let lifetime: LifetimeIdentifier
+            let sequences: [UInt64]
+        }
+        var known: [Place: RolloutBatch] = [:]
+        cluster.tamperArriving = { bytes, _, receiver in
+            guard receiver.hasPrefix("recorder"), var rollouts = Self.rollouts(bytes),
+                rollouts.content.lifetime.collection != .histories
+            else { return bytes }
+            let headers = rollouts.content.headers
+            let place = Place(
+                lifetime: rollouts.content.lifetime, sequences: headers.flatMap { [UInt64($0.actor), $0.sequence] })
+            var content = known[place] ?? rollouts.content
+            known[place] = content
+            for index in content.headers.indices { content.headers[index].incarnation = headers[index].incarnation }
+            rollouts.content = content
+            return Envelope(.rollouts(rollouts)).encoded()
         }
     }
 

@@ -29,7 +29,7 @@ extension SimulatedCluster {
         for (stream, reason) in journal.quarantined where !damaged.contains(stream) {
             violations.append("\(stream) was quarantined, and nobody had damaged it: \(reason)")
         }
-        violations += lostReports()
+        violations += lostReports() + [traffic.storm(seconds: seconds)].compactMap { $0 }
         var files: Set<StreamIdentifier> = []
         // Where a catalogue was remade from the files, one that is damaged stays where it is.
         let givenUp = Set(journal.quarantined.keys.map { "\(folder)/\($0.path)" })
@@ -86,6 +86,7 @@ extension SimulatedCluster {
         let reasons = reasonsForNoEnd()
         for name in names(.recorder) { kill(name) }
         var violations = reasons + witness.violations + faults + lostReports()
+        violations += [traffic.storm(seconds: seconds)].compactMap { $0 }
         let unreadable = Set(damaged.map { "\(folder)/\($0.path)" })
         for file in try StreamFolder(path: folder).files where !unreadable.contains(file) {
             let contents = try StreamContents(path: file)

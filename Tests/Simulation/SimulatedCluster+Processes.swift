@@ -90,6 +90,7 @@ extension SimulatedCluster {
     /// Something said in the name of a node.
     package func say(_ bytes: [UInt8], from sender: String, to receiver: String) {
         if sender.hasPrefix("recorder") { witness.recorderSays(bytes) }
+        if sender == Self.coordinatorName { witness.command(bytes, to: receiver) }
         network.send(bytes, from: sender, to: receiver)
     }
 

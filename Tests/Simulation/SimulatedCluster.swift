@@ -155,11 +155,11 @@ package final class SimulatedCluster {
     }
 
     private func deliver(_ delivery: SimulatedNetwork<String>.Delivery) throws {
+        witness.hear(delivery.bytes, from: delivery.from, to: delivery.to)
         guard let bytes = tamperArriving.map({ $0(delivery.bytes, delivery.from, delivery.to) }) ?? delivery.bytes
         else {
             return
         }
-        witness.hear(delivery.bytes, from: delivery.from, to: delivery.to)
         if let until = held[delivery.to] {
             guard clock.now >= until else {
                 network.put(bytes, from: delivery.from, to: delivery.to, at: until)

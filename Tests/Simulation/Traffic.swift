@@ -11,6 +11,11 @@ package final class Traffic {
     private static let rolloutsBody = 32
     private static let failureBody = 14
 
+    /// Several times what the worst of thousands of disturbed runs needs.
+    private static let limitOfSecond = 500
+    private static let limitPerSecond = 20.0
+    private static let allowance = 3000.0
+
     /// Rollouts that their sender had sent the same receiver before.
     package private(set) var repeated = 0
     package private(set) var refused = 0
@@ -23,6 +28,16 @@ package final class Traffic {
     private var inWindow = 0
 
     package init() {}
+
+    /// Why this was more than a cluster in trouble has to say; nil when it was not.
+    func storm(seconds: Double) -> String? {
+        let sum = Double(repeated + refused)
+        guard worstSecond > Self.limitOfSecond || sum > Self.limitPerSecond * seconds + Self.allowance else {
+            return nil
+        }
+        return "a storm: \(repeated) rollouts were sent again and \(refused) messages refused in \(seconds) s, "
+            + "\(worstSecond) within one; most often \(refusals.max { $0.value < $1.value }?.key ?? "nobody")"
+    }
 
     func note(_ bytes: [UInt8], from sender: String, to receiver: String, now: UInt64) {
         switch bodyNumber(of: bytes) {

@@ -98,13 +98,25 @@ extension Trouble {
             let turns = 1 + random.below(Self.commitsLost)
             try killEverything(cluster) { $0.losePower(turns: turns) }
         case .sleeperAwakes: return try awakeSleeper(cluster)
-        case .otherProcessor:
-            let role = cluster.phase == .evaluating ? RoleName.evaluator : .actor
-            guard let name = choose(cluster.names(role)) else { return false }
-            cluster.startsElsewhere.insert(role)
-            cluster.kill(name)
+        case .otherProcessor: return try moveElsewhere(cluster)
         default: return false
         }
+        return true
+    }
+
+    /// In the middle of something that has to be lived again.
+    private mutating func moveElsewhere(_ cluster: SimulatedCluster) throws -> Bool {
+        let isEvaluating = cluster.phase == .evaluating
+        try cluster.run(milliseconds: Self.replacementMilliseconds) { cluster in
+            cluster.acknowledged.contains { stream, next in
+                next > 1 && cluster.journal.sealed[stream] == nil
+                    && (stream.lifetime.collection != .histories) == isEvaluating
+            }
+        }
+        let role = isEvaluating ? RoleName.evaluator : .actor
+        guard let name = choose(cluster.names(role)) else { return false }
+        cluster.startsElsewhere.insert(role)
+        cluster.kill(name)
         return true
     }
 
