@@ -17,7 +17,9 @@ struct BenchDrillCommand: ParsableCommand {
             SIGKILL again and again. Afterwards every stream is verified and replayed, and what actors were told to be \
             durable is looked for in the files. Exit status 1 when anything is missing or damaged. Recovery is counted \
             from the kill until another process has done the dead one's work anew. With --evaluate the evaluators of \
-            an evaluation are killed instead.
+            an evaluation are killed instead; with --whole-runs whole runs are disturbed, one after the other, \
+            of which any process may be killed, the supervisor too, which is followed by --resume: each must end with \
+            its report, and with the results of an evaluation of the same checkpoint that nobody disturbs.
             Example: distillery bench drill --minutes 20 --every 10 --json
             """)
 
@@ -30,11 +32,15 @@ struct BenchDrillCommand: ParsableCommand {
     @Option(help: "Of the choice of victims.") var seed: UInt64 = 0
     @Option(help: "Folder for the two runs; by default a temporary one that is removed.") var out: String?
     @Flag(help: "Kill evaluators, and nothing else.") var evaluate = false
+    @Flag(help: "Disturb whole runs: collect, distil, evaluate, report.") var wholeRuns = false
     @Flag(help: "Print one JSON document.") var json = false
 
     func validate() throws {
         guard minutes > 0, reference >= 0, every >= 0, (1...65_536).contains(actors), (1...1_024).contains(processes)
         else { throw ValidationError("expected positive numbers") }
+        guard !(evaluate && wholeRuns) else {
+            throw ValidationError("--evaluate and --whole-runs are two drills: choose one")
+        }
     }
 
     func run() throws {
@@ -43,13 +49,22 @@ struct BenchDrillCommand: ParsableCommand {
     }
 
     private func drill(in folder: String, _ signals: SignalWatcher) throws {
-        let results = try evaluate ? [drillEvaluators(folder, signals)] : drillCollection(folder, signals)
+        let results = try drill(in: folder, signals)
         let document = BenchDocument(suite: "drill", results: results)
         try document.print(json: json)
         if !json { print(document.measuredText) }
-        guard results.allSatisfy({ result in StreamFindings.losses.allSatisfy { result.measured[$0] == 0 } }) else {
+        let losses = StreamFindings.losses + (wholeRuns ? WholeRunsDrill.losses : [])
+        guard results.allSatisfy({ result in losses.allSatisfy { result.measured[$0] ?? 0 == 0 } }) else {
             throw ExitCode.failure
         }
+    }
+
+    private func drill(in folder: String, _ signals: SignalWatcher) throws -> [BenchmarkResult] {
+        guard wholeRuns else {
+            return try evaluate ? [drillEvaluators(folder, signals)] : drillCollection(folder, signals)
+        }
+        let drill = WholeRunsDrill(folder: folder, every: every, seed: seed, signals: signals)
+        return [try drill.carryOut(minutes: minutes)]
     }
 
     // MARK: - Collection

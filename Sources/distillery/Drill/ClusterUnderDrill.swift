@@ -8,7 +8,11 @@ import Wire
 /// `distillery launch` as a child process whose children are killed from outside.
 final class ClusterUnderDrill {
     let folder: String
-    private let process: ChildProcess
+    private let command: String
+    private let file: String
+    private let environment: [String: String]
+    private var process: ChildProcess
+    private var starts = 1
     private var client: ControlClient?
 
     /// Starts the cluster in a new folder; `command` is `launch`, or `run` for one that goes on to evaluate.
@@ -18,17 +22,45 @@ final class ClusterUnderDrill {
             throw ClusterError("\(folder) exists: choose another --out")
         }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let file = folder + "/drill.yaml"
+        file = folder + "/drill.yaml"
         try Data(experiment.yaml.utf8).write(to: URL(fileURLWithPath: file))
         var environment = ProcessInfo.processInfo.environment
         // Actors write down what was acknowledged to them.
         environment["DISTILLERY_LOG"] = "debug"
+        self.environment = environment
         process = try ChildProcess(
             executable: try ChildProcess.ownExecutable(), arguments: [command, file, "--out", folder + "/run"],
             log: folder + "/launch.log", environment: environment)
     }
 
     var run: String { folder + "/run" }
+    /// Nil while it is at work.
+    var exitStatus: ExitStatus? { process.exitStatus }
+
+    /// Kills the supervisor; the kernel ends its children with it. Throws when they are there long afterwards.
+    func killSupervisor() throws {
+        let children = processes.values.joined()
+        process.kill()
+        _ = process.wait(milliseconds: Self.deathMilliseconds)
+        for _ in 0..<(Self.deathMilliseconds / 50) where children.contains(where: { kill($0, 0) == 0 }) {
+            usleep(50_000)
+        }
+        guard !children.contains(where: { kill($0, 0) == 0 }) else {
+            throw ClusterError("children of a supervisor that was killed are at work: \(children.sorted())")
+        }
+    }
+
+    /// Takes the run up whose supervisor is dead.
+    func resume() throws {
+        starts += 1
+        client = nil
+        process = try ChildProcess(
+            executable: try ChildProcess.ownExecutable(),
+            arguments: [command, file, "--out", folder + "/run", "--resume"], log: folder + "/launch-\(starts).log",
+            environment: environment)
+    }
+
+    private static let deathMilliseconds = 30_000
     var hasEnded: Bool { process.exitStatus != nil }
     /// The end of what the cluster's supervisor had to say.
     var lastWords: String { process.lastLines(8).joined(separator: "\n") }

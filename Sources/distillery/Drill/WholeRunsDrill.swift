@@ -1,0 +1,148 @@
+import Cluster
+import Environments
+import Experiments
+import Foundation
+import Neural
+import Processes
+import Wire
+
+/// Whole runs, one after the other, of which a random process of any role is killed again and again, the supervisor
+/// among them; each has to come to its report, and to the results of an evaluation that nobody disturbs.
+final class WholeRunsDrill {
+    /// A run that has not come to its end for so long hangs.
+    static let runLimitSeconds = 600.0
+
+    /// What must be 0 besides `StreamFindings.losses`.
+    static let losses = ["runs_without_report", "results_counted_twice", "results_that_differ"]
+
+    /// Something is learnt, distilled and evaluated within a minute.
+    private static let experiment = """
+        name: whole
+        environment: {size: 5, horizon: 10}
+        tasks: {test: 6, train: 4}
+        source: {learning_rate: 0.003, hidden: [32, 32]}
+        collect: {actors: 20, test_lifetimes: 0, end: {episodes_per_actor: 1500}}
+        cluster: {evaluators: 2, actor_processes: 2}
+        distil:
+          model: {context_length: 50, dimension: 32, layers: 2, heads: 2, feed_forward: 64}
+          windows: {every_episodes: 5}
+          training: {steps: 1500, batch_size: 16, warmup_steps: 20, checkpoint_every: 300}
+        evaluate: {episodes: 300, seeds: 2, train_tasks: 2}
+        """
+
+    private let folder: String
+    private let every: Double
+    private let random: Philox
+    private let signals: SignalWatcher
+    private var kills: [String: Int] = [:]
+    private var totals: [String: Double] = ["runs": 0]
+
+    init(folder: String, every: Double, seed: UInt64, signals: SignalWatcher) {
+        self.folder = folder
+        self.every = every
+        self.signals = signals
+        random = Philox(StreamKey(seed: seed, task: 0, repetition: 0, actor: 0))
+    }
+
+    /// Begins another run as long as the time is not over, and one at least.
+    func carryOut(minutes: Double) throws -> BenchmarkResult {
+        let began = Date()
+        repeat { try disturb(number: Int(totals["runs"] ?? 0)) } while Date().timeIntervalSince(began) < 60 * minutes
+        for (role, count) in kills { totals["\(role)_kills"] = Double(count) }
+        totals["seconds"] = Date().timeIntervalSince(began)
+        return BenchmarkResult(
+            name: "whole runs", configuration: ["kill_every_seconds": .number(every)], rates: [:], measured: totals)
+    }
+
+    private func disturb(number: Int) throws {
+        let experiment = try Experiment(yaml: Self.experiment, file: "the drill's experiment")
+        let cluster = try ClusterUnderDrill(experiment, folder: "\(folder)/whole-\(number)", command: "run")
+        defer { cluster.stop() }
+        let began = Date()
+        var nextKill = every
+        while cluster.exitStatus == nil {
+            try exitIfInterrupted(signals.next())
+            usleep(50_000)
+            let seconds = Date().timeIntervalSince(began)
+            guard seconds < Self.runLimitSeconds else { break }
+            guard every > 0, seconds >= nextKill else { continue }
+            nextKill = seconds + every
+            try strike(cluster)
+        }
+        add(1, to: "runs")
+        let hasReport = FileManager.default.fileExists(atPath: cluster.run + "/report.html")
+        guard cluster.exitStatus?.isSuccess == true, hasReport else {
+            printError("whole run \(number) ended without its report: \(cluster.lastWords)")
+            return add(1, to: "runs_without_report")
+        }
+        for (name, value) in try StreamFindings(of: cluster, signals).numbers { add(value, to: name) }
+        try compare(cluster)
+        printError("whole run \(number): ended after \(Int(Date().timeIntervalSince(began))) s, \(kills)")
+    }
+
+    private func add(_ value: Double, to name: String) { totals[name, default: 0] += value }
+
+    /// Every role is as likely as any other, however many processes it has.
+    private func strike(_ cluster: ClusterUnderDrill) throws {
+        let processes = cluster.processes
+        let count = kills.values.reduce(0, +)
+        let words = random.words(.other, episode: UInt64(count), step: 0)
+        let roles = [RoleName.supervisor] + processes.keys.sorted { $0.rawValue < $1.rawValue }
+        let role = roles[Int(words.x) % roles.count]
+        guard role != .supervisor else {
+            try cluster.killSupervisor()
+            kills[role.rawValue, default: 0] += 1
+            return try cluster.resume()
+        }
+        guard let all = processes[role]?.sorted() else { return }
+        kill(all[Int(words.y) % all.count], SIGKILL)
+        kills[role.rawValue, default: 0] += 1
+    }
+
+    // MARK: - Results
+
+    /// The same checkpoint is evaluated by a copy of the run that nobody disturbs.
+    private func compare(_ cluster: ClusterUnderDrill) throws {
+        let copy = cluster.folder + "/undisturbed"
+        try FileManager.default.copyItem(atPath: cluster.run, toPath: copy)
+        for name in ["evaluations", "catalog.sqlite"] { try FileManager.default.removeItem(atPath: copy + "/" + name) }
+        try carryOut(["histories", "index", copy], cluster)
+        try carryOut(["run", cluster.folder + "/drill.yaml", "--out", copy, "--resume"], cluster)
+        let disturbed = try Self.results(of: cluster.run)
+        let undisturbed = try Self.results(of: copy)
+        for (name, lines) in disturbed {
+            add(Double(lines.count - Set(lines).count), to: "results_counted_twice")
+            add(lines == undisturbed[name] ? 0 : 1, to: "results_that_differ")
+        }
+        add(disturbed.keys == undisturbed.keys ? 0 : 1, to: "results_that_differ")
+        try FileManager.default.removeItem(atPath: copy)
+    }
+
+    private func carryOut(_ arguments: [String], _ cluster: ClusterUnderDrill) throws {
+        let child = try ChildProcess(
+            executable: try ChildProcess.ownExecutable(), arguments: arguments,
+            log: cluster.folder + "/\(arguments[0]).log")
+        defer { child.kill() }
+        let deadline = Date(timeIntervalSinceNow: Self.runLimitSeconds)
+        while child.exitStatus == nil, Date() < deadline {
+            try exitIfInterrupted(signals.next())
+            usleep(100_000)
+        }
+        guard child.exitStatus?.isSuccess == true else {
+            throw ClusterError("\(arguments.joined(separator: " ")): \(child.lastLines(8).joined(separator: "\n"))")
+        }
+    }
+
+    /// The lines of each evaluation's summary, in order.
+    private static func results(of run: String) throws -> [String: [String]] {
+        let names = try FileManager.default.contentsOfDirectory(atPath: run + "/evaluations")
+        return try Dictionary(
+            uniqueKeysWithValues: names.map { name in
+                let path = "\(run)/evaluations/\(name)/summary.csv"
+                return (
+                    name,
+                    try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map(String.init).sorted()
+                )
+            })
+    }
+}
