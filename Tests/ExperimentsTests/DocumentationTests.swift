@@ -17,6 +17,34 @@ struct DocumentationTests {
         #expect(try String(contentsOf: page, encoding: .utf8) == Experiment.documentation)
     }
 
+    @Test("every test and every event that docs/cluster.md names exists") func namedTests() throws {
+        let page = try String(contentsOf: Self.root.appendingPathComponent("docs/cluster.md"), encoding: .utf8)
+        let sources = try Self.sources(below: "Tests")
+        let tables = page.components(separatedBy: "## How it is tested").last ?? ""
+        let named = tables.matches(of: /`([A-Z][A-Za-z]*Tests)\.([a-zA-Z]+)`/)
+        #expect(named.count >= 30)
+        for name in named {
+            let isThere = sources.contains { $0.contains("struct \(name.1)") && $0.contains("func \(name.2)(") }
+            #expect(isThere, "\(name.0)")
+        }
+        let events = sources.first { $0.contains("enum Event: String") && $0.contains("struct Trouble") } ?? ""
+        for row in tables.split(separator: "\n") where row.hasPrefix("|") {
+            #expect(!row.contains("|  |") && !row.contains("| |"), "an empty cell: \(row)")
+            for brackets in row.matches(of: /\((`[a-zA-Z`, ]+)[):]/) {
+                for event in brackets.1.matches(of: /`([a-zA-Z]+)`/) {
+                    #expect(events.contains(event.1), "\(event.1)")
+                }
+            }
+        }
+    }
+
+    private static func sources(below folder: String) throws -> [String] {
+        let files = FileManager.default.enumerator(
+            at: root.appendingPathComponent(folder), includingPropertiesForKeys: nil)
+        return try (files?.compactMap { $0 as? URL } ?? []).filter { $0.pathExtension == "swift" }
+            .map { try String(contentsOf: $0, encoding: .utf8) }
+    }
+
     @Test("every experiment in deploy/experiments can be run")
     func experiments() throws {
         let folder = Self.root.appendingPathComponent("deploy/experiments")

@@ -144,7 +144,7 @@ package final class SimulatedCluster {
             try coordinator.tick(now: clock.now, outbox: &outbox)
             flush(from: Self.coordinatorName)
         }
-        if supervisor != nil {
+        if supervisor != nil, clock.now >= held[SimulatedSupervisor.name] ?? 0 {
             supervisor?.tick(now: clock.now, outbox: &outbox)
             flush(from: SimulatedSupervisor.name)
         }

@@ -81,7 +81,7 @@ extension Trouble {
     mutating func happenToRun(_ event: Event, _ cluster: SimulatedCluster) throws -> Bool {
         switch event {
         case .hang:
-            guard let name = choose(cluster.nodes.keys.sorted()) else { return false }
+            let name = random.pick(cluster.nodes.keys.sorted() + [SimulatedSupervisor.name])
             cluster.hold(name, milliseconds: milliseconds(in: Self.hangMilliseconds))
         case .killDistillerAtLastWord, .killCoordinatorAtLastWord:
             try cluster.run(milliseconds: Self.stopMilliseconds) { $0.hasLastCheckpoint || $0.phase != .distilling }

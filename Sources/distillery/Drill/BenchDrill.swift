@@ -49,7 +49,7 @@ struct BenchDrillCommand: ParsableCommand {
     }
 
     private func drill(in folder: String, _ signals: SignalWatcher) throws {
-        let results = try drill(in: folder, signals)
+        let results = try results(in: folder, signals)
         let document = BenchDocument(suite: "drill", results: results)
         try document.print(json: json)
         if !json { print(document.measuredText) }
@@ -59,7 +59,7 @@ struct BenchDrillCommand: ParsableCommand {
         }
     }
 
-    private func drill(in folder: String, _ signals: SignalWatcher) throws -> [BenchmarkResult] {
+    private func results(in folder: String, _ signals: SignalWatcher) throws -> [BenchmarkResult] {
         guard wholeRuns else {
             return try evaluate ? [drillEvaluators(folder, signals)] : drillCollection(folder, signals)
         }

@@ -18,6 +18,7 @@ final class ClusterUnderDrill {
     /// Starts the cluster in a new folder; `command` is `launch`, or `run` for one that goes on to evaluate.
     init(_ experiment: Experiment, folder: String, command: String = "launch") throws {
         self.folder = folder
+        self.command = command
         guard !FileManager.default.fileExists(atPath: folder) else {
             throw ClusterError("\(folder) exists: choose another --out")
         }
