@@ -29,7 +29,7 @@ extension SimulatedCluster {
         for (stream, reason) in journal.quarantined where !damaged.contains(stream) {
             violations.append("\(stream) was quarantined, and nobody had damaged it: \(reason)")
         }
-        violations += lostReports() + [traffic.storm(seconds: seconds)].compactMap { $0 }
+        violations += livedAnewInVain() + lostReports() + [traffic.storm(seconds: seconds)].compactMap { $0 }
         var files: Set<StreamIdentifier> = []
         // Where a catalogue was remade from the files, one that is damaged stays where it is.
         let givenUp = Set(journal.quarantined.keys.map { "\(folder)/\($0.path)" })
@@ -38,7 +38,7 @@ extension SimulatedCluster {
         }
         for stream in witness.brought.keys
         where !files.contains(stream) && journal.quarantined[stream] == nil && !damagedUnseen.contains(stream) {
-            let missing = witness.missing(in: stream, checksums: [])
+            let missing = missing(in: stream, checksums: [])
             if !missing.isEmpty { violations.append("\(stream): acknowledged, and there is no file") }
         }
         return violations
@@ -100,7 +100,7 @@ extension SimulatedCluster {
         var violations: [String] = []
         let checksums = rollouts.map { UInt32($0.checksum) }
         if !damagedUnseen.contains(stream) {
-            for missing in witness.missing(in: stream, checksums: checksums).prefix(3) {
+            for missing in missing(in: stream, checksums: checksums).prefix(3) {
                 violations.append("\(stream): acknowledged and not in the file: \(missing)")
             }
         }
@@ -128,6 +128,25 @@ extension SimulatedCluster {
         return violations
     }
 
+    /// What its carriers were told is durable and is not there. A lifetime that another kind of processor could not go
+    /// on with was lived anew: what earlier carriers brought was moved aside, openly.
+    private func missing(in stream: StreamIdentifier, checksums: [UInt32]) -> [Witness.Brought] {
+        let discarded = DiscardedStreams(of: "\(folder)/\(stream.lifetime.folder)")
+        return witness.missing(in: stream, checksums: checksums).filter {
+            $0.incarnation >= discarded?.incarnation ?? 0
+        }
+    }
+
+    /// Lifetimes that were lived anew though every processor is of one kind.
+    private func livedAnewInVain() -> [String] {
+        guard elsewhere.isEmpty else { return [] }
+        return Set(witness.brought.keys.map(\.lifetime)).compactMap { lifetime in
+            DiscardedStreams(of: "\(folder)/\(lifetime.folder)").map {
+                "\(lifetime) was lived anew, and every processor is of one kind: \($0.reason)"
+            }
+        }
+    }
+
     /// Somebody damages a stream's file.
     package func damage(_ stream: StreamIdentifier, by vandalism: Vandalism) throws {
         try vandalism.commit("\(folder)/\(stream.path)")
@@ -148,7 +167,7 @@ extension SimulatedCluster {
             let checksums =
                 FileManager.default.fileExists(atPath: path)
                 ? try StreamContents(path: path).rollouts.map { UInt32($0.checksum) } : []
-            let missing = witness.missing(in: stream, checksums: checksums)
+            let missing = missing(in: stream, checksums: checksums)
             if let first = missing.first { lost.append("\(stream): acknowledged and not on disk: \(first)") }
         }
         return lost
