@@ -132,9 +132,10 @@ extension SimulatedCluster {
     /// on with was lived anew: what earlier carriers brought was moved aside, openly.
     private func missing(in stream: StreamIdentifier, checksums: [UInt32]) -> [Witness.Brought] {
         let discarded = DiscardedStreams(of: "\(folder)/\(stream.lifetime.folder)")
-        return witness.missing(in: stream, checksums: checksums).filter {
-            $0.incarnation >= discarded?.incarnation ?? 0
-        }
+        let missing = witness.missing(in: stream, checksums: checksums)
+        guard let discarded else { return missing }
+        // Behind a catalogue that was lost, incarnations are counted anew.
+        return missing.filter { $0.incarnation >= discarded.incarnation && $0.generation == witness.generation }
     }
 
     /// Lifetimes that were lived anew though every processor is of one kind.

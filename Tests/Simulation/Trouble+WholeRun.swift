@@ -136,7 +136,7 @@ extension Trouble {
     /// Others have gone on with its streams, and the recorder that knew so dies.
     private mutating func awakeSleeper(_ cluster: SimulatedCluster) throws -> Bool {
         guard let sleeper = choose(cluster.names(.actor)) else { return false }
-        cluster.hold(sleeper, milliseconds: 2 * Self.replacementMilliseconds)
+        cluster.hold(sleeper, milliseconds: Self.replacementMilliseconds + Self.roundMilliseconds)
         let before = cluster.witness.acknowledged
         try cluster.run(milliseconds: Self.replacementMilliseconds) { cluster in
             cluster.nodes[sleeper] == nil

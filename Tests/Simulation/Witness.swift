@@ -63,7 +63,7 @@ package final class Witness {
     private var reports: [Request: Report] = [:]
     private var jobs: [JobOfNode: FinishedJob] = [:]
     /// How often everything has died at once.
-    private var generation = 0
+    private(set) var generation = 0
     /// How often a coordinator was started.
     package internal(set) var starts = 0
 
