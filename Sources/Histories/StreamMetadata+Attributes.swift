@@ -6,7 +6,7 @@ import Environments
 extension StreamMetadata {
     /// Writes all attributes. Under `HDF5.locked`.
     func write(to file: hid_t, path: String) throws(StreamError) {
-        let writer = AttributeWriter(file: file, path: path)
+        var writer = AttributeWriter(file: file, path: path)
         try writer.integer("schema_version", Int64(StreamMetadata.schemaVersion))
         try writer.text("software_version", softwareVersion)
         try writer.text("environment", environment.name)
@@ -24,6 +24,7 @@ extension StreamMetadata {
         try writer.unsigned("seed", seed)
         try writer.text("created", created)
         try writer.unsigned("first_policy_version", firstPolicyVersion)
+        try writer.checksum()
         try writer.byte("complete", 0)
     }
 
@@ -36,7 +37,7 @@ extension StreamMetadata {
 
     /// Reads and checks all attributes. Under `HDF5.locked`.
     init(from file: hid_t, path: String) throws(StreamError) {
-        let reader = AttributeReader(file: file, path: path)
+        var reader = AttributeReader(file: file, path: path)
         let version = try reader.integer("schema_version", 0...Int64(Int32.max))
         guard version == Int64(StreamMetadata.schemaVersion) else {
             throw .damaged(
@@ -60,27 +61,42 @@ extension StreamMetadata {
             sourceAlgorithm: try reader.text("source_algorithm"), sourceJSON: try reader.text("source_json"),
             actor: Int(try reader.integer("actor", 0...Int64(Int32.max))), seed: try reader.unsigned("seed"),
             created: try reader.text("created"), firstPolicyVersion: try reader.unsigned("first_policy_version"),
-            isComplete: try reader.integer("complete", 0...1) == 1)
+            isComplete: try reader.isComplete())
+        try reader.checkChecksum()
     }
 }
 
 private struct AttributeWriter {
     let file: hid_t
     let path: String
+    private var written = CheckedAttributes()
 
-    func integer(_ name: String, _ value: Int64) throws(StreamError) {
+    init(file: hid_t, path: String) {
+        self.file = file
+        self.path = path
+    }
+
+    mutating func integer(_ name: String, _ value: Int64) throws(StreamError) {
+        written.note(name, "\(value)")
         try write(name, distillery_h5_int64(), value)
     }
 
-    func unsigned(_ name: String, _ value: UInt64) throws(StreamError) {
+    mutating func unsigned(_ name: String, _ value: UInt64) throws(StreamError) {
+        written.note(name, "\(value)")
         try write(name, distillery_h5_uint64(), value)
+    }
+
+    /// Of all that was written so far.
+    func checksum() throws(StreamError) {
+        try write(CheckedAttributes.checksumName, distillery_h5_uint64(), UInt64(written.checksum))
     }
 
     func byte(_ name: String, _ value: UInt8) throws(StreamError) {
         try write(name, distillery_h5_uint8(), value)
     }
 
-    func text(_ name: String, _ value: String) throws(StreamError) {
+    mutating func text(_ name: String, _ value: String) throws(StreamError) {
+        written.note(name, value)
         let what = "write the attribute \(name)"
         var bytes = Array(value.utf8)
         guard bytes.count <= AttributeReader.longestText else {
@@ -116,8 +132,36 @@ private struct AttributeReader {
 
     let file: hid_t
     let path: String
+    private var read = CheckedAttributes()
 
-    func text(_ name: String) throws(StreamError) -> String {
+    init(file: hid_t, path: String) {
+        self.file = file
+        self.path = path
+    }
+
+    /// Throws where what was read so far is not what the file's writer wrote. Older files do not say what that was.
+    func checkChecksum() throws(StreamError) {
+        let found = H5Aexists(file, CheckedAttributes.checksumName)
+        try HDF5.check(found, path, "look for the attribute \(CheckedAttributes.checksumName)")
+        guard found > 0 else { return }
+        var recorded: UInt64 = 0
+        try number(CheckedAttributes.checksumName, distillery_h5_native_uint64(), &recorded)
+        guard recorded == UInt64(read.checksum) else {
+            throw .damaged(
+                path: path,
+                problem: "its attributes were altered: their checksum is \(read.checksum), recorded is \(recorded)")
+        }
+    }
+
+    /// The only attribute that is written later.
+    func isComplete() throws(StreamError) -> Bool {
+        var value: UInt64 = 0
+        try number("complete", distillery_h5_native_uint64(), &value)
+        guard value <= 1 else { throw .damaged(path: path, problem: "attribute complete is \(value), expected 0 or 1") }
+        return value == 1
+    }
+
+    mutating func text(_ name: String) throws(StreamError) -> String {
         let attribute = try open(name)
         let type = try HDF5Identifier(H5Aget_type(attribute.raw), closing: H5Tclose, path, "read \(name)")
         let size = H5Tget_size(type.raw)
@@ -129,28 +173,31 @@ private struct AttributeReader {
         guard let text = String(validating: bytes.prefix { $0 != 0 }, as: UTF8.self) else {
             throw .damaged(path: path, problem: "attribute \(name) is not UTF-8")
         }
+        read.note(name, text)
         return text
     }
 
-    func space(_ name: String) throws(StreamError) -> Space {
+    mutating func space(_ name: String) throws(StreamError) -> Space {
         let text = try text(name)
         do { return try Space(json: text) } catch {
             throw .damaged(path: path, problem: "attribute \(name): \(error)")
         }
     }
 
-    func integer(_ name: String, _ range: ClosedRange<Int64>) throws(StreamError) -> Int64 {
+    mutating func integer(_ name: String, _ range: ClosedRange<Int64>) throws(StreamError) -> Int64 {
         var value: Int64 = 0
         try number(name, distillery_h5_native_int64(), &value)
         guard range.contains(value) else {
             throw .damaged(path: path, problem: "attribute \(name) is \(value), expected \(range)")
         }
+        read.note(name, "\(value)")
         return value
     }
 
-    func unsigned(_ name: String) throws(StreamError) -> UInt64 {
+    mutating func unsigned(_ name: String) throws(StreamError) -> UInt64 {
         var value: UInt64 = 0
         try number(name, distillery_h5_native_uint64(), &value)
+        read.note(name, "\(value)")
         return value
     }
 

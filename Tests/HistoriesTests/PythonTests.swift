@@ -110,7 +110,7 @@ struct PythonTests {
             Set(attributes.split(separator: " ").map(String.init)).isSuperset(of: [
                 "schema_version", "software_version", "environment", "environment_json", "task_id", "task_json",
                 "split", "repetition", "source_algorithm", "source_json", "actor", "seed", "created",
-                "first_policy_version", "complete",
+                "first_policy_version", "complete", "metadata_checksum",
             ]))
     }
 }
