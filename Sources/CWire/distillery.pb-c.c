@@ -4574,7 +4574,7 @@ const ProtobufCMessageDescriptor distillery__rollouts__descriptor =
   (ProtobufCMessageInit) distillery__rollouts__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__open_streams__field_descriptors[7] =
+static const ProtobufCFieldDescriptor distillery__open_streams__field_descriptors[8] =
 {
   {
     "lifetime",
@@ -4660,6 +4660,18 @@ static const ProtobufCFieldDescriptor distillery__open_streams__field_descriptor
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "source",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__OpenStreams, source),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__open_streams__field_indices_by_name[] = {
   2,   /* field[2] = actors */
@@ -4669,11 +4681,12 @@ static const unsigned distillery__open_streams__field_indices_by_name[] = {
   6,   /* field[6] = first_sequence */
   3,   /* field[3] = incarnation */
   0,   /* field[0] = lifetime */
+  7,   /* field[7] = source */
 };
 static const ProtobufCIntRange distillery__open_streams__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor distillery__open_streams__descriptor =
 {
@@ -4683,7 +4696,7 @@ const ProtobufCMessageDescriptor distillery__open_streams__descriptor =
   "Distillery__OpenStreams",
   "distillery",
   sizeof(Distillery__OpenStreams),
-  7,
+  8,
   distillery__open_streams__field_descriptors,
   distillery__open_streams__field_indices_by_name,
   1,  distillery__open_streams__number_ranges,

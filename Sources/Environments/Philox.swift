@@ -5,16 +5,24 @@ package enum RandomPurpose: UInt32, Sendable {
 
 /// The key under which all random numbers of one stream are drawn.
 package struct StreamKey: Hashable, Sendable {
+    package let collection: Collection
     package let seed: UInt64
     package let task: Int
     package let repetition: Int
     package let actor: Int
 
-    package init(seed: UInt64, task: Int, repetition: Int, actor: Int) {
+    package init(collection: Collection = .histories, seed: UInt64, task: Int, repetition: Int, actor: Int) {
+        self.collection = collection
         self.seed = seed
         self.task = task
         self.repetition = repetition
         self.actor = actor
+    }
+
+    package init(seed: UInt64, stream: StreamIdentifier) {
+        self.init(
+            collection: stream.lifetime.collection, seed: seed, task: stream.lifetime.task,
+            repetition: stream.lifetime.repetition, actor: stream.actor)
     }
 }
 
@@ -30,13 +38,24 @@ package struct Philox: Sendable {
         self.key1 = key1
     }
 
-    /// Philox has 64 key bits: seed, task, repetition and actor are mixed into them by Philox itself.
+    /// Philox has 64 key bits: seed, task, repetition and actor are mixed into them by Philox itself, and so is the name
+    /// of an evaluation. Without that its n-th seed would draw what the n-th actor that learnt on the task drew.
     package init(_ key: StreamKey) {
         let mixed = Philox(key0: UInt32(truncatingIfNeeded: key.seed), key1: UInt32(truncatingIfNeeded: key.seed >> 32))
             .block(
                 UInt32(truncatingIfNeeded: key.task), UInt32(truncatingIfNeeded: key.repetition),
                 UInt32(truncatingIfNeeded: key.actor), 0x4449_5354)
         self.init(key0: mixed.x, key1: mixed.y)
+        guard case .evaluation(let name) = key.collection else { return }
+        let hash = Philox.hash(name)
+        let apart = block(
+            UInt32(truncatingIfNeeded: hash), UInt32(truncatingIfNeeded: hash >> 32), 0, 0x4556_414C)
+        self.init(key0: apart.x, key1: apart.y)
+    }
+
+    /// FNV-1a of the name's bytes: the same in every process, as Swift's own hashes are not.
+    private static func hash(_ name: String) -> UInt64 {
+        name.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
     }
 
     /// Four words for the counter (c0, c1, c2, c3).

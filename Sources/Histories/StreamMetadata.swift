@@ -13,7 +13,7 @@ package struct StreamMetadata: Hashable, Sendable {
     package var repetition: Int
     /// `a3c`, `ucb`, `dqn`, `rl2`, or `distilled` in an evaluation.
     package var sourceAlgorithm: String
-    /// Settings of the source algorithm, or the checkpoint of an evaluation, as JSON.
+    /// Settings of the source algorithm, or the `EvaluationSource` of an evaluation, as JSON.
     package var sourceJSON: String
     package var actor: Int
     package var seed: UInt64
@@ -42,8 +42,14 @@ package struct StreamMetadata: Hashable, Sendable {
         self.isComplete = isComplete
     }
 
-    /// The key of the stream's random numbers.
-    package var key: StreamKey { StreamKey(seed: seed, task: task.id, repetition: repetition, actor: actor) }
+    /// The key of the stream's random numbers. Evaluations recorded before their names were in it have `{}` as source,
+    /// and the key of the actor of that number.
+    package var key: StreamKey {
+        let evaluation = sourceAlgorithm == "distilled" ? try? EvaluationSource(json: sourceJSON).evaluation : nil
+        return StreamKey(
+            collection: evaluation.map { .evaluation($0) } ?? .histories, seed: seed, task: task.id,
+            repetition: repetition, actor: actor)
+    }
 
     /// Now, as `2026-01-31T12:00:00Z`.
     package static func timestamp() -> String {

@@ -181,7 +181,7 @@ extension Message {
                     },
                     firstSequences: try array(open.first_sequence, open.n_first_sequence).map {
                         try count($0, "sequence")
-                    }))
+                    }, source: try short(open.source, "description of a source")))
         case DISTILLERY__ENVELOPE__BODY_STREAMS_OPENED:
             let opened = try present(envelope.streams_opened)
             try equal(opened.n_next_sequence, opened.n_next_episode, "next episodes")

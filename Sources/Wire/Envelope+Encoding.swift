@@ -224,6 +224,7 @@ extension Message {
                 $0.durable_sequence = arena.array(open.durableSequences)
                 $0.n_first_sequence = open.firstSequences.count
                 $0.first_sequence = arena.array(open.firstSequences)
+                $0.source = arena.string(open.source)
             }
         case .streamsOpened(let opened):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_STREAMS_OPENED

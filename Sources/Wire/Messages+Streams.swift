@@ -10,10 +10,12 @@ package struct OpenStreams: Sendable, Equatable {
     package var durableSequences: [UInt64]
     /// Of each actor, the sequence that this incarnation began with; empty while it has not begun.
     package var firstSequences: [UInt64]
+    /// In an evaluation what acts, as the JSON of `source_json`; empty otherwise. At most 4 KiB.
+    package var source: String
 
     package init(
         lifetime: LifetimeIdentifier, actors: Range<Int>, incarnation: UInt64, firstPolicyVersion: UInt64,
-        durableSequences: [UInt64] = [], firstSequences: [UInt64] = []
+        durableSequences: [UInt64] = [], firstSequences: [UInt64] = [], source: String = ""
     ) {
         self.lifetime = lifetime
         self.actors = actors
@@ -21,6 +23,7 @@ package struct OpenStreams: Sendable, Equatable {
         self.firstPolicyVersion = firstPolicyVersion
         self.durableSequences = durableSequences
         self.firstSequences = firstSequences
+        self.source = source
     }
 }
 

@@ -38,13 +38,46 @@ struct EpisodeTests {
         #expect(StreamReplay(path: path).problem?.contains("walk") == true)
     }
 
+    @Test("an evaluation's stream replays under the key that its source names, an older one under an actor's key")
+    func evaluationReplay() throws {
+        let folder = try TemporaryFolder()
+        let evaluation = EvaluationSource(
+            evaluation: "step-7-test", checkpoint: "step-7", temperature: 1, clearContext: false)
+        let actors = StreamKey(seed: 5, task: 1, repetition: 0, actor: 0)
+        let evaluations = StreamKey(
+            collection: .evaluation("step-7-test"), seed: 5, task: 1, repetition: 0, actor: 0)
+        let (new, old) = (folder("new.h5"), folder("old.h5"))
+        _ = try record(
+            new, incarnations: [[9, 31]], key: evaluations, algorithm: "distilled", source: evaluation.json)
+        _ = try record(old, incarnations: [[9, 31]], key: actors, algorithm: "distilled", source: "{}")
+        for path in [new, old] {
+            let replay = StreamReplay(path: path) { WalkEnvironment($0.key) }
+            #expect(replay.isSound && replay.transitions == 40)
+        }
+        #expect(StreamReplay(path: new) { _ in WalkEnvironment(actors) }.difference?.contains("row 0") == true)
+    }
+
+    @Test("what acts in an evaluation is read as it was written, and nothing else is")
+    func evaluationSource() throws {
+        let source = EvaluationSource(evaluation: "e", checkpoint: "c", temperature: 0.25, clearContext: true)
+        #expect(
+            source.json == #"{"checkpoint":"c","clear_context":true,"evaluation":"e","temperature":0.25}"#)
+        #expect(try EvaluationSource(json: source.json) == source)
+        for text in ["", "{}", "[]", source.json + "}", String(repeating: " ", count: 5000) + source.json] {
+            #expect(throws: EvaluationSourceError.self) { try EvaluationSource(json: text) }
+        }
+    }
+
     /// Acts at random in a walk and records rollouts of the given lengths, a list for each incarnation.
-    private func record(_ path: String, incarnations: [[Int]]) throws -> StreamContents {
-        let key = StreamKey(seed: 5, task: 1, repetition: 0, actor: 0)
+    private func record(
+        _ path: String, incarnations: [[Int]],
+        key: StreamKey = StreamKey(seed: 5, task: 1, repetition: 0, actor: 0), algorithm: String = "random",
+        source: String = "{}"
+    ) throws -> StreamContents {
         var environment = WalkEnvironment(key)
         let metadata = StreamMetadata(
             softwareVersion: "0", environment: environment.description, task: Task(id: 1, split: .train, json: "{}"),
-            repetition: 0, sourceAlgorithm: "random", sourceJSON: "{}", actor: 0, seed: 5)
+            repetition: 0, sourceAlgorithm: algorithm, sourceJSON: source, actor: 0, seed: 5)
         let writer = try StreamWriter.create(at: path, metadata: metadata)
         var episode: UInt64 = 0
         var sequence: UInt64 = 0

@@ -28,7 +28,9 @@ package struct DisturbedEvaluation: Sendable {
         package let returns: [FinishedJob: [Float]]
         package let streams: [String: StreamData]
         fileprivate let cluster: SimulatedCluster
-        fileprivate let checkpoint: String
+        package let checkpoint: String
+        /// Of the run.
+        package var folder: String { cluster.folder }
 
         package init() throws {
             cluster = try SimulatedCluster(

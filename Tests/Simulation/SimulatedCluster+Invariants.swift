@@ -54,6 +54,9 @@ extension SimulatedCluster {
         let contents = try StreamContents(path: file)
         let stream = contents.metadata.identifier(at: file)
         violations += contentViolations(stream, contents.rollouts)
+        if contents.metadata.key != StreamKey(seed: context.experiment.seed, stream: stream) {
+            violations.append("\(stream): the file names another key of its random numbers")
+        }
         if let sealed = journal.sealed[stream] {
             if sealed.rollouts != UInt64(contents.rollouts.count) || sealed.rows != UInt64(contents.rows.rewards.count)
             {

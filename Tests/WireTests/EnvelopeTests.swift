@@ -36,7 +36,10 @@ struct EnvelopeTests {
                     lifetime: lifetime, attempt: 1, firstActor: 5, batch: 3, version: 8, parameters: [1, -2.5],
                     episodeLimit: 500, places: [.init(nextSequence: 3, nextEpisode: 2)])),
             .rollouts(example),
-            .openStreams(OpenStreams(lifetime: evaluation, actors: 0..<4, incarnation: 1, firstPolicyVersion: 0)),
+            .openStreams(
+                OpenStreams(
+                    lifetime: evaluation, actors: 0..<4, incarnation: 1, firstPolicyVersion: 0,
+                    source: #"{"evaluation":"e"}"#)),
             .openStreams(
                 OpenStreams(
                     lifetime: lifetime, actors: 3..<5, incarnation: 1, firstPolicyVersion: 2,

@@ -692,10 +692,14 @@ struct  Distillery__OpenStreams
    */
   size_t n_first_sequence;
   uint64_t *first_sequence;
+  /*
+   * In an evaluation: what acts, as JSON (the streams' attribute source_json); empty otherwise.
+   */
+  char *source;
 };
 #define DISTILLERY__OPEN_STREAMS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__open_streams__descriptor) \
-    , NULL, 0, 0, 0, 0, 0,NULL, 0,NULL }
+    , NULL, 0, 0, 0, 0, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string }
 
 
 /*

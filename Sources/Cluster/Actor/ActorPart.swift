@@ -39,8 +39,7 @@ final class ActorPart {
         self.context = context
         keys = carry.actors.map {
             StreamKey(
-                seed: context.experiment.seed, task: carry.lifetime.task, repetition: carry.lifetime.repetition,
-                actor: $0)
+                seed: context.experiment.seed, stream: StreamIdentifier(lifetime: carry.lifetime, actor: $0))
         }
         policy = try context.algorithm.makeActor(environment: context.distribution.environment, keys: keys)
         phase = .joining

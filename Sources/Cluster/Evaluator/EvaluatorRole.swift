@@ -181,7 +181,7 @@ package final class EvaluatorRole: Role {
         running.recorder.ask(
             OpenStreams(
                 lifetime: running.lifetime, actors: 0..<running.job.seeds, incarnation: running.job.incarnation,
-                firstPolicyVersion: 0), number: questions, now: now, outbox: &outbox)
+                firstPolicyVersion: 0, source: running.source), number: questions, now: now, outbox: &outbox)
     }
 
     private func takeUp(_ opened: StreamsOpened, from sender: Address, now: UInt64, outbox: inout Outbox) throws {

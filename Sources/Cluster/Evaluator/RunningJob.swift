@@ -2,6 +2,7 @@ import Agents
 import Distillation
 import Environments
 import Experiments
+import Histories
 import Wire
 
 /// One task under the frozen model: all seeds together, episode after episode, recorded as streams.
@@ -34,11 +35,19 @@ final class RunningJob {
     /// The episode that the first seed is in.
     var episode: Int { Int(collector?.positions.first?.episode ?? 0) }
 
-    /// Every random number depends on seed, task and the seed's number alone, so the result does not depend on who
-    /// works on the job, nor how often it was begun.
+    /// What acts: the streams' attribute `source_json`, the same however often the job is begun.
+    var source: String {
+        EvaluationSource(
+            evaluation: job.evaluation, checkpoint: job.checkpoint, temperature: job.temperature,
+            clearContext: job.clearContext
+        ).json
+    }
+
+    /// Every random number depends on the experiment's seed, the evaluation's name, the task and the seed's number alone,
+    /// so the result does not depend on who works on the job, nor how often it was begun.
     func start(model: TransformerModel, context: ExperimentContext) throws {
         let keys = (0..<job.seeds).map {
-            StreamKey(seed: context.experiment.seed, task: job.task, repetition: 0, actor: $0)
+            StreamKey(seed: context.experiment.seed, stream: StreamIdentifier(lifetime: lifetime, actor: $0))
         }
         let environment = try context.distribution.makeEnvironment(task: try context.task(job.task), keys: keys)
         let policy = try InContextPolicy(

@@ -34,7 +34,8 @@ extension RecorderRole {
             softwareVersion: softwareVersion, environment: context.distribution.environment,
             task: try context.task(identifier.lifetime.task), repetition: identifier.lifetime.repetition,
             sourceAlgorithm: isEvaluation ? "distilled" : algorithm.name,
-            sourceJSON: isEvaluation ? "{}" : algorithm.json, actor: identifier.actor, seed: experiment.seed,
+            sourceJSON: try evaluationSource(of: open)?.json ?? algorithm.json, actor: identifier.actor,
+            seed: experiment.seed,
             firstPolicyVersion: open.firstPolicyVersion)
         let path = folder + "/" + identifier.path
         // Who is behind the discard of its lifetime says nothing of the files that came after it.
@@ -51,6 +52,17 @@ extension RecorderRole {
         if case .sealed(let rollouts, _, let rows, _)? = streams[identifier]?.file {
             report(identifier, rows: rows, rollouts: rollouts, now: now, outbox: &outbox)
         }
+    }
+
+    /// What acts in the streams of an evaluation; nil where a source algorithm does. Throws where that is not said, for
+    /// their random numbers could then not be drawn again.
+    func evaluationSource(of open: OpenStreams) throws -> EvaluationSource? {
+        guard case .evaluation(let name) = open.lifetime.collection else { return nil }
+        let source = try EvaluationSource(json: open.source)
+        guard source.evaluation == name else {
+            throw ClusterError("streams of the evaluation \(name) whose source is of \(source.evaluation)")
+        }
+        return source
     }
 
     /// A file that holds less than was called durable has lost it, though it be whole as far as it goes.

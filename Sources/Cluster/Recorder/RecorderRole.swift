@@ -242,7 +242,10 @@ package final class RecorderRole: Role {
         guard !open.actors.isEmpty, open.actors.upperBound <= recorded else {
             return "\(open.lifetime): actors \(open.actors); the streams of the first \(recorded) are recorded"
         }
-        do { _ = try context.task(open.lifetime.task) } catch { return "\(error)" }
+        do {
+            _ = try context.task(open.lifetime.task)
+            _ = try evaluationSource(of: open)
+        } catch { return "\(error)" }
         let collect = context.experiment.collect
         let repetitions = isEvaluation ? 1 : max(collect.lifetimes, collect.testLifetimes)
         guard open.lifetime.repetition < repetitions else {
