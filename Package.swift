@@ -104,7 +104,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "distillery", "Histories", "Catalog", "Cluster", "Wire", "Transport", "Processes", "Environments",
-                "Simulation", "TestSupport",
+                "Experiments", "Simulation", "TestSupport",
             ]),
         tests(
             "DistillationTests", ["Distillation", "Files", "Neural", "Histories", "Environments", "TestSupport"],

@@ -43,6 +43,25 @@ package enum Space: Hashable, Sendable {
     package var byteCount: Int { elementCount * elementType.byteCount }
 }
 
+extension Space: CustomStringConvertible {
+    /// As Gymnasium writes spaces: `Discrete(5)`, `MultiDiscrete([9 9])`, `Box(0, 255, (72, 96, 3), uint8)`.
+    package var description: String {
+        switch self {
+        case .discrete(let count): return "Discrete(\(count))"
+        case .multiDiscrete(let counts): return "MultiDiscrete([\(counts.map(String.init).joined(separator: " "))])"
+        case .box(let shape, let type, let low, let high):
+            let sizes = shape.map(String.init).joined(separator: ", ") + (shape.count == 1 ? "," : "")
+            return "Box(\(spelled(low, type)), \(spelled(high, type)), (\(sizes)), \(type.rawValue))"
+        }
+    }
+
+    /// Bounds of integers without a point.
+    private func spelled(_ bound: Double, _ type: ElementType) -> String {
+        guard type != .float32, let integer = Int(exactly: bound) else { return "\(bound)" }
+        return "\(integer)"
+    }
+}
+
 extension Space {
     /// Whether the `byteCount` bytes at `bytes` are an element of this space: integers in range, no NaN.
     package func contains(_ bytes: UnsafeRawPointer) -> Bool {

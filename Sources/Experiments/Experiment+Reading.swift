@@ -32,6 +32,18 @@ extension Experiment {
         SchemaWriter(entries: Experiment.entries).settings(self)
     }
 
+    /// The keys that have another value in `other`, in words: `collect.actors is 4, not 8`. What one of them does not
+    /// have at all is `absent` there.
+    package func differences(from other: Experiment) -> [String] {
+        let (own, others) = (settings, other.settings)
+        let values = Dictionary(uniqueKeysWithValues: others.map { ($0.key, $0.value) })
+        let keys = Set(own.map(\.key))
+        let changed = own.filter { values[$0.key] != $0.value }.map {
+            "\($0.key) is \($0.value), not \(values[$0.key] ?? "absent")"
+        }
+        return changed + others.filter { !keys.contains($0.key) }.map { "\($0.key) is absent, not \($0.value)" }
+    }
+
     /// The text of docs/experiments.md.
     package static var documentation: String {
         documentationHead + SchemaWriter(entries: entries).markdown(defaults: Experiment())

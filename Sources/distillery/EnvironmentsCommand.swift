@@ -13,6 +13,7 @@ struct EnvironmentsCommand: ParsableCommand {
         let settings: String
         let tasks: Int
         let horizon: Int
+        /// Spaces as Gymnasium writes them.
         let observation: String
         let actions: String
     }

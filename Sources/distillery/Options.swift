@@ -57,18 +57,24 @@ struct ListenOptions: ParsableArguments {
 
 /// Where the coordinator is.
 struct ConnectionOptions: ParsableArguments {
-    @Option(help: "The coordinator's endpoint, for example tcp://127.0.0.1:5555.")
+    @Option(
+        help: ArgumentHelp(
+            "The coordinator's endpoint, for example tcp://127.0.0.1:5555, or the folder of its run on this host.",
+            valueName: "endpoint"))
     var coordinator: String
 
     @OptionGroup var keys: KeyOptions
 
     @Flag(help: "Speak to and listen on addresses that other hosts reach, without authentication.")
     var insecure = false
+
+    /// Where the coordinator listens, also where its run was named. Throws `ClusterError`.
+    func endpoint() throws -> String { try CoordinatorAddress(coordinator).endpoint() }
 }
 
 extension ControlClient {
     convenience init(_ connection: ConnectionOptions) throws {
-        try self.init(endpoint: connection.coordinator, key: connection.keys.node(), insecure: connection.insecure)
+        try self.init(endpoint: connection.endpoint(), key: connection.keys.node(), insecure: connection.insecure)
     }
 }
 

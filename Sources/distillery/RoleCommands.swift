@@ -11,7 +11,7 @@ private func serve(
 ) throws {
     let signals = try SignalWatcher([.hangUp, .interrupt, .terminate])
     let process = try NodeProcess(
-        role: role, coordinator: connection.coordinator, bind: bind, announce: announce,
+        role: role, coordinator: try connection.endpoint(), bind: bind, announce: announce,
         key: try connection.keys.node(),
         insecure: connection.insecure, logger: makeLogger(role.name.rawValue), signals: signals)
     let signal = try process.run()

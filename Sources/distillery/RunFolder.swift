@@ -24,10 +24,11 @@ struct RunFolder {
         // Another command may have made a run of it before the lock was ours.
         try check(resume: resume)
         if resume, FileManager.default.fileExists(atPath: experimentPath) {
-            guard try Experiment(path: experimentPath) == experiment else {
+            let differences = try Experiment(path: experimentPath).differences(from: experiment)
+            guard differences.isEmpty else {
                 throw ClusterError(
-                    "\(experimentPath) is not the experiment that was given: "
-                        + "resume with the same file and the same --set, or choose another folder by --out")
+                    "\(experimentPath) is not the experiment that was given: there \(differences.joined(separator: "; "))"
+                        + "; resume with the same file and the same --set, or choose another folder by --out")
             }
         }
         try Folder.create(path)

@@ -8,7 +8,7 @@ struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "What a running cluster is at, and what is waiting for whom.",
         discussion: """
-            Example: distillery status --coordinator $(cat runs/quickstart/coordinator.endpoint) --watch
+            Example: distillery status --coordinator runs/quickstart --watch
             With --watch --json: one document a line, each second.
             """)
 
@@ -24,7 +24,7 @@ struct StatusCommand: ParsableCommand {
             return
         }
         let signals = try SignalWatcher([.hangUp, .interrupt, .terminate])
-        var watch = StatusWatch(client: client, endpoint: connection.coordinator, signals: signals, json: json)
+        var watch = StatusWatch(client: client, endpoint: try connection.endpoint(), signals: signals, json: json)
         try exitIfInterrupted(try watch.run())
     }
 }

@@ -1,3 +1,4 @@
+import Experiments
 import Foundation
 import Glibc
 import Histories
@@ -54,6 +55,30 @@ extension EndToEnd {
             let path = try scratch.write("small.yaml", experiment())
             _ = try scratch.write("something", "")
             try refuse(["run", path, "--out", scratch.path], naming: [scratch.path, "--resume"])
+        }
+
+        @Test("a run that is resumed with other values, with each key, its old and its new value")
+        func otherExperiment() throws {
+            let path = try scratch.write("small.yaml", experiment())
+            try FileManager.default.createDirectory(atPath: scratch("run"), withIntermediateDirectories: true)
+            let recorded = try Experiment(path: path, overrides: ["seed=41", "evaluate.temperature=0.5"])
+            _ = try scratch.write("run/experiment.yaml", recorded.yaml)
+            try refuse(
+                ["run", path, "--out", scratch("run"), "--resume", "--set", "seed=42"],
+                naming: ["seed is 41, not 42", "evaluate.temperature is 0.5, not 1", "--set", "--out"])
+        }
+
+        @Test("a folder or file that does not say where a coordinator listens, whatever command asks for one")
+        func coordinatorAddress() throws {
+            try FileManager.default.createDirectory(atPath: scratch("run"), withIntermediateDirectories: true)
+            for command in [["status"], ["stop"], ["drain", "x"], ["scale", "actors=3"], ["actor"], ["recorder"]] {
+                try refuse(command + ["--coordinator", scratch("run")], naming: ["is no run", "tcp://127.0.0.1:5555"])
+            }
+            let file = try scratch.write("run/experiment.yaml", experiment())
+            try refuse(["status", "--coordinator", scratch("run")], naming: ["no coordinator is at work on this run"])
+            try refuse(["status", "--coordinator", file], naming: ["does not hold an endpoint"])
+            try refuse(["status", "--coordinator", "/dev/zero"], naming: ["does not hold an endpoint"])
+            try refuse(["status", "--coordinator", scratch("none")], naming: ["there is no such folder"])
         }
 
         @Test("a port that is in use") func port() throws {

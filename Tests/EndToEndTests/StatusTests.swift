@@ -30,8 +30,9 @@ extension EndToEnd {
 
             let endpoint = try String(contentsOfFile: folder + "/coordinator.endpoint", encoding: .utf8)
                 .trimmingCharacters(in: .whitespacesAndNewlines)
-            let text = try RunningCommand(["status", "--watch", "--coordinator", endpoint], in: scratch)
-            let lines = try RunningCommand(["status", "--watch", "--json", "--coordinator", endpoint], in: scratch)
+            let text = try RunningCommand(["status", "--watch", "--coordinator", folder], in: scratch)
+            let lines = try RunningCommand(
+                ["status", "--watch", "--json", "--coordinator", folder + "/coordinator.endpoint"], in: scratch)
             func documents() -> [ClusterStatus] {
                 lines.standardOutput.split(separator: "\n").compactMap { try? ClusterStatus(json: String($0)) }
             }

@@ -196,3 +196,14 @@ struct RecordedEnvironmentTests {
         }
     }
 }
+
+@Suite("Spaces in words") struct SpaceTextTests {
+    @Test("spaces are written as Gymnasium writes them") func asInGymnasium() {
+        #expect("\(Space.discrete(count: 5))" == "Discrete(5)")
+        #expect("\(Space.multiDiscrete(counts: [9, 9]))" == "MultiDiscrete([9 9])")
+        #expect(
+            "\(Space.box(shape: [72, 96, 3], type: .uint8, low: 0, high: 255))" == "Box(0, 255, (72, 96, 3), uint8)")
+        #expect(
+            "\(Space.box(shape: [2], type: .float32, low: -.infinity, high: 1))" == "Box(-inf, 1.0, (2,), float32)")
+    }
+}

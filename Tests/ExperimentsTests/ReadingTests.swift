@@ -95,4 +95,19 @@ struct ReadingTests {
             file: "shared.yaml")
         #expect(experiment.actorsPerProcess == 14)
     }
+
+    @Test("what two experiments differ in is named key by key, with both values, and where one lacks a section")
+    func differences() throws {
+        let text = "name: a\ncollect: {actors: 4}\n"
+        let one = try Experiment(yaml: text, file: "a.yaml")
+        #expect(one.differences(from: one).isEmpty)
+        let other = try Experiment(
+            yaml: text, file: "a.yaml",
+            overrides: ["collect.actors=8", "seed=3", "collect.end.converged.window=10"])
+        let found = one.differences(from: other)
+        #expect(found.contains("collect.actors is 4, not 8"))
+        #expect(found.contains("seed is 0, not 3"))
+        #expect(found.contains { $0.hasPrefix("collect.end.converged.window is absent, not 10") })
+        #expect(one != other && !other.differences(from: one).isEmpty)
+    }
 }
