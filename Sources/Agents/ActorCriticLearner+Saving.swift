@@ -1,62 +1,123 @@
 import Environments
 import Neural
 
-/// Saved bytes, little-endian: magic, layout version, parameter count (each UInt32), updates, Adam's steps (each
-/// UInt64), parameters, first and second moments (Float each), CRC-32C of all before it.
+/// Saved bytes, little-endian: magic, layout version, parameter count, count of cut rows (each UInt32), updates, Adam's
+/// steps (each UInt64), parameters, first and second moments (Float each), cut rows, CRC-32C of all before it.
+///
+/// A cut row: actor, incarnation, sequence, episode (each UInt64), action (Int32), reward (Float), observation.
 extension ActorCriticLearner {
     private static let magic: UInt32 = 0x4341_5344  // "DSAC"
-    private static let layoutVersion: UInt32 = 1
-    private static let headerBytes = 28
+    private static let layoutVersion: UInt32 = 2
+    private static let headerBytes = 32
+    private var cutRowBytes: Int { 40 + rows.waiting.observationBytes }
 
     package func save() -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(Self.headerBytes + 12 * shape.parameterCount + 4)
+        bytes.reserveCapacity(savedBytes(cutRows: rows.waiting.count))
         func append(_ value: some FixedWidthInteger) {
             withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
         }
         append(Self.magic)
         append(Self.layoutVersion)
         append(UInt32(shape.parameterCount))
+        append(UInt32(rows.waiting.count))
         append(version)
         append(adamSteps)
         for buffer in [weights, firstMoments, secondMoments] {
             for number in buffer.values { append(number.bitPattern) }
         }
+        for place in 0..<rows.waiting.count {
+            let row = rows.waiting[place]
+            append(UInt64(clamping: row.actor))
+            append(row.incarnation)
+            append(row.sequence)
+            append(row.episode)
+            append(row.action)
+            append(row.reward.bitPattern)
+            bytes.append(
+                contentsOf: UnsafeBufferPointer(
+                    start: rows.waiting.observation(place), count: rows.waiting.observationBytes))
+        }
         append(bytes.withUnsafeBytes { CRC32C.of($0) })
         return bytes
     }
 
+    private func savedBytes(cutRows: Int) -> Int {
+        Self.headerBytes + 12 * shape.parameterCount + cutRows * cutRowBytes + 4
+    }
+
     package func restore(_ bytes: [UInt8]) throws {
-        let expected = Self.headerBytes + 12 * shape.parameterCount + 4
         try bytes.withUnsafeBytes { raw in
-            func read<Value: FixedWidthInteger>(_ offset: Int, as type: Value.Type) -> Value {
-                Value(littleEndian: raw.loadUnaligned(fromByteOffset: offset, as: type))
-            }
-            guard raw.count >= Self.headerBytes, read(0, as: UInt32.self) == Self.magic,
-                read(4, as: UInt32.self) == Self.layoutVersion
-            else {
-                throw SourceAlgorithmError(
-                    "not the checkpoint of an actor-critic learner of layout \(Self.layoutVersion): "
-                        + "\(raw.count) bytes that begin otherwise")
-            }
-            let count = read(8, as: UInt32.self)
-            guard count == UInt32(shape.parameterCount), raw.count == expected else {
-                throw SourceAlgorithmError(
-                    "the learner's checkpoint holds \(count) parameters in \(raw.count) bytes, expected "
-                        + "\(shape.parameterCount) in \(expected): hidden layers \(shape.hidden), "
-                        + "\(shape.actions) actions")
-            }
-            let checksum = CRC32C.of(UnsafeRawBufferPointer(rebasing: raw[..<(expected - 4)]))
-            guard read(expected - 4, as: UInt32.self) == checksum else {
-                throw SourceAlgorithmError("the learner's checkpoint is damaged: its checksum does not hold")
-            }
+            try check(raw)
+            let saved = SavedNumbers(bytes: raw)
+            try restoreCutRows(saved)
             for (part, buffer) in [weights, firstMoments, secondMoments].enumerated() {
                 let first = Self.headerBytes + 4 * part * shape.parameterCount
                 for index in 0..<shape.parameterCount {
-                    buffer.start[index] = Float(bitPattern: read(first + 4 * index, as: UInt32.self))
+                    buffer.start[index] = Float(bitPattern: saved.read(first + 4 * index))
                 }
             }
-            restore(version: read(12, as: UInt64.self), adamSteps: read(20, as: UInt64.self))
+            restore(version: saved.read(16), adamSteps: saved.read(24))
         }
+    }
+
+    /// Throws `SourceAlgorithmError` for bytes that `save` of a learner like this one did not give.
+    private func check(_ raw: UnsafeRawBufferPointer) throws {
+        let saved = SavedNumbers(bytes: raw)
+        guard raw.count >= Self.headerBytes, saved.read(0) == Self.magic, saved.read(4) == Self.layoutVersion else {
+            throw SourceAlgorithmError(
+                "not the checkpoint of an actor-critic learner of layout \(Self.layoutVersion): "
+                    + "\(raw.count) bytes that begin otherwise")
+        }
+        let count: UInt32 = saved.read(8)
+        let cutRows: UInt32 = saved.read(12)
+        let expected = savedBytes(cutRows: Int(cutRows))
+        guard count == UInt32(shape.parameterCount), raw.count == expected else {
+            throw SourceAlgorithmError(
+                "the learner's checkpoint holds \(count) parameters and \(cutRows) cut rows in \(raw.count) bytes, "
+                    + "expected \(shape.parameterCount) in \(expected): hidden layers \(shape.hidden), "
+                    + "\(shape.actions) actions, observations of \(rows.waiting.observationBytes) bytes")
+        }
+        let checksum = CRC32C.of(UnsafeRawBufferPointer(rebasing: raw[..<(expected - 4)]))
+        guard saved.read(expected - 4) == checksum else {
+            throw SourceAlgorithmError("the learner's checkpoint is damaged: its checksum does not hold")
+        }
+    }
+
+    /// Throws `SourceAlgorithmError`, and changes nothing, for a row that no rollout of this environment can have.
+    private func restoreCutRows(_ saved: SavedNumbers) throws {
+        let waiting = rows.waiting
+        let count = Int(saved.read(12) as UInt32)
+        waiting.beginReplacing(most: count)
+        var lastActor = -1
+        for place in 0..<count {
+            let first = Self.headerBytes + 12 * shape.parameterCount + place * cutRowBytes
+            let row = CutRows.Row(
+                actor: Int(clamping: saved.read(first) as UInt64), incarnation: saved.read(first + 8),
+                sequence: saved.read(first + 16), episode: saved.read(first + 24), action: saved.read(first + 32),
+                reward: Float(bitPattern: saved.read(first + 36)))
+            let observation = saved.bytes.baseAddress.map { $0 + first + 40 }
+            guard row.actor > lastActor, 0..<shape.actions ~= Int(row.action), let observation,
+                rows.slots.observation.number(of: observation) != nil
+            else {
+                throw SourceAlgorithmError(
+                    "the learner's checkpoint holds a cut row of actor \(row.actor) after one of actor \(lastActor) with "
+                        + "action \(row.action) and an observation, of which one lies outside what it can be: "
+                        + "expected ascending actors, actions below \(shape.actions), components below "
+                        + "\(rows.slots.observation.counts)")
+            }
+            lastActor = row.actor
+            waiting.add(row, observation: observation.assumingMemoryBound(to: UInt8.self))
+        }
+        waiting.endReplacing()
+    }
+}
+
+/// Integers within saved bytes.
+private struct SavedNumbers {
+    let bytes: UnsafeRawBufferPointer
+
+    func read<Value: FixedWidthInteger>(_ offset: Int) -> Value {
+        Value(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Value.self))
     }
 }

@@ -6,6 +6,9 @@ import Neural
 /// Over all rows n learnt from, with the advantage A = G - V held constant, the objective is the mean of
 /// -A log pi(a|o) - entropyCoefficient * H(pi(.|o)) + valueCoefficient / 2 * (G - V(o))^2. One Adam step an update,
 /// after clipping the gradient's norm. The policy and the value share all hidden layers.
+///
+/// The last row of a rollout that ends in mid-episode is learnt from with the actor's next rollout, which shows what the
+/// row's action led to: no reward is lost at a rollout's edge. Its action is then that of a policy one update older.
 package final class ActorCriticLearner: SourceLearner {
     package private(set) var version: UInt64 = 0
     let settings: ActorCriticSettings
@@ -18,7 +21,7 @@ package final class ActorCriticLearner: SourceLearner {
     let secondMoments: FloatBuffer
     private let gradients: FloatBuffer
     private let optimiser: Adam
-    private let rows: RolloutRowsInOrder
+    let rows: RolloutRowsInOrder
     private let network: ActorCriticNetwork
     private let policy = PolicyBuffers()
     /// What actors load; nil where they load the parameters.
@@ -71,6 +74,7 @@ package final class ActorCriticLearner: SourceLearner {
 
     package func update(_ batches: [RolloutBatch]) throws -> UpdateReport {
         var report = try accumulateGradient(batches)
+        rows.keepCutRows()
         version += 1
         report.version = version
         guard report.learntRows > 0 else { return report }
@@ -79,6 +83,7 @@ package final class ActorCriticLearner: SourceLearner {
             gradients.start.update(repeating: 0, count: gradients.count)
             var nothing = UpdateReport(version: version)
             nothing.rows = report.rows
+            nothing.cutRows = report.cutRows
             nothing.divergedRows = report.learntRows
             return nothing
         }
@@ -104,7 +109,8 @@ package final class ActorCriticLearner: SourceLearner {
         try rows.arrange(batches)
         let slots = rows.slots.count
         var report = UpdateReport(version: version)
-        report.rows = rows.count
+        report.rows = rows.arrivedCount
+        report.cutRows = rows.abandonedCount
         guard slots > 0 else { return report }
         network.forward(parameters: weights.start, components: rows.slots.components, rows: slots)
         policy.reserve(rows: slots, actions: shape.actions)

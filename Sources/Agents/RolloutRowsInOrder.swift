@@ -3,24 +3,34 @@ import Environments
 /// The rows of some batches of rollouts, ordered by actor and sequence, with their lambda-returns.
 ///
 /// The order, and with it every sum over rows, depends on the rollouts alone and not on how batches divide them.
+///
+/// The row at which a rollout is cut in mid-episode is learnt from with the rollout that continues the episode, as the
+/// row before its first one: in the same update or, by way of `waiting`, in a later one.
 final class RolloutRowsInOrder {
     let slots: ObservationSlots
+    /// Cut rows of earlier updates, newest of each actor.
+    let waiting: CutRows
+    /// Rows of the rollouts, and those of `waiting` that the rollouts continue.
     private(set) var count = 0
-    /// Rows that are learnt from: all but the last of a rollout that was cut in mid-episode.
+    /// Rows of the rollouts alone.
+    private(set) var arrivedCount = 0
+    /// Rows that are learnt from: all but those at which rollouts are cut and that no other rollout continues.
     private(set) var learntCount = 0
+    /// Cut rows that are never learnt from: the next rollout of their actor does not continue the episode.
+    private(set) var abandonedCount = 0
     /// (count) each.
     let slotOfRow = GrowingBuffer<Int>()
     let actionOfRow = GrowingBuffer<Int32>()
     let advantages = GrowingBuffer<Float>()
     let learns = GrowingBuffer<Bool>()
 
-    private let rewards = GrowingBuffer<Float>()
-    private let endings = GrowingBuffer<Ending>()
-    private let observations = GrowingBuffer<UInt8>()
+    let rewards = GrowingBuffer<Float>()
+    let endings = GrowingBuffer<Ending>()
+    let observations = GrowingBuffer<UInt8>()
     private let finalObservations = GrowingBuffer<UInt8>()
     private let slotOfFinal = GrowingBuffer<Int>()
     private var finalCount = 0
-    private var segments: [Segment] = []
+    private(set) var segments: [Segment] = []
     private let segmentOfArrival = GrowingBuffer<Int>()
     private let actionSpace: Space
     private let actions: Int
@@ -28,27 +38,33 @@ final class RolloutRowsInOrder {
 
     init(slots: ObservationSlots, actionSpace: Space, actions: Int, keepsFinalObservations: Bool) {
         self.slots = slots
+        waiting = CutRows(observationBytes: slots.observation.byteCount)
         self.actionSpace = actionSpace
         self.actions = actions
         self.keepsFinalObservations = keepsFinalObservations
     }
 
     /// What follows a row.
-    private enum Ending: UInt8, BitwiseCopyable {
+    enum Ending: UInt8, BitwiseCopyable {
         case nothing, terminated, truncated
     }
 
     /// One rollout: where it comes from and where its rows go.
-    private struct Segment {
+    struct Segment {
         /// Position among all rollouts of all batches as they came.
         let arrival: Int
         let actor: Int
         let incarnation: UInt64
         let sequence: UInt64
+        let firstEpisode: UInt64
         let length: Int
         let finals: Int
+        /// Nothing follows in this stream.
+        let isLast: Bool
         var firstRow = 0
         var firstFinal = 0
+        /// The row before `firstRow` is the one whose episode this rollout continues.
+        var continuesRow = false
 
         func precedes(_ other: Segment) -> Bool {
             (actor, incarnation, sequence) < (other.actor, other.incarnation, other.sequence)
@@ -69,6 +85,8 @@ final class RolloutRowsInOrder {
         finalObservations.reserve(finalCount * width)
         slotOfFinal.reserve(finalCount)
         try copyRows(batches)
+        placeWaitingRows()
+        joinSegments()
         slots.clear(rows: count + (keepsFinalObservations ? finalCount : 0))
         for row in 0..<count { slotOfRow.base[row] = try slot(of: observations.base + row * width, row) }
         guard keepsFinalObservations else { return }
@@ -84,19 +102,63 @@ final class RolloutRowsInOrder {
                 segments.append(
                     Segment(
                         arrival: segments.count, actor: header.actor, incarnation: header.incarnation,
-                        sequence: header.sequence, length: header.length, finals: header.finishedEpisodes))
+                        sequence: header.sequence, firstEpisode: header.firstEpisode, length: header.length,
+                        finals: header.finishedEpisodes, isLast: header.isLast))
             }
         }
         segments.sort { $0.precedes($1) }
+        findContinued()
         segmentOfArrival.reserve(segments.count)
         count = 0
+        arrivedCount = 0
         finalCount = 0
         for index in segments.indices {
             segmentOfArrival.base[segments[index].arrival] = index
+            if segments[index].continuesRow { count += 1 }
             segments[index].firstRow = count
             segments[index].firstFinal = finalCount
             count += segments[index].length
+            arrivedCount += segments[index].length
             finalCount += segments[index].finals
+        }
+    }
+
+    /// Notes which rollouts continue a row of `waiting`.
+    private func findContinued() {
+        abandonedCount = 0
+        var place = 0
+        for index in segments.indices where index == 0 || segments[index].actor != segments[index - 1].actor {
+            guard let row = waiting.row(of: segments[index].actor, from: &place) else { continue }
+            segments[index].continuesRow = segments[index].continues(row)
+            if !segments[index].continuesRow { abandonedCount += 1 }
+        }
+    }
+
+    /// Puts the rows of `waiting` before the rollouts that continue them.
+    private func placeWaitingRows() {
+        let width = slots.observation.byteCount
+        var place = 0
+        for segment in segments where segment.continuesRow {
+            guard let row = waiting.row(of: segment.actor, from: &place) else { continue }
+            let target = segment.firstRow - 1
+            (observations.base + target * width).update(from: waiting.observation(place), count: width)
+            actionOfRow.base[target] = row.action
+            rewards.base[target] = row.reward
+            endings.base[target] = .nothing
+        }
+    }
+
+    /// Notes which rollouts continue a row of the rollout before them.
+    private func joinSegments() {
+        for index in segments.indices {
+            guard let cut = cutRow(of: segments[index]) else { continue }
+            let next = index + 1
+            if next < segments.count, segments[next].actor == cut.actor {
+                segments[next].continuesRow = segments[next].continues(cut)
+                if !segments[next].continuesRow { abandonedCount += 1 }
+            } else if segments[index].isLast {
+                abandonedCount += 1
+            }
         }
     }
 
@@ -142,8 +204,9 @@ extension RolloutRowsInOrder {
     ///
     /// G_t = r_t + discount * ((1 - lambda) * V(o_{t+1}) + lambda * G_{t+1}), and A_t = G_t - V(o_t). After a
     /// termination both V and G are 0. After a truncation they are 0 too, or both V(final observation) where final
-    /// observations are kept. A rollout that is cut in mid-episode does not hold what its last step led to: that row
-    /// is not learnt from, and V of its observation stands for everything that follows the row before.
+    /// observations are kept. A rollout that is cut in mid-episode does not hold what its last step led to: V of that
+    /// row's observation stands for everything that follows the row before, and the row itself is learnt from with the
+    /// rollout that continues the episode, whose first observation is o_{t+1}.
     func computeReturns(heads: UnsafePointer<Float>, headWidth: Int, discount: Float, lambda: Float) {
         let valueColumn = heads + actions
         learntCount = 0
@@ -151,11 +214,13 @@ extension RolloutRowsInOrder {
             var nextValue: Float = 0
             var nextReturn: Float = 0
             var final = segment.firstFinal + segment.finals
-            for row in stride(from: segment.firstRow + segment.length - 1, through: segment.firstRow, by: -1) {
+            let last = segment.firstRow + segment.length - 1
+            let first = segment.continuesRow ? segment.firstRow - 1 : segment.firstRow
+            for row in stride(from: last, through: first, by: -1) {
                 let value = valueColumn[slotOfRow.base[row] * headWidth]
                 let ending = endings.base[row]
                 if ending == .nothing {
-                    if row == segment.firstRow + segment.length - 1 {
+                    if row == last {
                         learns.base[row] = false
                         advantages.base[row] = 0
                         nextValue = value

@@ -34,11 +34,11 @@ package protocol SourceLearner: AnyObject {
     /// Lends what actors load to act as the learner would after its last update: the parameters of a network, or a
     /// table of what it computes, whichever is less to send. A table is computed anew by each call.
     func withActingParameters<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result
-    /// Learns once from all rollouts. What comes out depends on the rollouts, not on how batches divide them: they are
-    /// ordered by actor and sequence first. Throws `SourceAlgorithmError`, and learns nothing, when an observation or
+    /// Learns once from all rollouts. What comes out depends on the rollouts, of this update and those before, not on how
+    /// batches divide them: they are ordered by actor and sequence first. Throws `SourceAlgorithmError`, and learns nothing, when an observation or
     /// an action lies outside its space.
     func update(_ batches: [RolloutBatch]) throws -> UpdateReport
-    /// Everything that the next update depends on: parameters, optimiser, version.
+    /// Everything that the next update depends on: parameters, optimiser, version, transitions that wait.
     func save() -> [UInt8]
     /// Goes on where `save` was called. Throws `SourceAlgorithmError` when the bytes are damaged or do not fit.
     func restore(_ bytes: [UInt8]) throws
@@ -53,9 +53,13 @@ extension SourceLearner {
 package struct UpdateReport: Hashable, Sendable {
     /// The version that the update led to.
     package var version: UInt64
-    /// Transitions that came, and those of them that were learnt from.
+    /// Transitions that came.
     package var rows = 0
+    /// Transitions that were learnt from. One at which a rollout was cut in mid-episode is learnt from with the rollout
+    /// that continues the episode, which may come with a later update.
     package var learntRows = 0
+    /// Transitions at which a rollout was cut and whose episode turned out not to go on: nothing is learnt from them.
+    package var cutRows = 0
     /// Transitions whose gradient was not finite: nothing was learnt from them.
     package var divergedRows = 0
     /// Means over the rows learnt from: the policy's part of the objective, half the squared error of the value.

@@ -34,18 +34,20 @@ func randomRollouts(
     }
 }
 
-/// The rollouts as they travel; rollout number i belongs to `actors[i]` and has sequence number `sequences[i]`.
+/// The rollouts as they travel; rollout number i belongs to `actors[i]`, has sequence number `sequences[i]` and begins in
+/// the episode `episodes[i]` of its stream.
 func batch(
-    _ rollouts: [[ReferenceActorCritic.Row]], actors: [Int], sequences: [UInt64]? = nil
+    _ rollouts: [[ReferenceActorCritic.Row]], actors: [Int], incarnation: UInt64 = 0, sequences: [UInt64]? = nil,
+    episodes: [UInt64]? = nil, isLast: Bool = false
 ) -> RolloutBatch {
     let rows = rollouts.flatMap { $0 }
     var batch = RolloutBatch(
         lifetime: LifetimeIdentifier(task: 0, repetition: 0),
         headers: rollouts.indices.map { index in
             RolloutHeader(
-                actor: actors[index], incarnation: 0, sequence: sequences?[index] ?? 0, policyVersion: 0,
-                firstEpisode: 0, length: rollouts[index].count, finishedEpisodes: rollouts[index].filter(\.isEnd).count,
-                checksum: 0, isLast: false)
+                actor: actors[index], incarnation: incarnation, sequence: sequences?[index] ?? 0, policyVersion: 0,
+                firstEpisode: episodes?[index] ?? 0, length: rollouts[index].count,
+                finishedEpisodes: rollouts[index].filter(\.isEnd).count, checksum: 0, isLast: isLast)
         },
         observations: rows.flatMap { $0.components.map { UInt8($0) } }, actions: rows.map { UInt8($0.action) },
         rewards: rows.map { Float($0.reward) }, terminations: rows.map { $0.terminated ? 1 : 0 },

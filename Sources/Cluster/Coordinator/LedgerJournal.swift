@@ -121,7 +121,7 @@ package final class LedgerJournal: RunJournal {
             $0.finalReturn = numbers["final_return"]
         }
         let time = Date().timeIntervalSince1970
-        batch.metrics += ["mean_policy_entropy", "transitions_stale"].compactMap { name in
+        batch.metrics += ["mean_policy_entropy", "transitions_stale", "transitions_cut"].compactMap { name in
             numbers[name].map {
                 MetricRecord(time: time, source: "learner", name: "learner/\(name)", step: lifetime.task, value: $0)
             }

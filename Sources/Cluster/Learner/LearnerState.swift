@@ -9,7 +9,11 @@ import Wire
 /// CRC-32C of all before it as UInt32.
 struct LearnerState: Codable {
     /// Of the bytes; others are refused.
-    private static let currentLayout = 2
+    private static let currentLayout = 3
+
+    private struct Layout: Decodable {
+        let layout: Int
+    }
 
     private var layout = LearnerState.currentLayout
     var progress: LifetimeProgress
@@ -60,10 +64,13 @@ struct LearnerState: Codable {
             Int(UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: 0, as: UInt32.self)))
         }
         guard length <= bytes.count - 8 else { throw ClusterError("a learner's checkpoint that ends too early") }
-        self = try JSONDecoder().decode(LearnerState.self, from: Data(bytes[4..<(4 + length)]))
-        guard layout == Self.currentLayout else {
-            throw ClusterError("a learner's checkpoint of layout \(layout); expected \(Self.currentLayout)")
+        let description = Data(bytes[4..<(4 + length)])
+        // Before the rest, which another layout may lack.
+        let found = try JSONDecoder().decode(Layout.self, from: description).layout
+        guard found == Self.currentLayout else {
+            throw ClusterError("a learner's checkpoint of layout \(found); expected \(Self.currentLayout)")
         }
+        self = try JSONDecoder().decode(LearnerState.self, from: description)
         try learner.restore(Array(bytes[(4 + length)..<(bytes.count - 4)]))
     }
 }
