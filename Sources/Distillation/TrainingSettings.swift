@@ -27,6 +27,8 @@ package struct TrainingSettings: Sendable, Equatable, Codable {
     package var seed: UInt64 = 0
     /// Optimiser steps between checkpoints.
     package var checkpointEvery = 5_000
+    /// How many checkpoints are kept, the newest; nil for all.
+    package var keepCheckpoints: Int?
 
     package init() {}
 
@@ -53,5 +55,6 @@ package struct TrainingSettings: Sendable, Equatable, Codable {
         try requireProbability(maskingProbability, "maskingProbability")
         try require(threads, in: 1...1_024, "threads")
         try require(checkpointEvery, in: 1...1_000_000_000, "checkpointEvery")
+        if let keepCheckpoints { try require(keepCheckpoints, in: 1...1_000_000, "keepCheckpoints") }
     }
 }

@@ -217,6 +217,9 @@ extension Experiment {
         .key("seed", \.seed, .seed, "Determines initial parameters, windows, masks and dropout."),
         .key(
             "checkpoint_every", \.checkpointEvery, .integer(1...1_000_000_000), "Optimiser steps between checkpoints."),
+        .key(
+            "keep_checkpoints", \.keepCheckpoints, .optional(.integer(1...1_000_000), "all"),
+            "Checkpoints that are kept, the newest; one that is being evaluated is never deleted."),
     ]
 
     private static let evaluateEntries: [Entry<EvaluateSettings>] = [

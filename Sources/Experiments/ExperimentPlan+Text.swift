@@ -17,7 +17,8 @@ extension ExperimentPlan {
             \(most)\(count(maximumTransitions)) transitions; \(most)about \(time(collectSeconds))
               distil    about \(time(distilSeconds))
               evaluate  \(count(evaluationEpisodes)) episodes; about \(time(evaluateSeconds))
-              disk      at most \(bytes(maximumDiskBytes))
+              disk      at most \(bytes(maximumDiskBytes)), with \(count(keptCheckpoints)) \
+            \(keptCheckpoints == 1 ? "checkpoint" : "checkpoints")
               in all    \(most)about \(time(seconds)) on this machine
 
             """

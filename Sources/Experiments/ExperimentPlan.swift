@@ -45,6 +45,8 @@ package struct ExperimentPlan: Sendable, Equatable {
     package let maximumRecordedTransitions: Int
     package let evaluationEpisodes: Int
     package let maximumDiskBytes: Int
+    /// Checkpoints of the distiller that lie on the disk at most.
+    package let keptCheckpoints: Int
     /// Seconds; at most, where lifetimes may end early.
     package let collectSeconds: Double
     package let distilSeconds: Double
@@ -74,11 +76,13 @@ package struct ExperimentPlan: Sendable, Equatable {
 
         let rows = StreamSize(environment: environment, rolloutLength: experiment.source.actorCritic.rolloutLength)
         let model = ModelSize(experiment.distil.model, environment)
-        let checkpoints = 1 + experiment.distil.training.steps / experiment.distil.training.checkpointEvery
+        let made = 1 + experiment.distil.training.steps / experiment.distil.training.checkpointEvery
+        // The next one lies beside those that are kept until it is whole.
+        keptCheckpoints = min(made, experiment.distil.training.keepCheckpoints.map { $0 + 1 } ?? made)
         maximumDiskBytes =
             rows.bytes(streams: lifetimes * recordedActors, rows: maximumRecordedTransitions)
             + rows.bytes(streams: tasks * evaluate.seeds, rows: evaluationEpisodes * horizon)
-            + min(checkpoints, ExperimentPlan.countedCheckpoints) * 3 * 4 * model.parameters
+            + min(keptCheckpoints, ExperimentPlan.countedCheckpoints) * 3 * 4 * model.parameters
 
         let cores = Double(max(1, cores))
         let arithmetic = sourceFlops(experiment, environment) / (rates.sourceGigaflops * 1e9)

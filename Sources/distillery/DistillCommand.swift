@@ -42,6 +42,7 @@ struct DistillCommand: ParsableCommand {
             histories: URL(fileURLWithPath: histories),
             resumeFrom: newest.map { folder.appendingPathComponent($0.name) })
         let training = try load(loading, &line, signals)
+        for change in training.changes { printError("goes on with another setting: \(change)") }
         for path in training.quarantined { printError("left out, its recorder has given it up: \(path)") }
         printError("\(training.streams) streams, \(training.transitions) transitions")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -70,6 +71,7 @@ struct DistillCommand: ParsableCommand {
     @discardableResult
     private func save(_ training: DistillationRun, in store: CheckpointStore) throws -> URL {
         let checkpoint = try training.save(in: store.folder)
+        try store.retain(training.keptCheckpoints)
         return checkpoint
     }
 }

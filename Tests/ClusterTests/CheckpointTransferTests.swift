@@ -110,6 +110,33 @@ import Wire
         #expect(download.checkpoint?.config == config)
     }
 
+    @Test("of old checkpoints only the newest stay, and those that are evaluated") func retention() throws {
+        for step in 1...5 {
+            let checkpoint = folder.appendingPathComponent(CheckpointStore.name(ofStep: step))
+            try FileManager.default.createDirectory(at: checkpoint, withIntermediateDirectories: true)
+            for file in ["config.json", "model.safetensors"] {
+                try Data().write(to: checkpoint.appendingPathComponent(file))
+            }
+        }
+        try store.retain(nil)
+        #expect(store.names.count == 5)
+        try store.retain(2, and: ["step-00000001"])
+        #expect(store.names == ["step-00000001", "step-00000004", "step-00000005"])
+        try store.retain(1)
+        #expect(store.names == ["step-00000005"])
+    }
+
+    @Test("nothing stays of a longer file that another distiller left, whichever file it is") func longerRemains()
+        throws
+    {
+        let pieces = try pieces()
+        var longer = pieces[0]
+        longer.content = [UInt8](repeating: 1, count: 100)
+        longer.size = 100
+        for piece in [longer] + pieces { _ = try store.write(piece) }
+        #expect(try content("config.json") == config)
+    }
+
     @Test("what is not there is not read") func missing() throws {
         for piece in try pieces() { _ = try store.write(piece) }
         #expect(try store.read(CheckpointRequest(checkpoint: "step-2", file: "config.json", offset: 0)) == nil)

@@ -175,3 +175,29 @@ import Wire
         #expect(next["e1"] != job.job)
     }
 }
+
+@Suite("A node that is started before its work exists") struct EarlyNodeTests {
+    private func isSentHome(_ role: RoleName, _ goal: Coordinator.Goal) throws -> Bool {
+        let lone = try LoneCoordinator(smallExperiment(lockstep: false), goal: goal)
+        try lone.join(role, "early")
+        var messages: [(to: String, envelope: Envelope)] = []
+        for _ in 0..<3 {
+            messages += try lone.tick(after: 1000)
+            messages += try lone.say(.heartbeat(Heartbeat()), from: "early")
+        }
+        return messages.contains { to, envelope in
+            if case .drain = envelope.message, to == "early" { true } else { false }
+        }
+    }
+
+    @Test("waits for it", arguments: [RoleName.evaluator, .distiller]) func waits(role: RoleName) throws {
+        let isSentHome = try isSentHome(role, Coordinator.Goal(collects: true, distils: true, evaluates: true))
+        #expect(!isSentHome)
+    }
+
+    @Test("leaves where there will never be any", arguments: [RoleName.evaluator, .distiller])
+    func leaves(role: RoleName) throws {
+        let isSentHome = try isSentHome(role, Coordinator.Goal(collects: true, distils: false, evaluates: false))
+        #expect(isSentHome)
+    }
+}

@@ -30,11 +30,24 @@ extension Coordinator {
         return true
     }
 
-    /// Sends home whom this phase does not need; those who take what others send go last.
+    /// Roles that this phase does not need, but a later one will: their nodes wait, however early they have come.
+    private var neededLater: Set<RoleName> {
+        guard !deployment.finished else { return [] }
+        switch phase {
+        case .collecting:
+            return Set((goal.distils ? [.distiller] : []) + (goal.evaluates ? [.evaluator, .recorder] : []))
+        case .distilling: return goal.evaluates ? [.evaluator, .recorder] : []
+        case .evaluating, .finished: return []
+        }
+    }
+
+    /// Sends home whom this phase does not need, nor a later one; those who take what others send go last.
     func dismiss(now: UInt64, outbox: inout Outbox) {
         let needed = deployment.processes
-        let hasProducers = !members(.actor).isEmpty || !members(.evaluator).isEmpty
-        for role in RoleName.allCases where role != .supervisor && needed[role] == nil {
+        let later = neededLater
+        let hasProducers =
+            !members(.actor).isEmpty || (!later.contains(.evaluator) && !members(.evaluator).isEmpty)
+        for role in RoleName.allCases where role != .supervisor && needed[role] == nil && !later.contains(role) {
             if hasProducers, role == .learner || role == .recorder { continue }
             for name in members(role).sorted() where nodes[name]?.isLeaving == false {
                 sendHome(name, now: now, outbox: &outbox)

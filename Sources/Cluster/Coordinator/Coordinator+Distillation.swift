@@ -110,6 +110,7 @@ extension Coordinator {
                 try journal.checkpointStored(piece.checkpoint, numbers: distillation)
                 logger.info("checkpoint stored", metadata: ["name": "\(piece.checkpoint)"])
                 foundCheckpoint = nil
+                deleteOldCheckpoints()
             }
             moved(now: now)
             outbox.send(.acknowledgement, to: .peer(name), request: request)
@@ -119,6 +120,14 @@ extension Coordinator {
             // It is sent again until it is acknowledged.
             noteUnwritten("\(piece.checkpoint)/\(piece.file)", "\(error)", now: now)
         } catch { fail("the checkpoint \(piece.checkpoint) cannot be stored: \(error)") }
+    }
+
+    /// Neither the newest nor one that is evaluated.
+    private func deleteOldCheckpoints() {
+        let evaluated = Set(jobs.map(\.job.checkpoint) + [finalCheckpoint].compactMap { $0 })
+        do { try checkpoints.retain(context.experiment.distil.training.keepCheckpoints, and: evaluated) } catch {
+            logger.warning("old checkpoints stay", metadata: ["reason": "\(error)"])
+        }
     }
 
     /// A distiller's word that training is over is believed of the one that training is leased to, and of any other

@@ -216,6 +216,7 @@ package final class Coordinator {
     /// Asks a node to leave; it is given nothing more to do.
     func sendHome(_ name: String, now: UInt64, outbox: inout Outbox) {
         nodes[name]?.isLeaving = true
+        logger.info("is sent home", metadata: ["node": "\(name)", "phase": "\(phase.rawValue)"])
         lifetimes.close(name)
         commands.send(.drain(node: name), to: .peer(name), now: now, outbox: &outbox)
     }

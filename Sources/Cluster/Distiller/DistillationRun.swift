@@ -1,6 +1,6 @@
 import Distillation
 import Environments
-import Experiments
+package import Experiments
 package import Foundation
 
 /// One training run of the transformer on a folder of streams; the same for a node of a cluster and for
@@ -9,6 +9,8 @@ package final class DistillationRun {
     private let trainer: Trainer
     private let description: CheckpointDescription
     private let checkpointEvery: Int
+    /// How many checkpoints are to be kept; nil for all.
+    package let keptCheckpoints: Int?
     private var lastCheckpoint = 0
     private var smoothedLoss: Double?
     private var tokens = 0
@@ -18,6 +20,8 @@ package final class DistillationRun {
     /// Transitions that were read.
     package let transitions: Int
     package let streams: Int
+    /// Settings that are not those that the checkpoint was made with, and may be others.
+    package private(set) var changes: [Experiment.Change] = []
     /// Streams that were left out because their recorder had given them up.
     package let quarantined: [String]
 
@@ -45,9 +49,11 @@ package final class DistillationRun {
             trainedTasks: data.trainedTasks,
             testTasks: experiment.testTasks(of: distribution).map(\.id))
         checkpointEvery = settings.training.checkpointEvery
+        keptCheckpoints = settings.training.keepCheckpoints
         let model: TransformerModel
         var optimizer: Data?
         if let resumeFrom {
+            changes = try Self.changes(experiment, since: resumeFrom)
             model = try Checkpoint(folder: resumeFrom).makeModel()
             optimizer = try Checkpoint.optimizerState(in: resumeFrom)
         } else {
@@ -59,6 +65,18 @@ package final class DistillationRun {
             resumeFrom: optimizer)
         lastCheckpoint = trainer.completedSteps
         secondsBefore = trainer.elapsedSeconds
+    }
+
+    private static func changes(_ experiment: Experiment, since checkpoint: URL) throws -> [Experiment.Change] {
+        let changes = experiment.changes(since: try Checkpoint(folder: checkpoint).configuration())
+        let refused = changes.filter { !Experiment.mayChangeOnResume.contains($0.key) }
+        guard refused.isEmpty else {
+            throw ClusterError(
+                "training cannot go on from \(checkpoint.path) with other settings: "
+                    + refused.map(\.description).joined(separator: "; ") + ". These may change: "
+                    + Experiment.mayChangeOnResume.joined(separator: ", "))
+        }
+        return changes
     }
 
     package var steps: Int { trainer.completedSteps }

@@ -16,6 +16,8 @@ package struct Membership {
     package private(set) var isWelcome = false
     /// The coordinator, or a signal before there was one, has ended this node.
     package private(set) var isStopped = false
+    /// Why the coordinator wants this node to leave; nil while it does not.
+    package private(set) var farewell: String?
     /// The coordinator does not know this node (any more): it is to join again by `renewed`.
     package private(set) var mustRejoin = false
     /// Who may connect to this node; nil until the coordinator says so.
@@ -78,12 +80,16 @@ package struct Membership {
             }
             return .begin(welcome)
         case .drain:
+            farewell =
+                "the coordinator has no work for this \(hello.role.rawValue), now or later in this run, or was asked to drain it"
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
             return drain()
         case .allowedKeys(let keys):
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
             if keys.generation > allowedKeys?.generation ?? 0 { allowedKeys = keys }
-        case .stop: isStopped = true
+        case .stop:
+            farewell = "the run has ended, or has another \(hello.role.rawValue) already"
+            isStopped = true
         case .rejoin: mustRejoin = true
         case .failure(let reason) where !isWelcome:
             throw ClusterError("the coordinator refused this \(hello.role.rawValue): \(reason)")

@@ -66,6 +66,7 @@ package final class NodeProcess {
             endRole(because: "\(error)")
             throw error
         }
+        if let farewell = membership.farewell { logger.notice("leaves", metadata: ["why": "\(farewell)"]) }
         endRole(because: "this node was told to end")
         try sockets.send(mailbox.takeOutgoing().items, now: clock.now)
         outbox.send(.drain(node: membership.hello.name), to: .coordinator)

@@ -1,0 +1,29 @@
+package import Distillation
+
+extension Experiment {
+    /// A setting that is not what it was.
+    package struct Change: Sendable, Equatable, CustomStringConvertible {
+        package let key: String
+        package let before: String
+        package let now: String
+
+        package var description: String { "\(key): \(before) before, \(now) now" }
+    }
+
+    /// What may be another when training goes on from a checkpoint: how long, and how it is carried out.
+    package static let mayChangeOnResume = [
+        "distil.training.steps", "distil.training.maximum_seconds", "distil.training.threads",
+        "distil.training.checkpoint_every", "distil.training.keep_checkpoints",
+    ]
+
+    /// The settings of `distil` that a checkpoint was made with and this experiment has otherwise.
+    package func changes(since checkpoint: CheckpointConfiguration) -> [Change] {
+        var before = self
+        before.distil.model = checkpoint.model
+        before.distil.windows = checkpoint.windows
+        before.distil.training = checkpoint.training
+        return zip(before.settings, settings).filter { $0 != $1 }.map {
+            Change(key: $0.key, before: $0.value, now: $1.value)
+        }
+    }
+}
