@@ -34,6 +34,7 @@ let package = Package(
     targets: [
         // System libraries and C.
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CSodium", providers: [.apt(["libsodium-dev"])]),
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
@@ -56,8 +57,8 @@ let package = Package(
         module(
             "Cluster",
             [
-                "Environments", "Neural", "Agents", "Histories", "Wire", "Transport", "Processes", "Distillation",
-                "Experiments", "Catalog", "Files", logging,
+                "CSodium", "Environments", "Neural", "Agents", "Histories", "Wire", "Transport", "Processes",
+                "Distillation", "Experiments", "Catalog", "Files", logging,
             ]),
         module("Drills", ["Cluster", "Neural", "Wire"]),
         module("Reporting", ["Catalog", "Distillation", "Histories", "Environments", "Experiments", "Files"]),

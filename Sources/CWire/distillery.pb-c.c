@@ -2861,7 +2861,7 @@ const ProtobufCMessageDescriptor distillery__hello__descriptor =
   (ProtobufCMessageInit) distillery__hello__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__welcome__field_descriptors[5] =
+static const ProtobufCFieldDescriptor distillery__welcome__field_descriptors[6] =
 {
   {
     "run",
@@ -2923,6 +2923,18 @@ static const ProtobufCFieldDescriptor distillery__welcome__field_descriptors[5] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "ticket_secret",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__Welcome, ticket_secret),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__welcome__field_indices_by_name[] = {
   1,   /* field[1] = experiment */
@@ -2930,11 +2942,12 @@ static const unsigned distillery__welcome__field_indices_by_name[] = {
   2,   /* field[2] = heartbeat_interval_milliseconds */
   0,   /* field[0] = run */
   3,   /* field[3] = silence_limit_milliseconds */
+  5,   /* field[5] = ticket_secret */
 };
 static const ProtobufCIntRange distillery__welcome__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor distillery__welcome__descriptor =
 {
@@ -2944,7 +2957,7 @@ const ProtobufCMessageDescriptor distillery__welcome__descriptor =
   "Distillery__Welcome",
   "distillery",
   sizeof(Distillery__Welcome),
-  5,
+  6,
   distillery__welcome__field_descriptors,
   distillery__welcome__field_indices_by_name,
   1,  distillery__welcome__number_ranges,
@@ -3502,7 +3515,7 @@ const ProtobufCMessageDescriptor distillery__rejoin__descriptor =
   (ProtobufCMessageInit) distillery__rejoin__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__allowed_keys__field_descriptors[2] =
+static const ProtobufCFieldDescriptor distillery__allowed_keys__field_descriptors[3] =
 {
   {
     "generation",
@@ -3528,15 +3541,28 @@ static const ProtobufCFieldDescriptor distillery__allowed_keys__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "roles",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Distillery__AllowedKeys, n_roles),
+    offsetof(Distillery__AllowedKeys, roles),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__allowed_keys__field_indices_by_name[] = {
   0,   /* field[0] = generation */
   1,   /* field[1] = key */
+  2,   /* field[2] = roles */
 };
 static const ProtobufCIntRange distillery__allowed_keys__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor distillery__allowed_keys__descriptor =
 {
@@ -3546,7 +3572,7 @@ const ProtobufCMessageDescriptor distillery__allowed_keys__descriptor =
   "Distillery__AllowedKeys",
   "distillery",
   sizeof(Distillery__AllowedKeys),
-  2,
+  3,
   distillery__allowed_keys__field_descriptors,
   distillery__allowed_keys__field_indices_by_name,
   1,  distillery__allowed_keys__number_ranges,
@@ -3695,7 +3721,7 @@ const ProtobufCMessageDescriptor distillery__lifetime_finished__descriptor =
   (ProtobufCMessageInit) distillery__lifetime_finished__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__carry_actors__field_descriptors[9] =
+static const ProtobufCFieldDescriptor distillery__carry_actors__field_descriptors[11] =
 {
   {
     "lifetime",
@@ -3805,6 +3831,30 @@ static const ProtobufCFieldDescriptor distillery__carry_actors__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "learner_ticket",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__CarryActors, learner_ticket),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "recorder_ticket",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__CarryActors, recorder_ticket),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__carry_actors__field_indices_by_name[] = {
   2,   /* field[2] = actors */
@@ -3812,15 +3862,17 @@ static const unsigned distillery__carry_actors__field_indices_by_name[] = {
   1,   /* field[1] = first_actor */
   3,   /* field[3] = incarnation */
   5,   /* field[5] = learner_endpoint */
+  9,   /* field[9] = learner_ticket */
   0,   /* field[0] = lifetime */
   7,   /* field[7] = recorded_actors */
   6,   /* field[6] = recorder_endpoint */
+  10,   /* field[10] = recorder_ticket */
   8,   /* field[8] = retire_from */
 };
 static const ProtobufCIntRange distillery__carry_actors__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor distillery__carry_actors__descriptor =
 {
@@ -3830,7 +3882,7 @@ const ProtobufCMessageDescriptor distillery__carry_actors__descriptor =
   "Distillery__CarryActors",
   "distillery",
   sizeof(Distillery__CarryActors),
-  9,
+  11,
   distillery__carry_actors__field_descriptors,
   distillery__carry_actors__field_indices_by_name,
   1,  distillery__carry_actors__number_ranges,
@@ -4055,7 +4107,7 @@ const ProtobufCMessageDescriptor distillery__learner_checkpoint__descriptor =
   (ProtobufCMessageInit) distillery__learner_checkpoint__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__join_lifetime__field_descriptors[5] =
+static const ProtobufCFieldDescriptor distillery__join_lifetime__field_descriptors[6] =
 {
   {
     "lifetime",
@@ -4117,6 +4169,18 @@ static const ProtobufCFieldDescriptor distillery__join_lifetime__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "ticket",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__JoinLifetime, ticket),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__join_lifetime__field_indices_by_name[] = {
   3,   /* field[3] = actors */
@@ -4124,11 +4188,12 @@ static const unsigned distillery__join_lifetime__field_indices_by_name[] = {
   2,   /* field[2] = first_actor */
   4,   /* field[4] = incarnation */
   0,   /* field[0] = lifetime */
+  5,   /* field[5] = ticket */
 };
 static const ProtobufCIntRange distillery__join_lifetime__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor distillery__join_lifetime__descriptor =
 {
@@ -4138,7 +4203,7 @@ const ProtobufCMessageDescriptor distillery__join_lifetime__descriptor =
   "Distillery__JoinLifetime",
   "distillery",
   sizeof(Distillery__JoinLifetime),
-  5,
+  6,
   distillery__join_lifetime__field_descriptors,
   distillery__join_lifetime__field_indices_by_name,
   1,  distillery__join_lifetime__number_ranges,
@@ -4574,7 +4639,7 @@ const ProtobufCMessageDescriptor distillery__rollouts__descriptor =
   (ProtobufCMessageInit) distillery__rollouts__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__open_streams__field_descriptors[8] =
+static const ProtobufCFieldDescriptor distillery__open_streams__field_descriptors[9] =
 {
   {
     "lifetime",
@@ -4672,6 +4737,18 @@ static const ProtobufCFieldDescriptor distillery__open_streams__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "ticket",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__OpenStreams, ticket),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__open_streams__field_indices_by_name[] = {
   2,   /* field[2] = actors */
@@ -4682,11 +4759,12 @@ static const unsigned distillery__open_streams__field_indices_by_name[] = {
   3,   /* field[3] = incarnation */
   0,   /* field[0] = lifetime */
   7,   /* field[7] = source */
+  8,   /* field[8] = ticket */
 };
 static const ProtobufCIntRange distillery__open_streams__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor distillery__open_streams__descriptor =
 {
@@ -4696,7 +4774,7 @@ const ProtobufCMessageDescriptor distillery__open_streams__descriptor =
   "Distillery__OpenStreams",
   "distillery",
   sizeof(Distillery__OpenStreams),
-  8,
+  9,
   distillery__open_streams__field_descriptors,
   distillery__open_streams__field_indices_by_name,
   1,  distillery__open_streams__number_ranges,
@@ -5601,7 +5679,7 @@ const ProtobufCMessageDescriptor distillery__distillation_finished__descriptor =
   (ProtobufCMessageInit) distillery__distillation_finished__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__evaluation_job__field_descriptors[10] =
+static const ProtobufCFieldDescriptor distillery__evaluation_job__field_descriptors[11] =
 {
   {
     "job",
@@ -5723,6 +5801,18 @@ static const ProtobufCFieldDescriptor distillery__evaluation_job__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "recorder_ticket",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__EvaluationJob, recorder_ticket),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__evaluation_job__field_indices_by_name[] = {
   2,   /* field[2] = checkpoint */
@@ -5732,6 +5822,7 @@ static const unsigned distillery__evaluation_job__field_indices_by_name[] = {
   9,   /* field[9] = incarnation */
   0,   /* field[0] = job */
   8,   /* field[8] = recorder_endpoint */
+  10,   /* field[10] = recorder_ticket */
   4,   /* field[4] = seeds */
   3,   /* field[3] = task */
   7,   /* field[7] = temperature */
@@ -5739,7 +5830,7 @@ static const unsigned distillery__evaluation_job__field_indices_by_name[] = {
 static const ProtobufCIntRange distillery__evaluation_job__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor distillery__evaluation_job__descriptor =
 {
@@ -5749,7 +5840,7 @@ const ProtobufCMessageDescriptor distillery__evaluation_job__descriptor =
   "Distillery__EvaluationJob",
   "distillery",
   sizeof(Distillery__EvaluationJob),
-  10,
+  11,
   distillery__evaluation_job__field_descriptors,
   distillery__evaluation_job__field_indices_by_name,
   1,  distillery__evaluation_job__number_ranges,

@@ -1,6 +1,12 @@
-/// The routing id under which a ROUTER knows one peer; 1 to 255 bytes.
+/// The name under which a ROUTER knows one peer.
+///
+/// On the wire, and for the library, a routing id is a name, a zero byte and a nonce that only the two ends of the
+/// connection know. With the name alone, which others are told, another peer cannot take the connection over, as the
+/// library lets the holder of an equal routing id do.
 package struct PeerIdentity: Hashable, Sendable {
-    package static let maximumBytes = 255
+    /// The library allows a routing id of 255 bytes.
+    package static let maximumBytes = 255 - 1 - nonceBytes
+    static let nonceBytes = 16
 
     package let bytes: [UInt8]
 
@@ -16,8 +22,14 @@ package struct PeerIdentity: Hashable, Sendable {
         self.bytes = bytes
     }
 
-    /// An identity as a ROUTER received it; the library has checked it.
-    package init(received bytes: [UInt8]) { self.bytes = bytes }
+    /// The name in a routing id as a ROUTER received it; one without a nonce, which is not of our making, is all name.
+    package init(received routingID: [UInt8]) {
+        let end = routingID.count - Self.nonceBytes - 1
+        bytes = end > 0 && routingID[end] == 0 ? Array(routingID[..<end]) : routingID
+    }
+
+    /// A routing id with this name that nobody can guess.
+    func makeRoutingID() -> [UInt8] { bytes + [0] + (0..<Self.nonceBytes).map { _ in UInt8.random(in: 0...255) } }
 }
 
 extension PeerIdentity: CustomStringConvertible {

@@ -1,4 +1,5 @@
 internal import CZeroMQ
+internal import Glibc
 
 /// What became of a message that was handed to a socket without waiting.
 package enum SendOutcome: Hashable, Sendable {
@@ -160,7 +161,7 @@ package class Socket {
                 if received <= count { frames.append(frame.message) }
                 more = frame.more
             }
-            if received == count, !isOfRemovedClient(frames[count - 1]) { return frames }
+            if received == count, !isOfRemovedClient(frames[count - 1]), hasRightSender(frames) { return frames }
             refusedMessages += 1
         }
         return nil
@@ -171,6 +172,9 @@ package class Socket {
         guard let authenticator = options.security.authenticator else { return false }
         return authenticator.isRemoved(zmq_msg_gets(message.handle, "User-Id"))
     }
+
+    /// Whether the frames come from the peer that they name.
+    fileprivate func hasRightSender(_ frames: [Message]) -> Bool { true }
 
     // MARK: Options
 
@@ -187,7 +191,8 @@ package class Socket {
         try check(zmq_setsockopt(handle, ZMQ_MAXMSGSIZE, &limit, 8), "message size limit")
         try secure()
         if let identity = options.identity {
-            try check(zmq_setsockopt(handle, ZMQ_ROUTING_ID, identity.bytes, identity.bytes.count), "identity")
+            let routingID = identity.makeRoutingID()
+            try check(zmq_setsockopt(handle, ZMQ_ROUTING_ID, routingID, routingID.count), "identity")
         }
     }
 
@@ -229,7 +234,12 @@ package class Socket {
 }
 
 /// The end that many peers connect to, and that answers each by its identity.
+///
+/// With keys a message counts only where its sender's name is bound to its sender's key: others are dropped and counted
+/// in `refusedMessages`. A peer is answered at the connection that it was heard from last.
 package final class RouterSocket: Socket {
+    private var routes = PeerRoutes()
+
     package init(_ context: MessageContext, options: SocketOptions = SocketOptions()) throws(TransportError) {
         try super.init(context, type: ZMQ_ROUTER, options: options)
         // Otherwise a message to a peer that has gone is dropped in silence.
@@ -240,7 +250,7 @@ package final class RouterSocket: Socket {
 
     package func send(_ message: Message, to peer: PeerIdentity) throws(TransportError) -> SendOutcome {
         try refuseOversized(message)
-        let outcome = try sendFrame(Message(peer.bytes), more: true)
+        let outcome = try sendFrame(Message(routes[peer] ?? peer.bytes), more: true)
         guard outcome == .sent else { return outcome }
         return try sendFrame(message)
     }
@@ -252,7 +262,19 @@ package final class RouterSocket: Socket {
     /// The next message and who sent it, or nil when nothing waits.
     package func receive() throws(TransportError) -> (peer: PeerIdentity, message: Message)? {
         guard let frames = try receiveFrames(2) else { return nil }
-        return (PeerIdentity(received: frames[0].bytes), frames[1])
+        let routingID = frames[0].bytes
+        let peer = PeerIdentity(received: routingID)
+        routes.note(peer, at: routingID)
+        return (peer, frames[1])
+    }
+
+    fileprivate override func hasRightSender(_ frames: [Message]) -> Bool {
+        guard options.security.authenticator != nil else { return true }
+        guard let user = zmq_msg_gets(frames[1].handle, "User-Id") else { return false }
+        let name = PeerIdentity(received: frames[0].bytes).bytes
+        let fingerprint = UnsafeRawBufferPointer(start: user, count: strlen(user))
+        return fingerprint.count == PublicKey.fingerprintCount && name.count > fingerprint.count
+            && name.suffix(fingerprint.count).elementsEqual(fingerprint)
     }
 }
 

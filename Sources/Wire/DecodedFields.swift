@@ -50,6 +50,20 @@ func keys(_ data: [ProtobufCBinaryData]) throws -> [[UInt8]] {
     }
 }
 
+/// What each of the keys may be; a bit that is none of ours says nothing.
+func roles(_ allowed: Distillery__AllowedKeys) throws -> [KeyRoles] {
+    guard allowed.n_roles > 0 else { return [] }
+    try equal(allowed.n_key, allowed.n_roles, "keys' roles")
+    return array(allowed.roles, allowed.n_roles).map { KeyRoles(rawValue: $0).intersection(.any) }
+}
+
+/// A ticket, or the secret of tickets; empty where there is none.
+func ticket(_ bytes: ProtobufCBinaryData) throws -> [UInt8] {
+    guard bytes.len > 0 else { return [] }
+    try equal(WireProtocol.ticketBytes, bytes.len, "bytes of a ticket")
+    return array(bytes)
+}
+
 /// Names become parts of paths: ASCII letters, digits, `-`, `_` and inner dots, at most 64.
 func name(_ pointer: UnsafeMutablePointer<CChar>?, _ what: String) throws -> String {
     let name = text(pointer)

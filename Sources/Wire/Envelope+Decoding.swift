@@ -52,7 +52,7 @@ extension Message {
                     run: try short(welcome.run, "run"), experiment: text(welcome.experiment),
                     heartbeatIntervalMilliseconds: Int(welcome.heartbeat_interval_milliseconds),
                     silenceLimitMilliseconds: Int(welcome.silence_limit_milliseconds),
-                    folder: try short(welcome.folder, "folder")))
+                    folder: try short(welcome.folder, "folder"), ticketSecret: try ticket(welcome.ticket_secret)))
         case DISTILLERY__ENVELOPE__BODY_HEARTBEAT:
             self = .heartbeat(try Heartbeat(try present(envelope.heartbeat)))
         case DISTILLERY__ENVELOPE__BODY_ACKNOWLEDGEMENT: self = .acknowledgement
@@ -62,7 +62,9 @@ extension Message {
         case DISTILLERY__ENVELOPE__BODY_ALLOWED_KEYS:
             let allowed = try present(envelope.allowed_keys)
             self = .allowedKeys(
-                AllowedKeys(generation: allowed.generation, keys: try keys(array(allowed.key, allowed.n_key))))
+                AllowedKeys(
+                    generation: allowed.generation, keys: try keys(array(allowed.key, allowed.n_key)),
+                    roles: try roles(allowed)))
         case DISTILLERY__ENVELOPE__BODY_METRICS:
             let metrics = try present(envelope.metrics)
             self = .metrics(
@@ -121,7 +123,8 @@ extension Message {
                     incarnation: carry.incarnation, attempt: carry.attempt,
                     learnerEndpoint: try short(carry.learner_endpoint, "endpoint"),
                     recorderEndpoint: try short(carry.recorder_endpoint, "endpoint"),
-                    recordedActors: Int(carry.recorded_actors), retireFrom: Int(carry.retire_from)))
+                    recordedActors: Int(carry.recorded_actors), retireFrom: Int(carry.retire_from),
+                    learnerTicket: try ticket(carry.learner_ticket), recorderTicket: try ticket(carry.recorder_ticket)))
         case DISTILLERY__ENVELOPE__BODY_CARRYING_FINISHED:
             let finished = try present(envelope.carrying_finished)
             self = .carryingFinished(
@@ -144,7 +147,8 @@ extension Message {
             self = .joinLifetime(
                 JoinLifetime(
                     lifetime: try lifetime(join.lifetime), attempt: join.attempt,
-                    actors: try actors(join.first_actor, join.actors), incarnation: join.incarnation))
+                    actors: try actors(join.first_actor, join.actors), incarnation: join.incarnation,
+                    ticket: try ticket(join.ticket)))
         case DISTILLERY__ENVELOPE__BODY_ROLLOUT_ANSWER:
             let answer = try present(envelope.rollout_answer)
             try equal(answer.n_next_sequence, answer.n_next_episode, "next episodes")
@@ -181,7 +185,7 @@ extension Message {
                     },
                     firstSequences: try array(open.first_sequence, open.n_first_sequence).map {
                         try count($0, "sequence")
-                    }, source: try short(open.source, "description of a source")))
+                    }, source: try short(open.source, "description of a source"), ticket: try ticket(open.ticket)))
         case DISTILLERY__ENVELOPE__BODY_STREAMS_OPENED:
             let opened = try present(envelope.streams_opened)
             try equal(opened.n_next_sequence, opened.n_next_episode, "next episodes")
@@ -298,7 +302,8 @@ extension Message {
                     checkpoint: try name(job.checkpoint, "checkpoint"), task: Int(job.task),
                     seeds: seeds, episodes: Int(job.episodes), clearContext: job.clear_context != 0,
                     temperature: job.temperature,
-                    recorderEndpoint: try short(job.recorder_endpoint, "endpoint"), incarnation: job.incarnation))
+                    recorderEndpoint: try short(job.recorder_endpoint, "endpoint"), incarnation: job.incarnation,
+                    recorderTicket: try ticket(job.recorder_ticket)))
         case DISTILLERY__ENVELOPE__BODY_EVALUATION_RESULT:
             let result = try present(envelope.evaluation_result)
             let returns = array(result.returns, result.n_returns)

@@ -49,6 +49,7 @@ extension Message {
                 $0.heartbeat_interval_milliseconds = UInt32(welcome.heartbeatIntervalMilliseconds)
                 $0.silence_limit_milliseconds = UInt32(welcome.silenceLimitMilliseconds)
                 $0.folder = arena.string(welcome.folder)
+                $0.ticket_secret = arena.bytes(welcome.ticketSecret)
             }
         case .heartbeat(let heartbeat):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_HEARTBEAT
@@ -70,6 +71,8 @@ extension Message {
                 $0.generation = allowed.generation
                 $0.n_key = allowed.keys.count
                 $0.key = arena.array(allowed.keys.map { arena.bytes($0) })
+                $0.n_roles = allowed.roles.count
+                $0.roles = arena.array(allowed.roles.map(\.rawValue))
             }
         case .metrics(let metrics):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_METRICS
@@ -155,6 +158,8 @@ extension Message {
                 $0.recorder_endpoint = arena.string(carry.recorderEndpoint)
                 $0.recorded_actors = UInt32(carry.recordedActors)
                 $0.retire_from = UInt32(carry.retireFrom)
+                $0.learner_ticket = arena.bytes(carry.learnerTicket)
+                $0.recorder_ticket = arena.bytes(carry.recorderTicket)
             }
         case .carryingFinished(let finished):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_CARRYING_FINISHED
@@ -177,6 +182,7 @@ extension Message {
                 $0.first_actor = UInt32(join.actors.lowerBound)
                 $0.actors = UInt32(join.actors.count)
                 $0.incarnation = join.incarnation
+                $0.ticket = arena.bytes(join.ticket)
             }
         case .learnerCheckpoint(let checkpoint):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_LEARNER_CHECKPOINT
@@ -225,6 +231,7 @@ extension Message {
                 $0.n_first_sequence = open.firstSequences.count
                 $0.first_sequence = arena.array(open.firstSequences)
                 $0.source = arena.string(open.source)
+                $0.ticket = arena.bytes(open.ticket)
             }
         case .streamsOpened(let opened):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_STREAMS_OPENED
@@ -345,6 +352,7 @@ extension Message {
                 $0.temperature = job.temperature
                 $0.recorder_endpoint = arena.string(job.recorderEndpoint)
                 $0.incarnation = job.incarnation
+                $0.recorder_ticket = arena.bytes(job.recorderTicket)
             }
         case .evaluationResult(let result):
             envelope.body_case = DISTILLERY__ENVELOPE__BODY_EVALUATION_RESULT

@@ -76,4 +76,6 @@ package enum WireProtocol {
     /// A list of clients that may connect is no longer, and each of its keys has so many bytes.
     package static let allowedKeyLimit = 1024
     package static let keyBytes = 32
+    /// Bytes of a ticket, and of the secret under which it was made.
+    package static let ticketBytes = 32
 }

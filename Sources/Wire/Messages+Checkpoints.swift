@@ -63,10 +63,12 @@ package struct EvaluationJob: Sendable, Equatable {
     /// Empty: the streams are not recorded.
     package var recorderEndpoint: String
     package var incarnation: UInt64
+    /// Shows the recorder that the streams are leased to this evaluator.
+    package var recorderTicket: [UInt8]
 
     package init(
         job: UInt64, evaluation: String, checkpoint: String, task: Int, seeds: Int, episodes: Int, clearContext: Bool,
-        temperature: Double, recorderEndpoint: String, incarnation: UInt64
+        temperature: Double, recorderEndpoint: String, incarnation: UInt64, recorderTicket: [UInt8] = []
     ) {
         self.job = job
         self.evaluation = evaluation
@@ -78,6 +80,7 @@ package struct EvaluationJob: Sendable, Equatable {
         self.temperature = temperature
         self.recorderEndpoint = recorderEndpoint
         self.incarnation = incarnation
+        self.recorderTicket = recorderTicket
     }
 }
 

@@ -43,10 +43,14 @@ package struct CarryActors: Sendable, Equatable {
     package var recordedActors: Int
     /// Actors from this number on end their streams with the episode that they are in: they leave an elastic lifetime.
     package var retireFrom: Int
+    /// Show the learner, and the recorder, that the actors are leased to their carrier; empty where there is none.
+    package var learnerTicket: [UInt8]
+    package var recorderTicket: [UInt8]
 
     package init(
         lifetime: LifetimeIdentifier, actors: Range<Int>, incarnation: UInt64, attempt: UInt64,
-        learnerEndpoint: String, recorderEndpoint: String, recordedActors: Int, retireFrom: Int? = nil
+        learnerEndpoint: String, recorderEndpoint: String, recordedActors: Int, retireFrom: Int? = nil,
+        learnerTicket: [UInt8] = [], recorderTicket: [UInt8] = []
     ) {
         self.lifetime = lifetime
         self.actors = actors
@@ -56,6 +60,8 @@ package struct CarryActors: Sendable, Equatable {
         self.recorderEndpoint = recorderEndpoint
         self.recordedActors = recordedActors
         self.retireFrom = retireFrom ?? actors.upperBound
+        self.learnerTicket = learnerTicket
+        self.recorderTicket = recorderTicket
     }
 }
 
@@ -115,12 +121,17 @@ package struct JoinLifetime: Sendable, Equatable {
     package var attempt: UInt64
     package var actors: Range<Int>
     package var incarnation: UInt64
+    /// As the `CarryActors` has it.
+    package var ticket: [UInt8]
 
-    package init(lifetime: LifetimeIdentifier, attempt: UInt64, actors: Range<Int>, incarnation: UInt64) {
+    package init(
+        lifetime: LifetimeIdentifier, attempt: UInt64, actors: Range<Int>, incarnation: UInt64, ticket: [UInt8] = []
+    ) {
         self.lifetime = lifetime
         self.attempt = attempt
         self.actors = actors
         self.incarnation = incarnation
+        self.ticket = ticket
     }
 }
 

@@ -35,16 +35,19 @@ package struct Welcome: Sendable, Equatable {
     package var silenceLimitMilliseconds: Int
     /// The run's folder on the coordinator's host.
     package var folder: String
+    /// Of a learner or a recorder: what it verifies tickets with; empty for others.
+    package var ticketSecret: [UInt8]
 
     package init(
         run: String, experiment: String, heartbeatIntervalMilliseconds: Int, silenceLimitMilliseconds: Int,
-        folder: String
+        folder: String, ticketSecret: [UInt8] = []
     ) {
         self.run = run
         self.experiment = experiment
         self.heartbeatIntervalMilliseconds = heartbeatIntervalMilliseconds
         self.silenceLimitMilliseconds = silenceLimitMilliseconds
         self.folder = folder
+        self.ticketSecret = ticketSecret
     }
 }
 
@@ -54,10 +57,19 @@ package struct AllowedKeys: Sendable, Equatable {
     package var generation: UInt64
     /// CURVE public keys, 32 bytes each.
     package var keys: [[UInt8]]
+    /// What the holder of each key may be.
+    package var roles: [KeyRoles]
 
-    package init(generation: UInt64, keys: [[UInt8]]) {
+    /// `roles`: one of each key; without them every holder may be anything.
+    package init(generation: UInt64, keys: [[UInt8]], roles: [KeyRoles] = []) {
         self.generation = generation
         self.keys = keys
+        self.roles = roles.isEmpty ? keys.map { _ in .any } : roles
+    }
+
+    /// The keys of those that may connect to a server of this role.
+    package func keys(of server: RoleName) -> [[UInt8]] {
+        zip(keys, roles).filter { !$1.isDisjoint(with: .clients(of: server)) }.map(\.0)
     }
 }
 

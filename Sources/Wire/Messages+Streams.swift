@@ -12,10 +12,13 @@ package struct OpenStreams: Sendable, Equatable {
     package var firstSequences: [UInt64]
     /// In an evaluation what acts, as the JSON of `source_json`; empty otherwise. At most 4 KiB.
     package var source: String
+    /// As the `CarryActors` or the `EvaluationJob` has it.
+    package var ticket: [UInt8]
 
     package init(
         lifetime: LifetimeIdentifier, actors: Range<Int>, incarnation: UInt64, firstPolicyVersion: UInt64,
-        durableSequences: [UInt64] = [], firstSequences: [UInt64] = [], source: String = ""
+        durableSequences: [UInt64] = [], firstSequences: [UInt64] = [], source: String = "",
+        ticket: [UInt8] = []
     ) {
         self.lifetime = lifetime
         self.actors = actors
@@ -24,6 +27,7 @@ package struct OpenStreams: Sendable, Equatable {
         self.durableSequences = durableSequences
         self.firstSequences = firstSequences
         self.source = source
+        self.ticket = ticket
     }
 }
 

@@ -13,6 +13,11 @@ import Wire
         AllowedKeys(generation: generation, keys: (0..<count).map { [UInt8](repeating: UInt8($0), count: 32) })
     }
 
+    /// A name that is bound to the first key of every `list`.
+    private func bound(_ name: String) -> String {
+        boundName(name, to: PublicKey(bytes: [UInt8](repeating: 0, count: 32)))
+    }
+
     private func told(_ sent: [(to: String, envelope: Envelope)]) -> [String: [UInt64]] {
         var told: [String: [UInt64]] = [:]
         for (name, envelope) in sent {
@@ -24,7 +29,7 @@ import Wire
     @Test("learners and recorders are told who may connect, until they say that they know") func telling() throws {
         let lone = try LoneCoordinator(smallExperiment(lockstep: false))
         lone.coordinator.allow(list(5))
-        for (role, name) in [(RoleName.learner, "l"), (.recorder, "r")] {
+        for (role, name) in [(RoleName.learner, bound("l")), (.recorder, bound("r"))] {
             let endpoint = ServerAddress(
                 endpoint: "tcp://127.0.0.1:5", key: try SecretKey.generate().publicKey)
             _ = try lone.say(
@@ -32,23 +37,23 @@ import Wire
                     Hello(role: role, name: name, host: "h", process: 1, endpoint: "\(endpoint)", capacity: 0)),
                 from: name)
         }
-        try lone.join(.actor, "a")
+        try lone.join(.actor, bound("a"))
         let first = try lone.tick()
-        #expect(told(first) == ["l": [5], "r": [5]])
-        for (name, envelope) in first where name == "l" {
-            _ = try lone.say(.acknowledgement, from: "l", request: envelope.request)
+        #expect(told(first) == [bound("l"): [5], bound("r"): [5]])
+        for (name, envelope) in first where name == bound("l") {
+            _ = try lone.say(.acknowledgement, from: name, request: envelope.request)
         }
-        #expect(told(try lone.tick(after: 1100)) == ["r": [5]])
+        #expect(told(try lone.tick(after: 1100)) == [bound("r"): [5]])
         lone.coordinator.allow(list(6))
-        #expect(told(try lone.tick())["l"] == [6])
+        #expect(told(try lone.tick())[bound("l")] == [6])
     }
 
     @Test("in a cluster with keys a server without one is refused, and told what it lacks") func servers() throws {
         let lone = try LoneCoordinator(smallExperiment(lockstep: false))
         lone.coordinator.allow(list(1))
         for endpoint in ["tcp://127.0.0.1:5", "", "nonsense", "tcp://127.0.0.1:5?key=short"] {
-            let hello = Hello(role: .learner, name: "l", host: "h", process: 1, endpoint: endpoint, capacity: 0)
-            let answers = try lone.say(.hello(hello), from: "l").map(\.envelope.message)
+            let hello = Hello(role: .learner, name: bound("l"), host: "h", process: 1, endpoint: endpoint, capacity: 0)
+            let answers = try lone.say(.hello(hello), from: hello.name).map(\.envelope.message)
             guard case .failure(let reason)? = answers.first, answers.count == 1 else {
                 Issue.record("\(answers)")
                 continue

@@ -30,10 +30,11 @@ final class GuardedServer {
         poller.add(router)
     }
 
+    /// - Parameter exactName: whether the name is not made one that is bound to the client's key.
     @discardableResult
-    func connect(_ name: String, _ security: SocketSecurity) throws -> DealerSocket {
+    func connect(_ name: String, _ security: SocketSecurity, exactName: Bool = false) throws -> DealerSocket {
         var options = SocketOptions()
-        options.identity = try PeerIdentity(name)
+        options.identity = try PeerIdentity(exactName ? name : boundName(name, to: security.clientKey))
         options.security = security
         options.lingerMilliseconds = 0
         let dealer = try DealerSocket(context, options: options)
@@ -48,7 +49,7 @@ final class GuardedServer {
     func hear(until condition: ([String]) -> Bool) throws -> [String] {
         var heard: [String] = []
         return try eventually(poller) {
-            while let (peer, _) = try router.receive() { heard.append(peer.description) }
+            while let (peer, _) = try router.receive() { heard.append(peer.description.unbound) }
             return condition(heard) ? heard : nil
         }
     }
@@ -60,7 +61,7 @@ final class GuardedServer {
         let server = try GuardedServer(allowing: [key])
         let dealer = try server.connect("friend", .client(key, server: server.secret.publicKey))
         #expect(try server.hear { !$0.isEmpty } == ["friend"])
-        #expect(try server.router.send([7], to: PeerIdentity("friend")) == .sent)
+        #expect(try server.router.send([7], to: PeerIdentity(boundName("friend", to: key.publicKey))) == .sent)
         #expect(try eventually(server.poller) { try dealer.receive() }.bytes == [7])
         #expect(server.authenticator.refusedConnections == 0)
         #expect(server.authenticator.takeRefused().isEmpty)
@@ -97,6 +98,39 @@ final class GuardedServer {
         #expect(server.authenticator.refusedConnections >= 10)
         #expect(reasons == [reason])
         #expect(addresses.contains("127.0.0.1"))
+    }
+
+    @Test("in a name that is bound to another key nobody is heard, and the one whose name it is keeps its connection")
+    func impostor() throws {
+        let victimsKey = try SecretKey.generate()
+        let impostorsKey = try SecretKey.generate()
+        let server = try GuardedServer(allowing: [victimsKey, impostorsKey])
+        let victim = try server.connect("victim", .client(victimsKey, server: server.secret.publicKey))
+        _ = try server.hear { $0 == ["victim"] }
+        let name = boundName("victim", to: victimsKey.publicKey)
+        let asImpostor = SocketSecurity.client(impostorsKey, server: server.secret.publicKey)
+        let impostor = try server.connect(name, asImpostor, exactName: true)
+        let nameless = try server.connect("victim", asImpostor, exactName: true)
+        // Both are counted, and neither is heard.
+        #expect(try server.hear { _ in server.router.refusedMessages == 2 }.isEmpty)
+        // The answer goes where the victim was heard, not to the connection that came last under its name.
+        #expect(try server.router.send([7], to: PeerIdentity(name)) == .sent)
+        #expect(try eventually(server.poller) { try victim.receive() }.bytes == [7])
+        #expect(try impostor.receive() == nil && nameless.receive() == nil)
+        #expect(try victim.send([1]) == .sent)
+        #expect(try server.hear { !$0.isEmpty } == ["victim"])
+    }
+
+    @Test("a peer that comes back on another connection is answered there") func anotherConnection() throws {
+        let key = try SecretKey.generate()
+        let server = try GuardedServer(allowing: [key])
+        let security = SocketSecurity.client(key, server: server.secret.publicKey)
+        try server.connect("node", security)
+        _ = try server.hear { $0.count == 1 }
+        let later = try server.connect("node", security)
+        _ = try server.hear { $0.count == 1 }
+        #expect(try server.router.send([7], to: PeerIdentity(boundName("node", to: key.publicKey))) == .sent)
+        #expect(try eventually(server.poller) { try later.receive() }.bytes == [7])
     }
 
     @Test("until somebody is allowed, nobody is") func nobody() throws {
@@ -246,4 +280,9 @@ final class TCPConnection {
         if isOpen { Glibc.close(descriptor) }
         isOpen = false
     }
+}
+
+extension String {
+    /// The name without its key's fingerprint.
+    var unbound: String { lastIndex(of: "-").map { String(self[..<$0]) } ?? self }
 }

@@ -52,8 +52,8 @@ final class KeyScratch {
         let second = try NodeKey(path: folder.nodePath("second"))
         let coordinator = try folder.coordinatorKey()
         #expect(node.coordinator == coordinator.publicKey && second.coordinator == coordinator.publicKey)
-        let (keys, problems) = try folder.allowed()
-        #expect(keys == ["node": node.secret.publicKey, "second": second.secret.publicKey])
+        let (clients, problems) = try folder.allowed()
+        #expect(clients.mapValues(\.key) == ["node": node.secret.publicKey, "second": second.secret.publicKey])
         #expect(problems.isEmpty)
         #expect(Set([node.secret.publicKey, second.secret.publicKey, coordinator.publicKey]).count == 3)
     }
@@ -114,6 +114,16 @@ final class KeyScratch {
         #expect(problems.count == 1 && problems[0].contains("second.public"))
         chmod(folder.allowedPath, 0o777)
         #expect(try refusal { _ = try folder.allowed() }.contains("chmod go-w"))
+    }
+
+    @Test("a key's roles stand in its public file; a file without them, as earlier versions wrote it, allows any")
+    func roles() throws {
+        _ = try folder.generate(nodes: ["second"], roles: ["actor", "evaluator"])
+        _ = try folder.generate(nodes: ["node"])
+        let (clients, problems) = try folder.allowed()
+        #expect(clients.mapValues(\.roles) == ["second": ["actor", "evaluator"], "node": []])
+        #expect(problems.isEmpty)
+        #expect(scratch.text(folder.allowedPath + "/second.public").hasSuffix("\nroles actor evaluator\n"))
     }
 
     @Test("a malformed file in the list takes nobody else's permission") func malformedInList() throws {

@@ -188,11 +188,11 @@ struct DeadlinePassed: Error {}
         #expect(throws: TransportError.self) { try router.connect(text) }
     }
 
-    @Test("an identity is 1 to 255 bytes and does not begin with zero")
+    @Test("an identity is 1 to 238 bytes and does not begin with zero")
     func identities() throws {
         #expect(throws: TransportError.self) { try PeerIdentity("") }
         #expect(throws: TransportError.self) { try PeerIdentity("\0a") }
-        #expect(throws: TransportError.self) { try PeerIdentity(String(repeating: "a", count: 256)) }
+        #expect(throws: TransportError.self) { try PeerIdentity(String(repeating: "a", count: 239)) }
         #expect(PeerIdentity(received: [0, 0xab]).description == "0x00ab")
     }
 }

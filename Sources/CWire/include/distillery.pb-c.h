@@ -264,10 +264,14 @@ struct  Distillery__Welcome
    * The run's folder on the coordinator's host.
    */
   char *folder;
+  /*
+   * Of a learner or a recorder: what it verifies tickets with; empty for others.
+   */
+  ProtobufCBinaryData ticket_secret;
 };
 #define DISTILLERY__WELCOME__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__welcome__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, {0,NULL} }
 
 
 struct  Distillery__Heartbeat
@@ -442,10 +446,16 @@ struct  Distillery__AllowedKeys
    */
   size_t n_key;
   ProtobufCBinaryData *key;
+  /*
+   * Of each key, what its holder may be: 1 actor, 2 learner, 4 recorder, 8 distiller, 16 evaluator, 32 supervisor,
+   * 64 client. Absent: everything.
+   */
+  size_t n_roles;
+  uint32_t *roles;
 };
 #define DISTILLERY__ALLOWED_KEYS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__allowed_keys__descriptor) \
-    , 0, 0,NULL }
+    , 0, 0,NULL, 0,NULL }
 
 
 /*
@@ -508,10 +518,15 @@ struct  Distillery__CarryActors
    * Actors from this number on end their streams with the episode that they are in: they leave an elastic lifetime.
    */
   uint32_t retire_from;
+  /*
+   * Show the learner, and the recorder, that the actors are leased to their carrier.
+   */
+  ProtobufCBinaryData learner_ticket;
+  ProtobufCBinaryData recorder_ticket;
 };
 #define DISTILLERY__CARRY_ACTORS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__carry_actors__descriptor) \
-    , NULL, 0, 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0 }
+    , NULL, 0, 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, {0,NULL}, {0,NULL} }
 
 
 /*
@@ -579,10 +594,14 @@ struct  Distillery__JoinLifetime
   uint32_t first_actor;
   uint32_t actors;
   uint64_t incarnation;
+  /*
+   * As the CarryActors has it.
+   */
+  ProtobufCBinaryData ticket;
 };
 #define DISTILLERY__JOIN_LIFETIME__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__join_lifetime__descriptor) \
-    , NULL, 0, 0, 0, 0 }
+    , NULL, 0, 0, 0, 0, {0,NULL} }
 
 
 /*
@@ -696,10 +715,14 @@ struct  Distillery__OpenStreams
    * In an evaluation: what acts, as JSON (the streams' attribute source_json); empty otherwise.
    */
   char *source;
+  /*
+   * As the CarryActors or the EvaluationJob has it.
+   */
+  ProtobufCBinaryData ticket;
 };
 #define DISTILLERY__OPEN_STREAMS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__open_streams__descriptor) \
-    , NULL, 0, 0, 0, 0, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string }
+    , NULL, 0, 0, 0, 0, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, {0,NULL} }
 
 
 /*
@@ -943,10 +966,14 @@ struct  Distillery__EvaluationJob
   double temperature;
   char *recorder_endpoint;
   uint64_t incarnation;
+  /*
+   * Shows the recorder that the streams are leased to this evaluator.
+   */
+  ProtobufCBinaryData recorder_ticket;
 };
 #define DISTILLERY__EVALUATION_JOB__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__evaluation_job__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0 }
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, {0,NULL} }
 
 
 struct  Distillery__EvaluationResult

@@ -144,7 +144,7 @@ package final class ActorRole: Role {
         case .streamsOpened(let opened): try takeUp(opened, from: sender, now: now, outbox: &outbox)
         case .rolloutsDurable(let durable): acknowledge(durable, from: sender, now: now, outbox: &outbox)
         case .rolloutAnswer(let answer):
-            do { try take(answer, now: now, outbox: &outbox) } catch {
+            do { try take(answer, from: sender, now: now, outbox: &outbox) } catch {
                 refusedMessages += 1
                 outbox.send(.failure("\(error)"), to: sender)
             }
@@ -230,10 +230,15 @@ package final class ActorRole: Role {
         remove(Key(lifetime: carry.lifetime, firstActor: carry.actors.lowerBound))
     }
 
-    private func take(_ answer: RolloutAnswer, now: UInt64, outbox: inout Outbox) throws {
+    private func take(_ answer: RolloutAnswer, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         guard let part = parts[Key(lifetime: answer.lifetime, firstActor: answer.firstActor)],
             part.carry.attempt == answer.attempt
         else { return }
+        // The learner of one lifetime has no say in another.
+        guard sender == .endpoint(part.carry.learnerEndpoint) else {
+            refusedMessages += 1
+            return
+        }
         // Answers may overtake each other; versions never fall within an incarnation.
         if !answer.parameters.isEmpty, part.phase == .joining || answer.version > part.version {
             try part.load(answer.parameters, version: answer.version)
@@ -366,7 +371,7 @@ package final class ActorRole: Role {
             .joinLifetime(
                 JoinLifetime(
                     lifetime: carry.lifetime, attempt: carry.attempt, actors: carry.actors,
-                    incarnation: carry.incarnation)), to: .endpoint(carry.learnerEndpoint))
+                    incarnation: carry.incarnation, ticket: carry.learnerTicket)), to: .endpoint(carry.learnerEndpoint))
     }
 
     private func open(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
@@ -375,7 +380,7 @@ package final class ActorRole: Role {
         part.recorder?.ask(
             OpenStreams(
                 lifetime: carry.lifetime, actors: carry.recorded, incarnation: carry.incarnation,
-                firstPolicyVersion: part.version), number: questions, now: now, outbox: &outbox)
+                firstPolicyVersion: part.version, ticket: carry.recorderTicket), number: questions, now: now, outbox: &outbox)
     }
 
     private func remove(_ key: Key) {

@@ -10,7 +10,11 @@ package final class AllowedClients {
     private let folder: KeyFolder
     private let authenticator: Authenticator
     private let logger: Logger
-    private var current: [String: PublicKey] = [:]
+    private struct Client: Equatable {
+        let key: PublicKey
+        let roles: KeyRoles
+    }
+    private var current: [String: Client] = [:]
     private var problems: [String] = []
     private var generation: UInt64 = 0
     private var nextRead: UInt64 = 0
@@ -20,7 +24,7 @@ package final class AllowedClients {
         self.folder = folder
         self.authenticator = authenticator
         self.logger = logger
-        let (keys, problems) = try folder.allowed()
+        let (keys, problems) = Self.checked(try folder.allowed())
         if let problem = problems.first { throw ClusterError(problem) }
         if keys.isEmpty {
             logger.warning("no key may connect", metadata: ["folder": "\(folder.allowedPath)"])
@@ -43,22 +47,39 @@ package final class AllowedClients {
         logChange(from: generation == 0 ? keys : current, to: keys)
         current = keys
         generation = max(generation + 1, wallClock)
-        authenticator.allow(Set(keys.values))
-        return AllowedKeys(
-            generation: generation, keys: Set(keys.values.map(\.bytes)).sorted { $0.lexicographicallyPrecedes($1) })
+        // A key that stands in two files may be what each of them says.
+        let roles = Dictionary(keys.values.map { ($0.key, $0.roles) }, uniquingKeysWith: { $0.union($1) })
+        authenticator.allow(Set(roles.keys))
+        let sorted = roles.sorted { $0.key.bytes.lexicographicallyPrecedes($1.key.bytes) }
+        return AllowedKeys(generation: generation, keys: sorted.map(\.key.bytes), roles: sorted.map(\.value))
     }
 
     /// A list that cannot be read allows nobody: whoever took it away may have meant just that.
-    private func read() -> (keys: [String: PublicKey], problems: [String]) {
-        do { return try folder.allowed() } catch { return ([:], ["\(error)"]) }
+    private func read() -> (keys: [String: Client], problems: [String]) {
+        do { return Self.checked(try folder.allowed()) } catch { return ([:], ["\(error)"]) }
     }
 
-    private func logChange(from before: [String: PublicKey], to after: [String: PublicKey]) {
-        for (name, key) in after where before[name] != key {
-            logger.notice("may connect from now on", metadata: ["key": "\(name)", "public": "\(key)"])
+    /// A key whose roles are none of ours may not connect.
+    private static func checked(
+        _ list: (clients: [String: AllowedClient], problems: [String])
+    ) -> (keys: [String: Client], problems: [String]) {
+        var (keys, problems): ([String: Client], [String]) = ([:], list.problems)
+        for (name, client) in list.clients.sorted(by: { $0.key < $1.key }) {
+            do { keys[name] = Client(key: client.key, roles: try KeyRoles(names: client.roles)) } catch {
+                problems.append("the allowed key \(name): \(error)")
+            }
         }
-        for (name, key) in before where after[name] != key {
-            logger.notice("may connect no longer", metadata: ["key": "\(name)", "public": "\(key)"])
+        return (keys, problems)
+    }
+
+    private func logChange(from before: [String: Client], to after: [String: Client]) {
+        for (name, client) in after where before[name] != client {
+            logger.notice(
+                "may connect from now on",
+                metadata: ["key": "\(name)", "public": "\(client.key)", "roles": "\(client.roles)"])
+        }
+        for (name, client) in before where after[name]?.key != client.key {
+            logger.notice("may connect no longer", metadata: ["key": "\(name)", "public": "\(client.key)"])
         }
     }
 }

@@ -155,9 +155,16 @@ extension Coordinator {
         return configuration?.isEnd(of: context.experiment.distil.training) ?? false
     }
 
-    func answer(_ request: CheckpointRequest, to sender: Address, _ number: UInt64, outbox: inout Outbox) {
+    /// A checkpoint goes to those whose jobs need it, a learner's state to the learner that goes on from it.
+    func answer(_ request: CheckpointRequest, to name: String, _ number: UInt64, outbox: inout Outbox) {
+        let sender = Address.peer(name)
         if request.file == LearnerCheckpointStore.file {
-            return answerState(request, to: sender, number, outbox: &outbox)
+            return answerState(request, to: name, number, outbox: &outbox)
+        }
+        let isNeeded = jobs.contains { $0.node == name && !$0.isFinished && $0.job.checkpoint == request.checkpoint }
+        guard isNeeded else {
+            return refuse(
+                "no job of yours needs a checkpoint \(request.checkpoint)", to: sender, number, outbox: &outbox)
         }
         do {
             guard let piece = try checkpoints.read(request) else {

@@ -64,9 +64,12 @@ extension Coordinator {
     }
 
     func send(_ job: LeasedJob, now: UInt64, outbox: inout Outbox) {
-        guard let node = job.node, let recorderEndpoint else { return }
+        guard let node = job.node, let recorder else { return }
         var message = job.job
-        message.recorderEndpoint = recorderEndpoint
+        message.recorderEndpoint = recorder.hello.endpoint
+        message.recorderTicket =
+            recorder.tickets?.ticket(
+                of: message.lifetime, actors: 0..<message.seeds, incarnation: message.incarnation, holder: node) ?? []
         commands.send(.evaluationJob(message), to: .peer(node), now: now, outbox: &outbox)
     }
 
@@ -120,5 +123,12 @@ extension Array {
     fileprivate func spread(_ count: Int) -> [Element] {
         guard count < self.count else { return self }
         return (0..<count).map { self[$0 * self.count / count] }
+    }
+}
+
+extension EvaluationJob {
+    /// Where its streams are.
+    var lifetime: LifetimeIdentifier {
+        LifetimeIdentifier(collection: .evaluation(evaluation), task: task, repetition: 0)
     }
 }

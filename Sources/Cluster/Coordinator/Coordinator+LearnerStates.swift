@@ -26,7 +26,16 @@ extension Coordinator {
     }
 
     /// A learner asks for a piece of the state that its lifetime goes on from.
-    func answerState(_ request: CheckpointRequest, to sender: Address, _ number: UInt64, outbox: inout Outbox) {
+    func answerState(_ request: CheckpointRequest, to name: String, _ number: UInt64, outbox: inout Outbox) {
+        let sender = Address.peer(name)
+        let isNeeded = lifetimes.held(by: name).contains {
+            lifetimes[$0]?.learner == name && LearnerCheckpointStore.name(of: $0) == request.checkpoint
+        }
+        guard isNeeded else {
+            return refuse(
+                "no lifetime of yours goes on from the state \(request.checkpoint)", to: sender, number,
+                outbox: &outbox)
+        }
         do {
             if let piece = try learnerCheckpoints.read(request) {
                 return outbox.send(.checkpointPiece(piece), to: sender, request: number)

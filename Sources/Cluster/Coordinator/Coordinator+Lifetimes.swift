@@ -66,17 +66,22 @@ extension Coordinator {
     }
 
     func carry(_ part: LeasedLifetime.Part, of lifetime: LeasedLifetime, now: UInt64, outbox: inout Outbox) {
-        guard let node = part.node, let recorderEndpoint else { return }
+        guard let node = part.node, let recorder else { return }
         // The learner of a lifetime that is ending may be gone: nobody needs it any more.
-        let learner = lifetime.learner.flatMap { nodes[$0] }?.hello.endpoint ?? ""
-        guard !learner.isEmpty || lifetime.state == .ending else { return }
-        commands.send(
-            .carryActors(
-                CarryActors(
-                    lifetime: lifetime.identifier, actors: part.actors, incarnation: part.incarnation,
-                    attempt: lifetime.attempt, learnerEndpoint: learner, recorderEndpoint: recorderEndpoint,
-                    recordedActors: context.experiment.recordedActors, retireFrom: part.retireFrom)),
-            to: .peer(node), now: now, outbox: &outbox)
+        let learner = lifetime.learner.flatMap { nodes[$0] }
+        guard learner != nil || lifetime.state == .ending else { return }
+        var carry = CarryActors(
+            lifetime: lifetime.identifier, actors: part.actors, incarnation: part.incarnation,
+            attempt: lifetime.attempt, learnerEndpoint: learner?.hello.endpoint ?? "",
+            recorderEndpoint: recorder.hello.endpoint, recordedActors: context.experiment.recordedActors,
+            retireFrom: part.retireFrom)
+        func ticket(_ server: Node?, _ actors: Range<Int>) -> [UInt8] {
+            server?.tickets?.ticket(
+                of: carry.lifetime, actors: actors, incarnation: carry.incarnation, holder: node) ?? []
+        }
+        carry.learnerTicket = ticket(learner, carry.actors)
+        carry.recorderTicket = ticket(recorder, carry.recorded)
+        commands.send(.carryActors(carry), to: .peer(node), now: now, outbox: &outbox)
     }
 
     // MARK: - Ends

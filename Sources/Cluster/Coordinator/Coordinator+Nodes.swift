@@ -12,6 +12,9 @@ extension Coordinator {
         guard hello.role != .coordinator else {
             return refuse("a hello from another coordinator", to: .peer(name), outbox: &outbox)
         }
+        if let reason = refusal(of: hello.role, to: name) {
+            return refuse(reason, to: .peer(name), outbox: &outbox)
+        }
         guard nodes[name] != nil || nodes.count < Self.nodeLimit else {
             return refuse(
                 "there are \(nodes.count) nodes already, which is the limit", to: .peer(name), outbox: &outbox)
@@ -38,7 +41,8 @@ extension Coordinator {
                 Welcome(
                     run: run, experiment: context.experiment.yaml,
                     heartbeatIntervalMilliseconds: Self.heartbeatIntervalMilliseconds,
-                    silenceLimitMilliseconds: Self.silenceLimitMilliseconds, folder: folder)), to: .peer(name))
+                    silenceLimitMilliseconds: Self.silenceLimitMilliseconds, folder: folder,
+                    ticketSecret: nodes[name]?.tickets?.secret ?? [])), to: .peer(name))
         guard isNew else { return }
         if hello.role == .supervisor {
             commands.send(.deployment(deployment), to: .peer(name), now: now, outbox: &outbox)
@@ -128,11 +132,8 @@ extension Coordinator {
         }
     }
 
-    /// `drain NODE` from a person, or a node's own word that it leaves.
-    func drain(_ node: String, asked sender: Address, _ request: UInt64, now: UInt64, outbox: inout Outbox) throws {
-        if sender == .peer(node) {
-            return try leave(node, reason: "left by itself", now: now, outbox: &outbox)
-        }
+    /// `drain NODE` from a person.
+    func drain(_ node: String, asked sender: Address, _ request: UInt64, now: UInt64, outbox: inout Outbox) {
         guard nodes[node] != nil else {
             let names = nodes.keys.sorted().joined(separator: ", ")
             return refuse("there is no node \(node); there are \(names)", to: sender, request, outbox: &outbox)

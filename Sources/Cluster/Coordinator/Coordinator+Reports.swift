@@ -24,7 +24,7 @@ extension Coordinator {
         case .checkpointRequest(let request):
             if request != node.lastPiece { moved(now: now) }
             node.lastPiece = request
-            answer(request, to: sender, envelope.request, outbox: &outbox)
+            answer(request, to: name, envelope.request, outbox: &outbox)
         case .heartbeat(let heartbeat):
             note(heartbeat, of: node, now: now)
             outbox.send(.acknowledgement, to: sender)

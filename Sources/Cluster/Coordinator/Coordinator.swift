@@ -55,11 +55,14 @@ package final class Coordinator {
         var lastPiece: CheckpointRequest?
         /// The list of clients that it was told last; 0 for none.
         var allowedKeysGeneration: UInt64 = 0
+        /// What it verifies the tickets of those with that are sent to it; nil where nobody is.
+        let tickets: LeaseTickets?
 
         init(hello: Hello, now: UInt64) {
             self.hello = hello
             lastHeard = now
             joined = now
+            tickets = hello.role.isServer ? LeaseTickets() : nil
         }
     }
 
@@ -123,6 +126,10 @@ package final class Coordinator {
     package internal(set) var refusedMessages = 0
     /// Nil without keys.
     var allowedKeys: AllowedKeys?
+    /// What the holder of each allowed key may be, by the fingerprint in which its nodes' names end.
+    var rolesOfFingerprints: [Substring: KeyRoles] = [:]
+    /// The list that the nodes' roles were last compared with.
+    var checkedKeysGeneration: UInt64 = 0
     /// What the coordinator's own socket has counted, for `status`.
     package var counters: [String: Double] = [:]
     var complaints = ComplaintLimit()
@@ -261,11 +268,8 @@ package final class Coordinator {
         case .hello(let hello): try join(hello, as: name, now: now, outbox: &outbox)
         case .statusRequest:
             outbox.send(.statusAnswer(json: try statusJSON(now: now)), to: sender, request: envelope.request)
-        case .scale(let actors): try scale(actors, sender, envelope.request, now: now, outbox: &outbox)
-        case .stop:
-            outbox.send(.acknowledgement, to: sender, request: envelope.request)
-            isStopping = true
-        case .drain(let node): try drain(node, asked: sender, envelope.request, now: now, outbox: &outbox)
+        case .scale, .stop, .drain:
+            try obey(envelope, name, now: now, outbox: &outbox)
         case .acknowledgement:
             // A stranger's word must not stand for a node's: its command would never be sent again.
             if commands.acknowledge(envelope.request, by: sender) {
@@ -298,6 +302,7 @@ package final class Coordinator {
             return
         }
         try noticeSilence(now: now, outbox: &outbox)
+        try dismissTheForbidden(now: now, outbox: &outbox)
         announceAllowedKeys(now: now, outbox: &outbox)
         commands.tick(now: now, outbox: &outbox)
         noteLacks(now: now)

@@ -4,6 +4,9 @@ package import Wire
 
 /// Rolls a frozen model out on the tasks that it is given; needs nothing but the coordinator's address.
 package final class EvaluatorRole: Role {
+    /// An evaluator that gets no piece of its checkpoint, but a no, ends after this time.
+    package static let checkpointRefusalMilliseconds: UInt64 = 20_000
+
     package let name = RoleName.evaluator
     package let capacity = 0
 
@@ -86,7 +89,7 @@ package final class EvaluatorRole: Role {
         // Other complaints are about other things.
         case .failure(let reason)
         where sender == .coordinator && running?.phase == .fetching && envelope.request == CheckpointDownload.request:
-            throw ClusterError("the checkpoint cannot be had: \(reason)")
+            try takeNo(reason, now: now)
         case .failure where sender == .coordinator && reports.refuse(envelope.request, by: sender):
             refusedMessages += 1
         case .streamsOpened(let opened): try takeUp(opened, from: sender, now: now, outbox: &outbox)
@@ -133,8 +136,10 @@ package final class EvaluatorRole: Role {
         // A lease that arrives again after its end is not taken twice.
         guard context != nil, !isDraining, !finished.contains([job.job, job.incarnation]) else { return true }
         if let running, running.job.job == job.job {
-            guard command > running.command, running.recorder.endpoint != job.recorderEndpoint else { return true }
+            guard command > running.command, job.incarnation == running.job.incarnation else { return true }
             running.command = command
+            running.job = job
+            guard running.recorder.endpoint != job.recorderEndpoint else { return true }
             running.recorder.move(to: job.recorderEndpoint)
             if running.phase != .fetching { open(running, now: now, outbox: &outbox) }
             return true
@@ -149,6 +154,15 @@ package final class EvaluatorRole: Role {
             download?.tick(now: now, outbox: &outbox)
         }
         return true
+    }
+
+    /// It asks again, since the job may just have been given to another or the answer may be to another question; but
+    /// not for ever.
+    private func takeNo(_ reason: String, now: UInt64) throws {
+        guard now >= fetchesSince + Self.checkpointRefusalMilliseconds * 1_000_000 else { return }
+        throw ClusterError(
+            "the checkpoint cannot be had for \(Self.checkpointRefusalMilliseconds / 1000) s; the coordinator says: "
+                + reason)
     }
 
     private func take(_ piece: CheckpointPiece, now: UInt64, outbox: inout Outbox) throws {
@@ -181,7 +195,8 @@ package final class EvaluatorRole: Role {
         running.recorder.ask(
             OpenStreams(
                 lifetime: running.lifetime, actors: 0..<running.job.seeds, incarnation: running.job.incarnation,
-                firstPolicyVersion: 0, source: running.source), number: questions, now: now, outbox: &outbox)
+                firstPolicyVersion: 0, source: running.source, ticket: running.job.recorderTicket), number: questions,
+            now: now, outbox: &outbox)
     }
 
     private func takeUp(_ opened: StreamsOpened, from sender: Address, now: UInt64, outbox: inout Outbox) throws {

@@ -26,9 +26,7 @@ final class RunningJob {
         recorder = RecorderDialogue(endpoint: job.recorderEndpoint)
     }
 
-    var lifetime: LifetimeIdentifier {
-        LifetimeIdentifier(collection: .evaluation(job.evaluation), task: job.task, repetition: 0)
-    }
+    var lifetime: LifetimeIdentifier { job.lifetime }
 
     /// (seeds, episodes), as far as they have been played.
     var returns: [Float] { actor?.returns ?? [] }

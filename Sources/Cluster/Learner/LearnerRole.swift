@@ -9,6 +9,8 @@ package final class LearnerRole: Role {
     package let capacity: Int
 
     private var context: ExperimentContext?
+    /// Nil where the coordinator gives no tickets out.
+    private var tickets: LeaseTickets?
     private var lifetimes: [LifetimeIdentifier: LearntLifetime] = [:]
     private var reports = ReliableSender()
     private var reported: Set<LifetimeIdentifier> = []
@@ -29,6 +31,7 @@ package final class LearnerRole: Role {
     package init(capacity: Int) { self.capacity = capacity }
 
     package func begin(_ welcome: Welcome, now: UInt64) throws {
+        tickets = LeaseTickets(secret: welcome.ticketSecret)
         if let context { return try context.check(isStill: welcome) }
         context = try ExperimentContext(welcome)
     }
@@ -104,17 +107,30 @@ package final class LearnerRole: Role {
         case .joinLifetime(let join):
             // Not yet leased to us: the sender asks again.
             guard let lifetime = lifetimes[join.lifetime], lifetime.lease.attempt == join.attempt else { return }
-            lifetime.lastHeard = now
-            if let refusal = lifetime.join(join, from: sender, outbox: &outbox) {
-                refusedMessages += 1
-                outbox.send(.failure(refusal), to: sender)
+            let isLeased =
+                tickets?.isValid(
+                    join.ticket, for: join.lifetime, actors: join.actors, incarnation: join.incarnation, holder: sender)
+                ?? true
+            guard isLeased else {
+                let reason =
+                    "\(join.lifetime): actors \(join.actors) are not leased to \(sender), or to another learner"
+                return refuse(reason, sender, outbox: &outbox)
             }
+            if let refusal = lifetime.join(join, from: sender, outbox: &outbox) {
+                return refuse(refusal, sender, outbox: &outbox)
+            }
+            lifetime.lastHeard = now
         case .rollouts(let rollouts): try take(rollouts, from: sender, now: now, outbox: &outbox)
         case .failure: refusedMessages += 1
         default:
             refusedMessages += 1
             outbox.send(.failure("a learner does not take this message"), to: sender, request: envelope.request)
         }
+    }
+
+    private func refuse(_ reason: String, _ sender: Address, outbox: inout Outbox) {
+        refusedMessages += 1
+        outbox.send(.failure(reason), to: sender)
     }
 
     private func take(_ lease: LearnLifetime, now: UInt64, outbox: inout Outbox) throws {
@@ -200,12 +216,10 @@ package final class LearnerRole: Role {
         guard let lifetime = lifetimes[rollouts.content.lifetime],
             lifetime.lease.attempt == rollouts.attempt
         else { return }
-        lifetime.lastHeard = now
-        let refusal = try lifetime.take(rollouts, outbox: &outbox)
-        if let refusal {
-            refusedMessages += 1
-            outbox.send(.failure(refusal), to: sender)
+        if let refusal = try lifetime.take(rollouts, from: sender, outbox: &outbox) {
+            return refuse(refusal, sender, outbox: &outbox)
         }
+        lifetime.lastHeard = now
         if lifetime.hasEnded, reported.insert(lifetime.lease.lifetime).inserted {
             reports.send(
                 .lifetimeFinished(

@@ -113,8 +113,9 @@ final class LearntLifetime {
     }
 
     /// A batch of rollouts from one process. Nil when all is well, otherwise why it was refused.
-    func take(_ rollouts: Rollouts, outbox: inout Outbox) throws -> String? {
+    func take(_ rollouts: Rollouts, from sender: Address, outbox: inout Outbox) throws -> String? {
         guard var part = parts[rollouts.firstActor] else { return "rollouts before a JoinLifetime" }
+        guard part.address == sender else { return "rollouts of actors that another node has joined with" }
         guard rollouts.batch > part.batch else {
             // Sent again, because our answer was lost, or because there is none yet.
             if part.answered == part.batch {

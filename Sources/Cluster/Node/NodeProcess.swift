@@ -25,6 +25,7 @@ package final class NodeProcess {
     private let wakeToken: Poller.Token
     private var outbox = Outbox()
     private let logger: Logger
+    private let key: NodeKey?
     private var interruption: Signal?
     private var nextTick: UInt64 = 0
     private var allowedGeneration: UInt64 = 0
@@ -44,10 +45,11 @@ package final class NodeProcess {
     ) throws {
         self.logger = logger
         self.signals = signals
+        self.key = key
         clock = WorkingClock()
         runner = RoleRunner(role)
         mailbox = try RoleMailbox()
-        let name = Self.makeName(role.name)
+        let name = Self.makeName(role.name, key)
         sockets = try NodeSockets(
             name: name, coordinator: coordinator, bind: bind, announce: announce, key: key, insecure: insecure,
             logger: logger, now: clock.now)
@@ -127,8 +129,9 @@ package final class NodeProcess {
         outbox.removeAll()
     }
 
-    private static func makeName(_ role: RoleName) -> String {
-        "\(role.rawValue)-\(hostName())-\(getpid())-\(UInt32.random(in: 0...UInt32.max))".asNodeName
+    private static func makeName(_ role: RoleName, _ key: NodeKey?) -> String {
+        let base = "\(role.rawValue)-\(hostName())-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
+        return boundName(base, to: key?.secret.publicKey).asNodeName
     }
 
     /// Comes back as a new node, at once: the role learns of it after its present step.
@@ -142,7 +145,7 @@ package final class NodeProcess {
         logger.notice(
             "the coordinator does not know this node any more; it joins again",
             metadata: ["was": "\(membership.hello.name)"])
-        let name = Self.makeName(membership.hello.role)
+        let name = Self.makeName(membership.hello.role, key)
         outbox.removeAll()
         mailbox.beginAnew()
         try sockets.rename(name)
@@ -204,7 +207,7 @@ package final class NodeProcess {
         guard let authenticator = sockets.authenticator else { return }
         if let allowed = membership.allowedKeys, allowed.generation != allowedGeneration {
             allowedGeneration = allowed.generation
-            authenticator.allow(Set(allowed.keys.compactMap(PublicKey.init(bytes:))))
+            authenticator.allow(Set(allowed.keys(of: membership.hello.role).compactMap(PublicKey.init(bytes:))))
         }
         membership.counters["refused_connections"] = Double(authenticator.refusedConnections)
         refusals.report(authenticator, to: logger, now: now)

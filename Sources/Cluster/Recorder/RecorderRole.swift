@@ -28,6 +28,8 @@ package final class RecorderRole: Role {
     var folder: String
     let logger: Logger
     var context: ExperimentContext?
+    /// Nil where the coordinator gives no tickets out.
+    private var tickets: LeaseTickets?
     /// Nil while another recorder still writes the streams: nothing is answered then.
     var lock: DirectoryLock?
     private var lockDeadline: UInt64 = 0
@@ -70,6 +72,7 @@ package final class RecorderRole: Role {
     }
 
     package func begin(_ welcome: Welcome, now: UInt64) throws {
+        tickets = LeaseTickets(secret: welcome.ticketSecret)
         if let context { return try context.check(isStill: welcome) }
         context = try ExperimentContext(welcome)
         if folder.isEmpty { folder = welcome.folder }
@@ -143,7 +146,7 @@ package final class RecorderRole: Role {
     private func open(
         _ open: OpenStreams, from sender: Address, _ request: UInt64, now: UInt64, outbox: inout Outbox
     ) throws {
-        if let problem = problem(open) {
+        if let problem = problem(open) ?? missingLease(open, of: sender) {
             counts["refused_messages", default: 0] += 1
             outbox.send(.failure(problem), to: sender, request: request)
             return
@@ -252,6 +255,14 @@ package final class RecorderRole: Role {
             return "\(open.lifetime): there are \(repetitions) lifetimes of a task"
         }
         return nil
+    }
+
+    /// Why the streams are not its sender's to open; nil where the coordinator has leased them to it.
+    private func missingLease(_ open: OpenStreams, of sender: Address) -> String? {
+        guard let tickets else { return nil }
+        let isLeased = tickets.isValid(
+            open.ticket, for: open.lifetime, actors: open.actors, incarnation: open.incarnation, holder: sender)
+        return isLeased ? nil : "\(open.lifetime): the streams of actors \(open.actors) are not leased to \(sender)"
     }
 
     /// Tells a sender that its incarnation of a stream is not taken (any more), seldom enough that it can be told.

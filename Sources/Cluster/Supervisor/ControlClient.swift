@@ -21,7 +21,8 @@ package final class ControlClient {
         self.deadlineMilliseconds = deadlineMilliseconds
         context = try MessageContext()
         var options = SocketOptions()
-        options.identity = try PeerIdentity("client-\(UInt64.random(in: 0...UInt64.max))")
+        options.identity = try PeerIdentity(
+            boundName("client-\(UInt64.random(in: 0...UInt64.max))", to: key?.secret.publicKey))
         options.lingerMilliseconds = 0
         options.insecure = insecure
         if let key { options.security = key.security }

@@ -72,8 +72,10 @@ package final class Supervisor {
         self.logger = logger
         let process = ProcessInfo.processInfo.processIdentifier
         hello = Hello(
-            role: .supervisor, name: "supervisor-\(process)-\(UInt32.random(in: 0...UInt32.max))", host: hostName(),
-            process: Int(process), endpoint: "", capacity: ProcessRoom.now().processes)
+            role: .supervisor,
+            name: boundName(
+                "supervisor-\(process)-\(UInt32.random(in: 0...UInt32.max))", to: key?.secret.publicKey),
+            host: hostName(), process: Int(process), endpoint: "", capacity: ProcessRoom.now().processes)
     }
 
     /// Runs the cluster to its end; throws `ClusterError` when the run failed. No process is left behind either way.

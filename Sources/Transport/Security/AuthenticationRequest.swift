@@ -21,10 +21,11 @@ struct AuthenticationRequest {
 
     /// A refusal is called temporary: the library then ends the connection without a word, and the client tries again,
     /// so that a key which is allowed later, or by a server that does not know it yet, is taken without a restart. Told
-    /// of a lasting one, a client would give up for good. The client's public key becomes the user id that every message of its carries.
+    /// of a lasting one, a client would give up for good. The key's fingerprint
+    /// becomes the user id that every message of the client carries.
     func answer(isAllowed: Bool) -> [[UInt8]] {
         let status = isAllowed ? ("200", "OK") : ("300", "this key is not allowed")
-        let user = isAllowed ? key?.text ?? "" : ""
+        let user = isAllowed ? key?.fingerprint ?? "" : ""
         return [Self.version, identifier, Array(status.0.utf8), Array(status.1.utf8), Array(user.utf8), []]
     }
 }

@@ -102,7 +102,7 @@ final class AuthenticatorState: Sendable {
         state.withLock { state in
             if !state.allowed.isSubset(of: keys) { hasRemoved.store(true, ordering: .releasing) }
             state.allowed = keys
-            state.users = Set(keys.map { Array($0.text.utf8) })
+            state.users = Set(keys.map { Array($0.fingerprint.utf8) })
             state.hasList = true
         }
         wake?.raise()

@@ -30,6 +30,9 @@ struct KeyFile {
             case .allowed: ["public"]
             }
         }
+
+        /// What may be missing.
+        fileprivate var optionalFields: Set<String> { self == .allowed ? ["roles"] : [] }
     }
 
     let kind: Kind
@@ -49,13 +52,13 @@ struct KeyFile {
         var values: [String: String] = [:]
         for (number, line) in lines.enumerated().dropFirst() {
             let parts = line.split(separator: " ", maxSplits: 1).map(String.init)
-            guard parts.count == 2, kind.fields.contains(parts[0]),
+            guard parts.count == 2, kind.fields.union(kind.optionalFields).contains(parts[0]),
                 values.updateValue(parts[1], forKey: parts[0]) == nil
             else {
                 // What stands there may be secret.
                 throw Self.malformed(
                     path,
-                    "line \(number + 1) (without remarks) is none of \(kind.fields.sorted().joined(separator: ", ")), "
+                    "line \(number + 1) (without remarks) is none of \(kind.fields.union(kind.optionalFields).sorted().joined(separator: ", ")), "
                         + "or comes twice")
             }
         }
@@ -70,6 +73,9 @@ struct KeyFile {
             throw Self.malformed(path, "\(field): \(error.reason)")
         }
     }
+
+    /// The words of a line; nil where it is missing.
+    func words(_ field: String) -> [String]? { values[field]?.split(separator: " ").map(String.init) }
 
     /// The secret key, whose public half has to stand beside it.
     func secretKey() throws(TransportError) -> SecretKey {

@@ -14,6 +14,13 @@ package struct NodeKey: Sendable {
     }
 }
 
+/// Who may connect, as its file in `allowed` says.
+package struct AllowedClient: Hashable, Sendable {
+    package let key: PublicKey
+    /// What it may be in the cluster, in the words of its file; empty: anything.
+    package let roles: [String]
+}
+
 /// A folder of keys as `distillery keys generate` makes it.
 ///
 ///     coordinator.key        0600   stays on the coordinator's host
@@ -35,8 +42,9 @@ package struct KeyFolder: Sendable {
     package func nodePath(_ name: String) -> String { "\(path)/\(name).key" }
 
     /// Makes the coordinator's key unless it is there, and a key for each of `names`, allowed to connect.
+    /// - Parameter roles: what the holders may be; empty: anything.
     /// - Returns: the paths of the files that were made.
-    package func generate(nodes names: [String]) throws(TransportError) -> [String] {
+    package func generate(nodes names: [String], roles: [String] = []) throws(TransportError) -> [String] {
         for name in names { try check(name) }
         try PrivateFile.createFolder(path)
         try PrivateFile.createFolder(allowedPath)
@@ -53,11 +61,13 @@ package struct KeyFolder: Sendable {
             made.append(coordinatorPath)
         }
         let coordinator = try coordinatorKey().publicKey
-        for name in names { made += try makeNode(name, coordinator) }
+        for name in names { made += try makeNode(name, coordinator, roles) }
         return made
     }
 
-    private func makeNode(_ name: String, _ coordinator: PublicKey) throws(TransportError) -> [String] {
+    private func makeNode(
+        _ name: String, _ coordinator: PublicKey, _ roles: [String]
+    ) throws(TransportError) -> [String] {
         let secret = try SecretKey.generate()
         let allowed = "\(allowedPath)/\(name)\(Self.publicSuffix)"
         guard !PrivateFile.exists(allowed) else {
@@ -76,7 +86,8 @@ package struct KeyFolder: Sendable {
             allowed,
             KeyFile.text(
                 .allowed, remark: "Removing this file takes \(name)'s permission away.",
-                [("public", secret.publicKey.text)]), mode: 0o644)
+                [("public", secret.publicKey.text)]
+                    + (roles.isEmpty ? [] : [("roles", roles.joined(separator: " "))])), mode: 0o644)
         return [nodePath(name), allowed]
     }
 
@@ -85,22 +96,23 @@ package struct KeyFolder: Sendable {
     }
 
     /// Who may connect, by name, and what is wrong with the files that do not say so.
-    package func allowed() throws(TransportError) -> (keys: [String: PublicKey], problems: [String]) {
+    package func allowed() throws(TransportError) -> (clients: [String: AllowedClient], problems: [String]) {
         try PrivateFile.checkFolder(allowedPath)
         let names = try PrivateFile.names(in: allowedPath).filter { $0.hasSuffix(Self.publicSuffix) }
-        var keys: [String: PublicKey] = [:]
+        var clients: [String: AllowedClient] = [:]
         var problems: [String] = []
         for name in names.prefix(Self.allowedLimit) {
             do {
                 let file = try KeyFile(.allowed, at: "\(allowedPath)/\(name)")
-                keys[String(name.dropLast(Self.publicSuffix.count))] = try file.publicKey("public")
+                clients[String(name.dropLast(Self.publicSuffix.count))] = AllowedClient(
+                    key: try file.publicKey("public"), roles: file.words("roles") ?? [])
             } catch { problems.append("\(error)") }
         }
         if names.count > Self.allowedLimit {
             problems.append(
                 "\(allowedPath) has \(names.count) keys: the first \(Self.allowedLimit) may connect, the others not")
         }
-        return (keys, problems)
+        return (clients, problems)
     }
 
     private func check(_ name: String) throws(TransportError) {

@@ -7,7 +7,10 @@ package enum SocketSecurity: Sendable {
     /// CURVE, the end that connects: its own key, and the only server that it will talk to.
     case client(SecretKey, server: PublicKey)
 
-    var isClient: Bool { if case .client = self { true } else { false } }
+    var isClient: Bool { clientKey != nil }
+
+    /// The key that the names of a client are bound to.
+    package var clientKey: PublicKey? { if case .client(let key, _) = self { key.publicKey } else { nil } }
 
     var authenticator: Authenticator? {
         if case .server(_, let authenticator) = self { authenticator } else { nil }

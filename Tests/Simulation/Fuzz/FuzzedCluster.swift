@@ -112,8 +112,6 @@ package final class FuzzedCluster {
         case .stop?: return
         // The run would rightly end with a checkpoint that is none.
         case .checkpointPiece?, .distillationFinished?, .learnerCheckpoint?: if sender % 3 != 0 { return }
-        // An evaluator in whose name it is said would hear that its checkpoint is not there, and rightly end.
-        case .checkpointRequest?: if envelope?.request == CheckpointDownload.request { return }
         case .scale(let actors)? where (7...WireProtocol.actorLimit).contains(actors): return
         default: break
         }
