@@ -380,7 +380,8 @@ package final class ActorRole: Role {
         part.recorder?.ask(
             OpenStreams(
                 lifetime: carry.lifetime, actors: carry.recorded, incarnation: carry.incarnation,
-                firstPolicyVersion: part.version, ticket: carry.recorderTicket), number: questions, now: now, outbox: &outbox)
+                firstPolicyVersion: part.version, ticket: carry.recorderTicket), number: questions, now: now,
+            outbox: &outbox)
     }
 
     private func remove(_ key: Key) {
