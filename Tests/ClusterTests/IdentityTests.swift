@@ -301,6 +301,28 @@ import Wire
         #expect(!isRefused(try answers(of: recorder, to: .openStreams(open(later)), from: .peer("a"))))
     }
 
+    @Test(
+        "a server that is taken in twice under its name has one secret, and one that another coordinator takes in too joins again"
+    )
+    func secretsOfCoordinators() throws {
+        func welcome(_ lone: LoneCoordinator) throws -> Envelope {
+            let hello = Hello(role: .learner, name: "l", host: "h", process: 1, endpoint: "sim:l", capacity: 1)
+            let answers = try lone.say(.hello(hello), from: "l").map(\.envelope)
+            return try #require(answers.first { if case .welcome = $0.message { true } else { false } })
+        }
+        let first = try LoneCoordinator(smallExperiment(lockstep: false))
+        let session = NodeSession(
+            role: LearnerRole(capacity: 1), name: "l", host: "h", process: 1, endpoint: "sim:l", now: 0)
+        var outbox = Outbox()
+        try session.receive(welcome(first), from: .coordinator, now: 0, outbox: &outbox)
+        _ = try first.say(.drain(node: "l"), from: "l")
+        try session.receive(welcome(first), from: .coordinator, now: 0, outbox: &outbox)
+        #expect(session.isWelcome && !session.mustRejoin)
+        let second = try LoneCoordinator(smallExperiment(lockstep: false))
+        try session.receive(welcome(second), from: .coordinator, now: 0, outbox: &outbox)
+        #expect(session.mustRejoin)
+    }
+
     // MARK: - Evaluators and distillers
 
     @Test("an evaluator that is told no asks again, and ends only where it is told nothing else for its limit")

@@ -32,7 +32,10 @@ extension Coordinator {
         }
         let isNew = nodes[name] == nil
         if isNew {
-            add(Node(hello: withDefaultCapacity(hello), now: now))
+            add(
+                Node(
+                    hello: withDefaultCapacity(hello),
+                    tickets: hello.role.isServer ? tickets.derived(for: name) : nil, now: now))
             try journal.nodeJoined(hello)
             logger.info("joined", metadata: ["node": "\(name)", "endpoint": "\(hello.endpoint)"])
         }

@@ -58,11 +58,11 @@ package final class Coordinator {
         /// What it verifies the tickets of those with that are sent to it; nil where nobody is.
         let tickets: LeaseTickets?
 
-        init(hello: Hello, now: UInt64) {
+        init(hello: Hello, tickets: LeaseTickets?, now: UInt64) {
             self.hello = hello
+            self.tickets = tickets
             lastHeard = now
             joined = now
-            tickets = hello.role.isServer ? LeaseTickets() : nil
         }
     }
 
@@ -128,6 +128,8 @@ package final class Coordinator {
     var allowedKeys: AllowedKeys?
     /// What the holder of each allowed key may be, by the fingerprint in which its nodes' names end.
     var rolesOfFingerprints: [Substring: KeyRoles] = [:]
+    /// What the secrets of learners and recorders are derived from.
+    let tickets = LeaseTickets()
     /// The list that the nodes' roles were last compared with.
     var checkedKeysGeneration: UInt64 = 0
     /// What the coordinator's own socket has counted, for `status`.

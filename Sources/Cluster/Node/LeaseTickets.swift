@@ -19,6 +19,16 @@ struct LeaseTickets: Sendable {
         self.secret = secret
     }
 
+    /// The secret of one server, always the same: one that is taken in twice under its name verifies what it did before.
+    func derived(for server: String) -> LeaseTickets {
+        var code = [UInt8](repeating: 0, count: Int(crypto_auth_BYTES))
+        let name = Array(server.utf8)
+        crypto_auth(&code, name, UInt64(name.count), secret)
+        return LeaseTickets(derived: code)
+    }
+
+    private init(derived secret: [UInt8]) { self.secret = secret }
+
     func ticket(
         of lifetime: LifetimeIdentifier, actors: Range<Int>, incarnation: UInt64, holder: String
     ) -> [UInt8] {

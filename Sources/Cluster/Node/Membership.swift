@@ -28,6 +28,7 @@ package struct Membership {
     package private(set) var undecodableMessages = 0
     /// How long a step of the role's work may show no progress, by the run's settings.
     private(set) var workLimitMilliseconds = UInt64(ClusterSettings().workLimitSeconds) * 1000
+    private var ticketSecret: [UInt8] = []
     private var nextHello: UInt64
     private var nextHeartbeat: UInt64 = 0
     private var heartbeatInterval: UInt64 = 1_000_000_000
@@ -72,8 +73,14 @@ package struct Membership {
         lastHeard = now
         switch envelope.message {
         case .welcome(let welcome):
-            guard !isWelcome else { return nil }
+            guard !isWelcome else {
+                // From another coordinator, which a late hello of ours has reached: leases of it come with tickets that
+                // its secret verifies, and those from before are void.
+                mustRejoin = mustRejoin || welcome.ticketSecret != ticketSecret
+                return nil
+            }
             isWelcome = true
+            ticketSecret = welcome.ticketSecret
             heartbeatInterval = UInt64(max(10, welcome.heartbeatIntervalMilliseconds)) * 1_000_000
             if let experiment = try? Experiment(yaml: welcome.experiment, file: "the coordinator's experiment") {
                 workLimitMilliseconds = UInt64(experiment.cluster.workLimitSeconds) * 1000
