@@ -7,32 +7,53 @@ internal import Glibc
 package func announcedEndpoint(bound: String, coordinator: String, host: String?) throws(TransportError) -> String {
     let endpoint = try Endpoint(bound)
     guard endpoint.scheme == "tcp" else { return bound }
-    if let host { return "tcp://\(host):\(endpoint.port)" }
+    if let host { return "tcp://\(NumericHost(host)?.text ?? host):\(endpoint.port)" }
     guard endpoint.host == "0.0.0.0" || endpoint.host == "[::]" else { return bound }
     let other = try Endpoint(coordinator)
-    // An address of the documentation: nothing is sent, only the route is looked up.
-    let target = other.isLocal || other.host == "0.0.0.0" ? "198.51.100.1" : String(other.host)
-    return "tcp://\(sourceAddress(towards: target) ?? "127.0.0.1"):\(endpoint.port)"
+    // Addresses of the documentation: nothing is sent, only the route is looked up.
+    var targets = ["198.51.100.1"]
+    if endpoint.host == "[::]" { targets.append("2001:db8::1") }
+    let isElsewhere = !other.isLocal && other.host != "0.0.0.0" && other.host != "[::]"
+    if isElsewhere { targets = [other.host.trimmed] }
+    let source = targets.lazy.compactMap { sourceAddress(towards: $0, mayBeIPv6: endpoint.host == "[::]") }.first
+    return "tcp://\(source ?? (endpoint.host == "[::]" ? "[::1]" : "127.0.0.1")):\(endpoint.port)"
 }
 
-/// The address that packets of this host to `host` carry; nil without a route, or where `host` has no IPv4 address.
-private func sourceAddress(towards host: String) -> String? {
-    var hints = addrinfo()
-    hints.ai_family = AF_INET
-    hints.ai_socktype = Int32(SOCK_DGRAM.rawValue)
-    var found: UnsafeMutablePointer<addrinfo>?
-    guard getaddrinfo(host, "9", &hints, &found) == 0, let found else { return nil }
+/// The address that packets of this host to `host` carry; nil without a route, or where `host` has only addresses that
+/// cannot be used.
+private func sourceAddress(towards host: String, mayBeIPv6: Bool) -> String? {
+    guard let found = NumericHost.addresses(of: host) else { return nil }
     defer { freeaddrinfo(found) }
-    let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    for entry in sequence(first: found, next: { $0.pointee.ai_next })
+    where entry.pointee.ai_family == AF_INET || mayBeIPv6 {
+        if let source = sourceAddress(towards: entry.pointee) { return source }
+    }
+    return nil
+}
+
+private func sourceAddress(towards entry: addrinfo) -> String? {
+    let descriptor = socket(entry.ai_family, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
-    var address = sockaddr_in()
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    guard connect(descriptor, found.pointee.ai_addr, found.pointee.ai_addrlen) == 0 else { return nil }
-    let status = withUnsafeMutablePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+    // Packets to port 0 have a route like any others, but a connection needs a number.
+    var target = sockaddr_storage()
+    withUnsafeMutableBytes(of: &target) {
+        $0.copyMemory(from: UnsafeRawBufferPointer(start: entry.ai_addr, count: Int(entry.ai_addrlen)))
+        // The port has the same place in both kinds of address.
+        $0.storeBytes(of: UInt16(9).bigEndian, toByteOffset: 2, as: UInt16.self)
     }
-    guard status == 0 else { return nil }
-    let bytes = withUnsafeBytes(of: address.sin_addr.s_addr) { Array($0) }
-    return bytes.map(String.init).joined(separator: ".")
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    return withUnsafeMutablePointer(to: &target) { storage in
+        storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+            guard connect(descriptor, address, entry.ai_addrlen) == 0,
+                getsockname(descriptor, address, &length) == 0
+            else { return nil }
+            return NumericHost(address, length)?.text
+        }
+    }
+}
+
+extension Substring {
+    /// A host without the brackets of IPv6.
+    fileprivate var trimmed: String { hasPrefix("[") && hasSuffix("]") ? String(dropFirst().dropLast()) : String(self) }
 }

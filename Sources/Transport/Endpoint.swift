@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// An endpoint in libzmq's notation, looked at for whether other hosts can reach it.
 struct Endpoint {
     let text: String
@@ -29,15 +31,23 @@ struct Endpoint {
     var isLocal: Bool {
         switch scheme {
         case "inproc", "ipc": true
-        case "tcp": host == "localhost" || host == "[::1]" || host == "::1" || host == "lo" || isLoopbackAddress
+        case "tcp": host == "localhost" || host == "lo" || NumericHost(host)?.isLoopback == true
         default: false
         }
     }
 
-    /// 127.0.0.0/8, and not a host name that happens to begin with 127.
-    private var isLoopbackAddress: Bool {
-        let numbers = host.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
-        return numbers.count == 4 && numbers[0] == 127 && !numbers.contains(nil)
+    /// Whether only IPv6 reaches it. A name that has both kinds of address is reached by IPv4, which everybody speaks.
+    var isIPv6: Bool {
+        guard scheme == "tcp", host != "*" else { return false }
+        return (NumericHost(host) ?? NumericHost(resolving: host))?.isIPv6 ?? false
+    }
+
+    /// The same with an address in place of a host's name, since the library binds to addresses and interfaces alone.
+    func resolved() throws(TransportError) -> Endpoint {
+        guard scheme == "tcp", host != "*", NumericHost(host) == nil, if_nametoindex(String(host)) == 0,
+            let address = NumericHost(resolving: host)
+        else { return self }
+        return try Endpoint("tcp://\(address.text):\(port)")
     }
 
     private static func malformed(_ text: String) -> TransportError {
@@ -46,4 +56,14 @@ struct Endpoint {
             reason: "expected tcp://HOST:PORT with a port of 0 to 65535 or *",
             remedy: "write for example tcp://127.0.0.1:5555")
     }
+}
+
+/// Why a server of a cluster cannot listen at this endpoint; nil where it can be tried. Of the library's transports only
+/// tcp is one that other processes on all systems reach.
+package func problemOfListening(at text: String) -> String? {
+    do throws(TransportError) {
+        let endpoint = try Endpoint(text)
+        return endpoint.scheme == "tcp"
+            ? nil : "\"\(text)\": expected tcp://ADDRESS:PORT, for example tcp://127.0.0.1:5555"
+    } catch { return "\(error)" }
 }

@@ -42,7 +42,7 @@ package class Socket {
     /// - Returns: the endpoint that it became, with its port.
     @discardableResult
     package func bind(_ text: String) throws(TransportError) -> String {
-        let endpoint = try Endpoint(text)
+        let endpoint = try Endpoint(text).resolved()
         let attempt = "bind to \(text)"
         guard endpoint.isLocal || options.insecure || options.security.authenticator != nil else {
             throw TransportError(
@@ -51,7 +51,8 @@ package class Socket {
                 remedy: "make keys with distillery keys generate DIR and pass --keys DIR, bind to 127.0.0.1, "
                     + "or pass --insecure if the network is trusted")
         }
-        guard zmq_bind(handle, text) == 0 else { throw explain(.last(attempt), endpoint) }
+        try speak(endpoint)
+        guard zmq_bind(handle, endpoint.text) == 0 else { throw explain(.last(attempt), endpoint) }
         return try lastEndpoint()
     }
 
@@ -65,7 +66,13 @@ package class Socket {
                 reason: "it is on another host, and without keys nobody can tell who answers there",
                 remedy: "pass --keys with this node's key file, or --insecure if the network is trusted")
         }
+        try speak(endpoint)
         guard zmq_connect(handle, text) == 0 else { throw explain(.last("connect to \(text)"), endpoint) }
+    }
+
+    /// IPv6 where it is needed, and nowhere else: with it the library writes addresses of IPv4 in another way.
+    private func speak(_ endpoint: Endpoint) throws(TransportError) {
+        try set(ZMQ_IPV6, endpoint.isIPv6 ? 1 : 0, "version of the internet protocol")
     }
 
     /// Stops connecting to `text`; an endpoint that was never connected is an error.

@@ -104,7 +104,7 @@ struct BenchCollectCommand: ParsableCommand {
             executable: try ChildProcess.ownExecutable(), folder: folder.path, lock: lock,
             coordinatorArguments: [folder.path, "--goal", "collect"] + arguments,
             roleArguments: Dictionary(uniqueKeysWithValues: RoleName.allCases.map { ($0, arguments) }),
-            key: hasKeys ? try NodeKey(path: keys.path) : nil, signals: signals, logger: makeLogger("bench"))
+            key: hasKeys ? try OwnKey(keys) : nil, signals: signals, logger: makeLogger("bench"))
         try exitUnlessComplete(try supervisor.run())
         let ledger = try Ledger(path: folder.path + "/catalog.sqlite", mode: .read)
         guard let lifetime = try ledger.lifetimes().first, let started = lifetime.started, let ended = lifetime.ended,

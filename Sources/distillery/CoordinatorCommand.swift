@@ -37,6 +37,8 @@ struct CoordinatorCommand: ParsableCommand {
     @OptionGroup var keys: KeyOptions
     @Flag(help: "Listen on addresses that other hosts reach, without authentication.") var insecure = false
 
+    func validate() throws { try checkBind(bind) }
+
     func run() throws {
         let logger = makeLogger("coordinator")
         let folder = URL(fileURLWithPath: path).standardizedFileURL

@@ -39,6 +39,7 @@ struct EvaluateCommand: ParsableCommand {
     }
 
     private func evaluate(in folder: String) throws {
+        let key = try listening.keys.own()
         let source = try CheckpointStore.locate(checkpoint)
         let configuration = try Checkpoint(folder: source).configuration()
         _ = try Checkpoint(folder: source).makeModel()
@@ -55,7 +56,7 @@ struct EvaluateCommand: ParsableCommand {
             coordinatorArguments: [
                 run.path, "--goal", "evaluate", "--checkpoint", name, "--split", split.rawValue,
             ] + listening.coordinatorArguments, roleArguments: listening.roleArguments(experiment),
-            key: try listening.keys.node(), signals: signals, logger: makeLogger("supervisor"))
+            key: key, signals: signals, logger: makeLogger("supervisor"))
         var line = ProgressLine()
         supervisor.onStatus = { line.show($0.progressText, phase: $0.phase.rawValue) }
         let outcome = try supervisor.run()

@@ -29,6 +29,13 @@ struct KeyOptions: ParsableArguments {
     /// Of the coordinator.
     var folder: KeyFolder? { path.map { KeyFolder($0) } }
 
+    /// Of a command that starts a cluster, checked for whether its processes may connect; nil without keys.
+    func own() throws -> OwnKey? {
+        let own = try folder.map { try OwnKey($0) }
+        try own?.checkPermission()
+        return own
+    }
+
     /// For the processes that a command starts.
     var arguments: [String] { path.map { ["--keys", $0] } ?? [] }
 }
@@ -38,6 +45,8 @@ struct ListenOptions: ParsableArguments {
     @Option(help: "Endpoint of the coordinator; by default the experiment's cluster.bind.") var bind: String?
     @OptionGroup var keys: KeyOptions
     @Flag(help: "Listen on addresses that other hosts reach, without authentication.") var insecure = false
+
+    func validate() throws { try checkBind(bind) }
 
     private var common: [String] { keys.arguments + (insecure ? ["--insecure"] : []) }
 
@@ -53,6 +62,11 @@ struct ListenOptions: ParsableArguments {
                 (role, common + (role == .learner || role == .recorder ? ["--bind", "\(host):*"] : []))
             })
     }
+}
+
+/// Throws `ValidationError` for an endpoint that no server can listen at.
+func checkBind(_ endpoint: String?) throws {
+    if let problem = endpoint.flatMap(problemOfListening) { throw ValidationError("--bind: \(problem)") }
 }
 
 /// Where the coordinator is.

@@ -52,6 +52,7 @@ struct LearnerCommand: ParsableCommand {
         String?
 
     func validate() throws {
+        try checkBind(bind)
         guard (0...1024).contains(capacity) else { throw ValidationError("--capacity \(capacity): expected 0 to 1024") }
     }
 
@@ -68,6 +69,8 @@ struct RecorderCommand: ParsableCommand {
     @Option(help: "Endpoint to listen on.") var bind = "tcp://127.0.0.1:*"
     @Option(help: "Host or address under which others reach it; by default the one it is bound to.") var announce:
         String?
+
+    func validate() throws { try checkBind(bind) }
 
     func run() throws {
         try serve(

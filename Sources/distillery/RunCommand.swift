@@ -58,7 +58,7 @@ private func launch(
     let experiment = try options.read()
     let folder = RunFolder(out: out, experiment: experiment)
     let plan = try ExperimentPlan(experiment, cores: ProcessInfo.processInfo.activeProcessorCount)
-    let key = try listening.keys.node()
+    let key = try listening.keys.own()
     try plan.checkDisk(freeBytes: folder.freeBytes, existingBytes: folder.usedBytes, path: folder.path)
     printError(plan.text)
     try experiment.checkProcesses(collects: true, evaluates: goal == .all)

@@ -106,6 +106,28 @@ import Wire
         #expect(try #require(changed()).keys.count == 1)
     }
 
+    @Test("a supervisor says which key it lost, waits for it so long as it says, and goes on where it is put back")
+    func ownKey() throws {
+        let folder = KeyFolder(try makeTemporaryFolder() + "/keys")
+        _ = try folder.generate(nodes: ["node"])
+        var own = try OwnKey(folder)
+        try own.checkPermission()
+        #expect(try own.look(now: 0) == nil && !own.isLost)
+        let file = folder.allowedPath + "/node.public"
+        rename(file, file + ".away")
+        #expect(throws: ClusterError.self) { try own.checkPermission() }
+        #expect(try own.look(now: 1_000_000_000)?.contains("node.key may connect no longer") == true)
+        #expect(try own.look(now: 2_000_000_000) == nil && own.isLost)
+        rename(file + ".away", file)
+        #expect(try own.look(now: 3_000_000_000)?.contains("may connect again") == true && !own.isLost)
+        rename(file, file + ".away")
+        _ = try own.look(now: 4_000_000_000)
+        let limit = OwnKey.patienceMilliseconds * 1_000_000
+        #expect(try own.look(now: 4_000_000_000 + limit - 1) == nil)
+        let error = #expect(throws: ClusterError.self) { try own.look(now: 6_000_000_000 + limit) }
+        #expect(error?.description.contains("--resume") == true)
+    }
+
     @Test("a list that is no list ends the coordinator's start") func malformedList() throws {
         let folder = KeyFolder(try makeTemporaryFolder() + "/keys")
         _ = try folder.generate(nodes: ["first"])

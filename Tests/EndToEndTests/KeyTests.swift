@@ -1,6 +1,7 @@
 import Cluster
 import Foundation
 import Testing
+import Wire
 
 extension EndToEnd {
     @Suite("Keys", .serialized) struct KeyTests {
@@ -59,6 +60,39 @@ extension EndToEnd {
             #expect(!FileManager.default.fileExists(atPath: scratch("run")))
         }
 
+        @Test("a run whose own key may not connect, or not as everything, ends before anything is started")
+        func ownKey() throws {
+            let path = try scratch.write("small.yaml", experiment())
+            let file = keys + "/allowed/node.public"
+            let text = try String(contentsOfFile: file, encoding: .utf8)
+            for (changed, expected) in [(nil, "in no file of"), (text + "roles actor\n", "binds it to actor")] {
+                try FileManager.default.removeItem(atPath: file)
+                if let changed {
+                    try changed.write(toFile: file, atomically: false, encoding: .utf8)
+                }
+                let launch = try EndToEndTests.run(
+                    ["launch", path, "--keys", keys, "--out", scratch("run")], in: scratch, expecting: 1)
+                #expect(launch.standardError.contains("node.key") && launch.standardError.contains(expected))
+                #expect(!FileManager.default.fileExists(atPath: scratch("run")))
+                try text.write(toFile: file, atomically: false, encoding: .utf8)
+            }
+        }
+
+        @Test("a key that is bound to a role joins as that role alone, and does not stop the run") func roles() throws {
+            let cluster = try HandMadeCluster(scratch, keys: keys)
+            try cluster.addKeys(["actor"], role: "actor")
+            let learner = try cluster.start("learner", arguments: ["--keys", scratch("actor.key")])
+            #expect(learner.wait() == 1)
+            #expect(learner.standardError.contains("may be used as actor, not as learner"))
+            let stop = try EndToEndTests.run(
+                ["stop", "--coordinator", cluster.endpoint, "--keys", scratch("actor.key")], in: scratch, expecting: 1)
+            #expect(stop.standardError.contains("--role client"))
+            try cluster.start("actor")
+            #expect(try eventually { try cluster.status()?.nodes.map(\.role) == [.actor] })
+            try EndToEndTests.run(["stop", "--coordinator", cluster.endpoint, "--keys", keys], in: scratch)
+            #expect(cluster.coordinator.wait() == 0)
+        }
+
         @Test("keys are listed by name, and never overwritten") func listing() throws {
             let again = try EndToEndTests.run(["keys", "generate", keys], in: scratch, expecting: 1)
             #expect(again.standardError.contains("never overwritten"))
@@ -90,14 +124,15 @@ private final class HandMadeCluster {
         #expect(eventually { FileManager.default.fileExists(atPath: run + "/coordinator.endpoint") })
     }
 
-    private var endpoint: String {
+    var endpoint: String {
         ((try? String(contentsOfFile: run + "/coordinator.endpoint", encoding: .utf8)) ?? "")
             .trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
     /// Keys while the coordinator runs; each is moved away from the others, as to another host.
-    func addKeys(_ names: [String]) throws {
-        try EndToEndTests.run(["keys", "generate", keys] + names.flatMap { ["--node", $0] }, in: scratch)
+    func addKeys(_ names: [String], role: String? = nil) throws {
+        let roles = role.map { ["--role", $0] } ?? []
+        try EndToEndTests.run(["keys", "generate", keys] + names.flatMap { ["--node", $0] } + roles, in: scratch)
         for name in names {
             try FileManager.default.moveItem(atPath: "\(keys)/\(name).key", toPath: scratch("\(name).key"))
         }

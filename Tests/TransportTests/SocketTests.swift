@@ -188,6 +188,47 @@ struct DeadlinePassed: Error {}
         #expect(throws: TransportError.self) { try router.connect(text) }
     }
 
+    @Test(
+        "IPv6 and names work where an address is taken",
+        arguments: ["tcp://[::1]:*", "tcp://localhost:*", "tcp://127.0.0.1:*"])
+    func addresses(_ text: String) throws {
+        let context = try MessageContext()
+        let router = try RouterSocket(context)
+        let endpoint = try router.bind(text)
+        #expect(endpoint.hasPrefix(text.contains("[::1]") ? "tcp://[::1]:" : "tcp://127.0.0.1:"))
+        let dealer = try DealerSocket(context)
+        try dealer.connect(endpoint)
+        let poller = Poller()
+        poller.add(router)
+        #expect(try dealer.send([3]) == .sent)
+        #expect(try eventually(poller) { try router.receive() }.message.bytes == [3])
+    }
+
+    @Test("addresses of IPv6 that other hosts reach are as exposed as those of IPv4")
+    func exposedIPv6() throws {
+        let router = try RouterSocket(MessageContext())
+        for text in ["tcp://[::]:*", "tcp://[2001:db8::1]:*"] {
+            #expect(try #require(throws: TransportError.self) { try router.bind(text) }.kind == .exposed)
+        }
+    }
+
+    @Test("whoever binds to all addresses announces one, in brackets where it is one of IPv6") func announced() throws {
+        func announced(_ bound: String, _ coordinator: String, _ host: String? = nil) throws -> String {
+            try announcedEndpoint(bound: bound, coordinator: coordinator, host: host)
+        }
+        #expect(try announced("tcp://[::1]:7", "tcp://[::1]:5") == "tcp://[::1]:7")
+        #expect(try announced("tcp://[::]:7", "tcp://[::1]:5", "2001:db8::9") == "tcp://[2001:db8::9]:7")
+        #expect(try announced("tcp://0.0.0.0:7", "tcp://127.0.0.1:5", "host") == "tcp://host:7")
+        let chosen = try announced("tcp://[::]:7", "tcp://127.0.0.1:5")
+        #expect(chosen != "tcp://[::]:7" && chosen.hasSuffix(":7"))
+    }
+
+    @Test("a server listens at tcp alone", arguments: ["inproc://x", "ipc:///tmp/x", "udp://127.0.0.1:5", "x"])
+    func otherTransports(_ text: String) {
+        #expect(problemOfListening(at: text)?.contains("tcp://") == true)
+        #expect(problemOfListening(at: "tcp://[::1]:*") == nil)
+    }
+
     @Test("an identity is 1 to 238 bytes and does not begin with zero")
     func identities() throws {
         #expect(throws: TransportError.self) { try PeerIdentity("") }

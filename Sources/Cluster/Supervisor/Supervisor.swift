@@ -2,7 +2,7 @@ import Files
 import Foundation
 package import Logging
 package import Processes
-package import Transport
+import Transport
 package import Wire
 
 /// Starts the processes of a cluster on this machine, starts those that fail again, and ends them all.
@@ -42,7 +42,7 @@ package final class Supervisor {
     private let clock = WorkingClock()
     private let coordinatorArguments: [String]
     private let roleArguments: [RoleName: [String]]
-    private let key: NodeKey?
+    private var key: OwnKey?
     private var roles: [RoleName: SupervisedRole] = [.coordinator: SupervisedRole(desired: 1)]
     private let hello: Hello
     private var endpoint = ""
@@ -60,7 +60,7 @@ package final class Supervisor {
     /// `lock`: of `folder`; `coordinatorArguments`: after `distillery coordinator`; `roleArguments`: what a role gets beside its address.
     package init(
         executable: String, folder: String, lock: RunLock, coordinatorArguments: [String],
-        roleArguments: [RoleName: [String]] = [:], key: NodeKey? = nil, signals: SignalWatcher, logger: Logger
+        roleArguments: [RoleName: [String]] = [:], key: OwnKey? = nil, signals: SignalWatcher, logger: Logger
     ) {
         self.executable = executable
         self.folder = folder
@@ -74,7 +74,7 @@ package final class Supervisor {
         hello = Hello(
             role: .supervisor,
             name: boundName(
-                "supervisor-\(process)-\(UInt32.random(in: 0...UInt32.max))", to: key?.secret.publicKey),
+                "supervisor-\(process)-\(UInt32.random(in: 0...UInt32.max))", to: key?.node.secret.publicKey),
             host: hostName(), process: Int(process), endpoint: "", capacity: ProcessRoom.now().processes)
     }
 
@@ -87,7 +87,7 @@ package final class Supervisor {
         let context = try MessageContext()
         var options = SocketOptions()
         options.identity = try PeerIdentity(hello.name)
-        if let key { options.security = key.security }
+        if let key { options.security = key.node.security }
         // The coordinator that it has started itself, on this host, whatever address that announces.
         options.insecure = true
         let socket = try DealerSocket(context, options: options)
@@ -194,6 +194,9 @@ package final class Supervisor {
         }
         if let stopDeadline, now > stopDeadline { return true }
         guard !isEnding else { return false }
+        if let message = try key?.look(now: now) { logger.error("\(message)") }
+        // A coordinator that refuses us is well.
+        if key?.isLost == true { lastHeard = now }
         if now > lastHeard, (now - lastHeard) / 1_000_000 > Self.coordinatorSilenceMilliseconds {
             logger.error("the coordinator is silent; it is ended and started again")
             if let coordinatorWas { roles[.coordinator]?.end(process: Int(coordinatorWas.process.identifier)) }

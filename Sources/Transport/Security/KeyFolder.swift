@@ -115,6 +115,17 @@ package struct KeyFolder: Sendable {
         return (clients, problems)
     }
 
+    /// Why the holder of a key may not connect, or may not be everything; nil where it may.
+    package func restriction(of key: PublicKey) -> String? {
+        let clients: [String: AllowedClient]
+        do throws(TransportError) { clients = try allowed().clients } catch { return "\(error)" }
+        let own = clients.filter { $0.value.key == key }
+        guard !own.isEmpty else { return "its public key is in no file of \(allowedPath)" }
+        let bound = own.filter { !$0.value.roles.isEmpty }
+        guard bound.count == own.count, let (name, client) = bound.first else { return nil }
+        return "\(allowedPath)/\(name)\(Self.publicSuffix) binds it to \(client.roles.joined(separator: ", "))"
+    }
+
     private func check(_ name: String) throws(TransportError) {
         let isAcceptable =
             (1...Self.nameLimit).contains(name.utf8.count) && name != "coordinator" && !name.hasPrefix(".")
