@@ -45,8 +45,10 @@ package enum PlantedBug: String, CaseIterable, Sendable {
         case .earlyAcknowledgement: "acknowledged and not "
         case .noFencing: "is of a carrier that had been replaced"
         case .leaseGivenTwice: "was given to "
+        // Other carriers take such streams up again, behind what is on the disk.
+        case .noResend: "gave its streams up without a reason"
         // Nothing wrong gets onto the disk; it only comes to no end.
-        case .noResend, .noDeduplication: "no end after "
+        case .noDeduplication: "no end after "
         case .forgottenAttempts: "was given out again by a later start of the coordinator"
         case .resultsCountedTwice: "a result was counted twice"
         case .acknowledgedNotTaken: "was acknowledged, and nobody knows it"

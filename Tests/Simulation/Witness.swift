@@ -91,12 +91,15 @@ package final class Witness {
 
     /// Something has reached somebody.
     func hear(_ bytes: [UInt8], from sender: String, to receiver: String) {
-        guard receiver == SimulatedCluster.coordinatorName, [54, 61].contains(bodyNumber(of: bytes)),
+        guard receiver == SimulatedCluster.coordinatorName, [26, 54, 61].contains(bodyNumber(of: bytes)),
             let envelope = try? Envelope(decoding: bytes)
         else { return }
         let request = Request(sender: sender, number: envelope.request)
         switch envelope.message {
         case .distillationFinished: reports[request] = .distillationFinished
+        // A carrier that sends again what was lost need never give a sound stream up.
+        case .streamsRefused(let refused) where refused.reason.hasPrefix(RecorderDialogue.nothingTaken):
+            violations.append("\(refused.lifetime): \(sender) gave its streams up without a reason: \(refused.reason)")
         case .evaluationResult(let result):
             reports[request] = jobs[JobOfNode(node: sender, job: result.job)].map { .result($0) }
         default: break

@@ -11,8 +11,9 @@ package final class ActorRole: Role {
     package static let requestIntervalMilliseconds: UInt64 = 1000
     /// A learner may hear of its lease after the actors have heard of theirs.
     package static let joinIntervalMilliseconds: UInt64 = 100
-    /// Each question to a learner that is not answered doubles the wait before the next, up to so many doublings.
-    package static let longestBackoff = 3
+    /// Each question to a learner that is not answered doubles the wait before the next, up to this: within
+    /// `learnerSilenceMilliseconds` there is time for so many questions that a poor network cannot lose them all.
+    package static let longestRequestIntervalMilliseconds: UInt64 = 2000
     /// A learner that waits for others answers what it is sent again, and of one that is in a long update its node says
     /// that it is there; one that does not cannot be reached from here.
     package static let learnerSilenceMilliseconds: UInt64 = 30_000
@@ -354,7 +355,8 @@ package final class ActorRole: Role {
     private func askLearner(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
         let isJoining = part.phase == .joining
         let first = isJoining ? Self.joinIntervalMilliseconds : Self.requestIntervalMilliseconds
-        let interval = first << UInt64(min(part.vainLearnerRequests, Self.longestBackoff))
+        let doubled = first << UInt64(min(part.vainLearnerRequests, 16))
+        let interval = min(doubled, Self.longestRequestIntervalMilliseconds)
         guard now >= part.lastLearnerRequest + interval * 1_000_000 else { return }
         guard isJoining || (!part.unanswered.isEmpty && part.needsLearner) else { return }
         part.vainLearnerRequests += 1

@@ -14,6 +14,8 @@ package struct RecorderDialogue {
     package static let resendIntervalMilliseconds: UInt64 = 100
     /// Each resend that brings nothing doubles the wait before the next, up to so many doublings.
     package static let longestResendBackoff = 5
+    /// How a refusal begins that the recorder gave no reason for.
+    package static let nothingTaken = "the recorder answers, but took nothing"
     /// So often at most is the same asked, or sent again and not taken, before the streams are given up.
     package static let fruitlessLimit = 6
 
@@ -70,7 +72,7 @@ package struct RecorderDialogue {
     package var refusal: String? {
         guard fruitless >= Self.fruitlessLimit else { return nil }
         return lastRefusal.isEmpty
-            ? "the recorder answers, but took nothing of what was sent \(fruitless) times" : lastRefusal
+            ? "\(Self.nothingTaken) of what was sent \(fruitless) times" : lastRefusal
     }
 
     /// Asks where the streams stand, and says what of them was called durable: a recorder that has less has lost it.
