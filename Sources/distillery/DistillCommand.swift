@@ -33,14 +33,16 @@ struct DistillCommand: ParsableCommand {
             printError("\(out)/\(name) is damaged and was set aside: \(problem)")
         }
         for name in store.strangers { printError("\(out)/\(name) is no checkpoint, and is left alone") }
-        if let newest, newest.isEnd {
+        let distribution = try experiment.makeTasks()
+        let resumeFrom = newest.map { folder.appendingPathComponent($0.name) }
+        if let newest, newest.isEnd, let resumeFrom {
+            _ = try DistillationRun.changes(experiment, distribution, since: resumeFrom)
             printError("training is finished already")
-            return print(folder.appendingPathComponent(newest.name).path)
+            return print(resumeFrom.path)
         }
         let loading = DistillationLoading(
-            experiment: experiment, distribution: try experiment.makeTasks(),
-            histories: URL(fileURLWithPath: histories),
-            resumeFrom: newest.map { folder.appendingPathComponent($0.name) })
+            experiment: experiment, distribution: distribution, histories: URL(fileURLWithPath: histories),
+            resumeFrom: resumeFrom)
         let training = try load(loading, &line, signals)
         for change in training.changes { printError("goes on with another setting: \(change)") }
         for path in training.quarantined { printError("left out, its recorder has given it up: \(path)") }

@@ -1,5 +1,5 @@
 import Distillation
-import Environments
+package import Environments
 package import Experiments
 package import Foundation
 
@@ -53,7 +53,7 @@ package final class DistillationRun {
         let model: TransformerModel
         var optimizer: Data?
         if let resumeFrom {
-            changes = try Self.changes(experiment, since: resumeFrom)
+            changes = try Self.changes(experiment, distribution, since: resumeFrom)
             model = try Checkpoint(folder: resumeFrom).makeModel()
             optimizer = try Checkpoint.optimizerState(in: resumeFrom)
         } else {
@@ -67,8 +67,19 @@ package final class DistillationRun {
         secondsBefore = trainer.elapsedSeconds
     }
 
-    private static func changes(_ experiment: Experiment, since checkpoint: URL) throws -> [Experiment.Change] {
-        let changes = experiment.changes(since: try Checkpoint(folder: checkpoint).configuration())
+    /// The settings that the experiment has otherwise than the checkpoint in a folder, all of which may change on
+    /// resume. Throws `ClusterError` that names those which may not, or another environment.
+    package static func changes(
+        _ experiment: Experiment, _ distribution: any TaskDistribution, since checkpoint: URL
+    ) throws -> [Experiment.Change] {
+        let configuration = try Checkpoint(folder: checkpoint).configuration()
+        let trainedOn = configuration.description.environment
+        guard trainedOn == distribution.environment else {
+            throw ClusterError(
+                "the checkpoint \(checkpoint.path) was trained on \(trainedOn.name) \(trainedOn.json); "
+                    + "the experiment is on \(distribution.environment.name) \(distribution.environment.json)")
+        }
+        let changes = experiment.changes(since: configuration)
         let refused = changes.filter { !Experiment.mayChangeOnResume.contains($0.key) }
         guard refused.isEmpty else {
             throw ClusterError(
