@@ -11,7 +11,7 @@ package struct LifetimeEnd: Hashable, Sendable, Codable {
     }
 
     /// Reached when the mean return of the last `window` episodes of every actor, taken together, is at least `share`
-    /// of the task's optimal return; every actor then lives `extraEpisodes` more.
+    /// of the task's optimal return; every actor then lives `extraEpisodes` more. Never where that return is not above 0.
     package struct Convergence: Hashable, Sendable, Codable {
         package var window: Int
         package var share: Double

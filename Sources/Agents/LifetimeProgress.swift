@@ -18,9 +18,10 @@ package struct LifetimeProgress: Sendable, Codable {
         var next = 0
     }
 
-    /// `optimalReturn`: of the lifetime's task; without it only the hard maximum ends the lifetime.
+    /// `optimalReturn`: of the lifetime's task. Without one above 0 only the hard maximum ends the lifetime: a share of 0,
+    /// as of a goal that the horizon puts out of reach, is reached by whoever has learnt nothing.
     package init(end: LifetimeEnd, optimalReturn: Double?, actors: [Int]) {
-        let rule = optimalReturn == nil ? nil : end.converged
+        let rule = (optimalReturn ?? 0) > 0 ? end.converged : nil
         self.rule = rule
         threshold = (rule?.share ?? 0) * (optimalReturn ?? 0)
         let ordered = Set(actors).sorted()

@@ -2,7 +2,9 @@ import Environments
 
 /// Draws windows from learning histories: c rows of every k-th episode, from a random place or from a life's beginning.
 ///
-/// A window is a function of (seed, step, index) alone, drawn in constant time without allocation.
+/// A stream is drawn with the weight of its rows. A window begins at each of the stream's rows that has c rows from it on
+/// with the same probability, however long the episodes are; a stream without such a row is shown from its beginning.
+/// A window is a function of (seed, step, index) alone, drawn by binary searches without allocation.
 package struct WindowSampler: Sendable {
     private let data: StreamArrays
     private let vocabulary: TokenVocabulary
@@ -15,8 +17,6 @@ package struct WindowSampler: Sendable {
     private let streams: [Int32]
     /// Rows from every episode to its stream's end when only every k-th episode is kept.
     private let available: [Int]
-    /// Episodes at which a window can begin.
-    private let starts: [Int32]
 
     /// Throws `StreamArraysError` when there is nothing to learn from.
     package init(
@@ -34,24 +34,16 @@ package struct WindowSampler: Sendable {
         self.maskingProbability = Float(maskingProbability)
         generator = Philox(StreamKey(seed: seed, task: 0, repetition: 0, actor: 0))
         var streams: [Int32] = []
-        var available = [Int](repeating: 0, count: data.episodeCount)
-        var starts: [Int32] = []
-        let every = settings.everyEpisodes
+        var available = data.episodeLengths
         for stream in 0..<data.streamCount {
             let episodes = data.streamEpisodes[stream]..<data.streamEpisodes[stream + 1]
-            for episode in episodes.reversed() {
-                let next = episode + every
-                available[episode] = data.episodeLengths[episode] + (next < episodes.upperBound ? available[next] : 0)
+            for episode in episodes.reversed() where episode + settings.everyEpisodes < episodes.upperBound {
+                available[episode] += available[episode + settings.everyEpisodes]
             }
-            for episode in episodes {
-                streams.append(Int32(stream))
-                let isFirst = episode < episodes.lowerBound + every
-                if isFirst || available[episode] >= model.contextLength { starts.append(Int32(episode)) }
-            }
+            streams += repeatElement(Int32(stream), count: episodes.count)
         }
         self.streams = streams
         self.available = available
-        self.starts = starts
     }
 
     /// Where a window begins and whether that is the beginning of a life.
@@ -64,17 +56,37 @@ package struct WindowSampler: Sendable {
     func place(step: Int, index: Int) -> Place {
         let words = generator.words(.windows, episode: UInt64(step), step: UInt32(index))
         let more = generator.words(.windows, episode: UInt64(step), step: UInt32(index), lane: 1)
-        let start = Int(starts[pick(words.y, starts.count)])
-        let stream = Int(streams[start])
-        let first = data.streamEpisodes[stream]
+        // A row of all rows: its stream, and with it which of the stream's episodes are kept.
+        let drawn = pick(words.y, words.z, data.rowCount)
+        let episode = lastIndex(below: data.episodeCount) { data.episodeStarts[$0] <= drawn }
+        let first = data.streamEpisodes[Int(streams[episode])]
+        let end = data.streamEpisodes[Int(streams[episode]) + 1]
         if Philox.unit(words.x) < Float(settings.shareFromStart) {
-            let offsets = min(settings.everyEpisodes, data.streamEpisodes[stream + 1] - first)
-            return Place(episode: first + pick(words.z, offsets), row: 0, fromStart: true)
+            let offset = pick(more.x, more.y, min(settings.everyEpisodes, end - first))
+            return Place(episode: first + offset, row: 0, fromStart: true)
         }
-        // A window that began later than this would reach beyond the stream's end.
-        let latest = max(0, available[start] - length)
-        let row = min(pick(more.x, data.episodeLengths[start]), latest)
-        return Place(episode: start, row: row, fromStart: start < first + settings.everyEpisodes && row == 0)
+        let head = first + (episode - first) % settings.everyEpisodes
+        // A window that began later would reach beyond the stream's end.
+        let begin = pick(more.x, more.y, max(0, available[head] - length) + 1)
+        let kept = (end - head - 1) / settings.everyEpisodes + 1
+        let number = lastIndex(below: kept) { rows(from: head, to: head + $0 * settings.everyEpisodes) <= begin }
+        let start = head + number * settings.everyEpisodes
+        return Place(episode: start, row: begin - rows(from: head, to: start), fromStart: begin == 0)
+    }
+
+    /// Rows from one kept episode to a later one.
+    @inline(__always)
+    private func rows(from episode: Int, to later: Int) -> Int { available[episode] - available[later] }
+
+    /// The last number below `count` for which `holds`, which holds for 0 and, up to some number, for all.
+    @inline(__always)
+    private func lastIndex(below count: Int, where holds: (Int) -> Bool) -> Int {
+        var (low, high) = (0, count)
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if holds(middle) { low = middle } else { high = middle }
+        }
+        return low
     }
 
     /// Fills window `index` of the batch of optimiser step `step`. Returns how many actions it teaches.
@@ -144,9 +156,11 @@ package struct WindowSampler: Sendable {
         }
     }
 
-    /// A number below `count` from 32 random bits.
+    /// A number below `count` from 64 random bits.
     @inline(__always)
-    private func pick(_ word: UInt32, _ count: Int) -> Int { Int((UInt64(word) &* UInt64(count)) >> 32) }
+    private func pick(_ high: UInt32, _ low: UInt32, _ count: Int) -> Int {
+        Int((UInt64(high) << 32 | UInt64(low)).multipliedFullWidth(by: UInt64(count)).high)
+    }
 }
 
 /// One window as the model is taught it, for people and tests.

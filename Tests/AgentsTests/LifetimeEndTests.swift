@@ -50,6 +50,16 @@ struct LifetimeEndTests {
         #expect(progress.episodeLimit == 9)
     }
 
+    @Test("an optimum that is not above 0 is not reached by having learnt nothing", arguments: [0, -3] as [Double])
+    func noOptimum(optimalReturn: Double) {
+        let end = LifetimeEnd(
+            episodesPerActor: 100, converged: LifetimeEnd.Convergence(window: 2, share: 0.9, extraEpisodes: 1))
+        var progress = LifetimeProgress(end: end, optimalReturn: optimalReturn, actors: [0, 1])
+        for number in 0..<9 { progress.add(episodes(UInt64(number), [0, 0])) }
+        #expect(progress.convergedAtEpisode == nil)
+        #expect(progress.episodeLimit == 100)
+    }
+
     @Test("convergence never prolongs a life beyond its maximum")
     func bounded() {
         let end = LifetimeEnd(

@@ -91,6 +91,86 @@ struct WindowSamplerTests {
         #expect(abs(Double(starts) / 2000 - 0.3) < 0.04)
     }
 
+    struct Draw: Sendable {
+        let share: Double
+        let every: Int
+        static let all = [(0, 1), (0, 3), (0.3, 1), (0.3, 4), (1, 1), (1, 3)].map { Draw(share: $0.0, every: $0.1) }
+    }
+
+    @Test(
+        "windows begin at all rows of a stream with the same probability, and streams weigh by their rows, though episodes differ in length",
+        arguments: Draw.all)
+    func uniform(draw: Draw) throws {
+        let context = 10
+        let draws = 40_000
+        // Learning shortens episodes; the third stream is shorter than a window, the last has one long episode.
+        let streams = [[17, 3, 9, 1, 1, 12, 2, 5, 1, 4, 2], [30, 25, 1, 1, 1, 1, 1, 1, 1, 2, 1, 8], [4, 3], [61]]
+        let sampler = try sampler(numberedData(streams), context: context) {
+            $0.shareFromStart = draw.share
+            $0.everyEpisodes = draw.every
+        }
+        let expected = probabilities(streams, context: context, draw)
+        #expect(abs(expected.reduce(0, +) - 1) < 1e-9)
+        var counts = [Int](repeating: 0, count: expected.count)
+        for step in 0..<draws { counts[Int(sampler.window(step: step, index: 0).components[0])] += 1 }
+        var distance = 0.0
+        for (count, probability) in zip(counts, expected) {
+            guard probability > 0 else {
+                #expect(count == 0)
+                continue
+            }
+            let difference = Double(count) - probability * Double(draws)
+            distance += difference * difference / (probability * Double(draws))
+        }
+        let freedom = Double(expected.filter { $0 > 0 }.count - 1)
+        #expect(
+            distance < freedom + 4 * (2 * freedom).squareRoot(),
+            "chi-square \(distance) of \(freedom) degrees of freedom, seed 3: \(counts)")
+    }
+
+    /// Streams of episodes of these lengths, whose observation is the number of the row among all rows.
+    private func numberedData(_ streams: [[Int]]) throws -> StreamArrays {
+        let total = streams.joined().reduce(0, +)
+        var data = StreamArrays(
+            observationSpace: .discrete(count: total), actionSpace: .discrete(count: 2))
+        var next = 0
+        for lengths in streams {
+            let rows = next..<(next + lengths.reduce(0, +))
+            var end = 0
+            let episodes = lengths.map { length in
+                defer { end += length }
+                return end..<(end + length)
+            }
+            try data.append(
+                observations: rows.map { UInt8($0) }, actions: rows.map { _ in 0 }, rewards: rows.map { _ in 0 },
+                episodes: episodes)
+            next = rows.upperBound
+        }
+        return data
+    }
+
+    /// The probability of every row to be a window's first, by listing all places.
+    private func probabilities(_ streams: [[Int]], context: Int, _ draw: Draw) -> [Double] {
+        let total = streams.joined().reduce(0, +)
+        var probabilities = [Double](repeating: 0, count: total)
+        var first = 0
+        for lengths in streams {
+            let starts = lengths.indices.map { first + lengths[..<$0].reduce(0, +) }
+            let offsets = min(draw.every, lengths.count)
+            for offset in 0..<offsets {
+                let kept = stride(from: offset, to: lengths.count, by: draw.every)
+                    .flatMap { starts[$0]..<(starts[$0] + lengths[$0]) }
+                let weight = Double(kept.count) / Double(total)
+                let places = kept.prefix(max(1, kept.count - context + 1))
+                for row in places { probabilities[row] += (1 - draw.share) * weight / Double(places.count) }
+                let stream = Double(lengths.reduce(0, +)) / Double(total)
+                probabilities[kept[0]] += draw.share * stream / Double(offsets)
+            }
+            first += lengths.reduce(0, +)
+        }
+        return probabilities
+    }
+
     @Test(
         "a window from the middle of a life teaches its second half, or all of it if asked", arguments: [false, true])
     func firstHalf(teach: Bool) throws {
