@@ -3338,7 +3338,7 @@ const ProtobufCMessageDescriptor distillery__carried_part__descriptor =
   (ProtobufCMessageInit) distillery__carried_part__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__learning_report__field_descriptors[6] =
+static const ProtobufCFieldDescriptor distillery__learning_report__field_descriptors[8] =
 {
   {
     "lifetime",
@@ -3412,19 +3412,45 @@ static const ProtobufCFieldDescriptor distillery__learning_report__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "recent_return",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__LearningReport, recent_return),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "recent_episodes",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__LearningReport, recent_episodes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__learning_report__field_indices_by_name[] = {
   3,   /* field[3] = episodes */
   0,   /* field[0] = lifetime */
   5,   /* field[5] = maximum_policy_lag */
   4,   /* field[4] = mean_policy_lag */
+  7,   /* field[7] = recent_episodes */
+  6,   /* field[6] = recent_return */
   2,   /* field[2] = transitions */
   1,   /* field[1] = updates */
 };
 static const ProtobufCIntRange distillery__learning_report__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor distillery__learning_report__descriptor =
 {
@@ -3434,7 +3460,7 @@ const ProtobufCMessageDescriptor distillery__learning_report__descriptor =
   "Distillery__LearningReport",
   "distillery",
   sizeof(Distillery__LearningReport),
-  6,
+  8,
   distillery__learning_report__field_descriptors,
   distillery__learning_report__field_indices_by_name,
   1,  distillery__learning_report__number_ranges,

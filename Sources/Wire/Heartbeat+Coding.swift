@@ -100,12 +100,14 @@ extension LearningReport {
         guard message.mean_policy_lag.isFinite, message.maximum_policy_lag.isFinite else {
             throw WireError("a policy lag that is no number")
         }
+        guard message.recent_return.isFinite else { throw WireError("a return that is no number") }
         self.init(
             lifetime: try Wire.lifetime(message.lifetime),
             updates: try Wire.count(message.updates, "number of updates"),
             transitions: try Wire.count(message.transitions, "number of transitions"),
             episodes: try Wire.count(message.episodes, "number of episodes"), meanPolicyLag: message.mean_policy_lag,
-            maximumPolicyLag: message.maximum_policy_lag)
+            maximumPolicyLag: message.maximum_policy_lag, recentReturn: message.recent_return,
+            recentEpisodes: try Wire.count(message.recent_episodes, "number of episodes"))
     }
 
     fileprivate func encoded(_ arena: EncodingArena) -> UnsafeMutablePointer<Distillery__LearningReport> {
@@ -116,6 +118,8 @@ extension LearningReport {
             $0.episodes = episodes
             $0.mean_policy_lag = meanPolicyLag
             $0.maximum_policy_lag = maximumPolicyLag
+            $0.recent_return = recentReturn
+            $0.recent_episodes = recentEpisodes
         }
     }
 }

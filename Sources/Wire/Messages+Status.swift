@@ -107,10 +107,13 @@ package struct LearningReport: Sendable, Equatable {
     /// Of the rollouts learnt from, in updates.
     package var meanPolicyLag: Double
     package var maximumPolicyLag: Double
+    /// Mean return of the last finished episodes, and how many these are; 0 of 0 before the first.
+    package var recentReturn: Double
+    package var recentEpisodes: UInt64
 
     package init(
         lifetime: LifetimeIdentifier, updates: UInt64, transitions: UInt64, episodes: UInt64, meanPolicyLag: Double,
-        maximumPolicyLag: Double
+        maximumPolicyLag: Double, recentReturn: Double = 0, recentEpisodes: UInt64 = 0
     ) {
         self.lifetime = lifetime
         self.updates = updates
@@ -118,5 +121,7 @@ package struct LearningReport: Sendable, Equatable {
         self.episodes = episodes
         self.meanPolicyLag = meanPolicyLag
         self.maximumPolicyLag = maximumPolicyLag
+        self.recentReturn = recentReturn
+        self.recentEpisodes = recentEpisodes
     }
 }

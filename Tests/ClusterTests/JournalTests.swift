@@ -87,4 +87,47 @@ import Wire
         #expect(try level { try journal.scaled(Scale(actors: 2, actorsOfLifetime: 2)) } == 2)
         #expect(try level { try journal.distillationFinished("step-3") } == 2)
     }
+
+    @Test("plots get the return of each lifetime that ends, once, and an evaluation's curve over all of its tasks")
+    func plots() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let journal = try makeJournal(.create)
+        var plotted: [String: [[Double]]] = [:]
+        journal.onMetrics = { name, step, value in plotted[name, default: []].append([Double(step), value]) }
+        for (task, value) in [(1, 0.5), (2, 0.75), (2, 0.75)] {
+            try journal.lifetimeEnded(
+                LifetimeIdentifier(task: task, repetition: 0), numbers: ["final_return": value, "mean_policy_lag": 2])
+        }
+        #expect(plotted["lifetimes/final_return"] == [[1, 0.5], [2, 0.75]])
+        #expect(plotted["lifetimes/mean_policy_lag"] == [[1, 2], [2, 2]])
+        func evaluate(_ task: Int, _ returns: [Float], by journal: LedgerJournal) throws {
+            let job = EvaluationJob(
+                job: 1, evaluation: "e", checkpoint: "c", task: task, seeds: 2, episodes: 2, clearContext: false,
+                temperature: 1, recorderEndpoint: "", incarnation: 0)
+            try journal.evaluated(job, split: .test, returns: returns)
+        }
+        try evaluate(1, [0, 1, 0, 1], by: journal)
+        try journal.commit()
+        // A later start of the run has the rest, not yet committed.
+        let later = try makeJournal(.resume)
+        later.onMetrics = journal.onMetrics
+        try evaluate(2, [1, 2, 3, 4], by: later)
+        try later.evaluationEnded("e")
+        #expect(plotted["evaluation/e/mean_return"] == [[0, 1], [1, 2]])
+    }
+
+    @Test("while histories are collected their returns, their policy lag and the throughput are plotted")
+    func plotsOfCollecting() throws {
+        let cluster = try SimulatedCluster(
+            yaml: smallExperiment(lockstep: false, actors: 7, processes: 2, trainTasks: 2, episodes: 1_000_000), seed: 1
+        )
+        try cluster.run(milliseconds: 60_000) { ($0.journal.plots["collect/mean_return"]?.count ?? 0) >= 2 }
+        let plots = cluster.journal.plots
+        for name in ["environment_steps_per_second", "mean_policy_lag", "maximum_policy_lag", "mean_return"] {
+            let curve = try #require(plots["collect/\(name)"], "\(name)")
+            #expect(curve.allSatisfy { $0.value >= 0 && $0.step > 0 })
+            #expect(zip(curve, curve.dropFirst()).allSatisfy { $0.step <= $1.step })
+        }
+        #expect(plots["collect/environment_steps_per_second"]?.contains { $0.value > 0 } == true)
+    }
 }

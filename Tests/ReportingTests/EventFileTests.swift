@@ -91,4 +91,20 @@ struct EventFileTests {
             #expect(Double(Float(bitPattern: UInt32(entry[1].number))) == value)
         }
     }
+
+    @Test("who looks at a run at work sees numbers of some seconds ago, though few have come")
+    func flushing() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("events-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let writer = try EventFileWriter(folder: folder, name: "distillery", time: 1000)
+        func written() throws -> Int { try records(Array(Data(contentsOf: URL(fileURLWithPath: writer.path)))).count }
+        try writer.append("loss", step: 1, value: 1, time: 1005)
+        #expect(try written() == 1)
+        try writer.append("loss", step: 2, value: 1, time: 1010)
+        #expect(try written() == 3)
+        try writer.append("loss", step: 3, value: 1, time: 1019)
+        #expect(try written() == 3)
+        try writer.close()
+        #expect(try written() == 4)
+    }
 }

@@ -28,6 +28,8 @@ package final class MemoryJournal: RunJournal {
     /// What was there before each of the latest commits.
     private var earlier: [State] = []
     package private(set) var endings = 0
+    /// What was plotted, by name: steps and values in their order.
+    package private(set) var plots: [String: [(step: UInt64, value: Double)]] = [:]
     /// Gets everything as well: the catalogue, where it is to be tested with the rest.
     package var next: (any RunJournal)?
     /// Faults, to be planted.
@@ -164,6 +166,11 @@ package final class MemoryJournal: RunJournal {
         note()
         try next?.metrics(source, metrics)
     }
+    package func plot(_ name: String, step: UInt64, value: Double) throws {
+        plots[name, default: []].append((step, value))
+        try next?.plot(name, step: step, value: value)
+    }
+    package func evaluationEnded(_ evaluation: String) throws { try next?.evaluationEnded(evaluation) }
     package func checkpointStored(_ name: String, numbers: [String: Double]) throws {
         note()
         try next?.checkpointStored(name, numbers: numbers)

@@ -99,7 +99,7 @@ struct EnvelopeTests {
         learning: [
             LearningReport(
                 lifetime: lifetime, updates: 77, transitions: 8000, episodes: 400, meanPolicyLag: 0.5,
-                maximumPolicyLag: 3)
+                maximumPolicyLag: 3, recentReturn: 0.25, recentEpisodes: 1000)
         ], work: Work(what: "loads streams", milliseconds: 61_000, stillMilliseconds: 50, done: 512, total: 10_000))
 
     /// Two rollouts of a room of 9 x 9, three and one rows.

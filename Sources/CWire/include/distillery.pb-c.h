@@ -394,10 +394,15 @@ struct  Distillery__LearningReport
    */
   double mean_policy_lag;
   double maximum_policy_lag;
+  /*
+   * Mean return of its last finished episodes, and how many these are; 0 of 0 before the first.
+   */
+  double recent_return;
+  uint64_t recent_episodes;
 };
 #define DISTILLERY__LEARNING_REPORT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__learning_report__descriptor) \
-    , NULL, 0, 0, 0, 0, 0 }
+    , NULL, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Distillery__Acknowledgement

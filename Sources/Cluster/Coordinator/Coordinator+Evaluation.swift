@@ -95,6 +95,9 @@ extension Coordinator {
         unfinishedJobs -= 1
         moved(now: now)
         try journal.evaluated(job, split: jobs[index].split, returns: result.returns)
+        if !jobs.contains(where: { !$0.isFinished && $0.job.evaluation == job.evaluation }) {
+            try journal.evaluationEnded(job.evaluation)
+        }
         scheduleJobs(now: now, outbox: &outbox)
         return .taken
     }

@@ -107,6 +107,7 @@ package final class Coordinator {
     /// All transitions that actors have reported, those that have gone too.
     var environmentSteps = 0.0
     var rate = RateMeter()
+    var nextPlot: UInt64 = 0
 
     // Distilling.
     var distiller: String?
@@ -308,6 +309,7 @@ package final class Coordinator {
         announceAllowedKeys(now: now, outbox: &outbox)
         commands.tick(now: now, outbox: &outbox)
         noteLacks(now: now)
+        try plotCollecting(now: now)
         // Heartbeats change nothing: most ticks of a large cluster have nothing to decide.
         let mustDecide = hasChanged || now >= nextDecision
         if mustDecide {

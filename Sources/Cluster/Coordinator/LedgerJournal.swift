@@ -6,17 +6,17 @@ package import Wire
 
 /// Writes what happens in a run into its catalogue, all of a turn at once.
 package final class LedgerJournal: RunJournal {
-    /// Called with every metric, for event files.
+    /// Called with every metric and with what is plotted alone, for event files.
     package var onMetrics: ((_ name: String, _ step: UInt64, _ value: Double) throws -> Void)?
 
-    private let ledger: Ledger
+    let ledger: Ledger
     /// Where each evaluation has its folder.
     private let evaluations: URL
-    private var lifetimes: [LifetimeIdentifier: LifetimeRecord] = [:]
+    private(set) var lifetimes: [LifetimeIdentifier: LifetimeRecord] = [:]
     private var nodes: [String: NodeRecord] = [:]
     private var hasStarted = false
     /// What is not yet in the catalogue, and whether any of it has to survive a loss of power.
-    private var batch = LedgerBatch()
+    private(set) var batch = LedgerBatch()
     private var survivesPowerLoss = false
     private var changedLifetimes: Set<LifetimeIdentifier> = []
     /// Results in the catalogue that their evaluation's summary lacks.
@@ -110,6 +110,7 @@ package final class LedgerJournal: RunJournal {
 
     package func lifetimeEnded(_ lifetime: LifetimeIdentifier, numbers: [String: Double]) throws {
         note(.lifetimeEnded)
+        let isKnown = lifetimes[lifetime]?.status == .finished
         update(lifetime) {
             $0.status = .finished
             $0.ended = Date().timeIntervalSince1970
@@ -126,6 +127,7 @@ package final class LedgerJournal: RunJournal {
                 MetricRecord(time: time, source: "learner", name: "learner/\(name)", step: lifetime.task, value: $0)
             }
         }
+        if !isKnown { try plotEnd(numbers) }
     }
 
     private func update(_ lifetime: LifetimeIdentifier, _ change: (inout LifetimeRecord) -> Void) {

@@ -17,9 +17,18 @@ package protocol RunJournal: AnyObject {
     func checkpointStored(_ name: String, numbers: [String: Double]) throws
     func distillationFinished(_ checkpoint: String) throws
     func evaluated(_ job: EvaluationJob, split: Split, returns: [Float]) throws
+    /// A number for plots alone, which may be lost.
+    func plot(_ name: String, step: UInt64, value: Double) throws
+    /// Every job of the evaluation has its result.
+    func evaluationEnded(_ evaluation: String) throws
     /// What was written before is kept from now on, whatever happens to the process; where one of the entries has to
     /// survive a loss of power, all of them do.
     func commit() throws
+}
+
+extension RunJournal {
+    package func plot(_ name: String, step: UInt64, value: Double) throws {}
+    package func evaluationEnded(_ evaluation: String) throws {}
 }
 
 /// What a coordinator writes down, and what has to survive what.

@@ -305,19 +305,25 @@ final class LearntLifetime {
         return (late.count == 1 ? "\(first.address)" : "", "rollouts of actors \(actors) of \(lease.lifetime)")
     }
 
+    /// Mean of the last finished episodes; nil before the first.
+    private var recentReturn: Double? {
+        state.recent.isEmpty ? nil : state.recent.reduce(0, +) / Double(state.recent.count)
+    }
+
     var report: LearningReport {
         let numbers = state.counts.numbers
         return LearningReport(
             lifetime: lease.lifetime, updates: learner.version, transitions: UInt64(state.counts.recorded),
             episodes: UInt64(state.counts.episodes), meanPolicyLag: numbers["mean_policy_lag"] ?? 0,
-            maximumPolicyLag: numbers["maximum_policy_lag"] ?? 0)
+            maximumPolicyLag: numbers["maximum_policy_lag"] ?? 0, recentReturn: recentReturn ?? 0,
+            recentEpisodes: UInt64(state.recent.count))
     }
 
     /// What the coordinator is told at the end.
     var summary: [String: Double] {
         var numbers = state.counts.numbers
         numbers["updates"] = Double(learner.version)
-        if !state.recent.isEmpty { numbers["final_return"] = state.recent.reduce(0, +) / Double(state.recent.count) }
+        numbers["final_return"] = recentReturn
         numbers["episodes_per_actor"] = Double(state.progress.longestLife)
         return numbers
     }

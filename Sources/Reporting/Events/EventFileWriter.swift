@@ -10,9 +10,13 @@ package final class EventFileWriter {
     package let path: String
     private let handle: FileHandle
     private var pending = Data()
+    /// When something was last handed on, in seconds since 1970.
+    private var flushed: Double
 
     /// Bytes that are kept before they are written.
     package static let bufferBytes = 1 << 16
+    /// What is kept is written with the first number that comes so long after the last time.
+    package static let flushSeconds = 10.0
 
     /// Makes `folder` if need be and a new file in it, `events.out.tfevents.SECONDS.NAME`. `time`: seconds since 1970.
     package init(folder: URL, name: String, time: Double) throws {
@@ -23,13 +27,16 @@ package final class EventFileWriter {
             throw FileError.system("create", path)
         }
         handle = try FileHandle(forWritingTo: file)
+        flushed = time
         append(EventMessage.version(time: time))
         try flush()
     }
 
     package func append(_ name: String, step: UInt64, value: Double, time: Double) throws {
         append(EventMessage.scalar(name, step: step, value: Float(value), time: time))
-        if pending.count >= Self.bufferBytes { try flush() }
+        guard pending.count >= Self.bufferBytes || time >= flushed + Self.flushSeconds else { return }
+        flushed = time
+        try flush()
     }
 
     /// Hands what is kept to the operating system. What it does not take, on a full disk, is dropped whole.

@@ -1,0 +1,34 @@
+import Wire
+
+/// How collecting goes, for plots.
+extension Coordinator {
+    static let plotIntervalNanoseconds: UInt64 = 10_000_000_000
+
+    /// At most every 10 s while histories are collected: speed, policy lag and returns of the lifetimes that are learnt
+    /// now, over the environment steps since this coordinator began.
+    func plotCollecting(now: UInt64) throws {
+        guard phase == .collecting, environmentSteps > 0, now >= nextPlot else { return }
+        nextPlot = now + Self.plotIntervalNanoseconds
+        let step = UInt64(environmentSteps)
+        try journal.plot("collect/environment_steps_per_second", step: step, value: rate.perSecond)
+        let reports = nodes.flatMap { name, node in
+            node.heartbeat.learning.filter { lifetimes[$0.lifetime]?.learner == name && $0.transitions > 0 }
+        }
+        guard !reports.isEmpty else { return }
+        let weight = reports.reduce(0.0) { $0 + Double($1.transitions) }
+        try journal.plot(
+            "collect/mean_policy_lag", step: step,
+            value: reports.reduce(0.0) { $0 + $1.meanPolicyLag * Double($1.transitions) } / weight)
+        try journal.plot(
+            "collect/maximum_policy_lag", step: step, value: reports.map(\.maximumPolicyLag).max() ?? 0)
+        try plotReturns(reports.filter { $0.recentEpisodes > 0 }, step: step)
+    }
+
+    /// Every lifetime counts alike, however many actors it has.
+    private func plotReturns(_ reports: [LearningReport], step: UInt64) throws {
+        guard !reports.isEmpty else { return }
+        try journal.plot(
+            "collect/mean_return", step: step,
+            value: reports.reduce(0.0) { $0 + $1.recentReturn } / Double(reports.count))
+    }
+}
