@@ -71,7 +71,10 @@ package final class MemoryJournal: RunJournal {
     }
 
     /// Whoever resumes a run begins with the actors of its experiment.
-    package func forgetScale() { state.scale = nil }
+    package func forgetScale() {
+        state.scale = nil
+        for index in earlier.indices { earlier[index].scale = nil }
+    }
 
     /// The power fails: up to so many of the latest commits are gone, as they were never on the disk.
     package func losePower(turns: Int) {
@@ -95,8 +98,13 @@ package final class MemoryJournal: RunJournal {
             state.sealed[record.stream] = (UInt64(record.rows), UInt64(record.rollouts))
         }
         state.ended = progress.lifetimes
-        state.attempts = indexForgetsAttempts ? [:] : progress.attempts
+        state.attempts = progress.attempts
         state.actors = progress.actors
+        if keepsNumbers {
+            state.attempts.merge(self.state.attempts, uniquingKeysWith: max)
+            state.actors.merge(self.state.actors, uniquingKeysWith: max)
+        }
+        if indexForgetsAttempts { state.attempts = [:] }
         state.quarantined = progress.quarantined
         state.results = Array(progress.jobs)
         for result in returns {

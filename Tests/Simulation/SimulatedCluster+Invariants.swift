@@ -33,7 +33,7 @@ extension SimulatedCluster {
         var files: Set<StreamIdentifier> = []
         // Where a catalogue was remade from the files, one that is damaged stays where it is.
         let givenUp = Set(journal.quarantined.keys.map { "\(folder)/\($0.path)" })
-        for file in try StreamFolder(path: folder).files where !givenUp.contains(file) {
+        for file in streamFiles(below: folder) where !givenUp.contains(file) {
             files.insert(try check(file, &violations))
         }
         for stream in witness.brought.keys
@@ -91,7 +91,7 @@ extension SimulatedCluster {
         var violations = reasons + witness.violations + faults + lostReports()
         violations += [traffic.storm(seconds: seconds)].compactMap { $0 }
         let unreadable = Set(damaged.map { "\(folder)/\($0.path)" })
-        for file in try StreamFolder(path: folder).files where !unreadable.contains(file) {
+        for file in streamFiles(below: folder) where !unreadable.contains(file) {
             let contents = try StreamContents(path: file)
             violations += contentViolations(contents.metadata.identifier(at: file), contents.rollouts)
         }
@@ -104,7 +104,10 @@ extension SimulatedCluster {
         let checksums = rollouts.map { UInt32($0.checksum) }
         if !damagedUnseen.contains(stream) {
             for missing in missing(in: stream, checksums: checksums).prefix(3) {
-                violations.append("\(stream): acknowledged and not in the file: \(missing)")
+                let mark = DiscardedStreams(of: "\(folder)/\(stream.lifetime.folder)")
+                violations.append(
+                    "\(stream): acknowledged and not in the file: \(missing); lived anew from incarnation "
+                        + "\(mark.map { "\($0.incarnation)" } ?? "none") on, generation \(witness.generation)")
             }
         }
         // Which rollouts there were of each checksum.
@@ -207,9 +210,12 @@ package struct StreamData: Equatable, Sendable {
     package var rewards: Int { rows.rewards.count }
 }
 
+/// None where there is no stream yet: a folder without one is an error to a person, not here.
+private func streamFiles(below folder: String) -> [String] { (try? StreamFolder(path: folder))?.files ?? [] }
+
 package func readDataset(_ folder: String) throws -> [String: StreamData] {
     var dataset: [String: StreamData] = [:]
-    for file in try StreamFolder(path: folder).files {
+    for file in streamFiles(below: folder) {
         let contents = try StreamContents(path: file)
         let rollouts = contents.rollouts.map { record in
             var record = record

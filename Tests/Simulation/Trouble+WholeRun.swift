@@ -90,8 +90,8 @@ extension Trouble {
             cluster.kill(SimulatedCluster.coordinatorName)
         case .killEverything: try killEverything(cluster) { $0.killEverything() }
         case .stop:
+            guard try cluster.stopAndResume(withinMilliseconds: Self.stopMilliseconds) else { return false }
             isScaled = false
-            return try cluster.stopAndResume(withinMilliseconds: Self.stopMilliseconds)
         case .index: try killEverything(cluster) { try $0.killAndIndex(catalogueIsLost: false) }
         case .indexWithoutCatalogue: try killEverything(cluster) { try $0.killAndIndex(catalogueIsLost: true) }
         case .losePower:

@@ -59,7 +59,7 @@ package struct WholeRun: Sendable {
         var trouble = Trouble(seed, actors: Self.actors)
         let (events, found) = try trouble.runWhole(cluster, patienceMilliseconds: Self.patienceMilliseconds)
         var violations = try found + cluster.violations()
-        if cluster.isFinished {
+        if cluster.isFinished, cluster.coordinator.failure.isEmpty {
             let isDetermined =
                 DisturbedRun.isLockstep(seed) && cluster.damaged.isEmpty && events[.otherProcessor] == nil
             violations += try isDetermined ? cluster.differences(from: reference) : cluster.differencesFromSuccessor()

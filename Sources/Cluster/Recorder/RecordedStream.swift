@@ -20,6 +20,9 @@ struct RecordedStream {
     var isOpened = false
     /// Why the incarnation below `incarnation` was closed, where no later carrier was the reason.
     var refusal = ""
+    /// Of a stream that is lived again: what its carrier brought before this sequence is what the file has. A carrier is
+    /// told of nothing as durable that was not compared with what it brought itself. `max` where nothing is lived again.
+    var agreedSequence = UInt64.max
     /// The marked last rollout is in the file.
     var isEnded = false
     /// The carrier that ended it died before it could say so: the next one has brought its mark, which needs no row.
@@ -46,6 +49,9 @@ struct RecordedStream {
         case .quarantined: 0
         }
     }
+
+    /// The same, as far as it is the carrier's own.
+    var acknowledgedSequence: UInt64 { min(durableSequence, agreedSequence) }
 
     /// What its file can have been called durable up to, this recorder or an earlier one speaking. A sealed file took its
     /// name when it was whole, and has nothing to lose behind its end: no claim makes it damaged.
@@ -79,6 +85,11 @@ struct RecordedStream {
         case .sealed: .ended
         case .quarantined: .quarantined
         }
+    }
+
+    /// Its carrier's rollout with this sequence is in the file, written now or found to be the same.
+    mutating func agree(on sequence: UInt64) {
+        if agreedSequence == sequence { agreedSequence += 1 }
     }
 
     /// The file while it grows.

@@ -174,7 +174,7 @@ package final class RecorderRole: Role {
             {
                 return
             }
-            opened.append(take(over: identifier, open.incarnation, sender))
+            opened.append(take(over: identifier, open.incarnation, sender, durable: durable))
         }
         outbox.send(
             .streamsOpened(
@@ -215,12 +215,16 @@ package final class RecorderRole: Role {
         lifetime.collection != .histories || context?.experiment.collect.synchronization == .lockstep
     }
 
-    /// Makes `carrier` the one that carries the stream, and says where it goes on.
+    /// Makes `carrier` the one that carries the stream, and says where it goes on. `durable`: what was called durable to
+    /// it.
     private func take(
-        over identifier: StreamIdentifier, _ incarnation: UInt64, _ carrier: Address
+        over identifier: StreamIdentifier, _ incarnation: UInt64, _ carrier: Address, durable: UInt64
     ) -> StreamsOpened.Stream {
         guard var stream = streams[identifier] else { preconditionFailure("\(identifier) was just loaded") }
         let isNewCarrier = incarnation > stream.incarnation
+        if isLivedAgain(identifier.lifetime), isNewCarrier || !stream.isOpened || stream.carrier != carrier {
+            stream.agreedSequence = durable
+        }
         // The mark of the carrier before was nothing that is on disk: a recorder that is started again does not know of
         // it, so the next carrier's has its number too.
         if isNewCarrier { stream.isMarkedAgain = false }
@@ -233,8 +237,8 @@ package final class RecorderRole: Role {
         // mark has always the same number, though an answer to its carrier may be lost and asked for again.
         let isAtEnd = isNewCarrier || stream.writer == nil
         return StreamsOpened.Stream(
-            nextSequence: isAtEnd ? stream.nextSequence : stream.durableSequence, nextEpisode: stream.nextEpisode,
-            state: stream.state)
+            nextSequence: isAtEnd ? min(stream.nextSequence, stream.agreedSequence) : stream.acknowledgedSequence,
+            nextEpisode: stream.nextEpisode, state: stream.state)
     }
 
     /// Why streams cannot be opened: they are none of this run's. Nil when they can.
@@ -337,6 +341,7 @@ package final class RecorderRole: Role {
                 }
                 counts["transitions", default: 0] += Double(header.length)
                 streams[identifier]?.isEnded = header.isLast
+                streams[identifier]?.agree(on: header.sequence)
                 pending.insert(identifier)
             }
         }
@@ -386,7 +391,9 @@ package final class RecorderRole: Role {
         if header.sequence < stream.nextSequence {
             counts["repeated_rollouts", default: 0] += 1
             switch compare(header, identifier, stream, now: now, outbox: &outbox) {
-            case .same: break
+            // What came before it was not compared: the file may have it from another life.
+            case .same where header.sequence > stream.agreedSequence: return .behind
+            case .same: streams[identifier]?.agree(on: header.sequence)
             case .unknown: return .nowhere
             case .different(let recorded):
                 let reason =
@@ -404,12 +411,17 @@ package final class RecorderRole: Role {
             }
             return .known
         }
+        guard header.sequence <= stream.agreedSequence else {
+            counts["out_of_order_rollouts", default: 0] += 1
+            return .behind
+        }
         if stream.state == .ended {
             guard header.isLast, header.length == 0, header.sequence == stream.nextSequence else {
                 refuse("\(identifier): the stream has ended", sender, outbox: &outbox)
                 return .nowhere
             }
             streams[identifier]?.isMarkedAgain = true
+            streams[identifier]?.agree(on: header.sequence)
             return .known
         }
         guard header.sequence == stream.nextSequence, let writer = stream.writer else {
@@ -497,6 +509,6 @@ extension RecordedStream {
     /// What its carrier is told.
     func standing(of identifier: StreamIdentifier) -> RolloutsDurable.Stream {
         RolloutsDurable.Stream(
-            actor: identifier.actor, nextSequence: durableSequence, incarnation: incarnation, state: state)
+            actor: identifier.actor, nextSequence: acknowledgedSequence, incarnation: incarnation, state: state)
     }
 }
