@@ -152,6 +152,10 @@ package enum PlantedBug: String, CaseIterable, Sendable {
         cluster.tamperArriving = { bytes, sender, receiver in
             guard receiver.hasPrefix("recorder"), var envelope = try? Envelope(decoding: bytes) else { return bytes }
             switch envelope.message {
+            // Nor does it look at tickets.
+            case .welcome(var welcome):
+                welcome.ticketSecret = []
+                envelope.message = .welcome(welcome)
             case .openStreams(var open):
                 open.incarnation = raised(open.incarnation, open.lifetime, sender)
                 envelope.message = .openStreams(open)

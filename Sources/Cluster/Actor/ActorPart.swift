@@ -15,6 +15,10 @@ final class ActorPart {
     var recorder: RecorderDialogue?
     /// Questions to the learner since it last said something.
     var vainLearnerRequests = 0
+    /// The number of the last question whether these actors may join.
+    var joinQuestion: UInt64 = 0
+    /// How often in a row the learner has refused that.
+    var refusedJoins = 0
     /// When the last message was sent that the learner has yet to answer.
     var lastLearnerRequest: UInt64 = 0
     /// When the learner last answered, or was first to answer something after that.

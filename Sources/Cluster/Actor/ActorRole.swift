@@ -14,6 +14,8 @@ package final class ActorRole: Role {
     /// Each question to a learner that is not answered doubles the wait before the next, up to this: within
     /// `learnerSilenceMilliseconds` there is time for so many questions that a poor network cannot lose them all.
     package static let longestRequestIntervalMilliseconds: UInt64 = 2000
+    /// A part that its learner refuses so often in a row is given back.
+    package static let refusedJoinLimit = 6
     /// A learner that waits for others answers what it is sent again, and of one that is in a long update its node says
     /// that it is there; one that does not cannot be reached from here.
     package static let learnerSilenceMilliseconds: UInt64 = 30_000
@@ -46,7 +48,7 @@ package final class ActorRole: Role {
     private var refusedParts = 0
     /// Complaints of recorders and learners.
     private var complaints = 0
-    /// Numbers the questions to recorders.
+    /// Numbers the questions to recorders and learners.
     private var questions: UInt64 = 0
 
     /// Sees every acknowledgement that concerns this process.
@@ -153,6 +155,7 @@ package final class ActorRole: Role {
         case .failure(let reason):
             complaints += 1
             for part in parts.values { part.recorder?.refuse(reason, number: envelope.request, from: sender) }
+            noteRefusedJoin(reason, envelope.request, from: sender, now: now, outbox: &outbox)
         default: refusedMessages += 1
         }
     }
@@ -165,6 +168,7 @@ package final class ActorRole: Role {
             guard command > part.command else { return }
             part.command = command
             part.carry = carry
+            part.refusedJoins = 0
             part.retire()
             guard part.recorder?.endpoint != carry.recorderEndpoint, carry.recordsAny else { return }
             if part.recorder == nil { part.recorder = RecorderDialogue(endpoint: carry.recorderEndpoint) }
@@ -202,8 +206,7 @@ package final class ActorRole: Role {
             let actors = part.carry.actors
             // Another carries such a stream now, or its file is further than the coordinator knows.
             let refused = durable.streams.filter {
-                actors.contains($0.actor)
-                    && ($0.incarnation > part.carry.incarnation || $0.state == .diverged)
+                actors.contains($0.actor) && $0.incarnation > part.carry.incarnation
             }
             if let above = refused.map(\.incarnation).max() {
                 giveUp(
@@ -369,11 +372,31 @@ package final class ActorRole: Role {
         part.lastLearnerRequest = now
         guard part.needsLearner else { return }
         let carry = part.carry
+        questions += 1
+        part.joinQuestion = questions
         outbox.send(
             .joinLifetime(
                 JoinLifetime(
                     lifetime: carry.lifetime, attempt: carry.attempt, actors: carry.actors,
-                    incarnation: carry.incarnation, ticket: carry.learnerTicket)), to: .endpoint(carry.learnerEndpoint))
+                    incarnation: carry.incarnation, ticket: carry.learnerTicket)), to: .endpoint(carry.learnerEndpoint),
+            request: questions)
+    }
+
+    /// The learner does not take these actors from here, and the coordinator may not know: a process that stood still
+    /// may have taken up a lease that others have by now.
+    private func noteRefusedJoin(
+        _ reason: String, _ question: UInt64, from sender: Address, now: UInt64, outbox: inout Outbox
+    ) {
+        guard question != 0,
+            let part = parts.values.first(where: {
+                $0.phase == .joining && $0.joinQuestion == question && .endpoint($0.carry.learnerEndpoint) == sender
+            })
+        else { return }
+        part.joinQuestion = 0
+        part.refusedJoins += 1
+        part.lastLearnerSign = now
+        guard part.refusedJoins >= Self.refusedJoinLimit else { return }
+        giveUp(part, above: part.carry.incarnation, reason: reason, now: now, outbox: &outbox)
     }
 
     private func open(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {

@@ -107,7 +107,7 @@ package final class EvaluatorRole: Role {
     private func take(
         _ durable: RolloutsDurable, of running: RunningJob, from sender: Address, now: UInt64, outbox: inout Outbox
     ) {
-        let refused = durable.streams.filter { $0.incarnation > running.job.incarnation || $0.state == .diverged }
+        let refused = durable.streams.filter { $0.incarnation > running.job.incarnation }
         guard running.recorder.isWith(sender), let above = refused.map(\.incarnation).max() else {
             return running.recorder.take(
                 durable, actors: 0..<running.job.seeds, from: sender, now: now, outbox: &outbox)

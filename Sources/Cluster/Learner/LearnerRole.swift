@@ -114,10 +114,10 @@ package final class LearnerRole: Role {
             guard isLeased else {
                 let reason =
                     "\(join.lifetime): actors \(join.actors) are not leased to \(sender), or to another learner"
-                return refuse(reason, sender, outbox: &outbox)
+                return refuse(reason, sender, envelope.request, outbox: &outbox)
             }
             if let refusal = lifetime.join(join, from: sender, outbox: &outbox) {
-                return refuse(refusal, sender, outbox: &outbox)
+                return refuse(refusal, sender, envelope.request, outbox: &outbox)
             }
             lifetime.lastHeard = now
         case .rollouts(let rollouts): try take(rollouts, from: sender, now: now, outbox: &outbox)
@@ -128,9 +128,9 @@ package final class LearnerRole: Role {
         }
     }
 
-    private func refuse(_ reason: String, _ sender: Address, outbox: inout Outbox) {
+    private func refuse(_ reason: String, _ sender: Address, _ request: UInt64 = 0, outbox: inout Outbox) {
         refusedMessages += 1
-        outbox.send(.failure(reason), to: sender)
+        outbox.send(.failure(reason), to: sender, request: request)
     }
 
     private func take(_ lease: LearnLifetime, now: UInt64, outbox: inout Outbox) throws {

@@ -90,8 +90,12 @@ final class LearntLifetime {
             return "\(lease.lifetime): actors \(join.actors); there are \(actorLimit)"
         }
         if let part = parts[join.actors.lowerBound], part.incarnation >= join.incarnation {
+            guard part.incarnation == join.incarnation else {
+                return "\(lease.lifetime): actors \(join.actors) have joined with incarnation \(part.incarnation) "
+                    + "since, \(join.incarnation) was replaced"
+            }
             // Asked again before the first answer came; who has sent rollouts since has had it.
-            guard part.incarnation == join.incarnation, part.batch == 0 else { return nil }
+            guard part.batch == 0 else { return nil }
         }
         // The actors may have been divided otherwise before.
         for (first, part) in parts where part.actors.overlaps(join.actors) && part.incarnation < join.incarnation {

@@ -30,6 +30,12 @@ extension RecorderRole {
         {
             return true
         }
+        // An order that comes late, from a coordinator that has died since: the lifetime has gone on behind it.
+        let hasGoneOn = streams.contains { identifier, stream in
+            identifier.lifetime == order.lifetime && stream.isOpened && stream.refusal.isEmpty
+                && stream.incarnation >= order.incarnation && stream.incarnation != .max
+        }
+        guard !hasGoneOn else { return true }
         for (identifier, stream) in streams where identifier.lifetime == order.lifetime {
             stream.writer?.abandon()
             streams[identifier] = nil

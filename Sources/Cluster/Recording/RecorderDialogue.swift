@@ -160,11 +160,12 @@ package struct RecorderDialogue {
         return unacknowledged.append(bytes, headers, recordedActors: recordedActors, mayBeSent: isOpen)
     }
 
-    /// Takes what the message says of the actors in `actors`, if the recorder of this dialogue says it.
+    /// Takes what the message says of the actors in `actors`, if the recorder of this dialogue says it of the incarnation
+    /// that it was asked for: its word for an earlier one may come late, and their files may be others by now.
     package mutating func take(
         _ durable: RolloutsDurable, actors: Range<Int>, from sender: Address, now: UInt64, outbox: inout Outbox
     ) {
-        let streams = durable.streams.filter { actors.contains($0.actor) }
+        let streams = durable.streams.filter { actors.contains($0.actor) && $0.incarnation == asked?.incarnation }
         guard isWith(sender), !streams.isEmpty else { return }
         lastSign = now
         waitsSince = now
