@@ -112,7 +112,8 @@ package struct RolloutRows {
 
 extension RolloutBatch {
     /// Calls `body` with each rollout's header and rows, in order. The byte counts are those of one element of the
-    /// spaces. Precondition: the columns are as long as the headers say (`Wire` checks what comes from outside).
+    /// spaces. Where a column is shorter than the headers say, a rollout gets what is there of it, or nothing: `Wire`
+    /// refuses such a batch, and so does a stream's writer.
     package func forEachRollout(
         observationBytes: Int, actionBytes: Int, _ body: (RolloutHeader, RolloutRows) throws -> Void
     ) rethrows {
@@ -125,21 +126,17 @@ extension RolloutBatch {
                                 var row = 0
                                 var episode = 0
                                 for header in headers {
-                                    let end = row + header.length
-                                    let lastEpisode = episode + header.finishedEpisodes
-                                    func slice(_ column: UnsafeRawBufferPointer, _ width: Int)
-                                        -> UnsafeRawBufferPointer
-                                    {
-                                        UnsafeRawBufferPointer(rebasing: column[(row * width)..<(end * width)])
-                                    }
+                                    let end = max(row, row &+ header.length)
+                                    let lastEpisode = max(episode, episode &+ header.finishedEpisodes)
                                     let rows = RolloutRows(
                                         length: header.length, finishedEpisodes: header.finishedEpisodes,
-                                        observations: slice(observations, observationBytes),
-                                        actions: slice(actions, actionBytes), rewards: slice(rewards, 4),
-                                        terminations: slice(terminations, 1), truncations: slice(truncations, 1),
-                                        finalObservations: UnsafeRawBufferPointer(
-                                            rebasing: finals[
-                                                (episode * observationBytes)..<(lastEpisode * observationBytes)]))
+                                        observations: observations.elements(row..<end, width: observationBytes),
+                                        actions: actions.elements(row..<end, width: actionBytes),
+                                        rewards: rewards.elements(row..<end, width: 4),
+                                        terminations: terminations.elements(row..<end, width: 1),
+                                        truncations: truncations.elements(row..<end, width: 1),
+                                        finalObservations: finals.elements(
+                                            episode..<lastEpisode, width: observationBytes))
                                     try body(header, rows)
                                     row = end
                                     episode = lastEpisode
@@ -158,5 +155,13 @@ extension RolloutBatch {
         checksums.reserveCapacity(headers.count)
         forEachRollout(observationBytes: observationBytes, actionBytes: actionBytes) { checksums.append($1.checksum) }
         for index in headers.indices { headers[index].checksum = checksums[index] }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Those of the elements in `range` that are there, each `width` bytes.
+    fileprivate func elements(_ range: Range<Int>, width: Int) -> UnsafeRawBufferPointer {
+        let there = range.clamped(to: 0..<(width > 0 ? count / width : 0))
+        return UnsafeRawBufferPointer(rebasing: self[(there.lowerBound * width)..<(there.upperBound * width)])
     }
 }

@@ -240,6 +240,22 @@ struct RecorderDialogueTests {
         #expect(dialogue.isDone)
     }
 
+    @Test(
+        "the recorder's word for another incarnation than the one that was asked for says nothing of this one's files")
+    func earlierIncarnation() {
+        var dialogue = dialogue(sent: 3)
+        var outbox = Outbox()
+        for incarnation in [1, 3] as [UInt64] {
+            var late = durable([4: 3, 5: 3], resend: true)
+            for index in late.streams.indices { late.streams[index].incarnation = incarnation }
+            dialogue.take(late, actors: 4..<6, from: .endpoint("a"), now: 200_000_000, outbox: &outbox)
+        }
+        #expect(dialogue.unacknowledgedBytes == 3 && dialogue.durableSequence(of: 4..<6) == 0)
+        #expect(outbox.items.isEmpty, "nor is anything sent again for it")
+        dialogue.take(durable([4: 3, 5: 3]), actors: 4..<6, from: .endpoint("a"), now: 200_000_000, outbox: &outbox)
+        #expect(dialogue.isDone)
+    }
+
     @Test("a question says what was called durable") func durableSequences() throws {
         var dialogue = dialogue(sent: 3)
         var outbox = Outbox()
