@@ -109,6 +109,18 @@ struct LearningCurveTests {
         #expect(LearningCurves((0..<100).map { [[Double($0 % 2)]] }).meanCurve(window: 1).first == point)
     }
 
+    @Test("the interval of the final mean holds it, and one curve alone has none")
+    func finalInterval() throws {
+        let curves = LearningCurves([[[0, 1], [0, 3]], [[0, 10]]])
+        let interval = try #require(curves.finalInterval)
+        let mean = try #require(curves.finalMean)
+        #expect(interval.low < mean && mean < interval.high)
+        // Both draws of tasks and of repetitions may meet the extremes, and never go beyond.
+        #expect(interval.low >= 0.5 && interval.high <= 5)
+        #expect(LearningCurves([[[0, 1]]]).finalInterval == nil)
+        #expect(LearningCurves([]).finalInterval == nil)
+    }
+
     @Test("a window averages neighbours and a long curve is thinned")
     func thinning() {
         let points = LearningCurves([[(0..<1000).map(Double.init)]]).meanCurve(window: 5)

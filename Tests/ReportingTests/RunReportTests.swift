@@ -65,6 +65,15 @@ struct RunReportTests {
         #expect(report.highlights.map(\.value).contains("50.0\u{00A0}%"))
         #expect(report.highlights.map(\.detail).contains("3 of 6 (goal, seed) pairs"))
         #expect(report.remarks.contains { $0.contains("1 of 1 streams could not be read") })
+        let table = try #require(report.tables.first)
+        let column = try #require(table.columns.firstIndex(of: "95 % interval"))
+        // Three tasks, each with a pair that ends at 3 and one that ends at 0.
+        let row = try #require(table.rows.first)
+        let bounds = row[column].components(separatedBy: " to ").compactMap(Double.init)
+        try #require(bounds.count == 2, "\(row)")
+        #expect(bounds[0] >= 0 && bounds[0] < 1.5 && bounds[1] > 1.5 && bounds[1] <= 3)
+        // What is known exactly has none.
+        #expect(try #require(table.rows.last)[column] == "–")
         let names = report.figures.map(\.name)
         #expect(names == ["held-out-returns", "held-out-final-shares", "final-return-by-goal", "distiller-loss"])
         let files = try FileManager.default.contentsOfDirectory(atPath: folder.appendingPathComponent("report").path)
@@ -73,6 +82,28 @@ struct RunReportTests {
         for figure in report.figures { #expect(page.contains(figure.svg) && isWellFormed(figure.svg)) }
         // Written again, it replaces itself.
         try report.write(into: folder)
+    }
+
+    @Test("an evaluation's summary says how sure its final return is, where more than one pair was played")
+    func summary() throws {
+        func summary(seeds: Int) throws -> (json: [String: Any], text: String) {
+            let record = EvaluationRecord(
+                evaluation: "test", task: 0, checkpoint: "step-00000010", split: .test, kind: .inContext,
+                status: .finished, seeds: seeds, episodes: 1)
+            let returns = EvaluationReturns(evaluation: record, returns: (0..<seeds).map { [Float($0)] })
+            let summary = EvaluationSummary(
+                checkpoint: "step-00000010", split: .test, returns: [returns],
+                tasks: [TaskRecord(id: 0, split: .test, json: "{}", optimalReturn: 10, randomReturn: 0)])
+            let json = try JSONSerialization.jsonObject(with: JSONEncoder().encode(summary)) as? [String: Any]
+            return (try #require(json?["inContext"] as? [String: Any]), summary.text)
+        }
+        let several = try summary(seeds: 5)
+        let interval = try #require(several.json["finalReturnInterval"] as? [String: Double])
+        #expect(try #require(interval["low"]) < 2 && #require(interval["high"]) > 2)
+        #expect(several.text.contains("last ten episodes: 2.00 (95 % interval "))
+        let one = try summary(seeds: 1)
+        #expect(one.json["finalReturn"] != nil && one.json["finalReturnInterval"] == nil)
+        #expect(!one.text.contains("interval"))
     }
 
     @Test("a folder without a catalogue is refused in a sentence")

@@ -23,7 +23,7 @@ package final class CheckpointStore {
         let final = folder.appendingPathComponent(piece.checkpoint)
         if isCheckpoint(piece.checkpoint) { return false }
         let partial = partialFolder(of: piece.checkpoint)
-        try FileManager.default.createDirectory(at: partial, withIntermediateDirectories: true)
+        try Folder.create(partial.path)
         let file = partial.appendingPathComponent(piece.file)
         guard piece.size <= Self.fileLimitBytes else {
             throw ClusterError(

@@ -29,24 +29,32 @@ struct ReportTables {
                 let half = contents.aboveHalf(evaluated).map {
                     "\(NumberText.percent(Double($0.count) / Double($0.of))) (\($0.count) of \($0.of))"
                 }
-                rows.append(line("\(words), \(place)", evaluated.curves.finalMean, tasks, half))
+                rows.append(line("\(words), \(place)", evaluated.curves, tasks, half))
             }
             guard !tasks.isEmpty else { continue }
-            rows.append(line("source, \(place)", contents.source(on: tasks).finalMean, tasks, nil))
-            rows.append(line("random policy, \(place)", contents.meanRandom(of: tasks), tasks, nil))
-            rows.append(line("optimum, \(place)", contents.meanOptimum(of: tasks), tasks, nil))
+            rows.append(line("source, \(place)", contents.source(on: tasks), tasks))
+            rows.append(line("random policy, \(place)", contents.meanRandom(of: tasks), tasks))
+            rows.append(line("optimum, \(place)", contents.meanOptimum(of: tasks), tasks))
         }
         return Report.Table(
             "Return of the last \(LearningCurves.finalEpisodes) episodes",
-            columns: ["", "return", "of the optimum", "pairs above half"], rows: rows)
+            columns: ["", "mean return", "95 % interval", "of the optimum", "pairs above half"], rows: rows)
     }
 
-    private func line(_ name: String, _ value: Double?, _ tasks: [Int], _ half: String?) -> [String] {
+    private func line(_ name: String, _ curves: LearningCurves, _ tasks: [Int], _ half: String? = nil) -> [String] {
+        line(name, curves.finalMean, tasks, curves.finalInterval, half)
+    }
+
+    private func line(
+        _ name: String, _ value: Double?, _ tasks: [Int], _ interval: Interval? = nil, _ half: String? = nil
+    ) -> [String] {
         var share = "–"
         if let value, let optimum = contents.meanOptimum(of: tasks), optimum > 0 {
             share = NumberText.percent(value / optimum)
         }
-        return [name, value.map { NumberText.fixed($0, decimals: 2) } ?? "–", share, half ?? "–"]
+        func text(_ value: Double) -> String { NumberText.fixed(value, decimals: 2) }
+        let bounds = interval.map { "\(text($0.low)) to \(text($0.high))" }
+        return [name, value.map(text) ?? "–", bounds ?? "–", share, half ?? "–"]
     }
 
     private var counts: Report.Table {

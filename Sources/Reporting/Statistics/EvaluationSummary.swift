@@ -9,6 +9,9 @@ package struct EvaluationSummary: Sendable, Encodable {
         let meanReturns: [Double]
         /// Mean over the last ten episodes.
         let finalReturn: Double
+        /// The 95 % interval of `finalReturn` over tasks and seeds; nil where one pair was played.
+        let finalReturnInterval: Interval?
+        /// Nil where an optimum is not known, or is 0.
         let shareOfOptimum: Double?
         /// Share of (task, seed) pairs whose last ten episodes reach more than half of the optimum.
         let pairsAboveHalf: Double?
@@ -47,7 +50,8 @@ package struct EvaluationSummary: Sendable, Encodable {
         let best = optima.reduce(0, +) / Double(max(1, optima.count))
         let above = zip(finals, optima).count { $0.return > $1 / 2 }
         return Curve(
-            meanReturns: curves.means, finalReturn: final, shareOfOptimum: isKnown ? final / best : nil,
+            meanReturns: curves.means, finalReturn: final, finalReturnInterval: curves.finalInterval,
+            shareOfOptimum: isKnown && best > 0 ? final / best : nil,
             pairsAboveHalf: isKnown ? Double(above) / Double(finals.count) : nil)
     }
 
@@ -62,9 +66,11 @@ package struct EvaluationSummary: Sendable, Encodable {
             lines.append("\(name): mean return by episode")
             lines.append(
                 "  " + episodes.map { "\($0): \(fixed(curve.meanReturns[$0 - 1], 2))" }.joined(separator: "  "))
+            let interval =
+                curve.finalReturnInterval.map { " (95 % interval \(fixed($0.low, 2)) to \(fixed($0.high, 2)))" } ?? ""
             let share = curve.shareOfOptimum.map { ", \(fixed(100 * $0, 1)) % of the optimum" } ?? ""
             let pairs = curve.pairsAboveHalf.map { ", \(fixed(100 * $0, 0)) % of pairs above half of it" } ?? ""
-            lines.append("  last ten episodes: \(fixed(curve.finalReturn, 2))\(share)\(pairs)")
+            lines.append("  last ten episodes: \(fixed(curve.finalReturn, 2))\(interval)\(share)\(pairs)")
         }
         return lines.joined(separator: "\n")
     }

@@ -1,5 +1,11 @@
 import Environments
 
+/// Where a mean lies with a probability of 95 %.
+package struct Interval: Sendable, Hashable, Encodable {
+    package let low: Double
+    package let high: Double
+}
+
 /// Returns by episode of several tasks with several repetitions (seeds, lifetimes) each.
 package struct LearningCurves: Sendable {
     /// (tasks, repetitions, episodes); the lengths may differ.
@@ -75,6 +81,12 @@ package struct LearningCurves: Sendable {
 
     /// Mean over tasks, and repetitions within each, of the first episodes.
     package var firstMean: Double? { means.first }
+
+    /// The 95 % interval of `finalMean`, by the bootstrap of `meanCurve`; nil where one curve or none is known.
+    package var finalInterval: Interval? {
+        guard let point = finalPoint(x: 0), let low = point.low, let high = point.high else { return nil }
+        return Interval(low: low, high: high)
+    }
 
     /// The final mean with its interval, at `x`.
     func finalPoint(x: Double) -> LineChart.Point? {
