@@ -9,7 +9,8 @@ extension ActorCriticLearner {
     private static let magic: UInt32 = 0x4341_5344  // "DSAC"
     private static let layoutVersion: UInt32 = 2
     private static let headerBytes = 32
-    private var cutRowBytes: Int { 40 + rows.waiting.observationBytes }
+    private var cutRowBytes: Int { Self.cutRowBytes(observationBytes: rows.waiting.observationBytes) }
+    private static func cutRowBytes(observationBytes: Int) -> Int { 40 + observationBytes }
 
     package func save() -> [UInt8] {
         var bytes: [UInt8] = []
@@ -43,7 +44,12 @@ extension ActorCriticLearner {
     }
 
     private func savedBytes(cutRows: Int) -> Int {
-        Self.headerBytes + 12 * shape.parameterCount + cutRows * cutRowBytes + 4
+        Self.savedBytes(shape, cutRows: cutRows, observationBytes: rows.waiting.observationBytes)
+    }
+
+    /// What `save` gives: each actor has one cut row at most.
+    static func savedBytes(_ shape: ActorCriticShape, cutRows: Int, observationBytes: Int) -> Int {
+        headerBytes + 12 * shape.parameterCount + cutRows * cutRowBytes(observationBytes: observationBytes) + 4
     }
 
     package func restore(_ bytes: [UInt8]) throws {

@@ -110,6 +110,16 @@ package enum SourceAlgorithm: Hashable, Sendable {
         }
     }
 
+    /// Bytes that a learner of so many actors saves at most. Throws as `makeActor` does.
+    package func largestSavedBytes(environment: EnvironmentDescription, actors: Int) throws -> Int {
+        switch self {
+        case .actorCritic(let settings):
+            ActorCriticLearner.savedBytes(
+                try settings.makeShape(environment: environment), cutRows: actors,
+                observationBytes: environment.observationSpace.byteCount)
+        }
+    }
+
     /// A learner at version 0; seed, task and repetition determine its initial parameters. Throws as `makeActor` does.
     package func makeLearner(
         environment: EnvironmentDescription, seed: UInt64, task: Int, repetition: Int

@@ -66,6 +66,13 @@ package struct Experiment: Sendable, Equatable {
     package internal(set) var distil = DistilSettings()
     package internal(set) var evaluate = EvaluateSettings()
 
+    /// The source algorithm that every lifetime runs.
+    package var sourceAlgorithm: SourceAlgorithm {
+        switch source.algorithm {
+        case .a3c: .actorCritic(source.actorCritic)
+        }
+    }
+
     /// All defaults; not an experiment yet, for it has no name.
     init() {}
 

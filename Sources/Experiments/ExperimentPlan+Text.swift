@@ -18,7 +18,8 @@ extension ExperimentPlan {
               distil    about \(time(distilSeconds))
               evaluate  \(count(evaluationEpisodes)) episodes; about \(time(evaluateSeconds))
               disk      at most \(bytes(maximumDiskBytes)), with \(count(keptCheckpoints)) \
-            \(keptCheckpoints == 1 ? "checkpoint" : "checkpoints")
+            \(keptCheckpoints == 1 ? "checkpoint" : "checkpoints") and \(count(keptLearnerStates)) \
+            \(keptLearnerStates == 1 ? "learner's state" : "learners' states")
               in all    \(most)about \(time(seconds)) on this machine
 
             """

@@ -1,6 +1,6 @@
 import Agents
 import Distillation
-import Environments
+package import Environments
 
 /// What an experiment is about to do: how much, how large, about how long. Counts are upper bounds, since a lifetime
 /// may end early; times are estimates.
@@ -47,6 +47,8 @@ package struct ExperimentPlan: Sendable, Equatable {
     package let maximumDiskBytes: Int
     /// Checkpoints of the distiller that lie on the disk at most.
     package let keptCheckpoints: Int
+    /// States of learners that lie there at most: one of each lifetime that is lived at once.
+    package let keptLearnerStates: Int
     /// Seconds; at most, where lifetimes may end early.
     package let collectSeconds: Double
     package let distilSeconds: Double
@@ -79,8 +81,12 @@ package struct ExperimentPlan: Sendable, Equatable {
         let made = 1 + experiment.distil.training.steps / experiment.distil.training.checkpointEvery
         // The next one lies beside those that are kept until it is whole.
         keptCheckpoints = min(made, experiment.distil.training.keepCheckpoints.map { $0 + 1 } ?? made)
+        keptLearnerStates = min(
+            lifetimes, experiment.cluster.learners * experiment.cluster.lifetimesPerLearner)
+        // The next one lies beside each until it is whole.
+        let learnerStates = 2 * keptLearnerStates * (try Self.largestLearnerState(experiment, environment))
         maximumDiskBytes =
-            rows.bytes(streams: lifetimes * recordedActors, rows: maximumRecordedTransitions)
+            learnerStates + rows.bytes(streams: lifetimes * recordedActors, rows: maximumRecordedTransitions)
             + rows.bytes(streams: tasks * evaluate.seeds, rows: evaluationEpisodes * horizon)
             + min(keptCheckpoints, ExperimentPlan.countedCheckpoints) * 3 * 4 * model.parameters
 
@@ -106,6 +112,17 @@ package struct ExperimentPlan: Sendable, Equatable {
 
     package var seconds: Double { collectSeconds + distilSeconds + evaluateSeconds }
 
+    /// Bytes of the state that a lifetime's learner leaves behind, at most.
+    package static func largestLearnerState(
+        _ experiment: Experiment, _ environment: EnvironmentDescription
+    ) throws -> Int {
+        let actors = experiment.collect.actors
+        return try experiment.sourceAlgorithm.largestSavedBytes(environment: environment, actors: actors)
+            + (1 + actors) * bytesOfActorInState
+    }
+
+    /// What a state says of each actor beside the algorithm's own: returns of its last episodes, where it stands.
+    private static let bytesOfActorInState = 1024
     /// Checkpoints whose size is counted at most: a run that makes more writes them over hours.
     private static let countedCheckpoints = 100
 }

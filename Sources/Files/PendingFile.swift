@@ -6,7 +6,7 @@ import Glibc
 /// Until `publish` has renamed it the target is what it was, whatever dies; when `publish` returns, the new content and
 /// its name survive a loss of power. One that is dropped leaves nothing behind; one whose process is killed leaves its
 /// `.partial`, which the next writer of the same target takes the place of. One writer at a time for each target.
-package struct PendingFile: ~Copyable {
+package struct PendingFile: ~Copyable, Sendable {
     private let target: String
     private var descriptor: Int32
     private var isPublished = false

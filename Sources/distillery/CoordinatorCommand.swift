@@ -77,7 +77,7 @@ struct CoordinatorCommand: ParsableCommand {
         try whenThereIsRoom(logger) { try journal.started() }
         let coordinator = try Coordinator(
             context: context, run: experiment.name, folder: folder.path, goal: aim, journal: journal,
-            checkpoints: store, logger: logger, finished: progress, now: process.now)
+            checkpoints: store, disk: DiskThread(), logger: logger, finished: progress, now: process.now)
         // Whoever reads the file sees all of it or nothing.
         try whenThereIsRoom(logger) {
             try AtomicFile.write(

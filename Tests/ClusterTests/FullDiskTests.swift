@@ -211,11 +211,13 @@ struct SmallDiskTests {
             return bytes
         }
         try store.write(checkpoint(1))
+        #expect(store.takeEnded().count == 1)
         try disk.fill()
         #expect(throws: ClusterError.self) { try store.write(checkpoint(2)) }
         #expect(try stored() == checkpoint(1).state)
         disk.makeRoom()
         try store.write(checkpoint(2))
+        #expect(store.takeEnded().allSatisfy { $0.problem == nil })
         #expect(try stored() == checkpoint(2).state)
     }
 }

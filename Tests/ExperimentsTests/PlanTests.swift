@@ -33,6 +33,36 @@ struct PlanTests {
         #expect(plan.text.contains("10 actors each, 4 of them recorded"))
     }
 
+    @Test("states of learners count on the disk, one of each lifetime that is lived at once and its next beside it")
+    func learnerStates() throws {
+        func plan(_ overrides: [String]) throws -> ExperimentPlan {
+            try ExperimentPlan(Experiment(yaml: Self.yaml, file: "planned.yaml", overrides: overrides), cores: 2)
+        }
+        let small = try plan([])
+        #expect(small.keptLearnerStates == 1 && small.text.contains("and 1 learner's state\n"))
+        let wide = "source.hidden=[1024, 1024]"
+        let one = try plan([wide])
+        let six = try plan([wide, "cluster.learners=3", "cluster.lifetimes_per_learner=2"])
+        #expect(six.keptLearnerStates == 6 && six.text.contains("and 6 learners' states\n"))
+        // Parameters and Adam's two moments of a million weights, of four bytes each.
+        let state = 3 * 4 * 1024 * 1024
+        #expect(one.maximumDiskBytes - small.maximumDiskBytes > 2 * state * 9 / 10)
+        #expect(six.maximumDiskBytes - one.maximumDiskBytes > 5 * 2 * state)
+        #expect(try plan(["cluster.learners=1000"]).keptLearnerStates == 46, "no more than there are lifetimes")
+    }
+
+    @Test("checkpoints count on the disk as far as they are kept, and the next one beside them")
+    func keptCheckpoints() throws {
+        func plan(_ kept: String) throws -> ExperimentPlan {
+            let overrides = ["distil.training.checkpoint_every=100", "distil.training.keep_checkpoints=\(kept)"]
+            return try ExperimentPlan(Experiment(yaml: Self.yaml, file: "planned.yaml", overrides: overrides), cores: 2)
+        }
+        let (all, three) = (try plan("all"), try plan("3"))
+        #expect(all.keptCheckpoints == 51 && three.keptCheckpoints == 4)
+        #expect(all.maximumDiskBytes > three.maximumDiskBytes && three.text.contains("with 4 checkpoints"))
+        #expect(try plan("1000").keptCheckpoints == 51)
+    }
+
     @Test("more cores take less time, more episodes more")
     func estimate() throws {
         let experiment = try Experiment(yaml: Self.yaml, file: "planned.yaml")

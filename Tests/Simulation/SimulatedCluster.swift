@@ -83,11 +83,13 @@ package final class SimulatedCluster {
     private var nextTick: UInt64 = 0
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-    /// `catalogue`: whether the run has one, in its folder. `prepare` gets the folder before anybody looks at it.
+    /// `catalogue`: whether the run has one, in its folder. `disk`: what the first coordinator's states of learners wait
+    /// for. `prepare` gets the folder before anybody looks at it.
     package init(
         yaml: String, seed: UInt64, conditions: NetworkConditions = NetworkConditions(),
         goal: Coordinator.Goal = Coordinator.Goal(collects: true, distils: false, evaluates: false),
-        catalogue: Bool = false, prepare: (_ folder: String) throws -> Void = { _ in }
+        catalogue: Bool = false, disk work: any DiskWork = ImmediateDiskWork(),
+        prepare: (_ folder: String) throws -> Void = { _ in }
     ) throws {
         folder = try makeTemporaryFolder()
         clock = ManualClock(now: 1_000_000_000)
@@ -100,17 +102,18 @@ package final class SimulatedCluster {
                 ledger: Ledger(path: folder + "/catalog.sqlite", mode: .create), distribution: context.distribution,
                 folder: URL(fileURLWithPath: folder))
         }
-        coordinator = try Self.makeCoordinator(context, goal, journal, logger, now: clock.now)
+        coordinator = try Self.makeCoordinator(context, goal, journal, logger, work, now: clock.now)
         witness.starts += 1
     }
 
     private static func makeCoordinator(
-        _ context: ExperimentContext, _ goal: Coordinator.Goal, _ journal: MemoryJournal, _ logger: Logger, now: UInt64
+        _ context: ExperimentContext, _ goal: Coordinator.Goal, _ journal: MemoryJournal, _ logger: Logger,
+        _ work: any DiskWork = ImmediateDiskWork(), now: UInt64
     ) throws -> Coordinator {
         try Coordinator(
             context: context, run: "test", folder: context.folder, goal: goal, journal: journal,
             checkpoints: CheckpointStore(folder: URL(fileURLWithPath: context.folder + "/checkpoints/distiller")),
-            logger: logger, finished: journal.progress(), now: now)
+            disk: work, logger: logger, finished: journal.progress(), now: now)
     }
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }

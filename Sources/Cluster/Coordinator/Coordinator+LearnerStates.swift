@@ -4,8 +4,8 @@ import Wire
 
 /// What learners leave behind to go on from.
 extension Coordinator {
-    /// A piece is acknowledged once it is taken, the last one once all are on the disk; where it cannot be written the
-    /// learner is told so, and sends a newer state when the next one is due.
+    /// A piece is acknowledged once it is taken, the last one once all are on the disk, which no turn waits for; where
+    /// it cannot be written the learner is told so, and sends a newer state when the next one is due.
     func take(
         _ checkpoint: LearnerCheckpoint, from name: String, _ request: UInt64, now: UInt64, outbox: inout Outbox
     ) {
@@ -17,11 +17,35 @@ extension Coordinator {
             return outbox.send(.failure(reason), to: sender, request: request)
         }
         do {
-            try learnerCheckpoints.write(checkpoint)
-            outbox.send(.acknowledgement, to: sender, request: request)
-        } catch {
-            noteUnwritten("the learner's state of \(checkpoint.lifetime)", "\(error)", now: now)
-            outbox.send(.failure("\(error)"), to: sender, request: request)
+            if try learnerCheckpoints.write(checkpoint) == .underWay {
+                statesUnderWay[checkpoint.lifetime] = (name, request)
+            } else {
+                outbox.send(.acknowledgement, to: sender, request: request)
+            }
+        } catch { refuse(checkpoint.lifetime, because: error, name, request, now: now, outbox: &outbox) }
+        answerStoredStates(now: now, outbox: &outbox)
+    }
+
+    private func refuse(
+        _ lifetime: LifetimeIdentifier, because error: any Error, _ name: String, _ request: UInt64, now: UInt64,
+        outbox: inout Outbox
+    ) {
+        noteUnwritten("the learner's state of \(lifetime)", "\(error)", now: now)
+        outbox.send(.failure("\(error)"), to: .peer(name), request: request)
+    }
+
+    /// Tells the learners of states that have arrived on the disk, or will not.
+    func answerStoredStates(now: UInt64, outbox: inout Outbox) {
+        for end in learnerCheckpoints.takeEnded() {
+            // The lifetime may have waited for it to be leased again.
+            hasChanged = true
+            if let (name, request) = statesUnderWay.removeValue(forKey: end.lifetime) {
+                if let problem = end.problem {
+                    refuse(end.lifetime, because: problem, name, request, now: now, outbox: &outbox)
+                } else {
+                    outbox.send(.acknowledgement, to: .peer(name), request: request)
+                }
+            }
         }
     }
 

@@ -47,6 +47,8 @@ extension Coordinator {
             let ranges = ranges(of: lifetime)
             let count = ranges.reduce(0) { $0 + $1.count }
             guard count > 0, let places = lifetimes.places(for: count) else { return }
+            // Its learner is told how large the state is that it goes on from: not one that is about to be replaced.
+            guard !learnerCheckpoints.isUnderWay(identifier) else { return }
             queue.removeLast()
             lifetime.begin(ranges, at: places)
             lifetime.actors = max(lifetime.actors, ranges.map(\.upperBound).max() ?? 0)

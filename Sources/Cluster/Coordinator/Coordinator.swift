@@ -91,6 +91,8 @@ package final class Coordinator {
     var resting: [LifetimeIdentifier: UInt64] = [:]
     /// Those whose files the recorder is to move aside before they are lived anew, and the order that says so.
     var discards: [LifetimeIdentifier: Discard] = [:]
+    /// States of learners that are on their way to the disk, and what is to be acknowledged when they have arrived.
+    var statesUnderWay: [LifetimeIdentifier: (learner: String, request: UInt64)] = [:]
     /// Lifetimes that have ended and whose learners' states lie there until that is written down.
     var obsoleteStates: [LifetimeIdentifier] = []
     /// Streams of ended lifetimes whose files the recorder has not yet called complete, and complete files of
@@ -167,7 +169,8 @@ package final class Coordinator {
 
     package init(
         context: ExperimentContext, run: String, folder: String, goal: Goal, journal: any RunJournal,
-        checkpoints: CheckpointStore, logger: Logger, finished: Progress = Progress(), now: UInt64
+        checkpoints: CheckpointStore, disk: any DiskWork = ImmediateDiskWork(), logger: Logger,
+        finished: Progress = Progress(), now: UInt64
     ) throws {
         self.context = context
         self.run = run
@@ -176,7 +179,8 @@ package final class Coordinator {
         self.journal = journal
         self.checkpoints = checkpoints
         self.logger = logger
-        learnerCheckpoints = LearnerCheckpointStore(folder: URL(fileURLWithPath: folder + "/checkpoints/learner"))
+        learnerCheckpoints = LearnerCheckpointStore(
+            folder: URL(fileURLWithPath: folder + "/checkpoints/learner"), disk: disk)
         earlierStarts = finished.starts
         // Nodes may still acknowledge what a coordinator has sent that has died, perhaps with its host, whose clocks
         // then begin anew: what is counted in the catalogue does not.
@@ -296,6 +300,7 @@ package final class Coordinator {
     }
 
     package func tick(now: UInt64, outbox: inout Outbox) throws {
+        answerStoredStates(now: now, outbox: &outbox)
         guard withheld == nil else {
             // Nobody's silence is overlooked for it: what is said is still heard.
             nextSilenceCheck = now

@@ -39,9 +39,5 @@ package struct ExperimentContext {
     }
 
     /// The source algorithm that every lifetime runs.
-    package var algorithm: SourceAlgorithm {
-        switch experiment.source.algorithm {
-        case .a3c: .actorCritic(experiment.source.actorCritic)
-        }
-    }
+    package var algorithm: SourceAlgorithm { experiment.sourceAlgorithm }
 }

@@ -1,0 +1,75 @@
+import Dispatch
+import Synchronization
+
+/// Carries out what waits for the disk. Those that hand work in ask later how it has ended, each by its number.
+package protocol DiskWork: AnyObject {
+    /// Gives back the work's number.
+    func begin(_ work: @escaping @Sendable () throws -> Void) -> UInt64
+    /// What has ended since the last call.
+    func takeEnded() -> [EndedDiskWork]
+}
+
+package struct EndedDiskWork: Sendable {
+    package let number: UInt64
+    /// Why it failed; nil where it did not.
+    package let error: (any Error)?
+
+    package init(_ number: UInt64, _ work: () throws -> Void) {
+        self.number = number
+        do {
+            try work()
+            error = nil
+        } catch { self.error = error }
+    }
+}
+
+/// Carries work out in a thread of its own, one piece after the other: a slow disk holds up nobody else.
+package final class DiskThread: DiskWork, Sendable {
+    private struct State {
+        var last: UInt64 = 0
+        var ended: [EndedDiskWork] = []
+    }
+
+    private let queue = DispatchQueue(label: "disk")
+    private let state = Mutex(State())
+
+    package init() {}
+
+    package func begin(_ work: @escaping @Sendable () throws -> Void) -> UInt64 {
+        let number = state.withLock { state in
+            state.last += 1
+            return state.last
+        }
+        queue.async { [self] in
+            let end = EndedDiskWork(number, work)
+            state.withLock { $0.ended.append(end) }
+        }
+        return number
+    }
+
+    package func takeEnded() -> [EndedDiskWork] {
+        state.withLock { state in
+            defer { state.ended = [] }
+            return state.ended
+        }
+    }
+}
+
+/// Carries work out where it is handed in, before `begin` returns: for simulations, in which nothing happens unseen.
+package final class ImmediateDiskWork: DiskWork {
+    private var last: UInt64 = 0
+    private var ended: [EndedDiskWork] = []
+
+    package init() {}
+
+    package func begin(_ work: @escaping @Sendable () throws -> Void) -> UInt64 {
+        last += 1
+        ended.append(EndedDiskWork(last, work))
+        return last
+    }
+
+    package func takeEnded() -> [EndedDiskWork] {
+        defer { ended = [] }
+        return ended
+    }
+}
