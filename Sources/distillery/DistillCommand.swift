@@ -21,6 +21,8 @@ struct DistillCommand: ParsableCommand {
     func run() throws {
         let experiment = try options.read()
         let folder = URL(fileURLWithPath: out)
+        let lock = try DirectoryLock(path: folder.path + "/.distill.lock", holder: "distill command")
+        defer { withExtendedLifetime(lock) {} }
         let store = CheckpointStore(folder: folder)
         if let latest = store.latest, !resume {
             throw ClusterError(

@@ -111,6 +111,21 @@ extension EndToEnd {
             #expect(cluster.command.survivors.isEmpty)
         }
 
+        @Test("the drill of whole runs kills, takes up and compares, and finds nothing lost") func wholeRun() throws {
+            let scratch = try Scratch()
+            let drill = try run(
+                ["bench", "drill", "--whole-runs", "--minutes", "0.01", "--every", "6", "--json"], in: scratch)
+            let document = try JSONSerialization.jsonObject(with: Data(drill.standardOutput.utf8)) as? [String: Any]
+            let results = try #require(document?["results"] as? [[String: Any]], "\(drill.standardOutput)")
+            let measured = try #require(results.first?["measured"] as? [String: Double])
+            #expect(measured["runs"] == 1)
+            #expect(measured.contains { $0.key.hasSuffix("_kills") && $0.value > 0 }, "\(measured)")
+            #expect(try #require(measured["streams"]) > 80 && #require(measured["transitions"]) > 100_000)
+            for name in ["streams_damaged", "acknowledged_missing", "results_counted_twice", "results_that_differ"] {
+                #expect(measured[name] == 0, "\(name): \(measured)")
+            }
+        }
+
         @Test("two coordinators of one run refuse each other") func twoCoordinators() throws {
             let scratch = try Scratch()
             let cluster = try LaunchedCluster(experiment(learners: 1, episodes: 60_000), in: scratch)

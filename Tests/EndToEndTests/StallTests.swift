@@ -18,6 +18,29 @@ extension EndToEnd {
             #expect(said.contains("s (cluster.stall_minutes); the run waits for \(lack)"), "\(said)")
         }
 
+        @Test("a run whose evaluators are to come from elsewhere names what it lacks, and ends with that line")
+        func noEvaluator() throws {
+            let scratch = try Scratch()
+            let folder = scratch("run")
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            _ = try scratch.write("run/experiment.yaml", experiment(more: "  stall_minutes: 0.4"))
+            let goal = ["--goal", "evaluate", "--checkpoint", "step-00000010"]
+            let coordinator = try RunningCommand(["coordinator", folder] + goal, in: scratch)
+            #expect(eventually { FileManager.default.fileExists(atPath: folder + "/coordinator.endpoint") })
+            let recorder = try RunningCommand(["recorder", "--coordinator", folder], in: scratch)
+            let lack = "an evaluator for"
+            var waits: [String] = []
+            let isNamed = try eventually {
+                waits = try status(of: folder, in: scratch)?.waits.map { "\($0.why)" } ?? []
+                return waits.contains { $0.contains(lack) } || !coordinator.isRunning
+            }
+            #expect(isNamed && waits.contains { $0.contains(lack) }, "\(waits)")
+            #expect(coordinator.wait() == 1, "\(coordinator.standardError.suffix(2000))")
+            let said = coordinator.standardError
+            #expect(said.contains("s (cluster.stall_minutes); the run waits for \(lack)"), "\(said)")
+            #expect(recorder.wait() != nil, "it goes when its run has ended: \(recorder.standardError)")
+        }
+
         @Test("a supervised run in which nothing moves ends with 1, says so, and leaves no process") func supervised()
             throws
         {

@@ -87,7 +87,15 @@ package final class CoordinatorProcess {
             }
         }
         try flush(coordinator)
+        reportLastRefusals()
         return interruption
+    }
+
+    /// What was refused since the last report would go with this process.
+    private func reportLastRefusals() {
+        guard let authenticator else { return }
+        var last = RefusalLog()
+        last.report(authenticator, to: logger, now: clock.now)
     }
 
     /// Takes the list of clients in, and tells of those that were refused.

@@ -1,0 +1,71 @@
+import Cluster
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("Training without a cluster", .serialized) struct DistillTests {
+        private let scratch: Scratch
+        private let file: String
+        private let store: CheckpointStore
+        private var arguments: [String] { ["distill", file, "--histories", scratch("run"), "--out", scratch("out")] }
+
+        /// Streams that were collected, and training that needs no second.
+        init() throws {
+            scratch = try Scratch()
+            let text = experiment(actors: 2, processes: 1, learners: 1, trainTasks: 2, testTasks: 1, episodes: 20)
+                .replacingOccurrences(of: "maximum_seconds: 4", with: "steps: 40, checkpoint_every: 10")
+            file = try scratch.write("small.yaml", text)
+            store = CheckpointStore(folder: URL(filePath: scratch("out")))
+            try run(["launch", file, "--out", scratch("run")], in: scratch)
+        }
+
+        @Test("keeps the newest checkpoints; resumed with other settings it is refused, or says which are others")
+        func settings() throws {
+            try run(arguments + ["--set", "distil.training.keep_checkpoints=2"], in: scratch)
+            let kept = ["step-00000030", "step-00000040"]
+            #expect(store.names == kept)
+
+            let learningRate = ["--resume", "--set", "distil.training.peak_learning_rate=0.5"]
+            for more in [[], ["--set", "distil.training.steps=60"]] {
+                let refused = try run(arguments + learningRate + more, in: scratch, expecting: 1)
+                for word in ["distil.training.peak_learning_rate: ", " before, 0.5 now", "These may change: ", kept[1]]
+                {
+                    #expect(refused.standardError.contains(word), "\(refused.standardError)")
+                }
+                #expect(refused.standardOutput.isEmpty)
+            }
+            #expect(store.names == kept)
+
+            let more = ["--resume", "--set", "distil.training.steps=60"]
+            let resumed = try run(arguments + more, in: scratch)
+            let said = "goes on with another setting: distil.training.steps: 40 before, 60 now"
+            #expect(resumed.standardError.contains(said), "\(resumed.standardError)")
+            #expect(
+                store.names == kept + ["step-00000050", "step-00000060"], "all are kept where nothing else is said")
+            #expect(resumed.standardOutput.contains("step-00000060"))
+        }
+
+        @Test("of two commands on one folder of checkpoints the second is refused, and changes nothing")
+        func twoAtOnce() throws {
+            let endless = ["--set", "distil.training.steps=1000000", "--set", "distil.training.keep_checkpoints=1"]
+            let first = try RunningCommand(arguments + endless, in: scratch)
+            #expect(eventually { !first.isRunning || store.latest != nil })
+            for more in [["--resume"], []] {
+                let second = try run(arguments + endless + more, in: scratch, expecting: 1)
+                #expect(
+                    second.standardError.contains("another distill command writes \(scratch("out")): stop it first"),
+                    "\(second.standardError)")
+                #expect(second.standardOutput.isEmpty)
+            }
+            #expect(first.isRunning)
+            first.interrupt()
+            #expect(first.wait(seconds: 60) == 130, "\(first.standardError.suffix(2000))")
+            let last = try #require(store.latest)
+            #expect(first.standardOutput.contains(last) && store.names == [last])
+            #expect(store.strangers.isEmpty)
+            // The lock went with its process.
+            let done = try run(arguments + ["--resume", "--set", "distil.training.steps=40"], in: scratch)
+            #expect(done.standardOutput.contains(last), "\(done.standardError)")
+        }
+    }
+}
