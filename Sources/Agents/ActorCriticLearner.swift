@@ -57,6 +57,11 @@ package final class ActorCriticLearner: SourceLearner {
         for index in initial.indices { weights.start[index] = initial[index] }
     }
 
+    package var onProgress: (() -> Void)? {
+        get { network.onProgress }
+        set { network.onProgress = newValue }
+    }
+
     package func withActingParameters<Result>(
         _ body: (UnsafeBufferPointer<Float>) throws -> Result
     ) rethrows -> Result {

@@ -38,6 +38,8 @@ package protocol SourceLearner: AnyObject {
     /// batches divide them: they are ordered by actor and sequence first. Throws `SourceAlgorithmError`, and learns nothing, when an observation or
     /// an action lies outside its space.
     func update(_ batches: [RolloutBatch]) throws -> UpdateReport
+    /// Called again and again while an update is at work, however many rollouts it learns from.
+    var onProgress: (() -> Void)? { get set }
     /// Everything that the next update depends on: parameters, optimiser, version, transitions that wait.
     func save() -> [UInt8]
     /// Goes on where `save` was called. Throws `SourceAlgorithmError` when the bytes are damaged or do not fit.

@@ -97,6 +97,12 @@ package final class InContextPolicy {
         positions.deallocate()
     }
 
+    /// Called again and again while `act` is at work, however many copies and however long their contexts are.
+    package var onProgress: (() -> Void)? {
+        get { inference.onProgress }
+        set { inference.onProgress = newValue }
+    }
+
     /// Forgets the context of copy `index`, as the control does at every episode.
     package func clear(_ index: Int) {
         filled[index] = 0

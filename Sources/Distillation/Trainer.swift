@@ -30,6 +30,8 @@ package final class Trainer {
     package let windows: WindowSettings
     /// Optimiser steps done.
     package private(set) var completedSteps = 0
+    /// Called after each micro-batch of a step, by the thread that computed it.
+    package var onProgress: (@Sendable () -> Void)?
     let first: FloatBuffer
     let second: FloatBuffer
     private var sampler: WindowSampler
@@ -171,6 +173,7 @@ package final class Trainer {
                 pass.backward(
                     model.parameters.start, packed, gradients: gradients[worker].start, batch, firstRow: row,
                     sequences: count, length: length, firstSequence: window, step: completedSteps)
+                onProgress?()
             }
         }
     }

@@ -69,6 +69,9 @@ final class TransformerInference {
 
     private var parameters: UnsafeMutablePointer<Float> { model.parameters.start }
 
+    /// Called after each window.
+    var onProgress: (() -> Void)?
+
     /// Logits of the last transition of each window, into `logits` (sequences, A). Windows lie in `batch` from window
     /// `first` on, each with `length` transitions at the start of its `batch.length`.
     ///
@@ -86,6 +89,7 @@ final class TransformerInference {
             } else {
                 runWindow(batch, first + sequence, length, as: sequence, cache: nil, slot: 0)
             }
+            onProgress?()
         }
         if cache == nil, let last = layout.blocks.indices.last {
             // The queries are done with, so their memory takes the middle of the block.

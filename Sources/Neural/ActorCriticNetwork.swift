@@ -41,6 +41,9 @@ package final class ActorCriticNetwork {
         fileprivate var code: Int32 { self == .relu ? Int32(CK_RECTIFY) : Int32(CK_TANH) }
     }
 
+    /// Called after each block of rows, forward and backward.
+    package var onProgress: (() -> Void)?
+
     /// Heads (rows, `shape.headWidth`) of the last forward pass: logits, then the value, then padding.
     package var heads: UnsafePointer<Float> { UnsafePointer(outputs[shape.layerCount - 1]) }
 
@@ -50,6 +53,7 @@ package final class ActorCriticNetwork {
         reserve(rows)
         for first in stride(from: 0, to: rows, by: Self.blockRows) {
             forwardBlock(parameters, components, first, min(Self.blockRows, rows - first))
+            onProgress?()
         }
     }
 
@@ -85,6 +89,7 @@ package final class ActorCriticNetwork {
             backwardBlock(
                 components, first, min(Self.blockRows, rows - first), headGradients + first * shape.headWidth,
                 gradients)
+            onProgress?()
         }
     }
 

@@ -17,6 +17,9 @@ package final class DistillationLoading {
     /// The checkpoint's folder that training will go on from; nil for a new model.
     package var resumeFrom: URL?
 
+    /// Called after each file.
+    package var onProgress: (() -> Void)?
+
     /// `histories`: a run, a folder of streams or one file. Nothing is looked at before the first `advance`.
     package init(experiment: Experiment, distribution: any TaskDistribution, histories: URL, resumeFrom: URL?) {
         self.experiment = experiment
@@ -36,6 +39,7 @@ package final class DistillationLoading {
         for _ in 0..<Self.filesPerSlice where transitions < Self.transitionsPerSlice {
             guard let more = try reading?.readNext() else { return try finish() }
             transitions += more
+            onProgress?()
         }
         return nil
     }

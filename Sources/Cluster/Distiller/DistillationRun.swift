@@ -90,6 +90,12 @@ package final class DistillationRun {
         return changes
     }
 
+    /// Called again and again while a step is at work, by any of its threads.
+    package var onProgress: (@Sendable () -> Void)? {
+        get { trainer.onProgress }
+        set { trainer.onProgress = newValue }
+    }
+
     package var steps: Int { trainer.completedSteps }
     package var isFinished: Bool { trainer.isFinished }
     package var progress: Double { trainer.progress }

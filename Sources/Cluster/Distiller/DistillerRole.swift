@@ -15,6 +15,7 @@ package final class DistillerRole: Role {
 
     package let name = RoleName.distiller
     package let capacity = 0
+    package let progress: WorkProgress? = WorkProgress()
 
     private var folder: String
     private let logger: Logger
@@ -127,6 +128,7 @@ package final class DistillerRole: Role {
             loading = DistillationLoading(
                 experiment: context.experiment, distribution: context.distribution,
                 histories: run.appendingPathComponent("histories"), resumeFrom: checkpoint)
+            loading?.onProgress = { [progress] in progress?.advance() }
         }
     }
 
@@ -140,6 +142,7 @@ package final class DistillerRole: Role {
                     "streams": "\(run.streams)", "transitions": "\(run.transitions)", "step": "\(run.steps)",
                 ])
             self.loading = nil
+            run.onProgress = { [progress] in progress?.advance() }
             distillation = run
         }
         guard let distillation, !distillation.isFinished else { return false }

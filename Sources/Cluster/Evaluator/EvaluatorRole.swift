@@ -9,6 +9,7 @@ package final class EvaluatorRole: Role {
 
     package let name = RoleName.evaluator
     package let capacity = 0
+    package let progress: WorkProgress? = WorkProgress()
 
     private var context: ExperimentContext?
     private var model: (name: String, model: TransformerModel)?
@@ -204,7 +205,7 @@ package final class EvaluatorRole: Role {
             running.recorder.take(opened, from: sender, now: now, outbox: &outbox)
         else { return }
         // Whatever is recorded already comes out the same again; the recorder drops what it has.
-        if running.phase == .opening { try running.start(model: model.model, context: context) }
+        if running.phase == .opening { try running.start(model: model.model, context: context, progress) }
     }
 
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {

@@ -43,13 +43,14 @@ final class RunningJob {
 
     /// Every random number depends on the experiment's seed, the evaluation's name, the task and the seed's number alone,
     /// so the result does not depend on who works on the job, nor how often it was begun.
-    func start(model: TransformerModel, context: ExperimentContext) throws {
+    func start(model: TransformerModel, context: ExperimentContext, _ progress: WorkProgress?) throws {
         let keys = (0..<job.seeds).map {
             StreamKey(seed: context.experiment.seed, stream: StreamIdentifier(lifetime: lifetime, actor: $0))
         }
         let environment = try context.distribution.makeEnvironment(task: try context.task(job.task), keys: keys)
         let policy = try InContextPolicy(
             model: model, keys: keys, settings: InContextPolicy.Settings(temperature: job.temperature))
+        policy.onProgress = { progress?.advance() }
         let actor = InContextActor(policy: policy, episodes: job.episodes, clearsContext: job.clearContext)
         collector = RolloutCollector(
             environment: environment, actor: actor, lifetime: lifetime,

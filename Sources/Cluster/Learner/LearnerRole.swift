@@ -7,6 +7,7 @@ package import Wire
 package final class LearnerRole: Role {
     package let name = RoleName.learner
     package let capacity: Int
+    package let progress: WorkProgress? = WorkProgress()
 
     private var context: ExperimentContext?
     /// Nil where the coordinator gives no tickets out.
@@ -151,13 +152,20 @@ package final class LearnerRole: Role {
         downloads[lease.lifetime] = nil
         nextCheckpoint[lease.lifetime] = now + checkpointInterval
         do {
-            lifetimes[lease.lifetime] = try LearntLifetime(lease: lease, state: state, context: context, now: now)
+            try begin(lease, state, context, now: now)
         } catch  where !state.isEmpty {
             outbox.send(
                 .failure("\(lease.lifetime) begins anew, for its learner's state cannot be used: \(error)"),
                 to: .coordinator)
-            lifetimes[lease.lifetime] = try LearntLifetime(lease: lease, state: [], context: context, now: now)
+            try begin(lease, [], context, now: now)
         }
+    }
+
+    private func begin(
+        _ lease: LearnLifetime, _ state: [UInt8], _ context: ExperimentContext, now: UInt64
+    ) throws {
+        lifetimes[lease.lifetime] = try LearntLifetime(
+            lease: lease, state: state, context: context, progress: progress, now: now)
     }
 
     private func take(_ piece: CheckpointPiece, now: UInt64, outbox: inout Outbox) throws {

@@ -52,7 +52,9 @@ final class LearntLifetime {
     private static let recentEpisodesPerActor = 10
 
     /// Goes on from `saved`, if that is not empty. Throws what `LearnerState` throws for it.
-    init(lease: LearnLifetime, state saved: [UInt8], context: ExperimentContext, now: UInt64) throws {
+    init(
+        lease: LearnLifetime, state saved: [UInt8], context: ExperimentContext, progress: WorkProgress?, now: UInt64
+    ) throws {
         self.lease = lease
         lastHeard = now
         collect = context.experiment.collect
@@ -60,6 +62,7 @@ final class LearntLifetime {
         learner = try context.algorithm.makeLearner(
             environment: environment, seed: context.experiment.seed, task: lease.lifetime.task,
             repetition: lease.lifetime.repetition)
+        learner.onProgress = { progress?.advance() }
         if saved.isEmpty {
             let places = collect.synchronization == .lockstep ? lease.actors : 0
             state = LearnerState(

@@ -36,6 +36,9 @@ package final class WorkProgress: Sendable {
         }
     }
 
+    /// A part of the step that the role is in is done: for steps whose parts nobody need be told of.
+    package func advance() { state.withLock { $0.count += 1 } }
+
     /// What `note` spoke of last is over.
     package func finish() {
         state.withLock { state in
@@ -58,6 +61,9 @@ package final class WorkProgress: Sendable {
             state.count += 1
         }
     }
+
+    /// How often the work has got on.
+    package var count: UInt64 { current.count }
 
     var current: State { state.withLock { $0 } }
 }
