@@ -76,6 +76,23 @@ import Wire
         #expect(lone.coordinator.deployment.stopped)
     }
 
+    @Test("a supervisor ends the membership of processes on the host that it named, and of no others")
+    func otherHost() throws {
+        let lone = try LoneCoordinator(smallExperiment(lockstep: false))
+        func join(_ role: RoleName, _ name: String, host: String) throws {
+            let hello = Hello(role: role, name: name, host: host, process: 7, endpoint: "sim:\(name)", capacity: 0)
+            _ = try lone.say(.hello(hello), from: name)
+        }
+        try join(.supervisor, "here", host: "here")
+        try join(.actor, "ours", host: "here")
+        try join(.actor, "theirs", host: "there")
+        _ = try lone.say(.processEnded(7), from: "here")
+        #expect(lone.coordinator.status(now: lone.now).nodes.map(\.name).sorted() == ["here", "theirs"])
+        // Another role's word for it counts nothing.
+        _ = try lone.say(.processEnded(7), from: "theirs")
+        #expect(lone.coordinator.status(now: lone.now).nodes.count == 2)
+    }
+
     @Test("a key that is bound to another role while its node is at work takes the node's leases away")
     func changed() throws {
         let lone = try coordinator([.actor])

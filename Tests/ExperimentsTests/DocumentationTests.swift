@@ -38,6 +38,48 @@ struct DocumentationTests {
         }
     }
 
+    @Test("every row of what docs/security.md trusts names a test that exists, or says why there is none")
+    func trust() throws {
+        let page = try String(contentsOf: Self.root.appendingPathComponent("docs/security.md"), encoding: .utf8)
+        let section = page.components(separatedBy: "## Who is trusted with what").last ?? ""
+        let rows = section.components(separatedBy: "\n\n").first { $0.contains("| who |") } ?? ""
+        let sources = try Self.sources(below: "Tests")
+        let lines = rows.split(separator: "\n").filter { $0.hasPrefix("|") }.dropFirst(2)
+        #expect(lines.count >= 12)
+        for row in lines {
+            let cells = row.split(separator: "|", omittingEmptySubsequences: false)
+            let tests = String(try #require(cells.count == 6 ? cells[4] : nil, "\(row)"))
+            let named = tests.matches(of: /`([A-Z][A-Za-z]*Tests)\.([a-zA-Z]+)`/)
+            #expect(!named.isEmpty || tests.contains("none: ") || tests.contains("the same"), "\(row)")
+            for name in named {
+                let isThere = sources.contains {
+                    ($0.contains("struct \(name.1)") || $0.contains("class \(name.1)"))
+                        && $0.contains("func \(name.2)(")
+                }
+                #expect(isThere, "\(name.0)")
+            }
+        }
+    }
+
+    @Test("README's table has every module, and Package.swift every module of the table") func modules() throws {
+        func text(_ file: String) throws -> String {
+            try String(contentsOf: Self.root.appendingPathComponent(file), encoding: .utf8)
+        }
+        let house = try text("Package.swift").components(separatedBy: "// Tests.")[0]
+        let targets = house.matches(
+            of:
+                /(?:systemLibrary\(name|\.target\(name|executableTarget\(\s*name): "([A-Za-z0-9]+)"|module\(\s*"([A-Za-z0-9]+)"/
+        )
+        let expected = Set(targets.compactMap { ($0.1 ?? $0.2).map(String.init) })
+        #expect(expected.count > 18)
+        let table = try text("README.md").components(separatedBy: "| module | what it holds |")[1]
+            .components(separatedBy: "\n\n")[0]
+        let named = table.split(separator: "\n").compactMap { $0.split(separator: "|").first }
+            .flatMap { $0.matches(of: /`([A-Za-z0-9]+)`/).map { String($0.1) } }
+        #expect(Set(named) == expected)
+        #expect(named.count == Set(named).count)
+    }
+
     private static func sources(below folder: String) throws -> [String] {
         let files = FileManager.default.enumerator(
             at: root.appendingPathComponent(folder), includingPropertiesForKeys: nil)

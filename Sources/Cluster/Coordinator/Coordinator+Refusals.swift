@@ -16,10 +16,10 @@ extension Coordinator {
     /// So often in a row at most is a lifetime, or a job, given out again because the recorder refuses its streams.
     package static let refusalLimit = 8
     /// Who is refused nothing for so long has got on.
-    static let refusalMemoryNanoseconds: UInt64 = 300_000_000_000
+    package static let refusalMemoryNanoseconds: UInt64 = 300_000_000_000
     /// The first refusal is met at once; each further one doubles the rest before the next attempt.
-    static let firstRestNanoseconds: UInt64 = 500_000_000
-    static let longestRestNanoseconds: UInt64 = 30_000_000_000
+    package static let firstRestNanoseconds: UInt64 = 500_000_000
+    package static let longestRestNanoseconds: UInt64 = 30_000_000_000
     /// No attempt is raised beyond this: numbers behind it nobody has given out.
     static let attemptLimit: UInt64 = 1 << 40
 

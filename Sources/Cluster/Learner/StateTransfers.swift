@@ -26,8 +26,8 @@ struct StateUpload {
 }
 
 /// A lifetime's state on its way from the coordinator, each piece asked for again until it comes.
-struct StateDownload {
-    static let requestIntervalNanoseconds: UInt64 = 1_000_000_000
+package struct StateDownload {
+    package static let requestIntervalNanoseconds: UInt64 = 1_000_000_000
 
     let lease: LearnLifetime
     /// Of every request; no other message of this learner has it.
