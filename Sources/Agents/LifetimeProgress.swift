@@ -19,7 +19,7 @@ package struct LifetimeProgress: Sendable, Codable {
     }
 
     /// `optimalReturn`: of the lifetime's task. Without one above 0 only the hard maximum ends the lifetime: a share of 0,
-    /// as of a goal that the horizon puts out of reach, is reached by whoever has learnt nothing.
+    /// as of a goal that the horizon puts out of reach, is reached by a learner that has learnt nothing.
     package init(end: LifetimeEnd, optimalReturn: Double?, actors: [Int]) {
         let rule = (optimalReturn ?? 0) > 0 ? end.converged : nil
         self.rule = rule
@@ -33,7 +33,7 @@ package struct LifetimeProgress: Sendable, Codable {
     /// Episodes of the actor that has lived longest.
     package private(set) var longestLife: UInt64 = 0
 
-    /// Nobody takes part until they join (again).
+    /// No actor takes part until it joins (again).
     package mutating func forgetActors() {
         indexOfActor = [:]
         streams = []

@@ -49,7 +49,7 @@ package struct CatalogError: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// Whether the disk has room for what a transaction needs at least. True where nobody can say.
+/// Whether the disk has room for what a transaction needs at least. True where the file system does not say.
 private func hasRoom(besides path: String) -> Bool {
     var found = statvfs()
     guard statvfs((path as NSString).deletingLastPathComponent, &found) == 0 else { return true }

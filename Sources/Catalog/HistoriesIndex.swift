@@ -1,6 +1,6 @@
 package import Environments
 
-/// What one stream file tells about itself, as whoever remakes a catalogue reads it.
+/// What one stream file tells about itself, as `histories index` reads it.
 package struct IndexedStream: Hashable, Sendable {
     package var stream: StreamIdentifier
     package var task: Task
@@ -155,8 +155,7 @@ package struct HistoriesIndex: Hashable, Sendable {
                 evaluation: name, task: lifetime.task, checkpoint: seeds.lazy.compactMap(\.checkpoint).first ?? name,
                 split: seeds[0].task.split, kind: seeds.lazy.compactMap(\.kind).first ?? .inContext,
                 status: isWhole ? .finished : .running, seeds: seeds.count,
-                episodes: seeds.map(\.returns.count).max() ?? 0, started: seeds.compactMap(\.started).min(),
-                ended: seeds.compactMap(\.ended).max()),
+                episodes: seeds.map(\.returns.count).max() ?? 0, ended: seeds.compactMap(\.ended).max()),
             // Of a job that is not done nothing counts: it is done again, whole.
             returns: isWhole ? seeds.map(\.returns) : [])
     }

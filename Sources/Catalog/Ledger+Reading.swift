@@ -115,8 +115,7 @@ extension Ledger {
         EvaluationRecord(
             evaluation: row["evaluation"], task: row["task"], checkpoint: row["checkpoint"],
             split: try word(row, "split"), kind: try word(row, "kind"), status: try word(row, "status"),
-            seeds: row["seeds"], episodes: row["episodes"], worker: row["worker"], started: row["started"],
-            ended: row["ended"])
+            seeds: row["seeds"], episodes: row["episodes"], ended: row["ended"])
     }
 
     /// A word that a damaged or foreign catalogue may have wrong.

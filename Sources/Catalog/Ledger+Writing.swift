@@ -18,21 +18,6 @@ extension Ledger {
         try write { try $0.save(tasks) }
     }
 
-    /// Adds lifetimes, or replaces those with the same task and repetition.
-    package func save(_ lifetimes: [LifetimeRecord]) throws(CatalogError) {
-        try write { try $0.save(lifetimes) }
-    }
-
-    /// Adds streams, or replaces those with the same path.
-    package func save(_ streams: [StreamRecord]) throws(CatalogError) {
-        try write { try $0.save(streams) }
-    }
-
-    /// Adds nodes, or replaces those with the same name.
-    package func save(_ nodes: [NodeRecord]) throws(CatalogError) {
-        try write { try $0.save(nodes) }
-    }
-
     /// Writes all of a batch, or nothing: one transaction.
     package func save(_ batch: LedgerBatch, surviving: Survival = .lossOfPower) throws(CatalogError) {
         try write(surviving: surviving) { database in
@@ -47,16 +32,6 @@ extension Ledger {
 
     package func save(_ checkpoint: CheckpointRecord) throws(CatalogError) {
         try write { try $0.save(checkpoint) }
-    }
-
-    /// Adds evaluation jobs, or replaces those with the same evaluation and task; their returns are kept.
-    package func save(_ evaluations: [EvaluationRecord]) throws(CatalogError) {
-        try write { try $0.save(evaluations) }
-    }
-
-    /// Writes an evaluated task with all its returns, replacing what was known.
-    package func save(_ result: EvaluationReturns) throws(CatalogError) {
-        try write { try $0.save(result) }
     }
 
     /// Adds metrics; one transaction for all.
@@ -160,30 +135,19 @@ extension Database {
             ])
     }
 
-    fileprivate func save(_ evaluations: [EvaluationRecord]) throws {
-        // An upsert, for a replacement would delete the returns with the row that they belong to.
-        let statement = try makeStatement(
-            sql: """
-                INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                ON CONFLICT (evaluation, task) DO UPDATE SET checkpoint = excluded.checkpoint, split = excluded.split,
-                    kind = excluded.kind, status = excluded.status, seeds = excluded.seeds,
-                    episodes = excluded.episodes, worker = excluded.worker, started = excluded.started,
-                    ended = excluded.ended
-                """)
-        for record in evaluations {
-            try statement.execute(arguments: [
-                record.evaluation, record.task, record.checkpoint, record.split.rawValue, record.kind.rawValue,
-                record.status.rawValue, record.seeds, record.episodes, record.worker, record.started, record.ended,
-            ])
-        }
-    }
-
+    /// In place of what was known of the task: its returns go with its row.
     fileprivate func save(_ result: EvaluationReturns) throws {
         let job = result.evaluation
-        try save([job])
         try execute(
-            sql: "DELETE FROM evaluation_returns WHERE evaluation = ? AND task = ?",
-            arguments: [job.evaluation, job.task])
+            sql: """
+                INSERT OR REPLACE INTO evaluations
+                    (evaluation, task, checkpoint, split, kind, status, seeds, episodes, ended)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                job.evaluation, job.task, job.checkpoint, job.split.rawValue, job.kind.rawValue, job.status.rawValue,
+                job.seeds, job.episodes, job.ended,
+            ])
         let statement = try makeStatement(sql: "INSERT INTO evaluation_returns VALUES (?, ?, ?, ?, ?)")
         for (seed, returns) in result.returns.enumerated() {
             for (episode, value) in returns.enumerated() {

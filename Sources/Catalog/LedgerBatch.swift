@@ -7,7 +7,15 @@ package struct LedgerBatch: Sendable {
     package var checkpoints: [CheckpointRecord] = []
     package var results: [EvaluationReturns] = []
 
-    package init() {}
+    package init(
+        lifetimes: [LifetimeRecord] = [], streams: [StreamRecord] = [], nodes: [NodeRecord] = [],
+        results: [EvaluationReturns] = []
+    ) {
+        self.lifetimes = lifetimes
+        self.streams = streams
+        self.nodes = nodes
+        self.results = results
+    }
 
     package var isEmpty: Bool {
         lifetimes.isEmpty && streams.isEmpty && nodes.isEmpty && metrics.isEmpty && checkpoints.isEmpty

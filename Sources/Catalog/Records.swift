@@ -43,7 +43,7 @@ package struct TaskRecord: Hashable, Sendable {
 
 /// How far something that is queued has come.
 package enum WorkStatus: String, Hashable, Sendable, CaseIterable, Codable {
-    case queued, running, finished, failed
+    case queued, running, finished
 }
 
 /// One source algorithm learning from scratch on one task.
@@ -190,14 +190,11 @@ package struct EvaluationRecord: Hashable, Sendable {
     package var status: WorkStatus
     package var seeds: Int
     package var episodes: Int
-    package var worker: String?
-    package var started: Double?
     package var ended: Double?
 
     package init(
         evaluation: String, task: Int, checkpoint: String, split: Split, kind: EvaluationKind,
-        status: WorkStatus = .queued, seeds: Int, episodes: Int, worker: String? = nil, started: Double? = nil,
-        ended: Double? = nil
+        status: WorkStatus = .queued, seeds: Int, episodes: Int, ended: Double? = nil
     ) {
         self.evaluation = evaluation
         self.task = task
@@ -207,8 +204,6 @@ package struct EvaluationRecord: Hashable, Sendable {
         self.status = status
         self.seeds = seeds
         self.episodes = episodes
-        self.worker = worker
-        self.started = started
         self.ended = ended
     }
 }

@@ -133,7 +133,7 @@ package struct WindowSampler: Sendable {
         }
     }
 
-    /// A row behind the end of a short stream: nobody sees it, and it teaches nothing.
+    /// A row behind the end of a short stream: attention does not reach it, and it teaches nothing.
     private func pad(_ batch: TokenBatch, _ row: Int) {
         for component in 0..<batch.width { batch.components[row * batch.width + component] = 0 }
         batch.previousActions[row] = vocabulary.noAction

@@ -27,7 +27,7 @@ package struct StreamKey: Hashable, Sendable {
 }
 
 /// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): a counter-based generator.
-/// A number depends on its key and its counter alone, so it is the same whoever draws it, and when.
+/// A number depends on its key and its counter alone, so it is the same wherever and whenever it is drawn.
 package struct Philox: Sendable {
     private let key0: UInt32
     private let key1: UInt32

@@ -52,7 +52,7 @@ package struct DistilSettings: Sendable, Equatable {
     package init() {}
 }
 
-/// Everything that one run does: typed, complete and checked. Whoever has a value of this type can run it.
+/// Everything that one run does: typed, complete and checked. What has this type can be run.
 package struct Experiment: Sendable, Equatable {
     /// Names the run's folder.
     package internal(set) var name: String = ""

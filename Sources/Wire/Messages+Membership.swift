@@ -88,7 +88,7 @@ package struct Metrics: Sendable, Equatable {
 package struct Deployment: Sendable, Equatable {
     package var processes: [RoleName: Int]
     package var finished: Bool
-    /// It ends before it is complete, because somebody asked it to.
+    /// It ends before it is complete, because a person, or a signal, asked it to.
     package var stopped: Bool
     /// Why the run failed; empty when it did not.
     package var failure: String

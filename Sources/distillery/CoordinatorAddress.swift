@@ -9,8 +9,8 @@ struct CoordinatorAddress {
 
     init(_ text: String) { self.text = text }
 
-    /// Throws `ClusterError` where a folder or file was named that does not say where a coordinator listens. What is no
-    /// path is left to the socket, which says what an endpoint looks like.
+    /// What has a scheme is taken for an endpoint and left to the socket, which says what one looks like; all else is a
+    /// path. Throws `ClusterError` where there is nothing at that path, or nothing that says where a coordinator listens.
     func endpoint() throws -> String {
         guard !text.contains("://") else { return text }
         var isFolder: ObjCBool = false

@@ -78,7 +78,7 @@ struct CoordinatorCommand: ParsableCommand {
         let coordinator = try Coordinator(
             context: context, run: experiment.name, folder: folder.path, goal: aim, journal: journal,
             checkpoints: store, disk: DiskThread(), logger: logger, finished: progress, now: process.now)
-        // Whoever reads the file sees all of it or nothing.
+        // A reader sees all of the file or nothing.
         try whenThereIsRoom(logger) {
             try AtomicFile.write(
                 process.endpoint + "\n", to: folder.appendingPathComponent(Supervisor.endpointFile).path)
@@ -95,7 +95,7 @@ struct CoordinatorCommand: ParsableCommand {
     }
 }
 
-/// Does what a coordinator needs before it can answer anybody; on a full disk again each second.
+/// Does what a coordinator needs before it can answer; on a full disk again each second.
 private func whenThereIsRoom<Result>(_ logger: Logger, _ body: () throws -> Result) throws -> Result {
     while true {
         do { return try body() } catch  where isLackOfRoom(error) {

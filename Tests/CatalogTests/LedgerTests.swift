@@ -21,7 +21,7 @@ struct Scratch: ~Copyable {
 struct LedgerTests {
     static let evaluation = EvaluationRecord(
         evaluation: "step-00000010", task: 3, checkpoint: "step-00000010", split: .test, kind: .inContext,
-        status: .finished, seeds: 2, episodes: 3, worker: "evaluator-1", started: 5, ended: 6)
+        status: .finished, seeds: 2, episodes: 3, ended: 6)
 
     @Test("what is written is read back, by another connection, while the writer is open")
     func roundTrip() throws {
@@ -41,12 +41,10 @@ struct LedgerTests {
         let checkpoint = CheckpointRecord(name: "step-00000010", step: 10, created: 4, trainingSeconds: 2, loss: 1.25)
         try ledger.save(run)
         try ledger.save(tasks)
-        try ledger.save([lifetime])
+        try ledger.save(LedgerBatch(lifetimes: [lifetime]))
         lifetime.status = .finished
         lifetime.finalReturn = 12.5
-        try ledger.save([lifetime])
-        try ledger.save([stream])
-        try ledger.save([node])
+        try ledger.save(LedgerBatch(lifetimes: [lifetime], streams: [stream], nodes: [node]))
         try ledger.save(checkpoint)
         try ledger.append([
             MetricRecord(time: 1, source: "distiller-0", name: "distil/loss", step: 1, value: 1.5),
@@ -72,17 +70,12 @@ struct LedgerTests {
     func returns() throws {
         let scratch = try Scratch()
         let ledger = try Ledger(path: scratch.catalog, mode: .create)
-        var job = Self.evaluation
-        job.status = .queued
-        try ledger.save([job])
         let result = EvaluationReturns(evaluation: Self.evaluation, returns: [[0, 1, 2], [3, 4, 5.5]])
-        try ledger.save(result)
+        try ledger.save(LedgerBatch(results: [result]))
         #expect(try ledger.evaluationReturns() == [result])
-        // A lease that is written again must not lose what came in.
-        try ledger.save([Self.evaluation])
-        #expect(try ledger.evaluationReturns() == [result])
+        // What is written again takes the place of all that was there.
         let shorter = EvaluationReturns(evaluation: Self.evaluation, returns: [[7]])
-        try ledger.save(shorter)
+        try ledger.save(LedgerBatch(results: [shorter]))
         #expect(try ledger.evaluationReturns() == [shorter])
         try ledger.close()
     }

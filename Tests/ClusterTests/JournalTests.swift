@@ -130,4 +130,30 @@ import Wire
         }
         #expect(plots["collect/environment_steps_per_second"]?.contains { $0.value > 0 } == true)
     }
+
+    @Test("curves of collecting go on where they were when another coordinator takes the run up")
+    func plotsGoOn() throws {
+        let yaml = smallExperiment(
+            lockstep: false, actors: 7, processes: 2, trainTasks: 2, episodes: 1_000_000)
+        let cluster = try SimulatedCluster(yaml: yaml, seed: 2, catalogue: true)
+        func speeds() -> [(step: UInt64, value: Double)] {
+            cluster.journal.plots["collect/environment_steps_per_second"] ?? []
+        }
+        try cluster.run(milliseconds: 120_000) { _ in speeds().count >= 3 }
+        let before = try #require(speeds().last).step
+        let count = speeds().count
+        // Its actors begin to count anew as well.
+        cluster.kill(SimulatedCluster.coordinatorName)
+        for name in cluster.names(.actor) { cluster.kill(name) }
+        try cluster.run(milliseconds: 120_000) { _ in speeds().count >= count + 2 }
+        #expect(before > 1000 && speeds().dropFirst(count).allSatisfy { $0.step > before })
+        for (name, curve) in cluster.journal.plots {
+            #expect(zip(curve, curve.dropFirst()).allSatisfy { $0.step <= $1.step }, "\(name)")
+        }
+        // The catalogue says so to a process of its own.
+        let ledger = try Ledger(path: cluster.folder + "/catalog.sqlite", mode: .read)
+        let journal = try LedgerJournal(
+            ledger: ledger, distribution: cluster.context.distribution, folder: URL(fileURLWithPath: cluster.folder))
+        #expect(try journal.progress().plottedSteps == speeds().last?.step)
+    }
 }

@@ -95,7 +95,8 @@ struct RunIndexTests {
         try write(history(0), split: .train, rewards: [0, 1], incarnation: 1 << 16, seals: false, in: folder)
         let path = folder.appendingPathComponent("catalog.sqlite").path
         let ledger = try Ledger(path: path, mode: .create)
-        try ledger.save([LifetimeRecord(task: 1, repetition: 0, status: .running, learner: "l", attempt: 7, actors: 5)])
+        let known = LifetimeRecord(task: 1, repetition: 0, status: .running, learner: "l", attempt: 7, actors: 5)
+        try ledger.save(LedgerBatch(lifetimes: [known]))
         try ledger.close()
         try RunIndex(folder: folder).write(into: folder)
         let reader = try Ledger(path: path, mode: .read)

@@ -27,14 +27,15 @@ struct RunReportTests {
                     evaluation: kind.rawValue, task: task.id, checkpoint: "step-00000010", split: .test, kind: kind,
                     status: .finished, seeds: 2, episodes: 12)
                 let value: Float = kind == .inContext ? 3 : 0
-                try ledger.save(
-                    EvaluationReturns(
-                        evaluation: record,
-                        returns: [[0, 0] + Array(repeating: value, count: 10), Array(repeating: 0, count: 12)]))
+                let returns: [[Float]] = [
+                    [0, 0] + Array(repeating: value, count: 10), Array(repeating: 0, count: 12),
+                ]
+                try ledger.save(LedgerBatch(results: [EvaluationReturns(evaluation: record, returns: returns)]))
             }
         }
         let stream = StreamIdentifier(lifetime: LifetimeIdentifier(task: 0, repetition: 0), actor: 0)
-        try ledger.save([StreamRecord(stream: stream, rows: 50, rollouts: 10, isSealed: true)])
+        let sealed = StreamRecord(stream: stream, rows: 50, rollouts: 10, isSealed: true)
+        try ledger.save(LedgerBatch(streams: [sealed]))
         let file = folder.appendingPathComponent(stream.path)
         try FileManager.default.createDirectory(
             at: file.deletingLastPathComponent(), withIntermediateDirectories: true)

@@ -19,6 +19,7 @@ package final class MemoryJournal: RunJournal {
         package fileprivate(set) var isDistilled = false
         fileprivate var scale: Scale?
         fileprivate var starts: UInt64 = 0
+        fileprivate var plottedSteps: UInt64 = 0
     }
 
     /// Of commits that can be lost with the power, so many are kept in mind.
@@ -65,6 +66,7 @@ package final class MemoryJournal: RunJournal {
         progress.jobs = forgetsResults ? [] : Set(state.results)
         progress.isDistilled = state.isDistilled
         progress.starts = state.starts
+        progress.plottedSteps = state.plottedSteps
         progress.scale = state.scale
         state.starts += 1
         return progress
@@ -171,7 +173,8 @@ package final class MemoryJournal: RunJournal {
         try next?.phaseBegan(phase)
     }
     package func metrics(_ source: String, _ metrics: Metrics) throws {
-        note()
+        note { if source == "collect" { self.state.plottedSteps = metrics.step } }
+        for (name, value) in metrics.numbers { plots["\(source)/\(name)", default: []].append((metrics.step, value)) }
         try next?.metrics(source, metrics)
     }
     package func plot(_ name: String, step: UInt64, value: Double) throws {

@@ -68,7 +68,7 @@ package final class ActorRole: Role {
     package func drain(now: UInt64) {
         guard leavesAt == nil else { return }
         leavesAt = now + Self.handOverMilliseconds * 1_000_000
-        // In lockstep nobody gets on without the others.
+        // In lockstep no actor gets on without the others.
         if isLockstep { dropParts() }
     }
 

@@ -54,7 +54,7 @@ package final class AllowedClients {
         return AllowedKeys(generation: generation, keys: sorted.map(\.key.bytes), roles: sorted.map(\.value))
     }
 
-    /// A list that cannot be read allows nobody: whoever took it away may have meant just that.
+    /// A list that cannot be read allows no key: the person who took it away may have meant just that.
     private func read() -> (keys: [String: Client], problems: [String]) {
         do { return Self.checked(try folder.allowed()) } catch { return ([:], ["\(error)"]) }
     }

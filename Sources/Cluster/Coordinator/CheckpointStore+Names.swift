@@ -4,7 +4,7 @@ import Files
 import Foundation
 
 /// What lies in the folder. A checkpoint is a folder called `step-NUMBER` with a model and its configuration; whatever
-/// else somebody keeps there is left alone.
+/// else lies there is left alone.
 extension CheckpointStore {
     /// The newest checkpoint that can be used.
     package struct Newest: Sendable, Equatable {

@@ -57,7 +57,7 @@ extension Coordinator {
     }
 
     /// After `scale` has asked for fewer, the supervisor may have had processes on their way: the last that came go
-    /// again, once it is sure that none of the others has died unnoticed. Of other hosts nobody is sent home.
+    /// again, once it is sure that none of the others has died unnoticed. Nodes of other hosts stay.
     private func dismissSurplus(_ wanted: Int, now: UInt64, outbox: inout Outbox) {
         guard isScaled, members(.actor).count > wanted else { return }
         let hosts = Set(members(.supervisor).compactMap { nodes[$0]?.hello.host })

@@ -17,7 +17,7 @@ extension Coordinator {
         return present.allSatisfy(\.isEmpty) ? [0..<elasticActors] : present.filter { !$0.isEmpty }
     }
 
-    /// Lets actors go of which a lifetime has too many, the latest first; each ends its stream with its episode.
+    /// Where a lifetime has too many actors, lets the latest go; each ends its stream with its episode.
     func shrinkLifetimes(now: UInt64, outbox: inout Outbox) {
         for identifier in lifetimes.leased {
             guard var lifetime = lifetimes[identifier], lifetime.state == .running else { continue }
@@ -70,7 +70,7 @@ extension Coordinator {
     }
 
     /// Who has come to the end of a lifetime is not made up for. But of one that was taken up again all streams may
-    /// have ended earlier, of actors that had left: its learner would wait for ever for somebody to live it to its end.
+    /// have ended earlier, of actors that had left: its learner would wait for ever for an actor that lives it to its end.
     private func mayGrow(_ lifetime: inout LeasedLifetime, now: UInt64) -> Bool {
         guard lifetime.parts.allSatisfy(\.isFinished) else {
             lifetime.desertedSince = nil

@@ -79,7 +79,7 @@ extension Coordinator {
         return waiting.first { !jobs[$0].failedEvaluators.contains(evaluator) } ?? waiting.first
     }
 
-    /// A result counts once, however often it arrives and whoever it comes from.
+    /// A result counts once, however often it arrives and from whichever evaluator.
     func finish(
         _ result: EvaluationResult, from name: String, now: UInt64, outbox: inout Outbox
     ) throws -> Reception {
@@ -102,7 +102,7 @@ extension Coordinator {
         return .taken
     }
 
-    /// The job goes to another evaluator where there is one; a job that nobody can do ends the run.
+    /// The job goes to another evaluator where there is one; a job that no evaluator can do ends the run.
     private func refuse(_ result: EvaluationResult, of index: Int, from name: String) -> Reception {
         let job = jobs[index].job
         let reason =

@@ -69,7 +69,7 @@ extension Coordinator {
 
     func carry(_ part: LeasedLifetime.Part, of lifetime: LeasedLifetime, now: UInt64, outbox: inout Outbox) {
         guard let node = part.node, let recorder else { return }
-        // The learner of a lifetime that is ending may be gone: nobody needs it any more.
+        // The learner of a lifetime that is ending may be gone: its actors only wait for their recorder.
         let learner = lifetime.learner.flatMap { nodes[$0] }
         guard learner != nil || lifetime.state == .ending else { return }
         var carry = CarryActors(
@@ -132,7 +132,7 @@ extension Coordinator {
         try journal.lifetimeEnded(identifier, numbers: lifetime.numbers)
         obsoleteStates.append(identifier)
         lifetime.state = .finished
-        // Nobody asks again who carried it, and a run may have any number of lifetimes.
+        // Who carried it is not asked for again, and a run may have any number of lifetimes.
         lifetime.parts = []
         lifetime.numbers = [:]
         lifetimes[identifier] = lifetime
@@ -218,7 +218,7 @@ extension Coordinator {
 
     // MARK: - Deaths
 
-    /// Asynchronous: others go on with the streams, as a new incarnation. Lockstep: nobody gets on without the others.
+    /// Asynchronous: others go on with the streams, as a new incarnation. Lockstep: no actor gets on without the others.
     func replaceActors(of node: String, now: UInt64, outbox: inout Outbox) throws {
         for identifier in lifetimes.held(by: node) {
             guard var lifetime = lifetimes[identifier] else { continue }
@@ -252,7 +252,7 @@ extension Coordinator {
         }
     }
 
-    /// Back to the head of the queue: whoever gets the lifetime goes on from its learner's last checkpoint.
+    /// Back to the head of the queue: the learner that gets the lifetime next goes on from its last checkpoint.
     ///
     /// Lockstep lives again what came after that, which gives the same rollouts; the recorder drops what it has.
     /// Asynchronous streams go on behind what is on disk, as new incarnations.
@@ -273,7 +273,7 @@ extension Coordinator {
         for identifier in lifetimes.orphaned {
             guard var lifetime = lifetimes[identifier] else { continue }
             guard lifetime.learner != nil else {
-                // Nobody is left who could give the actors their parameters.
+                // No learner is left that could give the actors their parameters.
                 takeUpAgain(identifier, now: now, outbox: &outbox)
                 continue
             }

@@ -65,7 +65,7 @@ extension Coordinator {
         return hello
     }
 
-    /// A recorder has come back at another endpoint: whoever sends to it is told.
+    /// A recorder has come back at another endpoint: its carriers are told.
     private func redirectProducers(now: UInt64, outbox: inout Outbox) {
         for lifetime in lifetimes.leased.compactMap({ lifetimes[$0] }) {
             for part in lifetime.parts where !part.isFinished { carry(part, of: lifetime, now: now, outbox: &outbox) }
@@ -96,7 +96,7 @@ extension Coordinator {
         }
     }
 
-    /// Whoever it was need not be waited for.
+    /// The node of that process need not be waited for until it counts as silent.
     func processEnded(_ process: Int, saidBy name: String, now: UInt64, outbox: inout Outbox) throws {
         guard let supervisor = nodes[name]?.hello else { return }
         let ended = nodes.values.map(\.hello).filter {

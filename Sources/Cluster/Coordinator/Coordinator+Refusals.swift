@@ -20,7 +20,7 @@ extension Coordinator {
     /// The first refusal is met at once; each further one doubles the rest before the next attempt.
     package static let firstRestNanoseconds: UInt64 = 500_000_000
     package static let longestRestNanoseconds: UInt64 = 30_000_000_000
-    /// No attempt is raised beyond this: numbers behind it nobody has given out.
+    /// No attempt is raised beyond this: no start of the run has given out numbers behind it.
     static let attemptLimit: UInt64 = 1 << 40
 
     func take(_ refused: StreamsRefused, from name: String, now: UInt64, outbox: inout Outbox) throws {

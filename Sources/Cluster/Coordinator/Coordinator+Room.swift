@@ -13,8 +13,8 @@ struct WithheldTurn {
 }
 
 /// A full disk. The turn that finds it full is withheld whole: its messages wait, and so does every further decision,
-/// so that nobody can hear of anything that another coordinator would not find in the catalogue. Meanwhile only that is
-/// answered which depends on nothing decided; everything else is said again by whoever said it.
+/// so that no node can hear of anything that another coordinator would not find in the catalogue. Meanwhile only that is
+/// answered which depends on nothing decided; everything else is said again by its sender.
 extension Coordinator {
     private static let retryNanoseconds: UInt64 = 1_000_000_000
     /// Senders of checkpoints try again within this time.
@@ -56,7 +56,7 @@ extension Coordinator {
         case .heartbeat(let heartbeat):
             if let node { note(heartbeat, of: node, now: now) }
             outbox.send(.acknowledgement, to: sender)
-        // Whoever wants to join learns that somebody is here.
+        // A node that wants to join learns that the coordinator is here.
         case .hello: outbox.send(.acknowledgement, to: sender)
         case .statusRequest:
             outbox.send(.statusAnswer(json: try statusJSON(now: now)), to: sender, request: envelope.request)

@@ -55,7 +55,7 @@ package final class Coordinator {
         var lastPiece: CheckpointRequest?
         /// The list of clients that it was told last; 0 for none.
         var allowedKeysGeneration: UInt64 = 0
-        /// What it verifies the tickets of those with that are sent to it; nil where nobody is.
+        /// The secret of the tickets that a learner or a recorder is shown; nil for other roles.
         let tickets: LeaseTickets?
 
         init(hello: Hello, tickets: LeaseTickets?, now: UInt64) {
@@ -110,6 +110,8 @@ package final class Coordinator {
     var environmentSteps = 0.0
     var rate = RateMeter()
     var nextPlot: UInt64 = 0
+    /// Environment steps that earlier starts of the run had plotted.
+    let plottedBefore: UInt64
 
     // Distilling.
     var distiller: String?
@@ -182,6 +184,7 @@ package final class Coordinator {
         learnerCheckpoints = LearnerCheckpointStore(
             folder: URL(fileURLWithPath: folder + "/checkpoints/learner"), disk: disk)
         earlierStarts = finished.starts
+        plottedBefore = finished.plottedSteps
         // Nodes may still acknowledge what a coordinator has sent that has died, perhaps with its host, whose clocks
         // then begin anew: what is counted in the catalogue does not.
         commands = ReliableSender(after: finished.starts << Self.commandsOfStart)
@@ -302,7 +305,7 @@ package final class Coordinator {
     package func tick(now: UInt64, outbox: inout Outbox) throws {
         answerStoredStates(now: now, outbox: &outbox)
         guard withheld == nil else {
-            // Nobody's silence is overlooked for it: what is said is still heard.
+            // Silence counts from now on as before: what nodes say is still heard.
             nextSilenceCheck = now
             noteLacks(now: now)
             // That depends on nothing that is to be written down.
@@ -330,7 +333,7 @@ package final class Coordinator {
 
     private func noticeSilence(now: UInt64, outbox: inout Outbox) throws {
         guard now >= nextSilenceCheck else { return }
-        // While this process stood still nobody could be heard.
+        // While this process stood still no node could be heard.
         let late = now - nextSilenceCheck
         nextSilenceCheck = now + Self.silenceCheckIntervalNanoseconds
         if late > Self.aliveNanoseconds, now - began > late {

@@ -12,7 +12,7 @@ package final class CoordinatorProcess {
 
     private let context: MessageContext
     private let server: RouterSocket
-    /// While this process stood still nobody could be heard.
+    /// While this process stood still no node could be heard.
     private let clock = WorkingClock()
     private let signals: SignalWatcher
     private let poller = Poller()
@@ -118,7 +118,7 @@ package final class CoordinatorProcess {
         }
     }
 
-    /// What was written down in this turn is kept before anybody hears of it.
+    /// What was written down in this turn is kept before any node hears of it.
     private func flush(_ coordinator: Coordinator) throws {
         try coordinator.commit(&outbox, now: clock.now)
         for item in outbox.items {

@@ -43,7 +43,7 @@ package final class LearnerCheckpointStore {
     private let disk: any DiskWork
     /// By the numbers of their work.
     private var publications: [UInt64: Publication] = [:]
-    /// States of which more pieces are to come.
+    /// States that have not come whole.
     private var incoming: [LifetimeIdentifier: IncomingState] = [:]
     /// What was stored last of each lifetime, so that a last piece that comes again is known.
     private var stored: [LifetimeIdentifier: StateName] = [:]

@@ -53,7 +53,7 @@ struct LeasedLifetime {
         return (attempt - 1) << 16 | handedOut
     }
 
-    /// Begun once more, with these actors at these places, of which there are enough.
+    /// Begun once more, with these actors at these places, which are enough.
     mutating func begin(_ ranges: [Range<Int>], at places: [(node: String, count: Int)]) {
         attempt += 1
         handedOut = 0

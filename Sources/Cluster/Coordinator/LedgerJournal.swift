@@ -61,6 +61,8 @@ package final class LedgerJournal: RunJournal {
         progress.scale = try ledger.metrics(named: Self.scale).last.map {
             Scale(actors: $0.step, actorsOfLifetime: Int($0.value))
         }
+        progress.plottedSteps = UInt64(
+            try ledger.metrics(named: Coordinator.collectingSpeed).map(\.step).max() ?? 0)
         progress.isDistilled = try !ledger.metrics(named: MetricRecord.distillationFinished).isEmpty
         return progress
     }

@@ -17,6 +17,8 @@ package struct Progress: Sendable {
     /// How often the run was started.
     package var starts: UInt64 = 0
     package var jobs: Set<FinishedJob> = []
+    /// Environment steps at which collecting was plotted last: plots of a later start go on from there.
+    package var plottedSteps: UInt64 = 0
 
     package init() {}
 }

@@ -4,7 +4,7 @@ package import Wire
 /// Where the coordinator writes down what happened; the catalogue in a run, nothing in a test.
 package protocol RunJournal: AnyObject {
     func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Task, actors: Int) throws
-    /// Begun, begun once more, or joined by more actors, of which it has had so many by now.
+    /// Begun, begun once more, or joined by more actors. `actors`: all that it has had by now.
     func lifetimeStarted(_ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String, actors: Int) throws
     func lifetimeEnded(_ lifetime: LifetimeIdentifier, numbers: [String: Double]) throws
     func streamSealed(_ stream: StreamIdentifier, rows: UInt64, rollouts: UInt64) throws

@@ -21,7 +21,7 @@ final class LearntLifetime {
     let lease: LearnLifetime
     /// Every stream has ended: the marked last rollouts have come.
     private(set) var hasEnded = false
-    /// When rollouts last came, or somebody joined.
+    /// When rollouts last came, or an actor process joined.
     var lastHeard: UInt64
     private let learner: any SourceLearner
     private let collect: CollectSettings
@@ -157,7 +157,7 @@ final class LearntLifetime {
         return nil
     }
 
-    /// Nobody begins before all have come that the lifetime begins with: a first policy version above 0 is the mark of
+    /// No actor begins before all have come that the lifetime begins with: a first policy version above 0 is the mark of
     /// those that joined an elastic lifetime later.
     private var hasBegun: Bool { learner.version > 0 || joinedActors.count >= lease.actors }
     /// Actors that have joined and not ended.

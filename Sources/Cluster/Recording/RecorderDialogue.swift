@@ -10,7 +10,7 @@ package struct RecorderDialogue {
     /// Each question that brings nothing doubles the wait before the next, up to so many doublings.
     package static let longestBackoff = 3
     /// Every batch that comes too early makes the recorder ask again. If each time everything that is on its way were
-    /// sent again, one gap that nobody can fill would make ever more messages.
+    /// sent again, one gap that no carrier can fill would make ever more messages.
     package static let resendIntervalMilliseconds: UInt64 = 100
     /// Each resend that brings nothing doubles the wait before the next, up to so many doublings.
     package static let longestResendBackoff = 5
@@ -53,8 +53,8 @@ package struct RecorderDialogue {
     /// Every stream of `actors` is on disk up to this sequence, as far as the recorder has said.
     package func durableSequence(of actors: Range<Int>) -> UInt64 { unacknowledged.durableSequence(of: actors) }
 
-    /// Somebody who waits for the recorder's word before he speaks says that everything of `actor` before `sequence` is
-    /// on disk.
+    /// A learner, which waits for the recorder's word before it speaks, says that everything of `actor` before `sequence`
+    /// is on disk.
     package mutating func know(actor: Int, isDurableTo sequence: UInt64) {
         unacknowledged.acknowledge(actor: actor, next: sequence)
     }

@@ -27,7 +27,7 @@ package struct UnacknowledgedRollouts {
     private var underway = 0
     private var underwayBytes = 0
     private var durable: [Int: UInt64] = [:]
-    /// Actors whose streams nobody records any more.
+    /// Actors whose streams no recorder takes any more.
     private var ignored: Set<Int> = []
     package private(set) var byteCount = 0
 

@@ -115,7 +115,7 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
 
     /// Who waits for whom.
     package struct Wait: Sendable, Codable, Equatable {
-        /// A node's name; `the run` where it is nobody's in particular.
+        /// A node's name; `the run` where no one node waits.
         package var who: String
         /// A node's name where it is a node that is waited for.
         package var whom: String

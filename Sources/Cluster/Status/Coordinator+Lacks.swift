@@ -1,6 +1,6 @@
 import Wire
 
-/// What the run itself waits for: nobody is there who could do it.
+/// What the run itself waits for: no node is there that could do it.
 struct Lack {
     enum Kind: Hashable {
         case disk, checkpoints, recorder, learner, room, carriers, seals, refusals, distiller, evaluator, movement

@@ -22,7 +22,7 @@ package final class RunLock {
         coordinator = try Self.coordinatorLock(folder)
     }
 
-    /// From here on a coordinator can be started by whoever holds this lock.
+    /// From here on a coordinator can be started by this lock's holder.
     package func admitCoordinator() { coordinator = nil }
 
     private static func coordinatorLock(_ folder: String) throws -> DirectoryLock {

@@ -10,7 +10,7 @@ package struct SupervisedRole {
     /// A process that is ended for its silence within this time of its start never came to work: its start is to blame,
     /// not what happened to it later. It is longer than the silence that a coordinator is allowed.
     package static let silentNanoseconds: UInt64 = 60_000_000_000
-    /// A process that was at work for so long before somebody killed it has not failed by itself.
+    /// A process that was at work for so long before it was killed has not failed by itself.
     static let killedNanoseconds: UInt64 = 5_000_000_000
     private static let firstPauseNanoseconds: UInt64 = 100_000_000
     private static let longestPauseNanoseconds: UInt64 = 5_000_000_000

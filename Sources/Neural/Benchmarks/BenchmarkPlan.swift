@@ -2,7 +2,7 @@ import Foundation
 
 /// How long and how often a benchmark measures, and where it says how far it is.
 package struct BenchmarkPlan {
-    /// Repetitions of which the median counts.
+    /// Repetitions; their median counts.
     package var repetitions: Int
     /// A repetition lasts at least as long as this, after a warm-up of half of it.
     package var secondsPerRepetition: Double

@@ -9,8 +9,10 @@ struct IndexedStreams {
     let root: String
     private(set) var streams: [IndexedStream] = []
     private(set) var damaged: [String] = []
-    /// Optimum and random return are properties of a task; each environment's distribution is built once.
+    /// Optimum and random return are properties of a task, and take a while to be found out: each environment's
+    /// distribution is built once, and each task of it asked for once, however many streams it has.
     private var distributions: [EnvironmentDescription: any TaskDistribution] = [:]
+    private var bounds: [EnvironmentDescription: [Environments.Task: ReturnBounds]] = [:]
 
     init(root: String) { self.root = root }
 
@@ -44,10 +46,9 @@ struct IndexedStreams {
                 integrity = metadata.isComplete ? .damaged : .unchecked
                 damaged.append("\(error)")
             }
-            let distribution = distribution(of: metadata.environment)
+            let bounds = bounds(of: metadata.task, in: metadata.environment)
             var summary = IndexedStream(
-                stream: stream, task: metadata.task, optimalReturn: distribution?.optimalReturn(of: metadata.task),
-                randomReturn: distribution?.expectedRandomReturn(of: metadata.task),
+                stream: stream, task: metadata.task, optimalReturn: bounds.optimal, randomReturn: bounds.random,
                 rows: Int(clamping: rollouts.last?.endStep ?? 0), rollouts: rollouts.count,
                 lastPolicyVersion: rollouts.last?.policyVersion ?? 0,
                 lastIncarnation: rollouts.map(\.incarnation).max() ?? 0, isSealed: metadata.isComplete,
@@ -76,6 +77,17 @@ struct IndexedStreams {
         return stream.path == relative ? stream : nil
     }
 
+    private mutating func bounds(
+        of task: Environments.Task, in environment: EnvironmentDescription
+    ) -> ReturnBounds {
+        if let known = bounds[environment]?[task] { return known }
+        let distribution = distribution(of: environment)
+        let found = ReturnBounds(
+            optimal: distribution?.optimalReturn(of: task), random: distribution?.expectedRandomReturn(of: task))
+        bounds[environment, default: [:]][task] = found
+        return found
+    }
+
     private mutating func distribution(of environment: EnvironmentDescription) -> (any TaskDistribution)? {
         if let known = distributions[environment] { return known }
         let made = try? EnvironmentSettings(name: environment.name, json: environment.json)
@@ -97,4 +109,10 @@ struct IndexedStreams {
         }
         return (rest, kind)
     }
+}
+
+/// What is known of a task's returns before it is played.
+private struct ReturnBounds {
+    let optimal: Double?
+    let random: Double?
 }

@@ -7,7 +7,7 @@ import Neural
 import Processes
 import Wire
 
-/// A cluster at work, of which one process after the other is killed.
+/// A cluster at work whose processes are killed one after the other.
 struct BenchDrillCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "drill",

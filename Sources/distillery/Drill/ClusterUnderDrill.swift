@@ -83,7 +83,7 @@ final class ClusterUnderDrill {
         while try !(checked(signals).status().map(isAsWanted) ?? false) { usleep(50_000) }
     }
 
-    /// Itself, unless it has ended or somebody has interrupted us.
+    /// Itself, unless it has ended or we were interrupted.
     @discardableResult
     func checked(_ signals: SignalWatcher) throws -> Self {
         guard !hasEnded else { throw ClusterError("the cluster ended: \(lastWords)") }

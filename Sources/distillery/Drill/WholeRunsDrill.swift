@@ -6,8 +6,8 @@ import Neural
 import Processes
 import Wire
 
-/// Whole runs, one after the other, of which a random process of any role is killed again and again, the supervisor
-/// among them; each has to come to its report, and to the results of an evaluation that nobody disturbs.
+/// Whole runs, one after the other. A random process of any role is killed again and again, the supervisor among them;
+/// each run has to come to its report, and to the results of an undisturbed evaluation.
 final class WholeRunsDrill {
     /// A run that has not come to its end for so long hangs.
     static let runLimitSeconds = 600.0
@@ -101,7 +101,7 @@ final class WholeRunsDrill {
 
     // MARK: - Results
 
-    /// The same checkpoint is evaluated by a copy of the run that nobody disturbs.
+    /// The same checkpoint is evaluated by a copy of the run, undisturbed.
     private func compare(_ cluster: ClusterUnderDrill) throws {
         let copy = cluster.folder + "/undisturbed"
         try FileManager.default.copyItem(atPath: cluster.run, toPath: copy)
