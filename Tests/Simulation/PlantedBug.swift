@@ -1,5 +1,6 @@
 import Cluster
 import Environments
+import TestSupport
 import Wire
 
 /// Faults that a role could have, put in from outside: the roles' own code knows nothing of them. The simulation is
@@ -9,6 +10,12 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case earlyAcknowledgement
     /// The recorder takes rollouts of carriers that have been replaced.
     case noFencing
+    /// A recorder that is started again does not know which carriers have been replaced.
+    case fencingForgottenAtRestart
+    /// The recorder looks at no ticket: it opens streams for nodes that they were not leased to.
+    case leasesToImpostors
+    /// The coordinator does not hear that the distillation is finished.
+    case lostLastWord
     /// The coordinator gives the same actors to two processes.
     case leaseGivenTwice
     /// Actor processes never send anything again to the recorder.
@@ -33,7 +40,8 @@ package enum PlantedBug: String, CaseIterable, Sendable {
 
     /// Whether it can only be seen in a whole run.
     package var concernsWholeRuns: Bool {
-        [.acknowledgedNotTaken, .indexWithoutAttempts, .commitsLost, .storm, .livedAgainUnchecked].contains(self)
+        [.lostLastWord, .acknowledgedNotTaken, .indexWithoutAttempts, .commitsLost, .storm, .livedAgainUnchecked]
+            .contains(self)
     }
 
     /// Whether it can only be seen while evaluators are at work.
@@ -44,6 +52,9 @@ package enum PlantedBug: String, CaseIterable, Sendable {
         switch self {
         case .earlyAcknowledgement: "acknowledged and not "
         case .noFencing: "is of a carrier that had been replaced"
+        case .fencingForgottenAtRestart: "is of a carrier that had been replaced"
+        case .leasesToImpostors: "was opened for"
+        case .lostLastWord: "the last checkpoint is there, and the run says that it is distilling"
         case .leaseGivenTwice: "was given to "
         // Other carriers take such streams up again, behind what is on the disk.
         case .noResend: "gave its streams up without a reason"
@@ -62,6 +73,9 @@ package enum PlantedBug: String, CaseIterable, Sendable {
         switch self {
         case .earlyAcknowledgement: acknowledgeEarly(cluster)
         case .noFencing: takeEverybody(cluster)
+        case .fencingForgottenAtRestart: takeEverybody(cluster, onlyByLaterRecorders: true)
+        case .leasesToImpostors: openForImpostors(cluster)
+        case .lostLastWord: loseLastWord(cluster)
         case .leaseGivenTwice: giveTwice(cluster)
         case .noResend: sendOnce(cluster)
         case .noDeduplication: takeAgain(cluster)
@@ -140,7 +154,8 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     }
 
     /// Who has been replaced seems to be of the newest incarnation, and is answered with its own.
-    private func takeEverybody(_ cluster: SimulatedCluster) {
+    private func takeEverybody(_ cluster: SimulatedCluster, onlyByLaterRecorders: Bool = false) {
+        var first: String?
         var newest: [LifetimeIdentifier: UInt64] = [:]
         var replaced: [String: UInt64] = [:]
         func raised(_ incarnation: UInt64, _ lifetime: LifetimeIdentifier, _ sender: String) -> UInt64 {
@@ -151,6 +166,8 @@ package enum PlantedBug: String, CaseIterable, Sendable {
         }
         cluster.tamperArriving = { bytes, sender, receiver in
             guard receiver.hasPrefix("recorder"), var envelope = try? Envelope(decoding: bytes) else { return bytes }
+            first = first ?? receiver
+            guard !onlyByLaterRecorders || receiver != first else { return bytes }
             switch envelope.message {
             // Nor does it look at tickets.
             case .welcome(var welcome):
@@ -185,6 +202,34 @@ package enum PlantedBug: String, CaseIterable, Sendable {
             default: return [item]
             }
             return [Outbox.Item(bytes: envelope.encoded(), addresses: item.addresses)]
+        }
+    }
+
+    /// Each question of an actor process is asked by another one, too.
+    private func openForImpostors(_ cluster: SimulatedCluster) {
+        cluster.tamperArriving = { [unowned cluster] bytes, sender, receiver in
+            guard receiver.hasPrefix("recorder"), let envelope = try? Envelope(decoding: bytes) else { return bytes }
+            switch envelope.message {
+            case .welcome(var welcome):
+                welcome.ticketSecret = []
+                return Envelope(.welcome(welcome), request: envelope.request).encoded()
+            case .openStreams where sender.hasPrefix("actor") && !Self.isCopy(envelope):
+                guard let other = cluster.names(.actor).first(where: { $0 != sender }) else { return bytes }
+                let copy = Envelope(envelope.message, request: Self.copies + envelope.request)
+                cluster.network.send(copy.encoded(), from: other, to: receiver)
+            default: break
+            }
+            return bytes
+        }
+    }
+
+    /// Requests of copies are numbered from here.
+    private static let copies: UInt64 = 1 << 48
+    private static func isCopy(_ envelope: Envelope) -> Bool { envelope.request >= copies }
+
+    private func loseLastWord(_ cluster: SimulatedCluster) {
+        cluster.tamperArriving = { bytes, _, receiver in
+            receiver == SimulatedCluster.coordinatorName && bodyNumber(of: bytes) == 54 ? nil : bytes
         }
     }
 

@@ -254,6 +254,7 @@ package final class SimulatedCluster {
                 case .coordinator: send(item.bytes, from: sender, to: Self.coordinatorName)
                 case .peer(let name):
                     if sender == Self.coordinatorName { witness.command(item.bytes, to: name) }
+                    if sender.hasPrefix("recorder") { witness.recorderSays(item.bytes, to: name) }
                     send(item.bytes, from: sender, to: name)
                 case .endpoint(let text): send(item.bytes, from: sender, to: name(at: text))
                 }

@@ -14,14 +14,18 @@ extension Trouble {
         (
             .collecting,
             always + [
-                .killActor, .killLearner, .killRecorder, .drainActor, .slowRecorder, .fullDisk, .damagedFile, .scaleUp,
+                .killActor, .killLearner, .killRecorder, .drainActor, .drainLearner, .drainRecorder, .slowRecorder,
+                .fullDisk, .damagedFile, .scaleUp,
                 .scaleDown, .sleeperAwakes, .otherProcessor,
             ], 4
         ),
         (.distilling, always + [.killDistiller, .drainDistiller], 2),
         (
             .evaluating,
-            always + [.killEvaluator, .killRecorder, .drainEvaluator, .slowRecorder, .fullDisk, .otherProcessor], 3
+            always + [
+                .killEvaluator, .killRecorder, .drainEvaluator, .drainRecorder, .slowRecorder, .fullDisk,
+                .otherProcessor,
+            ], 3
         ),
     ]
     private static let lastWords: [Event] = [.killDistillerAtLastWord, .killCoordinatorAtLastWord]

@@ -9,8 +9,9 @@ import Wire
 /// What goes wrong in one random run, for a bounded time; everything follows from the seed.
 package struct Trouble {
     package enum Event: String, CaseIterable, Sendable {
-        case killActor, killLearner, killRecorder, killCoordinator, processEnded, drainActor, partition, deafness,
-            slowRecorder, stalledCoordinator, fullDisk, damagedFile, scaleUp, scaleDown, reordering
+        case killActor, killLearner, killRecorder, killCoordinator, processEnded, drainActor, drainLearner,
+            drainRecorder,
+            partition, deafness, slowRecorder, stalledCoordinator, fullDisk, damagedFile, scaleUp, scaleDown, reordering
         // Of whole runs alone.
         case killDistiller, killEvaluator, drainDistiller, drainEvaluator, hang
         /// The distiller, or the coordinator, dies between the last checkpoint and the word that it is the last.
@@ -25,8 +26,9 @@ package struct Trouble {
 
     /// What happens while a cluster collects, and nothing else is asked of it.
     package static let ofCollection: [Event] = [
-        .killActor, .killLearner, .killRecorder, .killCoordinator, .processEnded, .drainActor, .partition, .deafness,
-        .slowRecorder, .stalledCoordinator, .fullDisk, .damagedFile, .scaleUp, .scaleDown, .reordering,
+        .killActor, .killLearner, .killRecorder, .killCoordinator, .processEnded, .drainActor, .drainLearner,
+        .drainRecorder, .partition, .deafness, .slowRecorder, .stalledCoordinator, .fullDisk, .damagedFile, .scaleUp,
+        .scaleDown, .reordering,
     ]
 
     static let deliveriesBetweenEvents = 24
@@ -155,6 +157,8 @@ package struct Trouble {
         case .killCoordinator: cluster.kill(SimulatedCluster.coordinatorName)
         case .processEnded: return try endProcess(cluster)
         case .drainActor: return drain(.actor, cluster)
+        case .drainLearner: return drain(.learner, cluster)
+        case .drainRecorder: return drain(.recorder, cluster)
         case .drainDistiller: return drain(.distiller, cluster)
         case .drainEvaluator: return drain(.evaluator, cluster)
         case .partition, .deafness: return try cut(cluster, isOneWay: event == .deafness)

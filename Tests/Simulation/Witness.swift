@@ -137,6 +137,18 @@ package final class Witness {
         }
     }
 
+    /// A recorder has opened streams for a node: the node that they were leased to, as far as that is known.
+    func recorderSays(_ bytes: [UInt8], to receiver: String) {
+        guard bodyNumber(of: bytes) == 41, let envelope = try? Envelope(decoding: bytes),
+            case .streamsOpened(let opened) = envelope.message, opened.lifetime.collection == .histories
+        else { return }
+        for actor in opened.firstActor..<(opened.firstActor + opened.streams.count) {
+            let lease = Lease.carrier(opened.lifetime, actor: actor, incarnation: opened.incarnation)
+            guard let holder = holders[lease]?.name, holder != receiver else { continue }
+            violations.append("\(lease) was opened for \(receiver), and was leased to \(holder)")
+        }
+    }
+
     /// A recorder says something.
     func recorderSays(_ bytes: [UInt8]) {
         guard [41, 42].contains(bodyNumber(of: bytes)), let envelope = try? Envelope(decoding: bytes) else { return }
