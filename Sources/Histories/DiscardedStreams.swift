@@ -1,3 +1,4 @@
+import Files
 import FoundationEssentials
 import Glibc
 
@@ -67,12 +68,10 @@ package struct DiscardedStreams: Sendable, Codable, Equatable {
     private func write(to path: String) throws(StreamError) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        let temporary = path + ".writing"
-        do { try encoder.encode(self).write(to: URL(filePath: temporary)) } catch {
-            unlink(temporary)
+        let json: Data
+        do { json = try encoder.encode(self) } catch {
             throw .inputOutput(path: path, operation: "write the mark", message: "\(error)", code: 0)
         }
-        try synchronizeFile(temporary)
-        try replaceFile(temporary, path)
+        try inWords(path, "write the mark") { () throws(FileError) in try AtomicFile.write(json, to: path) }
     }
 }

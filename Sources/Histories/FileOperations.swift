@@ -21,6 +21,21 @@ func makeFolders(of path: String) throws(StreamError) {
     try inWords(path, "make its folder") { () throws(FileError) in try Folder.create(Folder.of(path)) }
 }
 
+/// The calls by which a sealed file becomes durable, in this order; a test sees each of them, and lets it fail.
+package struct SealingCalls: Sendable {
+    /// Makes a file's content durable.
+    package var synchronizeFile: @Sendable (_ path: String) throws(StreamError) -> Void
+    /// Puts a file in the place of another.
+    package var replaceFile: @Sendable (_ from: String, _ to: String) throws(StreamError) -> Void
+    /// Makes the names in the folder of a file durable.
+    package var synchronizeFolder: @Sendable (_ path: String) throws(StreamError) -> Void
+
+    package static let system = SealingCalls(
+        synchronizeFile: { (path) throws(StreamError) in try Histories.synchronizeFile(path) },
+        replaceFile: { (from, to) throws(StreamError) in try Histories.replaceFile(from, to) },
+        synchronizeFolder: { (path) throws(StreamError) in try Histories.synchronizeFolder(of: path) })
+}
+
 /// An error of the file system in this module's words.
 func inWords(
     _ path: String, _ operation: String, _ body: () throws(FileError) -> Void

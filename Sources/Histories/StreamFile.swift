@@ -12,6 +12,8 @@ final class StreamFile {
         case repair
         /// Sealed, growing or left by a dead writer.
         case read
+        /// Sealed and small: read into memory at once.
+        case readWhole
     }
 
     let path: String
@@ -54,11 +56,17 @@ final class StreamFile {
         let identifier: hid_t
         switch mode {
         case .append:
+            // The file may have been damaged while it was not open.
+            let status = H5Pset_metadata_read_attempts(access.raw, metadataReadAttempts)
+            try HDF5.check(status, path, "describe the access")
             identifier = H5Fopen(path, distillery_h5_read_write() | distillery_h5_swmr_write(), access.raw)
         case .read:
             let status = H5Pset_metadata_read_attempts(access.raw, metadataReadAttempts)
             try HDF5.check(status, path, "describe the access")
             identifier = H5Fopen(path, distillery_h5_read_only() | distillery_h5_swmr_read(), access.raw)
+        case .readWhole:
+            try HDF5.check(H5Pset_fapl_core(access.raw, memoryStepBytes, false), path, "describe the access")
+            identifier = H5Fopen(path, distillery_h5_read_only(), access.raw)
         case .repair:
             // What h5clear does: forget the dead writer's mark, and do not mind an end of file that lags behind.
             var yes = true
@@ -77,11 +85,16 @@ final class StreamFile {
     }
 
     /// Makes a new file with empty datasets, over whatever was there.
-    /// - Parameter counts: final rows of every column for a sealed file (compressed), nil for a growing one.
+    /// - Parameters:
+    ///   - counts: final rows of every column for a sealed file (compressed), nil for a growing one.
+    ///   - inMemory: made in memory, and written as a whole when it is closed.
     static func create(
-        _ path: String, metadata: StreamMetadata, counts: [Int]?
+        _ path: String, metadata: StreamMetadata, counts: [Int]?, inMemory: Bool = false
     ) throws(StreamError) -> StreamFile {
         let access = try accessList(path)
+        if inMemory {
+            try HDF5.check(H5Pset_fapl_core(access.raw, memoryStepBytes, true), path, "describe the access")
+        }
         let creation = try HDF5Identifier(
             H5Pcreate(distillery_h5_file_create()), closing: H5Pclose, path, "describe a file")
         // All attributes stay in the root group's header, which HDF5 checks by a checksum of its own.
@@ -112,35 +125,50 @@ final class StreamFile {
     }
 
     private static let metadataCacheBytes = 64 << 10
+    /// By how much a file in memory grows.
+    private static let memoryStepBytes = 64 << 10
 
     /// How often metadata that do not match their checksum are read again, because a writer may be at work on them.
     /// The pauses double from one nanosecond: 8 ms in all. HDF5's own 100 attempts would never end on a damaged file.
     private static let metadataReadAttempts: UInt32 = 23
 
+    /// `count`: final rows for a sealed file, nil for a growing one.
     private func createDataset(_ column: StreamColumn, count: Int?) throws(StreamError) -> hid_t {
         let what = "create dataset \(column.name)"
         let row = column.shape.map { hsize_t($0) }
         let dimensions = [hsize_t(count ?? 0)] + row
-        let maximum =
-            [count.map { $0 > 0 ? hsize_t($0) : distillery_h5_unlimited() } ?? distillery_h5_unlimited()] + row
-        let chunkRows = count.map(column.sealedChunkRows) ?? column.growingChunkRows
+        let maximum = [count.map { hsize_t($0) } ?? distillery_h5_unlimited()] + row
         let space = try HDF5Identifier(
             H5Screate_simple(Int32(dimensions.count), dimensions, maximum), closing: H5Sclose, path, what)
         let creation = try HDF5Identifier(H5Pcreate(distillery_h5_dataset_create()), closing: H5Pclose, path, what)
-        let chunk = [hsize_t(chunkRows)] + row
-        try HDF5.check(H5Pset_chunk(creation.raw, Int32(chunk.count), chunk), path, what)
         try HDF5.check(H5Pset_obj_track_times(creation.raw, false), path, what)
-        if count == nil {
-            try HDF5.check(H5Pset_fill_time(creation.raw, H5D_FILL_TIME_NEVER), path, what)
+        if let count {
+            try describeSealed(column, count: count, creation.raw, what)
         } else {
-            // The end of a compressed chunk is compressed too: zeros, not what happened to be in memory.
-            try HDF5.check(H5Pset_fill_time(creation.raw, H5D_FILL_TIME_ALLOC), path, what)
-            try HDF5.check(H5Pset_shuffle(creation.raw), path, what)
-            try HDF5.check(H5Pset_deflate(creation.raw, StreamFile.deflateLevel), path, what)
+            let chunk = [hsize_t(column.growingChunkRows)] + row
+            try HDF5.check(H5Pset_chunk(creation.raw, Int32(chunk.count), chunk), path, what)
+            try HDF5.check(H5Pset_fill_time(creation.raw, H5D_FILL_TIME_NEVER), path, what)
         }
         return try HDF5.check(
             H5Dcreate2(file, column.name, column.type.identifier, space.raw, 0, creation.raw, 0), path, what)
     }
+
+    private func describeSealed(
+        _ column: StreamColumn, count: Int, _ creation: hid_t, _ what: String
+    ) throws(StreamError) {
+        // It is written once and as a whole.
+        guard column.isCompressed(count: count) else {
+            return try check(H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER), what)
+        }
+        let chunk = [hsize_t(column.sealedChunkRows(count: count))] + column.shape.map { hsize_t($0) }
+        try check(H5Pset_chunk(creation, Int32(chunk.count), chunk), what)
+        // The end of a compressed chunk is compressed too: zeros, not what happened to be in memory.
+        try check(H5Pset_fill_time(creation, H5D_FILL_TIME_ALLOC), what)
+        try check(H5Pset_shuffle(creation), what)
+        try check(H5Pset_deflate(creation, StreamFile.deflateLevel), what)
+    }
+
+    private func check(_ status: herr_t, _ what: String) throws(StreamError) { try HDF5.check(status, path, what) }
 
     /// Level 1: higher ones make these columns hardly smaller and take several times as long.
     private static let deflateLevel: UInt32 = 1

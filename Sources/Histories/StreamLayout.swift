@@ -74,6 +74,12 @@ struct StreamColumn: Hashable {
         min(max(count, 1), chunkRows(bytes: 256 << 10, rows: 16...65_536))
     }
 
+    /// Whether a sealed file has the column compressed: a short one saves nothing worth deflate's time, for a disk has
+    /// blocks of 4 KiB.
+    func isCompressed(count: Int) -> Bool { count * rowBytes > StreamColumn.uncompressedBytes }
+
+    private static let uncompressedBytes = 2 << 10
+
     private func chunkRows(bytes: Int, rows: ClosedRange<Int>) -> Int {
         var result = rows.upperBound
         while result > rows.lowerBound, result * rowBytes > bytes { result /= 2 }

@@ -58,6 +58,15 @@ package struct StreamVerification: Sendable, Codable, Equatable {
     }
 
     private mutating func check(_ reader: StreamReader) throws(StreamError) {
+        let ends = try begin(reader)
+        var first = 0
+        while first < ends.records.count {
+            first = try checkPiece(reader, ends, from: first, bytes: StreamVerification.pieceBytes)
+        }
+    }
+
+    /// Checks what needs no rows, and finds which rows there are to check.
+    private mutating func begin(_ reader: StreamReader) throws(StreamError) -> EpisodeEnds {
         isSealed = reader.metadata.isComplete
         let records = RolloutRecord.unbroken(reader.rollouts, rows: reader.rowCount)
         rollouts = records.count
@@ -66,10 +75,7 @@ package struct StreamVerification: Sendable, Codable, Equatable {
         let ends = EpisodeEnds(records: records, flags: try reader.flags(0..<rows))
         noteLengths(reader, finals: ends.finals(before: records.count))
         checkOrder(ends)
-        var first = 0
-        while first < records.count {
-            first = try checkPiece(reader, ends, from: first)
-        }
+        return ends
     }
 
     /// The first rollout that does not follow the one before.
@@ -118,13 +124,13 @@ package struct StreamVerification: Sendable, Codable, Equatable {
         if position.isMidEpisode { cutEpisodes += 1 }
     }
 
-    /// Checks checksums and elements from rollout `first` on, up to `pieceBytes`. Gives the rollout after the last.
+    /// Checks checksums and elements from rollout `first` on, up to `bytes`. Gives the rollout after the last.
     private mutating func checkPiece(
-        _ reader: StreamReader, _ ends: EpisodeEnds, from first: Int
+        _ reader: StreamReader, _ ends: EpisodeEnds, from first: Int, bytes: Int
     ) throws(StreamError) -> Int {
         let environment = reader.metadata.environment
         let rowBytes = environment.observationSpace.byteCount + environment.actionSpace.byteCount + 6
-        let limit = max(1, StreamVerification.pieceBytes / rowBytes)
+        let limit = max(1, bytes / rowBytes)
         let start = Int(ends.records[first].firstStep)
         var last = first + 1
         while last < ends.records.count, Int(ends.records[last].endStep) - start <= limit { last += 1 }
@@ -164,6 +170,35 @@ package struct StreamVerification: Sendable, Codable, Equatable {
 
     /// Memory for rows.
     private static let pieceBytes = 16 << 20
+
+    /// The same check in bounded pieces, for one who has other things to do between them.
+    final class InPieces {
+        private(set) var result: StreamVerification
+        private let reader: StreamReader
+        private let ends: EpisodeEnds
+        private var first = 0
+        /// Of the rollouts that were checked, from 0 to 1.
+        var share: Double { Double(first) / Double(max(1, ends.records.count)) }
+
+        init(path: String, _ mode: StreamFile.Mode) throws(StreamError) {
+            reader = try StreamReader(path: path, mode)
+            var result = StreamVerification(begun: path)
+            ends = try result.begin(reader)
+            self.result = result
+        }
+
+        /// Checks about `bytes` of rows. True when there are no more.
+        func advance(bytes: Int) throws(StreamError) -> Bool {
+            if first < ends.records.count {
+                first = try result.checkPiece(reader, ends, from: first, bytes: bytes)
+            }
+            guard first >= ends.records.count else { return false }
+            reader.close()
+            return true
+        }
+    }
+
+    private init(begun path: String) { self.path = path }
 }
 
 extension Space {

@@ -5,25 +5,26 @@ extension StreamWriter {
     /// Starts a new stream. The file appears under its name only when it is whole, so a reader never sees half of one.
     /// Folders on the way are made. Throws where there is a file already.
     package static func create(at path: String, metadata: StreamMetadata) throws(StreamError) -> StreamWriter {
+        let writer = try begin(at: path, metadata: metadata)
+        try writer.createFile()
+        return writer
+    }
+
+    /// Starts a new stream whose file appears with its first flush. One that is sealed before has never a growing file.
+    private static func begin(at path: String, metadata: StreamMetadata) throws(StreamError) -> StreamWriter {
         if fileSize(path) != nil {
             throw .inputOutput(path: path, operation: "create the stream", message: "the file exists", code: EEXIST)
         }
-        try makeFolders(of: path)
-        let temporary = path + ".creating"
-        try HDF5.locked { () throws(StreamError) in
-            let file = try StreamFile.create(temporary, metadata: metadata, counts: nil)
-            try file.close()
-        }
-        // With this a file that is empty, or all zeros, was damaged: no crash leaves one.
-        try synchronizeFile(temporary)
-        try replaceFile(temporary, path)
-        return StreamWriter(path: path, metadata: metadata, position: StreamPosition(), folderIsDurable: false)
+        removeCopies(at: path)
+        return StreamWriter(
+            path: path, metadata: metadata, position: StreamPosition(), hasFile: false, folderIsDurable: false)
     }
 
-    /// Takes the stream up again where there is one, and starts it where there is none.
+    /// Takes the stream up again where there is one, and starts it where there is none: its file then appears with the
+    /// first flush.
     /// Throws `sealed` where it is complete, `mismatch` where the file is that of another stream.
     package static func open(at path: String, metadata: StreamMetadata) throws(StreamError) -> StreamWriter {
-        if fileSize(path) == nil { return try create(at: path, metadata: metadata) }
+        if fileSize(path) == nil { return try begin(at: path, metadata: metadata) }
         let writer = try recover(at: path)
         if let difference = metadata.difference(from: writer.metadata) {
             throw .mismatch(path: path, problem: difference)
@@ -31,12 +32,17 @@ extension StreamWriter {
         return writer
     }
 
+    /// What a writer that died had in the making.
+    private static func removeCopies(at path: String) {
+        unlink(path + ".sealing")
+        unlink(path + ".creating")
+    }
+
     /// Takes up a stream that its writer left, closed or killed: cuts it off behind the last rollout whose checksum
     /// holds. No other process may write the file; readers may have it open.
     /// - Throws: `damaged` where more is missing than a crash can tear off: whole rollouts lie behind the damage
     package static func recover(at path: String) throws(StreamError) -> StreamWriter {
-        unlink(path + ".sealing")
-        unlink(path + ".creating")
+        removeCopies(at: path)
         let (metadata, position) = try HDF5.locked { () throws(StreamError) in
             // The library is at home with reading what is damaged; writing to it, it may crash or never return.
             let (damaged, metadata) = try StreamFile.open(path, .read)
@@ -50,7 +56,8 @@ extension StreamWriter {
             return (metadata, position)
         }
         try synchronizeFile(path)
-        return StreamWriter(path: path, metadata: metadata, position: position, folderIsDurable: false)
+        return StreamWriter(
+            path: path, metadata: metadata, position: position, hasFile: true, folderIsDurable: false)
     }
 }
 

@@ -24,17 +24,23 @@ package final class StreamWriter {
 
     let columns: [StreamColumn]
     let handle: AppendHandle
-    private var pending: [[UInt8]]
-    private var pendingRecords: [RolloutRecord] = []
+    private(set) var pending: [[UInt8]]
+    private(set) var pendingRecords: [RolloutRecord] = []
+    /// There is a growing file of it; until then everything is in memory.
+    private(set) var hasFile: Bool
     /// The file is new: its folder has to reach the disk too.
     private var folderIsDurable: Bool
     /// The file after the last flush, while it stays open.
     private var place: FilePlace?
+    private var tally: WriterTally?
     /// fdatasync failed: the system may have dropped what it could not write, only `recover` can tell.
     private var syncFailed = false
 
-    init(path: String, metadata: StreamMetadata, position: StreamPosition, folderIsDurable: Bool) {
+    init(
+        path: String, metadata: StreamMetadata, position: StreamPosition, hasFile: Bool, folderIsDurable: Bool
+    ) {
         self.path = path
+        self.hasFile = hasFile
         self.metadata = metadata
         self.position = position
         self.durablePosition = position
@@ -45,6 +51,7 @@ package final class StreamWriter {
     }
 
     deinit {
+        tally?.remove(self)
         let handle = handle
         HDF5.locked { handle.distrust() }
     }
@@ -55,16 +62,22 @@ package final class StreamWriter {
     package var durableCount: UInt64 { durablePosition.rollouts }
     package var pendingRows: Int { position.rows - durablePosition.rows }
     package var pendingRollouts: Int { pendingRecords.count }
-    package private(set) var pendingBytes = 0
+    package private(set) var pendingBytes = 0 {
+        didSet { tally?.pendingBytes += pendingBytes - oldValue }
+    }
     /// How often the file was deleted while it was open, and put back.
     package private(set) var restoredCount = 0
 
     /// 1,024 rows, 4 MiB or 500 ms are waiting. `now` on the clock that `append` is given.
     package func isFlushDue(now: UInt64) -> Bool {
         guard let oldestPendingTime else { return false }
-        return pendingRows >= StreamWriter.flushRows || pendingBytes >= StreamWriter.flushBytes
+        return isFull || now >= oldestPendingTime + StreamWriter.flushNanoseconds
+    }
+
+    /// 1,024 rows or 4 MiB are waiting.
+    package var isFull: Bool {
+        pendingRows >= StreamWriter.flushRows || pendingBytes >= StreamWriter.flushBytes
             || pendingRecords.count >= StreamWriter.flushRows
-            || now >= oldestPendingTime + StreamWriter.flushNanoseconds
     }
 
     /// Keeps one rollout for the next flush.
@@ -106,8 +119,9 @@ package final class StreamWriter {
     /// - Throws: `diskFull` and other errors; nothing is lost then and the call may be repeated, but for a failure of
     ///   fdatasync, after which only closing and `recover` help.
     package func flush() throws(StreamError) {
-        if syncFailed { throw syncFailure }
+        try checkSync()
         guard !pendingRecords.isEmpty else { return }
+        guard hasFile else { return try createFile() }
         try checkPlace()
         let descriptor = try HDF5.locked { () throws(StreamError) -> Int32 in
             do throws(StreamError) { return try writePending(to: handle.open()) } catch {
@@ -128,6 +142,55 @@ package final class StreamWriter {
         place = FilePlace(descriptor: descriptor)
         forgetPending()
     }
+
+    /// Makes the growing file with what waits to be flushed. It appears under its name only when it is whole, so a reader
+    /// never sees half of one.
+    func createFile() throws(StreamError) {
+        try checkNameIsFree()
+        try makeFolders(of: path)
+        let temporary = path + ".creating"
+        do throws(StreamError) {
+            try HDF5.locked { () throws(StreamError) in
+                let file = try StreamFile.create(temporary, metadata: metadata, counts: nil, inMemory: true)
+                do throws(StreamError) { try writeRows(to: file) } catch {
+                    file.abandon()
+                    throw error
+                }
+                try file.close()
+            }
+            // With this a file that is empty, or all zeros, was damaged: no crash leaves one.
+            try synchronizeFile(temporary)
+            try replaceFile(temporary, path)
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+        hasFile = true
+        guard !pendingRecords.isEmpty else { return }
+        // Who has a file open notices what becomes of its name.
+        let descriptor = try HDF5.locked { () throws(StreamError) in try handle.open().duplicateDescriptor() }
+        defer { Glibc.close(descriptor) }
+        try synchronizeFolder(of: path)
+        folderIsDurable = true
+        place = FilePlace(descriptor: descriptor)
+        forgetPending()
+    }
+
+    /// A stream whose file is still to be made finds nothing in its place.
+    func checkNameIsFree() throws(StreamError) {
+        guard fileSize(path) != nil else { return }
+        throw .damaged(path: path, problem: "another file was put in its place before it had one")
+    }
+
+    /// From now on the writer is counted there, until it is let go of.
+    package func count(in tally: WriterTally) {
+        self.tally?.remove(self)
+        self.tally = tally
+        tally.add(self)
+    }
+
+    /// The sealed file has taken its name: nothing waits any more.
+    func noteSealed() { forgetPending() }
 
     /// Notices that the file was deleted, replaced or cut behind our back, as far as that can be seen from outside. A
     /// deleted file that is still open gets its name back.
@@ -201,8 +264,16 @@ extension StreamWriter {
             incarnation: header.incarnation, policyVersion: header.policyVersion, firstEpisode: header.firstEpisode)
     }
 
-    /// Data, then `rollouts`. Repeatable: lengths and places are absolute. Gives a descriptor to sync.
+    /// As `writeRows`. Gives a descriptor to sync.
     private func writePending(to file: StreamFile) throws(StreamError) -> Int32 {
+        try writeRows(to: file)
+        try file.flush()
+        return try file.duplicateDescriptor()
+    }
+
+    /// Data, then `rollouts`. Repeatable: lengths and places are absolute.
+    private func writeRows(to file: StreamFile) throws(StreamError) {
+        guard !pendingRecords.isEmpty else { return }
         for index in ColumnIndex.observations...ColumnIndex.finalObservations {
             let isFinal = index == ColumnIndex.finalObservations
             let start = isFinal ? durablePosition.finals : durablePosition.rows
@@ -215,8 +286,6 @@ extension StreamWriter {
         let fields = pendingRecords.flatMap(\.fields)
         try file.setCount(ColumnIndex.rollouts, Int(position.rollouts))
         try file.write(ColumnIndex.rollouts, at: Int(durablePosition.rollouts), fields)
-        try file.flush()
-        return try file.duplicateDescriptor()
     }
 
     private func forgetPending() {
@@ -232,10 +301,18 @@ extension StreamWriter {
     /// Memory that a column's buffer keeps between flushes.
     private static let keptBytes = 64 << 10
 
-    private var syncFailure: StreamError {
-        .inputOutput(
+    /// Throws once fdatasync has failed.
+    func checkSync() throws(StreamError) {
+        guard syncFailed else { return }
+        throw .inputOutput(
             path: path, operation: "go on", message: "an earlier fdatasync failed; close the stream and recover it",
             code: EIO)
+    }
+
+    /// Rows of a column that are not in the file yet, `rollouts` included.
+    func pendingBytes(of index: Int) -> [UInt8] {
+        guard index == ColumnIndex.rollouts else { return pending[index] }
+        return pendingRecords.flatMap(\.fields).withUnsafeBytes { Array($0) }
     }
 }
 

@@ -12,7 +12,7 @@ struct BenchCommand: ParsableCommand {
             """,
         subcommands: [
             BenchCollectCommand.self, BenchKernelsCommand.self, BenchDistillerCommand.self, BenchActingCommand.self,
-            BenchEvaluatorCommand.self, BenchCoordinatorCommand.self, BenchDrillCommand.self,
+            BenchEvaluatorCommand.self, BenchCoordinatorCommand.self, BenchRecorderCommand.self, BenchDrillCommand.self,
             BenchScaleCommand.self, BenchStreamsCommand.self,
         ])
 }

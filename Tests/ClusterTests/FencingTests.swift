@@ -15,28 +15,55 @@ final class LoneRecorder {
     private(set) var recorder: RecorderRole
     private(set) var now: UInt64 = 1_000_000_000
     private var outbox = Outbox()
+    private let clock: SteppingClock?
+    private let calls: SealingCalls
 
-    init(_ experiment: String) throws {
+    init(_ experiment: String, clock: SteppingClock? = nil, calls: SealingCalls = .system) throws {
         folder = try makeTemporaryFolder()
         self.experiment = experiment
-        recorder = try Self.start(folder, experiment)
+        self.clock = clock
+        self.calls = calls
+        recorder = RecorderRole(folder: nil, logger: Self.logger)
+        try restart()
     }
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-    private static func start(_ folder: String, _ experiment: String) throws -> RecorderRole {
-        let recorder = RecorderRole(folder: nil, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    private static var logger: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
+
+    /// As by SIGKILL and a new process at the same endpoint.
+    func restart() throws {
+        recorder = RecorderRole(folder: nil, logger: Self.logger)
+        recorder =
+            if let clock { RecorderRole(folder: nil, logger: Self.logger, clock: clock, sealingCalls: calls) } else {
+                RecorderRole(folder: nil, logger: Self.logger, sealingCalls: calls)
+            }
         try recorder.begin(
             Welcome(
                 run: "test", experiment: experiment, heartbeatIntervalMilliseconds: 1000,
                 silenceLimitMilliseconds: 5000, folder: folder), now: 0)
-        return recorder
     }
 
-    /// As by SIGKILL and a new process at the same endpoint.
-    func restart() throws {
-        recorder = RecorderRole(folder: nil, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        recorder = try Self.start(folder, experiment)
+    /// Hands a message over; the recorder has not worked yet.
+    func hand(_ message: Message, from name: String) throws {
+        let sender: Address = name == "coordinator" ? .coordinator : .peer(name)
+        try recorder.receive(Envelope(message), from: sender, now: now, outbox: &outbox)
+    }
+
+    /// One turn of work, `milliseconds` later: what is said in it, and whether there is more to do.
+    func turn(after milliseconds: UInt64 = 0) throws -> (said: [(to: Address, message: Message)], isMore: Bool) {
+        outbox.removeAll()
+        now += milliseconds * 1_000_000
+        let isMore = try recorder.work(now: now, outbox: &outbox)
+        return (try said(), isMore)
+    }
+
+    func tick() throws { try recorder.tick(now: now, outbox: &outbox) }
+
+    private func said() throws -> [(to: Address, message: Message)] {
+        try outbox.items.flatMap { item in
+            try item.addresses.map { ($0, try Envelope(decoding: item.bytes).message) }
+        }
     }
 
     /// What the recorder says to a message, once it has worked, to everybody.
@@ -57,9 +84,7 @@ final class LoneRecorder {
             try recorder.tick(now: now, outbox: &outbox)
         }
         defer { outbox.removeAll() }
-        return try outbox.items.flatMap { item in
-            try item.addresses.map { ($0, try Envelope(decoding: item.bytes).message) }
-        }
+        return try said()
     }
 }
 

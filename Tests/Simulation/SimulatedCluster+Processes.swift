@@ -61,7 +61,10 @@ extension SimulatedCluster {
         case .actor: ActorRole(capacity: 0)
         case .learner: LearnerRole(capacity: 0)
         case .recorder:
-            RecorderRole(folder: nil, logger: logger) { [disk] in disk.isFull ? 0 : freeDiskBytes($0) }
+            // A turn is a few pieces of work, as many on any machine.
+            RecorderRole(folder: nil, logger: logger, clock: SteppingClock(milliseconds: 10)) { [disk] in
+                disk.isFull ? 0 : freeDiskBytes($0)
+            }
         case .evaluator: EvaluatorRole()
         case .distiller: DistillerRole(folder: nil, logger: logger)
         default: fatalError("not part of the simulation")

@@ -16,10 +16,10 @@ package final class WorkProgress: Sendable {
     }
 
     /// Work that the role speaks of itself.
-    struct Undertaking: Equatable {
-        let what: String
-        var done: UInt64
-        var total: UInt64
+    package struct Undertaking: Equatable, Sendable {
+        package let what: String
+        package let done: UInt64
+        package let total: UInt64
     }
 
     private let state = Mutex(State())
@@ -64,6 +64,9 @@ package final class WorkProgress: Sendable {
 
     /// How often the work has got on.
     package var count: UInt64 { current.count }
+
+    /// What the role has last spoken of and is not done with.
+    package var undertaking: Undertaking? { state.withLock { $0.undertaking } }
 
     var current: State { state.withLock { $0 } }
 }

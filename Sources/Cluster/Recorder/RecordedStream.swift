@@ -25,6 +25,8 @@ struct RecordedStream {
     var agreedSequence = UInt64.max
     /// The marked last rollout is in the file.
     var isEnded = false
+    /// It waits to be flushed because enough is there.
+    var isFull = false
     /// The carrier that ended it died before it could say so: the next one has brought its mark, which needs no row.
     var isMarkedAgain = false
     /// When its carrier is told again that it is quarantined, if it goes on sending.

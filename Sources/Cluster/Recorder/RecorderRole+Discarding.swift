@@ -37,9 +37,8 @@ extension RecorderRole {
         }
         guard !hasGoneOn else { return true }
         for (identifier, stream) in streams where identifier.lifetime == order.lifetime {
-            stream.writer?.abandon()
+            letGo(of: identifier, stream)
             streams[identifier] = nil
-            pending.remove(identifier)
         }
         do throws(StreamError) {
             try DiscardedStreams.setAside(

@@ -131,6 +131,7 @@ extension RecorderRole {
                 if let metadata { try StreamWriter.open(at: path, metadata: metadata) } else {
                     try StreamWriter.recover(at: path)
                 }
+            writer.count(in: tally)
             if !isNew { counts["recovered_streams", default: 0] += 1 }
             return .growing(writer)
         } catch {
@@ -157,74 +158,16 @@ extension RecorderRole {
                         + "the catalogue and for sealing)")
             }
             let restored = writer.restoredCount
+            streams[identifier]?.isFull = false
             try writer.flush()
             counts["flushes", default: 0] += 1
             noteRestored(identifier, writer.restoredCount - restored)
         }
     }
 
-    package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
-        guard lock != nil || isDraining, now >= retryAt || isDraining else { return false }
-        var isBlocked = false
-        var durable: [StreamIdentifier] = []
-        let deadline = now + 30_000_000
-        let clock = ContinuousClock()
-        let began = clock.now
-        // Sealing makes room, and acknowledges the last rollout: who has ended goes first.
-        let ended = pending.filter { streams[$0]?.isEnded == true }
-        for identifier in Array(ended) + pending.subtracting(ended) {
-            guard let stream = streams[identifier], let writer = stream.writer else {
-                pending.remove(identifier)
-                continue
-            }
-            guard stream.isEnded || isDraining || writer.isFlushDue(now: now) else { continue }
-            // Sealing makes room; growing needs it.
-            guard !isBlocked || stream.isEnded else { continue }
-            var outcome = flush(identifier, writer, now: now, outbox: &outbox)
-            if outcome == .done, stream.isEnded { outcome = seal(identifier, writer, now: now, outbox: &outbox) }
-            if outcome == .blocked {
-                isBlocked = true
-            } else {
-                pending.remove(identifier)
-            }
-            if outcome == .done { durable.append(identifier) }
-            if now + UInt64((clock.now - began) / .nanoseconds(1)) > deadline { break }
-        }
-        acknowledge(durable, outbox: &outbox)
-        if !isBlocked { obstacle = nil }
-        // Whoever leaves on a full disk takes with it only what was not acknowledged.
-        if isDraining, !isClosed, pending.isEmpty || isBlocked { close() }
-        return false
-    }
-
-    private func seal(
-        _ identifier: StreamIdentifier, _ writer: StreamWriter, now: UInt64, outbox: inout Outbox
-    ) -> Outcome {
-        let position = writer.durablePosition
-        let outcome = attempt(identifier, now: now, outbox: &outbox) { () throws(StreamError) in
-            let restored = writer.restoredCount
-            if position.rollouts > 0 {
-                try writer.seal()
-            } else {
-                // Its lifetime was cut before its first rollout: there is no stream.
-                try writer.close()
-                try? FileManager.default.removeItem(atPath: writer.path)
-            }
-            noteRestored(identifier, writer.restoredCount - restored)
-        }
-        guard outcome == .done else { return outcome }
-        streams[identifier]?.file = .sealed(
-            rollouts: position.rollouts, nextEpisode: position.nextFreshEpisode, rows: UInt64(position.rows),
-            incarnation: position.incarnation)
-        if position.rollouts > 0 {
-            counts["sealed_streams", default: 0] += 1
-            noteSealed(identifier)
-        }
-        report(identifier, rows: UInt64(position.rows), rollouts: position.rollouts, now: now, outbox: &outbox)
-        return .done
-    }
-
-    private func close() {
+    func close() {
+        for sealing in sealings { sealing.work.abandon() }
+        sealings.removeAll()
         for writer in streams.values.compactMap(\.writer) {
             do throws(StreamError) { try writer.close() } catch {
                 logger.warning("a stream was left as it is on the disk", metadata: ["reason": "\(error)"])
@@ -235,14 +178,14 @@ extension RecorderRole {
     }
 
     /// A deleted file that was still open was put back.
-    private func noteRestored(_ identifier: StreamIdentifier, _ count: Int) {
+    func noteRestored(_ identifier: StreamIdentifier, _ count: Int) {
         guard count > 0 else { return }
         counts["restored_streams", default: 0] += Double(count)
         logger.warning("a stream's file was deleted and put back", metadata: ["stream": "\(identifier.path)"])
     }
 
     /// Memory for streams that are done is bounded: what is forgotten is read from its file if anyone asks.
-    private func noteSealed(_ identifier: StreamIdentifier) {
+    func noteSealed(_ identifier: StreamIdentifier) {
         sealedOrder.append(identifier)
         while sealedOrder.count - firstSealed > Self.rememberedSealedStreams {
             let oldest = sealedOrder[firstSealed]
@@ -257,7 +200,7 @@ extension RecorderRole {
 
     // MARK: - Failures
 
-    private func attempt(
+    func attempt(
         _ identifier: StreamIdentifier, now: UInt64, outbox: inout Outbox, _ body: () throws(StreamError) -> Void
     ) -> Outcome {
         do throws(StreamError) {
@@ -287,10 +230,9 @@ extension RecorderRole {
         guard var stream = streams[identifier] else { return }
         let path = folder + "/" + identifier.path
         let (nextSequence, nextEpisode) = (stream.nextSequence, stream.nextEpisode)
-        stream.writer?.abandon()
+        letGo(of: identifier, stream)
         stream.file = .quarantined(reason: reason, nextSequence: nextSequence, nextEpisode: nextEpisode)
         streams[identifier] = stream
-        pending.remove(identifier)
         checksums.forget()
         let (mark, failure) = StreamQuarantine.setAside(
             path, reason: reason, nextSequence: nextSequence, nextEpisode: nextEpisode)

@@ -2,8 +2,9 @@ import Agents
 import Environments
 import Experiments
 import Foundation
-import Histories
+package import Histories
 package import Logging
+package import Transport
 package import Wire
 
 /// Writes every stream into its own file and acknowledges what is durable.
@@ -29,15 +30,25 @@ package final class RecorderRole: Role {
     let logger: Logger
     var context: ExperimentContext?
     /// Nil where the coordinator gives no tickets out.
-    private var tickets: LeaseTickets?
+    var tickets: LeaseTickets?
     /// Nil while another recorder still writes the streams: nothing is answered then.
     var lock: DirectoryLock?
     private var lockDeadline: UInt64 = 0
     /// A recorder that was replaced is told so and ends; it is waited for so long.
     private static let lockMilliseconds: UInt64 = 20_000
     var streams: [StreamIdentifier: RecordedStream] = [:]
-    /// Growing streams with rollouts that are not on disk.
-    var pending: Set<StreamIdentifier> = []
+    /// Growing streams with rollouts that are not on disk, and those to be sealed.
+    var pending = PendingStreams()
+    /// Orders of carriers to open streams of which not all are open yet.
+    var openings: [Opening] = []
+    /// What lasts many turns is told.
+    package let progress: WorkProgress? = WorkProgress()
+    var isNotingProgress = false
+    /// Of those that wait to be sealed now, how many have been since the first of them waited.
+    var sealedMeanwhile = 0
+    /// Those that are being sealed, by turns.
+    var sealings: [Sealing] = []
+    let tally = WriterTally()
     /// Sealed streams in the order in which they were sealed; those before `firstSealed` are forgotten.
     var sealedOrder: [StreamIdentifier] = []
     var firstSealed = 0
@@ -45,6 +56,8 @@ package final class RecorderRole: Role {
     var isDraining = false
     var isClosed = false
     var retryAt: UInt64 = 0
+    /// The same for the copies that sealing makes: they are tried while appending waits, for they make room.
+    var sealAgainAt: UInt64 = 0
     /// What the machine lacks, in words; nil when nothing.
     var obstacle: String?
     private var obstacleSince: UInt64?
@@ -60,12 +73,20 @@ package final class RecorderRole: Role {
 
     /// Of a folder's disk; nil where that cannot be told.
     let freeBytes: (_ folder: String) -> UInt64?
+    /// How long a turn of work has lasted.
+    let clock: any Clock
+    let sealingCalls: SealingCalls
 
-    /// `folder`: where the run's streams go; nil for the coordinator's own folder of the run. While another recorder
-    /// still holds that folder, this one waits.
+    /// - Parameters:
+    ///   - folder: where the run's streams go; nil for the coordinator's own folder of the run. While another recorder
+    ///     still holds that folder, this one waits.
+    ///   - clock: measures the turns of work, which are bounded by it
     package init(
-        folder: String?, logger: Logger, freeBytes: @escaping (_ folder: String) -> UInt64? = freeDiskBytes
+        folder: String?, logger: Logger, clock: any Clock = SystemClock(), sealingCalls: SealingCalls = .system,
+        freeBytes: @escaping (_ folder: String) -> UInt64? = freeDiskBytes
     ) {
+        self.clock = clock
+        self.sealingCalls = sealingCalls
         self.freeBytes = freeBytes
         self.folder = folder ?? ""
         self.logger = logger
@@ -73,6 +94,7 @@ package final class RecorderRole: Role {
 
     package func begin(_ welcome: Welcome, now: UInt64) throws {
         tickets = LeaseTickets(secret: welcome.ticketSecret)
+        openings.removeAll()
         if let context { return try context.check(isStill: welcome) }
         context = try ExperimentContext(welcome)
         if folder.isEmpty { folder = welcome.folder }
@@ -94,14 +116,14 @@ package final class RecorderRole: Role {
     package var isFinished: Bool { isDraining && isClosed && reports.isEmpty }
 
     /// Streams are opened by their carriers, not leased: they stay as they are.
-    package func forgetLeases(now: UInt64) {}
+    package func forgetLeases(now: UInt64) { openings.removeAll() }
 
     package func drain(now: UInt64) { isDraining = true }
 
     package var numbers: [String: Double] {
         var numbers = counts
-        numbers["open_streams"] = Double(streams.values.count { $0.writer != nil })
-        numbers["unflushed_bytes"] = Double(pending.reduce(0) { $0 + (streams[$1]?.writer?.pendingBytes ?? 0) })
+        numbers["open_streams"] = Double(tally.writers)
+        numbers["unflushed_bytes"] = Double(tally.pendingBytes)
         numbers["disk_free_bytes"] = freeBytes(folder).map { Double($0) }
         return numbers
     }
@@ -143,134 +165,13 @@ package final class RecorderRole: Role {
         }
     }
 
-    private func open(
-        _ open: OpenStreams, from sender: Address, _ request: UInt64, now: UInt64, outbox: inout Outbox
-    ) throws {
-        if let problem = problem(open) ?? missingLease(open, of: sender) {
-            counts["refused_messages", default: 0] += 1
-            outbox.send(.failure(problem), to: sender, request: request)
-            return
-        }
-        let identifiers = open.actors.map { StreamIdentifier(lifetime: open.lifetime, actor: $0) }
-        for (index, identifier) in identifiers.enumerated() {
-            let durable = index < open.durableSequences.count ? open.durableSequences[index] : 0
-            if streams[identifier] == nil {
-                try load(identifier, open, durable: durable, from: sender, now: now, outbox: &outbox)
-            }
-            // What the machine lacks keeps it from being opened: the carrier asks again.
-            guard let stream = streams[identifier] else { return }
-            if let refusal = refusal(of: open, index, stream, from: sender) {
-                return refuse(
-                    identifier, stream, open.incarnation, because: refusal, to: sender, now: now, outbox: &outbox)
-            }
-        }
-        var opened: [StreamsOpened.Stream] = []
-        for (index, identifier) in identifiers.enumerated() {
-            let durable = index < open.durableSequences.count ? open.durableSequences[index] : 0
-            checkNothingIsLost(identifier, durable: durable, now: now, outbox: &outbox)
-            // The carrier goes on behind what is durable: that must be all that there is. On a full disk it asks again.
-            if let writer = streams[identifier]?.writer,
-                flush(identifier, writer, now: now, outbox: &outbox) == .blocked
-            {
-                return
-            }
-            opened.append(take(over: identifier, open.incarnation, sender, durable: durable))
-        }
-        outbox.send(
-            .streamsOpened(
-                StreamsOpened(
-                    lifetime: open.lifetime, firstActor: open.actors.lowerBound, incarnation: open.incarnation,
-                    streams: opened)), to: sender)
-        acknowledge(identifiers, outbox: &outbox)
-    }
-
-    /// Why the sender cannot have the stream for its incarnation; nil when it can. What counts is what the file holds,
-    /// not who comes first.
-    private func refusal(
-        of open: OpenStreams, _ index: Int, _ stream: RecordedStream, from sender: Address
-    ) -> String? {
-        let incarnation = open.incarnation
-        let discarded = discardedBelow(open.lifetime)
-        guard incarnation >= discarded else {
-            return "incarnation \(incarnation), and the lifetime was begun anew with \(discarded)"
-        }
-        guard incarnation >= stream.incarnation else {
-            return stream.refusal.isEmpty
-                ? "incarnation \(incarnation), and the stream is at \(stream.incarnation)" : stream.refusal
-        }
-        // What is lived again is compared rollout by rollout.
-        guard !isLivedAgain(open.lifetime), let recorded = stream.recordedIncarnation else { return nil }
-        let isRepeated = stream.isOpened && stream.carrier == sender && stream.incarnation == incarnation
-        guard !isRepeated else { return nil }
-        guard let first = open.firstSequences.dropFirst(index).first else {
-            return recorded == incarnation
-                ? "incarnation \(incarnation) begins, and the file holds rollouts of it already" : nil
-        }
-        guard recorded < incarnation, stream.nextSequence > first else { return nil }
-        return "incarnation \(incarnation) began with rollout \(first), which the file has of incarnation \(recorded)"
-    }
-
     /// Lockstep and evaluations play again what is on disk already; their files hold incarnation 0.
     func isLivedAgain(_ lifetime: LifetimeIdentifier) -> Bool {
         lifetime.collection != .histories || context?.experiment.collect.synchronization == .lockstep
     }
 
-    /// Makes `carrier` the one that carries the stream, and says where it goes on. `durable`: what was called durable to
-    /// it.
-    private func take(
-        over identifier: StreamIdentifier, _ incarnation: UInt64, _ carrier: Address, durable: UInt64
-    ) -> StreamsOpened.Stream {
-        guard var stream = streams[identifier] else { preconditionFailure("\(identifier) was just loaded") }
-        let isNewCarrier = incarnation > stream.incarnation
-        if isLivedAgain(identifier.lifetime), isNewCarrier || !stream.isOpened || stream.carrier != carrier {
-            stream.agreedSequence = durable
-        }
-        // The mark of the carrier before was nothing that is on disk: a recorder that is started again does not know of
-        // it, so the next carrier's has its number too.
-        if isNewCarrier { stream.isMarkedAgain = false }
-        stream.incarnation = incarnation
-        stream.carrier = carrier
-        stream.isOpened = true
-        stream.refusal = ""
-        streams[identifier] = stream
-        // The last rollout counts only once the file is sealed; a new carrier, who does not have it, adds a mark. That
-        // mark has always the same number, though an answer to its carrier may be lost and asked for again.
-        let isAtEnd = isNewCarrier || stream.writer == nil
-        return StreamsOpened.Stream(
-            nextSequence: isAtEnd ? min(stream.nextSequence, stream.agreedSequence) : stream.acknowledgedSequence,
-            nextEpisode: stream.nextEpisode, state: stream.state)
-    }
-
-    /// Why streams cannot be opened: they are none of this run's. Nil when they can.
-    private func problem(_ open: OpenStreams) -> String? {
-        guard let context else { return "the recorder is not part of a run yet" }
-        let isEvaluation = open.lifetime.collection != .histories
-        let recorded = isEvaluation ? context.experiment.evaluate.seeds : context.experiment.recordedActors
-        guard !open.actors.isEmpty, open.actors.upperBound <= recorded else {
-            return "\(open.lifetime): actors \(open.actors); the streams of the first \(recorded) are recorded"
-        }
-        do {
-            _ = try context.task(open.lifetime.task)
-            _ = try evaluationSource(of: open)
-        } catch { return "\(error)" }
-        let collect = context.experiment.collect
-        let repetitions = isEvaluation ? 1 : max(collect.lifetimes, collect.testLifetimes)
-        guard open.lifetime.repetition < repetitions else {
-            return "\(open.lifetime): there are \(repetitions) lifetimes of a task"
-        }
-        return nil
-    }
-
-    /// Why the streams are not its sender's to open; nil where the coordinator has leased them to it.
-    private func missingLease(_ open: OpenStreams, of sender: Address) -> String? {
-        guard let tickets else { return nil }
-        let isLeased = tickets.isValid(
-            open.ticket, for: open.lifetime, actors: open.actors, incarnation: open.incarnation, holder: sender)
-        return isLeased ? nil : "\(open.lifetime): the streams of actors \(open.actors) are not leased to \(sender)"
-    }
-
     /// Tells a sender that its incarnation of a stream is not taken (any more), seldom enough that it can be told.
-    private func refuse(
+    func refuse(
         _ identifier: StreamIdentifier, _ stream: RecordedStream, _ incarnation: UInt64, because reason: String,
         state: StreamState? = nil, to sender: Address, now: UInt64, outbox: inout Outbox
     ) {
@@ -340,9 +241,14 @@ package final class RecorderRole: Role {
                         identifier, sent.incarnation, because: error.problem, to: sender, now: now, outbox: &outbox)
                 }
                 counts["transitions", default: 0] += Double(header.length)
-                streams[identifier]?.isEnded = header.isLast
                 streams[identifier]?.agree(on: header.sequence)
-                pending.insert(identifier)
+                if writer.pendingRollouts == 1 { pending.await(identifier, since: now) }
+                if header.isLast {
+                    end(identifier)
+                } else if writer.isFull, streams[identifier]?.isFull == false {
+                    streams[identifier]?.isFull = true
+                    pending.fill(identifier)
+                }
             }
         }
     }
@@ -406,8 +312,7 @@ package final class RecorderRole: Role {
             }
             // A recorder that died between the last rollout and the seal knew that the stream had ended.
             if header.isLast, header.sequence + 1 == stream.nextSequence, stream.writer != nil, !stream.isEnded {
-                streams[identifier]?.isEnded = true
-                pending.insert(identifier)
+                end(identifier)
             }
             return .known
         }
@@ -451,11 +356,15 @@ package final class RecorderRole: Role {
         case .sealed(let rollouts, _, let rows, _):
             report(identifier, rows: rows, rollouts: rollouts, now: now, outbox: &outbox)
         case .quarantined(let reason, _, _): report(identifier, reason: reason, now: now, outbox: &outbox)
-        case .growing:
-            streams[identifier]?.isEnded = true
-            pending.insert(identifier)
+        case .growing: end(identifier)
         }
         return true
+    }
+
+    /// The stream has all its rollouts, and is to be sealed.
+    private func end(_ identifier: StreamIdentifier) {
+        streams[identifier]?.isEnded = true
+        pending.end(identifier)
     }
 
     // MARK: - Answers
@@ -463,12 +372,17 @@ package final class RecorderRole: Role {
     func report(
         _ identifier: StreamIdentifier, rows: UInt64, rollouts: UInt64, now: UInt64, outbox: inout Outbox
     ) {
+        report(
+            [.init(actor: identifier.actor, rows: rows, rollouts: rollouts)], of: identifier.lifetime, now: now,
+            outbox: &outbox)
+    }
+
+    func report(
+        _ sealed: [StreamsSealed.Stream], of lifetime: LifetimeIdentifier, now: UInt64, outbox: inout Outbox
+    ) {
         reports.send(
-            .streamsSealed(
-                StreamsSealed(
-                    lifetime: identifier.lifetime,
-                    streams: [.init(actor: identifier.actor, rows: rows, rollouts: rollouts)])),
-            to: .coordinator, now: now, outbox: &outbox)
+            .streamsSealed(StreamsSealed(lifetime: lifetime, streams: sealed)), to: .coordinator, now: now,
+            outbox: &outbox)
     }
 
     func report(_ identifier: StreamIdentifier, reason: String, now: UInt64, outbox: inout Outbox) {

@@ -10,6 +10,7 @@ package struct BenchmarkResult: Sendable, Encodable {
         case frames = "frames_per_second"
         case gflops
         case messages = "messages_per_cpu_second"
+        case streams = "streams_per_second"
     }
 
     /// A number or a word of a configuration.

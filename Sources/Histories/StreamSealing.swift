@@ -1,0 +1,211 @@
+import Environments
+import Files
+import Glibc
+
+/// The sealing of one stream in bounded pieces: other streams are flushed between them, however long this one is.
+///
+/// `advance` makes the sealed copy, verifies it and makes it durable; `commit` puts several copies in the places of their
+/// growing files, so that streams of one folder share its fsync. Until then nothing has changed. After an error `abandon`,
+/// and begin anew.
+package final class StreamSealing {
+    /// Rows that are copied, or verified, in one piece.
+    static let pieceBytes = 1 << 20
+
+    private enum Stage {
+        case beginning
+        case copying(StreamFile, column: Int, row: Int)
+        case verifying(StreamVerification.InPieces)
+        /// The copy is whole, and not known to be durable.
+        case made
+        /// The copy is durable.
+        case ready
+        /// The copy has the stream's name, which may not be durable yet.
+        case renamed
+    }
+
+    package let writer: StreamWriter
+    private let temporary: String
+    private let counts: [Int]
+    private let calls: SealingCalls
+    private var stage = Stage.beginning
+
+    /// Nothing may be appended to the writer any more.
+    package init(_ writer: StreamWriter, calls: SealingCalls = .system) {
+        self.writer = writer
+        self.calls = calls
+        temporary = writer.path + ".sealing"
+        counts = writer.columns.indices.map { writer.position.count(of: $0) }
+    }
+
+    /// Does a piece of the work. True when there is nothing left but to `commit`. The last piece waits for the disk.
+    package func advance() throws(StreamError) -> Bool {
+        switch stage {
+        case .beginning: try begin()
+        case .copying(let target, let column, let row): try copy(to: target, column, from: row)
+        case .verifying(let verification):
+            if try verification.advance(bytes: Self.pieceBytes) { try conclude(verification.result) }
+        case .made: try synchronize()
+        case .ready, .renamed: break
+        }
+        switch stage {
+        case .ready, .renamed: return true
+        default: return false
+        }
+    }
+
+    /// The copy has taken its place, and only its name is not known to be durable: what is begun anew finds it there.
+    package var isRenamed: Bool { if case .renamed = stage { true } else { false } }
+
+    /// Removes what was made. The growing file is as it was, unless the copy has taken its place already.
+    package func abandon() {
+        if case .renamed = stage { return }
+        if case .copying(let target, _, _) = stage { HDF5.locked { target.abandon() } }
+        stage = .beginning
+        unlink(temporary)
+    }
+
+    // MARK: - Copying
+
+    private var bytes: Int { zip(writer.columns, counts).reduce(0) { $0 + $1.0.rowBytes * $1.1 } }
+
+    /// It takes more than one piece.
+    package var isLong: Bool { bytes > Self.pieceBytes }
+    /// To be copied, and then to be verified.
+    package var totalBytes: Int { 2 * bytes }
+    package var doneBytes: Int {
+        switch stage {
+        case .beginning: 0
+        case .copying(_, let column, let row):
+            zip(writer.columns, counts).prefix(column).reduce(0) { $0 + $1.0.rowBytes * $1.1 }
+                + (column < counts.count ? row * writer.columns[column].rowBytes : 0)
+        case .verifying(let verification): bytes + Int(Double(bytes) * verification.share)
+        case .made, .ready, .renamed: 2 * bytes
+        }
+    }
+
+    private func begin() throws(StreamError) {
+        guard !isLong else {
+            try writer.flush()
+            try writer.checkPlace()
+            let target = try HDF5.locked { () throws(StreamError) in
+                try StreamFile.create(temporary, metadata: writer.metadata, counts: counts)
+            }
+            stage = .copying(target, column: 0, row: 0)
+            return
+        }
+        try writer.checkSync()
+        if writer.hasFile {
+            try writer.checkPlace()
+        } else {
+            try writer.checkNameIsFree()
+            try makeFolders(of: temporary)
+        }
+        try HDF5.locked { () throws(StreamError) in try copyWhole() }
+        // What never left the memory was checked when it came; what comes from the disk the disk may have changed.
+        guard writer.hasFile else {
+            stage = .made
+            return
+        }
+        let verification = try StreamVerification.InPieces(path: temporary, .readWhole)
+        while try !verification.advance(bytes: Self.pieceBytes) {}
+        try conclude(verification.result)
+    }
+
+    /// A small stream is made in memory and written at once.
+    private func copyWhole() throws(StreamError) {
+        let target = try StreamFile.create(temporary, metadata: writer.metadata, counts: counts, inMemory: true)
+        do throws(StreamError) {
+            for index in writer.columns.indices where counts[index] > 0 {
+                try target.write(index, at: 0, wholeColumn(index))
+            }
+            try target.markComplete()
+        } catch {
+            target.abandon()
+            throw error
+        }
+        try target.close()
+        try writer.handle.close()
+    }
+
+    /// What the growing file has, and what still waits in memory; one that never had a file has all of it there.
+    private func wholeColumn(_ index: Int) throws(StreamError) -> [UInt8] {
+        let durable = writer.durablePosition.count(of: index)
+        let onDisk =
+            durable > 0 ? try writer.handle.open().read(index, 0..<durable, as: UInt8.self, zero: 0) : []
+        return onDisk + writer.pendingBytes(of: index)
+    }
+
+    private func copy(to target: StreamFile, _ column: Int, from row: Int) throws(StreamError) {
+        guard column < counts.count else { return try finishCopy(target) }
+        let rowsOfChunk = writer.columns[column].sealedChunkRows(count: counts[column])
+        let rows = rowsOfChunk * max(1, Self.pieceBytes / (rowsOfChunk * writer.columns[column].rowBytes))
+        let range = row..<min(row + rows, counts[column])
+        try HDF5.locked { () throws(StreamError) in
+            try target.write(column, at: row, writer.handle.open().read(column, range, as: UInt8.self, zero: 0))
+        }
+        stage =
+            range.upperBound < counts[column]
+            ? .copying(target, column: column, row: range.upperBound) : .copying(target, column: column + 1, row: 0)
+    }
+
+    private func finishCopy(_ target: StreamFile) throws(StreamError) {
+        try HDF5.locked { () throws(StreamError) in
+            try target.markComplete()
+            try target.close()
+            try writer.handle.close()
+        }
+        stage = .verifying(try StreamVerification.InPieces(path: temporary, .read))
+    }
+
+    private func conclude(_ found: StreamVerification) throws(StreamError) {
+        if let problem = found.problems.first { throw .damaged(path: writer.path, problem: problem) }
+        let position = writer.position
+        guard found.isSealed, found.rollouts == Int(position.rollouts), found.rows == position.rows else {
+            throw .damaged(
+                path: writer.path,
+                problem: "\(found.rollouts) rollouts and \(found.rows) rows are left of \(position.rollouts) and "
+                    + "\(position.rows)")
+        }
+        stage = .made
+    }
+
+    private func synchronize() throws(StreamError) {
+        try calls.synchronizeFile(temporary)
+        stage = .ready
+    }
+
+    // MARK: - Committing
+
+    /// Puts durable copies in their places, and makes their names durable, each folder once. What failed of each, nil
+    /// where nothing did; one that failed is abandoned.
+    package static func commit(_ sealings: [StreamSealing]) -> [StreamError?] {
+        var failures = sealings.map { $0.attempt { (sealing) throws(StreamError) in try sealing.rename() } }
+        var folders: [String: StreamError?] = [:]
+        for (index, sealing) in sealings.enumerated() where failures[index] == nil {
+            let path = sealing.writer.path
+            let failure =
+                folders[Folder.of(path)]
+                ?? sealing.attempt { (sealing) throws(StreamError) in try sealing.calls.synchronizeFolder(path) }
+            folders[Folder.of(path)] = .some(failure)
+            failures[index] = failure
+            if failure == nil { sealing.writer.noteSealed() }
+        }
+        return failures
+    }
+
+    private func rename() throws(StreamError) {
+        guard case .ready = stage else { return }
+        try calls.replaceFile(temporary, writer.path)
+        stage = .renamed
+    }
+
+    private func attempt(_ body: (StreamSealing) throws(StreamError) -> Void) -> StreamError? {
+        do throws(StreamError) {
+            try body(self)
+            return nil
+        } catch {
+            abandon()
+            return error
+        }
+    }
+}
