@@ -3,99 +3,211 @@
 /// A socket's own queue must never fill: libzmq 4.3 ends the whole process by an assertion when a peer disappears while
 /// its queue is full (zeromq/libzmq issues 3937 and 4841). So the socket's limit is far away, everything is taken from
 /// it at once, and the limits that protect our memory are kept here: what a peer sends beyond them is dropped and
-/// counted. All that matters is sent again until it is answered.
+/// counted. All that matters is sent again until it is answered. Senders keep so little on its way that an honest one
+/// does not meet the limits.
+///
+/// The reader says of which peers something was taken: these are known, and each has its turn. All others are newcomers
+/// and share what is left, for names cost nothing. Of a peer of which nearly everything is refused the reader says that it
+/// is to be restrained: of what it sends then, few messages a second are taken and the rest is dropped unread. A peer that
+/// sends less than these few loses nothing, and one that is quiet for a moment is released.
 package struct Inbox {
     /// For the sockets whose messages go through an inbox, or come from those that we trust.
     package static let receiveQueueMessages = 1 << 20
 
     package struct Limits: Sendable {
-        /// Of one peer.
-        package var messages = 1 << 17
-        package var bytes = 256 << 20
-        /// Of all together.
-        package var allBytes = 1 << 30
+        /// Of one peer that is known; where nothing of it waits, a single message may be larger.
+        package var messages = 1 << 14
+        package var bytes = 32 << 20
+        /// Of all that are known. Beyond them the peer loses messages that has the most here.
+        package var allBytes = 128 << 20
+        /// The same of peers that are not known yet: of one, and of all.
+        package var newcomerMessages = 64
+        package var newcomerBytes = 4 << 20
+        package var allNewcomersBytes = 16 << 20
+        /// Peers whose messages wait; of newcomers and of known ones.
+        package var peers = 1 << 14
+        /// While messages of known peers wait, newcomers have one turn after so many of theirs.
+        package var turnsBetweenNewcomers = 7
+        /// What a restrained peer is heard of: so many messages at once, and one more each time.
+        package var restrainedMessages = 16
+        package var restrainedIntervalNanoseconds: UInt64 = 5_000_000
+        /// A restrained peer that sends nothing for so long is released.
+        package var quietNanoseconds: UInt64 = 1_000_000_000
+        /// A restrained peer of which so much was dropped is cut off: nothing more is read of its connection. After each
+        /// time it takes half as much, and it has to be quiet for twice as long to be released, up to so many times.
+        package var messagesBeforeCut = 1 << 13
+        package var bytesBeforeCut = 64 << 20
+        package var harsherTimes = 6
+        /// Restrained peers that are remembered; then all are released.
+        package var restrainedPeers = 1 << 12
         /// Taken from the socket in one go.
         package var messagesOfFill = 1 << 13
 
         package init() {}
+
+        fileprivate var known: WaitingMessages.Limits {
+            WaitingMessages.Limits(messages: messages, bytes: bytes, allBytes: allBytes, peers: peers)
+        }
+
+        fileprivate var newcomers: WaitingMessages.Limits {
+            WaitingMessages.Limits(
+                messages: newcomerMessages, bytes: newcomerBytes, allBytes: allNewcomersBytes, peers: peers)
+        }
     }
 
-    private struct Queue {
-        /// Nil where a message was given out.
-        var messages: [Message?] = []
-        var next = 0
-        var bytes = 0
-
-        var count: Int { messages.count - next }
+    private struct Restraint {
+        var lastArrival: UInt64
+        /// The moment up to which messages have been taken, each for one interval.
+        var takenUpTo: UInt64 = 0
+        /// Since it was cut off last.
+        var droppedMessages = 0
+        var droppedBytes = 0
+        var cuts = 0
     }
 
     private let limits: Limits
-    private var queues: [PeerIdentity: Queue] = [:]
-    /// Peers whose messages wait, by turns.
-    private var turns: [PeerIdentity] = []
-    private var turn = 0
-    private var bytes = 0
+    /// Nil where every peer is known from the beginning.
+    private var knownPeers: Set<PeerIdentity>?
+    private var known: WaitingMessages
+    private var newcomers: WaitingMessages
+    /// Messages of known peers since the last one of a newcomer.
+    private var turnsOfKnown = 0
+    private var restraints: [PeerIdentity: Restraint] = [:]
+    /// Messages of restrained peers that were dropped.
+    private var droppedUnread: UInt64 = 0
+    /// Restrained peers whose connections are to be cut off.
+    private var toCutOff: [PeerIdentity] = []
+    /// How often a peer was cut off.
+    package private(set) var cuts: UInt64 = 0
+
+    /// - Parameter knowsAll: whether no peer is a newcomer, because it is us who choose them.
+    package init(limits: Limits = Limits(), knowsAll: Bool = false) {
+        self.limits = limits
+        knownPeers = knowsAll ? nil : []
+        known = WaitingMessages(limits.known)
+        newcomers = WaitingMessages(limits.newcomers)
+    }
+
+    package var isEmpty: Bool { known.isEmpty && newcomers.isEmpty }
     /// Messages beyond a limit.
-    package private(set) var dropped: UInt64 = 0
+    package var dropped: UInt64 { known.dropped + newcomers.dropped + droppedUnread }
+    package var restrainedPeers: Int { restraints.count }
 
-    package init(limits: Limits = Limits()) { self.limits = limits }
-
-    package var isEmpty: Bool { turns.isEmpty }
+    // MARK: - In
 
     /// Takes what has come; `onArrival` hears from whom.
     package mutating func fill(
-        from socket: RouterSocket, onArrival: (PeerIdentity) -> Void = { _ in }
+        from socket: RouterSocket, now: UInt64, onArrival: (PeerIdentity) -> Void = { _ in }
     ) throws(TransportError) {
         for _ in 0..<limits.messagesOfFill {
             guard let (peer, message) = try socket.receive() else { return }
-            append(message, from: peer)
+            append(message, from: peer, now: now)
             onArrival(peer)
+            if !toCutOff.isEmpty { for peer in takePeersToCutOff() { try socket.cutOff(peer) } }
         }
+    }
+
+    /// Peers that go on flooding though they are restrained, since this was asked last.
+    package mutating func takePeersToCutOff() -> [PeerIdentity] {
+        defer { toCutOff.removeAll() }
+        return toCutOff
     }
 
     /// Lets go of everything that waits.
     package mutating func removeAll() {
-        (queues, turns, turn, bytes) = ([:], [], 0, 0)
+        known.removeAll()
+        newcomers.removeAll()
     }
 
-    package mutating func append(_ message: Message, from peer: PeerIdentity) {
-        let waiting = queues[peer].map { (count: $0.count, bytes: $0.bytes) } ?? (count: 0, bytes: 0)
-        let isFull =
-            waiting.count >= limits.messages || waiting.bytes + message.count > limits.bytes
-            || bytes + message.count > limits.allBytes
-        guard !isFull else {
-            dropped += 1
-            return
+    /// - Parameter now: nanoseconds that never go back.
+    package mutating func append(_ message: Message, from peer: PeerIdentity, now: UInt64) {
+        if !restraints.isEmpty, !mayBeHeard(peer, message, now: now) {
+            droppedUnread += 1
+        } else if isKnown(peer) {
+            known.append(message, from: peer)
+        } else {
+            newcomers.append(message, from: peer)
         }
-        if waiting.count == 0 { turns.append(peer) }
-        // In place: a queue that is taken out and put back is copied whole.
-        queues[peer, default: Queue()].messages.append(message)
-        queues[peer, default: Queue()].bytes += message.count
-        bytes += message.count
     }
+
+    /// Or was, and what it sent then still waits: that goes first.
+    private func isKnown(_ peer: PeerIdentity) -> Bool {
+        knownPeers.map { $0.contains(peer) || known.contains(peer) } ?? true
+    }
+
+    private mutating func mayBeHeard(_ peer: PeerIdentity, _ message: Message, now: UInt64) -> Bool {
+        guard var restraint = restraints[peer] else { return true }
+        guard !isOver(restraint, now: now) else {
+            restraints[peer] = nil
+            return true
+        }
+        restraint.lastArrival = now
+        let burst = UInt64(limits.restrainedMessages - 1) * limits.restrainedIntervalNanoseconds
+        let isHeard = restraint.takenUpTo <= now + burst
+        if isHeard {
+            restraint.takenUpTo = max(restraint.takenUpTo, now) + limits.restrainedIntervalNanoseconds
+        } else {
+            noteDropped(message, of: peer, &restraint)
+        }
+        restraints[peer] = restraint
+        return isHeard
+    }
+
+    private func isOver(_ restraint: Restraint, now: UInt64) -> Bool {
+        now >= restraint.lastArrival + limits.quietNanoseconds << UInt64(min(restraint.cuts, limits.harsherTimes))
+    }
+
+    private mutating func noteDropped(_ message: Message, of peer: PeerIdentity, _ restraint: inout Restraint) {
+        restraint.droppedMessages += 1
+        restraint.droppedBytes += message.count
+        let times = min(restraint.cuts, limits.harsherTimes)
+        guard
+            restraint.droppedMessages >= limits.messagesBeforeCut >> times
+                || restraint.droppedBytes >= limits.bytesBeforeCut >> times
+        else { return }
+        restraint.cuts += 1
+        (restraint.droppedMessages, restraint.droppedBytes) = (0, 0)
+        toCutOff.append(peer)
+        cuts += 1
+    }
+
+    // MARK: - What the reader says of peers
+
+    /// Something of the peer was taken: from now on it has turns of its own.
+    package mutating func know(_ peer: PeerIdentity) {
+        guard knownPeers?.insert(peer).inserted == true else { return }
+        for message in newcomers.takeAll(of: peer) { known.append(message, from: peer) }
+    }
+
+    /// From now on all peers are newcomers until something of them is taken.
+    package mutating func forgetPeers() { knownPeers?.removeAll() }
+
+    /// From now on little is taken of the peer. Of what waits, only the last messages stay: a peer that was confused may
+    /// say there how it wants to begin anew.
+    package mutating func restrain(_ peer: PeerIdentity, now: UInt64) {
+        guard restraints[peer] == nil else { return }
+        if restraints.count >= limits.restrainedPeers { releaseQuiet(now: now) }
+        restraints[peer] = Restraint(lastArrival: now)
+        known.dropAll(of: peer, butLast: limits.restrainedMessages)
+        newcomers.dropAll(of: peer, butLast: limits.restrainedMessages)
+    }
+
+    private mutating func releaseQuiet(now: UInt64) {
+        restraints = restraints.filter { !isOver($0.value, now: now) }
+        if restraints.count >= limits.restrainedPeers { restraints.removeAll() }
+    }
+
+    package mutating func release(_ peer: PeerIdentity) { restraints[peer] = nil }
+
+    // MARK: - Out
 
     /// The next message, of another peer than the last where more than one have sent something.
     package mutating func next() -> (peer: PeerIdentity, message: Message)? {
-        guard !turns.isEmpty else { return nil }
-        if turn >= turns.count { turn = 0 }
-        let peer = turns[turn]
-        guard var queue = queues.removeValue(forKey: peer) else { return nil }
-        guard let message = queue.messages[queue.next] else { return nil }
-        queue.messages[queue.next] = nil
-        queue.next += 1
-        queue.bytes -= message.count
-        bytes -= message.count
-        if queue.next == queue.messages.count {
-            turns.remove(at: turn)
-        } else {
-            // What was given out is let go of now and then, not each time.
-            if queue.next >= 64, 2 * queue.next >= queue.messages.count {
-                queue.messages.removeFirst(queue.next)
-                queue.next = 0
-            }
-            queues[peer] = queue
-            turn += 1
+        if known.isEmpty || turnsOfKnown >= limits.turnsBetweenNewcomers, let item = newcomers.next() {
+            turnsOfKnown = 0
+            return item
         }
-        return (peer, message)
+        turnsOfKnown += 1
+        return known.next()
     }
 }

@@ -39,6 +39,20 @@ extension PeerIdentity: CustomStringConvertible {
         let digits = Array("0123456789abcdef")
         return "0x" + String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
     }
+
+    /// Whom a description may mean: a name may look like the digits of another.
+    package static func described(as text: String) -> [PeerIdentity] {
+        var found = [PeerIdentity(name: Array(text.utf8))]
+        let digits = text.dropFirst(2)
+        if text.hasPrefix("0x"), digits.count % 2 == 0 {
+            let numbers = digits.compactMap(\.hexDigitValue)
+            let bytes = stride(from: 0, to: numbers.count - 1, by: 2).map { UInt8(numbers[$0] << 4 | numbers[$0 + 1]) }
+            found.append(PeerIdentity(name: bytes))
+        }
+        return found
+    }
+
+    private init(name: [UInt8]) { bytes = name }
 }
 
 extension PeerIdentity: Comparable {

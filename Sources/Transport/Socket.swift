@@ -16,7 +16,7 @@ package class Socket {
     let handle: UnsafeMutableRawPointer
     /// Refused messages since the beginning: not of the one shape that we speak.
     package fileprivate(set) var refusedMessages: UInt64 = 0
-    private let context: MessageContext
+    fileprivate let context: MessageContext
     private var isOpen = true
     /// More refused messages than this in one call, and other work goes first.
     fileprivate static let maximumRefusedInARow = 64
@@ -246,6 +246,7 @@ package class Socket {
 /// in `refusedMessages`. A peer is answered at the connection that it was heard from last.
 package final class RouterSocket: Socket {
     private var routes = PeerRoutes()
+    private var hasInnerEndpoint = false
 
     package init(_ context: MessageContext, options: SocketOptions = SocketOptions()) throws(TransportError) {
         try super.init(context, type: ZMQ_ROUTER, options: options)
@@ -253,6 +254,22 @@ package final class RouterSocket: Socket {
         try set(ZMQ_ROUTER_MANDATORY, 1, "mandatory routing")
         // Otherwise a peer that comes back before its old connection is known to be dead is ignored in silence.
         try set(ZMQ_ROUTER_HANDOVER, 1, "handover")
+        try leaveHeartbeatsToTheSystem()
+    }
+
+    /// A server pings nobody; it answers its clients' pings. Whenever the library has stopped to read a connection, because
+    /// another took over its routing id, and the peer closes it, the next ping of ours would end this process by an
+    /// assertion (`!_io_error`, libzmq 4.3.4). A host that has vanished is found by TCP in the same time.
+    private func leaveHeartbeatsToTheSystem() throws(TransportError) {
+        try set(ZMQ_HEARTBEAT_IVL, 0, "heartbeat interval")
+        let seconds = max(1, options.heartbeatIntervalMilliseconds / 1000)
+        try set(ZMQ_TCP_KEEPALIVE, 1, "keep-alive")
+        try set(ZMQ_TCP_KEEPALIVE_IDLE, seconds, "seconds before the first keep-alive")
+        try set(ZMQ_TCP_KEEPALIVE_INTVL, seconds, "seconds between keep-alives")
+        try set(
+            ZMQ_TCP_KEEPALIVE_CNT, max(1, options.heartbeatTimeoutMilliseconds / 1000 / seconds),
+            "number of keep-alives")
+        try set(ZMQ_TCP_MAXRT, options.heartbeatTimeoutMilliseconds, "time for what is not acknowledged")
     }
 
     package func send(_ message: Message, to peer: PeerIdentity) throws(TransportError) -> SendOutcome {
@@ -273,6 +290,34 @@ package final class RouterSocket: Socket {
         let peer = PeerIdentity(received: routingID)
         routes.note(peer, at: routingID)
         return (peer, frames[1])
+    }
+
+    /// Reads nothing more of the peer's connection, which lasts until the peer gives it up. The peer may come back.
+    ///
+    /// The library ends no single connection, but it gives a routing id to the connection that claims it last, and takes
+    /// nothing any more of the one before: what that sends waits with its sender. So the peer's is claimed from inside.
+    package func cutOff(_ peer: PeerIdentity) throws(TransportError) {
+        guard let routingID = routes[peer] else { return }
+        let endpoint = "inproc://claims-\(UInt(bitPattern: handle))"
+        if !hasInnerEndpoint {
+            guard zmq_bind(handle, endpoint) == 0 else { throw .last("bind to \(endpoint)") }
+            hasInnerEndpoint = true
+        }
+        try claim(routingID, at: endpoint)
+    }
+
+    private func claim(_ routingID: [UInt8], at endpoint: String) throws(TransportError) {
+        guard let claimant = zmq_socket(context.handle, ZMQ_DEALER) else { throw .last("open a ZeroMQ socket") }
+        defer { zmq_close(claimant) }
+        var none: Int32 = 0
+        guard zmq_setsockopt(claimant, ZMQ_LINGER, &none, 4) == 0,
+            zmq_setsockopt(claimant, ZMQ_ROUTING_ID, routingID, routingID.count) == 0,
+            zmq_connect(claimant, endpoint) == 0
+        else { throw .last("claim a routing id") }
+        // The library looks at what has connected when it is next asked for anything.
+        var events: Int32 = 0
+        var length = MemoryLayout<Int32>.size
+        guard zmq_getsockopt(handle, ZMQ_EVENTS, &events, &length) == 0 else { throw .last("ask for events") }
     }
 
     fileprivate override func hasRightSender(_ frames: [Message]) -> Bool {

@@ -13,7 +13,7 @@ package struct SocketOptions: Sendable {
     /// The first pause before a lost connection is tried again; it doubles up to the maximum.
     package var reconnectIntervalMilliseconds: Int = 50
     package var reconnectIntervalMaximumMilliseconds: Int = 2_000
-    /// How often the library pings an idle connection, so that a vanished host is noticed without a TCP timeout.
+    /// How often a client pings its server, so that a vanished host is noticed soon; a server has the system do the same.
     package var heartbeatIntervalMilliseconds: Int = 1_000
     package var heartbeatTimeoutMilliseconds: Int = 5_000
     /// How long a connection may take to agree on the protocol.

@@ -67,25 +67,37 @@ extension EndToEnd {
             return numbers
         }
 
+        /// One of which more is refused is restrained, and then most of it is not looked at.
+        private static let messagesOfName = 15
+
         /// Everything but what would be obeyed: nobody has proved who they are here.
         private func shout(at endpoint: String, seed: UInt64) throws -> Int {
             let context = try MessageContext()
-            var options = SocketOptions()
-            options.identity = try PeerIdentity("stranger")
-            let socket = try DealerSocket(context, options: options)
-            try socket.connect(endpoint)
-            let poller = Poller()
-            poller.add(socket)
             var messages = HostileMessages(seed: seed, corpus: try corpus())
             var sent = 0
             while sent < count {
-                let bytes = messages.next()
-                guard !wouldBeObeyed(bytes) else { continue }
-                while try socket.send(bytes) == .full { try poller.wait(milliseconds: 10) }
-                sent += 1
-                while try socket.receive() != nil {}
+                let socket = try stranger("stranger-\(sent)", context, endpoint)
+                let poller = Poller()
+                poller.add(socket)
+                for _ in 0..<min(Self.messagesOfName, count - sent) {
+                    var bytes = messages.next()
+                    while wouldBeObeyed(bytes) { bytes = messages.next() }
+                    while try socket.send(bytes) == .full { try poller.wait(milliseconds: 10) }
+                    sent += 1
+                    while try socket.receive() != nil {}
+                }
+                socket.close()
             }
             return sent
+        }
+
+        private func stranger(_ name: String, _ context: MessageContext, _ endpoint: String) throws -> DealerSocket {
+            var options = SocketOptions()
+            options.identity = try PeerIdentity(name)
+            options.lingerMilliseconds = 10_000
+            let socket = try DealerSocket(context, options: options)
+            try socket.connect(endpoint)
+            return socket
         }
 
         private func wouldBeObeyed(_ bytes: [UInt8]) -> Bool {

@@ -20,8 +20,10 @@ package final class CoordinatorProcess {
     private let signalToken: Poller.Token
     private var outbox = Outbox()
     private var inbox = Inbox()
+    private var standings = PeerStandings()
     private let authenticator: Authenticator?
     private let clients: AllowedClients?
+    private var restraintLog = RestraintLog()
     private var refusals = RefusalLog()
     private var memory = MemoryMeter()
     private var complaints = ComplaintLimit()
@@ -72,7 +74,7 @@ package final class CoordinatorProcess {
                     interruption = signal
                     coordinator.isStopping = true
                 }
-                if isReady, poller.isReadable(serverToken) { try inbox.fill(from: server) }
+                if isReady, poller.isReadable(serverToken) { try inbox.fill(from: server, now: clock.now) }
                 try receive(coordinator)
             }
             guard clock.now >= nextTick else { continue }
@@ -104,6 +106,8 @@ package final class CoordinatorProcess {
         coordinator.counters["refused_messages"] = Double(server.refusedMessages)
         coordinator.counters["resident_bytes"] = memory.bytes(now: clock.now)
         coordinator.counters["dropped_messages"] = Double(inbox.dropped)
+        coordinator.counters["restrained_peers"] = Double(inbox.restrainedPeers)
+        coordinator.counters["cut_connections"] = Double(inbox.cuts)
         guard let authenticator else { return }
         coordinator.counters["refused_connections"] = Double(authenticator.refusedConnections)
         refusals.report(authenticator, to: logger, now: clock.now)
@@ -112,9 +116,15 @@ package final class CoordinatorProcess {
     private func receive(_ coordinator: Coordinator) throws {
         for _ in 0..<Self.messagesPerTurn {
             guard let (peer, message) = inbox.next() else { return }
-            try message.withUnsafeBytes {
-                try coordinator.receive($0, from: .peer(peer.description), now: clock.now, outbox: &outbox)
-            }
+            let sender = Address.peer(peer.description)
+            let refusals = outbox.refusals
+            try message.withUnsafeBytes { try coordinator.receive($0, from: sender, now: clock.now, outbox: &outbox) }
+            let now = clock.now
+            standings.note(sender, isRefused: outbox.refusals > refusals, now: now)
+            let changes = standings.takeChanges()
+            guard !changes.isEmpty else { continue }
+            inbox.apply(changes, now: now)
+            restraintLog.report(changes, to: logger)
         }
     }
 

@@ -223,7 +223,7 @@ package final class LearnerRole: Role {
     private func take(_ rollouts: Rollouts, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         guard let lifetime = lifetimes[rollouts.content.lifetime],
             lifetime.lease.attempt == rollouts.attempt
-        else { return }
+        else { return outbox.noteRefusal() }
         if let refusal = try lifetime.take(rollouts, from: sender, outbox: &outbox) {
             return refuse(refusal, sender, outbox: &outbox)
         }

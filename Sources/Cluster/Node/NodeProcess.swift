@@ -80,10 +80,11 @@ package final class NodeProcess {
     private func turn() throws -> Bool {
         if membership.mustRejoin { try rejoin() }
         try sockets.retryUnsent(now: clock.now)
-        let (items, ending) = mailbox.takeOutgoing()
-        try sockets.send(items, now: clock.now)
+        let outgoing = mailbox.takeOutgoing()
+        sockets.apply(outgoing.standings, now: clock.now)
+        try sockets.send(outgoing.items, now: clock.now)
         try flush()
-        switch ending {
+        switch outgoing.ending {
         case .finished?: return false
         case .failed(let error)?: throw error
         case nil: if membership.isStopped { return false }
@@ -202,6 +203,10 @@ package final class NodeProcess {
     /// Lets in whom the coordinator allows, and tells of those that were refused.
     private func watchClients(now: UInt64) {
         membership.counters["dropped_messages"] = Double(sockets.dropped + mailbox.dropped)
+        if membership.hello.role.isServer {
+            membership.counters["restrained_peers"] = Double(sockets.restrainedPeers)
+            membership.counters["cut_connections"] = Double(sockets.cutConnections)
+        }
         membership.counters["resident_bytes"] = memory.bytes(now: now)
         if let refused = sockets.refusedMessages { membership.counters["refused_messages"] = Double(refused) }
         guard let authenticator = sockets.authenticator else { return }

@@ -28,11 +28,12 @@ final class NodeSockets {
     private var unusable: Set<String> = []
     private var fromPeers = Inbox()
     /// Of those that we connect to, under their endpoints as names.
-    private var fromEndpoints = Inbox()
+    private var fromEndpoints = Inbox(knowsAll: true)
     private var unsent = UnsentMessages()
     private var complaints = ComplaintLimit()
     /// Peers of which it was said once that they take nothing.
     private var saidFull: Set<Address> = []
+    private var restraintLog = RestraintLog()
     private let logger: Logger
 
     init(
@@ -86,6 +87,10 @@ final class NodeSockets {
     var dropped: UInt64 { unsent.dropped + fromPeers.dropped + fromEndpoints.dropped }
     /// Nil where nobody connects to this node.
     var refusedMessages: UInt64? { server?.refusedMessages }
+    /// Peers of this node's server of which nearly everything is refused.
+    var restrainedPeers: Int { fromPeers.restrainedPeers }
+    /// How often the connection of one of them was cut off.
+    var cutConnections: UInt64 { fromPeers.cuts }
     /// Messages of other nodes have come and wait.
     var hasWaitingMessages: Bool { !fromPeers.isEmpty || !fromEndpoints.isEmpty }
 
@@ -119,18 +124,25 @@ final class NodeSockets {
 
     // MARK: - In
 
+    /// What the role finds of the peers of this node's server.
+    func apply(_ changes: [PeerStandings.Change], now: UInt64) {
+        guard !changes.isEmpty else { return }
+        fromPeers.apply(changes, now: now)
+        restraintLog.report(changes, to: logger)
+    }
+
     /// Takes what other nodes have sent from the sockets, whose own queues must never fill. `onArrival` hears of each
     /// peer that has sent something to this node's server.
     func fill(now: UInt64, onArrival: (PeerIdentity) -> Void) throws {
         if let server, let serverToken, poller.isReadable(serverToken) {
-            try fromPeers.fill(from: server, onArrival: onArrival)
+            try fromPeers.fill(from: server, now: now, onArrival: onArrival)
         }
         for (endpoint, entry) in endpoints where poller.isReadable(entry.token) {
             endpoints[endpoint]?.lastUse = now
             let name = PeerIdentity(received: Array(endpoint.utf8))
             for _ in 0..<Self.messagesPerTurn {
                 guard let message = try entry.socket.receive() else { break }
-                fromEndpoints.append(message, from: name)
+                fromEndpoints.append(message, from: name, now: now)
             }
         }
     }

@@ -36,11 +36,15 @@ package struct Outbox: Sendable {
     }
 
     package private(set) var items: [Item] = []
+    /// Refusals since the beginning: each tells of the message that is being taken.
+    package private(set) var refusals = 0
 
     package init() {}
 
+    /// A complaint is a refusal, too.
     package mutating func send(_ message: Message, to address: Address, request: UInt64 = 0) {
         let isComplaint = if case .failure = message { true } else { false }
+        if isComplaint { refusals += 1 }
         items.append(
             Item(bytes: Envelope(message, request: request).encoded(), addresses: [address], isComplaint: isComplaint))
     }
@@ -50,8 +54,14 @@ package struct Outbox: Sendable {
         items.append(Item(bytes: bytes, addresses: addresses, isComplaint: false))
     }
 
+    /// What is being taken is refused, and nothing is said.
+    mutating func noteRefusal() { refusals += 1 }
+
     /// Behind what is there already.
-    mutating func append(_ other: Outbox) { items += other.items }
+    mutating func append(_ other: Outbox) {
+        items += other.items
+        refusals += other.refusals
+    }
 
     package mutating func removeAll() { items.removeAll(keepingCapacity: true) }
 }

@@ -47,6 +47,8 @@ final class RoleMailbox: Sendable {
         var outgoingBytes = 0
         /// How often the node has changed its name; what the role wants sent in an earlier name is not.
         var epoch: UInt64 = 0
+        /// What the role finds of its peers, for the sockets' thread.
+        var standings: [PeerStandings.Change] = []
         var snapshot = RoleSnapshot()
         var ending: Ending?
         var mustStop = false
@@ -121,18 +123,25 @@ final class RoleMailbox: Sendable {
         if sleeps { forRole.raise() }
     }
 
-    /// What the role wants sent, and, once it has ended, how.
-    func takeOutgoing() -> (items: [Outbox.Item], ending: Ending?) {
-        let (taken, ending, roleWaits) = state.withLock { state in
+    /// What the sockets' thread takes at once.
+    struct Outgoing {
+        /// What the role wants sent.
+        var items: [Outbox.Item] = []
+        var standings: [PeerStandings.Change] = []
+        /// How the role has ended; nil before.
+        var ending: Ending?
+    }
+
+    func takeOutgoing() -> Outgoing {
+        let (outgoing, roleWaits) = state.withLock { state in
             let roleWaits = state.isFull && state.roleSleeps
             if roleWaits { state.roleSleeps = false }
-            let taken = state.outgoing
-            state.outgoing = []
-            state.outgoingBytes = 0
-            return (taken, state.ending, roleWaits)
+            let taken = Outgoing(items: state.outgoing, standings: state.standings, ending: state.ending)
+            (state.outgoing, state.outgoingBytes, state.standings) = ([], 0, [])
+            return (taken, roleWaits)
         }
         if roleWaits { forRole.raise() }
-        return (taken, ending)
+        return outgoing
     }
 
     /// Whether the sockets' thread may sleep: from now on it is woken when there is something to take.
@@ -187,6 +196,12 @@ final class RoleMailbox: Sendable {
             sleep(milliseconds: Self.patienceMilliseconds) { $0.isFull && !$0.mustStop }
             isFull = state.withLock { $0.isFull && !$0.mustStop }
         }
+    }
+
+    /// What has changed in how the role stands to its peers; the other thread learns of it when it wakes by itself.
+    func tell(_ changes: [PeerStandings.Change]) {
+        guard !changes.isEmpty else { return }
+        state.withLock { $0.standings += changes }
     }
 
     /// A thread that was woken in vain looks again after this time.

@@ -17,6 +17,7 @@ final class RoleThread: @unchecked Sendable {
     private let clock: any Clock
     private let hook: TestWorkStep?
     private var outbox = Outbox()
+    private var standings = PeerStandings()
     private var epoch: UInt64 = 0
     private var nextTick: UInt64 = 0
     /// Since when something may be kept back; nil while nothing is.
@@ -52,10 +53,13 @@ final class RoleThread: @unchecked Sendable {
         epoch = delivery.epoch
         for event in delivery.events { try runner.take(event, now: clock.now, outbox: &outbox) }
         for parcel in delivery.parcels {
+            let refusals = outbox.refusals
             try parcel.message.withUnsafeBytes {
                 try runner.receive($0, from: parcel.sender, now: clock.now, outbox: &outbox)
             }
+            standings.note(parcel.sender, isRefused: outbox.refusals > refusals, now: clock.now)
         }
+        mailbox.tell(standings.takeChanges())
         if let hook, hook.isDue(delivery) { hook.work(runner.progress) }
         let isBusy = try runner.work(now: clock.now, outbox: &outbox)
         let now = clock.now

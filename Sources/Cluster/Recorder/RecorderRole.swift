@@ -176,6 +176,7 @@ package final class RecorderRole: Role {
         state: StreamState? = nil, to sender: Address, now: UInt64, outbox: inout Outbox
     ) {
         counts["fenced_messages", default: 0] += 1
+        outbox.noteRefusal()
         guard complaints.allows(sender, now: now) else { return }
         var standing = stream.standing(of: identifier)
         standing.incarnation = max(stream.incarnation, incarnation &+ 1, discardedBelow(identifier.lifetime))
@@ -209,6 +210,9 @@ package final class RecorderRole: Role {
     private func take(_ rollouts: Rollouts, from sender: Address, now: UInt64, outbox: inout Outbox) {
         guard let context else { return }
         let content = rollouts.content
+        guard content.headers.contains(where: { isCarried($0, of: content.lifetime, by: sender) }) else {
+            return refuseUnread(content, from: sender, now: now, outbox: &outbox)
+        }
         let experiment = context.experiment
         let isEvaluation = content.lifetime.collection != .histories
         let recordedActors = isEvaluation ? experiment.evaluate.seeds : experiment.recordedActors
@@ -253,6 +257,34 @@ package final class RecorderRole: Role {
         }
     }
 
+    /// Whether the sender has opened the rollout's stream, and nobody since.
+    private func isCarried(_ header: RolloutHeader, of lifetime: LifetimeIdentifier, by sender: Address) -> Bool {
+        guard let stream = streams[StreamIdentifier(lifetime: lifetime, actor: header.actor)] else { return false }
+        return stream.isOpened && stream.carrier == sender && header.incarnation == stream.incarnation
+    }
+
+    /// Rollouts of streams that are not their sender's: neither their rows nor their checksums are looked at.
+    private func refuseUnread(
+        _ content: RolloutBatch, from sender: Address, now: UInt64, outbox: inout Outbox
+    ) {
+        outbox.noteRefusal()
+        counts["unopened_rollouts", default: 0] += Double(content.headers.count)
+        // One of them says it: streams of a carrier are opened, and taken from it, together.
+        for header in content.headers {
+            let identifier = StreamIdentifier(lifetime: content.lifetime, actor: header.actor)
+            guard let stream = streams[identifier], header.incarnation < stream.incarnation else { continue }
+            return refuseOld(identifier, stream, header.incarnation, to: sender, now: now, outbox: &outbox)
+        }
+    }
+
+    private func refuseOld(
+        _ identifier: StreamIdentifier, _ stream: RecordedStream, _ incarnation: UInt64, to sender: Address,
+        now: UInt64, outbox: inout Outbox
+    ) {
+        let reason = stream.refusal.isEmpty ? "the stream is at incarnation \(stream.incarnation)" : stream.refusal
+        refuse(identifier, stream, incarnation, because: reason, to: sender, now: now, outbox: &outbox)
+    }
+
     /// However many rollouts came again or too early, their carrier is answered once.
     private func answerOwed(outbox: inout Outbox) {
         guard !owed.isEmpty else { return }
@@ -280,9 +312,7 @@ package final class RecorderRole: Role {
         // again.
         guard let stream = streams[identifier] else { return .nowhere }
         guard header.incarnation >= stream.incarnation else {
-            let reason = stream.refusal.isEmpty ? "the stream is at incarnation \(stream.incarnation)" : stream.refusal
-            refuse(
-                identifier, stream, header.incarnation, because: reason, to: sender, now: now, outbox: &outbox)
+            refuseOld(identifier, stream, header.incarnation, to: sender, now: now, outbox: &outbox)
             return .nowhere
         }
         guard header.incarnation == stream.incarnation, stream.isOpened, stream.carrier == sender else {

@@ -16,7 +16,8 @@ package struct StatusText {
     /// Numbers that are bad unless they are 0, and how they are called.
     private static let troubles = [
         ("refused_connections", "connections refused"), ("refused_messages", "messages refused"),
-        ("dropped_messages", "messages dropped"), ("fenced_messages", "messages fenced"),
+        ("dropped_messages", "messages dropped"), ("cut_connections", "connections cut"),
+        ("fenced_messages", "messages fenced"),
         ("out_of_order_rollouts", "rollouts out of order"), ("unwritten_checkpoints", "checkpoints written later"),
     ]
 

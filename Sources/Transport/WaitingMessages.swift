@@ -1,0 +1,150 @@
+/// Messages of peers that nobody has looked at yet, within limits, given out by turns.
+///
+/// Turns are fair by messages, and where these are large by bytes.
+struct WaitingMessages {
+    struct Limits: Sendable {
+        /// Of one peer; where nothing of it waits, a single message may be larger.
+        var messages: Int
+        var bytes: Int
+        /// Of all together. Beyond them the peer loses messages that has the most here.
+        var allBytes: Int
+        /// Peers whose messages wait at a time.
+        var peers: Int
+        /// What a message takes besides its content.
+        var overheadBytes = 256
+        /// A peer with larger messages waits so many turns more as they are multiples of this.
+        var bytesOfTurn = 16 << 10
+    }
+
+    private struct Queue {
+        /// Nil where a message was given out.
+        var messages: [Message?] = []
+        var next = 0
+        var bytes = 0
+        /// Bytes that it may still give out before others have their turn.
+        var credit = 0
+
+        var count: Int { messages.count - next }
+
+        /// The next message is given out.
+        mutating func give(_ size: Int, credit limit: Int) {
+            messages[next] = nil
+            next += 1
+            bytes -= size
+            credit = min(max(0, credit - size), limit)
+            // What was given out is let go of now and then, not each time.
+            guard next >= 64, 2 * next >= messages.count else { return }
+            messages.removeFirst(next)
+            next = 0
+        }
+    }
+
+    private let limits: Limits
+    private var queues: [PeerIdentity: Queue] = [:]
+    /// Peers whose messages wait, by turns.
+    private var turns: [PeerIdentity] = []
+    private var turn = 0
+    private var bytes = 0
+    /// Messages beyond a limit.
+    private(set) var dropped: UInt64 = 0
+
+    init(_ limits: Limits) { self.limits = limits }
+
+    var isEmpty: Bool { turns.isEmpty }
+
+    func contains(_ peer: PeerIdentity) -> Bool { queues[peer] != nil }
+
+    mutating func removeAll() { (queues, turns, turn, bytes) = ([:], [], 0, 0) }
+
+    mutating func append(_ message: Message, from peer: PeerIdentity) {
+        let size = size(of: message)
+        let waiting = queues[peer].map { (count: $0.count, bytes: $0.bytes) } ?? (count: 0, bytes: 0)
+        let isFull =
+            waiting.count > 0
+            ? waiting.count >= limits.messages || waiting.bytes + size > limits.bytes : turns.count >= limits.peers
+        guard !isFull, makeRoom(for: size, of: peer, having: waiting.bytes) else {
+            dropped += 1
+            return
+        }
+        if waiting.count == 0 { turns.append(peer) }
+        // In place: a queue that is taken out and put back is copied whole.
+        queues[peer, default: Queue()].messages.append(message)
+        queues[peer, default: Queue()].bytes += size
+        bytes += size
+    }
+
+    private func size(of message: Message) -> Int { message.count + limits.overheadBytes }
+
+    /// False where `peer` itself would have the most here.
+    private mutating func makeRoom(for size: Int, of peer: PeerIdentity, having own: Int) -> Bool {
+        guard size <= limits.allBytes else { return false }
+        while bytes + size > limits.allBytes {
+            guard let (largest, queue) = queues.max(by: { $0.value.bytes < $1.value.bytes }), largest != peer,
+                queue.bytes > own + size
+            else { return false }
+            dropLast(of: largest)
+        }
+        return true
+    }
+
+    /// What came last is what is sent again first.
+    private mutating func dropLast(of peer: PeerIdentity) {
+        guard let last = queues[peer]?.messages.popLast(), let message = last else { return }
+        let size = size(of: message)
+        bytes -= size
+        dropped += 1
+        queues[peer]?.bytes -= size
+        if queues[peer]?.count == 0 { _ = removeQueue(of: peer) }
+    }
+
+    private mutating func removeQueue(of peer: PeerIdentity) -> Queue? {
+        guard let queue = queues.removeValue(forKey: peer) else { return nil }
+        bytes -= queue.bytes
+        if let index = turns.firstIndex(of: peer) {
+            turns.remove(at: index)
+            if index < turn { turn -= 1 }
+        }
+        return queue
+    }
+
+    /// Takes out what waits of a peer, in order.
+    mutating func takeAll(of peer: PeerIdentity) -> [Message] {
+        guard let queue = removeQueue(of: peer) else { return [] }
+        return queue.messages[queue.next...].compactMap { $0 }
+    }
+
+    /// Drops what waits of a peer, but for the last messages.
+    mutating func dropAll(of peer: PeerIdentity, butLast count: Int) {
+        let messages = takeAll(of: peer)
+        dropped += UInt64(max(0, messages.count - count))
+        for message in messages.suffix(count) { append(message, from: peer) }
+    }
+
+    /// The next message, of another peer than the last where more than one have sent something.
+    mutating func next() -> (peer: PeerIdentity, message: Message)? {
+        while !turns.isEmpty {
+            if turn >= turns.count { turn = 0 }
+            let peer = turns[turn]
+            // Taken out of the dictionary and put back, so that its array is changed in place.
+            guard var queue = queues.removeValue(forKey: peer), let message = queue.messages[queue.next] else {
+                return nil
+            }
+            queue.credit += limits.bytesOfTurn
+            guard turns.count == 1 || size(of: message) <= queue.credit else {
+                queues[peer] = queue
+                turn += 1
+                continue
+            }
+            queue.give(size(of: message), credit: limits.bytesOfTurn)
+            bytes -= size(of: message)
+            if queue.count == 0 {
+                turns.remove(at: turn)
+            } else {
+                queues[peer] = queue
+                turn += 1
+            }
+            return (peer, message)
+        }
+        return nil
+    }
+}
