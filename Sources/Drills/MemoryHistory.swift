@@ -3,9 +3,10 @@ package import Wire
 
 /// Resident memory of processes over time; every process is a series of its own.
 package struct MemoryHistory: Sendable {
-    /// What a series is compared with: its sixth minute. In the first five caches fill.
-    private static let early = 300.0..<360.0
-    private static let lateSeconds = 60.0
+    /// The seconds of a series that its end is compared with.
+    private let early: Range<Double>
+    /// The end of a series.
+    private let lateSeconds: Double
 
     private struct Sample {
         let seconds: Double
@@ -19,7 +20,11 @@ package struct MemoryHistory: Sendable {
 
     private var series: [Series: [Sample]] = [:]
 
-    package init() {}
+    /// The last minute is compared with the sixth, since in the first five caches fill, unless others are named.
+    package init(early: Range<Double> = 300..<360, lateSeconds: Double = 60) {
+        self.early = early
+        self.lateSeconds = lateSeconds
+    }
 
     /// `seconds`: of any clock; they never go back.
     package mutating func add(megabytes: Double, of role: RoleName, process: Int, at seconds: Double) {
@@ -33,15 +38,14 @@ package struct MemoryHistory: Sendable {
         series.filter { $0.key.role == role }.values.joined().map(\.megabytes).max()
     }
 
-    /// What a process of the role had more in its last minute than in its sixth, in percent of the latter's median: by the
-    /// median and by the maximum of the last minute; the process with the largest growth counts. Nil when none was there
-    /// for seven minutes.
+    /// What a process of the role had more at its end than early, in percent of the latter's median: by the median and by
+    /// the maximum of the end; the process with the largest growth counts. Nil when none was there for long enough.
     package func growthPercent(of role: RoleName) -> (median: Double, maximum: Double)? {
-        let growths = series.filter { $0.key.role == role }.values.compactMap(Self.growthPercent)
+        let growths = series.filter { $0.key.role == role }.values.compactMap(growthPercent)
         return growths.max { $0.maximum < $1.maximum }
     }
 
-    private static func growthPercent(_ samples: [Sample]) -> (median: Double, maximum: Double)? {
+    private func growthPercent(_ samples: [Sample]) -> (median: Double, maximum: Double)? {
         guard let first = samples.first?.seconds, let last = samples.last?.seconds,
             last - first >= early.upperBound + lateSeconds
         else { return nil }

@@ -13,7 +13,7 @@ struct BenchCommand: ParsableCommand {
         subcommands: [
             BenchCollectCommand.self, BenchKernelsCommand.self, BenchDistillerCommand.self, BenchActingCommand.self,
             BenchEvaluatorCommand.self, BenchCoordinatorCommand.self, BenchRecorderCommand.self, BenchDrillCommand.self,
-            BenchScaleCommand.self, BenchStreamsCommand.self,
+            BenchScaleCommand.self, BenchHostileCommand.self, BenchStreamsCommand.self,
         ])
 }
 

@@ -31,6 +31,16 @@ import Wire
         #expect(abs(growth.maximum - 50) < 1e-9)
     }
 
+    @Test("an end is compared with other seconds where they are named") func named() throws {
+        var history = MemoryHistory(early: 60..<90, lateSeconds: 20)
+        for second in stride(from: 0.0, through: 120, by: 1) {
+            history.add(megabytes: second < 60 ? 100 + second : 200 + second / 10, of: .learner, process: 1, at: second)
+            #expect((history.growthPercent(of: .learner) == nil) == (second < 110))
+        }
+        let growth = try #require(history.growthPercent(of: .learner))
+        #expect(abs(growth.median - 100 * (211.05 / 207.45 - 1)) < 0.01)
+    }
+
     @Test("a process that replaces another begins anew, and a short life says nothing") func restarts() {
         var history = MemoryHistory()
         for second in stride(from: 0.0, through: 1800, by: 5) {

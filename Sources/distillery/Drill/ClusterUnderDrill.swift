@@ -91,7 +91,7 @@ final class ClusterUnderDrill {
         return self
     }
 
-    private func endpoint() throws -> String {
+    func endpoint() throws -> String {
         String(try String(contentsOfFile: run + "/" + Supervisor.endpointFile, encoding: .utf8).dropLast())
     }
 
