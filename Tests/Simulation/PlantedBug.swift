@@ -14,6 +14,10 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case fencingForgottenAtRestart
     /// The recorder looks at no ticket: it opens streams for nodes that they were not leased to.
     case leasesToImpostors
+    /// A state of a lifetime is never the one that its learner sends: a newer one always takes its place.
+    case starvingState
+    /// A learner refuses its actors for ever, they ask for ever, and `status` says nothing of it.
+    case refusedInSilence
     /// The coordinator does not hear that the distillation is finished.
     case lostLastWord
     /// The coordinator gives the same actors to two processes.
@@ -44,6 +48,9 @@ package enum PlantedBug: String, CaseIterable, Sendable {
             .contains(self)
     }
 
+    /// Whether it can only be seen in lifetimes that are learnt for long.
+    package var concernsLongLives: Bool { self == .starvingState }
+
     /// Whether it can only be seen while evaluators are at work.
     package var concernsEvaluation: Bool { self == .resultsCountedTwice }
 
@@ -54,6 +61,8 @@ package enum PlantedBug: String, CaseIterable, Sendable {
         case .noFencing: "is of a carrier that had been replaced"
         case .fencingForgottenAtRestart: "is of a carrier that had been replaced"
         case .leasesToImpostors: "was opened for"
+        case .starvingState: "and no state of it was left behind"
+        case .refusedInSilence: "and `status` did not name it"
         case .lostLastWord: "the last checkpoint is there, and the run says that it is distilling"
         case .leaseGivenTwice: "was given to "
         // Other carriers take such streams up again, behind what is on the disk.
@@ -75,6 +84,8 @@ package enum PlantedBug: String, CaseIterable, Sendable {
         case .noFencing: takeEverybody(cluster)
         case .fencingForgottenAtRestart: takeEverybody(cluster, onlyByLaterRecorders: true)
         case .leasesToImpostors: openForImpostors(cluster)
+        case .starvingState: starveStates(cluster)
+        case .refusedInSilence: refuseInSilence(cluster)
         case .lostLastWord: loseLastWord(cluster)
         case .leaseGivenTwice: giveTwice(cluster)
         case .noResend: sendOnce(cluster)
@@ -226,6 +237,31 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     /// Requests of copies are numbered from here.
     private static let copies: UInt64 = 1 << 48
     private static func isCopy(_ envelope: Envelope) -> Bool { envelope.request >= copies }
+
+    private func starveStates(_ cluster: SimulatedCluster) {
+        cluster.tamper = { item, sender in
+            guard sender.hasPrefix("learner"), let envelope = try? Envelope(decoding: item.bytes),
+                case .learnerCheckpoint = envelope.message
+            else { return [item] }
+            return []
+        }
+    }
+
+    private func refuseInSilence(_ cluster: SimulatedCluster) {
+        cluster.tamperArriving = { bytes, sender, receiver in
+            guard let envelope = try? Envelope(decoding: bytes) else { return bytes }
+            switch envelope.message {
+            case .joinLifetime(var join) where receiver.hasPrefix("learner"):
+                join.ticket = [0]
+                return Envelope(.joinLifetime(join), request: envelope.request).encoded()
+            // An answer to no question of the actor's: it asks again.
+            case .failure where sender.hasPrefix("learner") && receiver.hasPrefix("actor"):
+                return Envelope(envelope.message, request: 0).encoded()
+            default: return bytes
+            }
+        }
+        cluster.waits = { _, _ in [] }
+    }
 
     private func loseLastWord(_ cluster: SimulatedCluster) {
         cluster.tamperArriving = { bytes, _, receiver in

@@ -29,7 +29,9 @@ extension SimulatedCluster {
         for (stream, reason) in journal.quarantined where !damaged.contains(stream) {
             violations.append("\(stream) was quarantined, and nobody had damaged it: \(reason)")
         }
-        violations += livedAnewInVain() + lostReports() + [traffic.storm(seconds: seconds)].compactMap { $0 }
+        violations +=
+            learning.violations + unnamedRefusals + livedAnewInVain() + lostReports()
+            + [traffic.storm(seconds: seconds)].compactMap { $0 }
         var files: Set<StreamIdentifier> = []
         // Where a catalogue was remade from the files, one that is damaged stays where it is.
         let givenUp = Set(journal.quarantined.keys.map { "\(folder)/\($0.path)" })
@@ -42,6 +44,12 @@ extension SimulatedCluster {
             if !missing.isEmpty { violations.append("\(stream): acknowledged, and there is no file") }
         }
         return violations
+    }
+
+    private var unnamedRefusals: [String] {
+        refusedUnnamed.sorted().map {
+            "\($0) was refused for \(Traffic.longRefusalNanoseconds / 1_000_000_000) s, and `status` did not name it"
+        }
     }
 
     private func check(_ file: String, _ violations: inout [String]) throws -> StreamIdentifier {
@@ -88,7 +96,7 @@ extension SimulatedCluster {
         let end = "no end after \(seconds) s: \(coordinator.status(now: clock.now))"
         let reasons = reasonsForNoEnd()
         for name in names(.recorder) { kill(name) }
-        var violations = reasons + witness.violations + faults + lostReports()
+        var violations = learning.violations + unnamedRefusals + reasons + witness.violations + faults + lostReports()
         violations += [traffic.storm(seconds: seconds)].compactMap { $0 }
         let unreadable = Set(damaged.map { "\(folder)/\($0.path)" })
         for file in streamFiles(below: folder) where !unreadable.contains(file) {

@@ -65,6 +65,16 @@ package final class SimulatedCluster {
     /// Numbers of the processes that do.
     var elsewhere: Set<Int> = []
     package let traffic = Traffic()
+    /// What `status` says of who waits for whom; bugs are planted here.
+    package var waits: (Coordinator, _ now: UInt64) -> [ClusterStatus.Wait] = { $0.status(now: $1).waits }
+    /// Nodes that were refused for long while `status` did not name them.
+    package private(set) var refusedUnnamed: Set<String> = []
+    /// All nodes that were refused for long.
+    package private(set) var refusedForLong: Set<String> = []
+    private var nextLook: UInt64 = 0
+    /// So often it is looked at what lasts.
+    private static let lookNanoseconds: UInt64 = 1_000_000_000
+    package let learning = WatchedLearning()
 
     let disk = SimulatedDisk()
     var held: [String: UInt64] = [:]
@@ -147,6 +157,11 @@ package final class SimulatedCluster {
             try coordinator.tick(now: clock.now, outbox: &outbox)
             flush(from: Self.coordinatorName)
         }
+        if clock.now >= nextLook {
+            nextLook = clock.now + Self.lookNanoseconds
+            noteUnnamedRefusals()
+            learning.look(at: nodes.values.flatMap(\.role.learning), now: clock.now)
+        }
         if supervisor != nil, clock.now >= held[SimulatedSupervisor.name] ?? 0 {
             supervisor?.tick(now: clock.now, outbox: &outbox)
             flush(from: SimulatedSupervisor.name)
@@ -155,6 +170,18 @@ package final class SimulatedCluster {
             step(name) { try $0.tick(now: $1, outbox: &$2) }
         }
         if coordinatorReturns == nil { startMissing() }
+    }
+
+    private func noteUnnamedRefusals() {
+        guard isCoordinatorAtWork else { return }
+        let refused = traffic.refusedForLong(now: clock.now).filter { nodes[$0] != nil }
+        guard !refused.isEmpty, coordinator.failure.isEmpty else { return }
+        refusedForLong.formUnion(refused)
+        let waits = waits(coordinator, clock.now)
+        for name in refused
+        where !waits.contains(where: { $0.who == name || $0.whom == name || $0.why.contains(name) }) {
+            refusedUnnamed.insert(name)
+        }
     }
 
     private func deliver(_ delivery: SimulatedNetwork<String>.Delivery) throws {
@@ -172,6 +199,7 @@ package final class SimulatedCluster {
         }
         guard delivery.to != Self.coordinatorName else {
             guard coordinatorReturns == nil else { return }
+            learning.hear(bytes)
             try bytes.withUnsafeBytes {
                 try coordinator.receive($0, from: .peer(delivery.from), now: clock.now, outbox: &outbox)
             }

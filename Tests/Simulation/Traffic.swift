@@ -8,6 +8,9 @@ package final class Traffic {
     }
 
     private static let windowNanoseconds: UInt64 = 1_000_000_000
+    /// A node that is told no again within this time is still being refused.
+    private static let pauseNanoseconds: UInt64 = 10_000_000_000
+    static let longRefusalNanoseconds: UInt64 = 20_000_000_000
     private static let rolloutsBody = 32
     private static let failureBody = 14
 
@@ -23,6 +26,8 @@ package final class Traffic {
     package private(set) var worstSecond = 0
     /// How often each node was told no.
     package private(set) var refusals: [String: Int] = [:]
+    /// Since when each node has been told no, and when it was told so last.
+    private var refusedSince: [String: (first: UInt64, last: UInt64)] = [:]
     private var sent: [Path: Set<Int>] = [:]
     private var window: UInt64 = 0
     private var inWindow = 0
@@ -39,6 +44,13 @@ package final class Traffic {
             + "\(worstSecond) within one; most often \(refusals.max { $0.value < $1.value }?.key ?? "nobody")"
     }
 
+    /// Nodes that have been told no again and again for so long that their user has to know.
+    func refusedForLong(now: UInt64) -> [String] {
+        refusedSince.filter {
+            now < $0.value.last + Self.pauseNanoseconds && now >= $0.value.first + Self.longRefusalNanoseconds
+        }.keys.sorted()
+    }
+
     func note(_ bytes: [UInt8], from sender: String, to receiver: String, now: UInt64) {
         switch bodyNumber(of: bytes) {
         case Self.rolloutsBody:
@@ -49,6 +61,8 @@ package final class Traffic {
         case Self.failureBody:
             refused += 1
             refusals[receiver, default: 0] += 1
+            let earlier = refusedSince[receiver].flatMap { now < $0.last + Self.pauseNanoseconds ? $0.first : nil }
+            refusedSince[receiver] = (earlier ?? now, now)
         default: return
         }
         if now / Self.windowNanoseconds != window { inWindow = 0 }
