@@ -103,12 +103,13 @@ package struct Inbox {
             guard let (peer, message) = try socket.receive() else { return }
             append(message, from: peer, now: now)
             onArrival(peer)
-            if !toCutOff.isEmpty { for peer in takePeersToCutOff() { try socket.cutOff(peer) } }
+            if !takePeersToCutOff().isEmpty { socket.cutOff(connectionOf: message) }
         }
     }
 
     /// Peers that go on flooding though they are restrained, since this was asked last.
     package mutating func takePeersToCutOff() -> [PeerIdentity] {
+        guard !toCutOff.isEmpty else { return [] }
         defer { toCutOff.removeAll() }
         return toCutOff
     }

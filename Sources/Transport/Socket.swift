@@ -16,7 +16,7 @@ package class Socket {
     let handle: UnsafeMutableRawPointer
     /// Refused messages since the beginning: not of the one shape that we speak.
     package fileprivate(set) var refusedMessages: UInt64 = 0
-    fileprivate let context: MessageContext
+    private let context: MessageContext
     private var isOpen = true
     /// More refused messages than this in one call, and other work goes first.
     fileprivate static let maximumRefusedInARow = 64
@@ -246,7 +246,6 @@ package class Socket {
 /// in `refusedMessages`. A peer is answered at the connection that it was heard from last.
 package final class RouterSocket: Socket {
     private var routes = PeerRoutes()
-    private var hasInnerEndpoint = false
 
     package init(_ context: MessageContext, options: SocketOptions = SocketOptions()) throws(TransportError) {
         try super.init(context, type: ZMQ_ROUTER, options: options)
@@ -292,32 +291,21 @@ package final class RouterSocket: Socket {
         return (peer, frames[1])
     }
 
-    /// Reads nothing more of the peer's connection, which lasts until the peer gives it up. The peer may come back.
+    /// From now on nothing arrives over the connection that the message came over: its sender waits, and the system ends
+    /// the connection when its keep-alives stay without an answer. The peer may connect anew.
     ///
-    /// The library ends no single connection, but it gives a routing id to the connection that claims it last, and takes
-    /// nothing any more of the one before: what that sends waits with its sender. So the peer's is claimed from inside.
-    package func cutOff(_ peer: PeerIdentity) throws(TransportError) {
-        guard let routingID = routes[peer] else { return }
-        let endpoint = "inproc://claims-\(UInt(bitPattern: handle))"
-        if !hasInnerEndpoint {
-            guard zmq_bind(handle, endpoint) == 0 else { throw .last("bind to \(endpoint)") }
-            hasInnerEndpoint = true
+    /// The library ends no single connection. Where the connection has ended since, and another has its number, that one
+    /// is lost instead, and made again by its peer.
+    package func cutOff(connectionOf message: Message) {
+        let descriptor = zmq_msg_get(message.handle, ZMQ_SRCFD)
+        guard descriptor >= 0 else { return }
+        // One instruction of a packet filter, "take 0 bytes of each"; then the filter's length and place.
+        var instruction: UInt64 = 0x06
+        withUnsafeMutablePointer(to: &instruction) { pointer in
+            var program = (length: UInt16(1), instructions: pointer)
+            _ = setsockopt(
+                descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, socklen_t(MemoryLayout.size(ofValue: program)))
         }
-        try claim(routingID, at: endpoint)
-    }
-
-    private func claim(_ routingID: [UInt8], at endpoint: String) throws(TransportError) {
-        guard let claimant = zmq_socket(context.handle, ZMQ_DEALER) else { throw .last("open a ZeroMQ socket") }
-        defer { zmq_close(claimant) }
-        var none: Int32 = 0
-        guard zmq_setsockopt(claimant, ZMQ_LINGER, &none, 4) == 0,
-            zmq_setsockopt(claimant, ZMQ_ROUTING_ID, routingID, routingID.count) == 0,
-            zmq_connect(claimant, endpoint) == 0
-        else { throw .last("claim a routing id") }
-        // The library looks at what has connected when it is next asked for anything.
-        var events: Int32 = 0
-        var length = MemoryLayout<Int32>.size
-        guard zmq_getsockopt(handle, ZMQ_EVENTS, &events, &length) == 0 else { throw .last("ask for events") }
     }
 
     fileprivate override func hasRightSender(_ frames: [Message]) -> Bool {
