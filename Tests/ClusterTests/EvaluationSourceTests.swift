@@ -69,6 +69,9 @@ import Wire
             #expect(try !open(source), "\(source)")
         }
         #expect(try open(source("step-7-test")))
+        // A stream has a file when there is something to be written to it.
+        let life = MadeUpLife(lifetime: lifetime, incarnation: 1)
+        _ = try recorder.say(life.rollout(0, isLast: true), from: "a")
         let file = recorder.folder + "/" + StreamIdentifier(lifetime: lifetime, actor: 0).path
         #expect(try StreamReader(path: file).metadata.sourceJSON == source("step-7-test"))
     }
