@@ -38,6 +38,8 @@ package struct Inbox {
         package var messagesBeforeCut = 1 << 13
         package var bytesBeforeCut = 64 << 20
         package var harsherTimes = 6
+        /// A restrained newcomer is cut off after this part of it: it has nothing to lose here, and other names.
+        package var newcomersPart = 32
         /// Restrained peers that are remembered; then all are released.
         package var restrainedPeers = 1 << 12
         /// Taken from the socket in one go.
@@ -162,9 +164,10 @@ package struct Inbox {
         restraint.droppedMessages += 1
         restraint.droppedBytes += message.count
         let times = min(restraint.cuts, limits.harsherTimes)
+        let part = isKnown(peer) ? 1 : limits.newcomersPart
         guard
-            restraint.droppedMessages >= limits.messagesBeforeCut >> times
-                || restraint.droppedBytes >= limits.bytesBeforeCut >> times
+            part * restraint.droppedMessages >= limits.messagesBeforeCut >> times
+                || part * restraint.droppedBytes >= limits.bytesBeforeCut >> times
         else { return }
         restraint.cuts += 1
         (restraint.droppedMessages, restraint.droppedBytes) = (0, 0)

@@ -194,6 +194,14 @@ import Transport
         }
         #expect(needed == (0..<10).map { limits.messagesBeforeCut >> min($0, limits.harsherTimes) })
         #expect(inbox.cuts == 10)
+        var strangers = Inbox()
+        strangers.restrain(flood, now: now)
+        var sent = 0
+        while strangers.takePeersToCutOff().isEmpty, sent < limits.messagesBeforeCut {
+            strangers.append(Message([1]), from: flood, now: now)
+            sent += 1
+        }
+        #expect(sent == limits.messagesBeforeCut / limits.newcomersPart + limits.restrainedMessages)
         inbox.append(Message([1]), from: flood, now: now + limits.quietNanoseconds << UInt64(limits.harsherTimes))
         #expect(inbox.restrainedPeers == 0, "none is restrained for ever")
     }
