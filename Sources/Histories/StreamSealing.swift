@@ -4,9 +4,9 @@ import Glibc
 
 /// The sealing of one stream in bounded pieces: other streams are flushed between them, however long this one is.
 ///
-/// `advance` makes the sealed copy, verifies it and makes it durable; `commit` puts several copies in the places of their
-/// growing files, so that streams of one folder share its fsync. Until then nothing has changed. After an error `abandon`,
-/// and begin anew.
+/// `advance` makes the sealed copy and verifies it; `commit` makes several copies durable and puts them in the places of
+/// their growing files, so that streams of one folder share its fsync. Until then nothing has changed. After an error
+/// `abandon`, and begin anew.
 package final class StreamSealing {
     /// Rows that are copied, or verified, in one piece.
     static let pieceBytes = 1 << 20
@@ -17,8 +17,6 @@ package final class StreamSealing {
         case verifying(StreamVerification.InPieces)
         /// The copy is whole, and not known to be durable.
         case made
-        /// The copy is durable.
-        case ready
         /// The copy has the stream's name, which may not be durable yet.
         case renamed
     }
@@ -37,18 +35,17 @@ package final class StreamSealing {
         counts = writer.columns.indices.map { writer.position.count(of: $0) }
     }
 
-    /// Does a piece of the work. True when there is nothing left but to `commit`. The last piece waits for the disk.
+    /// Does a piece of the work. True when there is nothing left but to `commit`.
     package func advance() throws(StreamError) -> Bool {
         switch stage {
         case .beginning: try begin()
         case .copying(let target, let column, let row): try copy(to: target, column, from: row)
         case .verifying(let verification):
             if try verification.advance(bytes: Self.pieceBytes) { try conclude(verification.result) }
-        case .made: try synchronize()
-        case .ready, .renamed: break
+        case .made, .renamed: break
         }
         switch stage {
-        case .ready, .renamed: return true
+        case .made, .renamed: return true
         default: return false
         }
     }
@@ -79,7 +76,7 @@ package final class StreamSealing {
             zip(writer.columns, counts).prefix(column).reduce(0) { $0 + $1.0.rowBytes * $1.1 }
                 + (column < counts.count ? row * writer.columns[column].rowBytes : 0)
         case .verifying(let verification): bytes + Int(Double(bytes) * verification.share)
-        case .made, .ready, .renamed: 2 * bytes
+        case .made, .renamed: 2 * bytes
         }
     }
 
@@ -169,17 +166,15 @@ package final class StreamSealing {
         stage = .made
     }
 
-    private func synchronize() throws(StreamError) {
-        try calls.synchronizeFile(temporary)
-        stage = .ready
-    }
-
     // MARK: - Committing
 
-    /// Puts durable copies in their places, and makes their names durable, each folder once. What failed of each, nil
-    /// where nothing did; one that failed is abandoned.
+    /// Makes the copies durable, with one wait for the disk, puts them in their places, and makes their names durable, each
+    /// folder once. What failed of each, nil where nothing did; one that failed is abandoned.
     package static func commit(_ sealings: [StreamSealing]) -> [StreamError?] {
-        var failures = sealings.map { $0.attempt { (sealing) throws(StreamError) in try sealing.rename() } }
+        var failures = synchronize(sealings)
+        for (index, sealing) in sealings.enumerated() where failures[index] == nil {
+            failures[index] = sealing.attempt { (sealing) throws(StreamError) in try sealing.rename() }
+        }
         var folders: [String: StreamError?] = [:]
         for (index, sealing) in sealings.enumerated() where failures[index] == nil {
             let path = sealing.writer.path
@@ -193,8 +188,19 @@ package final class StreamSealing {
         return failures
     }
 
+    private static func synchronize(_ sealings: [StreamSealing]) -> [StreamError?] {
+        let copies = sealings.map { sealing in
+            (calls: sealing.calls, path: sealing.isRenamed ? nil : sealing.temporary)
+        }
+        let failures = ParallelSync.run(copies.count) { (index) throws(StreamError) in
+            if let path = copies[index].path { try copies[index].calls.synchronizeFile(path) }
+        }
+        for (sealing, failure) in zip(sealings, failures) where failure != nil { sealing.abandon() }
+        return failures
+    }
+
     private func rename() throws(StreamError) {
-        guard case .ready = stage else { return }
+        guard case .made = stage else { return }
         try calls.replaceFile(temporary, writer.path)
         stage = .renamed
     }

@@ -119,19 +119,50 @@ package final class StreamWriter {
     /// - Throws: `diskFull` and other errors; nothing is lost then and the call may be repeated, but for a failure of
     ///   fdatasync, after which only closing and `recover` help.
     package func flush() throws(StreamError) {
+        if let failure = StreamWriter.flush([self])[0] { throw failure }
+    }
+
+    /// As `flush` of each, with one wait for the disk. What failed of each, nil where nothing did.
+    package static func flush(_ writers: [StreamWriter]) -> [StreamError?] {
+        var failures: [StreamError?] = Array(repeating: nil, count: writers.count)
+        var written: [(index: Int, descriptor: Int32)] = []
+        for (index, writer) in writers.enumerated() {
+            do throws(StreamError) {
+                if let descriptor = try writer.write() { written.append((index, descriptor)) }
+            } catch { failures[index] = error }
+        }
+        let files = written.map { (descriptor: $0.descriptor, path: writers[$0.index].path) }
+        let synced = ParallelSync.run(files.count) { (index) throws(StreamError) in
+            if fdatasync(files[index].descriptor) != 0 { throw systemFailure(files[index].path, "sync the file") }
+        }
+        for ((index, descriptor), failure) in zip(written, synced) {
+            do throws(StreamError) { try writers[index].noteWritten(descriptor, failure) } catch {
+                failures[index] = error
+            }
+        }
+        return failures
+    }
+
+    /// Hands what waits to the operating system. A descriptor to sync; nil where nothing is left to do.
+    private func write() throws(StreamError) -> Int32? {
         try checkSync()
-        guard !pendingRecords.isEmpty else { return }
-        guard hasFile else { return try createFile() }
+        guard !pendingRecords.isEmpty else { return nil }
+        guard hasFile else {
+            try createFile()
+            return nil
+        }
         try checkPlace()
-        let descriptor = try HDF5.locked { () throws(StreamError) -> Int32 in
+        return try HDF5.locked { () throws(StreamError) -> Int32 in
             do throws(StreamError) { return try writePending(to: handle.open()) } catch {
                 handle.distrust()
                 throw error
             }
         }
+    }
+
+    private func noteWritten(_ descriptor: Int32, _ failure: StreamError?) throws(StreamError) {
         defer { Glibc.close(descriptor) }
-        if fdatasync(descriptor) != 0 {
-            let failure = systemFailure(path, "sync the file")
+        if let failure {
             syncFailed = true
             throw failure
         }

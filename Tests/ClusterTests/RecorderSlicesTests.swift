@@ -101,8 +101,8 @@ private final class CountedCalls: Sendable {
                 #expect(undertaking.done == UInt64(sealed.count))
             }
         }
-        // Two pieces each, three in a turn.
-        #expect((26...30).contains(turns))
+        // Three in a turn.
+        #expect((13...16).contains(turns))
         #expect(sealed == Array(0..<40) && calls.files == 40)
         #expect(calls.folders < 40, "the streams of a turn share their folder's sync")
         #expect(recorder.recorder.progress?.undertaking == nil)

@@ -147,22 +147,38 @@ extension RecorderRole {
     func flush(
         _ identifier: StreamIdentifier, _ writer: StreamWriter, now: UInt64, outbox: inout Outbox
     ) -> Outcome {
-        attempt(identifier, now: now, outbox: &outbox) { () throws(StreamError) in
-            // A stream that has ended makes room by being sealed.
-            if writer.pendingRollouts > 0, streams[identifier]?.isEnded == false, let free = freeBytes(folder),
-                free < Self.reservedDiskBytes
-            {
-                throw .diskFull(
-                    path: writer.path,
-                    operation: "append (\(free >> 20) MiB are free, \(Self.reservedDiskBytes >> 20) MiB are kept for "
-                        + "the catalogue and for sealing)")
+        flush([(identifier, writer)], now: now, outbox: &outbox)[0]
+    }
+
+    /// Flushes several streams with one wait for the disk, in which nobody else has their files.
+    func flush(
+        _ due: [(stream: StreamIdentifier, writer: StreamWriter)], now: UInt64, outbox: inout Outbox
+    ) -> [Outcome] {
+        let free = freeBytes(folder)
+        let failures = due.map { missingRoom($0.stream, $0.writer, free: free) }
+        let writers = zip(due, failures).filter { $1 == nil }.map(\.0.writer)
+        let restored = due.map(\.writer.restoredCount)
+        var flushed = StreamWriter.flush(writers).makeIterator()
+        return due.indices.map { index in
+            let (identifier, writer) = due[index]
+            return attempt(identifier, now: now, outbox: &outbox) { () throws(StreamError) in
+                if let failure = failures[index] ?? flushed.next() ?? nil { throw failure }
+                streams[identifier]?.isFull = false
+                counts["flushes", default: 0] += 1
+                noteRestored(identifier, writer.restoredCount - restored[index])
             }
-            let restored = writer.restoredCount
-            streams[identifier]?.isFull = false
-            try writer.flush()
-            counts["flushes", default: 0] += 1
-            noteRestored(identifier, writer.restoredCount - restored)
         }
+    }
+
+    private func missingRoom(_ identifier: StreamIdentifier, _ writer: StreamWriter, free: UInt64?) -> StreamError? {
+        // A stream that has ended makes room by being sealed.
+        guard writer.pendingRollouts > 0, streams[identifier]?.isEnded == false, let free,
+            free < Self.reservedDiskBytes
+        else { return nil }
+        return .diskFull(
+            path: writer.path,
+            operation: "append (\(free >> 20) MiB are free, \(Self.reservedDiskBytes >> 20) MiB are kept for "
+                + "the catalogue and for sealing)")
     }
 
     func close() {

@@ -16,7 +16,9 @@ extension RecorderRole {
     static let workNanoseconds: UInt64 = 30_000_000
     /// Streams whose sealed copies are in the making at a time; a long one does not hold up the short ones behind it.
     static let sealingLimit = 8
-    /// Sealed copies that take their places together.
+    /// Streams that are flushed together.
+    static let flushLimit = 16
+    /// Sealed copies that become durable and take their places together.
     static let commitLimit = 64
 
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
@@ -28,7 +30,7 @@ extension RecorderRole {
         while isMore, !turn.isOver {
             // Sealing makes room, and acknowledges the last rollouts; on a full disk it alone goes on.
             let hasSealed = turn.maySeal && sealPiece(&turn, outbox: &outbox)
-            let hasFlushed = turn.mayFlush && flushNext(&turn, outbox: &outbox)
+            let hasFlushed = turn.mayFlush && flushPiece(&turn, outbox: &outbox)
             let hasOpened = try openPiece(&turn, outbox: &outbox)
             isMore = hasSealed || hasFlushed || hasOpened
         }
@@ -53,7 +55,7 @@ extension RecorderRole {
         var isBlocked = false
         /// Streams of which more is on the disk than before.
         var durable: [StreamIdentifier] = []
-        /// Copies that are durable, and only have to take their places.
+        /// Copies that are whole, and only have to become durable and take their places.
         var ready: [Sealing] = []
         /// Those that the machine has no room for now.
         var postponed: [Sealing] = []
@@ -71,26 +73,39 @@ extension RecorderRole {
 
     // MARK: - Flushing
 
-    private func flushNext(_ turn: inout Turn, outbox: inout Outbox) -> Bool {
-        let now = turn.now
+    /// Flushes the streams that are due longest, with one wait for the disk. False when there is none.
+    private func flushPiece(_ turn: inout Turn, outbox: inout Outbox) -> Bool {
+        var due: [(stream: StreamIdentifier, writer: StreamWriter, since: UInt64)] = []
+        while due.count < Self.flushLimit, let identifier = nextToFlush(turn.now),
+            let writer = streams[identifier]?.writer
+        {
+            // One may be due for two reasons.
+            if due.contains(where: { $0.stream == identifier }) { continue }
+            due.append((identifier, writer, writer.oldestPendingTime ?? turn.now))
+        }
+        guard !due.isEmpty else { return false }
+        let outcomes = flush(due.map { ($0.stream, $0.writer) }, now: turn.now, outbox: &outbox)
+        for (entry, outcome) in zip(due, outcomes) {
+            switch outcome {
+            case .done: turn.durable.append(entry.stream)
+            case .quarantined: break
+            case .blocked:
+                turn.mayFlush = false
+                turn.isBlocked = true
+                pending.await(entry.stream, since: entry.since)
+            }
+        }
+        return true
+    }
+
+    private func nextToFlush(_ now: UInt64) -> StreamIdentifier? {
         let patience = isDraining ? 0 : StreamWriter.flushNanoseconds
-        let next = pending.nextToFlush(ripe: now - min(now, patience)) { identifier, since in
+        return pending.nextToFlush(ripe: now - min(now, patience)) { identifier, since in
             guard let stream = streams[identifier], let writer = stream.writer, !stream.isEnded,
                 let oldest = writer.oldestPendingTime
             else { return false }
             return since == nil ? writer.isFull : since == oldest
         }
-        guard let identifier = next, let writer = streams[identifier]?.writer else { return false }
-        let since = writer.oldestPendingTime ?? now
-        switch flush(identifier, writer, now: now, outbox: &outbox) {
-        case .done: turn.durable.append(identifier)
-        case .quarantined: break
-        case .blocked:
-            turn.mayFlush = false
-            turn.isBlocked = true
-            pending.await(identifier, since: since)
-        }
-        return true
     }
 
     // MARK: - Sealing
@@ -162,7 +177,7 @@ extension RecorderRole {
         }
     }
 
-    /// Puts the copies in their places; their streams are sealed once the names are durable.
+    /// Makes the copies that are whole durable and puts them in their places: their streams are sealed then.
     private func commit(_ turn: inout Turn, outbox: inout Outbox) {
         let ready = turn.ready
         turn.ready = []
