@@ -114,7 +114,7 @@ extension EndToEnd {
         @Test("the drill of whole runs kills, takes up and compares, and finds nothing lost") func wholeRun() throws {
             let scratch = try Scratch()
             let drill = try run(
-                ["bench", "drill", "--whole-runs", "--minutes", "0.01", "--every", "6", "--json"], in: scratch)
+                ["bench", "drill", "--whole-runs", "--minutes", "0.01", "--every", "3", "--json"], in: scratch)
             let document = try JSONSerialization.jsonObject(with: Data(drill.standardOutput.utf8)) as? [String: Any]
             let results = try #require(document?["results"] as? [[String: Any]], "\(drill.standardOutput)")
             let measured = try #require(results.first?["measured"] as? [String: Double])

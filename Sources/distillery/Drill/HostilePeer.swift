@@ -7,6 +7,15 @@ import Wire
 
 /// Sends to each process that listens what is well formed and must be refused, as fast as sockets take it.
 final class HostilePeer: Sendable {
+    /// How a connection behaves.
+    enum Manner: String, CaseIterable {
+        case reader
+        /// Reads no answer.
+        case deaf
+        /// Connects anew under another name as soon as it is not read.
+        case restless
+    }
+
     private static let messagesOfTurn = 16
     private static let restMicroseconds: UInt32 = 100
     private static let heartbeatSeconds = 0.5
@@ -21,9 +30,11 @@ final class HostilePeer: Sendable {
     }
 
     private let endpoints: [RoleName: String]
+    private let manners: [Manner]
     private let state = Mutex(State())
 
-    init(endpoints: [RoleName: String]) { self.endpoints = endpoints }
+    /// One connection of each of the `manners` to each endpoint.
+    init(endpoints: [RoleName: String], manners: [Manner]) { (self.endpoints, self.manners) = (endpoints, manners) }
 
     /// Messages that sockets have taken.
     var sent: [RoleName: UInt64] { state.withLock { $0.sent } }
@@ -54,7 +65,7 @@ final class HostilePeer: Sendable {
         do {
             let context = try MessageContext()
             let connections = try endpoints.sorted { $0.key.rawValue < $1.key.rawValue }.flatMap { role, endpoint in
-                try HostileConnection.Manner.allCases.map { try HostileConnection(context, role, endpoint, $0) }
+                try manners.map { try HostileConnection(context, role, endpoint, $0) }
             }
             var generation = 0
             while !state.withLock({ $0.mustStop }) {
@@ -78,18 +89,10 @@ final class HostilePeer: Sendable {
 
 /// One connection of a hostile peer, of one thread.
 private final class HostileConnection {
-    enum Manner: String, CaseIterable {
-        case reader
-        /// Reads no answer.
-        case deaf
-        /// Connects anew under another name as soon as it is not read.
-        case restless
-    }
-
     private static let patienceSeconds = 0.1
 
     let role: RoleName
-    private let manner: Manner
+    private let manner: HostilePeer.Manner
     private let context: MessageContext
     private let endpoint: String
     private var name = ""
@@ -99,13 +102,13 @@ private final class HostileConnection {
     private var lastHeartbeat = Date.distantPast
     private var stuckSince: Date?
 
-    init(_ context: MessageContext, _ role: RoleName, _ endpoint: String, _ manner: Manner) throws {
+    init(_ context: MessageContext, _ role: RoleName, _ endpoint: String, _ manner: HostilePeer.Manner) throws {
         (self.role, self.manner, self.context, self.endpoint) = (role, manner, context, endpoint)
         (name, socket) = try Self.connect(context, endpoint, manner)
     }
 
     private static func connect(
-        _ context: MessageContext, _ endpoint: String, _ manner: Manner
+        _ context: MessageContext, _ endpoint: String, _ manner: HostilePeer.Manner
     ) throws -> (String, DealerSocket) {
         let name = "hostile-\(manner.rawValue)-\(UInt32.random(in: 0 ... .max))"
         var options = SocketOptions()

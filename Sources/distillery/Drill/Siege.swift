@@ -56,19 +56,30 @@ final class Siege {
             measured: memoryNumbers.merging(counts.map { ($0, $1 - (before[$0] ?? 0)) }) { $1 })
     }
 
-    func flood(seconds length: Double) throws -> BenchmarkResult {
-        let calm = history.rate(in: (seconds - Self.heartbeatSeconds - 30)..<(seconds - Self.heartbeatSeconds))
+    /// - Parameter calm: steps a second without the peer.
+    func flood(
+        _ name: String, _ manners: [HostilePeer.Manner], seconds length: Double, calm: Double
+    ) throws -> BenchmarkResult {
         guard let status else { throw ClusterError("the cluster has told nothing of itself") }
-        let peer = HostilePeer(endpoints: try endpoints(status))
+        let peer = HostilePeer(endpoints: try endpoints(status), manners: manners)
         peer.learn(status)
         peer.start()
         defer { peer.stop() }
-        var result = try watch("beside a hostile peer", seconds: length, while: peer)
+        let before = Self.processorSeconds
+        var result = try watch(name, seconds: length, while: peer)
+        result.measured["processors_of_hostile_peer"] = (Self.processorSeconds - before) / length
         result.measured["percent_of_undisturbed"] = 100 * (result.rates[.environmentSteps]?.first ?? 0) / calm
         for (role, sent) in peer.sent {
             result.measured["\(role.rawValue)_hostile_messages_per_second"] = Double(sent) / length
         }
         return result
+    }
+
+    /// Of this process: it does little besides.
+    private static var processorSeconds: Double {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return [usage.ru_utime, usage.ru_stime].reduce(0) { $0 + Double($1.tv_sec) + Double($1.tv_usec) * 1e-6 }
     }
 
     private func endpoints(_ status: ClusterStatus) throws -> [RoleName: String] {

@@ -15,20 +15,28 @@ final class WholeRunsDrill {
     /// What must be 0 besides `StreamFindings.losses`.
     static let losses = ["runs_without_report", "results_counted_twice", "results_that_differ"]
 
-    /// Something is learnt, distilled and evaluated within a minute.
-    private static let experiment = """
-        name: whole
-        environment: {size: 5, horizon: 10}
-        tasks: {test: 6, train: 4}
-        source: {learning_rate: 0.003, hidden: [32, 32]}
-        collect: {actors: 20, test_lifetimes: 0, end: {episodes_per_actor: 1500}}
-        cluster: {evaluators: 2, actor_processes: 2}
-        distil:
-          model: {context_length: 50, dimension: 32, layers: 2, heads: 2, feed_forward: 64}
-          windows: {every_episodes: 5}
-          training: {steps: 1500, batch_size: 16, warmup_steps: 20, checkpoint_every: 300}
-        evaluate: {episodes: 300, seeds: 2, train_tasks: 2}
-        """
+    /// Seconds that a run takes undisturbed, about, on two cores: several kills fall into each, in every phase.
+    private var lengthSeconds: Double { max(10, min(60, 6 * every)) }
+
+    /// Something is learnt, distilled and evaluated. What a kill sets back is short beside `every`: a job of an
+    /// evaluation, the steps since the last checkpoint.
+    private var experiment: String {
+        let size = lengthSeconds / 60
+        return """
+            name: whole
+            environment: {size: 5, horizon: 10}
+            tasks: {test: 6, train: 4}
+            source: {learning_rate: 0.003, hidden: [32, 32]}
+            collect: {actors: 20, test_lifetimes: 0, end: {episodes_per_actor: \(Int(20_000 * size))}}
+            cluster: {evaluators: 2, actor_processes: 2}
+            distil:
+              model: {context_length: 50, dimension: 32, layers: 2, heads: 2, feed_forward: 64}
+              windows: {every_episodes: 5}
+              training:
+                {steps: \(Int(20_000 * size)), batch_size: 16, warmup_steps: 20, checkpoint_every: \(Int(4_000 * size))}
+            evaluate: {episodes: \(Int(6_000 * size)), seeds: 2, train_tasks: 2}
+            """
+    }
 
     private let folder: String
     private let every: Double
@@ -36,6 +44,8 @@ final class WholeRunsDrill {
     private let signals: SignalWatcher
     private var kills: [String: Int] = [:]
     private var totals: [String: Double] = ["runs": 0]
+    /// Since the last kill, of whichever run: kills fall into other phases in each.
+    private var calmSeconds = 0.0
 
     init(folder: String, every: Double, seed: UInt64, signals: SignalWatcher) {
         self.folder = folder
@@ -55,18 +65,20 @@ final class WholeRunsDrill {
     }
 
     private func disturb(number: Int) throws {
-        let experiment = try Experiment(yaml: Self.experiment, file: "the drill's experiment")
+        let experiment = try Experiment(yaml: experiment, file: "the drill's experiment")
         let cluster = try ClusterUnderDrill(experiment, folder: "\(folder)/whole-\(number)", command: "run")
         defer { cluster.stop() }
         let began = Date()
-        var nextKill = every
+        var seconds = 0.0
         while cluster.exitStatus == nil {
             try exitIfInterrupted(signals.next())
             usleep(50_000)
-            let seconds = Date().timeIntervalSince(began)
+            let now = Date().timeIntervalSince(began)
+            calmSeconds += now - seconds
+            seconds = now
             guard seconds < Self.runLimitSeconds else { break }
-            guard every > 0, seconds >= nextKill else { continue }
-            nextKill = seconds + every
+            guard every > 0, calmSeconds >= every, cluster.exitStatus == nil else { continue }
+            calmSeconds = 0
             try strike(cluster)
         }
         add(1, to: "runs")
