@@ -24,8 +24,9 @@ package struct Inbox {
         package var newcomerMessages = 64
         package var newcomerBytes = 4 << 20
         package var allNewcomersBytes = 16 << 20
-        /// Peers whose messages wait; of newcomers and of known ones.
+        /// Peers whose messages wait.
         package var peers = 1 << 14
+        package var newcomerPeers = 1 << 10
         /// While messages of known peers wait, newcomers have one turn after so many of theirs.
         package var turnsBetweenNewcomers = 7
         /// What a restrained peer is heard of: so many messages at once, and one more each time.
@@ -33,13 +34,17 @@ package struct Inbox {
         package var restrainedIntervalNanoseconds: UInt64 = 5_000_000
         /// A restrained peer that sends nothing for so long is released.
         package var quietNanoseconds: UInt64 = 1_000_000_000
+        /// So is one of which the reader has not said again for so long that it is to be restrained. Of a flood it says so
+        /// many times a second.
+        package var unconfirmedNanoseconds: UInt64 = 10_000_000_000
         /// A restrained peer of which so much was dropped is cut off: nothing more is read of its connection. After each
         /// time it takes half as much, and it has to be quiet for twice as long to be released, up to so many times.
         package var messagesBeforeCut = 1 << 13
         package var bytesBeforeCut = 64 << 20
         package var harsherTimes = 6
-        /// A restrained newcomer is cut off after this part of it: it has nothing to lose here, and other names.
-        package var newcomersPart = 32
+        /// A restrained newcomer is cut off after this part of it: it has other names. It is still more than a carrier
+        /// usually has on its way to a recorder that was started again, to which it is a newcomer.
+        package var newcomersPart = 8
         /// Restrained peers that are remembered; then all are released.
         package var restrainedPeers = 1 << 12
         /// Taken from the socket in one go.
@@ -53,18 +58,21 @@ package struct Inbox {
 
         fileprivate var newcomers: WaitingMessages.Limits {
             WaitingMessages.Limits(
-                messages: newcomerMessages, bytes: newcomerBytes, allBytes: allNewcomersBytes, peers: peers)
+                messages: newcomerMessages, bytes: newcomerBytes, allBytes: allNewcomersBytes, peers: newcomerPeers)
         }
     }
 
     private struct Restraint {
         var lastArrival: UInt64
+        /// When the reader said so last.
+        var lastConfirmation: UInt64
         /// The moment up to which messages have been taken, each for one interval.
         var takenUpTo: UInt64 = 0
         /// Since it was cut off last.
         var droppedMessages = 0
         var droppedBytes = 0
         var cuts = 0
+        var lastCut: UInt64 = 0
     }
 
     private let limits: Limits
@@ -150,17 +158,23 @@ package struct Inbox {
         if isHeard {
             restraint.takenUpTo = max(restraint.takenUpTo, now) + limits.restrainedIntervalNanoseconds
         } else {
-            noteDropped(message, of: peer, &restraint)
+            noteDropped(message, of: peer, &restraint, now: now)
         }
         restraints[peer] = restraint
         return isHeard
     }
 
     private func isOver(_ restraint: Restraint, now: UInt64) -> Bool {
-        now >= restraint.lastArrival + limits.quietNanoseconds << UInt64(min(restraint.cuts, limits.harsherTimes))
+        let times = UInt64(min(restraint.cuts, limits.harsherTimes))
+        return now >= restraint.lastArrival + limits.quietNanoseconds << times
+            || now >= restraint.lastConfirmation + limits.unconfirmedNanoseconds << times
     }
 
-    private mutating func noteDropped(_ message: Message, of peer: PeerIdentity, _ restraint: inout Restraint) {
+    private mutating func noteDropped(
+        _ message: Message, of peer: PeerIdentity, _ restraint: inout Restraint, now: UInt64
+    ) {
+        // What had arrived before its connection was cut off is no new flood.
+        guard restraint.cuts == 0 || now >= restraint.lastCut + limits.quietNanoseconds else { return }
         restraint.droppedMessages += 1
         restraint.droppedBytes += message.count
         let times = min(restraint.cuts, limits.harsherTimes)
@@ -170,6 +184,7 @@ package struct Inbox {
                 || part * restraint.droppedBytes >= limits.bytesBeforeCut >> times
         else { return }
         restraint.cuts += 1
+        restraint.lastCut = now
         (restraint.droppedMessages, restraint.droppedBytes) = (0, 0)
         toCutOff.append(peer)
         cuts += 1
@@ -189,9 +204,12 @@ package struct Inbox {
     /// From now on little is taken of the peer. Of what waits, only the last messages stay: a peer that was confused may
     /// say there how it wants to begin anew.
     package mutating func restrain(_ peer: PeerIdentity, now: UInt64) {
-        guard restraints[peer] == nil else { return }
+        guard restraints[peer] == nil else {
+            restraints[peer]?.lastConfirmation = now
+            return
+        }
         if restraints.count >= limits.restrainedPeers { releaseQuiet(now: now) }
-        restraints[peer] = Restraint(lastArrival: now)
+        restraints[peer] = Restraint(lastArrival: now, lastConfirmation: now)
         known.dropAll(of: peer, butLast: limits.restrainedMessages)
         newcomers.dropAll(of: peer, butLast: limits.restrainedMessages)
     }

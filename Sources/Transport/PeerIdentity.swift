@@ -47,7 +47,8 @@ extension PeerIdentity: CustomStringConvertible {
         if text.hasPrefix("0x"), digits.count % 2 == 0 {
             let numbers = digits.compactMap(\.hexDigitValue)
             let bytes = stride(from: 0, to: numbers.count - 1, by: 2).map { UInt8(numbers[$0] << 4 | numbers[$0 + 1]) }
-            found.append(PeerIdentity(name: bytes))
+            let other = PeerIdentity(name: bytes)
+            if other.description == text { found.append(other) }
         }
         return found
     }

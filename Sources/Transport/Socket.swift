@@ -16,6 +16,8 @@ package class Socket {
     let handle: UnsafeMutableRawPointer
     /// Refused messages since the beginning: not of the one shape that we speak.
     package fileprivate(set) var refusedMessages: UInt64 = 0
+    /// Where this socket listens.
+    fileprivate private(set) var boundPorts: Set<UInt16> = []
     private let context: MessageContext
     private var isOpen = true
     /// More refused messages than this in one call, and other work goes first.
@@ -53,7 +55,9 @@ package class Socket {
         }
         try speak(endpoint)
         guard zmq_bind(handle, endpoint.text) == 0 else { throw explain(.last(attempt), endpoint) }
-        return try lastEndpoint()
+        let bound = try lastEndpoint()
+        if let port = bound.split(separator: ":").last.flatMap({ UInt16($0) }) { boundPorts.insert(port) }
+        return bound
     }
 
     /// Connects in the background, again and again; success says only that the endpoint is well formed. Throws `exposed`
@@ -294,11 +298,11 @@ package final class RouterSocket: Socket {
     /// From now on nothing arrives over the connection that the message came over: its sender waits, and the system ends
     /// the connection when its keep-alives stay without an answer. The peer may connect anew.
     ///
-    /// The library ends no single connection. Where the connection has ended since, and another has its number, that one
-    /// is lost instead, and made again by its peer.
+    /// The library ends no single connection. Where the connection has ended since, and another that came to this socket
+    /// has its number, that one is lost instead, and made again by its peer.
     package func cutOff(connectionOf message: Message) {
         let descriptor = zmq_msg_get(message.handle, ZMQ_SRCFD)
-        guard descriptor >= 0 else { return }
+        guard descriptor >= 0, isAccepted(descriptor) else { return }
         // One instruction of a packet filter, "take 0 bytes of each"; then the filter's length and place.
         var instruction: UInt64 = 0x06
         withUnsafeMutablePointer(to: &instruction) { pointer in
@@ -306,6 +310,17 @@ package final class RouterSocket: Socket {
             _ = setsockopt(
                 descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, socklen_t(MemoryLayout.size(ofValue: program)))
         }
+    }
+
+    /// Whether the connection is one that came to this socket.
+    private func isAccepted(_ descriptor: Int32) -> Bool {
+        var address = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let port = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) } == 0
+                ? $0.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { UInt16(bigEndian: $0.pointee.sin_port) } : 0
+        }
+        return boundPorts.contains(port)
     }
 
     fileprivate override func hasRightSender(_ frames: [Message]) -> Bool {

@@ -33,6 +33,28 @@ import Wire
         #expect(standings.takeChanges() == [.known("peer"), .released("peer")])
     }
 
+    @Test("that was restrained is released when it is heard to, whatever was refused of it meanwhile")
+    func releasedLate() {
+        var standings = PeerStandings()
+        for _ in 0..<PeerStandings.refusalsBeforeRestraint { standings.note(peer, isRefused: true, now: second) }
+        for _ in 0..<5 { standings.note(peer, isRefused: false, now: second) }
+        // It begins anew, but for its restraint.
+        standings.note(peer, isRefused: true, now: second + PeerStandings.quietNanoseconds)
+        _ = standings.takeChanges()
+        for _ in 0..<PeerStandings.refusalsBeforeRestraint { standings.note(peer, isRefused: false, now: 3 * second) }
+        #expect(standings.takeChanges() == [.released("peer")])
+    }
+
+    @Test("that was restrained is released when it is forgotten") func forgotten() {
+        var standings = PeerStandings()
+        for _ in 0..<PeerStandings.refusalsBeforeRestraint { standings.note(peer, isRefused: true, now: second) }
+        _ = standings.takeChanges()
+        for number in 0..<PeerStandings.refusedPeerLimit {
+            standings.note(.peer("other-\(number)"), isRefused: true, now: 3 * second)
+        }
+        #expect(standings.takeChanges() == [.released("peer")])
+    }
+
     @Test("that is refused now and then is not restrained, and neither is one that is refused a burst each second")
     func honest() {
         var standings = PeerStandings()
@@ -70,8 +92,10 @@ import Wire
     }
 
     /// What a role says of an honest peer reaches its inbox late; meanwhile the peer is replaced, or its server restarted.
-    @Test("that is refused all it has on its way, and then behaves, loses nothing that it says after a second")
-    func replaced() throws {
+    @Test(
+        "that is refused all it has on its way, and then behaves, loses nothing that it says after a second",
+        arguments: [1, 16, 512])
+    func replaced(atOnce: Int) throws {
         var standings = PeerStandings()
         var inbox = Inbox()
         let identity = try PeerIdentity("peer")
@@ -90,14 +114,47 @@ import Wire
             inbox.append(Transport.Message([1]), from: identity, now: now)
             #expect(settle(isRefused: false) == 1)
             // 2048 messages are on their way to a recorder at most.
-            for _ in 0..<2048 { inbox.append(Transport.Message([2]), from: identity, now: now) }
-            _ = settle(isRefused: true)
+            for _ in 0..<(2048 / atOnce) {
+                for _ in 0..<atOnce { inbox.append(Transport.Message([2]), from: identity, now: now) }
+                _ = settle(isRefused: true)
+            }
             now += second
             let before = inbox.dropped
             for _ in 0..<2048 { inbox.append(Transport.Message([3]), from: identity, now: now) }
             #expect(settle(isRefused: false) == 2048 && inbox.dropped == before)
             #expect(inbox.takePeersToCutOff().isEmpty && inbox.restrainedPeers == 0)
         }
+    }
+
+    /// A recorder that was started again knows none of its carriers.
+    @Test("that is a newcomer, refused all it has on its way, is cut off once at most, and heard as before soon after")
+    func newcomer() throws {
+        var standings = PeerStandings()
+        var inbox = Inbox()
+        let identity = try PeerIdentity("peer")
+        var now = second
+        var cuts = 0
+        func say(_ count: Int, isRefused: Bool) -> Int {
+            var heard = 0
+            for _ in 0..<count {
+                inbox.append(Transport.Message([1]), from: identity, now: now)
+                now += 10_000
+                cuts += inbox.takePeersToCutOff().count
+                while inbox.next() != nil {
+                    heard += 1
+                    standings.note(peer, isRefused: isRefused, now: now)
+                }
+                inbox.apply(standings.takeChanges(), now: now)
+            }
+            return heard
+        }
+        #expect(say(2048, isRefused: true) < 100 && cuts == 1 && inbox.restrainedPeers == 1)
+        // Its connection ends, it connects anew, asks to open its streams, and sends again what was not acknowledged.
+        now += 6 * second
+        #expect(say(1, isRefused: false) == 1)
+        now += second / 100
+        #expect(say(2048, isRefused: false) == 2048)
+        #expect(cuts == 1 && inbox.restrainedPeers == 0)
     }
 
     @Test("that floods with what must be refused is heard little of, and costs little memory, whatever its names")

@@ -206,6 +206,40 @@ import Transport
         #expect(inbox.restrainedPeers == 0, "none is restrained for ever")
     }
 
+    @Test("what had arrived before a peer was cut off does not count against its next connection") func leftovers()
+        throws
+    {
+        var inbox = Inbox(knowsAll: true)
+        let limits = Inbox.Limits()
+        let flood = try peer("flood")
+        inbox.restrain(flood, now: second)
+        var cuts = 0
+        for _ in 0..<(4 * limits.messagesBeforeCut) {
+            inbox.append(Message([1]), from: flood, now: second)
+            cuts += inbox.takePeersToCutOff().count
+            while inbox.next() != nil {}
+        }
+        #expect(cuts == 1)
+    }
+
+    @Test("a restrained peer of which that is not said again is released, though it always has something to say")
+    func unconfirmed() throws {
+        var inbox = Inbox(knowsAll: true)
+        let limits = Inbox.Limits()
+        let busy = try peer("busy")
+        inbox.restrain(busy, now: 2 * second - 1)
+        inbox.restrain(busy, now: 2 * second)
+        let step = limits.quietNanoseconds / 2
+        var now = 2 * second
+        while now + step < 2 * second + limits.unconfirmedNanoseconds {
+            now += step
+            inbox.append(Message([1]), from: busy, now: now)
+            #expect(inbox.restrainedPeers == 1)
+        }
+        inbox.append(Message([1]), from: busy, now: now + step)
+        #expect(inbox.restrainedPeers == 0)
+    }
+
     @Test("as many names as one likes are not remembered") func names() throws {
         var limits = Inbox.Limits()
         limits.restrainedPeers = 64

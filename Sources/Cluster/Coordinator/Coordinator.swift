@@ -286,9 +286,12 @@ package final class Coordinator {
                 noteDiscarded(envelope.request)
             } else if envelope.request != 0, node == nil {
                 refusedMessages += 1
+                outbox.noteRefusal()
             }
         // An answer to a complaint could be complained about in turn.
-        case .failure where node == nil: refusedMessages += 1
+        case .failure where node == nil:
+            refusedMessages += 1
+            outbox.noteRefusal()
         // An evaluator that was told no would take the checkpoint for lost.
         case .heartbeat where node == nil, .checkpointRequest where node == nil:
             // It was silent for too long, or we are new: its leases go to others, and it may come back as another node.
@@ -297,7 +300,9 @@ package final class Coordinator {
         default:
             guard let node else {
                 // No word on the request itself: once it has joined, the same report may be taken.
-                return refuse("introduce yourself with a hello first", to: sender, outbox: &outbox)
+                refusedMessages += 1
+                outbox.noteRefusal()
+                return outbox.send(deployment.finished ? .stop : .rejoin, to: sender)
             }
             try receiveWork(envelope, from: node, now: now, outbox: &outbox)
         }

@@ -107,7 +107,9 @@ package final class LearnerRole: Role {
             self.release(release)
         case .joinLifetime(let join):
             // Not yet leased to us: the sender asks again.
-            guard let lifetime = lifetimes[join.lifetime], lifetime.lease.attempt == join.attempt else { return }
+            guard let lifetime = lifetimes[join.lifetime], lifetime.lease.attempt == join.attempt else {
+                return outbox.noteDisregard()
+            }
             let isLeased =
                 tickets?.isValid(
                     join.ticket, for: join.lifetime, actors: join.actors, incarnation: join.incarnation, holder: sender)
@@ -122,7 +124,9 @@ package final class LearnerRole: Role {
             }
             lifetime.lastHeard = now
         case .rollouts(let rollouts): try take(rollouts, from: sender, now: now, outbox: &outbox)
-        case .failure: refusedMessages += 1
+        case .failure:
+            refusedMessages += 1
+            outbox.noteRefusal()
         default:
             refusedMessages += 1
             outbox.send(.failure("a learner does not take this message"), to: sender, request: envelope.request)

@@ -39,6 +39,9 @@ package struct Outbox: Sendable {
     /// Refusals since the beginning: each tells of the message that is being taken.
     package private(set) var refusals = 0
 
+    /// Messages since the beginning that were neither taken nor refused.
+    package private(set) var disregards = 0
+
     package init() {}
 
     /// A complaint is a refusal, too.
@@ -57,10 +60,14 @@ package struct Outbox: Sendable {
     /// What is being taken is refused, and nothing is said.
     mutating func noteRefusal() { refusals += 1 }
 
+    /// What is being taken may come from an honest peer that is early, and earns it nothing.
+    mutating func noteDisregard() { disregards += 1 }
+
     /// Behind what is there already.
     mutating func append(_ other: Outbox) {
         items += other.items
         refusals += other.refusals
+        disregards += other.disregards
     }
 
     package mutating func removeAll() { items.removeAll(keepingCapacity: true) }

@@ -52,7 +52,9 @@ package struct PeerStandings {
     private mutating func noteRefused(_ name: String, now: UInt64) {
         if standings.count >= Self.refusedPeerLimit, standings[name] == nil { forgetQuiet(now: now) }
         var standing = standings[name] ?? Standing()
-        if now >= standing.lastRefusal + Self.quietNanoseconds { standing = Standing() }
+        if now >= standing.lastRefusal + Self.quietNanoseconds {
+            standing = Standing(isRestrained: standing.isRestrained)
+        }
         standing.lastRefusal = now
         standing.score = min(standing.score + 1, Self.worstScore)
         if standing.score >= Self.refusalsBeforeRestraint {
@@ -84,8 +86,12 @@ package struct PeerStandings {
     }
 
     private mutating func forgetQuiet(now: UInt64) {
-        standings = standings.filter { now < $0.value.lastRefusal + Self.quietNanoseconds }
-        if standings.count >= Self.refusedPeerLimit { standings.removeAll() }
+        var forgotten = standings.filter { now >= $0.value.lastRefusal + Self.quietNanoseconds }
+        if standings.count - forgotten.count >= Self.refusedPeerLimit { forgotten = standings }
+        for (name, standing) in forgotten {
+            standings[name] = nil
+            if standing.isRestrained { changes.append(.released(name)) }
+        }
     }
 
     package mutating func takeChanges() -> [Change] {

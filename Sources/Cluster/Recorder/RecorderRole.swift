@@ -158,7 +158,9 @@ package final class RecorderRole: Role {
             if isTaken { outbox.send(.acknowledgement, to: .coordinator, request: envelope.request) }
         case .failure where sender == .coordinator && reports.refuse(envelope.request, by: sender):
             counts["refused_messages", default: 0] += 1
-        case .failure: counts["refused_messages", default: 0] += 1
+        case .failure:
+            counts["refused_messages", default: 0] += 1
+            outbox.noteRefusal()
         default:
             counts["refused_messages", default: 0] += 1
             outbox.send(.failure("a recorder does not take this message"), to: sender, request: envelope.request)
