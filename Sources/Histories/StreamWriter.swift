@@ -14,7 +14,7 @@ package final class StreamWriter {
     package static let largestFlushRollouts = 2 * flushRows
 
     package let path: String
-    package let metadata: StreamMetadata
+    package private(set) var metadata: StreamMetadata
     /// Where the stream stands, rollouts in memory included.
     package private(set) var position: StreamPosition
     /// Where the stream stands on disk.
@@ -93,6 +93,10 @@ package final class StreamWriter {
             throw .outOfOrder(path: path, expected: nextSequence, got: header.sequence)
         }
         if let problem = problem(header, rows) { throw .invalidRollout(path: path, problem: problem) }
+        if !hasFile, position.rollouts == 0 {
+            // A carrier may bring again what it did before another recorder died without a file of it.
+            metadata.firstPolicyVersion = min(metadata.firstPolicyVersion, header.policyVersion)
+        }
         pendingRecords.append(RolloutRecord(header, firstStep: position.rows, wallClock: max(wallClock, 1)))
         for (index, bytes) in rows.columns.enumerated() {
             pending[index].append(contentsOf: bytes)

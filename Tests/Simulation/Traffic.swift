@@ -9,8 +9,8 @@ package final class Traffic {
 
     private static let windowNanoseconds: UInt64 = 1_000_000_000
     /// A node that is told no again within this time is still being refused.
-    private static let pauseNanoseconds: UInt64 = 10_000_000_000
-    static let longRefusalNanoseconds: UInt64 = 20_000_000_000
+    private static let pauseNanoseconds: UInt64 = 5_000_000_000
+    static let longRefusalNanoseconds: UInt64 = 25_000_000_000
     private static let rolloutsBody = 32
     private static let failureBody = 14
 

@@ -13,7 +13,7 @@ package final class WatchedLearning {
 
     /// Longer than anything that goes wrong keeps a recorder's word from a learner, and a learner's from the coordinator.
     private static let pauseNanoseconds: UInt64 = 5_000_000_000
-    private static let limitNanoseconds: UInt64 = 25_000_000_000
+    private static let limitNanoseconds: UInt64 = 40_000_000_000
     private static let learnerCheckpointBody = 25
 
     private var stretches: [LifetimeIdentifier: Stretch] = [:]
