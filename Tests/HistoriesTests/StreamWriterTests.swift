@@ -41,6 +41,21 @@ struct StreamWriterTests {
         #expect(try StreamContents(path: folder("a.h5")).equals(stream, 0))
     }
 
+    @Test("a stream that had no file is said to begin with the policy of its first rollout, whoever opened it")
+    func firstPolicyVersion() throws {
+        let folder = try TemporaryFolder()
+        var stream = SyntheticStream(seed: 3)
+        let first = stream.next()
+        // A learner had come as far by the time that another recorder opened the stream.
+        var metadata = stream.metadata
+        metadata.firstPolicyVersion = first.header.policyVersion + 5
+        let writer = try StreamWriter.open(at: folder("a.h5"), metadata: metadata)
+        try writer.append(first)
+        try writer.append(stream.next())
+        try writer.seal()
+        #expect(try StreamContents(path: folder("a.h5")).metadata.firstPolicyVersion == first.header.policyVersion)
+    }
+
     @Test("a rollout that does not continue the stream is refused and changes nothing")
     func refusals() throws {
         let folder = try TemporaryFolder()
