@@ -67,7 +67,7 @@ struct BenchHostileCommand: ParsableCommand {
 
     /// No lifetime ends meanwhile: two at once, of more steps than a machine takes in the time.
     private func experiment() throws -> Experiment {
-        let steps = 2.5e6 * 60 * (minutes + restless + reference + 1)
+        let steps = 2e6 * 60 * (minutes + restless + reference + 1)
         let episodes = 1 + Int(steps / 2 / 20 / Double(actors))
         return try Experiment(
             yaml: """
