@@ -27,14 +27,14 @@ final class WholeRunsDrill {
             environment: {size: 5, horizon: 10}
             tasks: {test: 6, train: 4}
             source: {learning_rate: 0.003, hidden: [32, 32]}
-            collect: {actors: 20, test_lifetimes: 0, end: {episodes_per_actor: \(Int(20_000 * size))}}
+            collect: {actors: 20, test_lifetimes: 0, end: {episodes_per_actor: \(Int(40_000 * size))}}
             cluster: {evaluators: 2, actor_processes: 2}
             distil:
               model: {context_length: 50, dimension: 32, layers: 2, heads: 2, feed_forward: 64}
               windows: {every_episodes: 5}
               training:
-                {steps: \(Int(20_000 * size)), batch_size: 16, warmup_steps: 20, checkpoint_every: \(Int(4_000 * size))}
-            evaluate: {episodes: \(Int(6_000 * size)), seeds: 2, train_tasks: 2}
+                {steps: \(Int(10_000 * size)), batch_size: 16, warmup_steps: 20, checkpoint_every: \(Int(2_000 * size))}
+            evaluate: {episodes: \(Int(4_000 * size)), seeds: 2, train_tasks: 2}
             """
     }
 
