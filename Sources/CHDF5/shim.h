@@ -47,6 +47,63 @@ static inline herr_t distillery_h5_bound_metadata_cache(hid_t access, size_t byt
 // No printing to stderr: the library's messages become the text of our errors.
 static inline herr_t distillery_h5_silence(void) { return H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }
 
+// The bytes of a file that is made in memory. The driver hands them over when the file is closed, as they would be on a
+// disk; `size` is that of the buffer, which grows in steps.
+typedef struct {
+    void *bytes;
+    size_t size;
+} distillery_h5_image;
+
+static inline void *distillery_h5_image_malloc(size_t size, H5FD_file_image_op_t reason, void *image) {
+    (void)reason;
+    ((distillery_h5_image *)image)->size = size;
+    return malloc(size);
+}
+
+static inline void *distillery_h5_image_memcpy(
+    void *to, const void *from, size_t size, H5FD_file_image_op_t reason, void *image) {
+    (void)reason;
+    (void)image;
+    return memcpy(to, from, size);
+}
+
+// What is never written is zeros, not what happened to be in memory.
+static inline void *distillery_h5_image_realloc(void *bytes, size_t size, H5FD_file_image_op_t reason, void *image) {
+    (void)reason;
+    size_t before = bytes ? ((distillery_h5_image *)image)->size : 0;
+    void *changed = realloc(bytes, size);
+    if (!changed) return NULL;
+    if (size > before) memset((char *)changed + before, 0, size - before);
+    ((distillery_h5_image *)image)->size = size;
+    return changed;
+}
+
+// Creating a file, the library first looks whether there is one of the name: the last file that is closed is the one.
+static inline herr_t distillery_h5_image_free(void *bytes, H5FD_file_image_op_t reason, void *image) {
+    (void)reason;
+    free(((distillery_h5_image *)image)->bytes);
+    ((distillery_h5_image *)image)->bytes = bytes;
+    return 0;
+}
+
+static inline void *distillery_h5_image_share(void *image) { return image; }
+static inline herr_t distillery_h5_image_let_go(void *image) {
+    (void)image;
+    return 0;
+}
+
+// A file that is created with this access is made in `image`, which outlives it, and nothing is written to a disk: the
+// library's own writing says no errno, and leaks the file where it fails.
+static inline herr_t distillery_h5_make_in_memory(hid_t access, size_t step, distillery_h5_image *image) {
+    H5FD_file_image_callbacks_t callbacks = {
+        distillery_h5_image_malloc, distillery_h5_image_memcpy, distillery_h5_image_realloc,
+        distillery_h5_image_free,   distillery_h5_image_share,  distillery_h5_image_let_go,
+        image,
+    };
+    if (H5Pset_fapl_core(access, step, 0) < 0) return -1;
+    return H5Pset_file_image_callbacks(access, &callbacks);
+}
+
 typedef struct {
     char text[1024];
     int length;

@@ -11,13 +11,21 @@ package enum Folder {
     /// Makes a folder and those above it where they are missing; the name of each new one survives a loss of power.
     package static func create(_ path: String) throws(FileError) {
         let path = withoutTrailingSlashes(path)
-        if try makeOne(path) { return try synchronize(of(path)) }
+        if try makeOne(path) { return try makeDurable(path) }
         if isFolder(path) { return }
         let above = of(path)
         guard above != path, above != "." else { throw .system("make the folder", path) }
         try create(above)
-        if try makeOne(path) { return try synchronize(above) }
+        if try makeOne(path) { return try makeDurable(path) }
         if !isFolder(path) { throw .system("make the folder", path, code: ENOENT) }
+    }
+
+    /// A new folder whose name may be lost is not left there: the next attempt would take it for durable.
+    private static func makeDurable(_ path: String) throws(FileError) {
+        do throws(FileError) { try synchronize(of(path)) } catch {
+            rmdir(path)
+            throw error
+        }
     }
 
     /// Whether it is new; false where it is there, or where the folder above it is missing.

@@ -21,8 +21,11 @@ func makeFolders(of path: String) throws(StreamError) {
     try inWords(path, "make its folder") { () throws(FileError) in try Folder.create(Folder.of(path)) }
 }
 
-/// The calls by which a sealed file becomes durable, in this order; a test sees each of them, and lets it fail.
-package struct SealingCalls: Sendable {
+/// The calls by which a stream's file is made and becomes durable, in this order; a test sees each of them, and lets it
+/// fail.
+package struct FileCalls: Sendable {
+    /// Makes a file with these bytes, over whatever was there.
+    package var writeFile: @Sendable (_ path: String, _ bytes: [UInt8]) throws(StreamError) -> Void
     /// Makes a file's content durable.
     package var synchronizeFile: @Sendable (_ path: String) throws(StreamError) -> Void
     /// Puts a file in the place of another.
@@ -30,7 +33,8 @@ package struct SealingCalls: Sendable {
     /// Makes the names in the folder of a file durable.
     package var synchronizeFolder: @Sendable (_ path: String) throws(StreamError) -> Void
 
-    package static let system = SealingCalls(
+    package static let system = FileCalls(
+        writeFile: { (path, bytes) throws(StreamError) in try Histories.writeFile(path, bytes) },
         synchronizeFile: { (path) throws(StreamError) in try Histories.synchronizeFile(path) },
         replaceFile: { (from, to) throws(StreamError) in try Histories.replaceFile(from, to) },
         synchronizeFolder: { (path) throws(StreamError) in try Histories.synchronizeFolder(of: path) })
@@ -73,6 +77,35 @@ struct FilePlace: Equatable {
     func isSameFile(as other: FilePlace) -> Bool { device == other.device && inode == other.inode }
 }
 
+/// Makes a file with these bytes, over whatever was there. One that fails leaves a part of it.
+func writeFile(_ path: String, _ bytes: [UInt8]) throws(StreamError) {
+    let target = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    if target < 0 { throw systemFailure(path, "create the file") }
+    do throws(StreamError) {
+        try bytes.withUnsafeBufferPointer { (bytes) throws(StreamError) in
+            try writeAll(UnsafeRawBufferPointer(bytes), to: target, path)
+        }
+    } catch {
+        close(target)
+        throw error
+    }
+    // Some file systems say only here what they could not write.
+    if close(target) != 0 { throw systemFailure(path, "close the file") }
+}
+
+private func writeAll(_ bytes: UnsafeRawBufferPointer, to target: Int32, _ path: String) throws(StreamError) {
+    var written = 0
+    while written < bytes.count {
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[written...])
+        let result = write(target, rest.baseAddress, rest.count)
+        if result < 0 {
+            if errno == EINTR { continue }
+            throw systemFailure(path, "write the file")
+        }
+        written += result
+    }
+}
+
 /// Copies all bytes of an open file, which may have lost its name, to a new file.
 func copyFile(_ descriptor: Int32, to path: String) throws(StreamError) {
     let target = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
@@ -84,13 +117,8 @@ func copyFile(_ descriptor: Int32, to path: String) throws(StreamError) {
         let count = pread(descriptor, &buffer, buffer.count, off_t(offset))
         if count < 0 { throw systemFailure(path, "read the file that it is a copy of") }
         if count == 0 { return }
-        var written = 0
-        while written < count {
-            let result = buffer.withUnsafeBytes {
-                pwrite(target, $0.baseAddress.map { $0 + written }, count - written, off_t(offset + written))
-            }
-            if result < 0 { throw systemFailure(path, "write a copy") }
-            written += result
+        try buffer.withUnsafeBufferPointer { (bytes) throws(StreamError) in
+            try writeAll(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[..<count])), to: target, path)
         }
         offset += count
     }

@@ -12,22 +12,23 @@ final class StreamFile {
         case repair
         /// Sealed, growing or left by a dead writer.
         case read
-        /// Sealed and small: read into memory at once.
-        case readWhole
     }
 
     let path: String
     private(set) var columns: [StreamColumn] = []
     private let file: hid_t
+    /// Where it is made; nil where it is on the disk.
+    private let memory: MemoryImage?
     private var datasets: [hid_t] = []
     /// What fits the stored bytes of each column, for existing files.
     private var largestCounts: [Int] = []
     private var isOpen = true
 
     /// The open file alone; `open` and `create` add the datasets.
-    private init(path: String, file: hid_t) {
+    private init(path: String, file: hid_t, memory: MemoryImage? = nil) {
         self.path = path
         self.file = file
+        self.memory = memory
     }
 
     deinit { abandon() }
@@ -64,9 +65,6 @@ final class StreamFile {
             let status = H5Pset_metadata_read_attempts(access.raw, metadataReadAttempts)
             try HDF5.check(status, path, "describe the access")
             identifier = H5Fopen(path, distillery_h5_read_only() | distillery_h5_swmr_read(), access.raw)
-        case .readWhole:
-            try HDF5.check(H5Pset_fapl_core(access.raw, memoryStepBytes, false), path, "describe the access")
-            identifier = H5Fopen(path, distillery_h5_read_only(), access.raw)
         case .repair:
             // What h5clear does: forget the dead writer's mark, and do not mind an end of file that lags behind.
             var yes = true
@@ -84,16 +82,38 @@ final class StreamFile {
         return identifier
     }
 
+    /// The bytes of a small file, made in memory. `path` names it in errors.
+    /// - Parameters:
+    ///   - counts: as for `create`
+    ///   - body: writes its rows
+    static func image(
+        _ path: String, metadata: StreamMetadata, counts: [Int]?, _ body: (StreamFile) throws(StreamError) -> Void
+    ) throws(StreamError) -> [UInt8] {
+        let memory = MemoryImage()
+        let stream = try create(path, metadata: metadata, counts: counts, in: memory)
+        do throws(StreamError) {
+            try body(stream)
+            // It may be longer than what was written to it.
+            try stream.flush()
+        } catch {
+            stream.abandon()
+            throw error
+        }
+        try stream.close()
+        return try memory.bytes(path)
+    }
+
     /// Makes a new file with empty datasets, over whatever was there.
     /// - Parameters:
     ///   - counts: final rows of every column for a sealed file (compressed), nil for a growing one.
-    ///   - inMemory: made in memory, and written as a whole when it is closed.
+    ///   - memory: where it is made; nil for the disk
     static func create(
-        _ path: String, metadata: StreamMetadata, counts: [Int]?, inMemory: Bool = false
+        _ path: String, metadata: StreamMetadata, counts: [Int]?, in memory: MemoryImage? = nil
     ) throws(StreamError) -> StreamFile {
         let access = try accessList(path)
-        if inMemory {
-            try HDF5.check(H5Pset_fapl_core(access.raw, memoryStepBytes, true), path, "describe the access")
+        if let memory {
+            let status = distillery_h5_make_in_memory(access.raw, MemoryImage.stepBytes, memory.raw)
+            try HDF5.check(status, path, "describe the access")
         }
         let creation = try HDF5Identifier(
             H5Pcreate(distillery_h5_file_create()), closing: H5Pclose, path, "describe a file")
@@ -101,7 +121,7 @@ final class StreamFile {
         try HDF5.check(H5Pset_attr_phase_change(creation.raw, 64, 0), path, "describe a file")
         let identifier = H5Fcreate(path, distillery_h5_truncate(), creation.raw, access.raw)
         try HDF5.check(identifier, path, "create the file")
-        let stream = StreamFile(path: path, file: identifier)
+        let stream = StreamFile(path: path, file: identifier, memory: memory)
         stream.columns = StreamColumn.all(of: metadata.environment)
         for (index, column) in stream.columns.enumerated() {
             stream.datasets.append(try stream.createDataset(column, count: counts?[index]))
@@ -125,8 +145,6 @@ final class StreamFile {
     }
 
     private static let metadataCacheBytes = 64 << 10
-    /// By how much a file in memory grows.
-    private static let memoryStepBytes = 64 << 10
 
     /// How often metadata that do not match their checksum are read again, because a writer may be at work on them.
     /// The pauses double from one nanosecond: 8 ms in all. HDF5's own 100 attempts would never end on a damaged file.

@@ -17,14 +17,12 @@ package final class StreamReader {
     private var file: StreamFile?
 
     /// Throws `StreamError`: `damaged` for what is not a stream, with what is wrong.
-    package convenience init(path: String) throws(StreamError) { try self.init(path: path, .read) }
-
-    init(path: String, _ mode: StreamFile.Mode) throws(StreamError) {
+    package init(path: String) throws(StreamError) {
         guard let bytes = fileSize(path) else { throw systemFailure(path, "open the file") }
         self.path = path
         fileBytes = bytes
         (metadata, rollouts, counts, file) = try HDF5.locked { () throws(StreamError) in
-            let (file, metadata) = try StreamReader.open(path, mode)
+            let (file, metadata) = try StreamReader.open(path)
             var counts: [Int] = []
             for index in file.columns.indices { counts.append(try file.count(index)) }
             return (metadata, try file.readRollouts(0..<counts[ColumnIndex.rollouts]), counts, file)
@@ -62,10 +60,8 @@ package final class StreamReader {
         return file
     }
 
-    private static func open(
-        _ path: String, _ mode: StreamFile.Mode
-    ) throws(StreamError) -> (StreamFile, StreamMetadata) {
-        do throws(StreamError) { return try StreamFile.open(path, mode) } catch {
+    private static func open(_ path: String) throws(StreamError) -> (StreamFile, StreamMetadata) {
+        do throws(StreamError) { return try StreamFile.open(path, .read) } catch {
             // Whatever HDF5 cannot open or decode is, seen from outside, not a sound stream.
             if case .inputOutput(_, let operation, let message, let code) = error, code == 0 {
                 throw .damaged(path: path, problem: "cannot \(operation): \(message)")

@@ -24,13 +24,13 @@ package final class StreamSealing {
     package let writer: StreamWriter
     private let temporary: String
     private let counts: [Int]
-    private let calls: SealingCalls
+    private let calls: FileCalls
     private var stage = Stage.beginning
 
     /// Nothing may be appended to the writer any more.
-    package init(_ writer: StreamWriter, calls: SealingCalls = .system) {
+    package init(_ writer: StreamWriter) {
         self.writer = writer
-        self.calls = calls
+        calls = writer.calls
         temporary = writer.path + ".sealing"
         counts = writer.columns.indices.map { writer.position.count(of: $0) }
     }
@@ -81,6 +81,11 @@ package final class StreamSealing {
     }
 
     private func begin() throws(StreamError) {
+        // An earlier attempt came as far as that.
+        guard !writer.isReplaced else {
+            stage = .renamed
+            return
+        }
         guard !isLong else {
             try writer.flush()
             try writer.checkPlace()
@@ -97,31 +102,29 @@ package final class StreamSealing {
             try writer.checkNameIsFree()
             try makeFolders(of: temporary)
         }
-        try HDF5.locked { () throws(StreamError) in try copyWhole() }
+        let image = try HDF5.locked { () throws(StreamError) in try copyWhole() }
+        try calls.writeFile(temporary, image)
         // What never left the memory was checked when it came; what comes from the disk the disk may have changed.
         guard writer.hasFile else {
             stage = .made
             return
         }
-        let verification = try StreamVerification.InPieces(path: temporary, .readWhole)
+        let verification = try StreamVerification.InPieces(path: temporary)
         while try !verification.advance(bytes: Self.pieceBytes) {}
         try conclude(verification.result)
     }
 
-    /// A small stream is made in memory and written at once.
-    private func copyWhole() throws(StreamError) {
-        let target = try StreamFile.create(temporary, metadata: writer.metadata, counts: counts, inMemory: true)
-        do throws(StreamError) {
+    /// A small stream's copy is made in memory, and written at once.
+    private func copyWhole() throws(StreamError) -> [UInt8] {
+        let image = try StreamFile.image(temporary, metadata: writer.metadata, counts: counts) {
+            (target) throws(StreamError) in
             for index in writer.columns.indices where counts[index] > 0 {
                 try target.write(index, at: 0, wholeColumn(index))
             }
             try target.markComplete()
-        } catch {
-            target.abandon()
-            throw error
         }
-        try target.close()
         try writer.handle.close()
+        return image
     }
 
     /// What the growing file has, and what still waits in memory; one that never had a file has all of it there.
@@ -151,7 +154,7 @@ package final class StreamSealing {
             try target.close()
             try writer.handle.close()
         }
-        stage = .verifying(try StreamVerification.InPieces(path: temporary, .read))
+        stage = .verifying(try StreamVerification.InPieces(path: temporary))
     }
 
     private func conclude(_ found: StreamVerification) throws(StreamError) {
@@ -202,6 +205,7 @@ package final class StreamSealing {
     private func rename() throws(StreamError) {
         guard case .made = stage else { return }
         try calls.replaceFile(temporary, writer.path)
+        writer.noteReplaced()
         stage = .renamed
     }
 

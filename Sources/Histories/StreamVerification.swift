@@ -180,8 +180,8 @@ package struct StreamVerification: Sendable, Codable, Equatable {
         /// Of the rollouts that were checked, from 0 to 1.
         var share: Double { Double(first) / Double(max(1, ends.records.count)) }
 
-        init(path: String, _ mode: StreamFile.Mode) throws(StreamError) {
-            reader = try StreamReader(path: path, mode)
+        init(path: String) throws(StreamError) {
+            reader = try StreamReader(path: path)
             var result = StreamVerification(begun: path)
             ends = try result.begin(reader)
             self.result = result

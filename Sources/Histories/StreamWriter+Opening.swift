@@ -5,27 +5,32 @@ extension StreamWriter {
     /// Starts a new stream. The file appears under its name only when it is whole, so a reader never sees half of one.
     /// Folders on the way are made. Throws where there is a file already.
     package static func create(at path: String, metadata: StreamMetadata) throws(StreamError) -> StreamWriter {
-        let writer = try begin(at: path, metadata: metadata)
+        let writer = try begin(at: path, metadata: metadata, calls: .system)
         try writer.createFile()
         return writer
     }
 
     /// Starts a new stream whose file appears with its first flush. One that is sealed before has never a growing file.
-    private static func begin(at path: String, metadata: StreamMetadata) throws(StreamError) -> StreamWriter {
+    private static func begin(
+        at path: String, metadata: StreamMetadata, calls: FileCalls
+    ) throws(StreamError) -> StreamWriter {
         if fileSize(path) != nil {
             throw .inputOutput(path: path, operation: "create the stream", message: "the file exists", code: EEXIST)
         }
         removeCopies(at: path)
         return StreamWriter(
-            path: path, metadata: metadata, position: StreamPosition(), hasFile: false, folderIsDurable: false)
+            path: path, metadata: metadata, position: StreamPosition(), hasFile: false, folderIsDurable: false,
+            calls: calls)
     }
 
     /// Takes the stream up again where there is one, and starts it where there is none: its file then appears with the
     /// first flush.
     /// Throws `sealed` where it is complete, `mismatch` where the file is that of another stream.
-    package static func open(at path: String, metadata: StreamMetadata) throws(StreamError) -> StreamWriter {
-        if fileSize(path) == nil { return try begin(at: path, metadata: metadata) }
-        let writer = try recover(at: path)
+    package static func open(
+        at path: String, metadata: StreamMetadata, calls: FileCalls = .system
+    ) throws(StreamError) -> StreamWriter {
+        if fileSize(path) == nil { return try begin(at: path, metadata: metadata, calls: calls) }
+        let writer = try recover(at: path, calls: calls)
         if let difference = metadata.difference(from: writer.metadata) {
             throw .mismatch(path: path, problem: difference)
         }
@@ -33,15 +38,16 @@ extension StreamWriter {
     }
 
     /// What a writer that died had in the making.
-    private static func removeCopies(at path: String) {
+    package static func removeCopies(at path: String) {
         unlink(path + ".sealing")
         unlink(path + ".creating")
     }
 
     /// Takes up a stream that its writer left, closed or killed: cuts it off behind the last rollout whose checksum
-    /// holds. No other process may write the file; readers may have it open.
+    /// holds. No other process may write the file; readers may have it open. That its name is durable is the caller's
+    /// to see to: the writer before may have died between the name and the sync of its folder.
     /// - Throws: `damaged` where more is missing than a crash can tear off: whole rollouts lie behind the damage
-    package static func recover(at path: String) throws(StreamError) -> StreamWriter {
+    package static func recover(at path: String, calls: FileCalls = .system) throws(StreamError) -> StreamWriter {
         removeCopies(at: path)
         let (metadata, position) = try HDF5.locked { () throws(StreamError) in
             // The library is at home with reading what is damaged; writing to it, it may crash or never return.
@@ -55,9 +61,9 @@ extension StreamWriter {
             try file.close()
             return (metadata, position)
         }
-        try synchronizeFile(path)
+        try calls.synchronizeFile(path)
         return StreamWriter(
-            path: path, metadata: metadata, position: position, hasFile: true, folderIsDurable: false)
+            path: path, metadata: metadata, position: position, hasFile: true, folderIsDurable: false, calls: calls)
     }
 }
 

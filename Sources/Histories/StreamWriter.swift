@@ -24,10 +24,13 @@ package final class StreamWriter {
 
     let columns: [StreamColumn]
     let handle: AppendHandle
+    let calls: FileCalls
     private(set) var pending: [[UInt8]]
     private(set) var pendingRecords: [RolloutRecord] = []
     /// There is a growing file of it; until then everything is in memory.
     private(set) var hasFile: Bool
+    /// The sealed file has taken the place, though its name may not be durable yet.
+    private(set) var isReplaced = false
     /// The file is new: its folder has to reach the disk too.
     private var folderIsDurable: Bool
     /// The file after the last flush, while it stays open.
@@ -37,9 +40,11 @@ package final class StreamWriter {
     private var syncFailed = false
 
     init(
-        path: String, metadata: StreamMetadata, position: StreamPosition, hasFile: Bool, folderIsDurable: Bool
+        path: String, metadata: StreamMetadata, position: StreamPosition, hasFile: Bool, folderIsDurable: Bool,
+        calls: FileCalls
     ) {
         self.path = path
+        self.calls = calls
         self.hasFile = hasFile
         self.metadata = metadata
         self.position = position
@@ -113,6 +118,7 @@ package final class StreamWriter {
         guard first < durableCount else {
             return pendingRecords.dropFirst(Int(first - durableCount)).prefix(limit).map { UInt32($0.checksum) }
         }
+        if isReplaced { return try StreamEnd.checksums(at: path, from: first, limit: limit) }
         let range = Int(first)..<Int(min(first + UInt64(limit), durableCount))
         let records = try HDF5.locked { () throws(StreamError) in try handle.open().readRollouts(range) }
         return records.map { UInt32($0.checksum) }
@@ -151,6 +157,11 @@ package final class StreamWriter {
     private func write() throws(StreamError) -> Int32? {
         try checkSync()
         guard !pendingRecords.isEmpty else { return nil }
+        guard !isReplaced else {
+            try calls.synchronizeFolder(path)
+            forgetPending()
+            return nil
+        }
         guard hasFile else {
             try createFile()
             return nil
@@ -171,7 +182,7 @@ package final class StreamWriter {
             throw failure
         }
         if !folderIsDurable {
-            try synchronizeFolder(of: path)
+            try calls.synchronizeFolder(path)
             folderIsDurable = true
         }
         place = FilePlace(descriptor: descriptor)
@@ -185,17 +196,15 @@ package final class StreamWriter {
         try makeFolders(of: path)
         let temporary = path + ".creating"
         do throws(StreamError) {
-            try HDF5.locked { () throws(StreamError) in
-                let file = try StreamFile.create(temporary, metadata: metadata, counts: nil, inMemory: true)
-                do throws(StreamError) { try writeRows(to: file) } catch {
-                    file.abandon()
-                    throw error
+            let image = try HDF5.locked { () throws(StreamError) in
+                try StreamFile.image(temporary, metadata: metadata, counts: nil) { (file) throws(StreamError) in
+                    try writeRows(to: file)
                 }
-                try file.close()
             }
+            try calls.writeFile(temporary, image)
             // With this a file that is empty, or all zeros, was damaged: no crash leaves one.
-            try synchronizeFile(temporary)
-            try replaceFile(temporary, path)
+            try calls.synchronizeFile(temporary)
+            try calls.replaceFile(temporary, path)
         } catch {
             unlink(temporary)
             throw error
@@ -205,7 +214,7 @@ package final class StreamWriter {
         // Who has a file open notices what becomes of its name.
         let descriptor = try HDF5.locked { () throws(StreamError) in try handle.open().duplicateDescriptor() }
         defer { Glibc.close(descriptor) }
-        try synchronizeFolder(of: path)
+        try calls.synchronizeFolder(path)
         folderIsDurable = true
         place = FilePlace(descriptor: descriptor)
         forgetPending()
@@ -224,7 +233,10 @@ package final class StreamWriter {
         tally.add(self)
     }
 
-    /// The sealed file has taken its name: nothing waits any more.
+    /// The sealed file has taken the place: from now on nothing is written, and a flush makes its name durable.
+    func noteReplaced() { isReplaced = true }
+
+    /// The sealed file's name is durable: nothing waits any more.
     func noteSealed() { forgetPending() }
 
     /// Notices that the file was deleted, replaced or cut behind our back, as far as that can be seen from outside. A
@@ -250,13 +262,14 @@ package final class StreamWriter {
         defer { Glibc.close(descriptor) }
         do throws(StreamError) {
             try copyFile(descriptor, to: temporary)
-            try synchronizeFile(temporary)
-            try replaceFile(temporary, path)
+            try calls.synchronizeFile(temporary)
+            try calls.replaceFile(temporary, path)
         } catch {
             unlink(temporary)
             throw error
         }
-        try synchronizeFolder(of: path)
+        // With the next flush, which is the reason for it.
+        folderIsDurable = false
         HDF5.locked { handle.distrust() }
         place = nil
         restoredCount += 1

@@ -16,13 +16,18 @@ final class LoneRecorder {
     private(set) var now: UInt64 = 1_000_000_000
     private var outbox = Outbox()
     private let clock: SteppingClock?
-    private let calls: SealingCalls
+    private let calls: FileCalls
+    private let freeBytes: (_ folder: String) -> UInt64?
 
-    init(_ experiment: String, clock: SteppingClock? = nil, calls: SealingCalls = .system) throws {
+    init(
+        _ experiment: String, clock: SteppingClock? = nil, calls: FileCalls = .system,
+        freeBytes: @escaping (_ folder: String) -> UInt64? = freeDiskBytes
+    ) throws {
         folder = try makeTemporaryFolder()
         self.experiment = experiment
         self.clock = clock
         self.calls = calls
+        self.freeBytes = freeBytes
         recorder = RecorderRole(folder: nil, logger: Self.logger)
         try restart()
     }
@@ -35,8 +40,11 @@ final class LoneRecorder {
     func restart() throws {
         recorder = RecorderRole(folder: nil, logger: Self.logger)
         recorder =
-            if let clock { RecorderRole(folder: nil, logger: Self.logger, clock: clock, sealingCalls: calls) } else {
-                RecorderRole(folder: nil, logger: Self.logger, sealingCalls: calls)
+            if let clock {
+                RecorderRole(
+                    folder: nil, logger: Self.logger, clock: clock, fileCalls: calls, freeBytes: freeBytes)
+            } else {
+                RecorderRole(folder: nil, logger: Self.logger, fileCalls: calls, freeBytes: freeBytes)
             }
         try recorder.begin(
             Welcome(

@@ -53,4 +53,74 @@ struct DiskFullTests {
             #expect(try StreamContents(path: path).equals(stream, 60))
         }
     }
+
+    /// Descriptors of this process for files below `folder`, of those that were removed too.
+    private func openFiles(below folder: String) throws -> Int {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count { name in
+            let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/" + name)
+            return target?.hasPrefix(folder) == true
+        }
+    }
+
+    /// Fills the disk to its last byte until the descriptor is closed and `filler` removed.
+    private func fill(_ disk: String) throws {
+        try Data().write(to: URL(filePath: "\(disk)/filler"))
+        let handle = try #require(FileHandle(forWritingAtPath: "\(disk)/filler"))
+        while (try? handle.write(contentsOf: Data(count: 4096))) != nil {}
+        try handle.close()
+    }
+
+    @Test("a short stream that finds no room again and again leaves nothing open, and is sealed when there is")
+    func leaks() throws {
+        try withSmallDisk { disk in
+            var (first, second) = (SyntheticStream(seed: 1), SyntheticStream(seed: 2, actor: 1))
+            // One is sealed from memory, the other gets its growing file.
+            let sealed = try StreamWriter.open(at: "\(disk)/a.h5", metadata: first.metadata)
+            let growing = try StreamWriter.open(at: "\(disk)/b.h5", metadata: second.metadata)
+            try sealed.append(first.next(length: 500))
+            try growing.append(second.next(length: 500))
+            try fill(disk)
+            let probe = FileHandle(forReadingAtPath: "\(disk)/filler")
+            #expect(try openFiles(below: disk) == 1, "what is open is found")
+            try probe?.close()
+            for attempt in 0..<50 {
+                for body in [sealed.seal, growing.flush] {
+                    let error = #expect(throws: StreamError.self) { try body() }
+                    guard case .diskFull? = error else {
+                        Issue.record("expected diskFull, got \(String(describing: error)) in attempt \(attempt)")
+                        return
+                    }
+                }
+            }
+            #expect(try openFiles(below: disk) == 0)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: disk) == ["filler"])
+            try FileManager.default.removeItem(atPath: "\(disk)/filler")
+            try sealed.seal()
+            try growing.flush()
+            #expect(try StreamContents(path: sealed.path).equals(first, 1))
+            #expect(try StreamContents(path: growing.path).equals(second, 1))
+        }
+    }
+
+    @Test("a disk that takes no new file for now is waited for: a stream's file is made afterwards")
+    func readOnly() throws {
+        try withSmallDisk { disk in
+            var (first, second) = (SyntheticStream(seed: 1), SyntheticStream(seed: 2, actor: 1))
+            let sealed = try StreamWriter.open(at: "\(disk)/a.h5", metadata: first.metadata)
+            let growing = try StreamWriter.open(at: "\(disk)/b.h5", metadata: second.metadata)
+            try sealed.append(first.next())
+            try growing.append(second.next())
+            // MS_REMOUNT and MS_RDONLY.
+            try #require(mount("tmpfs", disk, "tmpfs", 32 | 1, nil) == 0)
+            for body in [sealed.seal, growing.flush] {
+                let error = #expect(throws: StreamError.self) { try body() }
+                #expect(error?.isPassing == true, "\(String(describing: error))")
+            }
+            try #require(mount("tmpfs", disk, "tmpfs", 32, nil) == 0)
+            try sealed.seal()
+            try growing.flush()
+            #expect(try StreamContents(path: sealed.path).equals(first, 1))
+            #expect(try StreamContents(path: growing.path).equals(second, 1))
+        }
+    }
 }

@@ -4,12 +4,13 @@ import Histories
 import Synchronization
 import Testing
 
-/// What sealing asks of the system, call by call, with what lay in the folder before each.
+/// What is asked of the system, call by call, with what lay in the folder before each, once it is watched.
 final class WatchedCalls: Sendable {
-    enum Step: String, CaseIterable { case synchronizeFile, replaceFile, synchronizeFolder }
+    enum Step: String, CaseIterable { case writeFile, synchronizeFile, replaceFile, synchronizeFolder }
 
+    private let isWatching = Mutex(false)
     private let log = Mutex<[(step: Step, path: String)]>([])
-    private let failing = Mutex<[Step: StreamError]>([:])
+    private let failing = Mutex<[Step: (error: StreamError, path: String)]>([:])
     private let look: @Sendable (_ count: Int) -> Void
 
     /// `look` is called before each call, and is told how many there were.
@@ -18,18 +19,31 @@ final class WatchedCalls: Sendable {
     var steps: [Step] { log.withLock { $0.map(\.step) } }
     var paths: [String] { log.withLock { $0.map(\.path) } }
 
-    /// The next such calls fail, until it is nil.
-    func fail(_ step: Step, with error: StreamError?) { failing.withLock { $0[step] = error } }
+    func watch() { isWatching.withLock { $0 = true } }
 
-    private func note(_ step: Step, _ path: String) throws(StreamError) {
-        look(log.withLock { $0.count })
-        log.withLock { $0.append((step, path)) }
-        if let error = failing.withLock({ $0[step] }) { throw error }
+    /// The next such calls for paths that end so fail, until it is nil.
+    func fail(_ step: Step, of path: String = "", with error: StreamError?) {
+        failing.withLock { $0[step] = error.map { ($0, path) } }
     }
 
-    var calls: SealingCalls {
-        let system = SealingCalls.system
+    private func note(_ step: Step, _ path: String) throws(StreamError) {
+        guard isWatching.withLock({ $0 }) else { return }
+        look(log.withLock { $0.count })
+        log.withLock { $0.append((step, path)) }
+        if let (error, suffix) = failing.withLock({ $0[step] }), path.hasSuffix(suffix) { throw error }
+    }
+
+    var calls: FileCalls {
+        let system = FileCalls.system
         var calls = system
+        calls.writeFile = { (path, bytes) throws(StreamError) in
+            do throws(StreamError) { try self.note(.writeFile, path) } catch {
+                // As a disk that becomes full on the way.
+                try system.writeFile(path, Array(bytes.prefix(bytes.count / 2)))
+                throw error
+            }
+            try system.writeFile(path, bytes)
+        }
         calls.synchronizeFile = { (path) throws(StreamError) in
             try self.note(.synchronizeFile, path)
             try system.synchronizeFile(path)
@@ -48,13 +62,21 @@ final class WatchedCalls: Sendable {
 
 @Suite("Sealing") struct SealingTests {
     /// Where the rows are when a stream is sealed.
-    enum Place: CaseIterable { case memory, fileAndMemory, longFile }
+    enum Place: CaseIterable {
+        case memory, fileAndMemory, longFile
+
+        /// What sealing asks of the system. HDF5 writes the copy of a long stream itself.
+        var steps: [WatchedCalls.Step] {
+            WatchedCalls.Step.allCases.filter { self != .longFile || $0 != .writeFile }
+        }
+    }
 
     /// A stream with rows in its place, and how many of its rollouts are on the disk.
     private func makeStream(
-        _ place: Place, at path: String, _ stream: inout SyntheticStream
+        _ place: Place, at path: String, _ stream: inout SyntheticStream, _ watched: WatchedCalls? = nil
     ) throws -> (writer: StreamWriter, durable: Int) {
-        let writer = try StreamWriter.open(at: path, metadata: stream.metadata)
+        defer { watched?.watch() }
+        let writer = try StreamWriter.open(at: path, metadata: stream.metadata, calls: watched?.calls ?? .system)
         for _ in 0..<5 { try writer.append(stream.next()) }
         guard place != .memory else { return (writer, 0) }
         if place == .longFile { for _ in 0..<20 { try writer.append(stream.next(length: 10_000)) } }
@@ -73,26 +95,27 @@ final class WatchedCalls: Sendable {
     func crashes(place: Place) throws {
         let folder = try TemporaryFolder()
         var stream = SyntheticStream(seed: 3)
-        let (writer, durable) = try makeStream(place, at: folder("run/a.h5"), &stream)
         let watched = WatchedCalls { [path = folder.path] count in
             try? FileManager.default.copyItem(atPath: path + "/run", toPath: "\(path)/\(count)")
         }
-        let sealing = StreamSealing(writer, calls: watched.calls)
+        let (writer, durable) = try makeStream(place, at: folder("run/a.h5"), &stream, watched)
+        let sealing = StreamSealing(writer)
         var pieces = 0
         while try !sealing.advance() {
             try FileManager.default.copyItem(atPath: folder("run"), toPath: folder("piece-\(pieces)"))
             pieces += 1
         }
         #expect(StreamSealing.commit([sealing]) == [nil])
-        #expect(watched.steps == WatchedCalls.Step.allCases)
-        #expect(pieces >= (place == .longFile ? 6 : 0))
-        try FileManager.default.copyItem(atPath: folder("run"), toPath: folder("3"))
+        let steps = place.steps
+        #expect(watched.steps == steps)
+        #expect(place == .longFile ? pieces >= 6 : pieces == 0, "\(pieces)")
+        try FileManager.default.copyItem(atPath: folder("run"), toPath: folder("\(steps.count)"))
         // A long stream's rows are flushed before they are copied.
         let kept = place == .longFile ? stream.rollouts.count : durable
-        for name in (0...3).map(String.init) + (0..<pieces).map({ "piece-\($0)" }) {
+        for name in (0...steps.count).map(String.init) + (0..<pieces).map({ "piece-\($0)" }) {
             let path = folder("\(name)/a.h5")
-            // The third call has the new name before it.
-            guard let number = Int(name), number >= 2 else {
+            // The last call has the new name before it.
+            guard let number = Int(name), number >= steps.count - 1 else {
                 #expect(FileManager.default.fileExists(atPath: path) == (kept > 0), "\(name)")
                 let next = try StreamWriter.open(at: path, metadata: stream.metadata)
                 #expect(next.durableCount == UInt64(kept), "\(name)")
@@ -114,11 +137,12 @@ final class WatchedCalls: Sendable {
     func failures(place: Place, step: WatchedCalls.Step) throws {
         let folder = try TemporaryFolder()
         var stream = SyntheticStream(seed: 4)
-        let (writer, durable) = try makeStream(place, at: folder("a.h5"), &stream)
+        guard place.steps.contains(step) else { return }
         let watched = WatchedCalls()
+        let (writer, durable) = try makeStream(place, at: folder("a.h5"), &stream, watched)
         let error = StreamError.diskFull(path: folder("a.h5"), operation: "test")
         watched.fail(step, with: error)
-        let sealing = StreamSealing(writer, calls: watched.calls)
+        let sealing = StreamSealing(writer)
         #expect(throws: error) { try finish(sealing) }
         sealing.abandon()
         #expect(!FileManager.default.fileExists(atPath: folder("a.h5.sealing")))
@@ -138,9 +162,9 @@ final class WatchedCalls: Sendable {
         let sealings = try (0..<6).map { index in
             var stream = SyntheticStream(seed: 5, actor: index)
             let path = folder("\(index % 2)/\(index).h5")
-            let writer = try makeStream(.memory, at: path, &stream).writer
+            let writer = try makeStream(.memory, at: path, &stream, watched).writer
             writers.append(writer)
-            let sealing = StreamSealing(writer, calls: watched.calls)
+            let sealing = StreamSealing(writer)
             while try !sealing.advance() {}
             return sealing
         }
@@ -153,9 +177,68 @@ final class WatchedCalls: Sendable {
         #expect(StreamSealing.commit(sealings) == Array(repeating: nil, count: 6))
         #expect(writers.allSatisfy { $0.durableCount == 5 })
         let steps =
-            Array(repeating: WatchedCalls.Step.synchronizeFile, count: 6)
+            Array(repeating: WatchedCalls.Step.writeFile, count: 6)
+            + Array(repeating: .synchronizeFile, count: 6)
             + Array(repeating: .replaceFile, count: 6) + Array(repeating: .synchronizeFolder, count: 4)
         #expect(watched.steps == steps)
+    }
+
+    @Test("one of several whose copy does not reach the disk leaves the others sealed, and is sealed later")
+    func oneFails() throws {
+        let folder = try TemporaryFolder()
+        let watched = WatchedCalls()
+        var streams: [SyntheticStream] = []
+        let writers = try (0..<20).map { index in
+            var stream = SyntheticStream(seed: 11, actor: index)
+            let writer = try makeStream(.memory, at: folder("\(index).h5"), &stream, watched).writer
+            streams.append(stream)
+            return writer
+        }
+        let sealings = try writers.map { writer in
+            let sealing = StreamSealing(writer)
+            while try !sealing.advance() {}
+            return sealing
+        }
+        let error = StreamError.diskFull(path: "", operation: "test")
+        watched.fail(.synchronizeFile, of: "/13.h5.sealing", with: error)
+        #expect(StreamSealing.commit(sealings) == (0..<20).map { $0 == 13 ? error : nil })
+        let sealed = (0..<20).filter { $0 != 13 }.map { "\($0).h5" }
+        #expect(try Set(FileManager.default.contentsOfDirectory(atPath: folder.path)) == Set(sealed))
+        #expect(writers.indices.allSatisfy { writers[$0].durableCount == ($0 == 13 ? 0 : 5) })
+        watched.fail(.synchronizeFile, with: nil)
+        try finish(sealings[13])
+        for index in streams.indices {
+            #expect(try StreamContents(path: folder("\(index).h5")).equals(streams[index], 5), "\(index)")
+        }
+    }
+
+    @Test(
+        "a sealed file whose name is not durable yet is read, never written; a flush and a second seal make it so",
+        arguments: Place.allCases, [true, false])
+    func replaced(place: Place, isSealedAgain: Bool) throws {
+        let folder = try TemporaryFolder()
+        var stream = SyntheticStream(seed: 12)
+        let watched = WatchedCalls()
+        let (writer, durable) = try makeStream(place, at: folder("a.h5"), &stream, watched)
+        let count = stream.rollouts.count
+        let error = StreamError.diskFull(path: folder("a.h5"), operation: "test")
+        watched.fail(.synchronizeFolder, with: error)
+        #expect(throws: error) { try writer.seal() }
+        let bytes = try Data(contentsOf: URL(filePath: folder("a.h5")))
+        let checksums = stream.rollouts.map { $0.header.checksum }
+        #expect(try writer.checksums(from: 0, limit: count).starts(with: checksums.prefix(durable)))
+        #expect(try writer.checksums(from: UInt64(count - 1), limit: 1) == Array(checksums.suffix(1)))
+        if place != .longFile {
+            #expect(throws: error) { try writer.flush() }
+            #expect(writer.durableCount == UInt64(durable))
+        }
+        watched.fail(.synchronizeFolder, with: nil)
+        if isSealedAgain { try writer.seal() } else { try writer.flush() }
+        #expect(writer.durableCount == UInt64(count) && writer.pendingRollouts == 0)
+        #expect(try writer.checksums(from: 0, limit: count) == checksums)
+        try writer.close()
+        #expect(try Data(contentsOf: URL(filePath: folder("a.h5"))) == bytes)
+        #expect(try StreamContents(path: folder("a.h5")).equals(stream, count))
     }
 
     @Test("a stream that ends before it is flushed has never a growing file") func memory() throws {

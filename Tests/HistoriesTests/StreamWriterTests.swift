@@ -99,6 +99,30 @@ struct StreamWriterTests {
         #expect(!writer.isFlushDue(now: 9_000_000_000))
     }
 
+    @Test("a deleted file that is put back while its folder cannot be synced is put back once, and goes on afterwards")
+    func putBack() throws {
+        let folder = try TemporaryFolder()
+        let path = folder("a.h5")
+        var stream = SyntheticStream(seed: 6)
+        let watched = WatchedCalls()
+        let writer = try StreamWriter.open(at: path, metadata: stream.metadata, calls: watched.calls)
+        try writer.append(stream.next())
+        try writer.flush()
+        try writer.append(stream.next())
+        try writer.flush()
+        try FileManager.default.removeItem(atPath: path)
+        try writer.append(stream.next())
+        watched.watch()
+        let error = StreamError.diskFull(path: path, operation: "test")
+        watched.fail(.synchronizeFolder, with: error)
+        for _ in 0..<3 { #expect(throws: error) { try writer.flush() } }
+        #expect(writer.durableCount == 2)
+        watched.fail(.synchronizeFolder, with: nil)
+        try writer.flush()
+        #expect(writer.durableCount == 3 && writer.restoredCount == 1)
+        #expect(try StreamContents(path: path).equals(stream, 3))
+    }
+
     @Test("more streams can grow at once than files stay open")
     func manyStreams() throws {
         let folder = try TemporaryFolder()

@@ -1,6 +1,7 @@
 import Agents
 import Environments
 import Experiments
+import Files
 import Foundation
 import Glibc
 import Histories
@@ -80,6 +81,7 @@ extension RecorderRole {
         if FileManager.default.fileExists(atPath: path) || StreamQuarantine(of: path) != nil {
             _ = load(identifier, nil, 0, .coordinator, now: now, outbox: &outbox)
         } else {
+            StreamWriter.removeCopies(at: path)
             streams[identifier] = RecordedStream(
                 file: .sealed(rollouts: 0, nextEpisode: 0, rows: 0, incarnation: 0), incarnation: 0,
                 carrier: .coordinator)
@@ -111,6 +113,7 @@ extension RecorderRole {
             return true
         }
         do throws(StreamError) {
+            try makeNamesDurable(on: path)
             remember(try file(at: path, metadata: metadata))
             return true
         } catch {
@@ -124,12 +127,28 @@ extension RecorderRole {
         }
     }
 
+    /// The recorder before this one may have died between a name, of a file or a folder, and the sync of the folder in
+    /// which it is: nothing of a file that is found is acknowledged or reported before that sync.
+    private func makeNamesDurable(on path: String) throws(StreamError) {
+        var path = path
+        while path.utf8.count > folder.utf8.count {
+            let above = Folder.of(path)
+            guard above != path else { return }
+            if !syncedFolders.contains(above), Folder.isFolder(above) {
+                try fileCalls.synchronizeFolder(path)
+                if syncedFolders.count >= Self.rememberedSealedStreams { syncedFolders.removeAll() }
+                syncedFolders.insert(above)
+            }
+            path = above
+        }
+    }
+
     private func file(at path: String, metadata: StreamMetadata?) throws(StreamError) -> RecordedStream.File {
         do throws(StreamError) {
             let isNew = !FileManager.default.fileExists(atPath: path)
             let writer =
-                if let metadata { try StreamWriter.open(at: path, metadata: metadata) } else {
-                    try StreamWriter.recover(at: path)
+                if let metadata { try StreamWriter.open(at: path, metadata: metadata, calls: fileCalls) } else {
+                    try StreamWriter.recover(at: path, calls: fileCalls)
                 }
             writer.count(in: tally)
             if !isNew { counts["recovered_streams", default: 0] += 1 }
@@ -154,8 +173,8 @@ extension RecorderRole {
     func flush(
         _ due: [(stream: StreamIdentifier, writer: StreamWriter)], now: UInt64, outbox: inout Outbox
     ) -> [Outcome] {
-        let free = freeBytes(folder)
-        let failures = due.map { missingRoom($0.stream, $0.writer, free: free) }
+        var free = freeBytes(folder)
+        let failures = due.map { missingRoom($0.stream, $0.writer, free: &free) }
         let writers = zip(due, failures).filter { $1 == nil }.map(\.0.writer)
         let restored = due.map(\.writer.restoredCount)
         var flushed = StreamWriter.flush(writers).makeIterator()
@@ -170,20 +189,28 @@ extension RecorderRole {
         }
     }
 
-    private func missingRoom(_ identifier: StreamIdentifier, _ writer: StreamWriter, free: UInt64?) -> StreamError? {
+    /// `free`: what those before it leave, and then what it leaves.
+    private func missingRoom(
+        _ identifier: StreamIdentifier, _ writer: StreamWriter, free: inout UInt64?
+    ) -> StreamError? {
+        guard writer.pendingRollouts > 0, let left = free else { return nil }
         // A stream that has ended makes room by being sealed.
-        guard writer.pendingRollouts > 0, streams[identifier]?.isEnded == false, let free,
-            free < Self.reservedDiskBytes
-        else { return nil }
-        return .diskFull(
-            path: writer.path,
-            operation: "append (\(free >> 20) MiB are free, \(Self.reservedDiskBytes >> 20) MiB are kept for "
-                + "the catalogue and for sealing)")
+        if streams[identifier]?.isEnded == false, left < Self.reservedDiskBytes {
+            return .diskFull(
+                path: writer.path,
+                operation: "append (\(left >> 20) MiB are free, \(Self.reservedDiskBytes >> 20) MiB are kept for "
+                    + "the catalogue and for sealing)")
+        }
+        free = left - min(left, UInt64(writer.pendingBytes))
+        return nil
     }
 
     func close() {
         for sealing in sealings { sealing.work.abandon() }
         sealings.removeAll()
+        openings.removeAll()
+        progress?.finish()
+        isNotingProgress = false
         for writer in streams.values.compactMap(\.writer) {
             do throws(StreamError) { try writer.close() } catch {
                 logger.warning("a stream was left as it is on the disk", metadata: ["reason": "\(error)"])

@@ -141,7 +141,7 @@ extension RecorderRole {
             !turn.postponed.contains(where: { $0.stream == identifier })
         else { return }
         guard writer.position.rollouts > 0 else { return forget(identifier, writer, &turn, outbox: &outbox) }
-        sealings.append(Sealing(stream: identifier, work: StreamSealing(writer, calls: sealingCalls)))
+        sealings.append(Sealing(stream: identifier, work: StreamSealing(writer)))
     }
 
     /// Its lifetime was cut before its first rollout: there is no stream.
@@ -153,7 +153,7 @@ extension RecorderRole {
             try? FileManager.default.removeItem(atPath: writer.path)
         }
         switch outcome {
-        case .blocked: postpone(Sealing(stream: identifier, work: StreamSealing(writer, calls: sealingCalls)), &turn)
+        case .blocked: postpone(Sealing(stream: identifier, work: StreamSealing(writer)), &turn)
         case .quarantined: break
         case .done:
             streams[identifier]?.file = .sealed(rollouts: 0, nextEpisode: 0, rows: 0, incarnation: 0)
@@ -179,7 +179,11 @@ extension RecorderRole {
 
     /// Makes the copies that are whole durable and puts them in their places: their streams are sealed then.
     private func commit(_ turn: inout Turn, outbox: inout Outbox) {
-        let ready = turn.ready
+        // Some may have been quarantined since their copies were made.
+        let ready = turn.ready.filter { streams[$0.stream]?.writer === $0.work.writer }
+        for sealing in turn.ready where streams[sealing.stream]?.writer !== sealing.work.writer {
+            sealing.work.abandon()
+        }
         turn.ready = []
         guard !ready.isEmpty else { return }
         var sealed: [LifetimeIdentifier: [StreamsSealed.Stream]] = [:]

@@ -75,18 +75,20 @@ package final class RecorderRole: Role {
     let freeBytes: (_ folder: String) -> UInt64?
     /// How long a turn of work has lasted.
     let clock: any Clock
-    let sealingCalls: SealingCalls
+    let fileCalls: FileCalls
+    /// Folders in which names that were found are durable: their sync was done since.
+    var syncedFolders: Set<String> = []
 
     /// - Parameters:
     ///   - folder: where the run's streams go; nil for the coordinator's own folder of the run. While another recorder
     ///     still holds that folder, this one waits.
     ///   - clock: measures the turns of work, which are bounded by it
     package init(
-        folder: String?, logger: Logger, clock: any Clock = SystemClock(), sealingCalls: SealingCalls = .system,
+        folder: String?, logger: Logger, clock: any Clock = SystemClock(), fileCalls: FileCalls = .system,
         freeBytes: @escaping (_ folder: String) -> UInt64? = freeDiskBytes
     ) {
         self.clock = clock
-        self.sealingCalls = sealingCalls
+        self.fileCalls = fileCalls
         self.freeBytes = freeBytes
         self.folder = folder ?? ""
         self.logger = logger
