@@ -334,7 +334,11 @@ package final class ActorRole: Role {
             if part.phase != .joining, part.recorder?.isOverdue(now: now) ?? false {
                 open(part, now: now, outbox: &outbox)
             }
-            try checkLearner(part, now: now)
+            if isUnanswered(part, now: now) {
+                let reason = try reasonToGiveBack(part, now: now)
+                giveUp(part, above: part.carry.incarnation, reason: reason, now: now, outbox: &outbox)
+                continue
+            }
             askLearner(part, now: now, outbox: &outbox)
         }
     }
@@ -344,15 +348,26 @@ package final class ActorRole: Role {
         for part in parts.values where sender == .endpoint(part.carry.learnerEndpoint) { part.lastLearnerSign = now }
     }
 
-    /// Others can have these actors, who may reach the learner: the coordinator hears from both of us, and sees nothing.
-    private func checkLearner(_ part: ActorPart, now: UInt64) throws {
-        guard part.needsLearner, part.phase == .joining || !part.unanswered.isEmpty,
-            now >= part.lastLearnerSign + Self.learnerSilenceMilliseconds * 1_000_000
-        else { return }
-        throw ClusterError(
+    private func isUnanswered(_ part: ActorPart, now: UInt64) -> Bool {
+        part.needsLearner && (part.phase == .joining || !part.unanswered.isEmpty) && isSilent(towards: part, now: now)
+    }
+
+    private func isSilent(towards part: ActorPart, now: UInt64) -> Bool {
+        now >= part.lastLearnerSign + Self.learnerSilenceMilliseconds * 1_000_000
+    }
+
+    /// A learner that answers other actors of this process has others in the place of these. Throws where it answers none:
+    /// others can have these actors, who may reach it; the coordinator hears from both of us, and sees nothing.
+    private func reasonToGiveBack(_ part: ActorPart, now: UInt64) throws -> String {
+        let silence =
             "no word from the learner at \(part.carry.learnerEndpoint) for "
-                + "\(Self.learnerSilenceMilliseconds / 1000) s (actors \(rangeText(part.carry.actors)) of "
-                + "\(part.carry.lifetime)); does this host reach it?")
+            + "\(Self.learnerSilenceMilliseconds / 1000) s"
+        let answersOthers = parts.values.contains {
+            $0.carry.learnerEndpoint == part.carry.learnerEndpoint && !isSilent(towards: $0, now: now)
+        }
+        if answersOthers { return silence + ", which answers other actors of this process" }
+        throw ClusterError(
+            "\(silence) (actors \(rangeText(part.carry.actors)) of \(part.carry.lifetime)); does this host reach it?")
     }
 
     private func askLearner(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {

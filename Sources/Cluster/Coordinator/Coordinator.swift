@@ -300,9 +300,7 @@ package final class Coordinator {
         default:
             guard let node else {
                 // No word on the request itself: once it has joined, the same report may be taken.
-                refusedMessages += 1
-                outbox.noteRefusal()
-                return outbox.send(deployment.finished ? .stop : .rejoin, to: sender)
+                return refuse("introduce yourself with a hello first", to: sender, outbox: &outbox)
             }
             try receiveWork(envelope, from: node, now: now, outbox: &outbox)
         }
