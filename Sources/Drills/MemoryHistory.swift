@@ -45,6 +45,18 @@ package struct MemoryHistory: Sendable {
         return growths.max { $0.maximum < $1.maximum }
     }
 
+    /// Of each role, by the names under which a benchmark shows them.
+    package var numbers: [String: Double] {
+        var numbers: [String: Double] = [:]
+        for role in roles {
+            numbers["\(role.rawValue)_megabytes_maximum"] = maximumMegabytes(of: role)
+            let growth = growthPercent(of: role)
+            numbers["\(role.rawValue)_memory_growth_percent"] = growth?.median
+            numbers["\(role.rawValue)_memory_growth_percent_maximum"] = growth?.maximum
+        }
+        return numbers
+    }
+
     private func growthPercent(_ samples: [Sample]) -> (median: Double, maximum: Double)? {
         guard let first = samples.first?.seconds, let last = samples.last?.seconds,
             last - first >= early.upperBound + lateSeconds

@@ -1,3 +1,6 @@
+package import Cluster
+import Wire
+
 /// Environment steps of every actor process over time, as its heartbeats told them.
 package struct StepHistory: Sendable {
     /// A count that stays the same for so long was told again by a heartbeat: the process stood still.
@@ -19,6 +22,15 @@ package struct StepHistory: Sendable {
             if steps == last.steps, seconds < last.seconds + Self.standstillSeconds { return }
         }
         processes[name, default: []].append(Point(seconds: seconds, steps: steps))
+    }
+
+    /// Takes note of what the heartbeats of a status that came at `seconds` have told, each at its own moment.
+    package mutating func add(_ status: ClusterStatus, at seconds: Double) {
+        for node in status.nodes where node.role == .actor {
+            add(
+                node.name, steps: node.numbers["environment_steps"] ?? 0,
+                at: seconds - Double(node.silentMilliseconds) * 1e-3)
+        }
     }
 
     /// Of all processes that ever were, as far as they have said.

@@ -113,12 +113,6 @@ final class Drill {
             numbers["\(role.rawValue)_recovery_seconds_maximum"] = seconds.max()
             numbers["\(role.rawValue)_recoveries"] = Double(seconds.count)
         }
-        for role in memory.roles {
-            numbers["\(role.rawValue)_megabytes_maximum"] = memory.maximumMegabytes(of: role)
-            let growth = memory.growthPercent(of: role)
-            numbers["\(role.rawValue)_memory_growth_percent"] = growth?.median
-            numbers["\(role.rawValue)_memory_growth_percent_maximum"] = growth?.maximum
-        }
-        return numbers
+        return numbers.merging(memory.numbers) { $1 }
     }
 }

@@ -103,12 +103,7 @@ final class Scaling {
         while seconds < end {
             usleep(50_000)
             guard let status = try cluster.checked(signals).status() else { continue }
-            let now = seconds
-            for node in status.nodes where node.role == .actor {
-                history.add(
-                    node.name, steps: node.numbers["environment_steps"] ?? 0,
-                    at: now - Double(node.silentMilliseconds) * 1e-3)
-            }
+            history.add(status, at: seconds)
             self.status = status
             body(status)
         }

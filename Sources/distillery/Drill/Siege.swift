@@ -53,7 +53,7 @@ final class Siege {
         printError("\(name): \(Int(rate)) steps a second")
         return BenchmarkResult(
             name: name, configuration: ["seconds": .number(length)], rates: [.environmentSteps: [rate]],
-            measured: memoryNumbers.merging(counts.map { ($0, $1 - (before[$0] ?? 0)) }) { $1 })
+            measured: memory.numbers.merging(counts.map { ($0, $1 - (before[$0] ?? 0)) }) { $1 })
     }
 
     /// - Parameter calm: steps a second without the peer.
@@ -96,11 +96,7 @@ final class Siege {
             usleep(100_000)
             guard let status = try cluster.checked(signals).status() else { continue }
             let now = seconds
-            for node in status.nodes where node.role == .actor {
-                history.add(
-                    node.name, steps: node.numbers["environment_steps"] ?? 0,
-                    at: now - Double(node.silentMilliseconds) * 1e-3)
-            }
+            history.add(status, at: now)
             self.status = status
             body(status)
             if now >= nextSample {
@@ -133,16 +129,5 @@ final class Siege {
             }
         }
         return counts
-    }
-
-    private var memoryNumbers: [String: Double] {
-        var numbers: [String: Double] = [:]
-        for role in memory.roles {
-            numbers["\(role.rawValue)_megabytes_maximum"] = memory.maximumMegabytes(of: role)
-            let growth = memory.growthPercent(of: role)
-            numbers["\(role.rawValue)_memory_growth_percent"] = growth?.median
-            numbers["\(role.rawValue)_memory_growth_percent_maximum"] = growth?.maximum
-        }
-        return numbers
     }
 }
