@@ -4,25 +4,6 @@ import Environments
 ///
 /// What has been done meanwhile stays in the lists and is passed over when its turn comes.
 struct PendingStreams {
-    /// First in, first out.
-    private struct Line<Element> {
-        private var elements: [Element] = []
-        private var next = 0
-
-        var count: Int { elements.count - next }
-        var first: Element? { next < elements.count ? elements[next] : nil }
-
-        mutating func append(_ element: Element) { elements.append(element) }
-
-        mutating func removeFirst() {
-            next += 1
-            // What was given out is let go of now and then, not each time.
-            guard next >= 64, 2 * next >= elements.count else { return }
-            elements.removeFirst(next)
-            next = 0
-        }
-    }
-
     /// With rollouts in memory, the oldest first, and since when.
     private var waiting = Line<(stream: StreamIdentifier, since: UInt64)>()
     /// With enough of them that they need not wait.
@@ -43,20 +24,15 @@ struct PendingStreams {
         ripe: UInt64, isDue: (_ stream: StreamIdentifier, _ since: UInt64?) -> Bool
     ) -> StreamIdentifier? {
         while let (stream, since) = waiting.first, since <= ripe {
-            waiting.removeFirst()
+            _ = waiting.popFirst()
             if isDue(stream, since) { return stream }
         }
-        while let stream = full.first {
-            full.removeFirst()
+        while let stream = full.popFirst() {
             if isDue(stream, nil) { return stream }
         }
         return nil
     }
 
     /// The next one to be sealed, which takes it out.
-    mutating func nextToSeal() -> StreamIdentifier? {
-        guard let stream = ended.first else { return nil }
-        ended.removeFirst()
-        return stream
-    }
+    mutating func nextToSeal() -> StreamIdentifier? { ended.popFirst() }
 }

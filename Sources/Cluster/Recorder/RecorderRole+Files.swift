@@ -169,7 +169,7 @@ extension RecorderRole {
         flush([(identifier, writer)], now: now, outbox: &outbox)[0]
     }
 
-    /// Flushes several streams with one wait for the disk, in which nobody else has their files.
+    /// Flushes several streams with one wait for the disk; their files are the recorder's alone meanwhile.
     func flush(
         _ due: [(stream: StreamIdentifier, writer: StreamWriter)], now: UInt64, outbox: inout Outbox
     ) -> [Outcome] {
@@ -230,14 +230,8 @@ extension RecorderRole {
     /// Memory for streams that are done is bounded: what is forgotten is read from its file if anyone asks.
     func noteSealed(_ identifier: StreamIdentifier) {
         sealedOrder.append(identifier)
-        while sealedOrder.count - firstSealed > Self.rememberedSealedStreams {
-            let oldest = sealedOrder[firstSealed]
+        while sealedOrder.count > Self.rememberedSealedStreams, let oldest = sealedOrder.popFirst() {
             if case .sealed? = streams[oldest]?.file { streams[oldest] = nil }
-            firstSealed += 1
-        }
-        if firstSealed > Self.rememberedSealedStreams {
-            sealedOrder.removeFirst(firstSealed)
-            firstSealed = 0
         }
     }
 

@@ -39,7 +39,7 @@ extension RecorderRole {
         noteProgress()
         acknowledge(turn.durable, outbox: &outbox)
         if !turn.isBlocked, now >= retryAt { obstacle = nil }
-        // Whoever leaves on a full disk takes with it only what was not acknowledged.
+        // A recorder that leaves on a full disk loses only rollouts that were not acknowledged.
         if isDraining, !isMore || turn.isBlocked { close() }
         return isMore && !isClosed
     }
@@ -53,7 +53,7 @@ extension RecorderRole {
         private let began: UInt64
         /// The machine lacks something.
         var isBlocked = false
-        /// Streams of which more is on the disk than before.
+        /// Streams with more rollouts on the disk than before.
         var durable: [StreamIdentifier] = []
         /// Copies that are whole, and only have to become durable and take their places.
         var ready: [Sealing] = []

@@ -49,9 +49,8 @@ package final class RecorderRole: Role {
     /// Those that are being sealed, by turns.
     var sealings: [Sealing] = []
     let tally = WriterTally()
-    /// Sealed streams in the order in which they were sealed; those before `firstSealed` are forgotten.
-    var sealedOrder: [StreamIdentifier] = []
-    var firstSealed = 0
+    /// Sealed streams that are remembered, in the order in which they were sealed.
+    var sealedOrder = Line<StreamIdentifier>()
     var reports = ReliableSender()
     var isDraining = false
     var isClosed = false

@@ -1,0 +1,21 @@
+/// First in, first out, at the cost of an array.
+struct Line<Element> {
+    private var elements: [Element] = []
+    private var next = 0
+
+    var count: Int { elements.count - next }
+    var first: Element? { next < elements.count ? elements[next] : nil }
+
+    mutating func append(_ element: Element) { elements.append(element) }
+
+    mutating func popFirst() -> Element? {
+        guard let element = first else { return nil }
+        next += 1
+        // What was given out is let go of now and then, not each time.
+        if next >= 64, 2 * next >= elements.count {
+            elements.removeFirst(next)
+            next = 0
+        }
+        return element
+    }
+}
