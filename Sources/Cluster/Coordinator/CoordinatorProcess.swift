@@ -117,10 +117,10 @@ package final class CoordinatorProcess {
         for _ in 0..<Self.messagesPerTurn {
             guard let (peer, message) = inbox.next() else { return }
             let sender = Address.peer(peer.description)
-            let refusals = outbox.refusals
+            let before = outbox.verdicts
             try message.withUnsafeBytes { try coordinator.receive($0, from: sender, now: clock.now, outbox: &outbox) }
             let now = clock.now
-            standings.note(sender, isRefused: outbox.refusals > refusals, now: now)
+            standings.note(sender, before, outbox.verdicts, now: now)
             let changes = standings.takeChanges()
             guard !changes.isEmpty else { continue }
             inbox.apply(changes, now: now)

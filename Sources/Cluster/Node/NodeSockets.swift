@@ -87,7 +87,7 @@ final class NodeSockets {
     var dropped: UInt64 { unsent.dropped + fromPeers.dropped + fromEndpoints.dropped }
     /// Nil where nobody connects to this node.
     var refusedMessages: UInt64? { server?.refusedMessages }
-    /// Peers of this node's server of which nearly everything is refused.
+    /// Peers of this node's server whose messages are nearly all refused.
     var restrainedPeers: Int { fromPeers.restrainedPeers }
     /// How often the connection of one of them was cut off.
     var cutConnections: UInt64 { fromPeers.cuts }

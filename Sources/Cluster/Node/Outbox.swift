@@ -36,18 +36,22 @@ package struct Outbox: Sendable {
     }
 
     package private(set) var items: [Item] = []
-    /// Refusals since the beginning: each tells of the message that is being taken.
-    package private(set) var refusals = 0
+    /// What has become of the messages that were received since the beginning, but for those that were taken: each count
+    /// goes up with the message that is being received.
+    package struct Verdicts: Sendable {
+        package fileprivate(set) var refusals = 0
+        /// Messages that were neither taken nor refused.
+        package fileprivate(set) var disregards = 0
+    }
 
-    /// Messages since the beginning that were neither taken nor refused.
-    package private(set) var disregards = 0
+    package private(set) var verdicts = Verdicts()
 
     package init() {}
 
     /// A complaint is a refusal, too.
     package mutating func send(_ message: Message, to address: Address, request: UInt64 = 0) {
         let isComplaint = if case .failure = message { true } else { false }
-        if isComplaint { refusals += 1 }
+        if isComplaint { verdicts.refusals += 1 }
         items.append(
             Item(bytes: Envelope(message, request: request).encoded(), addresses: [address], isComplaint: isComplaint))
     }
@@ -58,16 +62,16 @@ package struct Outbox: Sendable {
     }
 
     /// What is being taken is refused, and nothing is said.
-    mutating func noteRefusal() { refusals += 1 }
+    mutating func noteRefusal() { verdicts.refusals += 1 }
 
     /// What is being taken may come from an honest peer that is early, and earns it nothing.
-    mutating func noteDisregard() { disregards += 1 }
+    mutating func noteDisregard() { verdicts.disregards += 1 }
 
     /// Behind what is there already.
     mutating func append(_ other: Outbox) {
         items += other.items
-        refusals += other.refusals
-        disregards += other.disregards
+        verdicts.refusals += other.verdicts.refusals
+        verdicts.disregards += other.verdicts.disregards
     }
 
     package mutating func removeAll() { items.removeAll(keepingCapacity: true) }

@@ -12,12 +12,11 @@ package struct PeerStandings {
     package static let refusalsBeforeRestraint = 16
     /// A restrained peer is released after so many taken messages at most.
     package static let worstScore = 32
-    /// A peer of which nothing was refused for so long begins anew.
+    /// A peer whose messages were not refused for so long begins anew.
     package static let quietNanoseconds = Inbox.Limits().quietNanoseconds
-    /// Peers of which something was refused lately and that are remembered; then all begin anew.
+    /// So many peers with lately refused messages are remembered; at more, all begin anew.
     package static let refusedPeerLimit = 4096
-    /// Peers of which something was taken and that are remembered; then all are newcomers again. More than there may be
-    /// nodes.
+    /// So many peers with taken messages are remembered, more than there may be nodes; at more, all are newcomers again.
     package static let knownPeerLimit = 1 << 15
 
     package enum Change: Equatable, Sendable {
@@ -47,6 +46,13 @@ package struct PeerStandings {
     package mutating func note(_ sender: Address, isRefused: Bool, now: UInt64) {
         guard case .peer(let name) = sender else { return }
         if isRefused { noteRefused(name, now: now) } else { noteTaken(name) }
+    }
+
+    /// `before` and `after` the sender's message was received.
+    mutating func note(_ sender: Address, _ before: Outbox.Verdicts, _ after: Outbox.Verdicts, now: UInt64) {
+        let isRefused = after.refusals > before.refusals
+        guard isRefused || after.disregards == before.disregards else { return }
+        note(sender, isRefused: isRefused, now: now)
     }
 
     private mutating func noteRefused(_ name: String, now: UInt64) {

@@ -53,13 +53,11 @@ final class RoleThread: @unchecked Sendable {
         epoch = delivery.epoch
         for event in delivery.events { try runner.take(event, now: clock.now, outbox: &outbox) }
         for parcel in delivery.parcels {
-            let (refusals, disregards) = (outbox.refusals, outbox.disregards)
+            let before = outbox.verdicts
             try parcel.message.withUnsafeBytes {
                 try runner.receive($0, from: parcel.sender, now: clock.now, outbox: &outbox)
             }
-            let isRefused = outbox.refusals > refusals
-            guard isRefused || outbox.disregards == disregards else { continue }
-            standings.note(parcel.sender, isRefused: isRefused, now: clock.now)
+            standings.note(parcel.sender, before, outbox.verdicts, now: clock.now)
         }
         mailbox.tell(standings.takeChanges())
         if let hook, hook.isDue(delivery) { hook.work(runner.progress) }

@@ -36,7 +36,7 @@ package final class WorkProgress: Sendable {
         }
     }
 
-    /// A part of the step that the role is in is done: for steps whose parts nobody need be told of.
+    /// A part of the step that the role is in is done: for steps whose parts `status` does not show.
     package func advance() { state.withLock { $0.count += 1 } }
 
     /// What `note` spoke of last is over.
