@@ -6,62 +6,55 @@ import Wire
 @Suite("The protocol's page") struct ProtocolPageTests {
     /// What the code has, by its name, as the page writes it.
     private static let constants: [String: String] = [
-        "Coordinator.heartbeatIntervalMilliseconds": text(
-            seconds: Double(Coordinator.heartbeatIntervalMilliseconds) / 1000),
-        "Coordinator.silenceLimitMilliseconds": text(seconds: Double(Coordinator.silenceLimitMilliseconds) / 1000),
-        "Membership.helloIntervalMilliseconds": text(seconds: Double(Membership.helloIntervalMilliseconds) / 1000),
-        "Membership.welcomeLimitMilliseconds": text(seconds: Double(Membership.welcomeLimitMilliseconds) / 1000),
+        "Coordinator.heartbeatIntervalMilliseconds": text(milliseconds: Coordinator.heartbeatIntervalMilliseconds),
+        "Coordinator.silenceLimitMilliseconds": text(milliseconds: Coordinator.silenceLimitMilliseconds),
+        "Membership.helloIntervalMilliseconds": text(milliseconds: Membership.helloIntervalMilliseconds),
+        "Membership.welcomeLimitMilliseconds": text(milliseconds: Membership.welcomeLimitMilliseconds),
         "Membership.coordinatorSilenceLimitMilliseconds": text(
-            seconds: Double(Membership.coordinatorSilenceLimitMilliseconds) / 1000),
-        "Membership.noticeableWaitMilliseconds": text(seconds: Double(Membership.noticeableWaitMilliseconds) / 1000),
-        "ReliableSender.resendIntervalMilliseconds": text(
-            seconds: Double(ReliableSender.resendIntervalMilliseconds) / 1000),
+            milliseconds: Membership.coordinatorSilenceLimitMilliseconds),
+        "Membership.noticeableWaitMilliseconds": text(milliseconds: Membership.noticeableWaitMilliseconds),
+        "ReliableSender.resendIntervalMilliseconds": text(milliseconds: ReliableSender.resendIntervalMilliseconds),
         "ReliableSender.longestResendIntervalMilliseconds": text(
-            seconds: Double(ReliableSender.longestResendIntervalMilliseconds) / 1000),
-        "CoordinatorProcess.farewellMilliseconds": text(
-            seconds: Double(CoordinatorProcess.farewellMilliseconds) / 1000),
+            milliseconds: ReliableSender.longestResendIntervalMilliseconds),
+        "CoordinatorProcess.farewellMilliseconds": text(milliseconds: CoordinatorProcess.farewellMilliseconds),
         "RecorderDialogue.requestIntervalMilliseconds": text(
-            seconds: Double(RecorderDialogue.requestIntervalMilliseconds) / 1000),
-        "RecorderDialogue.silenceMilliseconds": text(seconds: Double(RecorderDialogue.silenceMilliseconds) / 1000),
+            milliseconds: RecorderDialogue.requestIntervalMilliseconds),
+        "RecorderDialogue.silenceMilliseconds": text(milliseconds: RecorderDialogue.silenceMilliseconds),
         "RecorderDialogue.longestBackoff": "\(RecorderDialogue.longestBackoff)",
         "RecorderDialogue.fruitlessLimit": "\(RecorderDialogue.fruitlessLimit)",
-        "RecorderDialogue.resendIntervalMilliseconds": text(
-            seconds: Double(RecorderDialogue.resendIntervalMilliseconds) / 1000),
+        "RecorderDialogue.resendIntervalMilliseconds": text(milliseconds: RecorderDialogue.resendIntervalMilliseconds),
         "RecorderDialogue.longestResendBackoff": "\(RecorderDialogue.longestResendBackoff)",
         "UnacknowledgedRollouts.window": "\(UnacknowledgedRollouts.window)",
         "UnacknowledgedRollouts.windowBytes": text(bytes: UInt64(UnacknowledgedRollouts.windowBytes)),
-        "ActorRole.joinIntervalMilliseconds": text(seconds: Double(ActorRole.joinIntervalMilliseconds) / 1000),
-        "ActorRole.requestIntervalMilliseconds": text(seconds: Double(ActorRole.requestIntervalMilliseconds) / 1000),
+        "ActorRole.joinIntervalMilliseconds": text(milliseconds: ActorRole.joinIntervalMilliseconds),
+        "ActorRole.requestIntervalMilliseconds": text(milliseconds: ActorRole.requestIntervalMilliseconds),
         "ActorRole.longestRequestIntervalMilliseconds": text(
-            seconds: Double(ActorRole.longestRequestIntervalMilliseconds) / 1000),
+            milliseconds: ActorRole.longestRequestIntervalMilliseconds),
         "ActorRole.refusedJoinLimit": "\(ActorRole.refusedJoinLimit)",
-        "ActorRole.learnerSilenceMilliseconds": text(seconds: Double(ActorRole.learnerSilenceMilliseconds) / 1000),
-        "ActorRole.handOverMilliseconds": text(seconds: Double(ActorRole.handOverMilliseconds) / 1000),
+        "ActorRole.learnerSilenceMilliseconds": text(milliseconds: ActorRole.learnerSilenceMilliseconds),
+        "ActorRole.handOverMilliseconds": text(milliseconds: ActorRole.handOverMilliseconds),
         "ActorRole.maximumUnansweredRollouts": "\(ActorRole.maximumUnansweredRollouts)",
-        "Coordinator.firstRestNanoseconds": text(seconds: Double(Coordinator.firstRestNanoseconds) / 1e9),
-        "Coordinator.longestRestNanoseconds": text(seconds: Double(Coordinator.longestRestNanoseconds) / 1e9),
+        "Coordinator.firstRestNanoseconds": text(milliseconds: Coordinator.firstRestNanoseconds / 1_000_000),
+        "Coordinator.longestRestNanoseconds": text(milliseconds: Coordinator.longestRestNanoseconds / 1_000_000),
         "Coordinator.refusalLimit": "\(Coordinator.refusalLimit)",
-        "Coordinator.refusalMemoryNanoseconds": text(seconds: Double(Coordinator.refusalMemoryNanoseconds) / 1e9),
+        "Coordinator.refusalMemoryNanoseconds": text(milliseconds: Coordinator.refusalMemoryNanoseconds / 1_000_000),
         "StateDownload.requestIntervalNanoseconds": text(
-            seconds: Double(StateDownload.requestIntervalNanoseconds) / 1e9),
-        "CheckpointUpload.resendIntervalMilliseconds": text(
-            seconds: Double(CheckpointUpload.resendIntervalMilliseconds) / 1000),
-        "CheckpointUpload.refusalWaitMilliseconds": text(
-            seconds: Double(CheckpointUpload.refusalWaitMilliseconds) / 1000),
+            milliseconds: StateDownload.requestIntervalNanoseconds / 1_000_000),
+        "CheckpointUpload.resendIntervalMilliseconds": text(milliseconds: CheckpointUpload.resendIntervalMilliseconds),
+        "CheckpointUpload.refusalWaitMilliseconds": text(milliseconds: CheckpointUpload.refusalWaitMilliseconds),
         "CheckpointUpload.refusalWaitLimitMilliseconds": text(
-            seconds: Double(CheckpointUpload.refusalWaitLimitMilliseconds) / 1000),
+            milliseconds: CheckpointUpload.refusalWaitLimitMilliseconds),
         "CheckpointUpload.refusalLimit": "\(CheckpointUpload.refusalLimit)",
-        "DistillerRole.refusedReportMilliseconds": text(
-            seconds: Double(DistillerRole.refusedReportMilliseconds) / 1000),
-        "EvaluatorRole.checkpointRefusalMilliseconds": text(
-            seconds: Double(EvaluatorRole.checkpointRefusalMilliseconds) / 1000),
+        "DistillerRole.refusedReportMilliseconds": text(milliseconds: DistillerRole.refusedReportMilliseconds),
+        "EvaluatorRole.checkpointRefusalMilliseconds": text(milliseconds: EvaluatorRole.checkpointRefusalMilliseconds),
         "WireProtocol.checkpointPieceBytes": text(bytes: UInt64(WireProtocol.checkpointPieceBytes)),
         "CheckpointStore.fileLimitBytes": text(bytes: UInt64(CheckpointStore.fileLimitBytes)),
         "LearnerCheckpointStore.sizeLimitBytes": text(bytes: UInt64(LearnerCheckpointStore.sizeLimitBytes)),
     ]
 
-    private static func text(seconds: Double) -> String {
-        seconds == seconds.rounded() ? "\(Int(seconds)) s" : "\(seconds) s"
+    private static func text(milliseconds: some BinaryInteger) -> String {
+        let seconds = Double(milliseconds) / 1000
+        return seconds == seconds.rounded() ? "\(Int(seconds)) s" : "\(seconds) s"
     }
 
     private static func text(bytes: UInt64) -> String {
