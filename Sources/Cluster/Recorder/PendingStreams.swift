@@ -21,14 +21,14 @@ struct PendingStreams {
     /// The next one that `isDue` says is to be flushed, which takes it out. `ripe`: those since then have waited long
     /// enough.
     mutating func nextToFlush(
-        ripe: UInt64, isDue: (_ stream: StreamIdentifier, _ since: UInt64?) -> Bool
+        ripe: UInt64, isDue: (StreamIdentifier) -> Bool
     ) -> StreamIdentifier? {
         while let (stream, since) = waiting.first, since <= ripe {
             _ = waiting.popFirst()
-            if isDue(stream, since) { return stream }
+            if isDue(stream) { return stream }
         }
         while let stream = full.popFirst() {
-            if isDue(stream, nil) { return stream }
+            if isDue(stream) { return stream }
         }
         return nil
     }

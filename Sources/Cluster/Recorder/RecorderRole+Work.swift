@@ -100,11 +100,9 @@ extension RecorderRole {
 
     private func nextToFlush(_ now: UInt64) -> StreamIdentifier? {
         let patience = isDraining ? 0 : StreamWriter.flushNanoseconds
-        return pending.nextToFlush(ripe: now - min(now, patience)) { identifier, since in
-            guard let stream = streams[identifier], let writer = stream.writer, !stream.isEnded,
-                let oldest = writer.oldestPendingTime
-            else { return false }
-            return since == nil ? writer.isFull : since == oldest
+        return pending.nextToFlush(ripe: now - min(now, patience)) { identifier in
+            guard let stream = streams[identifier], let writer = stream.writer, !stream.isEnded else { return false }
+            return isDraining ? writer.pendingRollouts > 0 : writer.isFlushDue(now: now)
         }
     }
 
