@@ -172,6 +172,24 @@ struct RecorderDialogueTests {
         #expect(dialogue.refusal == nil)
     }
 
+    @Test("a recorder that stood still, and then answers all that it was asked, is not given up for that")
+    func lateAnswers() {
+        var outbox = Outbox()
+        var dialogue = dialogue(sent: 3, at: 0)
+        for _ in 0..<(2 * RecorderDialogue.fruitlessLimit) { dialogue.ask(request, now: 0, outbox: &outbox) }
+        for _ in 0..<(2 * RecorderDialogue.fruitlessLimit) {
+            #expect(dialogue.take(opened([0, 0]), from: .endpoint("a"), now: 0, outbox: &outbox))
+            #expect(dialogue.refusal == nil)
+        }
+        // That was one answer that brought nothing; so many more are a reason.
+        for _ in 1..<RecorderDialogue.fruitlessLimit {
+            #expect(dialogue.refusal == nil)
+            dialogue.ask(request, now: 0, outbox: &outbox)
+            _ = dialogue.take(opened([0, 0]), from: .endpoint("a"), now: 0, outbox: &outbox)
+        }
+        #expect(dialogue.refusal != nil)
+    }
+
     @Test("streams that wait to be sealed are no reason to give up, however long that takes") func sealing() {
         var dialogue = dialogue(sent: 3, at: 0)
         var outbox = Outbox()

@@ -69,9 +69,6 @@ package final class Witness {
 
     package init() {}
 
-    /// Streams that were given up though their recorder answered and gave no reason.
-    private var givenUp: Set<GivenUp> = []
-
     /// The coordinator gives something out.
     func command(_ bytes: [UInt8], to receiver: String) {
         guard [13, 20, 22, 60].contains(bodyNumber(of: bytes)), let envelope = try? Envelope(decoding: bytes) else {
@@ -92,15 +89,6 @@ package final class Witness {
         }
     }
 
-    private struct GivenUp: Hashable {
-        let lifetime: LifetimeIdentifier
-        let by: String
-        let incarnation: UInt64
-    }
-
-    /// One in some thousand runs has one; none was seen that has two.
-    private static let unluckyCarriers = 1
-
     /// Something has reached somebody.
     func hear(_ bytes: [UInt8], from sender: String, to receiver: String) {
         guard receiver == SimulatedCluster.coordinatorName, [26, 54, 61].contains(bodyNumber(of: bytes)),
@@ -109,10 +97,8 @@ package final class Witness {
         let request = Request(sender: sender, number: envelope.request)
         switch envelope.message {
         case .distillationFinished: reports[request] = .distillationFinished
-        // A carrier that sends again what was lost gives no sound stream up, unless a network loses it again and again.
+        // A carrier that sends again what was lost need never give a sound stream up.
         case .streamsRefused(let refused) where refused.reason.hasPrefix(RecorderDialogue.nothingTaken):
-            givenUp.insert(GivenUp(lifetime: refused.lifetime, by: sender, incarnation: refused.incarnation))
-            guard givenUp.count > Self.unluckyCarriers else { return }
             violations.append("\(refused.lifetime): \(sender) gave its streams up without a reason: \(refused.reason)")
         case .evaluationResult(let result):
             reports[request] = jobs[JobOfNode(node: sender, job: result.job)].map { .result($0) }

@@ -34,6 +34,8 @@ package struct RecorderDialogue {
     private var question: UInt64 = 0
     /// Questions since the recorder last said something.
     private var unanswered = 0
+    /// A question was asked since the recorder last answered one: of the answers to several, the first is news.
+    private var isAsking = false
     /// Answers since something was last called durable though the recorder owed it; refusals of the question.
     private var fruitless = 0
     private var lastRefusal = ""
@@ -82,6 +84,7 @@ package struct RecorderDialogue {
         lastSign = now
         unanswered += 1
         question = number
+        isAsking = true
         var request = request
         request.durableSequences = request.actors.map { unacknowledged.durableSequence(of: $0) }
         request.firstSequences = began.count == request.actors.count ? began : []
@@ -125,7 +128,13 @@ package struct RecorderDialogue {
         for (actor, stream) in zip(asked.actors, opened.streams) {
             take(stream.state, nextSequence: stream.nextSequence, of: actor)
         }
-        if unacknowledged.drop() || !mayOwe { noteProgress() } else { fruitless += 1 }
+        if unacknowledged.drop() || !mayOwe {
+            noteProgress()
+        } else if isAsking {
+            // A recorder that stood still answers all that it was asked meanwhile, before it has what is sent again now.
+            fruitless += 1
+        }
+        isAsking = false
         unacknowledged.rewind()
         unacknowledged.send(to: address, outbox: &outbox)
         return true
