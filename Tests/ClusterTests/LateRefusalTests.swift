@@ -95,6 +95,19 @@ struct LateRefusalTests {
         #expect(refused.map(\.isDiverged) == [state == .diverged] && actor.role.parts(now: actor.now).isEmpty)
     }
 
+    @Test("an actor process takes up no part of an attempt that a later one of the lifetime has overtaken")
+    func earlierAttempt() throws {
+        let actor = try Spoken(ActorRole(capacity: 3))
+        try actor.say(carry(2..<3, incarnation: 1 << 16, attempt: 2), from: .coordinator, request: 2)
+        // An order that was long on its way: these actors are others' by now.
+        let said = try actor.say(carry(0..<2, incarnation: 0), from: .coordinator, request: 1)
+        #expect(said.joins.isEmpty && said.count == 1, "it is acknowledged alone")
+        #expect(actor.role.parts(now: actor.now).map(\.actors) == [2..<3])
+        // More of the same attempt, or of a later one, are taken up.
+        let more = try actor.say(carry(0..<2, incarnation: 1 << 16, attempt: 2), from: .coordinator, request: 3)
+        #expect(more.joins.map(\.join.actors) == [0..<2])
+    }
+
     @Test(
         "an evaluator goes on with a job though the recorder's refusal of an earlier lease of it comes late",
         arguments: [StreamState.recording, .diverged])

@@ -9,26 +9,15 @@ extension ActorRole {
         for part in parts.values where sender == .endpoint(part.carry.learnerEndpoint) { part.lastLearnerSign = now }
     }
 
-    func isUnanswered(_ part: ActorPart, now: UInt64) -> Bool {
-        part.needsLearner && (part.phase == .joining || !part.unanswered.isEmpty) && isSilent(towards: part, now: now)
-    }
-
-    private func isSilent(towards part: ActorPart, now: UInt64) -> Bool {
-        now >= part.lastLearnerSign + Self.learnerSilenceMilliseconds * 1_000_000
-    }
-
-    /// A learner that answers other actors of this process has others in the place of these. Throws where it answers none:
-    /// others can have these actors, who may reach it; the coordinator hears from both of us, and sees nothing.
-    func reasonToGiveBack(_ part: ActorPart, now: UInt64) throws -> String {
-        let silence =
-            "no word from the learner at \(part.carry.learnerEndpoint) for "
-            + "\(Self.learnerSilenceMilliseconds / 1000) s"
-        let answersOthers = parts.values.contains {
-            $0.carry.learnerEndpoint == part.carry.learnerEndpoint && !isSilent(towards: $0, now: now)
-        }
-        if answersOthers { return silence + ", which answers other actors of this process" }
+    /// Others can have these actors, who may reach the learner: the coordinator hears from both of us, and sees nothing.
+    func checkLearner(_ part: ActorPart, now: UInt64) throws {
+        guard part.needsLearner, part.phase == .joining || !part.unanswered.isEmpty,
+            now >= part.lastLearnerSign + Self.learnerSilenceMilliseconds * 1_000_000
+        else { return }
         throw ClusterError(
-            "\(silence) (actors \(rangeText(part.carry.actors)) of \(part.carry.lifetime)); does this host reach it?")
+            "no word from the learner at \(part.carry.learnerEndpoint) for "
+                + "\(Self.learnerSilenceMilliseconds / 1000) s (actors \(rangeText(part.carry.actors)) of "
+                + "\(part.carry.lifetime)); does this host reach it?")
     }
 
     func askLearner(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {

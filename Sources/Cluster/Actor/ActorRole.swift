@@ -178,6 +178,10 @@ package final class ActorRole: Role {
         }
         if let last = lastIncarnation[key], last >= carry.incarnation { return }
         if released.contains(carry.lifetime, attempt: carry.attempt) { return }
+        // An order that was long on its way: the lifetime is at a later attempt by now, in which others have these actors.
+        if parts.contains(where: { $0.key.lifetime == carry.lifetime && $0.value.carry.attempt > carry.attempt }) {
+            return
+        }
         for (other, part) in parts
         where other.lifetime == carry.lifetime && part.carry.incarnation < carry.incarnation
             && (part.carry.attempt < carry.attempt || part.carry.actors.overlaps(carry.actors))
@@ -334,11 +338,7 @@ package final class ActorRole: Role {
             if part.phase != .joining, part.recorder?.isOverdue(now: now) ?? false {
                 open(part, now: now, outbox: &outbox)
             }
-            if isUnanswered(part, now: now) {
-                let reason = try reasonToGiveBack(part, now: now)
-                giveUp(part, above: part.carry.incarnation, reason: reason, now: now, outbox: &outbox)
-                continue
-            }
+            try checkLearner(part, now: now)
             askLearner(part, now: now, outbox: &outbox)
         }
     }
