@@ -44,71 +44,84 @@ let package = Package(
 
         // The house, in the order in which data walks through it.
         module("Files", []),
-        module("Environments", []),
+        module("Experience", []),
+        module("Environments", ["Experience"]),
         module("Neural", ["CKernels", "COpenBLAS", "Files"]),
-        module("Agents", ["Neural", "Environments"]),
-        module("Histories", ["CHDF5", "Environments", "Files"]),
-        module("Wire", ["CWire", "CProtobufC", "Environments"]),
+        module("Agents", ["Neural", "Environments", "Experience"]),
+        module("Histories", ["CHDF5", "Environments", "Experience", "Files"]),
+        module("Wire", ["CWire", "CProtobufC", "Environments", "Experience"]),
         module("Transport", ["CZeroMQ"]),
         module("Processes", ["CProcesses"]),
-        module("Distillation", ["CKernels", "Neural", "Histories", "Environments", "Files"]),
-        module("Experiments", ["Environments", "Agents", "Distillation", yaml]),
-        module("Catalog", ["Environments", sqlite]),
+        module("Distillation", ["CKernels", "Neural", "Histories", "Environments", "Experience", "Files"]),
+        module("Experiments", ["Environments", "Experience", "Agents", "Distillation", yaml]),
+        module("Catalog", ["Environments", "Experience", sqlite]),
         module(
             "Cluster",
             [
-                "CSodium", "Environments", "Neural", "Agents", "Histories", "Wire", "Transport", "Processes",
+                "CSodium", "Environments", "Experience", "Neural", "Agents", "Histories", "Wire", "Transport",
+                "Processes",
                 "Distillation", "Experiments", "Catalog", "Files", logging,
             ]),
         module("Drills", ["Cluster", "Neural", "Wire"]),
-        module("Reporting", ["Catalog", "Distillation", "Histories", "Environments", "Experiments", "Files"]),
+        module(
+            "Reporting", ["Catalog", "Distillation", "Histories", "Environments", "Experience", "Experiments", "Files"]),
         .executableTarget(
             name: "distillery",
             dependencies: [
-                "Environments", "Neural", "Agents", "Histories", "Wire", "Transport", "Processes", "Distillation",
+                "Environments", "Experience", "Neural", "Agents", "Histories", "Wire", "Transport", "Processes",
+                "Distillation",
                 "Experiments", "Catalog", "Cluster", "Drills", "Reporting", "Files", arguments, logging,
             ],
             swiftSettings: strict),
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["Environments", "Transport"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Environments", "Experience", "Transport"], path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
             name: "Simulation",
             dependencies: [
                 "Cluster", "Wire", "Transport", "Catalog", "Distillation", "Histories", "Experiments", "Environments",
+                "Experience",
                 "Reporting", "TestSupport", logging,
             ], path: "Tests/Simulation", swiftSettings: strict),
         tests("FilesTests", ["Files", "TestSupport"]),
-        tests("EnvironmentsTests", ["Environments", "TestSupport"]),
-        tests("HistoriesTests", ["Histories", "Environments"]),
+        tests("ExperienceTests", ["Experience", "TestSupport"]),
+        tests("EnvironmentsTests", ["Environments", "Experience", "TestSupport"]),
+        tests("HistoriesTests", ["Histories", "Environments", "Experience"]),
         .executableTarget(
             name: "ProcessesTestParent", dependencies: ["Processes"], path: "Tests/ProcessesTestParent",
             swiftSettings: strict),
         tests("ProcessesTests", ["Processes", "ProcessesTestParent"]),
         tests("TransportTests", ["Transport", "CZeroMQ", "TestSupport"]),
-        tests("WireTests", ["Wire", "Environments", "TestSupport"]),
-        tests("ExperimentsTests", ["Experiments", "Environments", "Agents", "Distillation"]),
-        tests("AgentsTests", ["Agents", "Neural", "Environments", "TestSupport"], resources: [.copy("Golden")]),
-        tests("NeuralTests", ["Neural", "CKernels", "Environments", "TestSupport"], resources: [.copy("Golden")]),
-        tests("CatalogTests", ["Catalog", "Environments"]),
+        tests("WireTests", ["Wire", "Environments", "Experience", "TestSupport"]),
+        tests("ExperimentsTests", ["Experiments", "Environments", "Experience", "Agents", "Distillation"]),
+        tests(
+            "AgentsTests", ["Agents", "Neural", "Environments", "Experience", "TestSupport"],
+            resources: [.copy("Golden")]),
+        tests(
+            "NeuralTests", ["Neural", "CKernels", "Environments", "Experience", "TestSupport"],
+            resources: [.copy("Golden")]),
+        tests("CatalogTests", ["Catalog", "Environments", "Experience"]),
         tests("DrillsTests", ["Drills", "Cluster", "Wire"]),
-        tests("ReportingTests", ["Reporting", "Catalog", "Histories", "Environments"]),
+        tests("ReportingTests", ["Reporting", "Catalog", "Histories", "Environments", "Experience"]),
         tests(
             "ClusterTests",
             [
                 "Cluster", "Wire", "Transport", "Histories", "Experiments", "Distillation", "Environments",
+                "Experience",
                 "Processes", "TestSupport", "Simulation", logging,
             ], resources: [.copy("Corpus")]),
         tests(
             "EndToEndTests",
             [
                 "distillery", "Histories", "Catalog", "Cluster", "Wire", "Transport", "Processes", "Environments",
+                "Experience",
                 "Experiments", "Simulation", "TestSupport",
             ]),
         tests(
-            "DistillationTests", ["Distillation", "Files", "Neural", "Histories", "Environments", "TestSupport"],
+            "DistillationTests",
+            ["Distillation", "Files", "Neural", "Histories", "Environments", "Experience", "TestSupport"],
             resources: [.copy("Golden")]),
     ],
     swiftLanguageModes: [.v6]

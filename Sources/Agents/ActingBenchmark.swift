@@ -1,4 +1,5 @@
 import Environments
+import Experience
 package import Neural
 
 /// The actor-critic timed on one thread: choosing actions, and learning from them.
@@ -60,7 +61,7 @@ package struct ActingBenchmark {
         let collector = RolloutCollector(
             environment: try tasks.makeEnvironment(task: tasks.tasks[0], keys: keys(rollouts)), actor: actor,
             lifetime: LifetimeIdentifier(task: 0, repetition: 0),
-            positions: (0..<rollouts).map { StreamPosition(actor: $0) })
+            positions: (0..<rollouts).map { ActorPosition(actor: $0) })
         let batch = collector.collect(length: settings.rolloutLength, policyVersion: 0)
         return try measure(
             sharing ? "update-shared-rows" : "update-distinct-rows", transitions: batch.rowCount,

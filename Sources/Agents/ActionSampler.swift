@@ -1,4 +1,5 @@
 import Environments
+import Experience
 
 /// Draws the actions of some streams, each from its own random numbers.
 struct ActionSampler {

@@ -1,4 +1,5 @@
 package import Environments
+package import Experience
 import Neural
 
 /// Samples actions from the actor-critic's policy, which it computes by its network.

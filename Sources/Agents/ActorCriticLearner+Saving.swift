@@ -1,4 +1,4 @@
-import Environments
+import Experience
 import Neural
 
 /// Saved bytes, little-endian: magic, layout version, parameter count, count of cut rows (each UInt32), updates, Adam's

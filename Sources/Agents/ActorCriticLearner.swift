@@ -1,4 +1,5 @@
 package import Environments
+package import Experience
 import Neural
 
 /// Advantage actor-critic on lambda-returns (paper, Table 4: A3C).

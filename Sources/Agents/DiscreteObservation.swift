@@ -1,4 +1,4 @@
-import Environments
+import Experience
 
 /// How an observation of integers becomes rows of the network's first weight, and a number of its own.
 struct DiscreteObservation {

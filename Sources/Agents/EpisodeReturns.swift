@@ -1,4 +1,4 @@
-package import Environments
+package import Experience
 
 /// One episode that a stream lived from its first step to its flag.
 package struct FinishedEpisode: Hashable, Sendable {

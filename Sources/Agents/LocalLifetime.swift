@@ -1,4 +1,5 @@
 package import Environments
+package import Experience
 
 /// One lifetime in one process and in lockstep: its learner and all its actors, with nothing between them.
 ///
@@ -27,7 +28,7 @@ package struct LocalLifetime {
             try learner.withActingParameters { try actor.load(parameters: $0) }
             let collector = RolloutCollector(
                 environment: try tasks.makeEnvironment(task: task, keys: keys), actor: actor, lifetime: identifier,
-                positions: members.map { StreamPosition(actor: $0) })
+                positions: members.map { ActorPosition(actor: $0) })
             return (actor: actor, collector: collector)
         }
         self.identifier = identifier

@@ -1,7 +1,8 @@
 package import Environments
+package import Experience
 
 /// Where a stream stands between two rollouts.
-package struct StreamPosition: Hashable, Sendable {
+package struct ActorPosition: Hashable, Sendable {
     package var actor: Int
     package var incarnation: UInt64
     /// Sequence number of the next rollout.
@@ -34,7 +35,7 @@ package struct StreamPosition: Hashable, Sendable {
 package final class RolloutCollector {
     package let lifetime: LifetimeIdentifier
     /// Where each stream stands, in the order of the environment's copies.
-    package private(set) var positions: [StreamPosition]
+    package private(set) var positions: [ActorPosition]
     private var environment: any Environment
     private let actor: any StreamActor
     private let observationBytes: Int
@@ -50,7 +51,7 @@ package final class RolloutCollector {
 
     /// `positions`: one for each copy of `environment`, each at the beginning of an episode.
     package init(
-        environment: any Environment, actor: any StreamActor, lifetime: LifetimeIdentifier, positions: [StreamPosition]
+        environment: any Environment, actor: any StreamActor, lifetime: LifetimeIdentifier, positions: [ActorPosition]
     ) {
         precondition(
             environment.count == actor.count && actor.count == positions.count && positions.allSatisfy { $0.step == 0 },

@@ -1,4 +1,4 @@
-import Environments
+import Experience
 
 /// Memory for the rows of the streams of one process while a rollout is under way: (streams, length) of each column.
 final class RolloutColumns {

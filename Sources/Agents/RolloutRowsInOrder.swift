@@ -1,4 +1,4 @@
-import Environments
+import Experience
 
 /// The rows of some batches of rollouts, ordered by actor and sequence, with their lambda-returns.
 ///

@@ -1,4 +1,5 @@
 package import Environments
+package import Experience
 import FoundationEssentials
 
 /// Chooses the actions of some streams, in one process. Belongs to one thread.

@@ -1,4 +1,5 @@
 import Environments
+import Experience
 import Neural
 
 /// Samples actions from a `PolicyTable`: a step of an actor costs a look into it and a random number.

@@ -1,4 +1,5 @@
 package import Environments
+package import Experience
 
 /// What one stream file tells about itself, as `histories index` reads it.
 package struct IndexedStream: Hashable, Sendable {

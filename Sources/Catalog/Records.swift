@@ -1,4 +1,5 @@
 package import Environments
+package import Experience
 
 /// The run as a whole. Times here and below are seconds since 1970, UTC.
 package struct RunRecord: Hashable, Sendable {

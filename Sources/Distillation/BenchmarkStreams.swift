@@ -1,4 +1,5 @@
 package import Environments
+import Experience
 
 /// Made-up learning histories of a Dark Room, in memory, for timing what reads them.
 package enum BenchmarkStreams {

@@ -1,4 +1,5 @@
 import Environments
+import Experience
 import Files
 package import Foundation
 import Neural

@@ -1,4 +1,5 @@
 package import Environments
+import Experience
 import Files
 package import Foundation
 import Histories

@@ -1,4 +1,4 @@
-import Environments
+import Experience
 import Neural
 
 /// Every dropout of the transformer: a place, a sequence and a step decide what is dropped.

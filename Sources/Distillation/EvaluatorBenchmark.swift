@@ -1,4 +1,5 @@
 import Environments
+import Experience
 package import Neural
 
 /// A distilled model acting in many copies, without an environment: windows that grow, and windows that are full.

@@ -1,4 +1,4 @@
-package import Environments
+package import Experience
 import Foundation
 import Neural
 

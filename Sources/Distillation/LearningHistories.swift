@@ -1,4 +1,5 @@
 package import Environments
+import Experience
 package import Histories
 
 /// Collects the streams that a model may be taught with: sealed ones of train tasks, all of one environment.

@@ -1,4 +1,4 @@
-package import Environments
+package import Experience
 import Neural
 
 /// The model's action logits along a stream that it does not act in.

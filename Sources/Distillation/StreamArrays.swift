@@ -1,4 +1,5 @@
-package import Environments
+import Environments
+package import Experience
 package import Histories
 
 /// The learning histories that a model is taught with, in memory, end to end in flat arrays.

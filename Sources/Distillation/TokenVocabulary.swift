@@ -1,4 +1,4 @@
-package import Environments
+package import Experience
 
 /// What an environment's spaces look like to the embeddings: an observation is a few integers, an action is one.
 package struct TokenVocabulary: Sendable, Equatable {

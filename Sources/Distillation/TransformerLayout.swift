@@ -1,4 +1,4 @@
-import Environments
+import Experience
 import Foundation
 package import Neural
 

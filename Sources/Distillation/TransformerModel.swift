@@ -1,4 +1,5 @@
 package import Environments
+import Experience
 package import Neural
 
 /// A transformer: its layout and its parameters.

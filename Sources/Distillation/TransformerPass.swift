@@ -1,5 +1,5 @@
 import CKernels
-import Environments
+import Experience
 import Neural
 
 /// One worker's way through the transformer: forward and backward of a few sequences at a time in its own arena.

@@ -1,4 +1,4 @@
-import Environments
+import Experience
 
 /// Draws windows from learning histories: c rows of every k-th episode, from a random place or from a life's beginning.
 ///

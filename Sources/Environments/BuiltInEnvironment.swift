@@ -1,3 +1,5 @@
+package import Experience
+
 /// The environments that come with Distillery, by the name that experiments and streams use.
 package enum BuiltInEnvironment: String, Sendable, CaseIterable {
     case darkRoom = "dark-room"

@@ -1,3 +1,5 @@
+package import Experience
+
 /// One task for each goal cell of a dark room; task id = y * size + x of the goal.
 package struct DarkRoomTasks: TaskDistribution {
     package let environment: EnvironmentDescription

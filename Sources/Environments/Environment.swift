@@ -1,3 +1,5 @@
+package import Experience
+
 /// What is fixed for all tasks of one environment: its spaces, its horizon, its settings.
 package struct EnvironmentDescription: Hashable, Sendable {
     /// Name in experiment files and streams, for example `dark-room`.

@@ -1,3 +1,5 @@
+import Experience
+
 /// Which tasks of a distribution are held out: the first `testTasks` of a shuffle of all ids.
 ///
 /// The shuffle depends on `seed` and on the number of tasks alone, so a larger `testTasks` under the same seed holds

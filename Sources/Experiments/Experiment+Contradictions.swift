@@ -1,6 +1,7 @@
 import Agents
 import Distillation
 import Environments
+import Experience
 
 /// Values that are possible each, but not together.
 struct Contradiction {

@@ -1,6 +1,7 @@
 import Agents
 import Distillation
 import Environments
+import Experience
 
 /// Every key of an experiment file, declared once. The defaults are those of the settings themselves.
 extension Experiment {

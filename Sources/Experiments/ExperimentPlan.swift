@@ -1,6 +1,7 @@
 import Agents
 import Distillation
 package import Environments
+import Experience
 
 /// What an experiment is about to do: how much, how large, about how long. Counts are upper bounds, since a lifetime
 /// may end early; times are estimates.

@@ -1,4 +1,4 @@
-import Environments
+import Experience
 
 /// The right to append to one stream file, which is open only while there is room.
 ///

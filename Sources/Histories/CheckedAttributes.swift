@@ -1,4 +1,4 @@
-import Environments
+import Experience
 
 /// The attributes of a stream file that never change after its creation, for one checksum over them all.
 ///

@@ -1,4 +1,4 @@
-import Environments
+import Experience
 
 /// The rollouts of a stream with the number of episodes that ended before each: where final observations are.
 struct EpisodeEnds {

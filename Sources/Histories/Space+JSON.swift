@@ -1,4 +1,5 @@
-package import Environments
+import Environments
+package import Experience
 import FoundationEssentials
 
 extension Space {

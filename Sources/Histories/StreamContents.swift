@@ -1,4 +1,4 @@
-import Environments
+import Experience
 
 /// A whole stream in memory, checked: what most users of a file want.
 package struct StreamContents: Sendable {

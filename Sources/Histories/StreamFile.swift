@@ -1,5 +1,6 @@
 import CHDF5
 import Environments
+import Experience
 import Files
 import Glibc
 

@@ -1,5 +1,6 @@
 import CHDF5
 import Environments
+import Experience
 
 /// How a dataset's numbers are stored: the element types of spaces, and the 64-bit integers of `rollouts`.
 enum StoredType: Hashable {

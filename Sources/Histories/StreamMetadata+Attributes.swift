@@ -1,5 +1,6 @@
 import CHDF5
 import Environments
+import Experience
 
 /// The attributes of a stream file, all at its root. Text has a fixed length (UTF-8): it then lies in the object
 /// header, under HDF5's own checksum, where variable-length text lies in a heap that nothing protects.

@@ -1,4 +1,5 @@
 package import Environments
+package import Experience
 import FoundationEssentials
 
 /// What a stream file says about itself, in its attributes.

@@ -1,4 +1,4 @@
-import Environments
+import Experience
 
 /// Where a stream stands: what the next rollout must continue.
 package struct StreamPosition: Hashable, Sendable {

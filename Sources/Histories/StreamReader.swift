@@ -1,4 +1,4 @@
-import Environments
+import Experience
 import Glibc
 
 /// Reads one stream file: sealed, growing, or left by a dead writer. One thread at a time.

@@ -1,4 +1,5 @@
 package import Environments
+import Experience
 
 /// What `replay` finds out about one stream: whether its environment, given the recorded actions, does the same again.
 package struct StreamReplay: Sendable, Codable, Equatable {

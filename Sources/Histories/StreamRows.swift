@@ -1,4 +1,4 @@
-import Environments
+import Experience
 
 /// A contiguous piece of a stream in memory, column by column.
 package struct StreamRows: Sendable, Equatable {

@@ -1,4 +1,5 @@
 import Environments
+import Experience
 
 /// What `verify` finds out about one stream file.
 package struct StreamVerification: Sendable, Codable, Equatable {

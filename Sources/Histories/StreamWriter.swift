@@ -1,4 +1,5 @@
-package import Environments
+import Environments
+package import Experience
 import Glibc
 
 /// One growing stream file, used by one thread at a time.

@@ -131,7 +131,7 @@ package struct Inbox {
     }
 
     /// - Parameter now: nanoseconds that never go back.
-    package mutating func append(_ message: Message, from peer: PeerIdentity, now: UInt64) {
+    package mutating func append(_ message: Frame, from peer: PeerIdentity, now: UInt64) {
         if !restraints.isEmpty, !mayBeHeard(peer, message, now: now) {
             droppedUnread += 1
         } else if isKnown(peer) {
@@ -146,7 +146,7 @@ package struct Inbox {
         knownPeers.map { $0.contains(peer) || known.contains(peer) } ?? true
     }
 
-    private mutating func mayBeHeard(_ peer: PeerIdentity, _ message: Message, now: UInt64) -> Bool {
+    private mutating func mayBeHeard(_ peer: PeerIdentity, _ message: Frame, now: UInt64) -> Bool {
         guard var restraint = restraints[peer] else { return true }
         guard !isOver(restraint, now: now) else {
             restraints[peer] = nil
@@ -171,7 +171,7 @@ package struct Inbox {
     }
 
     private mutating func noteDropped(
-        _ message: Message, of peer: PeerIdentity, _ restraint: inout Restraint, now: UInt64
+        _ message: Frame, of peer: PeerIdentity, _ restraint: inout Restraint, now: UInt64
     ) {
         // What had arrived before its connection was cut off is no new flood.
         guard restraint.cuts == 0 || now >= restraint.lastCut + limits.quietNanoseconds else { return }
@@ -224,7 +224,7 @@ package struct Inbox {
     // MARK: - Out
 
     /// The next message, of another peer than the last where more than one have sent something.
-    package mutating func next() -> (peer: PeerIdentity, message: Message)? {
+    package mutating func next() -> (peer: PeerIdentity, message: Frame)? {
         if known.isEmpty || turnsOfKnown >= limits.turnsBetweenNewcomers, let item = newcomers.next() {
             turnsOfKnown = 0
             return item

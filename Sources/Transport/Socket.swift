@@ -119,7 +119,7 @@ package class Socket {
     // MARK: Frames
 
     /// The receiver would close the connection over it, and a resend would do so again and again.
-    fileprivate func refuseOversized(_ message: Message) throws(TransportError) {
+    fileprivate func refuseOversized(_ message: Frame) throws(TransportError) {
         guard message.count <= options.maximumMessageBytes else {
             throw TransportError(
                 .messageTooLarge, attempt: "send a message of \(message.count) bytes",
@@ -128,7 +128,7 @@ package class Socket {
     }
 
     /// Sends one frame; the message stays usable, its payload is shared.
-    fileprivate func sendFrame(_ message: Message, more: Bool = false) throws(TransportError) -> SendOutcome {
+    fileprivate func sendFrame(_ message: Frame, more: Bool = false) throws(TransportError) -> SendOutcome {
         // libzmq empties what it sends, so it gets a copy that shares the payload.
         var frame = zmq_msg_t()
         zmq_msg_init(&frame)
@@ -148,8 +148,8 @@ package class Socket {
     }
 
     /// The next frame and whether more of the same message follow, or nil when nothing waits.
-    private func receiveFrame() throws(TransportError) -> (message: Message, more: Bool)? {
-        let message = Message()
+    private func receiveFrame() throws(TransportError) -> (message: Frame, more: Bool)? {
+        let message = Frame()
         while zmq_msg_recv(message.handle, handle, ZMQ_DONTWAIT) < 0 {
             switch zmq_errno() {
             case EINTR: continue
@@ -161,9 +161,9 @@ package class Socket {
     }
 
     /// The next message of exactly `count` frames; others are dropped and counted.
-    fileprivate func receiveFrames(_ count: Int) throws(TransportError) -> [Message]? {
+    fileprivate func receiveFrames(_ count: Int) throws(TransportError) -> [Frame]? {
         for _ in 0..<Self.maximumRefusedInARow {
-            var frames: [Message] = []
+            var frames: [Frame] = []
             var received = 0
             var more = true
             while more {
@@ -179,13 +179,13 @@ package class Socket {
     }
 
     /// A connection outlives its permission: the library cannot end a single one.
-    private func isOfRemovedClient(_ message: Message) -> Bool {
+    private func isOfRemovedClient(_ message: Frame) -> Bool {
         guard let authenticator = options.security.authenticator else { return false }
         return authenticator.isRemoved(zmq_msg_gets(message.handle, "User-Id"))
     }
 
     /// Whether the frames come from the peer that they name.
-    fileprivate func hasRightSender(_ frames: [Message]) -> Bool { true }
+    fileprivate func hasRightSender(_ frames: [Frame]) -> Bool { true }
 
     // MARK: Options
 
@@ -275,19 +275,19 @@ package final class RouterSocket: Socket {
         try set(ZMQ_TCP_MAXRT, options.heartbeatTimeoutMilliseconds, "time for what is not acknowledged")
     }
 
-    package func send(_ message: Message, to peer: PeerIdentity) throws(TransportError) -> SendOutcome {
+    package func send(_ message: Frame, to peer: PeerIdentity) throws(TransportError) -> SendOutcome {
         try refuseOversized(message)
-        let outcome = try sendFrame(Message(routes[peer] ?? peer.bytes), more: true)
+        let outcome = try sendFrame(Frame(routes[peer] ?? peer.bytes), more: true)
         guard outcome == .sent else { return outcome }
         return try sendFrame(message)
     }
 
     package func send(_ bytes: [UInt8], to peer: PeerIdentity) throws(TransportError) -> SendOutcome {
-        try send(Message(bytes), to: peer)
+        try send(Frame(bytes), to: peer)
     }
 
     /// The next message and who sent it, or nil when nothing waits.
-    package func receive() throws(TransportError) -> (peer: PeerIdentity, message: Message)? {
+    package func receive() throws(TransportError) -> (peer: PeerIdentity, message: Frame)? {
         guard let frames = try receiveFrames(2) else { return nil }
         let routingID = frames[0].bytes
         let peer = PeerIdentity(received: routingID)
@@ -300,7 +300,7 @@ package final class RouterSocket: Socket {
     ///
     /// The library ends no single connection. Where the connection has ended since, and another that came to this socket
     /// has its number, that one is lost instead, and made again by its peer.
-    package func cutOff(connectionOf message: Message) {
+    package func cutOff(connectionOf message: Frame) {
         let descriptor = zmq_msg_get(message.handle, ZMQ_SRCFD)
         guard descriptor >= 0, isAccepted(descriptor) else { return }
         // One instruction of a packet filter, "take 0 bytes of each"; then the filter's length and place.
@@ -323,7 +323,7 @@ package final class RouterSocket: Socket {
         return boundPorts.contains(port)
     }
 
-    fileprivate override func hasRightSender(_ frames: [Message]) -> Bool {
+    fileprivate override func hasRightSender(_ frames: [Frame]) -> Bool {
         guard options.security.authenticator != nil else { return true }
         guard let user = zmq_msg_gets(frames[1].handle, "User-Id") else { return false }
         let name = PeerIdentity(received: frames[0].bytes).bytes
@@ -340,13 +340,13 @@ package final class DealerSocket: Socket {
     }
 
     /// Queues the message, even before the connection stands.
-    package func send(_ message: Message) throws(TransportError) -> SendOutcome {
+    package func send(_ message: Frame) throws(TransportError) -> SendOutcome {
         try refuseOversized(message)
         return try sendFrame(message)
     }
 
-    package func send(_ bytes: [UInt8]) throws(TransportError) -> SendOutcome { try send(Message(bytes)) }
+    package func send(_ bytes: [UInt8]) throws(TransportError) -> SendOutcome { try send(Frame(bytes)) }
 
     /// The next message, or nil when nothing waits.
-    package func receive() throws(TransportError) -> Message? { try receiveFrames(1)?[0] }
+    package func receive() throws(TransportError) -> Frame? { try receiveFrames(1)?[0] }
 }

@@ -18,7 +18,7 @@ struct WaitingMessages {
 
     private struct Queue {
         /// Nil where a message was given out.
-        var messages: [Message?] = []
+        var messages: [Frame?] = []
         var next = 0
         var bytes = 0
         /// Bytes that it may still give out before others have their turn.
@@ -56,7 +56,7 @@ struct WaitingMessages {
 
     mutating func removeAll() { (queues, turns, turn, bytes) = ([:], [], 0, 0) }
 
-    mutating func append(_ message: Message, from peer: PeerIdentity) {
+    mutating func append(_ message: Frame, from peer: PeerIdentity) {
         let size = size(of: message)
         let waiting = queues[peer].map { (count: $0.count, bytes: $0.bytes) } ?? (count: 0, bytes: 0)
         let isFull =
@@ -73,7 +73,7 @@ struct WaitingMessages {
         bytes += size
     }
 
-    private func size(of message: Message) -> Int { message.count + limits.overheadBytes }
+    private func size(of message: Frame) -> Int { message.count + limits.overheadBytes }
 
     /// False where `peer` itself would have the most here.
     private mutating func makeRoom(for size: Int, of peer: PeerIdentity, having own: Int) -> Bool {
@@ -108,7 +108,7 @@ struct WaitingMessages {
     }
 
     /// Takes out what waits of a peer, in order.
-    mutating func takeAll(of peer: PeerIdentity) -> [Message] {
+    mutating func takeAll(of peer: PeerIdentity) -> [Frame] {
         guard let queue = removeQueue(of: peer) else { return [] }
         return queue.messages[queue.next...].compactMap { $0 }
     }
@@ -121,7 +121,7 @@ struct WaitingMessages {
     }
 
     /// The next message, of another peer than the last where more than one have sent something.
-    mutating func next() -> (peer: PeerIdentity, message: Message)? {
+    mutating func next() -> (peer: PeerIdentity, message: Frame)? {
         while !turns.isEmpty {
             if turn >= turns.count { turn = 0 }
             let peer = turns[turn]

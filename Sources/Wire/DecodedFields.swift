@@ -1,6 +1,6 @@
 import CProtobufC
 import CWire
-import Environments
+import Experience
 import Foundation
 
 // What is in a decoded message, checked as it is taken over.

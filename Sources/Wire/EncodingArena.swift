@@ -1,6 +1,6 @@
 import CProtobufC
 import CWire
-import Environments
+import Experience
 import Foundation
 
 /// Memory for the C structures of one message while it is packed.

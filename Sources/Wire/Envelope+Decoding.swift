@@ -1,6 +1,6 @@
 import CProtobufC
 import CWire
-import Environments
+import Experience
 import Foundation
 
 extension Envelope {

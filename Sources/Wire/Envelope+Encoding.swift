@@ -1,5 +1,5 @@
 import CWire
-import Environments
+import Experience
 
 extension Envelope {
     /// The bytes that travel.

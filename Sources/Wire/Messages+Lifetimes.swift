@@ -1,4 +1,4 @@
-package import Environments
+package import Experience
 
 /// Coordinator to learner: learn this lifetime.
 package struct LearnLifetime: Sendable, Equatable {

@@ -1,4 +1,4 @@
-package import Environments
+package import Experience
 
 /// A sign of life with the node's counters and what is to be seen of its work.
 package struct Heartbeat: Sendable, Equatable {

@@ -1,4 +1,4 @@
-package import Environments
+package import Experience
 
 /// Actor process or evaluator to recorder: make these streams ready for this incarnation.
 package struct OpenStreams: Sendable, Equatable {

@@ -1,4 +1,5 @@
 package import Environments
+package import Experience
 
 extension RolloutBatch {
     /// Checks rollouts from outside against the environment that they claim to come from: sizes, flags, spaces,

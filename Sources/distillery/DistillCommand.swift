@@ -1,6 +1,7 @@
 import ArgumentParser
 import Cluster
 import Environments
+import Experience
 import Experiments
 import Foundation
 import Processes

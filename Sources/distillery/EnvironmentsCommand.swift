@@ -1,5 +1,6 @@
 import ArgumentParser
 import Environments
+import Experience
 
 struct EnvironmentsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

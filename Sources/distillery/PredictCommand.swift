@@ -2,6 +2,7 @@ import ArgumentParser
 import Cluster
 import Distillation
 import Environments
+import Experience
 import Foundation
 import Histories
 

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Cluster
-import Environments
+import Experience
 import Experiments
 import Foundation
 import Processes

@@ -1,5 +1,6 @@
 import Agents
 import Environments
+import Experience
 import Testing
 
 @Suite("A lifetime in one process")

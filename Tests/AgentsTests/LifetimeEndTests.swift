@@ -1,5 +1,5 @@
 import Agents
-import Environments
+import Experience
 import Testing
 
 @Suite("The end of a lifetime")

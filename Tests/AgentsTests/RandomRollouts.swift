@@ -1,5 +1,6 @@
 import Agents
 import Environments
+import Experience
 
 /// Numbers for random tests; a failing test prints the seed.
 struct Numbers: RandomNumberGenerator {

@@ -1,5 +1,6 @@
 import Agents
 import Environments
+import Experience
 import Testing
 
 @Suite("Collecting rollouts")
@@ -7,7 +8,7 @@ struct RolloutCollectorTests {
     private let settings = DarkRoomSettings(size: 5, horizon: 6)
 
     private func makeCollector(
-        rolloutLength: Int, positions: [StreamPosition]
+        rolloutLength: Int, positions: [ActorPosition]
     ) throws -> (RolloutCollector, DarkRoomTasks, Task) {
         var algorithm = ActorCriticSettings()
         algorithm.rolloutLength = rolloutLength
@@ -26,7 +27,7 @@ struct RolloutCollectorTests {
 
     @Test("rollouts that cut episodes follow on each other and replay in the environment")
     func replay() throws {
-        let start = [StreamPosition(actor: 3), StreamPosition(actor: 8, incarnation: 4, sequence: 10, episode: 20)]
+        let start = [ActorPosition(actor: 3), ActorPosition(actor: 8, incarnation: 4, sequence: 10, episode: 20)]
         let (collector, tasks, task) = try makeCollector(rolloutLength: 4, positions: start)
         for stream in 0..<2 {
             #expect(collector.positions[stream] == start[stream])
@@ -77,7 +78,7 @@ struct RolloutCollectorTests {
     func stopping() throws {
         // Episodes of 6 steps, rollouts of 4: the limit of 2 episodes falls on the end of the third rollout.
         let (collector, _, _) = try makeCollector(
-            rolloutLength: 4, positions: [StreamPosition(actor: 0), StreamPosition(actor: 1, episode: 1)])
+            rolloutLength: 4, positions: [ActorPosition(actor: 0), ActorPosition(actor: 1, episode: 1)])
         let first = collector.collect(length: 4, policyVersion: 0, episodeLimit: 2)
         #expect(first.headers.map(\.length) == [4, 4])
         let second = collector.collect(length: 4, policyVersion: 1, episodeLimit: 2)
@@ -95,7 +96,7 @@ struct RolloutCollectorTests {
 
     @Test("a stream that stands at an episode's beginning when it is stopped leaves an empty last rollout")
     func marker() throws {
-        let (collector, _, _) = try makeCollector(rolloutLength: 6, positions: [StreamPosition(actor: 0)])
+        let (collector, _, _) = try makeCollector(rolloutLength: 6, positions: [ActorPosition(actor: 0)])
         #expect(collector.collect(length: 6, policyVersion: 0).headers.map(\.isLast) == [false])
         let last = collector.collect(length: 6, policyVersion: 1, episodeLimit: 0)
         #expect(last.headers.map(\.length) == [0])
@@ -110,8 +111,8 @@ struct RolloutCollectorTests {
         let (collector, _, _) = try makeCollector(
             rolloutLength: 6,
             positions: [
-                StreamPosition(actor: 0, incarnation: 2, sequence: 7, episode: 3, isEnded: true),
-                StreamPosition(actor: 1, incarnation: 2, sequence: 5, episode: 2),
+                ActorPosition(actor: 0, incarnation: 2, sequence: 7, episode: 3, isEnded: true),
+                ActorPosition(actor: 1, incarnation: 2, sequence: 5, episode: 2),
             ])
         let first = collector.collect(length: 6, policyVersion: 0)
         #expect(first.headers.map(\.length) == [0, 6])

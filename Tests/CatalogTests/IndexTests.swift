@@ -1,11 +1,12 @@
 import Catalog
 import Environments
+import Experience
 import Testing
 
 @Suite("A catalogue that is remade from the stream files")
 struct IndexTests {
     private func summary(
-        _ collection: Environments.Collection, task: Int, actor: Int, split: Split, returns: [Float],
+        _ collection: StreamCollection, task: Int, actor: Int, split: Split, returns: [Float],
         isSealed: Bool = true
     ) -> IndexedStream {
         IndexedStream(

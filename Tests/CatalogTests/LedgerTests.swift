@@ -1,5 +1,6 @@
 import Catalog
 import Environments
+import Experience
 import Foundation
 import Testing
 

@@ -1,6 +1,6 @@
 import Cluster
 import Distillation
-import Environments
+import Experience
 import Foundation
 import Simulation
 import Testing

@@ -1,6 +1,7 @@
 import Cluster
 import Distillation
 import Environments
+import Experience
 import Experiments
 import Foundation
 import Histories

@@ -2,6 +2,7 @@ import Catalog
 import Cluster
 import Distillation
 import Environments
+import Experience
 import Experiments
 import Foundation
 import Simulation

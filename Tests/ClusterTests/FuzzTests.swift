@@ -1,5 +1,6 @@
 import Cluster
 import Environments
+import Experience
 import Foundation
 import Simulation
 import TestSupport
@@ -90,7 +91,7 @@ enum Corpus {
     }
 
     /// What a run without trouble and without people does not say.
-    private static let seldom: [Wire.Message] = [
+    private static let seldom: [Message] = [
         .failure("no"), .statusRequest, .statusAnswer(json: "{}"), .scale(actors: 3), .stop, .drain(node: "actor-0"),
         .deployment(Deployment(processes: [.actor: 2], failure: "")),
         .rejoin, .endProcess(7), .processEnded(7),

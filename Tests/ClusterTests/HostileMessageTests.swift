@@ -1,5 +1,5 @@
 import Cluster
-import Environments
+import Experience
 import Foundation
 import Histories
 import Simulation
@@ -9,14 +9,14 @@ import Wire
 
 @Suite("Messages that no honest node sends") struct HostileMessageTests {
     /// One of each kind that names things which do not exist, or numbers that cannot be.
-    private var garbage: [Wire.Message] {
+    private var garbage: [Message] {
         let strange = [
             LifetimeIdentifier(task: 4_000_000_000, repetition: 0),
             LifetimeIdentifier(task: 0, repetition: 4_000_000_000),
             LifetimeIdentifier(collection: .evaluation("nobody"), task: 77, repetition: 0),
             LifetimeIdentifier(task: 1, repetition: 0),
         ]
-        var messages: [Wire.Message] = []
+        var messages: [Message] = []
         for lifetime in strange {
             messages += [
                 .lifetimeFinished(LifetimeFinished(lifetime: lifetime, attempt: .max, numbers: ["x": .nan])),
@@ -99,7 +99,7 @@ import Wire
 
     @Test("who sends nonsense is told so") func replies() throws {
         let lone = try LoneCoordinator(smallExperiment(lockstep: false))
-        func reply(_ message: Wire.Message) throws -> String? {
+        func reply(_ message: Message) throws -> String? {
             for (_, envelope) in try lone.say(message, from: "stranger") {
                 if case .failure(let reason) = envelope.message { return reason }
             }

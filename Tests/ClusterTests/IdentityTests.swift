@@ -1,5 +1,5 @@
 import Cluster
-import Environments
+import Experience
 import Experiments
 import Foundation
 import Logging
@@ -25,7 +25,7 @@ import Wire
         return lone
     }
 
-    private func hello(_ role: RoleName, _ name: String) throws -> Wire.Message {
+    private func hello(_ role: RoleName, _ name: String) throws -> Message {
         let endpoint = ServerAddress(endpoint: "tcp://127.0.0.1:5", key: try SecretKey.generate().publicKey)
         return .hello(
             Hello(role: role, name: name, host: "h", process: 1, endpoint: "\(endpoint)", capacity: 0))
@@ -62,7 +62,7 @@ import Wire
         let victim = name("victim", 0)
         _ = try lone.say(hello(#require(RoleName(rawValue: own)), victim), from: victim)
         let before = lone.coordinator.deployment.processes
-        for order in [Wire.Message.stop, .scale(actors: 90), .drain(node: victim)] {
+        for order in [Message.stop, .scale(actors: 90), .drain(node: victim)] {
             #expect(reason(try lone.say(order, from: name("x", 0)))?.contains("--role client") == true)
         }
         #expect(!lone.coordinator.deployment.stopped)
@@ -143,15 +143,15 @@ import Wire
     }
 
     private func answers(
-        of role: any Role, to message: Wire.Message, from sender: Address
-    ) throws -> [(address: Address?, message: Wire.Message)] {
+        of role: any Role, to message: Message, from sender: Address
+    ) throws -> [(address: Address?, message: Message)] {
         var outbox = Outbox()
         try role.receive(Envelope(message), from: sender, now: 1_000_000_000, outbox: &outbox)
         return try outbox.items.map { ($0.addresses.first, try Envelope(decoding: $0.bytes).message) }
     }
 
     /// A learner that has the lifetime, and what it answers to a carrier that joins.
-    private func learner(_ leased: Leased) throws -> (learner: LearnerRole, parameters: Wire.Message) {
+    private func learner(_ leased: Leased) throws -> (learner: LearnerRole, parameters: Message) {
         let learner = LearnerRole(capacity: 1)
         try learner.begin(try #require(leased.welcomes["l"]), now: 0)
         _ = try answers(of: learner, to: .learnLifetime(leased.learn), from: .coordinator)
@@ -160,7 +160,7 @@ import Wire
     }
 
     /// What the carrier sends first, to its learner and its recorder.
-    private func firstRollouts(_ leased: Leased) throws -> Wire.Message {
+    private func firstRollouts(_ leased: Leased) throws -> Message {
         let actor = ActorRole(capacity: 2)
         try actor.begin(try #require(leased.welcomes["a"]), now: 0)
         _ = try answers(of: actor, to: .carryActors(leased.carry), from: .coordinator)
@@ -172,7 +172,7 @@ import Wire
         return try Envelope(decoding: try #require(outbox.items.first).bytes).message
     }
 
-    private func opened(_ carry: CarryActors) -> Wire.Message {
+    private func opened(_ carry: CarryActors) -> Message {
         .streamsOpened(
             StreamsOpened(
                 lifetime: carry.lifetime, firstActor: 0, incarnation: carry.incarnation,
@@ -185,7 +185,7 @@ import Wire
             ticket: carry.learnerTicket)
     }
 
-    private func isRefused(_ answers: [(address: Address?, message: Wire.Message)]) -> Bool {
+    private func isRefused(_ answers: [(address: Address?, message: Message)]) -> Bool {
         answers.contains { if case .failure = $0.message { true } else { false } }
     }
 

@@ -1,6 +1,7 @@
 import Catalog
 import Cluster
 import Environments
+import Experience
 import Experiments
 import Foundation
 import Simulation

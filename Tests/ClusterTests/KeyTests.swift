@@ -142,7 +142,7 @@ import Wire
 extension LoneCoordinator {
     /// An answer to one of its own requests.
     fileprivate func say(
-        _ message: Wire.Message, from name: String, request: UInt64
+        _ message: Message, from name: String, request: UInt64
     ) throws -> [(to: String, envelope: Envelope)] {
         var outbox = Outbox()
         try coordinator.receive(Envelope(message, request: request), from: .peer(name), now: now, outbox: &outbox)

@@ -1,5 +1,6 @@
 import Cluster
 import Environments
+import Experience
 import Experiments
 import Histories
 import Simulation
@@ -12,7 +13,7 @@ import Wire
         let context = try ExperimentContext(
             experiment: Experiment(yaml: recorder.experiment, file: "the test"), folder: recorder.folder)
         let task = try #require(context.experiment.trainTasks(of: context.distribution).first)
-        let collection: Collection = kind == .lockstep ? .histories : .evaluation("step-7-test")
+        let collection: StreamCollection = kind == .lockstep ? .histories : .evaluation("step-7-test")
         return (recorder, LifetimeIdentifier(collection: collection, task: task.id, repetition: 0))
     }
 

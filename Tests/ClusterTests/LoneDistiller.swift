@@ -1,5 +1,5 @@
 import Cluster
-import Environments
+import Experience
 import Experiments
 import Foundation
 import Logging

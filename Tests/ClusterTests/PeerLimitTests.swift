@@ -6,10 +6,10 @@ import Wire
 @Suite("Limits of one peer") struct PeerLimitTests {
     @Test("a peer that never reads costs a bounded number of messages, and of bytes") func unsent() {
         var unsent = UnsentMessages()
-        let small = Transport.Message([1])
+        let small = Frame([1])
         for _ in 0..<(UnsentMessages.messageLimitPerPeer + 10) { unsent.append(small, for: .peer("deaf")) }
         #expect(unsent.dropped == 10)
-        let large = Transport.Message([UInt8](repeating: 0, count: 1 << 20))
+        let large = Frame([UInt8](repeating: 0, count: 1 << 20))
         var kept = 0
         while unsent.append(large, for: .peer("large")) { kept += 1 }
         #expect(kept == UnsentMessages.byteLimitPerPeer >> 20)
@@ -32,8 +32,8 @@ import Wire
 
     @Test("what a peer takes again is sent in order, and what it does not take stays") func retries() {
         var unsent = UnsentMessages()
-        for number in 0..<10 { unsent.append(Transport.Message([UInt8(number)]), for: .peer("slow")) }
-        unsent.append(Transport.Message([77]), for: .peer("full"))
+        for number in 0..<10 { unsent.append(Frame([UInt8(number)]), for: .peer("slow")) }
+        unsent.append(Frame([77]), for: .peer("full"))
         var taken: [UInt8] = []
         for room in [0, 3, 0, 4, 9] {
             var room = room
@@ -48,14 +48,14 @@ import Wire
         }
         #expect(taken.count == 10)
         // What was sent makes room: the bytes that are counted are those that wait.
-        let large = Transport.Message([UInt8](repeating: 0, count: 1 << 20))
+        let large = Frame([UInt8](repeating: 0, count: 1 << 20))
         let kept = (0..<100).count { _ in unsent.append(large, for: .peer("slow")) }
         #expect(kept == UnsentMessages.byteLimitPerPeer >> 20)
     }
 
     @Test("a million peers that never read are not a million queues") func manyPeers() {
         var unsent = UnsentMessages()
-        let message = Transport.Message([1])
+        let message = Frame([1])
         for number in 0..<10_000 { unsent.append(message, for: .peer("\(number)")) }
         var peers: Set<Address> = []
         unsent.retry { peers.insert($1).inserted }

@@ -111,16 +111,16 @@ import Wire
             return heard
         }
         for _ in 0..<100 {
-            inbox.append(Transport.Message([1]), from: identity, now: now)
+            inbox.append(Frame([1]), from: identity, now: now)
             #expect(settle(isRefused: false) == 1)
             // 2048 messages are on their way to a recorder at most.
             for _ in 0..<(2048 / atOnce) {
-                for _ in 0..<atOnce { inbox.append(Transport.Message([2]), from: identity, now: now) }
+                for _ in 0..<atOnce { inbox.append(Frame([2]), from: identity, now: now) }
                 _ = settle(isRefused: true)
             }
             now += second
             let before = inbox.dropped
-            for _ in 0..<2048 { inbox.append(Transport.Message([3]), from: identity, now: now) }
+            for _ in 0..<2048 { inbox.append(Frame([3]), from: identity, now: now) }
             #expect(settle(isRefused: false) == 2048 && inbox.dropped == before)
             #expect(inbox.takePeersToCutOff().isEmpty && inbox.restrainedPeers == 0)
         }
@@ -137,7 +137,7 @@ import Wire
         func say(_ count: Int, isRefused: Bool) -> Int {
             var heard = 0
             for _ in 0..<count {
-                inbox.append(Transport.Message([1]), from: identity, now: now)
+                inbox.append(Frame([1]), from: identity, now: now)
                 now += 10_000
                 cuts += inbox.takePeersToCutOff().count
                 while inbox.next() != nil {
@@ -166,7 +166,7 @@ import Wire
             let now = second + UInt64(step) * 10_000
             // A new name now and then, as if it had connected anew.
             let name = "flood-\(step / 50_000)"
-            inbox.append(Transport.Message([1]), from: try PeerIdentity(name), now: now)
+            inbox.append(Frame([1]), from: try PeerIdentity(name), now: now)
             cuts += inbox.takePeersToCutOff().count
             guard step % 10 == 0 else { continue }
             while let (peer, _) = inbox.next() {

@@ -1,5 +1,5 @@
 import Cluster
-import Environments
+import Experience
 import Testing
 import Wire
 

@@ -1,5 +1,6 @@
 import Cluster
 import Environments
+import Experience
 import Experiments
 import Foundation
 import Glibc

@@ -1,5 +1,6 @@
 import Distillation
 import Environments
+import Experience
 import Files
 import Foundation
 import Neural

@@ -1,5 +1,5 @@
 import Distillation
-import Environments
+import Experience
 import Foundation
 import Neural
 import TestSupport

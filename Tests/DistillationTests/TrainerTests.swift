@@ -1,5 +1,6 @@
 import Distillation
 import Environments
+import Experience
 import Foundation
 import Neural
 import TestSupport

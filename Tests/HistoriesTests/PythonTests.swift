@@ -1,4 +1,5 @@
 import Environments
+import Experience
 import Foundation
 import Histories
 import Testing

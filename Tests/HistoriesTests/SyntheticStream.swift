@@ -1,4 +1,5 @@
 import Environments
+import Experience
 import FoundationEssentials
 import Histories
 

@@ -1,4 +1,4 @@
-import Environments
+import Experience
 import FoundationEssentials
 import Glibc
 import Histories

@@ -1,4 +1,4 @@
-import Environments
+import Experience
 import Neural
 import TestSupport
 import Testing

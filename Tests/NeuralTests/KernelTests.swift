@@ -1,5 +1,5 @@
 import CKernels
-import Environments
+import Experience
 import Neural
 import Testing
 

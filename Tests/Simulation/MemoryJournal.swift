@@ -1,6 +1,7 @@
 package import Catalog
 package import Cluster
 package import Environments
+package import Experience
 package import Wire
 
 /// What the coordinator wrote down and committed; another coordinator takes it up.
@@ -132,7 +133,7 @@ package final class MemoryJournal: RunJournal {
         note(survivesPowerLoss: true) { self.state.scale = scale }
         try next?.scaled(scale)
     }
-    package func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Environments.Task, actors: Int) throws {
+    package func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Task, actors: Int) throws {
         note()
         try next?.lifetimeQueued(lifetime, task: task, actors: actors)
     }

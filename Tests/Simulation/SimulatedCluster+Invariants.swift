@@ -1,5 +1,6 @@
 import Cluster
-package import Environments
+import Environments
+package import Experience
 import Experiments
 import Foundation
 import Histories

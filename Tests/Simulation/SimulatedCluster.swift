@@ -1,6 +1,7 @@
 import Catalog
 package import Cluster
-package import Environments
+import Environments
+package import Experience
 import Experiments
 import Foundation
 import Logging
@@ -305,7 +306,7 @@ package final class SimulatedCluster {
     }
 
     /// Bytes from somebody who may be anybody.
-    package func inject(_ message: Wire.Message, from sender: String, to receiver: String) {
+    package func inject(_ message: Message, from sender: String, to receiver: String) {
         network.send(Envelope(message, request: 7).encoded(), from: sender, to: receiver)
     }
 
@@ -319,7 +320,7 @@ package final class SimulatedCluster {
     /// Ends the run in good order.
     func stop() -> Bool { ask(.stop) }
 
-    private func ask(_ message: Wire.Message) -> Bool {
+    private func ask(_ message: Message) -> Bool {
         guard isCoordinatorAtWork else { return false }
         let bytes = Envelope(message, request: 7).encoded()
         let error = bytes.withUnsafeBytes { deliver($0, from: .peer("client"), to: Self.coordinatorName) }

@@ -1,5 +1,5 @@
 import Cluster
-import Environments
+import Experience
 import TestSupport
 import Transport
 import Wire

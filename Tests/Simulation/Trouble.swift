@@ -1,5 +1,5 @@
 import Cluster
-import Environments
+import Experience
 import Foundation
 import Histories
 package import TestSupport

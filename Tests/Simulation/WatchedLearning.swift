@@ -1,4 +1,4 @@
-import Environments
+import Experience
 import Wire
 
 /// Sees from outside whether lifetimes that are learnt leave states behind, so that the death of a learner costs little.

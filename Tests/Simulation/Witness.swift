@@ -1,5 +1,5 @@
 package import Cluster
-package import Environments
+package import Experience
 import Wire
 
 /// What an outsider sees of a cluster: who was given which lease, what was brought to the recorder, what it called

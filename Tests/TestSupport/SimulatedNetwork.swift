@@ -1,4 +1,4 @@
-internal import Environments
+internal import Experience
 package import Transport
 
 /// What happens to messages on their way.

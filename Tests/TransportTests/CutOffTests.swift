@@ -31,7 +31,7 @@ import Transport
         poller.add(router)
         let flood = try dealer("flood", context, endpoint)
         let quiet = try dealer("quiet", context, endpoint)
-        let large = Message([UInt8](repeating: 7, count: 100_000))
+        let large = Frame([UInt8](repeating: 7, count: 100_000))
         #expect(try flood.send(large) == .sent)
         var (flooder, last) = try eventually(poller) { try router.receive() }
         for round in 0..<3 {
@@ -98,7 +98,7 @@ import Transport
         let endpoint = try router.bind("tcp://127.0.0.1:*")
         let poller = Poller()
         poller.add(router)
-        router.cutOff(connectionOf: Message([1]))
+        router.cutOff(connectionOf: Frame([1]))
         let gone = try dealer("gone", context, endpoint)
         #expect(try gone.send([1]) == .sent)
         let (_, last) = try eventually(poller) { try router.receive() }

@@ -80,12 +80,12 @@ import Transport
     /// Sends as much as the router's queue takes, 100,000 messages in all.
     private final class Flooder {
         private let socket: DealerSocket
-        private let message: Message
+        private let message: Frame
         private var left = 100_000
 
         init(_ socket: DealerSocket, messageBytes: Int) {
             self.socket = socket
-            message = Message([UInt8](repeating: 7, count: messageBytes))
+            message = Frame([UInt8](repeating: 7, count: messageBytes))
         }
 
         var isDone: Bool { left == 0 }

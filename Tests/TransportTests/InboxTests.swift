@@ -9,8 +9,8 @@ import Transport
     @Test("gives out the messages of each peer in order, and the peers by turns") func turns() throws {
         var inbox = Inbox(knowsAll: true)
         let (loud, quiet) = (try peer("loud"), try peer("quiet"))
-        for number in 0..<1000 { inbox.append(Message([1, UInt8(number % 256)]), from: loud, now: 0) }
-        for number in 0..<3 { inbox.append(Message([2, UInt8(number)]), from: quiet, now: 0) }
+        for number in 0..<1000 { inbox.append(Frame([1, UInt8(number % 256)]), from: loud, now: 0) }
+        for number in 0..<3 { inbox.append(Frame([2, UInt8(number)]), from: quiet, now: 0) }
         var heard: [PeerIdentity: [UInt8]] = [:]
         var turnsOfQuiet: [Int] = []
         for turn in 0..<1003 {
@@ -29,8 +29,8 @@ import Transport
     @Test("a peer with large messages has no more bytes than others have") func largeMessages() throws {
         var inbox = Inbox(knowsAll: true)
         let (large, small) = (try peer("large"), try peer("small"))
-        for _ in 0..<100 { inbox.append(Message([UInt8](repeating: 0, count: 256 << 10)), from: large, now: 0) }
-        for _ in 0..<1000 { inbox.append(Message([UInt8](repeating: 0, count: 16_000)), from: small, now: 0) }
+        for _ in 0..<100 { inbox.append(Frame([UInt8](repeating: 0, count: 256 << 10)), from: large, now: 0) }
+        for _ in 0..<1000 { inbox.append(Frame([UInt8](repeating: 0, count: 16_000)), from: small, now: 0) }
         var given: [PeerIdentity: Int] = [:]
         while given[small, default: 0] < 1000 * 16_000, let (peer, message) = inbox.next() {
             given[peer, default: 0] += message.count
@@ -44,14 +44,14 @@ import Transport
         limits.messages = 4
         limits.bytes = 2000
         var inbox = Inbox(limits: limits, knowsAll: true)
-        for _ in 0..<6 { inbox.append(Message([0]), from: try peer("many"), now: 0) }
+        for _ in 0..<6 { inbox.append(Frame([0]), from: try peer("many"), now: 0) }
         #expect(inbox.dropped == 2)
-        inbox.append(Message([UInt8](repeating: 0, count: 3000)), from: try peer("large"), now: 0)
+        inbox.append(Frame([UInt8](repeating: 0, count: 3000)), from: try peer("large"), now: 0)
         #expect(inbox.dropped == 2, "a single message may be large")
-        inbox.append(Message([0]), from: try peer("large"), now: 0)
+        inbox.append(Frame([0]), from: try peer("large"), now: 0)
         #expect(inbox.dropped == 3)
         while inbox.next() != nil {}
-        for _ in 0..<4 { inbox.append(Message([0]), from: try peer("many"), now: 0) }
+        for _ in 0..<4 { inbox.append(Frame([0]), from: try peer("many"), now: 0) }
         #expect(inbox.dropped == 3, "room was not given back")
     }
 
@@ -60,10 +60,10 @@ import Transport
         limits.allBytes = 100_000
         var inbox = Inbox(limits: limits, knowsAll: true)
         let (flood, honest) = (try peer("flood"), try peer("honest"))
-        for _ in 0..<200 { inbox.append(Message([UInt8](repeating: 0, count: 1000)), from: flood, now: 0) }
+        for _ in 0..<200 { inbox.append(Frame([UInt8](repeating: 0, count: 1000)), from: flood, now: 0) }
         let before = inbox.dropped
         #expect(before == 200 - 100_000 / 1256)
-        for number in 0..<30 { inbox.append(Message([UInt8(number)]), from: honest, now: 0) }
+        for number in 0..<30 { inbox.append(Frame([UInt8(number)]), from: honest, now: 0) }
         #expect(inbox.dropped > before)
         var heard: [UInt8] = []
         while let (peer, message) = inbox.next() { if peer == honest { heard.append(message.bytes[0]) } }
@@ -79,13 +79,13 @@ import Transport
         inbox.know(member)
         for number in 0..<1000 {
             for _ in 0..<200 {
-                inbox.append(Message([UInt8](repeating: 0, count: 1000)), from: try peer("stranger-\(number)"), now: 0)
+                inbox.append(Frame([UInt8](repeating: 0, count: 1000)), from: try peer("stranger-\(number)"), now: 0)
             }
         }
-        for number in 0..<700 { inbox.append(Message([UInt8(number % 256)]), from: member, now: 0) }
+        for number in 0..<700 { inbox.append(Frame([UInt8(number % 256)]), from: member, now: 0) }
         // One that says hello for the first time is heard, too, after each other newcomer's turn at most.
         let honest = try peer("honest")
-        inbox.append(Message([77]), from: honest, now: 0)
+        inbox.append(Frame([77]), from: honest, now: 0)
         let heard = (0..<800).compactMap { _ in inbox.next() }
         #expect(heard.count == 800 && heard.count { $0.peer == member } == 700)
         var left = 0
@@ -104,17 +104,17 @@ import Transport
         let (honest, member) = (try peer("honest"), try peer("member"))
         inbox.know(member)
         for number in 0..<20 {
-            inbox.append(Message([UInt8(number)]), from: honest, now: 0)
-            inbox.append(Message([UInt8(number)]), from: member, now: 0)
+            inbox.append(Frame([UInt8(number)]), from: honest, now: 0)
+            inbox.append(Frame([UInt8(number)]), from: member, now: 0)
         }
         inbox.know(honest)
-        inbox.append(Message([20]), from: honest, now: 0)
+        inbox.append(Frame([20]), from: honest, now: 0)
         let heard = (0..<40).compactMap { _ in inbox.next() }
         #expect(heard.count { $0.peer == honest } == 20)
         #expect(heard.filter { $0.peer == honest }.map { $0.message.bytes[0] } == Array(0..<20))
         while inbox.next() != nil {}
         inbox.forgetPeers()
-        for number in 0..<200 { inbox.append(Message([UInt8(number)]), from: honest, now: 0) }
+        for number in 0..<200 { inbox.append(Frame([UInt8(number)]), from: honest, now: 0) }
         #expect(inbox.dropped == 200 - UInt64(Inbox.Limits().newcomerMessages))
     }
 
@@ -131,8 +131,8 @@ import Transport
         var heard: [PeerIdentity: Int] = [:]
         for step in 0..<100_000 {
             let now = second + UInt64(step) * 100_000
-            inbox.append(Message([1]), from: flood, now: now)
-            if step % 1000 < 10 { inbox.append(Message([2]), from: slow, now: now) }
+            inbox.append(Frame([1]), from: flood, now: now)
+            if step % 1000 < 10 { inbox.append(Frame([2]), from: slow, now: now) }
             while let (peer, _) = inbox.next() { heard[peer, default: 0] += 1 }
         }
         #expect(heard[slow] == 1000)
@@ -146,7 +146,7 @@ import Transport
         let flood = try peer("flood")
         func floodOnce(at now: UInt64) -> UInt64 {
             let before = inbox.dropped
-            for _ in 0..<1000 { inbox.append(Message([1]), from: flood, now: now) }
+            for _ in 0..<1000 { inbox.append(Frame([1]), from: flood, now: now) }
             while inbox.next() != nil {}
             return inbox.dropped - before
         }
@@ -164,7 +164,7 @@ import Transport
     func lastMessages() throws {
         var inbox = Inbox(knowsAll: true)
         let peer = try peer("confused")
-        for number in 0..<100 { inbox.append(Message([UInt8(number)]), from: peer, now: 0) }
+        for number in 0..<100 { inbox.append(Frame([UInt8(number)]), from: peer, now: 0) }
         inbox.restrain(peer, now: 0)
         var heard: [UInt8] = []
         while let (_, message) = inbox.next() { heard.append(message.bytes[0]) }
@@ -183,7 +183,7 @@ import Transport
             let before = inbox.dropped
             var cut: [PeerIdentity] = []
             while cut.isEmpty {
-                inbox.append(Message([1]), from: flood, now: now)
+                inbox.append(Frame([1]), from: flood, now: now)
                 cut = inbox.takePeersToCutOff()
                 while inbox.next() != nil {}
             }
@@ -198,11 +198,11 @@ import Transport
         strangers.restrain(flood, now: now)
         var sent = 0
         while strangers.takePeersToCutOff().isEmpty, sent < limits.messagesBeforeCut {
-            strangers.append(Message([1]), from: flood, now: now)
+            strangers.append(Frame([1]), from: flood, now: now)
             sent += 1
         }
         #expect(sent == limits.messagesBeforeCut / limits.newcomersPart + limits.restrainedMessages)
-        inbox.append(Message([1]), from: flood, now: now + limits.quietNanoseconds << UInt64(limits.harsherTimes))
+        inbox.append(Frame([1]), from: flood, now: now + limits.quietNanoseconds << UInt64(limits.harsherTimes))
         #expect(inbox.restrainedPeers == 0, "none is restrained for ever")
     }
 
@@ -215,7 +215,7 @@ import Transport
         inbox.restrain(flood, now: second)
         var cuts = 0
         for _ in 0..<(4 * limits.messagesBeforeCut) {
-            inbox.append(Message([1]), from: flood, now: second)
+            inbox.append(Frame([1]), from: flood, now: second)
             cuts += inbox.takePeersToCutOff().count
             while inbox.next() != nil {}
         }
@@ -233,10 +233,10 @@ import Transport
         var now = 2 * second
         while now + step < 2 * second + limits.unconfirmedNanoseconds {
             now += step
-            inbox.append(Message([1]), from: busy, now: now)
+            inbox.append(Frame([1]), from: busy, now: now)
             #expect(inbox.restrainedPeers == 1)
         }
-        inbox.append(Message([1]), from: busy, now: now + step)
+        inbox.append(Frame([1]), from: busy, now: now + step)
         #expect(inbox.restrainedPeers == 0)
     }
 
@@ -288,7 +288,7 @@ import Transport
                 appended += 1
                 let size = Int.random(in: 0..<10, using: &random) == 0 ? 5000 : 40
                 let number = (0..<4).map { UInt8(truncatingIfNeeded: appended >> (24 - 8 * $0)) }
-                inbox.append(Message(number + [UInt8](repeating: 0, count: size)), from: peer, now: now)
+                inbox.append(Frame(number + [UInt8](repeating: 0, count: size)), from: peer, now: now)
             }
             _ = inbox.takePeersToCutOff()
         }

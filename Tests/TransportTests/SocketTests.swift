@@ -64,7 +64,7 @@ struct DeadlinePassed: Error {}
         let first = try dealer("learner")
         let second = try dealer("recorder")
         let bytes = (0..<20_000).map { UInt8(truncatingIfNeeded: $0) }
-        let message = Message(bytes)
+        let message = Frame(bytes)
         #expect(try first.send(message) == .sent)
         #expect(try second.send(message.copy()) == .sent)
         var received: Set<PeerIdentity> = []

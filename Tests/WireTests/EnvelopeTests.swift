@@ -1,4 +1,5 @@
 import Environments
+import Experience
 import TestSupport
 import Testing
 import Wire

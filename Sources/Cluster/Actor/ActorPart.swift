@@ -1,5 +1,6 @@
 import Agents
 import Environments
+import Experience
 import Experiments
 import Wire
 
@@ -54,7 +55,7 @@ final class ActorPart {
     /// their beginning.
     func start(_ opened: [StreamsOpened.Stream]) throws {
         let positions = carry.actors.enumerated().map { index, actor in
-            var position = Agents.StreamPosition(actor: actor, incarnation: carry.incarnation)
+            var position = ActorPosition(actor: actor, incarnation: carry.incarnation)
             if !places.isEmpty {
                 position.sequence = places[index].nextSequence
                 position.episode = places[index].nextEpisode

@@ -1,5 +1,5 @@
 package import Distillation
-import Environments
+import Experience
 import Files
 import Foundation
 

@@ -1,5 +1,5 @@
 import Distillation
-import Environments
+import Experience
 import Files
 package import Foundation
 package import Wire

@@ -1,4 +1,5 @@
 package import Environments
+import Experience
 import Experiments
 import Foundation
 package import Logging

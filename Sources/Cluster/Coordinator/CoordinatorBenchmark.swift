@@ -1,4 +1,5 @@
 import Environments
+import Experience
 package import Experiments
 import Foundation
 import Logging
@@ -121,7 +122,7 @@ private final class StubCluster {
 
     private var nodes: [String: Node] = [:]
     private var order: [String] = []
-    private var due: [(moment: UInt64, name: String, message: Wire.Message)] = []
+    private var due: [(moment: UInt64, name: String, message: Message)] = []
     private var firstDue = 0
     private var answers: [(name: String, bytes: [UInt8])] = []
     private var recorder = ""
@@ -208,7 +209,7 @@ private final class StubCluster {
 
 /// Writes nothing down.
 private final class NoJournal: RunJournal {
-    func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Environments.Task, actors: Int) throws {}
+    func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Task, actors: Int) throws {}
     func lifetimeStarted(_ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String, actors: Int) throws {}
     func lifetimeEnded(_ lifetime: LifetimeIdentifier, numbers: [String: Double]) throws {}
     func streamSealed(_ stream: StreamIdentifier, rows: UInt64, rollouts: UInt64) throws {}

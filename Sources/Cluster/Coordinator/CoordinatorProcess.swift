@@ -132,7 +132,7 @@ package final class CoordinatorProcess {
     private func flush(_ coordinator: Coordinator) throws {
         try coordinator.commit(&outbox, now: clock.now)
         for item in outbox.items {
-            let message = Transport.Message(item.bytes)
+            let message = Frame(item.bytes)
             for case .peer(let name) in item.addresses {
                 guard !item.isComplaint || complaints.allows(.peer(name), now: clock.now) else { continue }
                 guard let peer = try? PeerIdentity(name) else { continue }

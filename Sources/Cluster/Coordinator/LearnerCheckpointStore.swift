@@ -1,4 +1,5 @@
-package import Environments
+import Environments
+package import Experience
 import Files
 package import Foundation
 internal import Synchronization

@@ -1,4 +1,4 @@
-import Environments
+import Experience
 import Wire
 
 /// All lifetimes of a run and the nodes that they are leased to. Who holds what and who has room is kept up to date with

@@ -1,4 +1,5 @@
 import Environments
+import Experience
 
 /// One lifetime from the queue to its end, as the coordinator sees it.
 struct LeasedLifetime {

@@ -1,5 +1,6 @@
 package import Catalog
 package import Environments
+package import Experience
 import Files
 package import Foundation
 package import Wire

@@ -1,4 +1,4 @@
-package import Environments
+package import Experience
 
 /// What an earlier start of the same run has finished.
 package struct Progress: Sendable {

@@ -1,4 +1,5 @@
 package import Environments
+package import Experience
 package import Wire
 
 /// Where the coordinator writes down what happened; the catalogue in a run, nothing in a test.

@@ -1,4 +1,4 @@
-import Environments
+import Experience
 package import Foundation
 import Wire
 

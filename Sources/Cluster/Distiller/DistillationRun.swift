@@ -1,5 +1,6 @@
 import Distillation
 package import Environments
+import Experience
 package import Experiments
 package import Foundation
 

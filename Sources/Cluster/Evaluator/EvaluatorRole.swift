@@ -1,5 +1,6 @@
 import Distillation
 import Environments
+import Experience
 package import Wire
 
 /// Rolls a frozen model out on the tasks that it is given; needs nothing but the coordinator's address.

@@ -1,6 +1,7 @@
 import Agents
 import Distillation
 import Environments
+import Experience
 import Experiments
 import Histories
 import Wire
@@ -54,7 +55,7 @@ final class RunningJob {
         let actor = InContextActor(policy: policy, episodes: job.episodes, clearsContext: job.clearContext)
         collector = RolloutCollector(
             environment: environment, actor: actor, lifetime: lifetime,
-            positions: keys.map { Agents.StreamPosition(actor: $0.actor, incarnation: job.incarnation) })
+            positions: keys.map { ActorPosition(actor: $0.actor, incarnation: job.incarnation) })
         self.actor = actor
         horizon = context.distribution.environment.horizon
         beginRollouts()

@@ -1,4 +1,4 @@
-import Environments
+import Experience
 import Wire
 
 /// A lifetime's state on its way to the coordinator, one piece at a time.

@@ -1,5 +1,5 @@
 internal import CSodium
-import Environments
+import Experience
 
 /// Makes and verifies tickets: the coordinator's word that certain actors are leased to a node, which the node shows to
 /// the learner or the recorder that it was sent to.

@@ -157,7 +157,7 @@ final class NodeSockets {
     }
 
     /// The coordinator's messages that have come, so many at most.
-    func receiveFromCoordinator(_ take: (Transport.Message) throws -> Void) throws {
+    func receiveFromCoordinator(_ take: (Frame) throws -> Void) throws {
         guard poller.isReadable(controlToken) else { return }
         for _ in 0..<Self.messagesPerTurn {
             guard let message = try control.receive() else { return }
@@ -173,20 +173,20 @@ final class NodeSockets {
 
     func send(_ items: [Outbox.Item], now: UInt64) throws {
         for item in items {
-            let message = Transport.Message(item.bytes)
+            let message = Frame(item.bytes)
             for address in item.addresses where !item.isComplaint || complaints.allows(address, now: now) {
                 try send(message, to: address, now: now)
             }
         }
     }
 
-    private func send(_ message: Transport.Message, to address: Address, now: UInt64) throws {
+    private func send(_ message: Frame, to address: Address, now: UInt64) throws {
         guard !unsent.contains(address) else { return keep(message, for: address) }
         // A peer that cannot be reached has gone; if it comes back it asks again.
         if try transmit(message, to: address, now: now) == .full { keep(message, for: address) }
     }
 
-    private func transmit(_ message: Transport.Message, to address: Address, now: UInt64) throws -> SendOutcome {
+    private func transmit(_ message: Frame, to address: Address, now: UInt64) throws -> SendOutcome {
         switch address {
         case .coordinator: return try control.send(message)
         case .endpoint(let endpoint): return try socket(to: endpoint, now: now)?.send(message) ?? .unreachable
@@ -196,7 +196,7 @@ final class NodeSockets {
         }
     }
 
-    private func keep(_ message: Transport.Message, for address: Address) {
+    private func keep(_ message: Frame, for address: Address) {
         guard !unsent.append(message, for: address), saidFull.count < UnsentMessages.peerLimit,
             saidFull.insert(address).inserted
         else { return }

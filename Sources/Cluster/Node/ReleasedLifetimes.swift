@@ -1,4 +1,4 @@
-import Environments
+import Experience
 import Wire
 
 /// The last attempt at each lifetime that the coordinator has taken back: a lease that arrives after its release, or once

@@ -20,7 +20,7 @@ final class RoleMailbox: Sendable {
 
     /// A message of another node. Only one thread has it at a time, hence unchecked.
     struct Parcel: @unchecked Sendable {
-        let message: Transport.Message
+        let message: Frame
         let sender: Address
     }
 

@@ -10,7 +10,7 @@ package struct UnsentMessages {
     package static let peerLimit = 1024
 
     private struct Queue {
-        var messages: [Transport.Message] = []
+        var messages: [Frame] = []
         var bytes = 0
     }
 
@@ -28,7 +28,7 @@ package struct UnsentMessages {
 
     /// - Returns: whether the message fitted.
     @discardableResult
-    package mutating func append(_ message: Transport.Message, for address: Address) -> Bool {
+    package mutating func append(_ message: Frame, for address: Address) -> Bool {
         let waiting = queues[address].map { (count: $0.messages.count, bytes: $0.bytes) } ?? (count: 0, bytes: 0)
         let fits =
             waiting.count < Self.messageLimitPerPeer && bytes + message.count <= Self.byteLimit
@@ -46,7 +46,7 @@ package struct UnsentMessages {
     }
 
     /// Hands out what waits, each peer's messages in order, as long as `send` takes them.
-    package mutating func retry(_ send: (Transport.Message, Address) throws -> Bool) rethrows {
+    package mutating func retry(_ send: (Frame, Address) throws -> Bool) rethrows {
         for address in Array(queues.keys) {
             guard let queue = queues[address] else { continue }
             let sent = try queue.messages.firstIndex { try !send($0, address) } ?? queue.messages.count

@@ -1,4 +1,4 @@
-import Environments
+import Experience
 
 /// Streams that the recorder has to do something with, in the order in which it is due: none is overtaken for ever.
 ///

@@ -1,4 +1,5 @@
 import Environments
+import Experience
 import Histories
 import Logging
 import Wire

@@ -1,4 +1,5 @@
 import Environments
+import Experience
 import Experiments
 import Histories
 import Transport

@@ -1,5 +1,6 @@
 import Agents
 import Environments
+import Experience
 import Experiments
 import Foundation
 package import Histories

@@ -1,4 +1,4 @@
-package import Environments
+package import Experience
 package import Wire
 
 /// What carries some streams, in its talk with their recorder: asks where they stand, keeps what is not durable yet, and

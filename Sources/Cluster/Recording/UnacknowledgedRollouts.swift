@@ -1,4 +1,4 @@
-package import Environments
+package import Experience
 import Histories
 
 /// What one sender has for the recorder and the recorder has not yet called durable: go-back-N.

@@ -53,7 +53,7 @@ package final class ControlClient {
     package func drain(node: String) throws { _ = try ask(.drain(node: node)) }
     package func stop() throws { _ = try ask(.stop) }
 
-    private func ask(_ message: Wire.Message) throws -> Wire.Message {
+    private func ask(_ message: Message) throws -> Message {
         if let answer = try answer(to: message, deadlineMilliseconds) { return answer }
         throw ClusterError(
             "no answer from \(endpoint) within \(deadlineMilliseconds) ms: is a coordinator listening there, "
@@ -62,13 +62,13 @@ package final class ControlClient {
     }
 
     private func answer(
-        to message: Wire.Message, _ milliseconds: UInt64, unless isUnwanted: () -> Bool = { false }
-    ) throws -> Wire.Message? {
+        to message: Message, _ milliseconds: UInt64, unless isUnwanted: () -> Bool = { false }
+    ) throws -> Message? {
         _ = try socket.send(Envelope(message, request: 1).encoded())
         let deadline = clock.now + milliseconds * 1_000_000
         while clock.now < deadline, !isUnwanted() {
             try poller.wait(milliseconds: 50)
-            var last: Wire.Message?
+            var last: Message?
             while let answer = try socket.receive() {
                 let envelope = try answer.withUnsafeBytes { try Envelope(decoding: $0) }
                 if case .failure(let reason) = envelope.message { throw ClusterError(reason) }

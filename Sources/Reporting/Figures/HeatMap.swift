@@ -1,4 +1,5 @@
 package import Environments
+import Experience
 
 /// Shares from 0 to 1 in the cells of a grid.
 package struct HeatMap: Figure {

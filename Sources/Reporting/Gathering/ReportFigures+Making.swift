@@ -1,5 +1,6 @@
 import Catalog
 import Environments
+import Experience
 
 extension ReportFigures {
     /// The source algorithm over its whole life.

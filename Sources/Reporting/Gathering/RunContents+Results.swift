@@ -1,5 +1,6 @@
 import Catalog
 import Environments
+import Experience
 
 /// One checkpoint's evaluation on the tasks of one split.
 struct EvaluatedSplit {

@@ -1,5 +1,6 @@
 package import Catalog
 import Environments
+import Experience
 package import Experiments
 package import Foundation
 import Histories

@@ -1,5 +1,6 @@
 import Catalog
 import Environments
+import Experience
 import Foundation
 import Histories
 
@@ -12,7 +13,7 @@ struct IndexedStreams {
     /// Optimum and random return are properties of a task, and take a while to be found out: each environment's
     /// distribution is built once, and each task of it asked for once, however many streams it has.
     private var distributions: [EnvironmentDescription: any TaskDistribution] = [:]
-    private var bounds: [EnvironmentDescription: [Environments.Task: ReturnBounds]] = [:]
+    private var bounds: [EnvironmentDescription: [Task: ReturnBounds]] = [:]
 
     init(root: String) { self.root = root }
 
@@ -68,7 +69,7 @@ struct IndexedStreams {
     private func identifier(of file: String, _ metadata: StreamMetadata) -> StreamIdentifier? {
         let relative = file.hasPrefix(root + "/") ? String(file.dropFirst(root.count + 1)) : file
         let parts = relative.split(separator: "/").map(String.init)
-        var collection = Environments.Collection.histories
+        var collection = StreamCollection.histories
         if parts.first == "evaluations", parts.count > 1 { collection = .evaluation(parts[1]) }
         let stream = StreamIdentifier(
             lifetime: LifetimeIdentifier(
@@ -78,7 +79,7 @@ struct IndexedStreams {
     }
 
     private mutating func bounds(
-        of task: Environments.Task, in environment: EnvironmentDescription
+        of task: Task, in environment: EnvironmentDescription
     ) -> ReturnBounds {
         if let known = bounds[environment]?[task] { return known }
         let distribution = distribution(of: environment)

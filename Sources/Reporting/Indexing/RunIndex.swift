@@ -1,6 +1,7 @@
 package import Catalog
 import Distillation
 import Environments
+import Experience
 import Experiments
 package import Foundation
 import Histories

@@ -1,4 +1,5 @@
 import Environments
+import Experience
 
 /// Where a mean lies with a probability of 95 %.
 package struct Interval: Sendable, Hashable, Encodable {

@@ -122,7 +122,7 @@ final class AuthenticatorThread: @unchecked Sendable {
     private func receive(from socket: UnsafeMutableRawPointer) -> [[UInt8]]? {
         var frames: [[UInt8]] = []
         while true {
-            let frame = Message()
+            let frame = Frame()
             while zmq_msg_recv(frame.handle, socket, ZMQ_DONTWAIT) < 0 {
                 guard zmq_errno() == EINTR else { return nil }
             }

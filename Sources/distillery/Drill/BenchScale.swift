@@ -2,6 +2,7 @@ import ArgumentParser
 import Cluster
 import Drills
 import Environments
+import Experience
 import Experiments
 import Foundation
 import Neural

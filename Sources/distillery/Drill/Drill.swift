@@ -1,6 +1,6 @@
 import Cluster
 import Drills
-import Environments
+import Experience
 import Foundation
 import Neural
 import Wire

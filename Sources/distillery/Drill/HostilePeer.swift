@@ -1,5 +1,6 @@
 import Cluster
 import Environments
+import Experience
 import Foundation
 import Synchronization
 import Transport
@@ -97,7 +98,7 @@ private final class HostileConnection {
     private let endpoint: String
     private var name = ""
     private var socket: DealerSocket
-    private var messages: [Transport.Message] = []
+    private var messages: [Frame] = []
     private var next = 0
     private var lastHeartbeat = Date.distantPast
     private var stuckSince: Date?
@@ -123,7 +124,7 @@ private final class HostileConnection {
     }
 
     func arm(_ hostile: HostileRollouts) {
-        messages = hostile.messages(to: role).map { Transport.Message(Envelope($0, request: 1).encoded()) }
+        messages = hostile.messages(to: role).map { Frame(Envelope($0, request: 1).encoded()) }
         next = 0
     }
 
@@ -170,13 +171,13 @@ private struct HostileRollouts {
 
     init(_ leases: [ClusterStatus.Lease]) { self.leases = leases }
 
-    func messages(to role: RoleName) -> [Wire.Message] {
+    func messages(to role: RoleName) -> [Message] {
         leases.flatMap { lease in lease.parts.flatMap { messages(to: role, lease, $0) } }
     }
 
     private func messages(
         to role: RoleName, _ lease: ClusterStatus.Lease, _ part: ClusterStatus.Part
-    ) -> [Wire.Message] {
+    ) -> [Message] {
         let lifetime = LifetimeIdentifier(task: lease.task, repetition: lease.repetition)
         let actors = part.firstActor..<(part.firstActor + max(part.actors, 1))
         let unknown = LifetimeIdentifier(task: lease.task, repetition: lease.repetition + 1)
@@ -209,7 +210,7 @@ private struct HostileRollouts {
                     rollouts(lifetime, lease.attempt, actors, incarnation: incarnation, sequence: $0)
                 }
             }
-            let ask: Wire.Message =
+            let ask: Message =
                 role == .recorder
                 ? .openStreams(
                     OpenStreams(
@@ -225,7 +226,7 @@ private struct HostileRollouts {
     /// Rollouts of a walk that stands still in a corner of Dark Room.
     private func rollouts(
         _ lifetime: LifetimeIdentifier, _ attempt: UInt64, _ actors: Range<Int>, incarnation: UInt64, sequence: UInt64
-    ) -> Wire.Message {
+    ) -> Message {
         let rows = actors.count * Self.rowsOfRollout
         var content = RolloutBatch(
             lifetime: lifetime,

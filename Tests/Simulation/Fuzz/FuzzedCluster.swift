@@ -248,7 +248,7 @@ extension FuzzedCluster.Receiver {
     }
 
     /// Whether the role takes such a message from a peer; everything else it has to count.
-    fileprivate func takes(_ message: Wire.Message) -> Bool {
+    fileprivate func takes(_ message: Message) -> Bool {
         switch (self, message) {
         case (.learner, .joinLifetime), (.learner, .rollouts), (.recorder, .openStreams), (.recorder, .rollouts),
             (.actor, .streamsOpened), (.actor, .rolloutsDurable), (.actor, .rolloutAnswer),

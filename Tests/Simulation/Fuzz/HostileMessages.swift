@@ -1,4 +1,4 @@
-import Environments
+import Experience
 import Wire
 
 /// An endless supply of messages that are almost right: what honest nodes have said, changed where it hurts.

@@ -4,7 +4,7 @@ internal import CZeroMQ
 ///
 /// Sending one does not use it up, and a copy shares the payload: the same rollout goes to the learner and to the
 /// recorder without being encoded or copied twice. Not `Sendable`: the first copy marks the payload as shared.
-package final class Message {
+package final class Frame {
     /// The library forbids moving a message by its bytes, so it stays where it was allocated.
     let handle: UnsafeMutablePointer<zmq_msg_t>
 
@@ -40,8 +40,8 @@ package final class Message {
     package var bytes: [UInt8] { withUnsafeBytes { Array($0) } }
 
     /// Another message with the same payload, shared and not copied (above about 30 bytes).
-    package func copy() -> Message {
-        let other = Message()
+    package func copy() -> Frame {
+        let other = Frame()
         zmq_msg_copy(other.handle, handle)
         return other
     }

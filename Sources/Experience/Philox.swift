@@ -5,13 +5,13 @@ package enum RandomPurpose: UInt32, Sendable {
 
 /// The key under which all random numbers of one stream are drawn.
 package struct StreamKey: Hashable, Sendable {
-    package let collection: Collection
+    package let collection: StreamCollection
     package let seed: UInt64
     package let task: Int
     package let repetition: Int
     package let actor: Int
 
-    package init(collection: Collection = .histories, seed: UInt64, task: Int, repetition: Int, actor: Int) {
+    package init(collection: StreamCollection = .histories, seed: UInt64, task: Int, repetition: Int, actor: Int) {
         self.collection = collection
         self.seed = seed
         self.task = task

@@ -1,4 +1,4 @@
-import Environments
+import Experience
 import Testing
 
 @Suite("CRC-32C and Philox")
@@ -26,7 +26,7 @@ struct ChecksumTests {
 
     @Test("no two streams share a key: of the histories, of an evaluation, of its control or of another checkpoint's")
     func keysApart() {
-        let collections: [Environments.Collection] = [
+        let collections: [StreamCollection] = [
             .histories, .evaluation("step-00000100-test"), .evaluation("step-00000100-test-cleared"),
             .evaluation("step-00000100-train"), .evaluation("step-00000200-train"), .evaluation("e"),
         ]

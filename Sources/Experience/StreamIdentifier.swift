@@ -1,5 +1,5 @@
 /// What a set of streams belongs to: the histories of a run, or one of its evaluations.
-package enum Collection: Hashable, Sendable {
+package enum StreamCollection: Hashable, Sendable {
     case histories
     /// A name of ASCII letters, digits, `-` and `_`, at most 64 of them.
     case evaluation(String)
@@ -7,12 +7,12 @@ package enum Collection: Hashable, Sendable {
 
 /// One source algorithm learning from scratch on one task, or one evaluation of a task.
 package struct LifetimeIdentifier: Hashable, Sendable {
-    package let collection: Collection
+    package let collection: StreamCollection
     package let task: Int
     /// 0 in an evaluation.
     package let repetition: Int
 
-    package init(collection: Collection = .histories, task: Int, repetition: Int) {
+    package init(collection: StreamCollection = .histories, task: Int, repetition: Int) {
         self.collection = collection
         self.task = task
         self.repetition = repetition
