@@ -94,7 +94,7 @@ let package = Package(
             swiftSettings: strict),
         tests("ProcessesTests", ["Processes", "ProcessesTestParent"]),
         tests("TransportTests", ["Transport", "CZeroMQ", "TestSupport"]),
-        tests("WireTests", ["Wire", "Environments", "Experience", "TestSupport"]),
+        tests("WireTests", ["Wire", "Environments", "Experience", "TestSupport"], resources: [.copy("Golden")]),
         tests("ExperimentsTests", ["Experiments", "Environments", "Experience", "Agents", "Distillation"]),
         tests(
             "AgentsTests", ["Agents", "Neural", "Environments", "Experience", "TestSupport"],
