@@ -1,38 +1,22 @@
-/// Everything that travels, one case a message of `proto/distillery.proto`.
+import CWire
+
+/// Everything that travels, one case a body of the envelope in `proto/distillery.proto`.
+///
+/// Each kind has a file of its own under `Messages/`: the value, who says it to whom, and how it is written and read. A
+/// new kind is such a file, its message in the .proto (`scripts/generate-wire` remakes the C), and here its case, its
+/// line in `kinds` and its line in `body`.
 package enum Message: Sendable {
     case hello(Hello)
     case welcome(Welcome)
+    case rejoin
+    case allowedKeys(AllowedKeys)
     case heartbeat(Heartbeat)
     case acknowledgement
     case failure(String)
-    case rejoin
-    case allowedKeys(AllowedKeys)
-    case learnLifetime(LearnLifetime)
-    case lifetimeFinished(LifetimeFinished)
-    case carryActors(CarryActors)
-    case carryingFinished(CarryingFinished)
-    case releaseLifetime(ReleaseLifetime)
-    case learnerCheckpoint(LearnerCheckpoint)
-    case streamsRefused(StreamsRefused)
-    case joinLifetime(JoinLifetime)
-    case rolloutAnswer(RolloutAnswer)
-    case rollouts(Rollouts)
-    case openStreams(OpenStreams)
-    case streamsOpened(StreamsOpened)
-    case rolloutsDurable(RolloutsDurable)
-    case streamsSealed(StreamsSealed)
-    case sealStreams(SealStreams)
-    case streamQuarantined(StreamQuarantined)
-    case discardStreams(DiscardStreams)
-    case distil(resumeFrom: String)
-    case metrics(Metrics)
-    case checkpointPiece(CheckpointPiece)
-    case checkpointRequest(CheckpointRequest)
-    case distillationFinished(DistillationFinished)
-    case evaluationJob(EvaluationJob)
-    case evaluationResult(EvaluationResult)
+
     case statusRequest
     case statusAnswer(json: String)
+    case metrics(Metrics)
     case scale(actors: Int)
     case drain(node: String)
     case stop
@@ -41,41 +25,128 @@ package enum Message: Sendable {
     case endProcess(Int)
     /// A process of the supervisor's host has ended.
     case processEnded(Int)
+
+    case learnLifetime(LearnLifetime)
+    case lifetimeFinished(LifetimeFinished)
+    case releaseLifetime(ReleaseLifetime)
+    case learnerCheckpoint(LearnerCheckpoint)
+    case carryActors(CarryActors)
+    case carryingFinished(CarryingFinished)
+    case joinLifetime(JoinLifetime)
+
+    case rollouts(Rollouts)
+    case rolloutAnswer(RolloutAnswer)
+    case openStreams(OpenStreams)
+    case streamsOpened(StreamsOpened)
+    case rolloutsDurable(RolloutsDurable)
+    case streamsSealed(StreamsSealed)
+    case sealStreams(SealStreams)
+    case streamQuarantined(StreamQuarantined)
+    case streamsRefused(StreamsRefused)
+    case discardStreams(DiscardStreams)
+
+    case distil(resumeFrom: String)
+    case checkpointPiece(CheckpointPiece)
+    case checkpointRequest(CheckpointRequest)
+    case distillationFinished(DistillationFinished)
+    case evaluationJob(EvaluationJob)
+    case evaluationResult(EvaluationResult)
 }
 
-/// A message with the number of the request that it is, or answers; 0 where none is expected.
-package struct Envelope: Sendable {
-    package var request: UInt64
-    package var message: Message
+extension Message {
+    /// How each kind is read from an envelope.
+    static let kinds = MessageKinds([
+        MessageKind(Hello.self) { .hello($0) },
+        MessageKind(Welcome.self) { .welcome($0) },
+        MessageKind(Rejoin.self) { _ in .rejoin },
+        MessageKind(AllowedKeys.self) { .allowedKeys($0) },
+        MessageKind(Heartbeat.self) { .heartbeat($0) },
+        MessageKind(Acknowledgement.self) { _ in .acknowledgement },
+        MessageKind(Failure.self) { .failure($0.reason) },
 
-    package init(_ message: Message, request: UInt64 = 0) {
-        self.message = message
-        self.request = request
+        MessageKind(StatusRequest.self) { _ in .statusRequest },
+        MessageKind(StatusAnswer.self) { .statusAnswer(json: $0.json) },
+        MessageKind(Metrics.self) { .metrics($0) },
+        MessageKind(Scale.self) { .scale(actors: $0.actors) },
+        MessageKind(Drain.self) { .drain(node: $0.node) },
+        MessageKind(Stop.self) { _ in .stop },
+        MessageKind(Deployment.self) { .deployment($0) },
+        MessageKind(EndProcess.self) { .endProcess($0.process) },
+        MessageKind(ProcessEnded.self) { .processEnded($0.process) },
+
+        MessageKind(LearnLifetime.self) { .learnLifetime($0) },
+        MessageKind(LifetimeFinished.self) { .lifetimeFinished($0) },
+        MessageKind(ReleaseLifetime.self) { .releaseLifetime($0) },
+        MessageKind(LearnerCheckpoint.self) { .learnerCheckpoint($0) },
+        MessageKind(CarryActors.self) { .carryActors($0) },
+        MessageKind(CarryingFinished.self) { .carryingFinished($0) },
+        MessageKind(JoinLifetime.self) { .joinLifetime($0) },
+
+        MessageKind(Rollouts.self) { .rollouts($0) },
+        MessageKind(RolloutAnswer.self) { .rolloutAnswer($0) },
+        MessageKind(OpenStreams.self) { .openStreams($0) },
+        MessageKind(StreamsOpened.self) { .streamsOpened($0) },
+        MessageKind(RolloutsDurable.self) { .rolloutsDurable($0) },
+        MessageKind(StreamsSealed.self) { .streamsSealed($0) },
+        MessageKind(SealStreams.self) { .sealStreams($0) },
+        MessageKind(StreamQuarantined.self) { .streamQuarantined($0) },
+        MessageKind(StreamsRefused.self) { .streamsRefused($0) },
+        MessageKind(DiscardStreams.self) { .discardStreams($0) },
+
+        MessageKind(Distil.self) { .distil(resumeFrom: $0.resumeFrom) },
+        MessageKind(CheckpointPiece.self) { .checkpointPiece($0) },
+        MessageKind(CheckpointRequest.self) { .checkpointRequest($0) },
+        MessageKind(DistillationFinished.self) { .distillationFinished($0) },
+        MessageKind(EvaluationJob.self) { .evaluationJob($0) },
+        MessageKind(EvaluationResult.self) { .evaluationResult($0) },
+    ])
+
+    /// What is written into an envelope.
+    var body: any WireMessage {
+        switch self {
+        case .hello(let hello): hello
+        case .welcome(let welcome): welcome
+        case .rejoin: Rejoin()
+        case .allowedKeys(let keys): keys
+        case .heartbeat(let heartbeat): heartbeat
+        case .acknowledgement: Acknowledgement()
+        case .failure(let reason): Failure(reason: reason)
+
+        case .statusRequest: StatusRequest()
+        case .statusAnswer(let json): StatusAnswer(json: json)
+        case .metrics(let metrics): metrics
+        case .scale(let actors): Scale(actors: actors)
+        case .drain(let node): Drain(node: node)
+        case .stop: Stop()
+        case .deployment(let deployment): deployment
+        case .endProcess(let process): EndProcess(process: process)
+        case .processEnded(let process): ProcessEnded(process: process)
+
+        case .learnLifetime(let learn): learn
+        case .lifetimeFinished(let finished): finished
+        case .releaseLifetime(let release): release
+        case .learnerCheckpoint(let checkpoint): checkpoint
+        case .carryActors(let carry): carry
+        case .carryingFinished(let finished): finished
+        case .joinLifetime(let join): join
+
+        case .rollouts(let rollouts): rollouts
+        case .rolloutAnswer(let answer): answer
+        case .openStreams(let open): open
+        case .streamsOpened(let opened): opened
+        case .rolloutsDurable(let durable): durable
+        case .streamsSealed(let sealed): sealed
+        case .sealStreams(let seal): seal
+        case .streamQuarantined(let quarantined): quarantined
+        case .streamsRefused(let refused): refused
+        case .discardStreams(let discard): discard
+
+        case .distil(let resumeFrom): Distil(resumeFrom: resumeFrom)
+        case .checkpointPiece(let piece): piece
+        case .checkpointRequest(let request): request
+        case .distillationFinished(let finished): finished
+        case .evaluationJob(let job): job
+        case .evaluationResult(let result): result
+        }
     }
-}
-
-/// Bytes that are not a message of this protocol: what was expected and what came.
-package struct WireError: Error, CustomStringConvertible, Sendable {
-    package let description: String
-    package init(_ description: String) { self.description = description }
-}
-
-/// The limits and the version that both ends of a connection share.
-package enum WireProtocol {
-    package static let version: UInt32 = 1
-    /// A longer message is refused before it is decoded.
-    package static let messageLimitBytes = 64 << 20
-    /// Payload of one piece of a checkpoint.
-    package static let checkpointPieceBytes = 1 << 20
-    /// No message speaks of more actors than this.
-    package static let actorLimit = 1 << 16
-    /// Longer names of hosts, endpoints and folders are refused, longer reasons cut off.
-    package static let textLimitBytes = 4096
-    /// Returns of an evaluation's job; a result of so many fits into a message.
-    package static let returnLimit = 1 << 23
-    /// A list of clients that may connect is no longer, and each of its keys has so many bytes.
-    package static let allowedKeyLimit = 1024
-    package static let keyBytes = 32
-    /// Bytes of a ticket, and of the secret under which it was made.
-    package static let ticketBytes = 32
 }

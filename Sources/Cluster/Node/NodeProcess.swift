@@ -227,7 +227,7 @@ package func hostName() -> String {
 }
 
 extension String {
-    /// Only what `isAcceptableName` accepts, the end kept where it is too long.
+    /// Only what messages take as a name, the end kept where it is too long.
     fileprivate var asNodeName: String {
         let cleaned = String(map { ($0.isASCII && ($0.isLetter || $0.isNumber)) || $0 == "-" ? $0 : "-" })
         guard cleaned.utf8.count > 64 else { return cleaned }

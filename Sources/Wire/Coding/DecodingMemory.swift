@@ -1,5 +1,5 @@
 import CProtobufC
-import Foundation
+import Glibc
 
 /// The memory that one message may take while it is decoded.
 ///

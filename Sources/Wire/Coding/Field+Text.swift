@@ -1,0 +1,58 @@
+import CWire
+import Glibc
+
+extension Field {
+    static func text(_ pointer: UnsafeMutablePointer<CChar>?) -> String {
+        pointer.map { String(cString: $0) } ?? ""
+    }
+
+    /// What a node keeps for as long as another is there must not be long: host names, endpoints, folders.
+    static func shortText(_ pointer: UnsafeMutablePointer<CChar>?, _ what: String) throws -> String {
+        guard let pointer else { return "" }
+        guard strnlen(pointer, WireProtocol.textLimitBytes + 1) <= WireProtocol.textLimitBytes else {
+            throw WireError("a \(what) of more than \(WireProtocol.textLimitBytes) bytes")
+        }
+        guard let text = String(validatingCString: pointer) else { throw WireError("a \(what) that is not UTF-8") }
+        return text
+    }
+
+    /// What people read may be cut off, but is not refused for its length.
+    static func beginning(of pointer: UnsafeMutablePointer<CChar>?) -> String {
+        guard let pointer else { return "" }
+        let length = strnlen(pointer, WireProtocol.textLimitBytes)
+        let repaired = pointer.withMemoryRebound(to: UInt8.self, capacity: length) {
+            String(decoding: UnsafeBufferPointer(start: $0, count: length), as: UTF8.self)
+        }
+        // What is not UTF-8 becomes longer when it is repaired, and a character must not be cut in two.
+        var kept = repaired.utf8.prefix(WireProtocol.textLimitBytes)
+        while !kept.isEmpty {
+            if let text = String(kept) { return text }
+            kept = kept.dropLast()
+        }
+        return ""
+    }
+
+    /// Names become parts of paths: ASCII letters, digits, `-`, `_` and inner dots, at most 64.
+    static func name(_ pointer: UnsafeMutablePointer<CChar>?, _ what: String) throws -> String {
+        let name = text(pointer)
+        guard isAcceptableName(name) else {
+            throw WireError(
+                "the \(what) \(name.prefix(80).debugDescription); expected 1 to 64 letters, digits, '-', '_' and "
+                    + "inner dots")
+        }
+        return name
+    }
+
+    private static func isAcceptableName(_ name: String) -> Bool {
+        (1...64).contains(name.utf8.count) && !name.hasPrefix(".") && name.utf8.allSatisfy(isAcceptable)
+    }
+
+    private static func isAcceptable(_ character: UInt8) -> Bool {
+        switch character {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,23 @@
+import CWire
+
+/// One counter, measure or setting of a message that holds numbers by their names.
+struct NamedNumber {
+    let name: String
+    let value: Double
+}
+
+extension NamedNumber: WireValue {
+    static var initialiser: (UnsafeMutablePointer<Distillery__NamedNumber>?) -> Void {
+        distillery__named_number__init
+    }
+
+    func encode(into body: inout Distillery__NamedNumber, _ arena: EncodingArena) {
+        body.name = arena.string(name)
+        body.value = value
+    }
+
+    init(decoding body: Distillery__NamedNumber) throws {
+        name = try Field.shortText(body.name, "number's name")
+        value = try Field.finite(body.value, "number")
+    }
+}

@@ -1,0 +1,62 @@
+import CProtobufC
+import CWire
+
+/// What travels in one ZeroMQ message: a `Message` with the number of the request that it is, or that it answers.
+package struct Envelope: Sendable {
+    /// Chosen by the one who asks; an answer carries the number of what it answers. 0 where no answer is expected.
+    package var request: UInt64
+    package var message: Message
+
+    package init(_ message: Message, request: UInt64 = 0) {
+        self.message = message
+        self.request = request
+    }
+}
+
+extension Envelope {
+    /// The bytes that travel.
+    package func encoded() -> [UInt8] {
+        let arena = EncodingArena()
+        var envelope = Distillery__Envelope()
+        distillery__envelope__init(&envelope)
+        envelope.protocol_version = WireProtocol.version
+        envelope.request = request
+        message.body.put(into: &envelope, arena)
+        let size = distillery__envelope__get_packed_size(&envelope)
+        return withExtendedLifetime(arena) {
+            [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+                count = distillery__envelope__pack(&envelope, buffer.baseAddress)
+            }
+        }
+    }
+
+    /// Reads what came from outside. Throws `WireError` for anything that is not a well-formed message of this
+    /// version: a length, a range or a name that does not fit is refused here, so that no role sees it.
+    package init(decoding bytes: UnsafeRawBufferPointer) throws {
+        guard bytes.count <= WireProtocol.messageLimitBytes else {
+            throw WireError("a message of \(bytes.count) bytes; at most \(WireProtocol.messageLimitBytes) are accepted")
+        }
+        let memory = DecodingMemory(messageBytes: bytes.count)
+        var allocator = memory.allocator
+        let pointer = distillery__envelope__unpack(
+            &allocator, bytes.count, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self))
+        guard let pointer else {
+            throw WireError(
+                memory.isExhausted
+                    ? "\(bytes.count) bytes that would take more than \(memory.limitBytes) bytes of memory"
+                    : "\(bytes.count) bytes that are not a protocol buffer of distillery.Envelope")
+        }
+        defer { withExtendedLifetime(memory) { distillery__envelope__free_unpacked(pointer, &allocator) } }
+        let envelope = pointer.pointee
+        guard envelope.protocol_version == WireProtocol.version else {
+            throw WireError(
+                "protocol version \(envelope.protocol_version); this node speaks version \(WireProtocol.version)")
+        }
+        request = envelope.request
+        message = try Message(in: envelope)
+    }
+
+    package init(decoding bytes: [UInt8]) throws {
+        self = try bytes.withUnsafeBytes { try Envelope(decoding: $0) }
+    }
+}

@@ -1,0 +1,36 @@
+import CWire
+
+/// Evaluator or learner to coordinator: asks for the piece that begins at `offset`. Answered with a `CheckpointPiece`, or
+/// a failure where there is no such checkpoint.
+package struct CheckpointRequest: Sendable, Equatable {
+    package var checkpoint: String
+    package var file: String
+    package var offset: UInt64
+
+    package init(checkpoint: String, file: String, offset: UInt64) {
+        self.checkpoint = checkpoint
+        self.file = file
+        self.offset = offset
+    }
+}
+
+extension CheckpointRequest: WireMessage {
+    static var initialiser: (UnsafeMutablePointer<Distillery__CheckpointRequest>?) -> Void {
+        distillery__checkpoint_request__init
+    }
+    static var place: EnvelopePlace<Distillery__CheckpointRequest> {
+        .init(DISTILLERY__ENVELOPE__BODY_CHECKPOINT_REQUEST, \.checkpoint_request)
+    }
+
+    func encode(into body: inout Distillery__CheckpointRequest, _ arena: EncodingArena) {
+        body.checkpoint = arena.string(checkpoint)
+        body.file = arena.string(file)
+        body.offset = offset
+    }
+
+    init(decoding body: Distillery__CheckpointRequest) throws {
+        checkpoint = try Field.name(body.checkpoint, "checkpoint")
+        file = try Field.name(body.file, "file")
+        offset = body.offset
+    }
+}

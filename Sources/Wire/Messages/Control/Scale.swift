@@ -1,0 +1,16 @@
+import CWire
+
+/// A client (`distillery scale`) to the coordinator: so many actors from now on. Answered with an acknowledgement or a
+/// failure.
+struct Scale {
+    let actors: Int
+}
+
+extension Scale: WireMessage {
+    static var initialiser: (UnsafeMutablePointer<Distillery__Scale>?) -> Void { distillery__scale__init }
+    static var place: EnvelopePlace<Distillery__Scale> { .init(DISTILLERY__ENVELOPE__BODY_SCALE, \.scale) }
+
+    func encode(into body: inout Distillery__Scale, _ arena: EncodingArena) { body.actors = UInt32(actors) }
+
+    init(decoding body: Distillery__Scale) { actors = Int(body.actors) }
+}

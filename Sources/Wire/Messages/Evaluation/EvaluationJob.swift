@@ -1,0 +1,81 @@
+import CWire
+
+/// Coordinator to evaluator, again until it is acknowledged: one task with all its seeds is leased to it. An evaluator
+/// that is at work on another leaves it unanswered.
+package struct EvaluationJob: Sendable, Equatable {
+    /// Its number; a coordinator that was restarted numbers anew.
+    package var job: UInt64
+    /// Name of the evaluation: the folder of its streams.
+    package var evaluation: String
+    package var checkpoint: String
+    package var task: Int
+    package var seeds: Int
+    package var episodes: Int
+    /// The control: forget everything at the start of every episode.
+    package var clearContext: Bool
+    /// Of the softmax that actions are drawn from; 0: the most likely one.
+    package var temperature: Double
+    /// Empty: the streams are not recorded.
+    package var recorderEndpoint: String
+    package var incarnation: UInt64
+    /// Shows the recorder that the streams are leased to this evaluator.
+    package var recorderTicket: [UInt8]
+
+    package init(
+        job: UInt64, evaluation: String, checkpoint: String, task: Int, seeds: Int, episodes: Int, clearContext: Bool,
+        temperature: Double, recorderEndpoint: String, incarnation: UInt64, recorderTicket: [UInt8] = []
+    ) {
+        self.job = job
+        self.evaluation = evaluation
+        self.checkpoint = checkpoint
+        self.task = task
+        self.seeds = seeds
+        self.episodes = episodes
+        self.clearContext = clearContext
+        self.temperature = temperature
+        self.recorderEndpoint = recorderEndpoint
+        self.incarnation = incarnation
+        self.recorderTicket = recorderTicket
+    }
+}
+
+extension EvaluationJob: WireMessage {
+    static var initialiser: (UnsafeMutablePointer<Distillery__EvaluationJob>?) -> Void {
+        distillery__evaluation_job__init
+    }
+    static var place: EnvelopePlace<Distillery__EvaluationJob> {
+        .init(DISTILLERY__ENVELOPE__BODY_EVALUATION_JOB, \.evaluation_job)
+    }
+
+    func encode(into body: inout Distillery__EvaluationJob, _ arena: EncodingArena) {
+        body.job = job
+        body.evaluation = arena.string(evaluation)
+        body.checkpoint = arena.string(checkpoint)
+        body.task = UInt32(task)
+        body.seeds = UInt32(seeds)
+        body.episodes = UInt32(episodes)
+        body.clear_context = arena.flag(clearContext)
+        body.temperature = temperature
+        body.recorder_endpoint = arena.string(recorderEndpoint)
+        body.incarnation = incarnation
+        body.recorder_ticket = arena.bytes(recorderTicket)
+    }
+
+    init(decoding body: Distillery__EvaluationJob) throws {
+        job = body.job
+        evaluation = try Field.name(body.evaluation, "evaluation")
+        checkpoint = try Field.name(body.checkpoint, "checkpoint")
+        task = Int(body.task)
+        seeds = try Field.actors(0, body.seeds).count
+        episodes = Int(body.episodes)
+        clearContext = body.clear_context != 0
+        temperature = try Field.finite(body.temperature, "temperature")
+        recorderEndpoint = try Field.shortText(body.recorder_endpoint, "endpoint")
+        incarnation = body.incarnation
+        recorderTicket = try Field.ticket(body.recorder_ticket)
+        guard seeds * episodes <= WireProtocol.returnLimit else {
+            throw WireError("\(seeds) seeds of \(episodes) episodes; at most \(WireProtocol.returnLimit) returns fit")
+        }
+        guard temperature >= 0 else { throw WireError("a temperature of \(temperature)") }
+    }
+}

@@ -1,0 +1,33 @@
+import CWire
+
+/// Evaluator to coordinator, again until it is acknowledged: a job is done, and its streams are durable.
+package struct EvaluationResult: Sendable, Equatable {
+    package var job: UInt64
+    /// (seeds, episodes)
+    package var returns: [Float]
+
+    package init(job: UInt64, returns: [Float]) {
+        self.job = job
+        self.returns = returns
+    }
+}
+
+extension EvaluationResult: WireMessage {
+    static var initialiser: (UnsafeMutablePointer<Distillery__EvaluationResult>?) -> Void {
+        distillery__evaluation_result__init
+    }
+    static var place: EnvelopePlace<Distillery__EvaluationResult> {
+        .init(DISTILLERY__ENVELOPE__BODY_EVALUATION_RESULT, \.evaluation_result)
+    }
+
+    func encode(into body: inout Distillery__EvaluationResult, _ arena: EncodingArena) {
+        body.job = job
+        (body.n_returns, body.returns) = arena.array(returns)
+    }
+
+    init(decoding body: Distillery__EvaluationResult) throws {
+        job = body.job
+        returns = Field.array(body.returns, body.n_returns)
+        guard returns.allSatisfy(\.isFinite) else { throw WireError("a return that is not a number") }
+    }
+}

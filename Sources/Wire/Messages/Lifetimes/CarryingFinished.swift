@@ -1,0 +1,36 @@
+import CWire
+package import Experience
+
+/// Actor process to coordinator, again until it is acknowledged: all streams of the part have ended, and are durable.
+package struct CarryingFinished: Sendable, Equatable {
+    package var lifetime: LifetimeIdentifier
+    package var firstActor: Int
+    package var incarnation: UInt64
+
+    package init(lifetime: LifetimeIdentifier, firstActor: Int, incarnation: UInt64) {
+        self.lifetime = lifetime
+        self.firstActor = firstActor
+        self.incarnation = incarnation
+    }
+}
+
+extension CarryingFinished: WireMessage {
+    static var initialiser: (UnsafeMutablePointer<Distillery__CarryingFinished>?) -> Void {
+        distillery__carrying_finished__init
+    }
+    static var place: EnvelopePlace<Distillery__CarryingFinished> {
+        .init(DISTILLERY__ENVELOPE__BODY_CARRYING_FINISHED, \.carrying_finished)
+    }
+
+    func encode(into body: inout Distillery__CarryingFinished, _ arena: EncodingArena) {
+        body.lifetime = arena.make(lifetime)
+        body.first_actor = UInt32(firstActor)
+        body.incarnation = incarnation
+    }
+
+    init(decoding body: Distillery__CarryingFinished) throws {
+        lifetime = try LifetimeIdentifier(decoding: body.lifetime)
+        firstActor = Int(body.first_actor)
+        incarnation = body.incarnation
+    }
+}

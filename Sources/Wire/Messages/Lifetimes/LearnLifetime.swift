@@ -1,0 +1,43 @@
+import CWire
+package import Experience
+
+/// Coordinator to learner, again until it is acknowledged: learn this lifetime.
+package struct LearnLifetime: Sendable, Equatable {
+    package var lifetime: LifetimeIdentifier
+    /// How often this lifetime was begun; what belongs to an earlier attempt is ignored.
+    package var attempt: UInt64
+    package var actors: Int
+    /// Of the state that the lifetime's last checkpoint left, which is asked for in pieces (`CheckpointRequest`); 0 to
+    /// begin from scratch.
+    package var stateBytes: UInt64
+
+    package init(lifetime: LifetimeIdentifier, attempt: UInt64, actors: Int, stateBytes: UInt64 = 0) {
+        self.lifetime = lifetime
+        self.attempt = attempt
+        self.actors = actors
+        self.stateBytes = stateBytes
+    }
+}
+
+extension LearnLifetime: WireMessage {
+    static var initialiser: (UnsafeMutablePointer<Distillery__LearnLifetime>?) -> Void {
+        distillery__learn_lifetime__init
+    }
+    static var place: EnvelopePlace<Distillery__LearnLifetime> {
+        .init(DISTILLERY__ENVELOPE__BODY_LEARN_LIFETIME, \.learn_lifetime)
+    }
+
+    func encode(into body: inout Distillery__LearnLifetime, _ arena: EncodingArena) {
+        body.lifetime = arena.make(lifetime)
+        body.attempt = attempt
+        body.actors = UInt32(actors)
+        body.state_bytes = stateBytes
+    }
+
+    init(decoding body: Distillery__LearnLifetime) throws {
+        lifetime = try LifetimeIdentifier(decoding: body.lifetime)
+        attempt = body.attempt
+        actors = try Field.actors(0, body.actors).count
+        stateBytes = body.state_bytes
+    }
+}

@@ -1,0 +1,32 @@
+import CWire
+package import Experience
+
+/// Coordinator to learner or actor process, again until it is acknowledged: stop working on this attempt of a lifetime.
+package struct ReleaseLifetime: Sendable, Equatable {
+    package var lifetime: LifetimeIdentifier
+    package var attempt: UInt64
+
+    package init(lifetime: LifetimeIdentifier, attempt: UInt64) {
+        self.lifetime = lifetime
+        self.attempt = attempt
+    }
+}
+
+extension ReleaseLifetime: WireMessage {
+    static var initialiser: (UnsafeMutablePointer<Distillery__ReleaseLifetime>?) -> Void {
+        distillery__release_lifetime__init
+    }
+    static var place: EnvelopePlace<Distillery__ReleaseLifetime> {
+        .init(DISTILLERY__ENVELOPE__BODY_RELEASE_LIFETIME, \.release_lifetime)
+    }
+
+    func encode(into body: inout Distillery__ReleaseLifetime, _ arena: EncodingArena) {
+        body.lifetime = arena.make(lifetime)
+        body.attempt = attempt
+    }
+
+    init(decoding body: Distillery__ReleaseLifetime) throws {
+        lifetime = try LifetimeIdentifier(decoding: body.lifetime)
+        attempt = body.attempt
+    }
+}

@@ -1,0 +1,50 @@
+import CWire
+
+/// Coordinator to a node, in answer to each `Hello` of it: the node is taken in, and here is all that it has to know.
+package struct Welcome: Sendable, Equatable {
+    package var run: String
+    /// The resolved experiment, YAML.
+    package var experiment: String
+    package var heartbeatIntervalMilliseconds: Int
+    /// Without a word for so long, either side takes the other for gone.
+    package var silenceLimitMilliseconds: Int
+    /// The run's folder on the coordinator's host.
+    package var folder: String
+    /// Of a learner or a recorder: what it verifies tickets with; empty for others.
+    package var ticketSecret: [UInt8]
+
+    package init(
+        run: String, experiment: String, heartbeatIntervalMilliseconds: Int, silenceLimitMilliseconds: Int,
+        folder: String, ticketSecret: [UInt8] = []
+    ) {
+        self.run = run
+        self.experiment = experiment
+        self.heartbeatIntervalMilliseconds = heartbeatIntervalMilliseconds
+        self.silenceLimitMilliseconds = silenceLimitMilliseconds
+        self.folder = folder
+        self.ticketSecret = ticketSecret
+    }
+}
+
+extension Welcome: WireMessage {
+    static var initialiser: (UnsafeMutablePointer<Distillery__Welcome>?) -> Void { distillery__welcome__init }
+    static var place: EnvelopePlace<Distillery__Welcome> { .init(DISTILLERY__ENVELOPE__BODY_WELCOME, \.welcome) }
+
+    func encode(into body: inout Distillery__Welcome, _ arena: EncodingArena) {
+        body.run = arena.string(run)
+        body.experiment = arena.string(experiment)
+        body.heartbeat_interval_milliseconds = UInt32(heartbeatIntervalMilliseconds)
+        body.silence_limit_milliseconds = UInt32(silenceLimitMilliseconds)
+        body.folder = arena.string(folder)
+        body.ticket_secret = arena.bytes(ticketSecret)
+    }
+
+    init(decoding body: Distillery__Welcome) throws {
+        run = try Field.shortText(body.run, "run")
+        experiment = Field.text(body.experiment)
+        heartbeatIntervalMilliseconds = Int(body.heartbeat_interval_milliseconds)
+        silenceLimitMilliseconds = Int(body.silence_limit_milliseconds)
+        folder = try Field.shortText(body.folder, "folder")
+        ticketSecret = try Field.ticket(body.ticket_secret)
+    }
+}

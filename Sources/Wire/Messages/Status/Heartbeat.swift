@@ -1,0 +1,51 @@
+import CWire
+
+/// Every node to the coordinator, each `Welcome.heartbeatIntervalMilliseconds`: it is alive, and this is what is to be
+/// seen of its work. The answer is an acknowledgement, or a `Rejoin` or a `Stop` where the coordinator does not know it.
+package struct Heartbeat: Sendable, Equatable {
+    /// More parts, or more lifetimes, are not told of.
+    package static let listLimit = 32
+
+    /// Counters, by the names under which `status --json` shows them.
+    package var numbers: [String: Double]
+    /// Nil when it waits for nothing.
+    package var waiting: Waiting?
+    /// Of an actor process, those that wait longest first.
+    package var parts: [CarriedPart]
+    /// Of a learner.
+    package var learning: [LearningReport]
+    /// Nil unless a step takes long, or a piece of work of many steps is under way.
+    package var work: Work?
+
+    package init(
+        numbers: [String: Double] = [:], waiting: Waiting? = nil, parts: [CarriedPart] = [],
+        learning: [LearningReport] = [], work: Work? = nil
+    ) {
+        self.numbers = numbers
+        self.waiting = waiting
+        self.parts = parts
+        self.learning = learning
+        self.work = work
+    }
+}
+
+extension Heartbeat: WireMessage {
+    static var initialiser: (UnsafeMutablePointer<Distillery__Heartbeat>?) -> Void { distillery__heartbeat__init }
+    static var place: EnvelopePlace<Distillery__Heartbeat> { .init(DISTILLERY__ENVELOPE__BODY_HEARTBEAT, \.heartbeat) }
+
+    func encode(into body: inout Distillery__Heartbeat, _ arena: EncodingArena) {
+        (body.n_numbers, body.numbers) = arena.numbers(numbers)
+        body.waiting = waiting.map { arena.make($0) }
+        (body.n_parts, body.parts) = arena.list(parts)
+        (body.n_learning, body.learning) = arena.list(learning)
+        body.work = work.map { arena.make($0) }
+    }
+
+    init(decoding body: Distillery__Heartbeat) throws {
+        numbers = try Field.numbers(body.numbers, body.n_numbers)
+        waiting = try body.waiting.map { try Waiting(decoding: $0.pointee) }
+        parts = try Field.list(body.parts, body.n_parts, limit: Self.listLimit, "parts in a heartbeat")
+        learning = try Field.list(body.learning, body.n_learning, limit: Self.listLimit, "lifetimes in a heartbeat")
+        work = try body.work.map { try Work(decoding: $0.pointee) }
+    }
+}

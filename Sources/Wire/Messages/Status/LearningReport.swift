@@ -1,0 +1,58 @@
+import CWire
+package import Experience
+
+/// How far one lifetime is with its learner, in the learner's heartbeat.
+package struct LearningReport: Sendable, Equatable {
+    package var lifetime: LifetimeIdentifier
+    package var updates: UInt64
+    package var transitions: UInt64
+    package var episodes: UInt64
+    /// Of the rollouts learnt from, in updates.
+    package var meanPolicyLag: Double
+    package var maximumPolicyLag: Double
+    /// Mean return of the last finished episodes, and how many these are; 0 of 0 before the first.
+    package var recentReturn: Double
+    package var recentEpisodes: UInt64
+
+    package init(
+        lifetime: LifetimeIdentifier, updates: UInt64, transitions: UInt64, episodes: UInt64, meanPolicyLag: Double,
+        maximumPolicyLag: Double, recentReturn: Double = 0, recentEpisodes: UInt64 = 0
+    ) {
+        self.lifetime = lifetime
+        self.updates = updates
+        self.transitions = transitions
+        self.episodes = episodes
+        self.meanPolicyLag = meanPolicyLag
+        self.maximumPolicyLag = maximumPolicyLag
+        self.recentReturn = recentReturn
+        self.recentEpisodes = recentEpisodes
+    }
+}
+
+extension LearningReport: WireValue {
+    static var initialiser: (UnsafeMutablePointer<Distillery__LearningReport>?) -> Void {
+        distillery__learning_report__init
+    }
+
+    func encode(into body: inout Distillery__LearningReport, _ arena: EncodingArena) {
+        body.lifetime = arena.make(lifetime)
+        body.updates = updates
+        body.transitions = transitions
+        body.episodes = episodes
+        body.mean_policy_lag = meanPolicyLag
+        body.maximum_policy_lag = maximumPolicyLag
+        body.recent_return = recentReturn
+        body.recent_episodes = recentEpisodes
+    }
+
+    init(decoding body: Distillery__LearningReport) throws {
+        lifetime = try LifetimeIdentifier(decoding: body.lifetime)
+        updates = try Field.count(body.updates, "number of updates")
+        transitions = try Field.count(body.transitions, "number of transitions")
+        episodes = try Field.count(body.episodes, "number of episodes")
+        meanPolicyLag = try Field.finite(body.mean_policy_lag, "policy lag")
+        maximumPolicyLag = try Field.finite(body.maximum_policy_lag, "policy lag")
+        recentReturn = try Field.finite(body.recent_return, "return")
+        recentEpisodes = try Field.count(body.recent_episodes, "number of episodes")
+    }
+}

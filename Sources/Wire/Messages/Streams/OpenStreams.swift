@@ -1,0 +1,69 @@
+import CWire
+package import Experience
+
+/// Actor process or evaluator to recorder, before its first rollouts and whenever it does not know where the recorder
+/// stands: make these streams ready for this incarnation. Answered with `StreamsOpened`, `RolloutsDurable` with a refusal,
+/// or a failure.
+package struct OpenStreams: Sendable, Equatable {
+    package var lifetime: LifetimeIdentifier
+    package var actors: Range<Int>
+    package var incarnation: UInt64
+    package var firstPolicyVersion: UInt64
+    /// Of each actor, what was called durable to this sender: everything before it. All 0 when empty.
+    package var durableSequences: [UInt64]
+    /// Of each actor, the sequence that this incarnation began with; empty while it has not begun.
+    package var firstSequences: [UInt64]
+    /// In an evaluation what acts, as the JSON of `source_json`; empty otherwise. At most 4 KiB.
+    package var source: String
+    /// As the `CarryActors` or the `EvaluationJob` has it.
+    package var ticket: [UInt8]
+
+    package init(
+        lifetime: LifetimeIdentifier, actors: Range<Int>, incarnation: UInt64, firstPolicyVersion: UInt64,
+        durableSequences: [UInt64] = [], firstSequences: [UInt64] = [], source: String = "",
+        ticket: [UInt8] = []
+    ) {
+        self.lifetime = lifetime
+        self.actors = actors
+        self.incarnation = incarnation
+        self.firstPolicyVersion = firstPolicyVersion
+        self.durableSequences = durableSequences
+        self.firstSequences = firstSequences
+        self.source = source
+        self.ticket = ticket
+    }
+}
+
+extension OpenStreams: WireMessage {
+    static var initialiser: (UnsafeMutablePointer<Distillery__OpenStreams>?) -> Void { distillery__open_streams__init }
+    static var place: EnvelopePlace<Distillery__OpenStreams> {
+        .init(DISTILLERY__ENVELOPE__BODY_OPEN_STREAMS, \.open_streams)
+    }
+
+    func encode(into body: inout Distillery__OpenStreams, _ arena: EncodingArena) {
+        body.lifetime = arena.make(lifetime)
+        body.first_actor = UInt32(actors.lowerBound)
+        body.actors = UInt32(actors.count)
+        body.incarnation = incarnation
+        body.first_policy_version = firstPolicyVersion
+        (body.n_durable_sequence, body.durable_sequence) = arena.array(durableSequences)
+        (body.n_first_sequence, body.first_sequence) = arena.array(firstSequences)
+        body.source = arena.string(source)
+        body.ticket = arena.bytes(ticket)
+    }
+
+    init(decoding body: Distillery__OpenStreams) throws {
+        lifetime = try LifetimeIdentifier(decoding: body.lifetime)
+        actors = try Field.actors(body.first_actor, body.actors)
+        if body.n_durable_sequence > 0 {
+            try Field.equal(actors.count, body.n_durable_sequence, "durable sequences")
+        }
+        if body.n_first_sequence > 0 { try Field.equal(actors.count, body.n_first_sequence, "first sequences") }
+        incarnation = body.incarnation
+        firstPolicyVersion = try Field.count(body.first_policy_version, "policy version")
+        durableSequences = try Field.counts(body.durable_sequence, body.n_durable_sequence, "sequence")
+        firstSequences = try Field.counts(body.first_sequence, body.n_first_sequence, "sequence")
+        source = try Field.shortText(body.source, "description of a source")
+        ticket = try Field.ticket(body.ticket)
+    }
+}

@@ -1,0 +1,24 @@
+import CWire
+
+/// What may become of a stream; the raw values are those of the .proto.
+package enum StreamState: UInt32, Sendable, Equatable, CaseIterable {
+    /// It grows.
+    case recording = 0
+    /// Its marked last rollout is in the file, or the file is sealed: nothing can be appended.
+    case ended = 1
+    /// Its file was damaged and moved aside: it is neither recorded nor acknowledged any more.
+    case quarantined = 2
+    /// What was sent is not what the file has of it, though it was to be lived again: the carrier cannot go on.
+    case diverged = 3
+}
+
+extension StreamState {
+    var encoded: Distillery__StreamState { Distillery__StreamState(rawValue) }
+
+    init(decoding value: Distillery__StreamState) throws {
+        guard let state = StreamState(rawValue: value.rawValue) else {
+            throw WireError("a stream's state of \(value.rawValue)")
+        }
+        self = state
+    }
+}

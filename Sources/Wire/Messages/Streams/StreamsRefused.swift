@@ -1,0 +1,56 @@
+import CWire
+package import Experience
+
+/// Actor process or evaluator to coordinator, again until it is acknowledged: the recorder takes no more of these streams
+/// from it, and it has given them up.
+package struct StreamsRefused: Sendable, Equatable {
+    package var lifetime: LifetimeIdentifier
+    package var firstActor: Int
+    /// The sender's.
+    package var incarnation: UInt64
+    /// Incarnations have to be above this one to be taken.
+    package var above: UInt64
+    /// The recorder's words.
+    package var reason: String
+    /// What was lived again came out otherwise than the file has it.
+    package var isDiverged: Bool
+
+    package init(
+        lifetime: LifetimeIdentifier, firstActor: Int, incarnation: UInt64, above: UInt64, reason: String,
+        isDiverged: Bool = false
+    ) {
+        self.lifetime = lifetime
+        self.firstActor = firstActor
+        self.incarnation = incarnation
+        self.above = above
+        self.reason = reason
+        self.isDiverged = isDiverged
+    }
+}
+
+extension StreamsRefused: WireMessage {
+    static var initialiser: (UnsafeMutablePointer<Distillery__StreamsRefused>?) -> Void {
+        distillery__streams_refused__init
+    }
+    static var place: EnvelopePlace<Distillery__StreamsRefused> {
+        .init(DISTILLERY__ENVELOPE__BODY_STREAMS_REFUSED, \.streams_refused)
+    }
+
+    func encode(into body: inout Distillery__StreamsRefused, _ arena: EncodingArena) {
+        body.lifetime = arena.make(lifetime)
+        body.first_actor = UInt32(firstActor)
+        body.incarnation = incarnation
+        body.above = above
+        body.reason = arena.string(reason)
+        body.diverged = arena.flag(isDiverged)
+    }
+
+    init(decoding body: Distillery__StreamsRefused) throws {
+        lifetime = try LifetimeIdentifier(decoding: body.lifetime)
+        firstActor = Int(body.first_actor)
+        incarnation = body.incarnation
+        above = body.above
+        reason = Field.beginning(of: body.reason)
+        isDiverged = body.diverged != 0
+    }
+}

@@ -1,0 +1,50 @@
+import CWire
+package import Experience
+
+/// Recorder to coordinator, again until it is acknowledged: these files are complete, and their names durable.
+package struct StreamsSealed: Sendable, Equatable {
+    package struct Stream: Sendable, Equatable {
+        package var actor: Int
+        package var rows: UInt64
+        package var rollouts: UInt64
+
+        package init(actor: Int, rows: UInt64, rollouts: UInt64) {
+            self.actor = actor
+            self.rows = rows
+            self.rollouts = rollouts
+        }
+    }
+
+    package var lifetime: LifetimeIdentifier
+    package var streams: [Stream]
+
+    package init(lifetime: LifetimeIdentifier, streams: [Stream]) {
+        self.lifetime = lifetime
+        self.streams = streams
+    }
+}
+
+extension StreamsSealed: WireMessage {
+    static var initialiser: (UnsafeMutablePointer<Distillery__StreamsSealed>?) -> Void {
+        distillery__streams_sealed__init
+    }
+    static var place: EnvelopePlace<Distillery__StreamsSealed> {
+        .init(DISTILLERY__ENVELOPE__BODY_STREAMS_SEALED, \.streams_sealed)
+    }
+
+    func encode(into body: inout Distillery__StreamsSealed, _ arena: EncodingArena) {
+        body.lifetime = arena.make(lifetime)
+        (body.n_actor, body.actor) = arena.array(streams.map { UInt32($0.actor) })
+        (body.n_rows, body.rows) = arena.array(streams.map(\.rows))
+        (body.n_rollouts, body.rollouts) = arena.array(streams.map(\.rollouts))
+    }
+
+    init(decoding body: Distillery__StreamsSealed) throws {
+        try Field.equal(body.n_actor, body.n_rows, "row counts")
+        try Field.equal(body.n_actor, body.n_rollouts, "rollout counts")
+        lifetime = try LifetimeIdentifier(decoding: body.lifetime)
+        streams = (0..<body.n_actor).map {
+            Stream(actor: Int(body.actor[$0]), rows: body.rows[$0], rollouts: body.rollouts[$0])
+        }
+    }
+}
