@@ -52,15 +52,16 @@ let package = Package(
         module("Wire", ["CWire", "CProtobufC", "Environments", "Experience"]),
         module("Transport", ["CZeroMQ"]),
         module("Processes", ["CProcesses"]),
-        module("Distillation", ["CKernels", "Neural", "Histories", "Environments", "Experience", "Files"]),
-        module("Experiments", ["Environments", "Experience", "Agents", "Distillation", yaml]),
+        module("Models", ["CKernels", "Neural", "Environments", "Experience"]),
+        module("Distillation", ["CKernels", "Models", "Neural", "Histories", "Environments", "Experience", "Files"]),
+        module("Experiments", ["Environments", "Experience", "Agents", "Models", "Distillation", yaml]),
         module("Catalog", ["Environments", "Experience", sqlite]),
         module(
             "Cluster",
             [
                 "CSodium", "Environments", "Experience", "Neural", "Agents", "Histories", "Wire", "Transport",
                 "Processes",
-                "Distillation", "Experiments", "Catalog", "Files", logging,
+                "Models", "Distillation", "Experiments", "Catalog", "Files", logging,
             ]),
         module("Drills", ["Cluster", "Neural", "Wire"]),
         module(
@@ -69,7 +70,7 @@ let package = Package(
             name: "distillery",
             dependencies: [
                 "Environments", "Experience", "Neural", "Agents", "Histories", "Wire", "Transport", "Processes",
-                "Distillation",
+                "Models", "Distillation",
                 "Experiments", "Catalog", "Cluster", "Drills", "Reporting", "Files", arguments, logging,
             ],
             swiftSettings: strict),
@@ -95,7 +96,7 @@ let package = Package(
         tests("ProcessesTests", ["Processes", "ProcessesTestParent"]),
         tests("TransportTests", ["Transport", "CZeroMQ", "TestSupport"]),
         tests("WireTests", ["Wire", "Environments", "Experience", "TestSupport"], resources: [.copy("Golden")]),
-        tests("ExperimentsTests", ["Experiments", "Environments", "Experience", "Agents", "Distillation"]),
+        tests("ExperimentsTests", ["Experiments", "Environments", "Experience", "Agents", "Models", "Distillation"]),
         tests(
             "AgentsTests", ["Agents", "Neural", "Environments", "Experience", "TestSupport"],
             resources: [.copy("Golden")]),
@@ -108,7 +109,7 @@ let package = Package(
         tests(
             "ClusterTests",
             [
-                "Cluster", "Wire", "Transport", "Histories", "Experiments", "Distillation", "Environments",
+                "Cluster", "Wire", "Transport", "Histories", "Experiments", "Models", "Distillation", "Environments",
                 "Experience",
                 "Processes", "TestSupport", "Simulation", logging,
             ], resources: [.copy("Corpus")]),
@@ -121,7 +122,7 @@ let package = Package(
             ]),
         tests(
             "DistillationTests",
-            ["Distillation", "Files", "Neural", "Histories", "Environments", "Experience", "TestSupport"],
+            ["Distillation", "Files", "Models", "Neural", "Histories", "Environments", "Experience", "TestSupport"],
             resources: [.copy("Golden")]),
     ],
     swiftLanguageModes: [.v6]

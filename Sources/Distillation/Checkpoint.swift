@@ -2,6 +2,7 @@ import Environments
 import Experience
 import Files
 package import Foundation
+package import Models
 import Neural
 
 /// A trained model as bytes: what lies in a folder and what travels to an evaluator.

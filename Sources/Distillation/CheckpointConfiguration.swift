@@ -3,6 +3,7 @@ import Experience
 import Files
 package import Foundation
 import Histories
+package import Models
 
 /// What a checkpoint is about: the environment that its model acts in, and what the model was allowed to see of it.
 package struct CheckpointDescription: Sendable, Equatable {
@@ -26,7 +27,7 @@ package struct CheckpointDescription: Sendable, Equatable {
 
 /// The contents of `config.json`.
 package struct CheckpointConfiguration: Sendable, Equatable {
-    package var model: ModelSettings
+    package var model: TransformerSettings
     package var description: CheckpointDescription
     package var training: TrainingSettings
     package var windows: WindowSettings
@@ -35,7 +36,8 @@ package struct CheckpointConfiguration: Sendable, Equatable {
     package var seconds: Double
 
     package init(
-        model: ModelSettings, description: CheckpointDescription, training: TrainingSettings, windows: WindowSettings,
+        model: TransformerSettings, description: CheckpointDescription, training: TrainingSettings,
+        windows: WindowSettings,
         step: Int, seconds: Double
     ) {
         self.model = model
@@ -99,7 +101,7 @@ package struct CheckpointConfiguration: Sendable, Equatable {
     private struct Document: Codable {
         var format: String
         var version: Int
-        var model: ModelSettings
+        var model: TransformerSettings
         var environment: EnvironmentDocument
         var splitSeed: UInt64
         var trainedTasks: [Int]

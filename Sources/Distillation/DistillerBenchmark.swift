@@ -1,9 +1,10 @@
+package import Models
 package import Neural
 
 /// The trainer timed as it is: windows drawn, forward, backward, clipping and Adam, on made-up streams in memory.
 package struct DistillerBenchmark {
     package let name: String
-    package let model: ModelSettings
+    package let model: TransformerSettings
     package let batchSize: Int
     package let threads: Int
     /// Optimiser steps over which the memory is watched before anything is timed; 0 watches the warm-up alone.
@@ -12,7 +13,7 @@ package struct DistillerBenchmark {
     package var streams = 100
     package var episodes = 1000
 
-    package init(name: String, model: ModelSettings, batchSize: Int, threads: Int) {
+    package init(name: String, model: TransformerSettings, batchSize: Int, threads: Int) {
         self.name = name
         self.model = model
         self.batchSize = batchSize
@@ -21,12 +22,12 @@ package struct DistillerBenchmark {
 
     /// Models by name: the paper's Table 1, the quickstart's narrow one, and the narrow one with three tokens a
     /// transition.
-    package static let models: [(name: String, settings: ModelSettings)] = {
-        var narrow = ModelSettings()
+    package static let models: [(name: String, settings: TransformerSettings)] = {
+        var narrow = TransformerSettings()
         narrow.feedForward = 256
         var separate = narrow
         separate.tokenLayout = .separate
-        return [("table-1", ModelSettings()), ("feed-forward-256", narrow), ("separate-tokens", separate)]
+        return [("table-1", TransformerSettings()), ("feed-forward-256", narrow), ("separate-tokens", separate)]
     }()
 
     /// Steps of the warm-up before the memory is looked at.

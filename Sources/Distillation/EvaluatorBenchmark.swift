@@ -1,23 +1,24 @@
 import Environments
 import Experience
+package import Models
 package import Neural
 
 /// A distilled model acting in many copies, without an environment: windows that grow, and windows that are full.
 package struct EvaluatorBenchmark {
-    package let model: ModelSettings
+    package let model: TransformerSettings
     /// Copies in all; each thread has its share of them.
     package let copies: Int
     package let threads: Int
 
-    package init(model: ModelSettings, copies: Int, threads: Int) {
+    package init(model: TransformerSettings, copies: Int, threads: Int) {
         self.model = model
         self.copies = copies
         self.threads = threads
     }
 
     /// The model of the quickstart: Table 1 with 256 hidden units.
-    package static var narrowModel: ModelSettings {
-        var settings = ModelSettings()
+    package static var narrowModel: TransformerSettings {
+        var settings = TransformerSettings()
         settings.feedForward = 256
         return settings
     }

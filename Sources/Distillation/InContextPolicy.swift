@@ -1,5 +1,6 @@
 package import Experience
 import Foundation
+package import Models
 import Neural
 
 /// The distilled model acting: B copies that each keep their last c transitions as context, for one thread.
@@ -43,8 +44,8 @@ package final class InContextPolicy {
     /// Decisions of each copy so far: the counter of its random numbers.
     private var decisions: [UInt64]
     private var awaitsRewards = false
-    private let windows: TokenBatch
-    private let rows: TokenBatch
+    private let windows: WindowBatch
+    private let rows: WindowBatch
     private let logits: FloatBuffer
     private let groupLogits: FloatBuffer
     /// Copies that take part in a call, and their positions.
@@ -81,8 +82,8 @@ package final class InContextPolicy {
         filled = Array(repeating: 0, count: count)
         isStale = Array(repeating: false, count: count)
         decisions = Array(repeating: 0, count: count)
-        windows = TokenBatch(windows: count, length: length, width: width)
-        rows = TokenBatch(windows: count, length: 1, width: width)
+        windows = WindowBatch(windows: count, length: length, width: width)
+        rows = WindowBatch(windows: count, length: 1, width: width)
         logits = FloatBuffer(count * actionCount)
         groupLogits = FloatBuffer(count * actionCount)
         group = .allocate(capacity: count)

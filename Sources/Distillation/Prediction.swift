@@ -1,4 +1,5 @@
 package import Experience
+package import Models
 import Neural
 
 /// The model's action logits along a stream that it does not act in.
@@ -24,7 +25,7 @@ package enum Prediction {
         let together = 16
         let length = model.settings.contextLength
         let inference = TransformerInference(model, sequences: together)
-        let batch = TokenBatch(windows: together, length: length, width: vocabulary.componentCounts.count)
+        let batch = WindowBatch(windows: together, length: length, width: vocabulary.componentCounts.count)
         let logits = FloatBuffer(count * model.layout.actionCount)
         let writer = WindowWriter(
             vocabulary: vocabulary, observations: observations, actions: actions, rewards: rewards, batch: batch)
@@ -58,7 +59,7 @@ package enum Prediction {
         let observations: [UInt8]
         let actions: [UInt8]
         let rewards: [Float]
-        let batch: TokenBatch
+        let batch: WindowBatch
 
         func write(from first: Int, rows: Int, window: Int) {
             observations.withUnsafeBytes { observations in

@@ -1,6 +1,7 @@
 import CKernels
 import Files
 package import Foundation
+package import Models
 import Neural
 
 /// What one optimiser step did.
@@ -41,7 +42,7 @@ package final class Trainer {
     private let passes: [TransformerPass]
     private let packed: PackedWeights
     private let gradients: [FloatBuffer]
-    private let batch: TokenBatch
+    private let batch: WindowBatch
     /// Sequences of a micro-batch.
     private let sequences: Int
     /// (micro-batches) sums of the objective and of the negative log-likelihood.
@@ -83,7 +84,7 @@ package final class Trainer {
         gradients = (0..<threads).map { _ in FloatBuffer(layout.parameters.count) }
         first = FloatBuffer(layout.parameters.count)
         second = FloatBuffer(layout.parameters.count)
-        batch = TokenBatch(
+        batch = WindowBatch(
             windows: training.batchSize, length: layout.settings.contextLength,
             width: model.vocabulary.componentCounts.count)
         objectives = .allocate(capacity: microBatches)
@@ -206,14 +207,14 @@ package final class Trainer {
 
     /// Sequences of a micro-batch: enough rows to keep the products efficient, few enough to stay in the cache, and at
     /// least one micro-batch for every thread.
-    static func microBatch(_ model: ModelSettings, _ training: TrainingSettings) -> Int {
+    static func microBatch(_ model: TransformerSettings, _ training: TrainingSettings) -> Int {
         let wanted = max(1, targetRows(model) / model.tokens)
         return max(1, min(wanted, (training.batchSize + training.threads - 1) / training.threads))
     }
 
     /// Tokens of a micro-batch. Each adds to all gradients once, so where those of an MLP do not stay in the
     /// second-level cache, fewer and larger micro-batches save more than their own activations cost.
-    static func targetRows(_ model: ModelSettings) -> Int {
+    static func targetRows(_ model: TransformerSettings) -> Int {
         let gradientFloats = 2 * model.modelDimension * model.feedForward
         return gradientFloats * MemoryLayout<Float>.stride > cacheBytes / 2 ? 400 : 100
     }

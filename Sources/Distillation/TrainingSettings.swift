@@ -1,3 +1,5 @@
+import Models
+
 /// How the model is fitted. The learning rate rises linearly from `startLearningRate` to `peakLearningRate` over
 /// `warmupSteps`, then follows a cosine down to `finalLearningRate`.
 package struct TrainingSettings: Sendable, Equatable, Codable {

@@ -1,4 +1,5 @@
 import Experience
+package import Models
 
 /// Draws windows from learning histories: c rows of every k-th episode, from a random place or from a life's beginning.
 ///
@@ -20,7 +21,8 @@ package struct WindowSampler: Sendable {
 
     /// Throws `StreamArraysError` when there is nothing to learn from.
     package init(
-        data: StreamArrays, settings: WindowSettings, model: ModelSettings, maskingProbability: Double, seed: UInt64
+        data: StreamArrays, settings: WindowSettings, model: TransformerSettings, maskingProbability: Double,
+        seed: UInt64
     ) throws {
         try settings.validate()
         guard data.episodeCount > 0 else {
@@ -90,7 +92,7 @@ package struct WindowSampler: Sendable {
     }
 
     /// Fills window `index` of the batch of optimiser step `step`. Returns how many actions it teaches.
-    func fill(_ batch: TokenBatch, step: Int, index: Int) -> Int {
+    func fill(_ batch: WindowBatch, step: Int, index: Int) -> Int {
         let place = place(step: step, index: index)
         let end = data.streamEpisodes[Int(streams[place.episode]) + 1]
         let firstTaught = place.fromStart || settings.teachFirstHalf ? 0 : length / 2
@@ -134,7 +136,7 @@ package struct WindowSampler: Sendable {
     }
 
     /// A row behind the end of a short stream: attention does not reach it, and it teaches nothing.
-    private func pad(_ batch: TokenBatch, _ row: Int) {
+    private func pad(_ batch: WindowBatch, _ row: Int) {
         for component in 0..<batch.width { batch.components[row * batch.width + component] = 0 }
         batch.previousActions[row] = vocabulary.noAction
         batch.previousRewards[row] = 0
@@ -142,7 +144,7 @@ package struct WindowSampler: Sendable {
         batch.taught[row] = 0
     }
 
-    private func mask(_ batch: TokenBatch, _ base: Int, step: Int, index: Int) {
+    private func mask(_ batch: WindowBatch, _ base: Int, step: Int, index: Int) {
         for row in 0..<length {
             guard maskingProbability > 0 else {
                 batch.masked[base + row] = 0
@@ -179,7 +181,7 @@ package struct Window: Sendable, Equatable {
 extension WindowSampler {
     /// Window `index` of the batch of optimiser step `step`.
     package func window(step: Int, index: Int) -> Window {
-        let batch = TokenBatch(windows: index + 1, length: length, width: vocabulary.componentCounts.count)
+        let batch = WindowBatch(windows: index + 1, length: length, width: vocabulary.componentCounts.count)
         _ = fill(batch, step: step, index: index)
         let rows = (index * length)..<((index + 1) * length)
         return Window(

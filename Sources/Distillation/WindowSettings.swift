@@ -1,3 +1,5 @@
+import Models
+
 /// Which pieces of the learning histories the model is shown.
 package struct WindowSettings: Sendable, Equatable, Codable {
     /// Only every k-th episode of a stream is kept, counted from an offset that is drawn anew for every window, so that

@@ -1,3 +1,4 @@
+import Models
 import Agents
 import Distillation
 import Environments

@@ -2,6 +2,7 @@ import Agents
 import Distillation
 import Environments
 import Experience
+import Models
 
 /// Every key of an experiment file, declared once. The defaults are those of the settings themselves.
 extension Experiment {
@@ -166,7 +167,7 @@ extension Experiment {
         .section("training", \.training, trainingEntries, "How the model is fitted."),
     ]
 
-    private static let modelEntries: [Entry<ModelSettings>] = [
+    private static let modelEntries: [Entry<TransformerSettings>] = [
         .key(
             "token_layout", \.tokenLayout, .choice([("merged", .merged), ("separate", .separate)]),
             "`merged`: one token a transition, the sum of the embeddings of observation, previous action and reward; "

@@ -1,6 +1,7 @@
 package import Agents
 package import Distillation
 package import Environments
+package import Models
 
 /// The environment that an experiment names, with the settings of each that it could name.
 struct EnvironmentChoice: Sendable, Equatable {
@@ -45,7 +46,7 @@ package struct SourceSettings: Sendable, Equatable {
 
 /// What is distilled, from which pieces of the streams, and how.
 package struct DistilSettings: Sendable, Equatable {
-    package var model = ModelSettings()
+    package var model = TransformerSettings()
     package var windows = WindowSettings()
     package var training = TrainingSettings()
 

@@ -2,6 +2,7 @@ import Agents
 import Distillation
 package import Environments
 import Experience
+import Models
 
 /// What an experiment is about to do: how much, how large, about how long. Counts are upper bounds, since a lifetime
 /// may end early; times are estimates.
@@ -152,7 +153,7 @@ private struct ModelSize {
     /// Multiplications and additions of one token's forward pass.
     let forwardFlopsPerToken: Double
 
-    init(_ settings: ModelSettings, _ environment: EnvironmentDescription) {
+    init(_ settings: TransformerSettings, _ environment: EnvironmentDescription) {
         let width = settings.modelDimension
         let block = 4 * width * width + 2 * width * settings.feedForward
         let embeddings = (settings.tokens + environment.observationSpace.elementCount * 16) * width

@@ -5,6 +5,7 @@ import Experience
 import Experiments
 import Foundation
 import Histories
+import Models
 import Simulation
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
 import Distillation
+import Models
 import Neural
 import Testing
 
@@ -6,7 +7,7 @@ import Testing
 struct BenchmarkTests {
     let plan = BenchmarkPlan(repetitions: 2, secondsPerRepetition: 1e-6)
 
-    func tinyModel() -> ModelSettings {
+    func tinyModel() -> TransformerSettings {
         var settings = smallSettings()
         settings.contextLength = 6
         return settings

@@ -3,6 +3,7 @@ import Environments
 import Experience
 import Files
 import Foundation
+import Models
 import Neural
 import Testing
 

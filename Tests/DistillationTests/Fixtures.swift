@@ -2,14 +2,15 @@ import Distillation
 import Environments
 import Experience
 import Foundation
+import Models
 import Neural
 
 let smallEnvironment = EnvironmentDescription(
     name: "dark-room", observationSpace: .multiDiscrete(counts: [5, 4]), actionSpace: .discrete(count: 3), horizon: 6,
     json: "{\"horizon\":6,\"size\":5}")
 
-func smallSettings(dropouts: Double = 0, layout: TokenLayout = .merged) -> ModelSettings {
-    var settings = ModelSettings()
+func smallSettings(dropouts: Double = 0, layout: TokenLayout = .merged) -> TransformerSettings {
+    var settings = TransformerSettings()
     settings.tokenLayout = layout
     settings.contextLength = 19
     settings.modelDimension = 24
@@ -66,7 +67,7 @@ func smallTraining(threads: Int = 1) -> TrainingSettings {
 }
 
 /// A model whose parameters are far enough from their start that everything has an effect.
-func smallModel(_ settings: ModelSettings = smallSettings()) throws -> TransformerModel {
+func smallModel(_ settings: TransformerSettings = smallSettings()) throws -> TransformerModel {
     let model = try TransformerModel(settings: settings, environment: smallEnvironment, seed: 3)
     let generator = Philox(key0: 9, key1: 9)
     for tensor in model.layout.parameters.tensors {

@@ -1,13 +1,14 @@
 import Distillation
 import Experience
 import Foundation
+import Models
 import Neural
 import TestSupport
 import Testing
 
 /// What `scripts/make_golden.py` wrote.
 struct Golden: Decodable {
-    let settings: ModelSettings
+    let settings: TransformerSettings
     let componentCounts: [Int]
     let actions: Int
     let batch: Int

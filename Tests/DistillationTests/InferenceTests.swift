@@ -1,6 +1,7 @@
 import Distillation
 import Environments
 import Experience
+import Models
 import TestSupport
 import Testing
 

@@ -3,6 +3,7 @@ import Environments
 import Experience
 import Foundation
 import Histories
+import Models
 import Testing
 
 @Suite("Learning histories for the distiller")

@@ -2,6 +2,7 @@ import Distillation
 import Environments
 import Experience
 import Foundation
+import Models
 import Neural
 import TestSupport
 import Testing

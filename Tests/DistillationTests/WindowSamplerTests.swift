@@ -1,6 +1,7 @@
 import Distillation
 import Environments
 import Experience
+import Models
 import Testing
 
 @Suite("Windows of learning histories")
@@ -26,7 +27,7 @@ struct WindowSamplerTests {
         var settings = WindowSettings()
         settings.shareFromStart = 0
         change(&settings)
-        var model = ModelSettings()
+        var model = TransformerSettings()
         model.contextLength = context
         model.tokenLayout = layout
         return try WindowSampler(

@@ -3,6 +3,7 @@ package import Environments
 import Experience
 package import Experiments
 package import Foundation
+import Models
 
 /// One training run of the transformer on a folder of streams; the same for a node of a cluster and for
 /// `distillery distill` on its own.

@@ -1,6 +1,7 @@
 import Distillation
 import Environments
 import Experience
+import Models
 package import Wire
 
 /// Rolls a frozen model out on the tasks that it is given; needs nothing but the coordinator's address.

@@ -4,6 +4,7 @@ import Environments
 import Experience
 import Experiments
 import Histories
+import Models
 import Wire
 
 /// One task under the frozen model: all seeds together, episode after episode, recorded as streams.

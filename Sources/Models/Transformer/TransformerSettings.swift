@@ -15,7 +15,7 @@ package enum TokenLayout: String, Sendable, Codable, CaseIterable {
 }
 
 /// The causal transformer's dimensions and dropouts; the defaults are the paper's Table 1.
-package struct ModelSettings: Sendable, Equatable, Codable {
+package struct TransformerSettings: Sendable, Equatable, Codable {
     package var tokenLayout = TokenLayout.merged
     /// Transitions that the model sees at once, c.
     package var contextLength = 100

@@ -5,7 +5,7 @@ import Neural
 ///
 /// What can be computed once is: the first block's projection of every embedding row is a table, so that its queries,
 /// keys and values are sums of rows.
-final class TransformerInference {
+package final class TransformerInference {
     let model: TransformerModel
     private let layout: TransformerLayout
     private let d: Int
@@ -22,7 +22,7 @@ final class TransformerInference {
     private let x, qkv, activated, branch, inverse: FloatBuffer
     private let scores: FloatBuffer
     /// `sequences`: the largest number of them in a call.
-    init(_ model: TransformerModel, sequences: Int) {
+    package init(_ model: TransformerModel, sequences: Int) {
         self.model = model
         layout = model.layout
         let settings = model.settings
@@ -70,15 +70,15 @@ final class TransformerInference {
     private var parameters: UnsafeMutablePointer<Float> { model.parameters.start }
 
     /// Called after each window.
-    var onProgress: (() -> Void)?
+    package var onProgress: (() -> Void)?
 
     /// Logits of the last transition of each window, into `logits` (sequences, A). Windows lie in `batch` from window
     /// `first` on, each with `length` transitions at the start of its `batch.length`.
     ///
     /// With `cache`, every block's keys and values of all tokens are stored: sequence s of this call as cache number
     /// `slots[s]`.
-    func lastLogits(
-        _ batch: TokenBatch, first: Int, sequences: Int, length: Int, into logits: UnsafeMutablePointer<Float>,
+    package func lastLogits(
+        _ batch: WindowBatch, first: Int, sequences: Int, length: Int, into logits: UnsafeMutablePointer<Float>,
         cache: KeyValueCache? = nil, slots: UnsafePointer<Int>? = nil
     ) {
         // A window at a time through the blocks, so that its activations stay in the cache; then what is left of the
@@ -103,7 +103,7 @@ final class TransformerInference {
     /// All blocks for window `window` of `batch`, whose last token goes to `x` at `sequence`. Without a cache, the last
     /// block is begun for that token alone and what its heads give goes to `branch`.
     private func runWindow(
-        _ batch: TokenBatch, _ window: Int, _ transitions: Int, as sequence: Int, cache: KeyValueCache?, slot: Int
+        _ batch: WindowBatch, _ window: Int, _ transitions: Int, as sequence: Int, cache: KeyValueCache?, slot: Int
     ) {
         let length = transitions * perTransition
         let kept = arena.blocks[0]
@@ -158,8 +158,8 @@ final class TransformerInference {
     /// One transition more for each of `sequences` copies. Row i of `batch` (of one-row windows) is transition number
     /// `positions[i]` of its window, and the keys and values of what is before it lie in `cache` at `slots[i]`. Logits
     /// go to (sequences, A).
-    func extend(
-        _ batch: TokenBatch, sequences: Int, positions: UnsafePointer<Int>, slots: UnsafePointer<Int>,
+    package func extend(
+        _ batch: WindowBatch, sequences: Int, positions: UnsafePointer<Int>, slots: UnsafePointer<Int>,
         cache: KeyValueCache, into logits: UnsafeMutablePointer<Float>
     ) {
         let rows = sequences * perTransition
@@ -252,13 +252,13 @@ final class TransformerInference {
 }
 
 /// Keys and values of the tokens that each of several contexts has seen, per block.
-final class KeyValueCache {
+package final class KeyValueCache {
     private let memory: FloatBuffer
     private let slots: Int
     private let tokens: Int
     private let d: Int
 
-    init(_ settings: ModelSettings, slots: Int) {
+    package init(_ settings: TransformerSettings, slots: Int) {
         self.slots = slots
         tokens = settings.tokens
         d = settings.modelDimension
@@ -266,7 +266,7 @@ final class KeyValueCache {
     }
 
     /// Bytes for so many contexts.
-    static func byteCount(_ settings: ModelSettings, slots: Int) -> Int {
+    package static func byteCount(_ settings: TransformerSettings, slots: Int) -> Int {
         settings.layers * slots * settings.tokens * 2 * settings.modelDimension * MemoryLayout<Float>.stride
     }
 

@@ -32,7 +32,7 @@ package final class GradientCheck {
     private let model: TransformerModel
     private let pass: TransformerPass
     private let packed: PackedWeights
-    private let batch: TokenBatch
+    private let batch: WindowBatch
     private let taught: Int
 
     package init(model: TransformerModel, windows: Int, rows: Rows) {
@@ -41,7 +41,7 @@ package final class GradientCheck {
         let counts = model.vocabulary.componentCounts
         pass = TransformerPass(model.layout, sequences: windows, training: true)
         packed = PackedWeights(model.layout, training: true)
-        batch = TokenBatch(windows: windows, length: length, width: counts.count)
+        batch = WindowBatch(windows: windows, length: length, width: counts.count)
         taught = rows.taught.reduce(0) { $0 + Int($1) }
         for row in 0..<(windows * length) {
             let first = row % length == 0

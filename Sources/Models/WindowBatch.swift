@@ -1,24 +1,24 @@
 import CKernels
 
 /// Windows of transitions as the embedding reads them, B windows of c rows, end to end.
-final class TokenBatch {
-    let windows: Int
-    let length: Int
-    let width: Int
+package final class WindowBatch {
+    package let windows: Int
+    package let length: Int
+    package let width: Int
     /// (B, c, width) rows of the observation table.
-    let components: UnsafeMutablePointer<Int32>
+    package let components: UnsafeMutablePointer<Int32>
     /// (B, c) the action before the row, or "none".
-    let previousActions: UnsafeMutablePointer<Int32>
+    package let previousActions: UnsafeMutablePointer<Int32>
     /// (B, c) the reward before the row.
-    let previousRewards: UnsafeMutablePointer<Float>
+    package let previousRewards: UnsafeMutablePointer<Float>
     /// (B, c) which of previous action (1) and previous reward (2) are hidden; the merged layout hides both or neither.
-    let masked: UnsafeMutablePointer<UInt8>
+    package let masked: UnsafeMutablePointer<UInt8>
     /// (B, c) the action of the row.
-    let targets: UnsafeMutablePointer<Int32>
+    package let targets: UnsafeMutablePointer<Int32>
     /// (B, c) whether the row's action is taught.
-    let taught: UnsafeMutablePointer<UInt8>
+    package let taught: UnsafeMutablePointer<UInt8>
 
-    init(windows: Int, length: Int, width: Int) {
+    package init(windows: Int, length: Int, width: Int) {
         self.windows = windows
         self.length = length
         self.width = width

@@ -9,7 +9,7 @@ package final class TransformerModel {
     package let parameters: FloatBuffer
 
     /// All parameters zero; throws `SettingsError` for settings or spaces that no model can have.
-    package init(settings: ModelSettings, vocabulary: TokenVocabulary) throws {
+    package init(settings: TransformerSettings, vocabulary: TokenVocabulary) throws {
         try settings.validate()
         self.vocabulary = vocabulary
         layout = TransformerLayout(
@@ -18,12 +18,12 @@ package final class TransformerModel {
     }
 
     /// An untrained model.
-    package convenience init(settings: ModelSettings, environment: EnvironmentDescription, seed: UInt64) throws {
+    package convenience init(settings: TransformerSettings, environment: EnvironmentDescription, seed: UInt64) throws {
         let vocabulary = try TokenVocabulary(
             observationSpace: environment.observationSpace, actionSpace: environment.actionSpace)
         try self.init(settings: settings, vocabulary: vocabulary)
         layout.initialise(parameters, seed: seed)
     }
 
-    package var settings: ModelSettings { layout.settings }
+    package var settings: TransformerSettings { layout.settings }
 }

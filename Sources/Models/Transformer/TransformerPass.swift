@@ -3,13 +3,13 @@ import Experience
 import Neural
 
 /// One worker's way through the transformer: forward and backward of a few sequences at a time in its own arena.
-final class TransformerPass {
-    let layout: TransformerLayout
-    let arena: TransformerArena
+package final class TransformerPass {
+    package let layout: TransformerLayout
+    package let arena: TransformerArena
     private let dropouts: Dropouts
     private let feedForward: FeedForward
 
-    init(_ layout: TransformerLayout, sequences: Int, training: Bool, seed: UInt64 = 0) {
+    package init(_ layout: TransformerLayout, sequences: Int, training: Bool, seed: UInt64 = 0) {
         self.layout = layout
         arena = TransformerArena(layout, sequences: sequences, training: training)
         dropouts = Dropouts(layout.settings, seed: seed)
@@ -25,8 +25,8 @@ final class TransformerPass {
     ///
     /// `packed` are the weights of `parameters`. With `step` there is dropout: that of the sequences numbered from
     /// `firstSequence` in optimiser step `step`.
-    func forward(
-        _ parameters: UnsafeMutablePointer<Float>, _ packed: PackedWeights, _ batch: TokenBatch, firstRow: Int,
+    package func forward(
+        _ parameters: UnsafeMutablePointer<Float>, _ packed: PackedWeights, _ batch: WindowBatch, firstRow: Int,
         sequences: Int,
         length transitions: Int,
         firstSequence: Int = 0, step: Int? = nil
@@ -74,9 +74,9 @@ final class TransformerPass {
 
     /// Adds to `gradients` what `arena.logits`, which holds the gradient of the logits by now, asks for.
     /// Precondition: the arena was made for training and `forward` has just run with the same arguments.
-    func backward(
+    package func backward(
         _ parameters: UnsafeMutablePointer<Float>, _ packed: PackedWeights, gradients: UnsafeMutablePointer<Float>,
-        _ batch: TokenBatch,
+        _ batch: WindowBatch,
         firstRow: Int, sequences: Int, length transitions: Int, firstSequence: Int = 0, step: Int? = nil
     ) {
         let length = transitions * perTransition
@@ -149,7 +149,7 @@ final class TransformerPass {
     }
 
     private func embed(
-        _ parameters: UnsafeMutablePointer<Float>, _ batch: TokenBatch, _ firstRow: Int, _ sequences: Int,
+        _ parameters: UnsafeMutablePointer<Float>, _ batch: WindowBatch, _ firstRow: Int, _ sequences: Int,
         _ length: Int, _ firstSequence: Int, _ step: Int?
     ) {
         var tables = layout.embedding(parameters)
@@ -163,7 +163,7 @@ final class TransformerPass {
     }
 
     private func embedBackward(
-        _ gradients: UnsafeMutablePointer<Float>, _ batch: TokenBatch, _ firstRow: Int, _ sequences: Int,
+        _ gradients: UnsafeMutablePointer<Float>, _ batch: WindowBatch, _ firstRow: Int, _ sequences: Int,
         _ length: Int, _ firstSequence: Int, _ step: Int?
     ) {
         var tables = layout.embedding(gradients)

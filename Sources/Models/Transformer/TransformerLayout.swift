@@ -10,14 +10,14 @@ package struct TransformerLayout: Sendable, Equatable {
     }
 
     package let parameters: ParameterLayout
-    package let settings: ModelSettings
+    package let settings: TransformerSettings
     package let observationRows: Int
     package let actionCount: Int
     package let blocks: [Block]
     let observation, action, rewardWeight, rewardBias, position, mask: Int
     let headWeight, headBias: Int
 
-    package init(settings: ModelSettings, observationRows: Int, actionCount: Int) {
+    package init(settings: TransformerSettings, observationRows: Int, actionCount: Int) {
         let d = settings.modelDimension
         var layout = ParameterLayout()
         observation = layout.add("embed.observation.weight", [observationRows, d])

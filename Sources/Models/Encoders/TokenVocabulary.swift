@@ -38,7 +38,7 @@ package struct TokenVocabulary: Sendable, Equatable {
     /// Writes the rows of the observation table that belong to one observation.
     /// Precondition: the observation lies in its space; `Space.contains` is for what comes from outside.
     @inline(__always)
-    func components(of observation: UnsafeRawPointer, into rows: UnsafeMutablePointer<Int32>) {
+    package func components(of observation: UnsafeRawPointer, into rows: UnsafeMutablePointer<Int32>) {
         var first = 0
         for index in componentCounts.indices {
             rows[index] = Int32(first + observationSpace.integer(at: index, of: observation))
@@ -47,11 +47,11 @@ package struct TokenVocabulary: Sendable, Equatable {
     }
 
     @inline(__always)
-    func action(at bytes: UnsafeRawPointer) -> Int32 { Int32(actionSpace.integer(at: 0, of: bytes)) }
+    package func action(at bytes: UnsafeRawPointer) -> Int32 { Int32(actionSpace.integer(at: 0, of: bytes)) }
 
     /// Stores an action as its space does.
     @inline(__always)
-    func store(_ action: Int, at bytes: UnsafeMutableRawPointer) {
+    package func store(_ action: Int, at bytes: UnsafeMutableRawPointer) {
         if actionBytes == 1 {
             bytes.storeBytes(of: UInt8(action), as: UInt8.self)
         } else {

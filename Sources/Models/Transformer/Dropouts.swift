@@ -8,9 +8,9 @@ struct Dropouts {
     }
 
     private let key: (UInt32, UInt32)
-    private let settings: ModelSettings
+    private let settings: TransformerSettings
 
-    init(_ settings: ModelSettings, seed: UInt64) {
+    init(_ settings: TransformerSettings, seed: UInt64) {
         let words = Philox(key0: UInt32(truncatingIfNeeded: seed), key1: UInt32(truncatingIfNeeded: seed >> 32))
             .block(0, 0, 0, RandomPurpose.dropout.rawValue)
         key = (words.x, words.y)
