@@ -57,13 +57,27 @@ let package = Package(
         module("Experiments", ["Environments", "Experience", "Agents", "Models", "Distillation", yaml]),
         module("Catalog", ["Environments", "Experience", sqlite]),
         module(
-            "Cluster",
+            "Nodes", ["CSodium", "Experience", "Neural", "Files", "Wire", "Transport", "Processes", logging]),
+        module(
+            "Collecting",
             [
-                "CSodium", "Environments", "Experience", "Neural", "Agents", "Histories", "Wire", "Transport",
-                "Processes",
-                "Models", "Distillation", "Experiments", "Catalog", "Files", logging,
+                "Nodes", "Agents", "Histories", "Experiments", "Environments", "Experience", "Files", "Neural", "Wire",
+                "Transport", logging,
             ]),
-        module("Drills", ["Cluster", "Neural", "Wire"]),
+        module(
+            "Distilling",
+            [
+                "Nodes", "Collecting", "Distillation", "Models", "Agents", "Histories", "Experiments", "Environments",
+                "Experience", "Wire", logging,
+            ]),
+        module(
+            "Coordination",
+            [
+                "Nodes", "Experiments", "Catalog", "Distillation", "Environments", "Experience", "Files", "Neural",
+                "Processes", "Wire", "Transport", logging,
+            ]),
+        module("Supervision", ["Nodes", "Processes", "Files", "Wire", "Transport", logging]),
+        module("Drills", ["Coordination", "Nodes", "Neural", "Wire"]),
         module(
             "Reporting", ["Catalog", "Distillation", "Histories", "Environments", "Experience", "Experiments", "Files"]),
         .executableTarget(
@@ -71,7 +85,9 @@ let package = Package(
             dependencies: [
                 "Environments", "Experience", "Neural", "Agents", "Histories", "Wire", "Transport", "Processes",
                 "Models", "Distillation",
-                "Experiments", "Catalog", "Cluster", "Drills", "Reporting", "Files", arguments, logging,
+                "Experiments", "Catalog", "Nodes", "Collecting", "Distilling", "Coordination", "Supervision", "Drills",
+                "Reporting", "Files",
+                arguments, logging,
             ],
             swiftSettings: strict),
 
@@ -82,7 +98,8 @@ let package = Package(
         .target(
             name: "Simulation",
             dependencies: [
-                "Cluster", "Wire", "Transport", "Catalog", "Distillation", "Histories", "Experiments", "Environments",
+                "Nodes", "Collecting", "Distilling", "Coordination", "Supervision",
+                "Wire", "Transport", "Catalog", "Distillation", "Histories", "Experiments", "Environments",
                 "Experience",
                 "Reporting", "TestSupport", logging,
             ], path: "Tests/Simulation", swiftSettings: strict),
@@ -104,19 +121,42 @@ let package = Package(
             "NeuralTests", ["Neural", "CKernels", "Environments", "Experience", "TestSupport"],
             resources: [.copy("Golden")]),
         tests("CatalogTests", ["Catalog", "Environments", "Experience"]),
-        tests("DrillsTests", ["Drills", "Cluster", "Wire"]),
+        tests("DrillsTests", ["Drills", "Nodes", "Wire"]),
         tests("ReportingTests", ["Reporting", "Catalog", "Histories", "Environments", "Experience"]),
+        tests("NodesTests", ["Nodes", "Wire", "Transport", "Simulation"]),
+        tests(
+            "CollectingTests",
+            [
+                "Collecting", "Nodes", "Wire", "Transport", "Histories", "Experiments", "Models", "Distillation",
+                "Environments",
+                "Experience", "TestSupport", "Simulation", logging,
+            ]),
+        tests(
+            "DistillingTests",
+            [
+                "Distilling", "Coordination", "Nodes", "Wire", "Experiments", "Distillation", "Experience",
+                "Simulation",
+                logging,
+            ]),
+        tests(
+            "CoordinationTests",
+            [
+                "Coordination", "Nodes", "Wire", "Transport", "Catalog", "Experiments", "Environments", "Experience",
+                "TestSupport", "Simulation", logging,
+            ]),
+        tests("SupervisionTests", ["Supervision", "Processes"]),
         tests(
             "ClusterTests",
             [
-                "Cluster", "Wire", "Transport", "Histories", "Experiments", "Models", "Distillation", "Environments",
-                "Experience",
-                "Processes", "TestSupport", "Simulation", logging,
+                "Nodes", "Collecting", "Distilling", "Coordination", "Supervision",
+                "Wire", "Transport", "Catalog", "Histories", "Experiments", "Models", "Distillation", "Environments",
+                "Experience", "TestSupport", "Simulation", logging,
             ], resources: [.copy("Corpus")]),
         tests(
             "EndToEndTests",
             [
-                "distillery", "Histories", "Catalog", "Cluster", "Wire", "Transport", "Processes", "Environments",
+                "distillery", "Histories", "Catalog", "Nodes", "Collecting", "Distilling", "Coordination",
+                "Supervision", "Wire", "Transport", "Processes", "Environments",
                 "Experience",
                 "Experiments", "Simulation", "TestSupport",
             ]),

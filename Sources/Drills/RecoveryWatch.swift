@@ -1,4 +1,4 @@
-package import Cluster
+package import Coordination
 package import Wire
 
 /// Looks for the first proof that somebody does the work of a process that was killed.

@@ -1,4 +1,4 @@
-package import Cluster
+package import Coordination
 import Wire
 
 /// Environment steps of every actor process over time, as its heartbeats told them.

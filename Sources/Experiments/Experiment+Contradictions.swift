@@ -1,8 +1,8 @@
-import Models
 import Agents
 import Distillation
 import Environments
 import Experience
+import Models
 
 /// Values that are possible each, but not together.
 struct Contradiction {

@@ -1,10 +1,11 @@
 import ArgumentParser
 import Catalog
-import Cluster
 import Experiments
 import Foundation
 import Neural
+import Nodes
 import Processes
+import Supervision
 import Transport
 import Wire
 

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Catalog
-import Cluster
+import Coordination
 import Experiments
 import Foundation
 import Neural

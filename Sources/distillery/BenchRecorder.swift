@@ -1,5 +1,5 @@
 import ArgumentParser
-import Cluster
+import Collecting
 import Foundation
 import Neural
 import Processes

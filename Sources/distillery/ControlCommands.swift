@@ -1,6 +1,6 @@
 import ArgumentParser
-import Cluster
 import Foundation
+import Supervision
 
 struct ScaleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,6 @@
-import Cluster
 import Foundation
+import Nodes
+import Supervision
 
 /// Where a coordinator is, as its user says it: by its endpoint, by the folder of its run or by the file in there that
 /// holds the endpoint.

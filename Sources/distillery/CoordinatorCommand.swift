@@ -1,13 +1,15 @@
 import ArgumentParser
 import Catalog
-import Cluster
+import Coordination
 import Environments
 import Experiments
 import Files
 import Foundation
 import Logging
+import Nodes
 import Processes
 import Reporting
+import Supervision
 
 /// What a run is to do.
 enum GoalName: String, ExpressibleByArgument, CaseIterable {

@@ -1,9 +1,11 @@
 import ArgumentParser
-import Cluster
+import Coordination
+import Distilling
 import Environments
 import Experience
 import Experiments
 import Foundation
+import Nodes
 import Processes
 
 struct DistillCommand: ParsableCommand {

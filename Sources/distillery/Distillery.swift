@@ -1,6 +1,6 @@
 import ArgumentParser
-import Cluster
 import Glibc
+import Nodes
 import Processes
 
 @main

@@ -1,7 +1,7 @@
 import ArgumentParser
-import Cluster
 import Foundation
 import Histories
+import Nodes
 import Processes
 import Transport
 

@@ -1,12 +1,13 @@
 import ArgumentParser
 import Catalog
-import Cluster
+import Coordination
 import Distillation
 import Environments
 import Experiments
 import Foundation
 import Processes
 import Reporting
+import Supervision
 
 extension Split: ExpressibleByArgument {}
 
@@ -58,7 +59,7 @@ struct EvaluateCommand: ParsableCommand {
             ] + listening.coordinatorArguments, roleArguments: listening.roleArguments(experiment),
             key: key, signals: signals, logger: makeLogger("supervisor"))
         var line = ProgressLine()
-        supervisor.onStatus = { line.show($0.progressText, phase: $0.phase.rawValue) }
+        supervisor.onStatus = { line.show(try ClusterStatus(json: $0)) }
         let outcome = try supervisor.run()
         line.finish()
         try exitUnlessComplete(outcome)

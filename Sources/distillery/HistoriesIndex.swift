@@ -1,8 +1,9 @@
 import ArgumentParser
 import Catalog
-import Cluster
 import Foundation
+import Nodes
 import Reporting
+import Supervision
 
 struct HistoriesIndexCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,9 +1,9 @@
 import ArgumentParser
-import Cluster
 import Experiments
 import Foundation
 import Logging
 import Processes
+import Supervision
 import Transport
 import Wire
 

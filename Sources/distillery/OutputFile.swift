@@ -1,8 +1,8 @@
 import ArgumentParser
-import Cluster
 import Files
 import Foundation
 import Histories
+import Nodes
 
 /// Whether a command may put its file in the place of another.
 struct OutputOptions: ParsableArguments {

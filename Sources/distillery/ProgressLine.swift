@@ -1,6 +1,7 @@
-import Cluster
+import Coordination
 import Foundation
 import Glibc
+import Wire
 
 /// One line on a terminal that is written over; plain lines at intervals in a pipe.
 struct ProgressLine {
@@ -9,6 +10,8 @@ struct ProgressLine {
     private let isTerminal = isatty(STDERR_FILENO) == 1
     private var lastWritten = -Double.infinity
     private var lastPhase = ""
+
+    mutating func show(_ status: ClusterStatus) { show(status.progressText, phase: status.phase.rawValue) }
 
     /// Shows `text`; a line of its own when `phase` has changed.
     mutating func show(_ text: String, phase: String) {

@@ -1,7 +1,10 @@
 import ArgumentParser
-import Cluster
+import Collecting
+import Distilling
+import Experiments
 import Foundation
 import Logging
+import Nodes
 import Processes
 import Wire
 
@@ -13,9 +16,17 @@ private func serve(
     let process = try NodeProcess(
         role: role, coordinator: try connection.endpoint(), bind: bind, announce: announce,
         key: try connection.keys.node(),
-        insecure: connection.insecure, logger: makeLogger(role.name.rawValue), signals: signals)
+        insecure: connection.insecure, workLimit: workLimitMilliseconds, logger: makeLogger(role.name.rawValue),
+        signals: signals)
     let signal = try process.run()
     try exitIfInterrupted(signal == .terminate ? nil : signal)
+}
+
+/// How long a step of a node's work may show no progress, by the coordinator's experiment.
+@Sendable private func workLimitMilliseconds(of yaml: String) -> UInt64? {
+    (try? Experiment(yaml: yaml, file: "the coordinator's experiment")).map {
+        UInt64($0.cluster.workLimitSeconds) * 1000
+    }
 }
 
 struct ActorCommand: ParsableCommand {

@@ -1,10 +1,11 @@
 import ArgumentParser
-import Cluster
+import Coordination
 import Experience
 import Experiments
 import Foundation
 import Processes
 import Reporting
+import Supervision
 
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -71,7 +72,7 @@ private func launch(
         roleArguments: listening.roleArguments(experiment), key: key, signals: signals,
         logger: makeLogger("supervisor"))
     var line = ProgressLine()
-    supervisor.onStatus = { line.show($0.progressText, phase: $0.phase.rawValue) }
+    supervisor.onStatus = { line.show(try ClusterStatus(json: $0)) }
     let outcome: Supervisor.Outcome
     do { outcome = try supervisor.run() } catch {
         line.finish()

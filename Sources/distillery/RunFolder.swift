@@ -1,8 +1,9 @@
-import Cluster
 import Environments
 import Experiments
 import Files
 import Foundation
+import Nodes
+import Supervision
 
 /// The folder of one run: made once, taken up again only on request.
 struct RunFolder {

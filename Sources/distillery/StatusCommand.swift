@@ -1,8 +1,10 @@
 import ArgumentParser
-import Cluster
+import Coordination
 import Foundation
 import Glibc
 import Processes
+import Supervision
+import Wire
 
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -19,7 +21,8 @@ struct StatusCommand: ParsableCommand {
     func run() throws {
         let client = try ControlClient(connection)
         guard watch else {
-            let (status, document) = try client.status()
+            let document = try client.status()
+            let status = try ClusterStatus(json: document)
             print(json ? document : StatusText(status).lines.joined(separator: "\n"))
             return
         }
@@ -65,7 +68,7 @@ private struct StatusWatch {
             }
             signal = signal ?? found
             if let answer {
-                try show(answer.status)
+                try show(ClusterStatus(json: answer))
             } else if signal == nil {
                 try sayThatNobodyAnswers()
             }

@@ -1,7 +1,7 @@
-import Cluster
 import Experience
 import Foundation
 import Histories
+import Nodes
 import Simulation
 import TestSupport
 import Testing

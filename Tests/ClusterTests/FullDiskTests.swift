@@ -1,10 +1,11 @@
 import Catalog
-import Cluster
+import Coordination
 import Distillation
 import Environments
 import Experience
 import Experiments
 import Foundation
+import Nodes
 import Simulation
 import TestSupport
 import Testing
@@ -205,7 +206,7 @@ struct SmallDiskTests {
             var bytes: [UInt8] = []
             while bytes.count < store.size(of: lifetime) {
                 let request = CheckpointRequest(
-                    checkpoint: LearnerCheckpointStore.name(of: lifetime), file: LearnerCheckpointStore.file,
+                    checkpoint: LearnerStateFile.name(of: lifetime), file: LearnerStateFile.file,
                     offset: UInt64(bytes.count))
                 bytes += try #require(try store.read(request)).content
             }

@@ -1,4 +1,4 @@
-import Cluster
+import Coordination
 import Environments
 import Experience
 import Foundation

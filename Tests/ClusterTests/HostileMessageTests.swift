@@ -1,4 +1,4 @@
-import Cluster
+import Coordination
 import Experience
 import Foundation
 import Histories

@@ -1,8 +1,11 @@
-import Cluster
+import Collecting
+import Coordination
+import Distilling
 import Experience
 import Experiments
 import Foundation
 import Logging
+import Nodes
 import Simulation
 import Testing
 import Transport

@@ -1,7 +1,10 @@
-import Cluster
+import Collecting
+import Coordination
 import Glibc
 import Logging
+import Nodes
 import Simulation
+import Supervision
 import Testing
 import Transport
 import Wire

@@ -1,4 +1,4 @@
-import Cluster
+import Collecting
 import Environments
 import Experience
 import Experiments

@@ -1,7 +1,9 @@
-import Cluster
+import Collecting
+import Distilling
 import Environments
 import Experience
 import Experiments
+import Nodes
 import Simulation
 import Testing
 import Wire

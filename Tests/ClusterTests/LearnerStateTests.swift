@@ -1,8 +1,9 @@
-import Cluster
+import Coordination
 import Environments
 import Experience
 import Experiments
 import Foundation
+import Nodes
 import Simulation
 import Testing
 import Transport
@@ -34,7 +35,7 @@ import Wire
         var bytes: [UInt8] = []
         while bytes.count < store.size(of: lifetime) {
             let request = CheckpointRequest(
-                checkpoint: LearnerCheckpointStore.name(of: lifetime), file: LearnerCheckpointStore.file,
+                checkpoint: LearnerStateFile.name(of: lifetime), file: LearnerStateFile.file,
                 offset: UInt64(bytes.count))
             bytes += try #require(try store.read(request)).content
         }

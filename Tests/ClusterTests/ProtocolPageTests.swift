@@ -1,5 +1,8 @@
-import Cluster
+import Collecting
+import Coordination
+import Distilling
 import Foundation
+import Nodes
 import Testing
 import Wire
 

@@ -1,4 +1,3 @@
-import Cluster
 import Environments
 import Experience
 import Foundation

@@ -1,4 +1,3 @@
-import Cluster
 import Experience
 import Simulation
 import Testing

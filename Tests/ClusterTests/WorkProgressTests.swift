@@ -1,6 +1,9 @@
-import Cluster
+import Collecting
+import Coordination
+import Distilling
 import Experiments
 import Logging
+import Nodes
 import Simulation
 import Testing
 import Wire

@@ -1,5 +1,6 @@
-import Cluster
+import Coordination
 import Foundation
+import Wire
 
 /// What the cluster of a run says of itself, by the command that users have for it; nil while nobody answers.
 func status(of run: String, in scratch: Scratch) throws -> ClusterStatus? {

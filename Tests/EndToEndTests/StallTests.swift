@@ -1,5 +1,6 @@
-import Cluster
+import Coordination
 import Foundation
+import Nodes
 import Testing
 
 extension EndToEnd {

@@ -1,4 +1,4 @@
-import Cluster
+import Coordination
 import Foundation
 import Processes
 import Testing

@@ -1,5 +1,5 @@
 import Catalog
-import Cluster
+import Coordination
 import Environments
 import Experience
 import Foundation

@@ -1,4 +1,4 @@
-package import Cluster
+package import Coordination
 import Foundation
 import TestSupport
 import Transport

@@ -1,5 +1,5 @@
 package import Catalog
-package import Cluster
+package import Coordination
 package import Environments
 package import Experience
 package import Wire
@@ -54,10 +54,10 @@ package final class MemoryJournal: RunJournal {
     package subscript<Value>(dynamicMember path: KeyPath<State, Value>) -> Value { state[keyPath: path] }
 
     /// For the next coordinator.
-    package func progress() -> Cluster.Progress {
+    package func progress() -> Coordination.Progress {
         // What was not committed has died with its coordinator.
         dropTurn()
-        var progress = Cluster.Progress()
+        var progress = Coordination.Progress()
         progress.lifetimes = state.ended
         progress.attempts = forgetsAttempts ? [:] : state.attempts
         progress.actors = state.actors
@@ -92,7 +92,7 @@ package final class MemoryJournal: RunJournal {
     /// From now on the run is what a catalogue says that was remade from its files. `keepsNumbers`: the old catalogue
     /// was still there, and what it held of the run itself.
     package func takeUp(
-        _ progress: Cluster.Progress, streams: [StreamRecord], returns: [EvaluationReturns], keepsNumbers: Bool
+        _ progress: Coordination.Progress, streams: [StreamRecord], returns: [EvaluationReturns], keepsNumbers: Bool
     ) {
         dropTurn()
         earlier = []

@@ -1,5 +1,5 @@
-import Cluster
 import Experience
+import Nodes
 import TestSupport
 import Wire
 

@@ -1,5 +1,5 @@
 import Catalog
-package import Cluster
+package import Coordination
 import Distillation
 import Environments
 import Experience

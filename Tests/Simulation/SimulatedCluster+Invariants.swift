@@ -1,4 +1,4 @@
-import Cluster
+import Coordination
 import Environments
 package import Experience
 import Experiments

@@ -1,5 +1,8 @@
-package import Cluster
+import Collecting
+import Coordination
+import Distilling
 import Histories
+package import Nodes
 import TestSupport
 import Transport
 package import Wire

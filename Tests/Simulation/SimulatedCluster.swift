@@ -1,10 +1,11 @@
 import Catalog
-package import Cluster
+package import Coordination
 import Environments
 package import Experience
-import Experiments
+package import Experiments
 import Foundation
 import Logging
+package import Nodes
 package import TestSupport
 package import Transport
 package import Wire

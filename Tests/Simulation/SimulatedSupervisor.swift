@@ -1,4 +1,4 @@
-import Cluster
+import Nodes
 import Transport
 import Wire
 

@@ -1,4 +1,4 @@
-import Cluster
+import Coordination
 import Experience
 import TestSupport
 import Transport

@@ -1,7 +1,7 @@
-import Cluster
 import Experience
 import Foundation
 import Histories
+import Nodes
 package import TestSupport
 import Transport
 import Wire

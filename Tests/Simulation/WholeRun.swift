@@ -1,4 +1,4 @@
-import Cluster
+import Coordination
 import Distillation
 import Environments
 import Experiments

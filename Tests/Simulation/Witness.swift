@@ -1,4 +1,5 @@
-package import Cluster
+import Collecting
+package import Coordination
 package import Experience
 import Wire
 

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Cluster
+import Coordination
 import Environments
 import Experience
 import Experiments

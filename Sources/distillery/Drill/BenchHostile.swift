@@ -1,5 +1,4 @@
 import ArgumentParser
-import Cluster
 import Drills
 import Experiments
 import Foundation

@@ -1,8 +1,10 @@
-import Cluster
+import Coordination
 import Experiments
 import Foundation
 import Histories
+import Nodes
 import Processes
+import Supervision
 import Wire
 
 /// `distillery launch` as a child process whose children are killed from outside.
@@ -70,7 +72,7 @@ final class ClusterUnderDrill {
     func status() -> ClusterStatus? {
         guard let endpoint = try? endpoint() else { return nil }
         if client == nil { client = try? ControlClient(endpoint: endpoint, deadlineMilliseconds: 300) }
-        let status = try? client?.status().status
+        let status = try? (client?.status()).map(ClusterStatus.init(json:))
         // What was asked of a coordinator that has died is not answered by the next one.
         if status == nil { client = nil }
         return status

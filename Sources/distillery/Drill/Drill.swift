@@ -1,4 +1,4 @@
-import Cluster
+import Coordination
 import Drills
 import Experience
 import Foundation

@@ -1,7 +1,8 @@
-import Cluster
+import Coordination
 import Drills
 import Foundation
 import Neural
+import Nodes
 import Processes
 import Wire
 

@@ -1,7 +1,7 @@
 import ArgumentParser
-import Cluster
 import Foundation
 import Histories
+import Nodes
 import Processes
 
 /// What `verify` and `replay` say of some streams, added up.

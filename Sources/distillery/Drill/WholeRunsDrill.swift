@@ -1,9 +1,9 @@
-import Cluster
 import Environments
 import Experience
 import Experiments
 import Foundation
 import Neural
+import Nodes
 import Processes
 import Wire
 

@@ -1,7 +1,10 @@
-import Cluster
+import Collecting
+import Coordination
+import Distilling
 import Experiments
 import Foundation
 import Logging
+import Nodes
 import TestSupport
 import Transport
 import Wire

@@ -1,0 +1,41 @@
+import Experience
+import Nodes
+import Wire
+
+extension ActorPart {
+    /// What the part waits for; nil while it can go on. `window`: rollouts that may be unanswered.
+    func waiting(window: Int, now: UInt64) -> Waiting? {
+        let actors = "\(rangeText(carry.actors)) of \(carry.lifetime)"
+        switch phase {
+        case .joining: return forLearner("parameters for actors \(actors)", now)
+        case .opening: return forRecorder("where the streams of actors \(actors) stand", now)
+        case .running:
+            if let recorder, recorder.isCongested {
+                return forRecorder("\(byteText(recorder.unacknowledgedBytes)) of \(actors) unacknowledged", now)
+            }
+            guard unanswered.count >= window else { return nil }
+            return forLearner("\(unanswered.count) of \(window) rollouts of actors \(actors) unanswered", now)
+        case .draining:
+            if let recorder, !recorder.isDone {
+                return forRecorder(
+                    "the last \(byteText(recorder.unacknowledgedBytes)) of \(actors) unacknowledged", now)
+            }
+            guard needsLearner, !unanswered.isEmpty else { return nil }
+            return forLearner("the last \(unanswered.count) rollouts of actors \(actors) unanswered", now)
+        }
+    }
+
+    private func forLearner(_ why: String, _ now: UInt64) -> Waiting {
+        Waiting(for: carry.learnerEndpoint, why: why, since: waitsForLearnerSince, now: now)
+    }
+
+    private func forRecorder(_ why: String, _ now: UInt64) -> Waiting {
+        Waiting(for: carry.recorderEndpoint, why: why, since: recorder?.waitsSince ?? now, now: now)
+    }
+
+    func report(window: Int) -> CarriedPart {
+        CarriedPart(
+            lifetime: carry.lifetime, actors: carry.actors, phase: phase, unansweredRollouts: unanswered.count,
+            unansweredLimit: window, unacknowledgedBytes: recorder?.unacknowledgedBytes ?? 0, policyVersion: version)
+    }
+}

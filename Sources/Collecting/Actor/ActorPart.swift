@@ -1,0 +1,123 @@
+import Agents
+import Environments
+import Experience
+import Experiments
+import Nodes
+import Wire
+
+/// Consecutive actors of one lifetime that this process carries.
+final class ActorPart {
+    var carry: CarryActors
+    /// Number of the coordinator's command that `carry` came with; later ones are greater.
+    var command: UInt64
+    var phase: CarriedPart.Phase
+    /// Batches that the learner has not answered, in order.
+    private(set) var unanswered: [(batch: UInt64, bytes: [UInt8])] = []
+    /// Nil when none of the actors is recorded.
+    var recorder: RecorderDialogue?
+    /// Questions to the learner since it last said something.
+    var vainLearnerRequests = 0
+    /// The number of the last question whether these actors may join.
+    var joinQuestion: UInt64 = 0
+    /// How often in a row the learner has refused that.
+    var refusedJoins = 0
+    /// When the last message was sent that the learner has yet to answer.
+    var lastLearnerRequest: UInt64 = 0
+    /// When the learner last answered, or was first to answer something after that.
+    var waitsForLearnerSince: UInt64 = 0
+    /// The same, of a learner that says at least that it is there.
+    var lastLearnerSign: UInt64 = 0
+    private(set) var version: UInt64 = 0
+    private(set) var batch: UInt64 = 0
+    /// In lockstep, where the learner says that the actors go on; empty otherwise.
+    var places: [RolloutAnswer.Place] = []
+    /// Streams end with the episode that makes them so many.
+    var episodeLimit = UInt64.max
+
+    private let context: ExperimentContext
+    private let keys: [StreamKey]
+    private let policy: any SourceActor
+    private var collector: RolloutCollector?
+
+    init(carry: CarryActors, command: UInt64, context: ExperimentContext) throws {
+        self.carry = carry
+        self.command = command
+        self.context = context
+        keys = carry.actors.map {
+            StreamKey(
+                seed: context.experiment.seed, stream: StreamIdentifier(lifetime: carry.lifetime, actor: $0))
+        }
+        policy = try context.algorithm.makeActor(environment: context.distribution.environment, keys: keys)
+        phase = .joining
+        recorder = carry.recordsAny ? RecorderDialogue(endpoint: carry.recorderEndpoint) : nil
+    }
+
+    /// `opened`: the recorder's answer, where the streams go on unless the learner has said so; actors beyond it begin at
+    /// their beginning.
+    func start(_ opened: [StreamsOpened.Stream]) throws {
+        let positions = carry.actors.enumerated().map { index, actor in
+            var position = ActorPosition(actor: actor, incarnation: carry.incarnation)
+            if !places.isEmpty {
+                position.sequence = places[index].nextSequence
+                position.episode = places[index].nextEpisode
+            } else if index < opened.count {
+                position.sequence = opened[index].nextSequence
+                position.episode = opened[index].nextEpisode
+                position.isEnded = opened[index].state == .ended
+            }
+            return position
+        }
+        collector = RolloutCollector(
+            environment: try context.distribution.makeEnvironment(
+                task: try context.task(carry.lifetime.task), keys: keys), actor: policy, lifetime: carry.lifetime,
+            positions: positions)
+        retire()
+        phase = .running
+    }
+
+    /// Lets the actors leave that are to.
+    func retire() { collector?.retire(from: carry.retireFrom) }
+
+    func load(_ parameters: [Float], version: UInt64) throws {
+        try parameters.withUnsafeBufferPointer { try policy.load(parameters: $0) }
+        self.version = version
+    }
+
+    /// The next rollouts of all actors whose streams have not ended, encoded, with their headers.
+    func nextRollouts() -> (bytes: [UInt8], headers: [RolloutHeader])? {
+        guard let collector, !collector.isDone else { return nil }
+        let content = collector.collect(
+            length: context.algorithm.rolloutLength, policyVersion: version,
+            episodeLimit: episodeLimit)
+        batch += 1
+        let rollouts = Rollouts(
+            attempt: carry.attempt, firstActor: carry.actors.lowerBound, batch: batch,
+            durableSequence: recorder?.durableSequence(of: carry.recorded) ?? .max, content: content)
+        let bytes = Envelope(.rollouts(rollouts)).encoded()
+        unanswered.append((batch, bytes))
+        return (bytes, content.headers)
+    }
+
+    /// The learner has every batch up to `batch`. Whether that is news.
+    func answered(_ batch: UInt64) -> Bool {
+        let before = unanswered.count
+        unanswered.removeAll { $0.batch <= batch }
+        return unanswered.count < before
+    }
+
+    /// Actors whose streams have not ended.
+    var actorsAtWork: Int { collector?.positions.count { !$0.isDone } ?? carry.actors.count }
+    var everyStreamHasEnded: Bool { collector?.isDone ?? false }
+
+    /// Nothing is lost by going on elsewhere: no stream is inside an episode, and everything is on disk.
+    var canBeHandedOver: Bool { isBetweenEpisodes && (recorder?.isDone ?? true) }
+    var isBetweenEpisodes: Bool { collector?.positions.allSatisfy { $0.step == 0 || $0.isDone } ?? true }
+
+    /// The lifetime has a learner; without one it has ended and its streams are only being completed.
+    var needsLearner: Bool { !carry.learnerEndpoint.isEmpty }
+
+    /// Recorder and learner have all that there is.
+    var isDone: Bool {
+        phase == .draining && recorder?.isDone ?? true && (unanswered.isEmpty || !needsLearner)
+    }
+}

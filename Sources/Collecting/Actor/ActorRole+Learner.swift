@@ -1,0 +1,67 @@
+import Experience
+import Experiments
+import Nodes
+import Wire
+
+/// What actors ask their learners, and what they do where these refuse or are silent.
+extension ActorRole {
+    /// A server in the middle of a long step says that it is there, and has what it was sent.
+    func noteSign(of sender: Address, now: UInt64) {
+        for part in parts.values where sender == .endpoint(part.carry.learnerEndpoint) { part.lastLearnerSign = now }
+    }
+
+    /// Others can have these actors, who may reach the learner: the coordinator hears from both of us, and sees nothing.
+    func checkLearner(_ part: ActorPart, now: UInt64) throws {
+        guard part.needsLearner, part.phase == .joining || !part.unanswered.isEmpty,
+            now >= part.lastLearnerSign + Self.learnerSilenceMilliseconds * 1_000_000
+        else { return }
+        throw ClusterError(
+            "no word from the learner at \(part.carry.learnerEndpoint) for "
+                + "\(Self.learnerSilenceMilliseconds / 1000) s (actors \(rangeText(part.carry.actors)) of "
+                + "\(part.carry.lifetime)); does this host reach it?")
+    }
+
+    func askLearner(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
+        let isJoining = part.phase == .joining
+        let first = isJoining ? Self.joinIntervalMilliseconds : Self.requestIntervalMilliseconds
+        let doubled = first << UInt64(min(part.vainLearnerRequests, 16))
+        let interval = min(doubled, Self.longestRequestIntervalMilliseconds)
+        guard now >= part.lastLearnerRequest + interval * 1_000_000 else { return }
+        guard isJoining || (!part.unanswered.isEmpty && part.needsLearner) else { return }
+        part.vainLearnerRequests += 1
+        if isJoining { return join(part, now: now, outbox: &outbox) }
+        part.lastLearnerRequest = now
+        for (_, bytes) in part.unanswered { outbox.send(bytes, to: [.endpoint(part.carry.learnerEndpoint)]) }
+    }
+
+    func join(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
+        part.lastLearnerRequest = now
+        guard part.needsLearner else { return }
+        let carry = part.carry
+        questions += 1
+        part.joinQuestion = questions
+        outbox.send(
+            .joinLifetime(
+                JoinLifetime(
+                    lifetime: carry.lifetime, attempt: carry.attempt, actors: carry.actors,
+                    incarnation: carry.incarnation, ticket: carry.learnerTicket)), to: .endpoint(carry.learnerEndpoint),
+            request: questions)
+    }
+
+    /// The learner does not take these actors from here, and the coordinator may not know: a process that stood still
+    /// may have taken up a lease that others have by now.
+    func noteRefusedJoin(
+        _ reason: String, _ question: UInt64, from sender: Address, now: UInt64, outbox: inout Outbox
+    ) {
+        guard question != 0,
+            let part = parts.values.first(where: {
+                $0.phase == .joining && $0.joinQuestion == question && .endpoint($0.carry.learnerEndpoint) == sender
+            })
+        else { return }
+        part.joinQuestion = 0
+        part.refusedJoins += 1
+        part.lastLearnerSign = now
+        guard part.refusedJoins >= Self.refusedJoinLimit else { return }
+        giveUp(part, above: part.carry.incarnation, reason: reason, now: now, outbox: &outbox)
+    }
+}

@@ -1,0 +1,363 @@
+import Agents
+import Environments
+import Experience
+import Experiments
+package import Nodes
+package import Wire
+
+/// Carries actors of one or several lifetimes: steps environments, sends rollouts to learner and recorder, keeps what
+/// is not yet durable.
+package final class ActorRole: Role {
+    /// Asynchronous: while one rollout is on its way, the next is made.
+    package static let maximumUnansweredRollouts = 2
+    package static let requestIntervalMilliseconds: UInt64 = 1000
+    /// A learner may hear of its lease after the actors have heard of theirs.
+    package static let joinIntervalMilliseconds: UInt64 = 100
+    /// Each question to a learner that is not answered doubles the wait before the next, up to this: within
+    /// `learnerSilenceMilliseconds` there is time for so many questions that a poor network cannot lose them all.
+    package static let longestRequestIntervalMilliseconds: UInt64 = 2000
+    /// A part that its learner refuses so often in a row is given back.
+    package static let refusedJoinLimit = 6
+    /// A learner that waits for others answers what it is sent again, and of one that is in a long update its node says
+    /// that it is there; one that does not cannot be reached from here.
+    package static let learnerSilenceMilliseconds: UInt64 = 30_000
+    /// How long a process that leaves waits for its streams to come between two episodes and onto the disk.
+    package static let handOverMilliseconds: UInt64 = 6000
+
+    package let name = RoleName.actor
+    package let capacity: Int
+
+    struct Key: Hashable {
+        let lifetime: LifetimeIdentifier
+        let firstActor: Int
+    }
+
+    private var context: ExperimentContext?
+    var parts: [Key: ActorPart] = [:]
+    /// The last lease of each part: one that arrives again after its end is not taken twice.
+    private var lastIncarnation: [Key: UInt64] = [:]
+    private var released = ReleasedLifetimes()
+    /// Parts take turns in this order.
+    private var turns: [Key] = []
+    private var nextTurn = 0
+    private var reports = ReliableSender()
+    /// When it leaves at the latest; nil while it stays.
+    private var leavesAt: UInt64?
+    private var isDraining: Bool { leavesAt != nil }
+    private var environmentSteps: UInt64 = 0
+    private var refusedMessages = 0
+    /// Parts that were given up because their recorder refused them.
+    private var refusedParts = 0
+    /// Complaints of recorders and learners.
+    private var complaints = 0
+    /// Numbers the questions to recorders and learners.
+    var questions: UInt64 = 0
+
+    /// Sees every acknowledgement that concerns this process.
+    package var onDurable: ((RolloutsDurable) -> Void)?
+
+    package init(capacity: Int) { self.capacity = capacity }
+
+    package func begin(_ welcome: Welcome, now: UInt64) throws {
+        if let context { return try context.check(isStill: welcome.experiment, in: welcome.folder) }
+        context = try ExperimentContext(yaml: welcome.experiment, folder: welcome.folder)
+    }
+
+    package var isFinished: Bool { isDraining && parts.isEmpty && reports.isEmpty }
+
+    /// The coordinator gives the streams to others, who go on behind what is on disk: no episode is cut where the
+    /// streams can come to the end of theirs in time.
+    package func drain(now: UInt64) {
+        guard leavesAt == nil else { return }
+        leavesAt = now + Self.handOverMilliseconds * 1_000_000
+        // In lockstep no actor gets on without the others.
+        if isLockstep { dropParts() }
+    }
+
+    package func forgetLeases(now: UInt64) {
+        dropParts()
+        reports = ReliableSender()
+    }
+
+    private func dropParts() {
+        parts = [:]
+        turns = []
+        nextTurn = 0
+    }
+
+    private var isLockstep: Bool { context?.experiment.collect.synchronization == .lockstep }
+
+    package var numbers: [String: Double] {
+        [
+            "actors": Double(parts.values.reduce(0) { $0 + $1.actorsAtWork }),
+            "environment_steps": Double(environmentSteps),
+            "unacknowledged_bytes": Double(unacknowledgedBytes),
+            "unacknowledged_limit_bytes": Double(unacknowledgedLimit),
+            "unanswered_rollouts": Double(parts.values.reduce(0) { $0 + $1.unanswered.count }),
+            "unanswered_limit": Double(parts.count * window), "refused_messages": Double(refusedMessages),
+            "refused_parts": Double(refusedParts), "complaints": Double(complaints),
+        ]
+    }
+
+    package func waiting(now: UInt64) -> Waiting? {
+        let waits = parts.values.compactMap { $0.waiting(window: window, now: now) } + [fullness(now: now)]
+        return waits.compactMap { $0 }.max { $0.milliseconds < $1.milliseconds }
+    }
+
+    /// Nothing is made any more until the recorder has acknowledged some of what there is.
+    private func fullness(now: UInt64) -> Waiting? {
+        guard isFull,
+            let recorder = parts.values.compactMap(\.recorder).max(by: {
+                $0.unacknowledgedBytes < $1.unacknowledgedBytes
+            })
+        else { return nil }
+        return Waiting(
+            for: recorder.endpoint,
+            why: "\(byteText(unacknowledgedBytes)) of \(byteText(unacknowledgedLimit)) unacknowledged",
+            since: recorder.waitsSince, now: now)
+    }
+
+    package func parts(now: UInt64) -> [CarriedPart] {
+        let waits = parts.values.map { (part: $0, waiting: $0.waiting(window: window, now: now)?.milliseconds ?? 0) }
+        let order = waits.sorted {
+            ($1.waiting, $0.part.carry.actors.lowerBound) < ($0.waiting, $1.part.carry.actors.lowerBound)
+        }
+        return order.prefix(Heartbeat.listLimit).map { $0.part.report(window: window) }
+    }
+
+    private var unacknowledgedBytes: Int { parts.values.reduce(0) { $0 + ($1.recorder?.unacknowledgedBytes ?? 0) } }
+    private var unacknowledgedLimit: Int { context?.experiment.cluster.unacknowledgedBytes ?? Int.max }
+    private var isFull: Bool { unacknowledgedBytes >= unacknowledgedLimit }
+    /// Rollouts of a part that may be unanswered.
+    private var window: Int { isLockstep ? 1 : Self.maximumUnansweredRollouts }
+
+    // MARK: - Messages
+
+    package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+        switch envelope.message {
+        case .acknowledgement where sender == .coordinator: reports.acknowledge(envelope.request, by: sender)
+        case .acknowledgement: noteSign(of: sender, now: now)
+        case .carryActors(let carry) where sender == .coordinator:
+            outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
+            if !isDraining { try take(carry, command: envelope.request, now: now, outbox: &outbox) }
+        case .releaseLifetime(let release) where sender == .coordinator:
+            outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
+            released.add(release)
+            for (key, part) in parts where key.lifetime == release.lifetime && part.carry.attempt <= release.attempt {
+                remove(key)
+            }
+        case .streamsOpened(let opened): try takeUp(opened, from: sender, now: now, outbox: &outbox)
+        case .rolloutsDurable(let durable): acknowledge(durable, from: sender, now: now, outbox: &outbox)
+        case .rolloutAnswer(let answer):
+            do { try take(answer, from: sender, now: now, outbox: &outbox) } catch {
+                refusedMessages += 1
+                outbox.send(.failure("\(error)"), to: sender)
+            }
+        case .failure where sender == .coordinator && reports.refuse(envelope.request, by: sender): break
+        case .failure(let reason):
+            complaints += 1
+            for part in parts.values { part.recorder?.refuse(reason, number: envelope.request, from: sender) }
+            noteRefusedJoin(reason, envelope.request, from: sender, now: now, outbox: &outbox)
+        default: refusedMessages += 1
+        }
+    }
+
+    private func take(_ carry: CarryActors, command: UInt64, now: UInt64, outbox: inout Outbox) throws {
+        guard let context else { return }
+        let key = Key(lifetime: carry.lifetime, firstActor: carry.actors.lowerBound)
+        if let part = parts[key], part.carry.attempt == carry.attempt, part.carry.incarnation == carry.incarnation {
+            // An older command that is sent again names endpoints that are no more.
+            guard command > part.command else { return }
+            part.command = command
+            part.carry = carry
+            part.refusedJoins = 0
+            part.retire()
+            guard part.recorder?.endpoint != carry.recorderEndpoint, carry.recordsAny else { return }
+            if part.recorder == nil { part.recorder = RecorderDialogue(endpoint: carry.recorderEndpoint) }
+            part.recorder?.move(to: carry.recorderEndpoint)
+            if part.phase != .joining { open(part, now: now, outbox: &outbox) }
+            return
+        }
+        if let last = lastIncarnation[key], last >= carry.incarnation { return }
+        if released.contains(carry.lifetime, attempt: carry.attempt) { return }
+        // An order that was long on its way: the lifetime is at a later attempt by now, in which others have these actors.
+        if parts.contains(where: { $0.key.lifetime == carry.lifetime && $0.value.carry.attempt > carry.attempt }) {
+            return
+        }
+        for (other, part) in parts
+        where other.lifetime == carry.lifetime && part.carry.incarnation < carry.incarnation
+            && (part.carry.attempt < carry.attempt || part.carry.actors.overlaps(carry.actors))
+        {
+            remove(other)
+        }
+        lastIncarnation[key] = carry.incarnation
+        let part = try ActorPart(carry: carry, command: command, context: context)
+        part.waitsForLearnerSince = now
+        part.lastLearnerSign = now
+        parts[key] = part
+        if !turns.contains(key) { turns.append(key) }
+        join(part, now: now, outbox: &outbox)
+    }
+
+    private func takeUp(_ opened: StreamsOpened, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+        guard let part = parts[Key(lifetime: opened.lifetime, firstActor: opened.firstActor)],
+            part.recorder?.take(opened, from: sender, now: now, outbox: &outbox) == true
+        else { return }
+        if part.phase == .opening { try part.start(opened.streams) }
+    }
+
+    private func acknowledge(_ durable: RolloutsDurable, from sender: Address, now: UInt64, outbox: inout Outbox) {
+        for (key, part) in parts
+        where key.lifetime == durable.lifetime && part.recorder?.isWith(sender) == true {
+            let actors = part.carry.actors
+            // Another carries such a stream now, or its file is further than the coordinator knows.
+            let refused = durable.streams.filter {
+                actors.contains($0.actor) && $0.incarnation > part.carry.incarnation
+            }
+            if let above = refused.map(\.incarnation).max() {
+                giveUp(
+                    part, above: max(above, 1) - 1, reason: durable.refusal,
+                    isDiverged: refused.contains { $0.state == .diverged }, now: now, outbox: &outbox)
+                continue
+            }
+            onDurable?(durable)
+            part.recorder?.take(durable, actors: actors, from: sender, now: now, outbox: &outbox)
+        }
+    }
+
+    /// The recorder takes no more of these streams from here. Whether others carry them already the coordinator knows.
+    func giveUp(
+        _ part: ActorPart, above: UInt64, reason: String, isDiverged: Bool = false, now: UInt64, outbox: inout Outbox
+    ) {
+        refusedParts += 1
+        let carry = part.carry
+        reports.send(
+            .streamsRefused(
+                StreamsRefused(
+                    lifetime: carry.lifetime, firstActor: carry.actors.lowerBound, incarnation: carry.incarnation,
+                    above: above, reason: reason, isDiverged: isDiverged)), to: .coordinator, now: now,
+            outbox: &outbox)
+        remove(Key(lifetime: carry.lifetime, firstActor: carry.actors.lowerBound))
+    }
+
+    private func take(_ answer: RolloutAnswer, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+        guard let part = parts[Key(lifetime: answer.lifetime, firstActor: answer.firstActor)],
+            part.carry.attempt == answer.attempt
+        else { return }
+        // The learner of one lifetime has no say in another.
+        guard sender == .endpoint(part.carry.learnerEndpoint) else {
+            refusedMessages += 1
+            return
+        }
+        // Answers may overtake each other; versions never fall within an incarnation.
+        if !answer.parameters.isEmpty, part.phase == .joining || answer.version > part.version {
+            try part.load(answer.parameters, version: answer.version)
+        }
+        // Of one whose answers cannot be used there is none.
+        part.lastLearnerSign = now
+        part.vainLearnerRequests = 0
+        part.episodeLimit = min(part.episodeLimit, answer.episodeLimit)
+        guard part.phase == .joining else {
+            if part.answered(answer.batch) { part.waitsForLearnerSince = now }
+            return
+        }
+        guard !answer.parameters.isEmpty else { return }
+        part.waitsForLearnerSince = now
+        guard answer.places.count == (isLockstep ? part.carry.actors.count : 0) else {
+            throw WireError("\(answer.places.count) places for \(part.carry.actors.count) actors")
+        }
+        part.places = answer.places
+        // A lockstep learner's checkpoint goes out when everything before it is on disk: a recorder that has less has
+        // lost it.
+        for (actor, place) in zip(part.carry.recorded, answer.places) {
+            part.recorder?.know(actor: actor, isDurableTo: place.nextSequence)
+        }
+        guard part.carry.recordsAny else { return try part.start([]) }
+        part.phase = .opening
+        open(part, now: now, outbox: &outbox)
+    }
+
+    // MARK: - Work
+
+    package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
+        guard let part = nextRunnable() else { return false }
+        if part.unanswered.isEmpty {
+            part.waitsForLearnerSince = now
+            part.lastLearnerSign = now
+        }
+        if let (bytes, headers) = part.nextRollouts() {
+            environmentSteps += headers.reduce(0) { $0 + UInt64($1.length) }
+            var receivers = [Address.endpoint(part.carry.learnerEndpoint)]
+            if part.recorder?.append(bytes, headers, recordedActors: part.carry.recordedActors, now: now) == true,
+                let endpoint = part.recorder?.endpoint
+            {
+                receivers.append(.endpoint(endpoint))
+            }
+            outbox.send(bytes, to: receivers)
+            part.lastLearnerRequest = now
+        }
+        if part.everyStreamHasEnded { part.phase = .draining }
+        return nextRunnable(peek: true) != nil
+    }
+
+    private func nextRunnable(peek: Bool = false) -> ActorPart? {
+        guard !turns.isEmpty, !isFull else { return nil }
+        let limit = window
+        for offset in 0..<turns.count {
+            let index = (nextTurn + offset) % turns.count
+            guard let part = parts[turns[index]] else { continue }
+            guard part.phase == .running, part.unanswered.count < limit, part.recorder?.isCongested != true else {
+                continue
+            }
+            guard !isDraining || !part.isBetweenEpisodes else { continue }
+            if !peek { nextTurn = (index + 1) % turns.count }
+            return part
+        }
+        return nil
+    }
+
+    package func tick(now: UInt64, outbox: inout Outbox) throws {
+        reports.tick(now: now, outbox: &outbox)
+        for key in turns {
+            guard let part = parts[key] else { continue }
+            if part.isDone {
+                reports.send(
+                    .carryingFinished(
+                        CarryingFinished(
+                            lifetime: key.lifetime, firstActor: key.firstActor, incarnation: part.carry.incarnation)),
+                    to: .coordinator, now: now, outbox: &outbox)
+                remove(key)
+                continue
+            }
+            if let leavesAt, part.canBeHandedOver || now >= leavesAt {
+                remove(key)
+                continue
+            }
+            if let reason = part.recorder?.refusal {
+                giveUp(part, above: part.carry.incarnation, reason: reason, now: now, outbox: &outbox)
+                continue
+            }
+            if part.phase != .joining, part.recorder?.isOverdue(now: now) ?? false {
+                open(part, now: now, outbox: &outbox)
+            }
+            try checkLearner(part, now: now)
+            askLearner(part, now: now, outbox: &outbox)
+        }
+    }
+
+    private func open(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
+        let carry = part.carry
+        questions += 1
+        part.recorder?.ask(
+            OpenStreams(
+                lifetime: carry.lifetime, actors: carry.recorded, incarnation: carry.incarnation,
+                firstPolicyVersion: part.version, ticket: carry.recorderTicket), number: questions, now: now,
+            outbox: &outbox)
+    }
+
+    private func remove(_ key: Key) {
+        parts[key] = nil
+        turns.removeAll { $0 == key }
+        nextTurn = 0
+    }
+}

@@ -1,0 +1,77 @@
+import Agents
+import Experience
+import Foundation
+import Nodes
+import Wire
+
+/// Everything that the next update of a lifetime depends on, as a learner leaves it behind and takes it up again.
+///
+/// Bytes: the length of the first part as UInt32, little-endian; the first part, JSON; the source learner's own state;
+/// CRC-32C of all before it as UInt32.
+struct LearnerState: Codable {
+    /// Of the bytes; others are refused.
+    private static let currentLayout = 3
+
+    private struct Layout: Decodable {
+        let layout: Int
+    }
+
+    private var layout = LearnerState.currentLayout
+    var progress: LifetimeProgress
+    var returns: EpisodeReturns
+    var counts: LearningCounts
+    /// Returns of the last episodes; `nextRecent` is the oldest.
+    var recent: [Double] = []
+    var nextRecent = 0
+    /// In lockstep, where each actor goes on; empty otherwise.
+    var places: [RolloutAnswer.Place]
+
+    init(progress: LifetimeProgress, places: [RolloutAnswer.Place]) {
+        self.progress = progress
+        self.places = places
+        returns = EpisodeReturns()
+        counts = LearningCounts()
+    }
+
+    func encoded(with learner: any SourceLearner) throws -> [UInt8] {
+        let description = try JSONEncoder().encode(self)
+        let saved = learner.save()
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(description.count + saved.count + 8)
+        withUnsafeBytes(of: UInt32(description.count).littleEndian) { bytes.append(contentsOf: $0) }
+        bytes.append(contentsOf: description)
+        bytes.append(contentsOf: saved)
+        let checksum = bytes.withUnsafeBytes { CRC32C.of($0) }
+        withUnsafeBytes(of: checksum.littleEndian) { bytes.append(contentsOf: $0) }
+        return bytes
+    }
+
+    /// Whether the bytes are what `encoded` gave.
+    static func isWhole(_ bytes: [UInt8]) -> Bool {
+        guard bytes.count >= 8 else { return false }
+        return bytes.withUnsafeBytes { raw in
+            let checksum = UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: raw.count - 4, as: UInt32.self))
+            return CRC32C.of(UnsafeRawBufferPointer(rebasing: raw[..<(raw.count - 4)])) == checksum
+        }
+    }
+
+    /// Reads what `encoded` wrote, and restores the learner. Throws `ClusterError` or `SourceAlgorithmError` for bytes
+    /// that are damaged or of another experiment.
+    init(_ bytes: [UInt8], restoring learner: any SourceLearner) throws {
+        guard Self.isWhole(bytes) else {
+            throw ClusterError("a learner's checkpoint of \(bytes.count) bytes whose checksum does not hold")
+        }
+        let length = bytes.withUnsafeBytes {
+            Int(UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: 0, as: UInt32.self)))
+        }
+        guard length <= bytes.count - 8 else { throw ClusterError("a learner's checkpoint that ends too early") }
+        let description = Data(bytes[4..<(4 + length)])
+        // Before the rest, which another layout may lack.
+        let found = try JSONDecoder().decode(Layout.self, from: description).layout
+        guard found == Self.currentLayout else {
+            throw ClusterError("a learner's checkpoint of layout \(found); expected \(Self.currentLayout)")
+        }
+        self = try JSONDecoder().decode(LearnerState.self, from: description)
+        try learner.restore(Array(bytes[(4 + length)..<(bytes.count - 4)]))
+    }
+}

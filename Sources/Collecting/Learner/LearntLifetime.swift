@@ -1,0 +1,339 @@
+import Agents
+import Environments
+import Experience
+import Experiments
+import Nodes
+import Wire
+
+/// One lifetime in the hands of a learner: its algorithm, its actors' processes, the rollouts that wait.
+final class LearntLifetime {
+    /// A process that carries some of the actors.
+    private struct Part {
+        let address: Address
+        let actors: Range<Int>
+        let incarnation: UInt64
+        /// Last batch that came, and last that was answered.
+        var batch: UInt64 = 0
+        var answered: UInt64 = 0
+        var versionSent: UInt64?
+        /// Its recorded streams are on disk up to this sequence.
+        var durableSequence: UInt64 = 0
+    }
+
+    let lease: LearnLifetime
+    /// Every stream has ended: the marked last rollouts have come.
+    private(set) var hasEnded = false
+    /// When rollouts last came, or an actor process joined.
+    var lastHeard: UInt64
+    private let learner: any SourceLearner
+    private let collect: CollectSettings
+    private let environment: EnvironmentDescription
+    private var state: LearnerState
+    private var parts: [Int: Part] = [:]
+    private var waiting: [RolloutBatch] = []
+    private var waitingRollouts = 0
+    /// Rollouts whose episodes are not yet counted, those too stale to learn from among them.
+    private var unseen: [RolloutBatch] = []
+    private var endedActors: Set<Int> = []
+    /// Actors that have joined, ended ones among them.
+    private var joinedActors: Set<Int> = []
+    /// An elastic lifetime has been lived to its end by one of its actors: the others end theirs too.
+    private var isOver = false
+
+    /// What actors act by, once for all their processes.
+    private var lent: (version: UInt64, parameters: [Float])?
+
+    /// In lockstep, the actors that stand inside an episode.
+    private var insideEpisode: Set<Int> = []
+    private var isCheckpointDue = false
+    /// The updates that are in the last checkpoint.
+    private var checkpointedVersion: UInt64
+    /// In lockstep, what is published as soon as every rollout before `sequence` is on disk.
+    private var candidate: (checkpoint: LearnerCheckpoint, sequence: UInt64)?
+
+    private static let recentEpisodesPerActor = 10
+
+    /// Goes on from `saved`, if that is not empty. Throws what `LearnerState` throws for it.
+    init(
+        lease: LearnLifetime, state saved: [UInt8], context: ExperimentContext, progress: WorkProgress?, now: UInt64
+    ) throws {
+        self.lease = lease
+        lastHeard = now
+        collect = context.experiment.collect
+        environment = context.distribution.environment
+        learner = try context.algorithm.makeLearner(
+            environment: environment, seed: context.experiment.seed, task: lease.lifetime.task,
+            repetition: lease.lifetime.repetition)
+        learner.onProgress = { progress?.advance() }
+        if saved.isEmpty {
+            let places = collect.synchronization == .lockstep ? lease.actors : 0
+            state = LearnerState(
+                progress: LifetimeProgress(
+                    end: collect.end,
+                    optimalReturn: context.distribution.optimalReturn(of: try context.task(lease.lifetime.task)),
+                    actors: collect.elastic ? [] : Array(0..<lease.actors)),
+                places: Array(repeating: RolloutAnswer.Place(), count: places))
+        } else {
+            state = try LearnerState(saved, restoring: learner)
+            if collect.elastic { state.progress.forgetActors() }
+        }
+        checkpointedVersion = learner.version
+    }
+
+    var numbers: [String: Double] { state.counts.numbers }
+    /// Updates so far.
+    var version: UInt64 { learner.version }
+    /// Actors are numbered below this.
+    private var actorLimit: Int { collect.elastic ? WireProtocol.actorLimit : lease.actors }
+    private var isLockstep: Bool { collect.synchronization == .lockstep }
+
+    // MARK: - Messages
+
+    /// Nil when all is well, otherwise why it was refused.
+    func join(_ join: JoinLifetime, from sender: Address, outbox: inout Outbox) -> String? {
+        guard !join.actors.isEmpty, join.actors.upperBound <= actorLimit else {
+            return "\(lease.lifetime): actors \(join.actors); there are \(actorLimit)"
+        }
+        if let part = parts[join.actors.lowerBound], part.incarnation >= join.incarnation {
+            guard part.incarnation == join.incarnation else {
+                return "\(lease.lifetime): actors \(join.actors) have joined with incarnation \(part.incarnation) "
+                    + "since, \(join.incarnation) was replaced"
+            }
+            // Asked again before the first answer came; who has sent rollouts since has had it.
+            guard part.batch == 0 else { return nil }
+        }
+        // The actors may have been divided otherwise before.
+        for (first, part) in parts where part.actors.overlaps(join.actors) && part.incarnation < join.incarnation {
+            parts[first] = nil
+        }
+        parts[join.actors.lowerBound] = Part(address: sender, actors: join.actors, incarnation: join.incarnation)
+        for actor in join.actors where joinedActors.insert(actor).inserted && collect.elastic {
+            state.progress.join(actor)
+        }
+        guard hasBegun else {
+            giveSign(join.actors.lowerBound, outbox: &outbox)
+            return nil
+        }
+        for first in parts.keys.sorted() where first != join.actors.lowerBound && parts[first]?.versionSent == nil {
+            answer(first, outbox: &outbox)
+        }
+        answer(join.actors.lowerBound, outbox: &outbox)
+        return nil
+    }
+
+    /// A batch of rollouts from one process. Nil when all is well, otherwise why it was refused.
+    func take(_ rollouts: Rollouts, from sender: Address, outbox: inout Outbox) throws -> String? {
+        guard var part = parts[rollouts.firstActor] else { return "rollouts before a JoinLifetime" }
+        guard part.address == sender else { return "rollouts of actors that another node has joined with" }
+        guard rollouts.batch > part.batch else {
+            // Sent again, because our answer was lost, or because there is none yet.
+            if part.answered == part.batch {
+                answer(rollouts.firstActor, always: true, outbox: &outbox)
+            } else {
+                giveSign(rollouts.firstActor, outbox: &outbox)
+            }
+            return nil
+        }
+        // One before it was lost: both will be sent again.
+        guard rollouts.batch == part.batch + 1 else { return nil }
+        let headers = rollouts.content.headers
+        guard headers.allSatisfy({ part.actors.contains($0.actor) && $0.incarnation == part.incarnation }) else {
+            return "rollouts of actors or of an incarnation that this sender did not announce"
+        }
+        do { try rollouts.content.validate(for: environment, actors: actorLimit) } catch { return "\(error)" }
+        part.batch = rollouts.batch
+        part.durableSequence = max(part.durableSequence, rollouts.durableSequence)
+        parts[rollouts.firstActor] = part
+        state.counts.recorded += rollouts.content.rowCount
+        guard !hasEnded else {
+            answer(rollouts.firstActor, outbox: &outbox)
+            return nil
+        }
+        for header in headers where header.isLast { end(header) }
+        hasEnded = collect.elastic ? isOver && present == 0 : endedActors.count == lease.actors
+        if isLockstep { notePlaces(rollouts.content) }
+        enqueue(rollouts.content)
+        // In lockstep the actors that have ended send nothing more; they all end with the same episode.
+        if waitingRollouts >= rolloutsOfUpdate || (hasEnded && !waiting.isEmpty) { try update(outbox: &outbox) }
+        if !isLockstep { answer(rollouts.firstActor, outbox: &outbox) }
+        return nil
+    }
+
+    /// No actor begins before all have come that the lifetime begins with: a first policy version above 0 is the mark of
+    /// those that joined an elastic lifetime later.
+    private var hasBegun: Bool { learner.version > 0 || joinedActors.count >= lease.actors }
+    /// Actors that have joined and not ended.
+    private var present: Int { joinedActors.count - endedActors.count }
+    /// One of each actor; an elastic lifetime is learnt from those that are there.
+    private var rolloutsOfUpdate: Int { collect.elastic ? max(1, present) : lease.actors }
+
+    /// An actor's stream has ended: with its lifetime, or because the actor leaves an elastic one.
+    private func end(_ header: RolloutHeader) {
+        endedActors.insert(header.actor)
+        guard collect.elastic else { return }
+        if header.firstEpisode + UInt64(header.finishedEpisodes) >= state.progress.episodeLimit {
+            isOver = true
+        } else if !isOver {
+            state.progress.leave(header.actor)
+        }
+    }
+
+    // MARK: - Learning
+
+    /// Keeps what is fresh enough to be learnt from.
+    private func enqueue(_ content: RolloutBatch) {
+        let oldest = content.headers.map(\.policyVersion).min() ?? learner.version
+        let lag = learner.version - min(learner.version, oldest)
+        unseen.append(content)
+        guard isLockstep || lag <= UInt64(collect.maximumPolicyLag) else {
+            state.counts.stale += content.rowCount
+            return
+        }
+        state.counts.add(lag: Double(lag), rows: content.rowCount)
+        waiting.append(content)
+        waitingRollouts += content.headers.count
+    }
+
+    private func update(outbox: inout Outbox) throws {
+        state.counts.add(try learner.update(waiting))
+        waiting.removeAll(keepingCapacity: true)
+        waitingRollouts = 0
+        let finished = state.returns.add(
+            unseen, observationBytes: environment.observationSpace.byteCount,
+            actionBytes: environment.actionSpace.byteCount)
+        unseen.removeAll(keepingCapacity: true)
+        state.progress.add(finished)
+        for episode in finished { note(episode.totalReward) }
+        guard isLockstep else { return }
+        try prepareCheckpoint()
+        for firstActor in parts.keys.sorted() { answer(firstActor, outbox: &outbox) }
+    }
+
+    private func note(_ totalReward: Double) {
+        state.counts.episodes += 1
+        if state.recent.count < Self.recentEpisodesPerActor * lease.actors {
+            state.recent.append(totalReward)
+        } else {
+            state.recent[state.nextRecent] = totalReward
+            state.nextRecent = (state.nextRecent + 1) % state.recent.count
+        }
+    }
+
+    /// Answers the last batch of a part, with the parameters if it does not have them yet, or `always`.
+    private func answer(_ firstActor: Int, always: Bool = false, outbox: inout Outbox) {
+        guard var part = parts[firstActor] else { return }
+        let isNewer = always || part.versionSent.map { $0 < learner.version } ?? true
+        if isNewer, lent?.version != learner.version { lent = (learner.version, learner.actingParameters) }
+        outbox.send(
+            .rolloutAnswer(
+                RolloutAnswer(
+                    lifetime: lease.lifetime, attempt: lease.attempt, firstActor: firstActor, batch: part.batch,
+                    version: learner.version, parameters: isNewer ? lent?.parameters ?? [] : [],
+                    episodeLimit: isOver ? 0 : state.progress.episodeLimit,
+                    places: isLockstep && part.batch == 0 ? Array(state.places[part.actors]) : [])),
+            to: part.address)
+        part.versionSent = learner.version
+        part.answered = part.batch
+        parts[firstActor] = part
+    }
+
+    /// Says that we are there, to a part that waits for something that others have yet to do.
+    private func giveSign(_ firstActor: Int, outbox: inout Outbox) {
+        guard let part = parts[firstActor] else { return }
+        outbox.send(
+            .rolloutAnswer(
+                RolloutAnswer(
+                    lifetime: lease.lifetime, attempt: lease.attempt, firstActor: firstActor, batch: part.answered,
+                    version: learner.version, parameters: [], episodeLimit: .max)), to: part.address)
+    }
+
+    // MARK: - Checkpoints
+
+    /// Where lockstep's actors will go on after these rollouts.
+    private func notePlaces(_ content: RolloutBatch) {
+        var row = 0
+        for header in content.headers {
+            row += header.length
+            state.places[header.actor] = RolloutAnswer.Place(
+                nextSequence: header.sequence + 1, nextEpisode: header.firstEpisode + UInt64(header.finishedEpisodes))
+            guard header.length > 0 else { continue }
+            let isAtEnd = content.terminations[row - 1] | content.truncations[row - 1] != 0
+            if isAtEnd { insideEpisode.remove(header.actor) } else { insideEpisode.insert(header.actor) }
+        }
+    }
+
+    /// The next moment at which a checkpoint can be taken is wanted.
+    func wantCheckpoint() { isCheckpointDue = true }
+
+    /// In lockstep a lifetime is taken up between two episodes of all its actors, so that no environment's inner state
+    /// has to be kept.
+    private func prepareCheckpoint() throws {
+        // One that waits to be durable is not replaced: a recorder slower than the interval would let none through.
+        guard isCheckpointDue, candidate == nil, insideEpisode.isEmpty, endedActors.isEmpty else { return }
+        isCheckpointDue = false
+        candidate = (try makeCheckpoint(), state.places.map(\.nextSequence).max() ?? 0)
+    }
+
+    private func makeCheckpoint() throws -> LearnerCheckpoint {
+        checkpointedVersion = learner.version
+        return LearnerCheckpoint(
+            lifetime: lease.lifetime, attempt: lease.attempt, version: learner.version,
+            state: try state.encoded(with: learner))
+    }
+
+    /// The checkpoint that is wanted, once it may be published; nil before, and after that.
+    func takeCheckpoint() throws -> LearnerCheckpoint? {
+        guard isLockstep else {
+            // Nothing is worth keeping before something was learnt, as where no actor has come yet.
+            guard isCheckpointDue, !hasEnded, learner.version > checkpointedVersion else { return nil }
+            isCheckpointDue = false
+            return try makeCheckpoint()
+        }
+        guard let ready = candidate, parts.values.allSatisfy({ $0.durableSequence >= ready.sequence }) else {
+            return nil
+        }
+        candidate = nil
+        return ready.checkpoint
+    }
+
+    // MARK: - Status
+
+    /// Whom learning waits for, where it is one node, and what is missing. Nil when nothing is.
+    var missing: (whom: String, what: String)? {
+        guard !hasEnded else { return nil }
+        guard hasBegun else {
+            return ("", "\(lease.actors - joinedActors.count) of \(lease.actors) actors of \(lease.lifetime) to join")
+        }
+        let late = parts.values.filter { $0.answered == $0.batch }.sorted {
+            $0.actors.lowerBound < $1.actors.lowerBound
+        }
+        guard let first = late.first, late.count < parts.count || late.count == 1 else {
+            return ("", "rollouts of \(lease.lifetime)")
+        }
+        let actors = late.map { rangeText($0.actors) }.joined(separator: ", ")
+        return (late.count == 1 ? "\(first.address)" : "", "rollouts of actors \(actors) of \(lease.lifetime)")
+    }
+
+    /// Mean of the last finished episodes; nil before the first.
+    private var recentReturn: Double? {
+        state.recent.isEmpty ? nil : state.recent.reduce(0, +) / Double(state.recent.count)
+    }
+
+    var report: LearningReport {
+        let numbers = state.counts.numbers
+        return LearningReport(
+            lifetime: lease.lifetime, updates: learner.version, transitions: UInt64(state.counts.recorded),
+            episodes: UInt64(state.counts.episodes), meanPolicyLag: numbers["mean_policy_lag"] ?? 0,
+            maximumPolicyLag: numbers["maximum_policy_lag"] ?? 0, recentReturn: recentReturn ?? 0,
+            recentEpisodes: UInt64(state.recent.count))
+    }
+
+    /// What the coordinator is told at the end.
+    var summary: [String: Double] {
+        var numbers = state.counts.numbers
+        numbers["updates"] = Double(learner.version)
+        numbers["final_return"] = recentReturn
+        numbers["episodes_per_actor"] = Double(state.progress.longestLife)
+        return numbers
+    }
+}

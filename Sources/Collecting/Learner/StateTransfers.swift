@@ -1,0 +1,64 @@
+import Experience
+import Nodes
+import Wire
+
+/// A lifetime's state on its way to the coordinator, one piece at a time.
+struct StateUpload {
+    private let checkpoint: LearnerCheckpoint
+    private var offset = 0
+    /// Number of the piece that is under way.
+    var request: UInt64 = 0
+
+    /// `checkpoint`: with the whole state.
+    init(_ checkpoint: LearnerCheckpoint) { self.checkpoint = checkpoint }
+
+    var isComplete: Bool { offset >= checkpoint.state.count }
+
+    var piece: LearnerCheckpoint {
+        var piece = checkpoint
+        piece.offset = UInt64(offset)
+        piece.state = Array(checkpoint.state[offset..<end])
+        return piece
+    }
+
+    private var end: Int { min(checkpoint.state.count, offset + WireProtocol.checkpointPieceBytes) }
+
+    mutating func acknowledge() { offset = end }
+}
+
+/// A lifetime's state on its way from the coordinator, each piece asked for again until it comes.
+package struct StateDownload {
+    package static let requestIntervalNanoseconds: UInt64 = 1_000_000_000
+
+    let lease: LearnLifetime
+    /// Of every request; no other message of this learner has it.
+    let request: UInt64
+    private(set) var bytes: [UInt8] = []
+    private var nextRequest: UInt64 = 0
+
+    init(_ lease: LearnLifetime, request: UInt64) {
+        self.lease = lease
+        self.request = request
+    }
+
+    var isComplete: Bool { UInt64(bytes.count) >= lease.stateBytes }
+
+    mutating func take(_ piece: CheckpointPiece) {
+        guard piece.offset == UInt64(bytes.count), piece.size == lease.stateBytes,
+            piece.offset + UInt64(piece.content.count) <= piece.size
+        else { return }
+        if bytes.isEmpty { bytes.reserveCapacity(Int(clamping: piece.size)) }
+        bytes += piece.content
+        nextRequest = 0
+    }
+
+    mutating func tick(now: UInt64, outbox: inout Outbox) {
+        guard now >= nextRequest else { return }
+        outbox.send(
+            .checkpointRequest(
+                CheckpointRequest(
+                    checkpoint: LearnerStateFile.name(of: lease.lifetime), file: LearnerStateFile.file,
+                    offset: UInt64(bytes.count))), to: .coordinator, request: request)
+        nextRequest = now + Self.requestIntervalNanoseconds
+    }
+}

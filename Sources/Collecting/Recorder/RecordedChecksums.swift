@@ -1,0 +1,88 @@
+import Experience
+import Histories
+import Nodes
+import Wire
+
+/// Checksums of rollouts that are recorded already, read from their files in blocks when rollouts come again. Their
+/// memory is bounded, however long the streams are.
+struct RecordedChecksums {
+    static let blockRollouts: UInt64 = 1024
+    /// 256 blocks are 1 MiB: as many streams can be lived again in turn without a file being read twice.
+    static let blockLimit = 256
+
+    private struct Key: Hashable {
+        let stream: StreamIdentifier
+        let block: UInt64
+    }
+
+    private var blocks: [Key: [UInt32]] = [:]
+    /// The block that was read first makes room for the next.
+    private var order: [Key] = []
+    private var oldest = 0
+
+    /// The checksum of a stream's rollout; nil where `read` has none. `read` gives a block, or as much of it as there is.
+    mutating func checksum(
+        of sequence: UInt64, in stream: StreamIdentifier,
+        read: (_ first: UInt64, _ limit: Int) throws(StreamError) -> [UInt32]
+    ) throws(StreamError) -> UInt32? {
+        let key = Key(stream: stream, block: sequence / Self.blockRollouts)
+        let index = Int(sequence % Self.blockRollouts)
+        if let block = blocks[key], index < block.count { return block[index] }
+        let block = try read(key.block * Self.blockRollouts, Int(Self.blockRollouts))
+        keep(block, key)
+        return index < block.count ? block[index] : nil
+    }
+
+    private mutating func keep(_ block: [UInt32], _ key: Key) {
+        guard blocks.updateValue(block, forKey: key) == nil else { return }
+        if order.count < Self.blockLimit { return order.append(key) }
+        blocks[order[oldest]] = nil
+        order[oldest] = key
+        oldest = (oldest + 1) % Self.blockLimit
+    }
+
+    /// Files were moved aside: nothing of them is to be remembered.
+    mutating func forget() { self = RecordedChecksums() }
+}
+
+extension RecorderRole {
+    enum Comparison {
+        case same
+        case different(recorded: UInt32)
+        /// It cannot be told now; the rollout will come again.
+        case unknown
+    }
+
+    /// Whether a rollout that the stream has already is the one that it has.
+    func compare(
+        _ header: RolloutHeader, _ identifier: StreamIdentifier, _ stream: RecordedStream, now: UInt64,
+        outbox: inout Outbox
+    ) -> Comparison {
+        do throws(StreamError) {
+            guard let recorded = try checksum(of: header.sequence, identifier, stream) else { return .unknown }
+            return recorded == header.checksum ? .same : .different(recorded: recorded)
+        } catch {
+            if error.isPassing {
+                wait(for: error, now: now)
+            } else {
+                quarantine(identifier, error.problem, now: now, outbox: &outbox)
+            }
+            return .unknown
+        }
+    }
+
+    private func checksum(
+        of sequence: UInt64, _ identifier: StreamIdentifier, _ stream: RecordedStream
+    ) throws(StreamError) -> UInt32? {
+        if let writer = stream.writer, sequence >= writer.durableCount {
+            return try writer.checksums(from: sequence, limit: 1).first
+        }
+        let path = folder + "/" + identifier.path
+        return try checksums.checksum(of: sequence, in: identifier) { (first, limit) throws(StreamError) in
+            if let writer = stream.writer { return try writer.checksums(from: first, limit: limit) }
+            return try StreamEnd.checksums(at: path, from: first, limit: limit)
+        }
+    }
+
+    func hexadecimal(_ checksum: UInt32) -> String { String(checksum, radix: 16) }
+}

@@ -1,0 +1,213 @@
+import Environments
+import Experience
+import Experiments
+import Foundation
+import Glibc
+import Logging
+package import Neural
+import Nodes
+import Wire
+
+/// How fast the recorder records and seals short streams: the real state machine, encoded messages and files on a disk.
+///
+/// Lifetimes of 100 actors come at full speed, several at a time as in a run. The clock runs while the recorder works:
+/// opening, decoding, appending, sealing, and making durable; not while the made-up carriers do.
+package struct RecorderBenchmark {
+    private static let actors = 100
+    /// One episode of the environment.
+    private static let rolloutRows = 20
+    /// Carriers wait for the seals of what they have sent, as for memory in a run.
+    private static let unsealedLimit = 1000
+
+    package let streams: Int
+    package let rows: Int
+    private let lifetimes: Int
+
+    /// `streams`: at least; whole lifetimes are recorded. `rows`: of each.
+    package init(streams: Int, rows: Int) {
+        lifetimes = (streams + Self.actors - 1) / Self.actors
+        self.streams = lifetimes * Self.actors
+        self.rows = rows
+    }
+
+    /// Records in `folder`, on whose disk the figures depend.
+    package func run(folder: String) throws -> BenchmarkResult {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let experiment = try self.experiment()
+        let context = try ExperimentContext(experiment: experiment, folder: folder)
+        let tasks = experiment.trainTasks(of: context.distribution).map(\.id)
+        let driver = try RecorderDriver(experiment: experiment, folder: folder)
+        let carrier = MadeUpCarrier(actors: Self.actors, rows: rows, rolloutRows: Self.rolloutRows)
+        for index in 0..<lifetimes {
+            let lifetime = LifetimeIdentifier(task: tasks[index % tasks.count], repetition: index / tasks.count)
+            for message in carrier.messages(of: lifetime) { try driver.hear(message) }
+            while (index + 1) * Self.actors - driver.sealed > Self.unsealedLimit { try driver.work() }
+        }
+        while driver.sealed < streams { try driver.work() }
+        return result(driver)
+    }
+
+    private func experiment() throws -> Experiment {
+        try Experiment(
+            yaml: """
+                name: bench-recorder
+                tasks: {test: 16, train: 64}
+                collect: {actors: \(Self.actors), lifetimes: \((lifetimes + 63) / 64), test_lifetimes: 0, \
+                synchronization: asynchronous}
+                """, file: "the bench's experiment")
+    }
+
+    private func result(_ driver: RecorderDriver) -> BenchmarkResult {
+        let spent = driver.spent
+        return BenchmarkResult(
+            name: "recorder", configuration: ["streams": .init(streams), "rows": .init(rows)],
+            rates: [
+                .streams: [Double(streams) / spent.seconds], .transitions: [Double(streams * rows) / spent.seconds],
+            ],
+            measured: [
+                "milliseconds_per_stream": 1000 * spent.seconds / Double(streams), "seconds": spent.seconds,
+                "user_seconds": spent.user, "system_seconds": spent.system,
+                "cpu_milliseconds_per_stream": 1000 * (spent.user + spent.system) / Double(streams),
+                "longest_step_milliseconds": 1000 * driver.longestStep,
+            ])
+    }
+}
+
+/// Time that a thread has spent, and that has passed.
+private struct TimeSpent {
+    var seconds = 0.0
+    var user = 0.0
+    var system = 0.0
+
+    static var now: TimeSpent {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return TimeSpent(
+            seconds: Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9,
+            user: Double(usage.ru_utime.tv_sec) + Double(usage.ru_utime.tv_usec) * 1e-6,
+            system: Double(usage.ru_stime.tv_sec) + Double(usage.ru_stime.tv_usec) * 1e-6)
+    }
+
+    mutating func add(since began: TimeSpent) {
+        let now = TimeSpent.now
+        seconds += now.seconds - began.seconds
+        user += now.user - began.user
+        system += now.system - began.system
+    }
+}
+
+/// Lets a recorder work as its thread does, and is its coordinator.
+private final class RecorderDriver {
+    private let recorder: RecorderRole
+    private var outbox = Outbox()
+    private(set) var sealed = 0
+    private(set) var spent = TimeSpent()
+    /// Of one call of the recorder, in seconds.
+    private(set) var longestStep = 0.0
+
+    init(experiment: Experiment, folder: String) throws {
+        recorder = RecorderRole(folder: nil, logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() })
+        try recorder.begin(
+            Welcome(
+                run: "bench", experiment: experiment.yaml, heartbeatIntervalMilliseconds: 1000,
+                silenceLimitMilliseconds: 5000, folder: folder), now: now)
+    }
+
+    private var now: UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
+    func hear(_ message: [UInt8]) throws {
+        try measure {
+            try recorder.receive(Envelope(decoding: message), from: .peer("carrier"), now: now, outbox: &outbox)
+        }
+        try work()
+    }
+
+    func work() throws {
+        try measure { _ = try recorder.work(now: now, outbox: &outbox) }
+        try measure { try recorder.tick(now: now, outbox: &outbox) }
+        let items = outbox.items
+        outbox.removeAll()
+        for item in items { try answer(Envelope(decoding: item.bytes)) }
+    }
+
+    private func answer(_ envelope: Envelope) throws {
+        switch envelope.message {
+        case .streamsSealed(let report):
+            sealed += report.streams.count
+            try measure {
+                try recorder.receive(
+                    Envelope(.acknowledgement, request: envelope.request), from: .coordinator, now: now, outbox: &outbox
+                )
+            }
+        case .streamQuarantined(let report):
+            throw ClusterError("the bench's stream \(report.lifetime) \(report.actor) is lost: \(report.reason)")
+        case .failure(let reason): throw ClusterError("the bench's recorder refuses: \(reason)")
+        default: break
+        }
+    }
+
+    private func measure(_ body: () throws -> Void) throws {
+        let began = TimeSpent.now
+        try body()
+        let before = spent.seconds
+        spent.add(since: began)
+        longestStep = max(longestStep, spent.seconds - before)
+    }
+}
+
+/// What a carrier of a whole lifetime says: the same walks in every lifetime.
+private struct MadeUpCarrier {
+    private let actors: Int
+    private let batches: [RolloutBatch]
+
+    init(actors: Int, rows: Int, rolloutRows: Int) {
+        self.actors = actors
+        var random = PhiloxSequence(Philox(key0: 0, key1: 0), purpose: .other)
+        batches = stride(from: 0, to: rows, by: rolloutRows).enumerated().map { sequence, first in
+            Self.batch(
+                UInt64(sequence), actors: actors, rows: min(rolloutRows, rows - first),
+                isLast: first + rolloutRows >= rows, endsEpisode: rows - first >= rolloutRows, &random)
+        }
+    }
+
+    private static func batch(
+        _ sequence: UInt64, actors: Int, rows: Int, isLast: Bool, endsEpisode: Bool, _ random: inout PhiloxSequence
+    ) -> RolloutBatch {
+        let count = actors * rows
+        func cells(_ count: Int) -> [UInt8] { (0..<2 * count).map { _ in UInt8.random(in: 0..<9, using: &random) } }
+        var flags = [UInt8](repeating: 0, count: rows)
+        if endsEpisode { flags[rows - 1] = 1 }
+        var batch = RolloutBatch(
+            lifetime: LifetimeIdentifier(task: 0, repetition: 0),
+            headers: (0..<actors).map {
+                RolloutHeader(
+                    actor: $0, incarnation: 1, sequence: sequence, policyVersion: sequence, firstEpisode: sequence,
+                    length: rows, finishedEpisodes: endsEpisode ? 1 : 0, checksum: 0, isLast: isLast)
+            }, observations: cells(count), actions: (0..<count).map { _ in UInt8.random(in: 0..<5, using: &random) },
+            rewards: (0..<count).map { _ in Float(Int.random(in: 0..<2, using: &random)) },
+            terminations: [UInt8](repeating: 0, count: count),
+            truncations: (0..<actors).flatMap { _ in flags },
+            finalObservations: endsEpisode ? cells(actors) : [])
+        batch.seal(observationBytes: 2, actionBytes: 1)
+        return batch
+    }
+
+    /// In their order, encoded.
+    func messages(of lifetime: LifetimeIdentifier) -> [[UInt8]] {
+        let open = OpenStreams(lifetime: lifetime, actors: 0..<actors, incarnation: 1, firstPolicyVersion: 0)
+        return [Envelope(.openStreams(open)).encoded()]
+            + batches.enumerated().map { index, batch in
+                var content = batch
+                content.lifetime = lifetime
+                return Envelope(
+                    .rollouts(Rollouts(attempt: 1, firstActor: 0, batch: UInt64(index) + 1, content: content))
+                ).encoded()
+            }
+    }
+}

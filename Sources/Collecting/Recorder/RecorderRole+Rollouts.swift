@@ -1,0 +1,239 @@
+import Environments
+import Experience
+import Experiments
+import Foundation
+import Histories
+import Logging
+import Nodes
+import Transport
+import Wire
+
+/// Takes rollouts into streams, and refuses those that do not belong there.
+extension RecorderRole {
+    /// Tells a sender that its incarnation of a stream is not taken (any more), seldom enough that it can be told.
+    func refuse(
+        _ identifier: StreamIdentifier, _ stream: RecordedStream, _ incarnation: UInt64, because reason: String,
+        state: StreamState? = nil, to sender: Address, now: UInt64, outbox: inout Outbox
+    ) {
+        counts["fenced_messages", default: 0] += 1
+        outbox.noteRefusal()
+        guard complaints.allows(sender, now: now) else { return }
+        var standing = stream.standing(of: identifier)
+        standing.incarnation = max(stream.incarnation, incarnation &+ 1, discardedBelow(identifier.lifetime))
+        // Nothing of it is acknowledged to this incarnation.
+        standing.nextSequence = 0
+        if let state { standing.state = state }
+        outbox.send(
+            .rolloutsDurable(
+                RolloutsDurable(
+                    lifetime: identifier.lifetime, streams: [standing], resend: false, refusal: reason)), to: sender)
+    }
+
+    /// What its carrier sends contradicts the stream: nothing more is taken of this incarnation.
+    private func close(
+        _ identifier: StreamIdentifier, _ incarnation: UInt64, because reason: String, state: StreamState? = nil,
+        to sender: Address, now: UInt64, outbox: inout Outbox
+    ) {
+        logger.warning(
+            "a carrier's rollouts are refused",
+            metadata: [
+                "stream": "\(identifier.path)", "incarnation": "\(incarnation)", "reason": "\(reason)",
+                "carrier": "\(sender)",
+            ])
+        counts["closed_incarnations", default: 0] += 1
+        streams[identifier]?.incarnation = incarnation &+ 1
+        streams[identifier]?.refusal = reason
+        guard let stream = streams[identifier] else { return }
+        refuse(identifier, stream, incarnation, because: reason, state: state, to: sender, now: now, outbox: &outbox)
+    }
+
+    func take(_ rollouts: Rollouts, from sender: Address, now: UInt64, outbox: inout Outbox) {
+        guard let context else { return }
+        let content = rollouts.content
+        guard content.headers.contains(where: { isCarried($0, of: content.lifetime, by: sender) }) else {
+            return refuseUnread(content, from: sender, now: now, outbox: &outbox)
+        }
+        let experiment = context.experiment
+        let isEvaluation = content.lifetime.collection != .histories
+        let recordedActors = isEvaluation ? experiment.evaluate.seeds : experiment.recordedActors
+        do {
+            try content.validate(
+                for: context.distribution.environment,
+                actors: isEvaluation ? experiment.evaluate.seeds : experiment.actorLimit)
+        } catch { return refuse("\(error)", sender, outbox: &outbox) }
+        let isLivedAgain = isLivedAgain(content.lifetime)
+        let wallClock = StreamWriter.wallClock()
+        content.forEachRollout(
+            observationBytes: context.distribution.environment.observationSpace.byteCount,
+            actionBytes: context.distribution.environment.actionSpace.byteCount
+        ) { sent, rows in
+            var header = sent
+            guard header.actor < recordedActors else { return }
+            let identifier = StreamIdentifier(lifetime: content.lifetime, actor: header.actor)
+            // What is lived again is the same to the last bit: the stream goes on without a gap, even inside an
+            // episode, and so it keeps its incarnation.
+            switch place(of: header, identifier, from: sender, now: now, outbox: &outbox) {
+            case .nowhere: return
+            case .known: owed[identifier] = owed[identifier] ?? false
+            case .behind: owed[identifier] = true
+            case .next(let writer):
+                if isLivedAgain { header.incarnation = 0 }
+                do throws(StreamError) {
+                    try writer.append(header, rows, now: now, wallClock: wallClock)
+                } catch {
+                    return close(
+                        identifier, sent.incarnation, because: error.problem, to: sender, now: now, outbox: &outbox)
+                }
+                counts["transitions", default: 0] += Double(header.length)
+                streams[identifier]?.agree(on: header.sequence)
+                if writer.pendingRollouts == 1 { pending.await(identifier, since: now) }
+                if header.isLast {
+                    end(identifier)
+                } else if writer.isFull, streams[identifier]?.isFull == false {
+                    streams[identifier]?.isFull = true
+                    pending.fill(identifier)
+                }
+            }
+        }
+    }
+
+    /// Whether the sender has opened the rollout's stream, and nobody since.
+    private func isCarried(_ header: RolloutHeader, of lifetime: LifetimeIdentifier, by sender: Address) -> Bool {
+        guard let stream = streams[StreamIdentifier(lifetime: lifetime, actor: header.actor)] else { return false }
+        return stream.isOpened && stream.carrier == sender && header.incarnation == stream.incarnation
+    }
+
+    /// Rollouts of streams that are not their sender's: neither their rows nor their checksums are looked at.
+    private func refuseUnread(
+        _ content: RolloutBatch, from sender: Address, now: UInt64, outbox: inout Outbox
+    ) {
+        outbox.noteRefusal()
+        counts["unopened_rollouts", default: 0] += Double(content.headers.count)
+        // One of them says it: streams of a carrier are opened, and taken from it, together.
+        for header in content.headers {
+            let identifier = StreamIdentifier(lifetime: content.lifetime, actor: header.actor)
+            guard let stream = streams[identifier], header.incarnation < stream.incarnation else { continue }
+            return refuseOld(identifier, stream, header.incarnation, to: sender, now: now, outbox: &outbox)
+        }
+    }
+
+    private func refuseOld(
+        _ identifier: StreamIdentifier, _ stream: RecordedStream, _ incarnation: UInt64, to sender: Address,
+        now: UInt64, outbox: inout Outbox
+    ) {
+        let reason = stream.refusal.isEmpty ? "the stream is at incarnation \(stream.incarnation)" : stream.refusal
+        refuse(identifier, stream, incarnation, because: reason, to: sender, now: now, outbox: &outbox)
+    }
+
+    /// However many rollouts came again or too early, their carrier is answered once.
+    func answerOwed(outbox: inout Outbox) {
+        guard !owed.isEmpty else { return }
+        for resend in [false, true] {
+            acknowledge(owed.filter { $0.value == resend }.map(\.key), resend: resend, outbox: &outbox)
+        }
+        owed.removeAll(keepingCapacity: true)
+    }
+
+    private enum Place {
+        /// Of no use: its sender opens the stream again, waits, or was told otherwise.
+        case nowhere
+        /// It is there already: the sender is told how far its stream is.
+        case known
+        /// Those before it were lost.
+        case behind
+        case next(StreamWriter)
+    }
+
+    private func place(
+        of header: RolloutHeader, _ identifier: StreamIdentifier, from sender: Address, now: UInt64,
+        outbox: inout Outbox
+    ) -> Place {
+        // Not opened by this incarnation, or this recorder was restarted: the sender is told by silence and opens it
+        // again.
+        guard let stream = streams[identifier] else { return .nowhere }
+        guard header.incarnation >= stream.incarnation else {
+            refuseOld(identifier, stream, header.incarnation, to: sender, now: now, outbox: &outbox)
+            return .nowhere
+        }
+        guard header.incarnation == stream.incarnation, stream.isOpened, stream.carrier == sender else {
+            counts["unopened_rollouts", default: 0] += 1
+            return .nowhere
+        }
+        if stream.state == .quarantined {
+            guard now >= stream.remindAt else { return .nowhere }
+            streams[identifier]?.remindAt = now + Self.reminderMilliseconds * 1_000_000
+            return .known
+        }
+        if header.sequence < stream.nextSequence {
+            counts["repeated_rollouts", default: 0] += 1
+            switch compare(header, identifier, stream, now: now, outbox: &outbox) {
+            // What came before it was not compared: the file may have it from another life.
+            case .same where header.sequence > stream.agreedSequence: return .behind
+            case .same: streams[identifier]?.agree(on: header.sequence)
+            case .unknown: return .nowhere
+            case .different(let recorded):
+                let reason =
+                    "rollout \(header.sequence) came again with checksum \(hexadecimal(header.checksum)), "
+                    + "the file has \(hexadecimal(recorded)): the two were not lived alike"
+                close(
+                    identifier, header.incarnation, because: reason,
+                    state: isLivedAgain(identifier.lifetime) ? .diverged : nil, to: sender, now: now, outbox: &outbox)
+                return .nowhere
+            }
+            // A recorder that died between the last rollout and the seal knew that the stream had ended.
+            if header.isLast, header.sequence + 1 == stream.nextSequence, stream.writer != nil, !stream.isEnded {
+                end(identifier)
+            }
+            return .known
+        }
+        guard header.sequence <= stream.agreedSequence else {
+            counts["out_of_order_rollouts", default: 0] += 1
+            return .behind
+        }
+        if stream.state == .ended {
+            guard header.isLast, header.length == 0, header.sequence == stream.nextSequence else {
+                refuse("\(identifier): the stream has ended", sender, outbox: &outbox)
+                return .nowhere
+            }
+            streams[identifier]?.isMarkedAgain = true
+            streams[identifier]?.agree(on: header.sequence)
+            return .known
+        }
+        guard header.sequence == stream.nextSequence, let writer = stream.writer else {
+            counts["out_of_order_rollouts", default: 0] += 1
+            return .behind
+        }
+        // On a full disk a stream waits with its carrier, not in our memory.
+        guard writer.pendingRollouts < StreamWriter.largestFlushRollouts else {
+            counts["postponed_rollouts", default: 0] += 1
+            return .nowhere
+        }
+        return .next(writer)
+    }
+
+    private func refuse(_ reason: String, _ sender: Address, outbox: inout Outbox) {
+        counts["refused_messages", default: 0] += 1
+        outbox.send(.failure(reason), to: sender)
+    }
+
+    /// The coordinator knows that no carrier will come back. False when the file cannot be opened now.
+    func end(_ identifier: StreamIdentifier, now: UInt64, outbox: inout Outbox) -> Bool {
+        if streams[identifier] == nil { loadForEnd(identifier, now: now, outbox: &outbox) }
+        guard let stream = streams[identifier] else { return false }
+        // Whoever still carries it has been replaced by nobody.
+        streams[identifier]?.incarnation = .max
+        switch stream.file {
+        case .sealed(let rollouts, _, let rows, _):
+            report(identifier, rows: rows, rollouts: rollouts, now: now, outbox: &outbox)
+        case .quarantined(let reason, _, _): report(identifier, reason: reason, now: now, outbox: &outbox)
+        case .growing: end(identifier)
+        }
+        return true
+    }
+
+    /// The stream has all its rollouts, and is to be sealed.
+    private func end(_ identifier: StreamIdentifier) {
+        streams[identifier]?.isEnded = true
+        pending.end(identifier)
+    }
+}

@@ -1,0 +1,236 @@
+import Agents
+import Environments
+import Experience
+import Experiments
+import Foundation
+package import Histories
+package import Logging
+package import Nodes
+package import Transport
+package import Wire
+
+/// Writes every stream into its own file and acknowledges what is durable.
+///
+/// Where the machine lacks something (room above all), carriers wait and `waiting` says what for. Where one file is
+/// found to be damaged, that stream is quarantined and reported, and all others go on.
+package final class RecorderRole: Role {
+    /// What failed for lack of room is tried again after this time.
+    package static let retryMilliseconds: UInt64 = 1000
+    /// A carrier that goes on sending rollouts of a quarantined stream is told again after this time.
+    static let reminderMilliseconds: UInt64 = 1000
+    /// Sealed streams that are remembered; of older ones the files are asked again.
+    package static let rememberedSealedStreams = 4096
+
+    /// Nothing is appended that would leave less room than this: catalogue, checkpoints and the copies that sealing
+    /// makes need some, and whoever makes room should find the rest of the run alive.
+    static let reservedDiskBytes: UInt64 = 16 << 20
+
+    package let name = RoleName.recorder
+    package let capacity = 0
+
+    var folder: String
+    let logger: Logger
+    var context: ExperimentContext?
+    /// Nil where the coordinator gives no tickets out.
+    var tickets: LeaseTickets?
+    /// Nil while another recorder still writes the streams: nothing is answered then.
+    var lock: DirectoryLock?
+    private var lockDeadline: UInt64 = 0
+    /// A recorder that was replaced is told so and ends; it is waited for so long.
+    private static let lockMilliseconds: UInt64 = 20_000
+    var streams: [StreamIdentifier: RecordedStream] = [:]
+    /// Growing streams with rollouts that are not on disk, and those to be sealed.
+    var pending = PendingStreams()
+    /// Orders of carriers to open streams of which not all are open yet.
+    var openings: [Opening] = []
+    /// What lasts many turns is told.
+    package let progress: WorkProgress? = WorkProgress()
+    var isNotingProgress = false
+    /// Of those that wait to be sealed now, how many have been since the first of them waited.
+    var sealedMeanwhile = 0
+    /// Those that are being sealed, by turns.
+    var sealings: [Sealing] = []
+    let tally = WriterTally()
+    /// Sealed streams that are remembered, in the order in which they were sealed.
+    var sealedOrder = Line<StreamIdentifier>()
+    var reports = ReliableSender()
+    var isDraining = false
+    var isClosed = false
+    var retryAt: UInt64 = 0
+    /// The same for the copies that sealing makes: they are tried while appending waits, for they make room.
+    var sealAgainAt: UInt64 = 0
+    /// What the machine lacks, in words; nil when nothing.
+    var obstacle: String?
+    private var obstacleSince: UInt64?
+    var counts: [String: Double] = [:]
+    /// How often a sender is told that it is refused.
+    var complaints = ComplaintLimit()
+    /// Streams whose carriers are owed word of how far they are, and whether something is to be sent again.
+    var owed: [StreamIdentifier: Bool] = [:]
+    /// Of rollouts that came again.
+    var checksums = RecordedChecksums()
+    /// Incarnations of lifetimes that were discarded: lower ones are refused.
+    var discards: [LifetimeIdentifier: UInt64] = [:]
+
+    /// Of a folder's disk; nil where that cannot be told.
+    let freeBytes: (_ folder: String) -> UInt64?
+    /// How long a turn of work has lasted.
+    let clock: any Clock
+    let fileCalls: FileCalls
+    /// Folders in which names that were found are durable: their sync was done since.
+    var syncedFolders: Set<String> = []
+
+    /// - Parameters:
+    ///   - folder: where the run's streams go; nil for the coordinator's own folder of the run. While another recorder
+    ///     still holds that folder, this one waits.
+    ///   - clock: measures the turns of work, which are bounded by it
+    package init(
+        folder: String?, logger: Logger, clock: any Clock = SystemClock(), fileCalls: FileCalls = .system,
+        freeBytes: @escaping (_ folder: String) -> UInt64? = freeDiskBytes
+    ) {
+        self.clock = clock
+        self.fileCalls = fileCalls
+        self.freeBytes = freeBytes
+        self.folder = folder ?? ""
+        self.logger = logger
+    }
+
+    package func begin(_ welcome: Welcome, now: UInt64) throws {
+        tickets = LeaseTickets(secret: welcome.ticketSecret)
+        openings.removeAll()
+        if let context { return try context.check(isStill: welcome.experiment, in: welcome.folder) }
+        context = try ExperimentContext(yaml: welcome.experiment, folder: welcome.folder)
+        if folder.isEmpty { folder = welcome.folder }
+        lockDeadline = now + Self.lockMilliseconds * 1_000_000
+        try takeLock(now: now)
+    }
+
+    /// Throws `ClusterError` when another recorder has not let go of the streams in time.
+    private func takeLock(now: UInt64) throws {
+        do {
+            lock = try DirectoryLock(path: folder + "/histories/.recorder.lock", holder: "recorder")
+            obstacle = nil
+        } catch {
+            guard now < lockDeadline else { throw error }
+            obstacle = "\(error)"
+        }
+    }
+
+    package var isFinished: Bool { isDraining && isClosed && reports.isEmpty }
+
+    /// Streams are opened by their carriers, not leased: they stay as they are.
+    package func forgetLeases(now: UInt64) { openings.removeAll() }
+
+    package func drain(now: UInt64) { isDraining = true }
+
+    package var numbers: [String: Double] {
+        var numbers = counts
+        numbers["open_streams"] = Double(tally.writers)
+        numbers["unflushed_bytes"] = Double(tally.pendingBytes)
+        numbers["disk_free_bytes"] = freeBytes(folder).map { Double($0) }
+        return numbers
+    }
+
+    package func waiting(now: UInt64) -> Waiting? {
+        obstacle.map { Waiting(for: "", why: $0, since: obstacleSince ?? now, now: now) }
+    }
+
+    // MARK: - Messages
+
+    package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+        guard lock != nil else {
+            counts["refused_messages", default: 0] += 1
+            return
+        }
+        switch envelope.message {
+        case .acknowledgement where sender == .coordinator: reports.acknowledge(envelope.request, by: sender)
+        case .openStreams(let open):
+            try self.open(open, from: sender, envelope.request, now: now, outbox: &outbox)
+        case .rollouts(let rollouts): take(rollouts, from: sender, now: now, outbox: &outbox)
+        case .discardStreams(let discard) where sender == .coordinator:
+            if try self.discard(discard, now: now) {
+                outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
+            }
+        case .sealStreams(let seal) where sender == .coordinator:
+            var isTaken = true
+            for actor in seal.actors {
+                let stream = StreamIdentifier(lifetime: seal.lifetime, actor: actor)
+                if !end(stream, now: now, outbox: &outbox) { isTaken = false }
+            }
+            // What cannot be opened for lack of something is ordered again.
+            if isTaken { outbox.send(.acknowledgement, to: .coordinator, request: envelope.request) }
+        case .failure where sender == .coordinator && reports.refuse(envelope.request, by: sender):
+            counts["refused_messages", default: 0] += 1
+        case .failure:
+            counts["refused_messages", default: 0] += 1
+            outbox.noteRefusal()
+        default:
+            counts["refused_messages", default: 0] += 1
+            outbox.send(.failure("a recorder does not take this message"), to: sender, request: envelope.request)
+        }
+    }
+
+    /// Lockstep and evaluations play again what is on disk already; their files hold incarnation 0.
+    func isLivedAgain(_ lifetime: LifetimeIdentifier) -> Bool {
+        lifetime.collection != .histories || context?.experiment.collect.synchronization == .lockstep
+    }
+
+    // MARK: - Answers
+
+    func report(
+        _ identifier: StreamIdentifier, rows: UInt64, rollouts: UInt64, now: UInt64, outbox: inout Outbox
+    ) {
+        report(
+            [.init(actor: identifier.actor, rows: rows, rollouts: rollouts)], of: identifier.lifetime, now: now,
+            outbox: &outbox)
+    }
+
+    func report(
+        _ sealed: [StreamsSealed.Stream], of lifetime: LifetimeIdentifier, now: UInt64, outbox: inout Outbox
+    ) {
+        reports.send(
+            .streamsSealed(StreamsSealed(lifetime: lifetime, streams: sealed)), to: .coordinator, now: now,
+            outbox: &outbox)
+    }
+
+    func report(_ identifier: StreamIdentifier, reason: String, now: UInt64, outbox: inout Outbox) {
+        reports.send(
+            .streamQuarantined(
+                StreamQuarantined(lifetime: identifier.lifetime, actor: identifier.actor, reason: reason)),
+            to: .coordinator, now: now, outbox: &outbox)
+    }
+
+    /// Tells each carrier how far its streams are on disk.
+    func acknowledge(_ identifiers: [StreamIdentifier], resend: Bool = false, outbox: inout Outbox) {
+        struct Group: Hashable {
+            let carrier: Address
+            let lifetime: LifetimeIdentifier
+        }
+        var groups: [Group: [RolloutsDurable.Stream]] = [:]
+        for identifier in identifiers {
+            guard let stream = streams[identifier], stream.carrier != .coordinator else { continue }
+            groups[Group(carrier: stream.carrier, lifetime: identifier.lifetime), default: []].append(
+                stream.standing(of: identifier))
+        }
+        for (group, streams) in groups {
+            outbox.send(
+                .rolloutsDurable(RolloutsDurable(lifetime: group.lifetime, streams: streams, resend: resend)),
+                to: group.carrier)
+        }
+    }
+
+    package func tick(now: UInt64, outbox: inout Outbox) throws {
+        if lock == nil, lockDeadline > 0 { try takeLock(now: now) }
+        reports.tick(now: now, outbox: &outbox)
+        answerOwed(outbox: &outbox)
+        obstacleSince = obstacle == nil ? nil : obstacleSince ?? now
+    }
+}
+
+extension RecordedStream {
+    /// What its carrier is told.
+    func standing(of identifier: StreamIdentifier) -> RolloutsDurable.Stream {
+        RolloutsDurable.Stream(
+            actor: identifier.actor, nextSequence: acknowledgedSequence, incarnation: incarnation, state: state)
+    }
+}

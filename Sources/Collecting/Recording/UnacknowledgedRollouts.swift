@@ -1,0 +1,127 @@
+package import Experience
+import Histories
+package import Nodes
+
+/// What one sender has for the recorder and the recorder has not yet called durable: go-back-N.
+///
+/// Only so many batches are on their way at a time. Were all sent, a recorder that is started again would get
+/// everything that came together meanwhile at once, more than the queues between us hold; what they drop it asks for
+/// again, and would get everything again.
+package struct UnacknowledgedRollouts {
+    /// Batches on their way, as many as a stream's writer takes before it flushes, and enough that it flushes: nobody
+    /// waits for a timer.
+    package static let window = StreamWriter.largestFlushRollouts
+    /// Bytes on their way, beyond which only `fewestBatches` are.
+    package static let windowBytes = 4 << 20
+    package static let fewestBatches = 16
+
+    private struct Batch {
+        var bytes: [UInt8]
+        /// The sequence behind the batch's rollout, of each recorded actor in it.
+        let ends: [(actor: Int, next: UInt64)]
+    }
+
+    private var batches: [Batch] = []
+    /// Those before it are durable.
+    private var first = 0
+    /// Batches from `first` on that are on their way, and their bytes.
+    private var underway = 0
+    private var underwayBytes = 0
+    private var durable: [Int: UInt64] = [:]
+    /// Actors whose streams no recorder takes any more.
+    private var ignored: Set<Int> = []
+    package private(set) var byteCount = 0
+
+    package init() {}
+
+    package var isEmpty: Bool { first == batches.count }
+
+    /// - Returns: whether the batch may be sent at once; otherwise `send` does it later.
+    package mutating func append(
+        _ bytes: [UInt8], _ headers: [RolloutHeader], recordedActors: Int, mayBeSent: Bool
+    ) -> Bool {
+        let ends = headers.filter { $0.actor < recordedActors && !ignored.contains($0.actor) }
+            .map { (actor: $0.actor, next: $0.sequence + 1) }
+        guard !ends.isEmpty else { return false }
+        batches.append(Batch(bytes: bytes, ends: ends))
+        byteCount += bytes.count
+        guard mayBeSent, first + underway == batches.count - 1, hasRoom else { return false }
+        underway += 1
+        underwayBytes += bytes.count
+        return true
+    }
+
+    /// Whether another batch may be on its way.
+    package var hasRoom: Bool {
+        underway < Self.fewestBatches || (underway < Self.window && underwayBytes < Self.windowBytes)
+    }
+
+    /// What was called durable of `actor`: everything before it.
+    package func durableSequence(of actor: Int) -> UInt64 { durable[actor] ?? 0 }
+
+    package func isIgnored(_ actor: Int) -> Bool { ignored.contains(actor) }
+
+    /// Nothing of `actor` is waited for any more. Call `drop` after a round of it.
+    package mutating func ignore(actor: Int) { ignored.insert(actor) }
+
+    /// Everything of `actor` before `next` is on disk.
+    package mutating func acknowledge(actor: Int, next: UInt64) { durable[actor] = max(next, durable[actor] ?? 0) }
+
+    /// Every stream of `actors` is on disk up to this sequence, as far as has been said.
+    package func durableSequence(of actors: Range<Int>) -> UInt64 {
+        actors.lazy.filter { !isIgnored($0) }.map { durableSequence(of: $0) }.min() ?? .max
+    }
+
+    /// Whether something of these actors is not durable yet.
+    package func waits(forAny actors: Set<Int>) -> Bool {
+        batches[first...].contains { batch in
+            batch.ends.contains {
+                actors.contains($0.actor) && $0.next > durable[$0.actor] ?? 0 && !isIgnored($0.actor)
+            }
+        }
+    }
+
+    /// Drops the batches that are durable as a whole. Call after a round of `acknowledge`.
+    /// - Returns: whether there were any.
+    @discardableResult
+    package mutating func drop() -> Bool {
+        let old = first
+        while first < batches.count {
+            let batch = batches[first]
+            let isDurable = batch.ends.allSatisfy { $0.next <= durable[$0.actor] ?? 0 || ignored.contains($0.actor) }
+            guard isDurable else { break }
+            byteCount -= batch.bytes.count
+            if first - old < underway { underwayBytes -= batch.bytes.count }
+            batches[first].bytes = []
+            first += 1
+        }
+        if first - old >= underway {
+            rewind()
+        } else {
+            underway -= first - old
+        }
+        let isNews = first > old
+        // What is durable is let go of now and then, not each time.
+        if first == batches.count || (first >= 64 && 2 * first >= batches.count) {
+            batches.removeFirst(first)
+            first = 0
+        }
+        return isNews
+    }
+
+    /// What was on its way is taken for lost: it is sent again, in order. The recorder drops what it has.
+    package mutating func rewind() {
+        underway = 0
+        underwayBytes = 0
+    }
+
+    /// As much as may be on its way.
+    package mutating func send(to address: Address, outbox: inout Outbox) {
+        while first + underway < batches.count, hasRoom {
+            let bytes = batches[first + underway].bytes
+            outbox.send(bytes, to: [address])
+            underway += 1
+            underwayBytes += bytes.count
+        }
+    }
+}

@@ -1,0 +1,86 @@
+package import Logging
+import Nodes
+package import Transport
+package import Wire
+
+/// The list of clients that may connect, read again and again while the cluster runs, so that a key is added or taken
+/// away by a file.
+package final class AllowedClients {
+    private static let readIntervalNanoseconds: UInt64 = 1_000_000_000
+
+    private let folder: KeyFolder
+    private let authenticator: Authenticator
+    private let logger: Logger
+    private struct Client: Equatable {
+        let key: PublicKey
+        let roles: KeyRoles
+    }
+    private var current: [String: Client] = [:]
+    private var problems: [String] = []
+    private var generation: UInt64 = 0
+    private var nextRead: UInt64 = 0
+
+    /// Throws where the list cannot be read, or has something in it that is no key: at the start, a person looks.
+    package init(_ folder: KeyFolder, authenticator: Authenticator, logger: Logger) throws {
+        self.folder = folder
+        self.authenticator = authenticator
+        self.logger = logger
+        let (keys, problems) = Self.checked(try folder.allowed())
+        if let problem = problems.first { throw ClusterError(problem) }
+        if keys.isEmpty {
+            logger.warning("no key may connect", metadata: ["folder": "\(folder.allowedPath)"])
+        }
+    }
+
+    /// The list, if it is not the one that was given last.
+    /// - Parameters:
+    ///   - now: nanoseconds that never go back.
+    ///   - wallClock: nanoseconds since 1970, so that the lists of a later coordinator have higher numbers.
+    package func changed(now: UInt64, wallClock: UInt64) -> AllowedKeys? {
+        guard now >= nextRead else { return nil }
+        nextRead = now + Self.readIntervalNanoseconds
+        let (keys, problems) = read()
+        if problems != self.problems {
+            for problem in problems { logger.warning("a key is left out", metadata: ["reason": "\(problem)"]) }
+            self.problems = problems
+        }
+        guard generation == 0 || keys != current else { return nil }
+        logChange(from: generation == 0 ? keys : current, to: keys)
+        current = keys
+        generation = max(generation + 1, wallClock)
+        // A key that stands in two files may be what each of them says.
+        let roles = Dictionary(keys.values.map { ($0.key, $0.roles) }, uniquingKeysWith: { $0.union($1) })
+        authenticator.allow(Set(roles.keys))
+        let sorted = roles.sorted { $0.key.bytes.lexicographicallyPrecedes($1.key.bytes) }
+        return AllowedKeys(generation: generation, keys: sorted.map(\.key.bytes), roles: sorted.map(\.value))
+    }
+
+    /// A list that cannot be read allows no key: the person who took it away may have meant just that.
+    private func read() -> (keys: [String: Client], problems: [String]) {
+        do { return Self.checked(try folder.allowed()) } catch { return ([:], ["\(error)"]) }
+    }
+
+    /// A key whose roles are none of ours may not connect.
+    private static func checked(
+        _ list: (clients: [String: AllowedClient], problems: [String])
+    ) -> (keys: [String: Client], problems: [String]) {
+        var (keys, problems): ([String: Client], [String]) = ([:], list.problems)
+        for (name, client) in list.clients.sorted(by: { $0.key < $1.key }) {
+            do { keys[name] = Client(key: client.key, roles: try KeyRoles(names: client.roles)) } catch {
+                problems.append("the allowed key \(name): \(error)")
+            }
+        }
+        return (keys, problems)
+    }
+
+    private func logChange(from before: [String: Client], to after: [String: Client]) {
+        for (name, client) in after where before[name] != client {
+            logger.notice(
+                "may connect from now on",
+                metadata: ["key": "\(name)", "public": "\(client.key)", "roles": "\(client.roles)"])
+        }
+        for (name, client) in before where after[name]?.key != client.key {
+            logger.notice("may connect no longer", metadata: ["key": "\(name)", "public": "\(client.key)"])
+        }
+    }
+}

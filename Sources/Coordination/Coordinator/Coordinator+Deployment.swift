@@ -1,0 +1,73 @@
+import Experiments
+import Nodes
+package import Wire
+
+extension Coordinator {
+    /// How many processes of each role this phase needs.
+    package var deployment: Deployment {
+        let isOver = isStopping || !failure.isEmpty || phase == .finished
+        guard !isOver else {
+            return Deployment(processes: [:], finished: true, stopped: phase != .finished, failure: failure)
+        }
+        let cluster = context.experiment.cluster
+        let processes: [RoleName: Int] =
+            switch phase {
+            case .collecting: [.learner: cluster.learners, .actor: desiredActorProcesses, .recorder: 1]
+            case .distilling: [.distiller: 1]
+            case .evaluating: [.evaluator: min(cluster.evaluators, max(1, jobs.count)), .recorder: 1]
+            case .finished: [:]
+            }
+        return Deployment(processes: processes)
+    }
+
+    /// True when it is another than before.
+    func announceDeployment(now: UInt64, outbox: inout Outbox) -> Bool {
+        let current = deployment
+        guard current != announced else { return false }
+        announced = current
+        for name in members(.supervisor).sorted() {
+            commands.send(.deployment(current), to: .peer(name), now: now, outbox: &outbox)
+        }
+        return true
+    }
+
+    /// Roles that this phase does not need, but a later one will: their nodes wait, however early they have come.
+    private var neededLater: Set<RoleName> {
+        guard !deployment.finished else { return [] }
+        switch phase {
+        case .collecting:
+            return Set((goal.distils ? [.distiller] : []) + (goal.evaluates ? [.evaluator, .recorder] : []))
+        case .distilling: return goal.evaluates ? [.evaluator, .recorder] : []
+        case .evaluating, .finished: return []
+        }
+    }
+
+    /// Sends home whom this phase does not need, nor a later one; those who take what others send go last.
+    func dismiss(now: UInt64, outbox: inout Outbox) {
+        let needed = deployment.processes
+        let later = neededLater
+        let hasProducers =
+            !members(.actor).isEmpty || (!later.contains(.evaluator) && !members(.evaluator).isEmpty)
+        for role in RoleName.allCases where role != .supervisor && needed[role] == nil && !later.contains(role) {
+            if hasProducers, role == .learner || role == .recorder { continue }
+            for name in members(role).sorted() where nodes[name]?.isLeaving == false {
+                sendHome(name, now: now, outbox: &outbox)
+            }
+        }
+        dismissSurplus(needed[.actor] ?? 0, now: now, outbox: &outbox)
+    }
+
+    /// After `scale` has asked for fewer, the supervisor may have had processes on their way: the last that came go
+    /// again, once it is sure that none of the others has died unnoticed. Nodes of other hosts stay.
+    private func dismissSurplus(_ wanted: Int, now: UInt64, outbox: inout Outbox) {
+        guard isScaled, members(.actor).count > wanted else { return }
+        let hosts = Set(members(.supervisor).compactMap { nodes[$0]?.hello.host })
+        let carriers = members(.actor).compactMap { nodes[$0] }.filter {
+            !$0.isLeaving && hosts.contains($0.hello.host)
+        }
+        for node in carriers.sorted(by: { ($0.joined, $0.hello.name) < ($1.joined, $1.hello.name) }).dropFirst(wanted)
+        where now > node.joined + Self.aliveNanoseconds {
+            sendHome(node.hello.name, now: now, outbox: &outbox)
+        }
+    }
+}

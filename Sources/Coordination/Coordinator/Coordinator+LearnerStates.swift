@@ -1,0 +1,85 @@
+import Experience
+import Logging
+import Nodes
+import Wire
+
+/// What learners leave behind to go on from.
+extension Coordinator {
+    /// A piece is acknowledged once it is taken, the last one once all are on the disk, which no turn waits for; where
+    /// it cannot be written the learner is told so, and sends a newer state when the next one is due.
+    func take(
+        _ checkpoint: LearnerCheckpoint, from name: String, _ request: UInt64, now: UInt64, outbox: inout Outbox
+    ) {
+        let sender = Address.peer(name)
+        guard let lifetime = lifetimes[checkpoint.lifetime], lifetime.learner == name,
+            lifetime.attempt == checkpoint.attempt
+        else {
+            let reason = "attempt \(checkpoint.attempt) at \(checkpoint.lifetime) is not leased to \(name)"
+            return outbox.send(.failure(reason), to: sender, request: request)
+        }
+        do {
+            if try learnerCheckpoints.write(checkpoint) == .underWay {
+                statesUnderWay[checkpoint.lifetime] = (name, request)
+            } else {
+                outbox.send(.acknowledgement, to: sender, request: request)
+            }
+        } catch { refuse(checkpoint.lifetime, because: error, name, request, now: now, outbox: &outbox) }
+        answerStoredStates(now: now, outbox: &outbox)
+    }
+
+    private func refuse(
+        _ lifetime: LifetimeIdentifier, because error: any Error, _ name: String, _ request: UInt64, now: UInt64,
+        outbox: inout Outbox
+    ) {
+        noteUnwritten("the learner's state of \(lifetime)", "\(error)", now: now)
+        outbox.send(.failure("\(error)"), to: .peer(name), request: request)
+    }
+
+    /// Tells the learners of states that have arrived on the disk, or will not.
+    func answerStoredStates(now: UInt64, outbox: inout Outbox) {
+        for end in learnerCheckpoints.takeEnded() {
+            // The lifetime may have waited for it to be leased again.
+            hasChanged = true
+            if let (name, request) = statesUnderWay.removeValue(forKey: end.lifetime) {
+                if let problem = end.problem {
+                    refuse(end.lifetime, because: problem, name, request, now: now, outbox: &outbox)
+                } else {
+                    outbox.send(.acknowledgement, to: .peer(name), request: request)
+                }
+            }
+        }
+    }
+
+    /// A learner asks for a piece of the state that its lifetime goes on from.
+    func answerState(_ request: CheckpointRequest, to name: String, _ number: UInt64, outbox: inout Outbox) {
+        let sender = Address.peer(name)
+        let isNeeded = lifetimes.held(by: name).contains {
+            lifetimes[$0]?.learner == name && LearnerStateFile.name(of: $0) == request.checkpoint
+        }
+        guard isNeeded else {
+            return refuse(
+                "no lifetime of yours goes on from the state \(request.checkpoint)", to: sender, number,
+                outbox: &outbox)
+        }
+        do {
+            if let piece = try learnerCheckpoints.read(request) {
+                return outbox.send(.checkpointPiece(piece), to: sender, request: number)
+            }
+            outbox.send(.failure("there is no learner's state \(request.checkpoint)"), to: sender, request: number)
+        } catch {
+            outbox.send(
+                .failure("the learner's state \(request.checkpoint) cannot be read: \(error)"), to: sender,
+                request: number)
+        }
+    }
+
+    /// States of lifetimes whose end is written down are of no use any more.
+    func removeObsoleteStates() {
+        for lifetime in obsoleteStates {
+            do { try learnerCheckpoints.remove(lifetime) } catch {
+                logger.warning("a learner's state stays", metadata: ["reason": "\(error)"])
+            }
+        }
+        obsoleteStates.removeAll(keepingCapacity: true)
+    }
+}

@@ -1,0 +1,301 @@
+import Environments
+import Experience
+import Experiments
+import Logging
+import Nodes
+import Wire
+
+extension Coordinator {
+    /// Every train task's lifetimes, one repetition after the other, then the held-out tasks' for comparison.
+    func queueLifetimes(_ finished: Progress) throws {
+        let collect = context.experiment.collect
+        let train = context.experiment.trainTasks(of: context.distribution)
+        let test = context.experiment.testTasks(of: context.distribution)
+        for (tasks, repetitions) in [(train, collect.lifetimes), (test, collect.testLifetimes)] {
+            for repetition in 0..<repetitions {
+                for task in tasks { try queue(task, repetition: repetition, finished) }
+            }
+        }
+        queue.reverse()
+    }
+
+    private func queue(_ task: Task, repetition: Int, _ finished: Progress) throws {
+        let identifier = LifetimeIdentifier(task: task.id, repetition: repetition)
+        var lifetime = LeasedLifetime(identifier, task: task, actors: context.experiment.collect.actors)
+        lifetime.attempt = finished.attempts[identifier] ?? 0
+        lifetime.actors = max(lifetime.actors, finished.actors[identifier] ?? 0)
+        if finished.lifetimes.contains(identifier) {
+            lifetime.state = .finished
+            obsoleteStates.append(identifier)
+            // The earlier start may have ended before its streams did.
+            sealed[identifier] = finished.sealed[identifier]
+            awaitSeals(of: lifetime)
+        } else {
+            queue.append(identifier)
+            try journal.lifetimeQueued(identifier, task: task, actors: lifetime.actors)
+        }
+        lifetimes[identifier] = lifetime
+    }
+
+    // MARK: - Leasing
+
+    func scheduleLifetimes(now: UInt64, outbox: inout Outbox) throws {
+        guard recorderEndpoint != nil else { return }
+        if context.experiment.collect.elastic { shrinkLifetimes(now: now, outbox: &outbox) }
+        adoptOrphanedParts(now: now, outbox: &outbox)
+        queueRested(now: now)
+        if context.experiment.collect.elastic { try growLifetimes(now: now, outbox: &outbox) }
+        while let identifier = queue.last, var lifetime = lifetimes[identifier], let learner = lifetimes.freeLearner {
+            let ranges = ranges(of: lifetime)
+            let count = ranges.reduce(0) { $0 + $1.count }
+            guard count > 0, let places = lifetimes.places(for: count) else { return }
+            // Its learner is told how large the state is that it goes on from: not one that is about to be replaced.
+            guard !learnerCheckpoints.isUnderWay(identifier) else { return }
+            queue.removeLast()
+            lifetime.begin(ranges, at: places)
+            lifetime.actors = max(lifetime.actors, ranges.map(\.upperBound).max() ?? 0)
+            lifetime.learner = learner
+            lifetime.leasedAt = now
+            lifetimes[identifier] = lifetime
+            try journal.lifetimeStarted(
+                identifier, attempt: lifetime.attempt, learner: learner, actors: lifetime.actors)
+            commands.send(
+                .learnLifetime(
+                    LearnLifetime(
+                        lifetime: identifier, attempt: lifetime.attempt, actors: count,
+                        stateBytes: learnerCheckpoints.size(of: identifier))),
+                to: .peer(learner), now: now, outbox: &outbox)
+            for part in lifetime.parts { carry(part, of: lifetime, now: now, outbox: &outbox) }
+        }
+    }
+
+    func carry(_ part: LeasedLifetime.Part, of lifetime: LeasedLifetime, now: UInt64, outbox: inout Outbox) {
+        guard let node = part.node, let recorder else { return }
+        // The learner of a lifetime that is ending may be gone: its actors only wait for their recorder.
+        let learner = lifetime.learner.flatMap { nodes[$0] }
+        guard learner != nil || lifetime.state == .ending else { return }
+        var carry = CarryActors(
+            lifetime: lifetime.identifier, actors: part.actors, incarnation: part.incarnation,
+            attempt: lifetime.attempt, learnerEndpoint: learner?.hello.endpoint ?? "",
+            recorderEndpoint: recorder.hello.endpoint, recordedActors: context.experiment.recordedActors,
+            retireFrom: part.retireFrom)
+        func ticket(_ server: Node?, _ actors: Range<Int>) -> [UInt8] {
+            server?.tickets?.ticket(
+                of: carry.lifetime, actors: actors, incarnation: carry.incarnation, holder: node) ?? []
+        }
+        carry.learnerTicket = ticket(learner, carry.actors)
+        carry.recorderTicket = ticket(recorder, carry.recorded)
+        commands.send(.carryActors(carry), to: .peer(node), now: now, outbox: &outbox)
+    }
+
+    // MARK: - Ends
+
+    func finish(_ finished: LifetimeFinished, now: UInt64, outbox: inout Outbox) throws -> Reception {
+        guard var lifetime = lifetimes[finished.lifetime] else {
+            return .refused("\(finished.lifetime) is no lifetime of this run")
+        }
+        guard lifetime.attempt == finished.attempt, lifetime.state != .queued else {
+            return .over("attempt \(finished.attempt) at \(finished.lifetime) is over")
+        }
+        // Its end was taken before; only the acknowledgement was lost.
+        guard lifetime.state == .running else { return .taken }
+        moved(now: now)
+        lifetime.state = .ending
+        lifetime.numbers = finished.numbers
+        lifetimes[finished.lifetime] = lifetime
+        try complete(finished.lifetime, now: now, outbox: &outbox)
+        return .taken
+    }
+
+    func finish(_ finished: CarryingFinished, now: UInt64, outbox: inout Outbox) throws -> Reception {
+        guard var lifetime = lifetimes[finished.lifetime] else {
+            return .refused("\(finished.lifetime) is no lifetime of this run")
+        }
+        guard
+            let index = lifetime.parts.firstIndex(where: {
+                $0.actors.lowerBound == finished.firstActor && $0.incarnation == finished.incarnation
+            })
+        else {
+            return .over(
+                "incarnation \(finished.incarnation) from actor \(finished.firstActor) of \(finished.lifetime) is over")
+        }
+        if !lifetime.parts[index].isFinished { moved(now: now) }
+        lifetime.parts[index].isFinished = true
+        lifetimes[finished.lifetime] = lifetime
+        try complete(finished.lifetime, now: now, outbox: &outbox)
+        return .taken
+    }
+
+    private func complete(_ identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) throws {
+        guard var lifetime = lifetimes[identifier], lifetime.isComplete else { return }
+        release(lifetime, now: now, outbox: &outbox)
+        awaitSeals(of: lifetime)
+        orderSeals(of: identifier, now: now, outbox: &outbox)
+        try journal.lifetimeEnded(identifier, numbers: lifetime.numbers)
+        obsoleteStates.append(identifier)
+        lifetime.state = .finished
+        // Who carried it is not asked for again, and a run may have any number of lifetimes.
+        lifetime.parts = []
+        lifetime.numbers = [:]
+        lifetimes[identifier] = lifetime
+    }
+
+    // MARK: - Seals
+
+    /// The files of a lifetime that has ended are complete, or will be, but the recorder's word for it may be on its
+    /// way, or have died with a recorder.
+    private func awaitSeals(of lifetime: LeasedLifetime) {
+        let recorded = Set(0..<min(lifetime.actors, context.experiment.recordedActors))
+        let missing = recorded.subtracting(sealed.removeValue(forKey: lifetime.identifier) ?? [])
+        if !missing.isEmpty { unsealed[lifetime.identifier] = missing }
+    }
+
+    func take(_ report: StreamsSealed) throws -> Reception {
+        guard isOurs(report.lifetime) else { return .refused("\(report.lifetime) is no lifetime of this run") }
+        guard report.streams.allSatisfy({ $0.actor < WireProtocol.actorLimit }) else {
+            return .refused("sealed streams of \(report.lifetime) with actors beyond \(WireProtocol.actorLimit)")
+        }
+        for stream in report.streams {
+            settle(stream.actor, of: report.lifetime)
+            // A stream that was cut before its first rollout has no file.
+            guard stream.rollouts > 0 else { continue }
+            try journal.streamSealed(
+                StreamIdentifier(lifetime: report.lifetime, actor: stream.actor), rows: stream.rows,
+                rollouts: stream.rollouts)
+        }
+        return .taken
+    }
+
+    private func isOurs(_ lifetime: LifetimeIdentifier) -> Bool {
+        switch lifetime.collection {
+        case .histories: lifetimes[lifetime] != nil
+        case .evaluation(let name):
+            lifetime.repetition == 0
+                && (finishedJobs.contains(FinishedJob(evaluation: name, task: lifetime.task))
+                    || jobs.contains { $0.job.evaluation == name && $0.job.task == lifetime.task })
+        }
+    }
+
+    /// A stream whose file was damaged counts as complete as it will ever be.
+    func take(_ report: StreamQuarantined) throws -> Reception {
+        let stream = StreamIdentifier(lifetime: report.lifetime, actor: report.actor)
+        guard isOurs(report.lifetime), report.actor < WireProtocol.actorLimit else {
+            return .refused("\(stream.path) is no stream of this run")
+        }
+        settle(report.actor, of: report.lifetime)
+        guard quarantined.updateValue(report.reason, forKey: stream) == nil else { return .taken }
+        logger.error(
+            "a stream is quarantined", metadata: ["stream": "\(stream.path)", "reason": "\(report.reason)"])
+        try journal.streamQuarantined(stream, reason: report.reason)
+        return .taken
+    }
+
+    /// This stream's file is complete, or given up.
+    private func settle(_ actor: Int, of lifetime: LifetimeIdentifier) {
+        if unsealed[lifetime] != nil {
+            unsealed[lifetime]?.remove(actor)
+            if unsealed[lifetime]?.isEmpty == true { unsealed[lifetime] = nil }
+        } else if let state = lifetimes[lifetime]?.state, state != .finished {
+            sealed[lifetime, default: []].insert(actor)
+        }
+    }
+
+    /// Orders the seal of what has ended: no carrier will come back for it.
+    func orderSeals(of identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) {
+        guard let actors = unsealed[identifier], let recorder else { return }
+        commands.send(
+            .sealStreams(SealStreams(lifetime: identifier, actors: actors.sorted())), to: .peer(recorder.hello.name),
+            now: now, outbox: &outbox)
+    }
+
+    private func release(_ lifetime: LeasedLifetime, now: UInt64, outbox: inout Outbox) {
+        var holders = Set(lifetime.parts.filter { !$0.isFinished }.compactMap(\.node))
+        if let learner = lifetime.learner { holders.insert(learner) }
+        for holder in holders.sorted() where nodes[holder] != nil {
+            commands.send(
+                .releaseLifetime(ReleaseLifetime(lifetime: lifetime.identifier, attempt: lifetime.attempt)),
+                to: .peer(holder), now: now, outbox: &outbox)
+        }
+    }
+
+    // MARK: - Deaths
+
+    /// Asynchronous: others go on with the streams, as a new incarnation. Lockstep: no actor gets on without the others.
+    func replaceActors(of node: String, now: UInt64, outbox: inout Outbox) throws {
+        for identifier in lifetimes.held(by: node) {
+            guard var lifetime = lifetimes[identifier] else { continue }
+            let lost = lifetime.parts.indices.filter {
+                lifetime.parts[$0].node == node && !lifetime.parts[$0].isFinished
+            }
+            guard !lost.isEmpty else { continue }
+            if context.experiment.collect.synchronization == .lockstep {
+                takeUpAgain(identifier, now: now, outbox: &outbox)
+            } else {
+                for index in lost { lifetime.parts[index].node = nil }
+                lifetimes[identifier] = lifetime
+            }
+        }
+    }
+
+    func replaceLearner(_ node: String, now: UInt64, outbox: inout Outbox) throws {
+        for identifier in lifetimes.held(by: node) {
+            guard var lifetime = lifetimes[identifier], lifetime.learner == node else { continue }
+            let carriersSuffice = lifetime.parts.allSatisfy { $0.isFinished || ($0.node != nil && !$0.isTakenOver) }
+            guard lifetime.state == .ending, carriersSuffice else {
+                takeUpAgain(identifier, now: now, outbox: &outbox)
+                continue
+            }
+            // It has had all rollouts: the carriers only have to complete the streams.
+            lifetime.learner = nil
+            lifetimes[identifier] = lifetime
+            for part in lifetime.parts where !part.isFinished {
+                carry(part, of: lifetime, now: now, outbox: &outbox)
+            }
+        }
+    }
+
+    /// Back to the head of the queue: the learner that gets the lifetime next goes on from its last checkpoint.
+    ///
+    /// Lockstep lives again what came after that, which gives the same rollouts; the recorder drops what it has.
+    /// Asynchronous streams go on behind what is on disk, as new incarnations.
+    func takeUpAgain(_ identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) {
+        guard var lifetime = lifetimes[identifier] else { return }
+        release(lifetime, now: now, outbox: &outbox)
+        lifetime.state = .queued
+        lifetime.learner = nil
+        // An elastic lifetime goes on with the actors that it has now.
+        if !context.experiment.collect.elastic { lifetime.parts = [] }
+        lifetimes[identifier] = lifetime
+        queue.append(identifier)
+        logger.notice("interrupted; it is taken up again", metadata: ["lifetime": "\(identifier)"])
+    }
+
+    /// Finds new carriers for actors whose process has gone.
+    private func adoptOrphanedParts(now: UInt64, outbox: inout Outbox) {
+        for identifier in lifetimes.orphaned {
+            guard var lifetime = lifetimes[identifier] else { continue }
+            guard lifetime.learner != nil else {
+                // No learner is left that could give the actors their parameters.
+                takeUpAgain(identifier, now: now, outbox: &outbox)
+                continue
+            }
+            while let index = lifetime.parts.firstIndex(where: { $0.node == nil }),
+                let place = place(for: lifetime.parts[index])
+            {
+                lifetime.split(index, at: place.free)
+                lifetime.parts[index].node = place.node
+                lifetime.parts[index].isTakenOver = true
+                lifetime.parts[index].incarnation = lifetime.nextIncarnation()
+                lifetimes[identifier] = lifetime
+                carry(lifetime.parts[index], of: lifetime, now: now, outbox: &outbox)
+            }
+        }
+    }
+
+    /// Who can take up at least some of the part's actors. Those that are to leave need somebody to say that they have,
+    /// but take no room.
+    private func place(for part: LeasedLifetime.Part) -> (node: String, free: Int)? {
+        guard part.staying.isEmpty else { return lifetimes.freePlaces.first { _ in true } }
+        return members(.actor).filter { nodes[$0]?.isLeaving == false }.min().map { ($0, part.actors.count) }
+    }
+}

@@ -1,0 +1,151 @@
+import Environments
+import Experience
+import Experiments
+import Logging
+import Nodes
+import Transport
+import Wire
+
+extension Coordinator {
+    func join(_ hello: Hello, as name: String, now: UInt64, outbox: inout Outbox) throws {
+        guard hello.name == name else {
+            return refuse("a hello from \(name) that names \(hello.name)", to: .peer(name), outbox: &outbox)
+        }
+        guard hello.role != .coordinator else {
+            return refuse("a hello from another coordinator", to: .peer(name), outbox: &outbox)
+        }
+        if let reason = refusal(of: hello.role, to: name) {
+            return refuse(reason, to: .peer(name), outbox: &outbox)
+        }
+        guard nodes[name] != nil || nodes.count < Self.nodeLimit else {
+            return refuse(
+                "there are \(nodes.count) nodes already, which is the limit", to: .peer(name), outbox: &outbox)
+        }
+        guard allowedKeys == nil || !hello.role.isServer || (try? ServerAddress(hello.endpoint))?.key != nil else {
+            let reason = "\(hello.endpoint) is no endpoint with a key, which this cluster needs; start it with --keys"
+            return refuse(reason, to: .peer(name), outbox: &outbox)
+        }
+        if hello.role == .recorder, nodes[name] == nil, let other = members(.recorder).first {
+            // One at a time: this one ends, and lets go of the streams if it had them.
+            guard now > (nodes[other]?.lastHeard ?? 0) + Self.aliveNanoseconds else {
+                return outbox.send(.stop, to: .peer(name))
+            }
+            try leave(other, reason: "replaced by \(name)", now: now, outbox: &outbox)
+        }
+        let isNew = nodes[name] == nil
+        if isNew {
+            add(
+                Node(
+                    hello: withDefaultCapacity(hello),
+                    tickets: hello.role.isServer ? tickets.derived(for: name) : nil, now: now))
+            try journal.nodeJoined(hello)
+            logger.info("joined", metadata: ["node": "\(name)", "endpoint": "\(hello.endpoint)"])
+        }
+        outbox.send(
+            .welcome(
+                Welcome(
+                    run: run, experiment: context.experiment.yaml,
+                    heartbeatIntervalMilliseconds: Self.heartbeatIntervalMilliseconds,
+                    silenceLimitMilliseconds: Self.silenceLimitMilliseconds, folder: folder,
+                    ticketSecret: nodes[name]?.tickets?.secret ?? [])), to: .peer(name))
+        guard isNew else { return }
+        if hello.role == .supervisor {
+            commands.send(.deployment(deployment), to: .peer(name), now: now, outbox: &outbox)
+        }
+        if hello.role == .recorder { redirectProducers(now: now, outbox: &outbox) }
+    }
+
+    /// A node that names no capacity takes the experiment's.
+    private func withDefaultCapacity(_ hello: Hello) -> Hello {
+        guard hello.capacity == 0 else { return hello }
+        var hello = hello
+        switch hello.role {
+        case .actor: hello.capacity = context.experiment.actorsPerProcess
+        case .learner: hello.capacity = context.experiment.cluster.lifetimesPerLearner
+        default: break
+        }
+        return hello
+    }
+
+    /// A recorder has come back at another endpoint: its carriers are told.
+    private func redirectProducers(now: UInt64, outbox: inout Outbox) {
+        for lifetime in lifetimes.leased.compactMap({ lifetimes[$0] }) {
+            for part in lifetime.parts where !part.isFinished { carry(part, of: lifetime, now: now, outbox: &outbox) }
+        }
+        for job in jobs where job.node != nil && !job.isFinished { send(job, now: now, outbox: &outbox) }
+        for identifier in discards.keys { orderDiscard(of: identifier, now: now, outbox: &outbox) }
+        for identifier in unsealed.keys { orderSeals(of: identifier, now: now, outbox: &outbox) }
+    }
+
+    /// A node has gone, by its own word or by its silence: its leases go to others.
+    func leave(_ name: String, reason: String, now: UInt64, outbox: inout Outbox) throws {
+        guard let node = remove(name) else { return }
+        hasChanged = true
+        commands.forget(.peer(name))
+        try journal.nodeLeft(name, reason: reason)
+        logger.notice("left", metadata: ["node": "\(name)", "reason": "\(reason)"])
+        // At the end everybody leaves; what they held goes on with the next start of the run.
+        guard !isStopping, failure.isEmpty else { return }
+        switch node.hello.role {
+        case .actor: try replaceActors(of: name, now: now, outbox: &outbox)
+        case .learner: try replaceLearner(name, now: now, outbox: &outbox)
+        case .distiller: if distiller == name { distiller = nil }
+        case .evaluator:
+            for index in jobs.indices where jobs[index].node == name && !jobs[index].isFinished {
+                jobs[index].node = nil
+            }
+        default: break
+        }
+    }
+
+    /// The node of that process need not be waited for until it counts as silent.
+    func processEnded(_ process: Int, saidBy name: String, now: UInt64, outbox: inout Outbox) throws {
+        guard let supervisor = nodes[name]?.hello else { return }
+        let ended = nodes.values.map(\.hello).filter {
+            $0.process == process && $0.host == supervisor.host && $0.role != .supervisor
+        }
+        for node in ended { try leave(node.name, reason: "its process has ended", now: now, outbox: &outbox) }
+    }
+
+    /// A node is given up when it gives no sign of life, or when a step of its work shows no progress. Nil while neither
+    /// has lasted for its limit.
+    func reasonToGiveUp(_ node: Node, now: UInt64) -> String? {
+        let silence = (max(now, node.lastHeard) - node.lastHeard) / 1_000_000
+        if silence > UInt64(Self.silenceLimitMilliseconds) { return "silent for \(silence / 1000) s" }
+        guard let work = node.heartbeat.work, work.stillMilliseconds >= workLimitMilliseconds else { return nil }
+        return "no progress for \(work.stillMilliseconds / 1000) s where it \(work.what)"
+    }
+
+    var workLimitMilliseconds: UInt64 { UInt64(context.experiment.cluster.workLimitSeconds) * 1000 }
+
+    /// Its leases go to others, its process is ended where a supervisor can, and `status` names it for a while.
+    func giveUp(_ node: Node, _ reason: String, now: UInt64, outbox: inout Outbox) throws {
+        if node.hello.role != .supervisor {
+            givenUp = givenUp.suffix(Self.givenUpLimit - 1) + [(node.hello.name, reason, now)]
+        }
+        try leave(node.hello.name, reason: reason, now: now, outbox: &outbox)
+        orderEnd(of: node, now: now, outbox: &outbox)
+    }
+
+    private static let givenUpLimit = 8
+
+    /// A node that is silent may hang, and hold what another needs; its supervisor ends it and starts another.
+    func orderEnd(of node: Node, now: UInt64, outbox: inout Outbox) {
+        guard node.hello.role != .supervisor else { return }
+        for name in members(.supervisor) where nodes[name]?.hello.host == node.hello.host {
+            commands.send(.endProcess(node.hello.process), to: .peer(name), now: now, outbox: &outbox)
+        }
+    }
+
+    /// `drain NODE` from a person.
+    func drain(_ node: String, asked sender: Address, _ request: UInt64, now: UInt64, outbox: inout Outbox) {
+        guard nodes[node] != nil else {
+            let names = nodes.keys.sorted().joined(separator: ", ")
+            return refuse("there is no node \(node); there are \(names)", to: sender, request, outbox: &outbox)
+        }
+        outbox.send(.acknowledgement, to: sender, request: request)
+        sendHome(node, now: now, outbox: &outbox)
+    }
+
+    var recorderEndpoint: String? { recorder?.hello.endpoint }
+}

@@ -1,0 +1,161 @@
+import Experience
+import Logging
+import Nodes
+import Wire
+
+/// Files of a lifetime that the recorder is to move aside, because it is lived anew from its beginning.
+struct Discard {
+    /// Lower incarnations are refused from then on.
+    let incarnation: UInt64
+    let reason: String
+    /// The number of the order to the recorder; nil while there is no recorder.
+    var request: UInt64?
+}
+
+/// What becomes of streams that their recorder does not take.
+extension Coordinator {
+    /// So often in a row at most is a lifetime, or a job, given out again because the recorder refuses its streams.
+    package static let refusalLimit = 8
+    /// Who is refused nothing for so long has got on.
+    package static let refusalMemoryNanoseconds: UInt64 = 300_000_000_000
+    /// The first refusal is met at once; each further one doubles the rest before the next attempt.
+    package static let firstRestNanoseconds: UInt64 = 500_000_000
+    package static let longestRestNanoseconds: UInt64 = 30_000_000_000
+    /// No attempt is raised beyond this: no start of the run has given out numbers behind it.
+    static let attemptLimit: UInt64 = 1 << 40
+
+    func take(_ refused: StreamsRefused, from name: String, now: UInt64, outbox: inout Outbox) throws {
+        switch refused.lifetime.collection {
+        case .histories: try takeOfLifetime(refused, from: name, now: now, outbox: &outbox)
+        case .evaluation: try takeOfJob(refused, from: name, now: now, outbox: &outbox)
+        }
+    }
+
+    /// A carrier that was replaced is refused, too, and rightly: only a part's own carrier counts.
+    private func takeOfLifetime(
+        _ refused: StreamsRefused, from name: String, now: UInt64, outbox: inout Outbox
+    ) throws {
+        guard var lifetime = lifetimes[refused.lifetime], lifetime.isLeased,
+            lifetime.parts.contains(where: {
+                $0.actors.lowerBound == refused.firstActor && $0.incarnation == refused.incarnation && $0.node == name
+                    && !$0.isFinished
+            })
+        else { return }
+        logger.warning(
+            "the recorder refuses streams",
+            metadata: [
+                "lifetime": "\(refused.lifetime)", "carrier": "\(name)", "incarnation": "\(refused.incarnation)",
+                "above": "\(refused.above)", "reason": "\(refused.reason)",
+            ])
+        lifetime.note(refused.reason, now: now)
+        if refused.above >> 16 < Self.attemptLimit { lifetime.goAbove(refused.above) }
+        lifetimes[refused.lifetime] = lifetime
+        guard lifetime.refusals <= Self.refusalLimit else {
+            return failBecauseRefused("\(refused.lifetime)", refused.reason)
+        }
+        takeUpAgain(refused.lifetime, now: now, outbox: &outbox)
+        queue.removeAll { $0 == refused.lifetime }
+        resting[refused.lifetime] = now + Self.rest(after: lifetime.refusals)
+        if refused.isDiverged {
+            try learnerCheckpoints.remove(refused.lifetime)
+            discards[refused.lifetime] = Discard(incarnation: lifetime.attempt << 16, reason: refused.reason)
+            orderDiscard(of: refused.lifetime, now: now, outbox: &outbox)
+        }
+    }
+
+    private func takeOfJob(
+        _ refused: StreamsRefused, from name: String, now: UInt64, outbox: inout Outbox
+    ) throws {
+        guard
+            let index = jobs.firstIndex(where: {
+                $0.lifetime == refused.lifetime && $0.node == name && $0.job.incarnation == refused.incarnation
+                    && !$0.isFinished
+            })
+        else { return }
+        logger.warning(
+            "the recorder refuses streams",
+            metadata: ["job": "\(refused.lifetime)", "evaluator": "\(name)", "reason": "\(refused.reason)"])
+        jobs[index].node = nil
+        jobs[index].refusals += 1
+        jobs[index].restsUntil = now + Self.rest(after: jobs[index].refusals)
+        if refused.above >> 16 < Self.attemptLimit {
+            jobs[index].job.incarnation = max(jobs[index].job.incarnation, refused.above)
+        }
+        guard jobs[index].refusals <= Self.refusalLimit else {
+            return failBecauseRefused("\(refused.lifetime)", refused.reason)
+        }
+        if refused.isDiverged {
+            discards[refused.lifetime] = Discard(
+                incarnation: jobs[index].job.incarnation + 1, reason: refused.reason)
+            orderDiscard(of: refused.lifetime, now: now, outbox: &outbox)
+        }
+    }
+
+    private func failBecauseRefused(_ what: String, _ reason: String) {
+        fail(
+            "the recorder refused the streams of \(what) \(Self.refusalLimit + 1) times in a row, the last time because: "
+                + "\(reason.isEmpty ? "no reason was given" : reason); look at them with `distillery histories verify`")
+    }
+
+    private static func rest(after refusals: Int) -> UInt64 {
+        guard refusals > 1 else { return 0 }
+        return min(firstRestNanoseconds << UInt64(min(refusals - 2, 16)), longestRestNanoseconds)
+    }
+
+    /// Those that have rested, and whose files are out of the way, are the next to be taken up.
+    func queueRested(now: UInt64) {
+        for (identifier, moment) in resting where now >= moment && discards[identifier] == nil {
+            resting[identifier] = nil
+            queue.append(identifier)
+        }
+    }
+
+    // MARK: - Discards
+
+    func orderDiscard(of identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) {
+        guard var discard = discards[identifier], let recorder else { return }
+        if let request = discard.request { commands.cancel(request) }
+        discard.request = commands.send(
+            .discardStreams(
+                DiscardStreams(lifetime: identifier, incarnation: discard.incarnation, reason: discard.reason)),
+            to: .peer(recorder.hello.name), now: now, outbox: &outbox)
+        discards[identifier] = discard
+    }
+
+    /// The recorder has carried out an order; perhaps one of these.
+    func noteDiscarded(_ request: UInt64) {
+        guard let identifier = discards.first(where: { $0.value.request == request })?.key else { return }
+        discards[identifier] = nil
+        hasChanged = true
+    }
+
+    // MARK: - Status
+
+    func refusedNow(now: UInt64) -> Lack? {
+        let refused = lifetimes.leased.union(resting.keys).compactMap { lifetimes[$0] }.filter {
+            $0.refusals > 0 && now < $0.lastRefusalAt + Self.refusalMemoryNanoseconds
+        }
+        guard let worst = refused.max(by: { $0.refusals < $1.refusals }) else { return nil }
+        return Lack(
+            kind: .refusals, whom: recorder?.hello.name ?? "",
+            why: "it to take the streams of \(worst.identifier), which it has refused \(worst.refusals) times "
+                + "(the run ends after \(Self.refusalLimit)): \(worst.lastRefusal)")
+    }
+}
+
+extension LeasedLifetime {
+    /// It was refused once more.
+    fileprivate mutating func note(_ reason: String, now: UInt64) {
+        if now >= lastRefusalAt + Coordinator.refusalMemoryNanoseconds { refusals = 0 }
+        refusals += 1
+        lastRefusal = reason
+        lastRefusalAt = now
+    }
+}
+
+extension LeasedJob {
+    /// Whose streams it plays.
+    var lifetime: LifetimeIdentifier {
+        LifetimeIdentifier(collection: .evaluation(job.evaluation), task: job.task, repetition: 0)
+    }
+}

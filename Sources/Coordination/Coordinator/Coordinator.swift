@@ -1,0 +1,390 @@
+package import Environments
+import Experience
+package import Experiments
+import Foundation
+package import Logging
+package import Nodes
+package import Wire
+
+/// Knows what is to be done, who is there and who does what: lifetimes, streams and jobs are leased from here.
+///
+/// A state machine like the other roles; it only differs in being the one that the others connect to.
+package final class Coordinator {
+    package static let heartbeatIntervalMilliseconds = 1000
+    package static let silenceLimitMilliseconds = 5000
+    /// Who was heard since is taken to be there.
+    static let aliveNanoseconds: UInt64 = 2_500_000_000
+    /// Each start of the run numbers its commands from a multiple of 2 to the power of this.
+    static let commandsOfStart: UInt64 = 32
+    /// More nodes are not taken in.
+    package static let nodeLimit = 16_384
+
+    /// What a run is to do, in this order.
+    package struct Goal: Sendable {
+        package var collects: Bool
+        package var distils: Bool
+        package var evaluates: Bool
+        /// A checkpoint that is there already, for a run that only evaluates.
+        package var checkpoint: String?
+        /// Which tasks are evaluated.
+        package var splits: Set<Split>
+
+        package init(
+            collects: Bool, distils: Bool, evaluates: Bool, checkpoint: String? = nil,
+            splits: Set<Split> = Set(Split.allCases)
+        ) {
+            self.collects = collects
+            self.distils = distils
+            self.evaluates = evaluates
+            self.checkpoint = checkpoint
+            self.splits = splits
+        }
+    }
+
+    /// Changed in place, since every message changes one.
+    final class Node {
+        let hello: Hello
+        var lastHeard: UInt64
+        fileprivate(set) var isLeaving = false
+        let joined: UInt64
+        /// What it said last.
+        var heartbeat = Heartbeat()
+        var numbers: [String: Double] { heartbeat.numbers }
+        var rate = RateMeter()
+        /// What it has complained of last, and when.
+        var complaint: (reason: String, time: UInt64)?
+        /// The piece of a checkpoint that it asked for last.
+        var lastPiece: CheckpointRequest?
+        /// The list of clients that it was told last; 0 for none.
+        var allowedKeysGeneration: UInt64 = 0
+        /// The secret of the tickets that a learner or a recorder is shown; nil for other roles.
+        let tickets: LeaseTickets?
+
+        init(hello: Hello, tickets: LeaseTickets?, now: UInt64) {
+            self.hello = hello
+            self.tickets = tickets
+            lastHeard = now
+            joined = now
+        }
+    }
+
+    let context: ExperimentContext
+    let goal: Goal
+    let folder: String
+    let run: String
+    let journal: any RunJournal
+    let checkpoints: CheckpointStore
+    let logger: Logger
+    private(set) var nodes: [String: Node] = [:]
+    private var names: [RoleName: Set<String>] = [:]
+    var commands: ReliableSender
+    let learnerCheckpoints: LearnerCheckpointStore
+    /// How often the run was started before: no lease of this start can be taken for one of an earlier one.
+    let earlierStarts: UInt64
+    package internal(set) var phase = RunPhase.collecting
+    var phaseBegan: UInt64
+    let began: UInt64
+
+    // Collecting.
+    var lifetimes = LeaseTable()
+    /// Those that wait; the next one is the last.
+    var queue: [LifetimeIdentifier] = []
+    /// Those that the recorder refused, and when they are queued again.
+    var resting: [LifetimeIdentifier: UInt64] = [:]
+    /// Those whose files the recorder is to move aside before they are lived anew, and the order that says so.
+    var discards: [LifetimeIdentifier: Discard] = [:]
+    /// States of learners that are on their way to the disk, and what is to be acknowledged when they have arrived.
+    var statesUnderWay: [LifetimeIdentifier: (learner: String, request: UInt64)] = [:]
+    /// Lifetimes that have ended and whose learners' states lie there until that is written down.
+    var obsoleteStates: [LifetimeIdentifier] = []
+    /// Streams of ended lifetimes whose files the recorder has not yet called complete, and complete files of
+    /// lifetimes that have not ended.
+    var unsealed: [LifetimeIdentifier: Set<Int>] = [:]
+    var sealed: [LifetimeIdentifier: Set<Int>] = [:]
+    /// Streams whose recorder has given them up, with the reason: nothing waits for them.
+    var quarantined: [StreamIdentifier: String] = [:]
+    var desiredActorProcesses: Int
+    /// Whether `scale` has said so, in place of the experiment.
+    var isScaled = false
+    /// Actors that each elastic lifetime is to have.
+    var elasticActors: Int
+    /// All transitions that actors have reported, those that have gone too.
+    var environmentSteps = 0.0
+    var rate = RateMeter()
+    var nextPlot: UInt64 = 0
+    /// Environment steps that earlier starts of the run had plotted.
+    let plottedBefore: UInt64
+
+    // Distilling.
+    var distiller: String?
+    var distillation: [String: Double] = [:]
+    var distillationStep: UInt64 = 0
+    /// What is known of the lifetimes' policies when all have ended.
+    var sourceEntropy: Double?
+    var finalCheckpoint: String?
+    /// Nil until it is looked for, and after another checkpoint is stored.
+    var foundCheckpoint: FoundCheckpoint?
+
+    // Evaluating.
+    var jobs: [LeasedJob] = []
+    var unfinishedJobs = 0
+
+    /// Messages that could not be decoded, or that their sender had no business to send.
+    package internal(set) var refusedMessages = 0
+    /// Nil without keys.
+    var allowedKeys: AllowedKeys?
+    /// What the holder of each allowed key may be, by the fingerprint in which its nodes' names end.
+    var rolesOfFingerprints: [Substring: KeyRoles] = [:]
+    /// What the secrets of learners and recorders are derived from.
+    let tickets = LeaseTickets()
+    /// The list that the nodes' roles were last compared with.
+    var checkedKeysGeneration: UInt64 = 0
+    /// What the coordinator's own socket has counted, for `status`.
+    package var counters: [String: Double] = [:]
+    var complaints = ComplaintLimit()
+    /// Nodes that were given up lately, the last ones.
+    var givenUp: [(node: String, reason: String, time: UInt64)] = []
+    /// What the run lacks, and since when.
+    var lacks: [Lack.Kind: UInt64] = [:]
+    var nextLookAtLacks: UInt64 = 0
+    /// When the run last got on: steps, results, seals, pieces of checkpoints and of what is loaded, a new phase.
+    var lastMovement: UInt64
+    /// Nothing had moved for too long.
+    var isStalled = false
+
+    var isStopping = false
+    /// Why the run cannot go on; empty when it can.
+    package internal(set) var failure = ""
+    /// What supervisors were told last.
+    var announced: Deployment?
+    /// What was decided and cannot be written down now; nil while everything is.
+    var withheld: WithheldTurn?
+    /// Why a checkpoint was not stored, and when that was.
+    var checkpointObstacle: (reason: String, time: UInt64)?
+    /// Checkpoints, or pieces of them, that could not be written when they came.
+    var unwrittenCheckpoints = 0
+    /// Something happened that may let leases be given out, or a phase end.
+    var hasChanged = true
+    private var nextDecision: UInt64 = 0
+    private var nextSilenceCheck: UInt64 = 0
+    /// Even where nothing is known to have changed.
+    private static let decisionIntervalNanoseconds: UInt64 = 1_000_000_000
+    private static let silenceCheckIntervalNanoseconds: UInt64 = 200_000_000
+
+    package init(
+        context: ExperimentContext, run: String, folder: String, goal: Goal, journal: any RunJournal,
+        checkpoints: CheckpointStore, disk: any DiskWork = ImmediateDiskWork(), logger: Logger,
+        finished: Progress = Progress(), now: UInt64
+    ) throws {
+        self.context = context
+        self.run = run
+        self.folder = folder
+        self.goal = goal
+        self.journal = journal
+        self.checkpoints = checkpoints
+        self.logger = logger
+        learnerCheckpoints = LearnerCheckpointStore(
+            folder: URL(fileURLWithPath: folder + "/checkpoints/learner"), disk: disk)
+        earlierStarts = finished.starts
+        plottedBefore = finished.plottedSteps
+        // Nodes may still acknowledge what a coordinator has sent that has died, perhaps with its host, whose clocks
+        // then begin anew: what is counted in the catalogue does not.
+        commands = ReliableSender(after: finished.starts << Self.commandsOfStart)
+        began = now
+        phaseBegan = now
+        lastMovement = now
+        desiredActorProcesses = context.experiment.cluster.actorProcesses
+        elasticActors = context.experiment.collect.actors
+        finalCheckpoint = goal.checkpoint
+        finishedJobs = finished.jobs
+        quarantined = finished.quarantined
+        if let scale = finished.scale { apply(scale) }
+        if goal.collects { try queueLifetimes(finished) }
+        if goal.distils { takeUpDistillation(isDistilled: finished.isDistilled) }
+        try advance(now: now)
+    }
+
+    /// Jobs that an earlier start of this run has finished.
+    let finishedJobs: Set<FinishedJob>
+
+    package var isFinished: Bool { isEnding && nodesAreGone }
+
+    /// There is nothing more to do, and that is written down or not to be waited for.
+    package var isEnding: Bool { deployment.finished && (withheld == nil || isStopping || isStalled) }
+
+    private var nodesAreGone: Bool { nodes.count == members(.supervisor).count }
+
+    // MARK: - Nodes
+
+    /// Names of the nodes of a role, in no order.
+    func members(_ role: RoleName) -> Set<String> { names[role] ?? [] }
+
+    func add(_ node: Node) {
+        nodes[node.hello.name] = node
+        names[node.hello.role, default: []].insert(node.hello.name)
+        lifetimes.open(node.hello.name, node.hello.role, capacity: node.hello.capacity)
+    }
+
+    func remove(_ name: String) -> Node? {
+        guard let node = nodes.removeValue(forKey: name) else { return nil }
+        names[node.hello.role]?.remove(name)
+        lifetimes.close(name)
+        return node
+    }
+
+    /// Asks a node to leave; it is given nothing more to do.
+    func sendHome(_ name: String, now: UInt64, outbox: inout Outbox) {
+        nodes[name]?.isLeaving = true
+        logger.info("is sent home", metadata: ["node": "\(name)", "phase": "\(phase.rawValue)"])
+        lifetimes.close(name)
+        commands.send(.drain(node: name), to: .peer(name), now: now, outbox: &outbox)
+    }
+
+    /// The recorder that streams are sent to.
+    var recorder: Node? {
+        for name in members(.recorder) { if let node = nodes[name], !node.isLeaving { return node } }
+        return nil
+    }
+
+    // MARK: - Messages
+
+    /// One message as it came. What cannot be decoded is answered and counted.
+    package func receive(
+        _ bytes: UnsafeRawBufferPointer, from sender: Address, now: UInt64, outbox: inout Outbox
+    ) throws {
+        let envelope: Envelope
+        do { envelope = try Envelope(decoding: bytes) } catch {
+            return refuse("\(error)", to: sender, outbox: &outbox)
+        }
+        try receive(envelope, from: sender, now: now, outbox: &outbox)
+    }
+
+    /// Says no, and counts it.
+    func refuse(_ reason: String, to sender: Address, _ request: UInt64 = 0, outbox: inout Outbox) {
+        refusedMessages += 1
+        outbox.send(.failure(reason), to: sender, request: request)
+    }
+
+    package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+        guard case .peer(let name) = sender else { return }
+        let node = nodes[name]
+        node?.lastHeard = now
+        guard withheld == nil else {
+            return try receiveWithoutRoom(envelope, from: node, sender, now: now, outbox: &outbox)
+        }
+        switch envelope.message {
+        case .heartbeat, .acknowledgement, .statusRequest, .checkpointRequest: break
+        default: hasChanged = true
+        }
+        switch envelope.message {
+        case .hello(let hello): try join(hello, as: name, now: now, outbox: &outbox)
+        case .statusRequest:
+            outbox.send(.statusAnswer(json: try statusJSON(now: now)), to: sender, request: envelope.request)
+        case .scale, .stop, .drain:
+            try obey(envelope, name, now: now, outbox: &outbox)
+        case .acknowledgement:
+            // A stranger's word must not stand for a node's: its command would never be sent again.
+            if commands.acknowledge(envelope.request, by: sender) {
+                noteDiscarded(envelope.request)
+            } else if envelope.request != 0, node == nil {
+                refusedMessages += 1
+                outbox.noteRefusal()
+            }
+        // An answer to a complaint could be complained about in turn.
+        case .failure where node == nil:
+            refusedMessages += 1
+            outbox.noteRefusal()
+        // An evaluator that was told no would take the checkpoint for lost.
+        case .heartbeat where node == nil, .checkpointRequest where node == nil:
+            // It was silent for too long, or we are new: its leases go to others, and it may come back as another node.
+            outbox.noteRefusal()
+            outbox.send(deployment.finished ? .stop : .rejoin, to: sender)
+        default:
+            guard let node else {
+                // No word on the request itself: once it has joined, the same report may be taken.
+                return refuse("introduce yourself with a hello first", to: sender, outbox: &outbox)
+            }
+            try receiveWork(envelope, from: node, now: now, outbox: &outbox)
+        }
+    }
+
+    package func tick(now: UInt64, outbox: inout Outbox) throws {
+        answerStoredStates(now: now, outbox: &outbox)
+        guard withheld == nil else {
+            // Silence counts from now on as before: what nodes say is still heard.
+            nextSilenceCheck = now
+            noteLacks(now: now)
+            // That depends on nothing that is to be written down.
+            if isStalled { _ = announceDeployment(now: now, outbox: &outbox) }
+            return
+        }
+        try noticeSilence(now: now, outbox: &outbox)
+        try dismissTheForbidden(now: now, outbox: &outbox)
+        announceAllowedKeys(now: now, outbox: &outbox)
+        commands.tick(now: now, outbox: &outbox)
+        noteLacks(now: now)
+        try plotCollecting(now: now)
+        // Heartbeats change nothing: most ticks of a large cluster have nothing to decide.
+        let mustDecide = hasChanged || now >= nextDecision
+        if mustDecide {
+            hasChanged = false
+            nextDecision = now + Self.decisionIntervalNanoseconds
+            if !isStopping, failure.isEmpty {
+                try schedule(now: now, outbox: &outbox)
+                try advance(now: now)
+            }
+        }
+        if announceDeployment(now: now, outbox: &outbox) || mustDecide { dismiss(now: now, outbox: &outbox) }
+    }
+
+    private func noticeSilence(now: UInt64, outbox: inout Outbox) throws {
+        guard now >= nextSilenceCheck else { return }
+        // While this process stood still no node could be heard.
+        let late = now - nextSilenceCheck
+        nextSilenceCheck = now + Self.silenceCheckIntervalNanoseconds
+        if late > Self.aliveNanoseconds, now - began > late {
+            for name in nodes.keys { nodes[name]?.lastHeard = now }
+        }
+        for node in nodes.values {
+            guard let reason = reasonToGiveUp(node, now: now) else { continue }
+            try giveUp(node, reason, now: now, outbox: &outbox)
+        }
+    }
+
+    /// Goes on to the next phase when this one has nothing left to do.
+    private func advance(now: UInt64) throws {
+        let before = phase
+        if phase == .collecting, lifetimes.areAllFinished, unsealed.isEmpty {
+            phase = .distilling
+            sourceEntropy = meanEntropy()
+        }
+        if phase == .distilling, !goal.distils || finalCheckpoint != nil {
+            phase = .evaluating
+            if goal.evaluates { try queueJobs() }
+        }
+        if phase == .evaluating, unfinishedJobs == 0 { phase = .finished }
+        if phase != before || now == began {
+            phaseBegan = now
+            hasChanged = true
+            moved(now: now)
+            try journal.phaseBegan(phase)
+            logger.info("phase", metadata: ["phase": "\(phase.rawValue)"])
+        }
+    }
+
+    private func schedule(now: UInt64, outbox: inout Outbox) throws {
+        switch phase {
+        case .collecting: try scheduleLifetimes(now: now, outbox: &outbox)
+        case .distilling: try scheduleDistillation(now: now, outbox: &outbox)
+        case .evaluating: scheduleJobs(now: now, outbox: &outbox)
+        case .finished: break
+        }
+    }
+
+    /// A run that cannot go on: everybody is sent home and the supervisor is told why.
+    func fail(_ reason: String) {
+        guard failure.isEmpty else { return }
+        failure = reason
+        logger.error("the run cannot go on", metadata: ["reason": "\(reason)"])
+    }
+}

@@ -1,0 +1,267 @@
+import Foundation
+import Nodes
+import Wire
+
+/// A status for a person at a terminal: who waits for whom, then the nodes, then what they hold.
+package struct StatusText {
+    /// No line is longer.
+    package static let columns = 100
+    /// Longer names are cut in the middle.
+    private static let nodeColumns = 40
+    /// Of nodes, of leases with their parts, of waits.
+    private static let nodeRows = 24
+    private static let leaseRows = 20
+    private static let waitRows = 8
+    /// Waits of a moment are no trouble.
+    private static let noticeableSeconds = 1.0
+    /// Numbers that are bad unless they are 0, and how they are called.
+    private static let troubles = [
+        ("refused_connections", "connections refused"), ("refused_messages", "messages refused"),
+        ("dropped_messages", "messages dropped"), ("cut_connections", "connections cut"),
+        ("fenced_messages", "messages fenced"),
+        ("out_of_order_rollouts", "rollouts out of order"), ("unwritten_checkpoints", "checkpoints written later"),
+    ]
+
+    private let status: ClusterStatus
+
+    package init(_ status: ClusterStatus) { self.status = status }
+
+    package var lines: [String] {
+        (head + waits + nodes + leases).map { $0.trimmedAtEnd.cropped(to: Self.columns) }
+    }
+
+    // MARK: - The run
+
+    private var head: [String] {
+        let lifetimes = status.lifetimes
+        var lines = [
+            "\(status.run): \(status.phase.rawValue) for \(durationText(status.secondsOfPhase)), "
+                + "\(durationText(status.seconds)) in all",
+            "lifetimes:  \(lifetimes.finished) of \(lifetimes.total) finished, \(lifetimes.running) running, "
+                + "\(lifetimes.queued) queued",
+            "steps:      \(countText(status.environmentSteps)), \(countText(status.environmentStepsPerSecond)) a second",
+        ]
+        if let loss = status.distillation["loss"] {
+            lines.append("distiller:  step \(status.distillationStep), loss \(decimals(loss, 4))")
+        } else if let read = status.distillation["streams_read"], let found = status.distillation["streams_found"] {
+            lines.append("distiller:  reading the streams, \(countText(read)) of \(countText(found))")
+        }
+        if status.jobs.total > 0 {
+            lines.append(
+                "evaluation: \(status.jobs.finished) of \(status.jobs.total) jobs, \(status.jobs.running) running")
+        }
+        if !status.failure.isEmpty { lines.append("FAILED:     \(status.failure)") }
+        return lines
+    }
+
+    // MARK: - Troubles
+
+    private var waits: [String] {
+        let waits = status.waits.filter { $0.seconds >= Self.noticeableSeconds }
+        let complaints = status.nodes.filter { !$0.complaint.isEmpty }.map { "   \($0.name): \($0.complaint)" }
+        let counts = ([("the coordinator", status.numbers)] + status.nodes.map { ($0.name, $0.numbers) })
+            .compactMap { name, numbers in troubleText(numbers).map { "   \(name): \($0)" } }
+        let quarantined = status.quarantined.map { "   \($0.stream) is quarantined: \($0.reason)" }
+        let givenUp = (status.givenUp ?? []).map {
+            "   \($0.node) was given up \(durationText($0.seconds)) ago: \($0.reason)"
+        }
+        guard
+            ![waits.isEmpty, givenUp.isEmpty, complaints.isEmpty, counts.isEmpty, quarantined.isEmpty]
+                .allSatisfy({ $0 })
+        else { return [] }
+        var lines = ["", "waits and troubles"]
+        lines += limited(waits.flatMap(self.lines), Self.waitRows * 2)
+        lines += limited(givenUp, Self.waitRows)
+        lines += limited(quarantined, Self.waitRows)
+        lines += limited(complaints, Self.waitRows)
+        return lines + limited(counts, Self.waitRows)
+    }
+
+    /// Who, for whom and since when; below it why.
+    private func lines(_ wait: ClusterStatus.Wait) -> [String] {
+        let what = wait.whom.isEmpty ? wait.why : wait.whom
+        let first = "\(durationText(wait.seconds).padded(8, right: true))  \(wait.who) waits for \(what)"
+        return wait.whom.isEmpty ? [first] : [first, "          \(wait.why)"]
+    }
+
+    private func troubleText(_ numbers: [String: Double]) -> String? {
+        let texts = Self.troubles.compactMap { name, words in
+            numbers[name].flatMap { $0 > 0 ? "\(Int($0)) \(words)" : nil }
+        }
+        return texts.isEmpty ? nil : texts.joined(separator: ", ")
+    }
+
+    // MARK: - Nodes
+
+    private var nodes: [String] {
+        let roles = RoleName.allCases
+        // Those that wait come first where not all are shown.
+        let shown = status.nodes.sorted { $1.waitingMilliseconds < $0.waitingMilliseconds }.prefix(Self.nodeRows)
+            .sorted {
+                (roles.firstIndex(of: $0.role) ?? 0, $0.name) < (roles.firstIndex(of: $1.role) ?? 0, $1.name)
+            }
+        var lines = ["", row(["node", "up", "steps/s", "memory", "at work"])]
+        lines.append(row(["coordinator", durationText(status.seconds), "", memory(status.numbers), ""]))
+        lines += shown.map { node in
+            let rate = node.role == .supervisor ? "" : countText(node.stepsPerSecond)
+            return row([node.name, durationText(node.ageSeconds), rate, memory(node.numbers), work(of: node)])
+        }
+        if status.nodes.count > shown.count { lines.append(more(status.nodes.count - shown.count)) }
+        return lines
+    }
+
+    /// No wider than the longest name needs.
+    private var nameColumns: Int {
+        min(Self.nodeColumns, status.nodes.reduce("coordinator".count) { max($0, $1.name.count) })
+    }
+
+    private func row(_ cells: [String]) -> String {
+        let widths = [6, 8, 9]
+        let middle = zip(cells[1...3], widths).map { $0.padded($1, right: true) }
+        let name = cells[0].elided(to: Self.nodeColumns).padded(nameColumns)
+        return "\(name)\(middle.joined())  \(cells[4])"
+    }
+
+    private func memory(_ numbers: [String: Double]) -> String {
+        numbers["resident_bytes"].map { byteText(Int($0)) } ?? ""
+    }
+
+    private func work(of node: ClusterStatus.Node) -> String {
+        let numbers = node.numbers
+        var words: [String] =
+            switch node.role {
+            case .actor: actorWork(node)
+            case .learner: learnerWork(numbers)
+            case .recorder: recorderWork(numbers)
+            case .evaluator: ["\(Int(numbers["jobs"] ?? 0)) jobs done", "episode \(Int(numbers["episode"] ?? 0))"]
+            case .distiller: distillerWork(numbers)
+            case .coordinator, .supervisor: []
+            }
+        if let work = node.work { words.insert(workText(work), at: 0) }
+        if node.isLeaving { words.insert("leaving", at: 0) }
+        return words.joined(separator: ", ")
+    }
+
+    private func workText(_ work: ClusterStatus.Work) -> String {
+        let share = work.total > 0 ? " \(work.done)/\(work.total)" : ""
+        return "\(work.what)\(share) for \(durationText(work.seconds))"
+    }
+
+    private func actorWork(_ node: ClusterStatus.Node) -> [String] {
+        let numbers = node.numbers
+        let unacknowledged = numbers["unacknowledged_bytes"] ?? 0
+        let limit = numbers["unacknowledged_limit_bytes"] ?? 0
+        return [
+            "\(Int(numbers["actors"] ?? 0))/\(node.capacity)",
+            "window \(Int(numbers["unanswered_rollouts"] ?? 0))/\(Int(numbers["unanswered_limit"] ?? 0))",
+            "unacked \(percent(unacknowledged, of: limit))",
+        ]
+    }
+
+    private func learnerWork(_ numbers: [String: Double]) -> [String] {
+        [
+            "\(Int(numbers["lifetimes"] ?? 0)) lifetimes",
+            "lag \(decimals(numbers["mean_policy_lag"] ?? 0, 1))/\(Int(numbers["maximum_policy_lag"] ?? 0))",
+            "stale \(percent(numbers["transitions_stale"] ?? 0, of: numbers["transitions"] ?? 0))",
+        ]
+    }
+
+    private func recorderWork(_ numbers: [String: Double]) -> [String] {
+        var words = ["\(Int(numbers["open_streams"] ?? 0)) open"]
+        if let bytes = numbers["unflushed_bytes"] { words.append("\(byteText(Int(bytes))) due") }
+        if let bytes = numbers["disk_free_bytes"] { words.append("\(byteText(Int(bytes))) left") }
+        return words
+    }
+
+    private func distillerWork(_ numbers: [String: Double]) -> [String] {
+        guard let tokens = numbers["tokens_per_second"] else { return [] }
+        return ["\(countText(tokens)) tokens/s", "\(percent(numbers["progress"] ?? 0, of: 1)) done"]
+    }
+
+    // MARK: - Leases
+
+    private var leases: [String] {
+        let lifetimes = status.leases.flatMap(lines)
+        let jobs = status.jobLeases.map { job in
+            let name = "\(job.evaluation) task \(job.task)".elided(to: Self.nodeColumns).padded(Self.nodeColumns)
+            return "\(name)\(durationText(job.seconds).padded(8, right: true))   \(job.node)"
+        }
+        let header = leaseRow(
+            ["lifetime", "for", "actors", "updates", "steps", "episodes", "lag", "max"], learner: "learner")
+        var lines: [String] = []
+        if !lifetimes.isEmpty { lines += ["", header] + limited(lifetimes, Self.leaseRows) }
+        if !jobs.isEmpty { lines += ["", "evaluation"] + limited(jobs, Self.leaseRows) }
+        return lines
+    }
+
+    private func lines(_ lease: ClusterStatus.Lease) -> [String] {
+        let attempt = lease.attempt > 1 ? " #\(lease.attempt)" : ""
+        let name = "task \(lease.task) lifetime \(lease.repetition)\(attempt)"
+        let counts = [lease.updates, lease.transitions, lease.episodes].map { count in
+            count.map { countText(Double($0)) } ?? "-"
+        }
+        let lag = lease.meanPolicyLag.map { decimals($0, 1) } ?? "-"
+        let maximum = lease.maximumPolicyLag.map { String(Int($0)) } ?? "-"
+        let cells = [name, durationText(lease.seconds), String(lease.actors)] + counts + [lag, maximum]
+        let first = leaseRow(cells, learner: (lease.isEnding ? "ending " : "") + lease.learner)
+        return [first] + lease.parts.filter { !$0.isFinished }.map(line)
+    }
+
+    private func leaseRow(_ cells: [String], learner: String) -> String {
+        let widths = [8, 7, 8, 9, 9, 6, 5]
+        let name = cells[0].elided(to: 24).padded(24)
+        let numbers = zip(cells.dropFirst(), widths).map { $0.padded($1, right: true) }.joined()
+        return "\(name)\(numbers)  \(learner.elided(to: 22))"
+    }
+
+    private func line(_ part: ClusterStatus.Part) -> String {
+        let actors = rangeText(part.firstActor..<(part.firstActor + part.actors)).padded(11, right: true)
+        guard !part.node.isEmpty else { return "\(actors)  waiting for an actor process" }
+        let node = part.node.elided(to: Self.nodeColumns).padded(nameColumns)
+        guard let phase = part.phase, let unanswered = part.unansweredRollouts, let limit = part.unansweredLimit else {
+            return "\(actors)  \(node)"
+        }
+        return "\(actors)  \(node)  \(phase.padded(8))  window \(unanswered)/\(limit)  "
+            + "\(byteText(part.unacknowledgedBytes ?? 0)) unacked  v\(part.policyVersion ?? 0)"
+    }
+
+    // MARK: - Limits
+
+    private func limited(_ lines: [String], _ limit: Int) -> [String] {
+        lines.count > limit ? lines.prefix(limit) + [more(lines.count - limit)] : lines
+    }
+
+    private func more(_ count: Int) -> String { "   ... and \(count) more lines; --json has everything" }
+}
+
+private func percent(_ part: Double, of whole: Double) -> String {
+    guard part > 0, whole > 0 else { return "0 %" }
+    let percent = part / whole * 100
+    return percent < 1 ? "<1 %" : "\(Int(percent.rounded())) %"
+}
+
+private func decimals(_ number: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", number) }
+
+/// `12 s`, `3 min`, `2.5 h`
+private func durationText(_ seconds: Double) -> String {
+    guard seconds.isFinite, seconds < 1e9 else { return "?" }
+    if seconds < 120 { return "\(Int(seconds)) s" }
+    return seconds < 7200 ? "\(Int(seconds / 60)) min" : "\(decimals(seconds / 3600, 1)) h"
+}
+
+extension String {
+    fileprivate func padded(_ width: Int, right: Bool = false) -> String {
+        let space = String(repeating: " ", count: max(0, width - count))
+        return right ? space + self : self + space
+    }
+
+    /// The beginning and the end of what is too long.
+    fileprivate func elided(to width: Int) -> String {
+        guard count > width else { return self }
+        return prefix(width / 2 - 1) + ".." + suffix(width - width / 2 - 1)
+    }
+
+    fileprivate func cropped(to width: Int) -> String { count > width ? prefix(width - 2) + ".." : self }
+
+    fileprivate var trimmedAtEnd: String { String(reversed().drop { $0 == " " }.reversed()) }
+}

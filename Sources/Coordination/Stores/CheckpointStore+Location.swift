@@ -1,0 +1,39 @@
+import Distillation
+package import Foundation
+import Nodes
+
+extension CheckpointStore {
+    /// The folder of the checkpoint that a path means: a checkpoint, its `model.safetensors`, a run or a folder of
+    /// checkpoints, of which the last one counts, or a link to any of them. Throws `ClusterError`.
+    package static func locate(_ path: String) throws -> URL {
+        let given = URL(fileURLWithPath: path).standardizedFileURL
+        // The file may be a link into another folder; its configuration lies beside the link.
+        if [Checkpoint.modelFile, Checkpoint.configFile].contains(given.lastPathComponent) {
+            return try locate(given.deletingLastPathComponent().path)
+        }
+        let folder = given.resolvingSymlinksInPath()
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder) else {
+            throw ClusterError("there is no \(path)")
+        }
+        let config = folder.appendingPathComponent(Checkpoint.configFile).path
+        if FileManager.default.fileExists(atPath: config) { return folder }
+        for store in [folder.appendingPathComponent("checkpoints/distiller"), folder] where isFolder.boolValue {
+            let store = CheckpointStore(folder: store)
+            if let latest = store.latest {
+                return store.folder.appendingPathComponent(latest).resolvingSymlinksInPath()
+            }
+        }
+        throw ClusterError(
+            "\(path) is no checkpoint: expected a folder with \(Checkpoint.modelFile) and \(Checkpoint.configFile), or a "
+                + "run or folder that has such checkpoints")
+    }
+
+    /// Copies a checkpoint's model and configuration from `source`, following links; gives the name that it has here,
+    /// whatever its own folder is called.
+    package func adopt(_ source: URL) throws -> String {
+        let name = Checkpoint.name(ofStep: try Checkpoint(folder: source).configuration().step)
+        try Checkpoint(folder: source).write(to: folder.appendingPathComponent(name))
+        return name
+    }
+}

@@ -1,0 +1,194 @@
+import Distillation
+import Environments
+import Experience
+import Experiments
+import Foundation
+package import Logging
+package import Nodes
+package import Wire
+
+/// Trains the transformer on the run's sealed streams and sends its checkpoints to the coordinator.
+package final class DistillerRole: Role {
+    package static let metricsIntervalMilliseconds: UInt64 = 1000
+    /// A report that was refused is made again after this time.
+    package static let refusedReportMilliseconds: UInt64 = 10_000
+    /// Requests of checkpoint pieces are numbered from here, those of reports from 1.
+    private static let firstUploadRequest: UInt64 = 1 << 32
+
+    package let name = RoleName.distiller
+    package let capacity = 0
+    package let progress: WorkProgress? = WorkProgress()
+
+    private var folder: String
+    private let logger: Logger
+    private var context: ExperimentContext?
+    private var loading: DistillationLoading?
+    private var distillation: DistillationRun?
+    /// Whether the training is this node's, by the name that it has now; without a lease it stands still.
+    private var isLeased = false
+    /// Number of the command that leased it last; one that was sent again may come after a later one.
+    private var lastCommand: UInt64 = 0
+    private var upload: CheckpointUpload?
+    private var lastUploadRequest = DistillerRole.firstUploadRequest
+    /// The newest checkpoint that the coordinator has, as far as this node knows.
+    private var stored: (name: String, step: Int)?
+    private var reports = ReliableSender()
+    private var nextMetrics: UInt64 = 0
+    private var nextReport: UInt64 = 0
+    private var isReported = false
+    private var refusedMessages = 0
+    private var isDraining = false
+
+    /// `folder`: the run's, on a file system that this node shares; nil for the folder that the coordinator names.
+    package init(folder: String?, logger: Logger) {
+        self.folder = folder ?? ""
+        self.logger = logger
+    }
+
+    package func begin(_ welcome: Welcome, now: UInt64) throws {
+        if let context { return try context.check(isStill: welcome.experiment, in: welcome.folder) }
+        context = try ExperimentContext(yaml: welcome.experiment, folder: welcome.folder)
+        if folder.isEmpty { folder = welcome.folder }
+    }
+
+    /// What is in memory stays there. Under its new name the node has nothing until the coordinator leases it again;
+    /// then training goes on, what was on its way is sent anew, and an end that was told is told again.
+    package func forgetLeases(now: UInt64) {
+        isLeased = false
+        lastCommand = 0
+        reports = ReliableSender()
+        isReported = false
+        nextReport = 0
+        upload?.restart()
+    }
+
+    package var isFinished: Bool {
+        isDraining && (!isLeased || (reports.isEmpty && (upload?.isComplete ?? true)))
+    }
+
+    /// Asked to leave in the middle of training, it leaves a checkpoint behind to go on from.
+    package func drain(now: UInt64) {
+        guard !isDraining else { return }
+        isDraining = true
+        if isLeased, let distillation, !distillation.isFinished, upload?.isComplete ?? true { try? save(distillation) }
+    }
+
+    package var numbers: [String: Double] {
+        var numbers = distillation?.numbers ?? loading?.numbers ?? [:]
+        numbers["steps"] = distillation.map { Double($0.steps) }
+        numbers["refused_messages"] = Double(refusedMessages)
+        return numbers
+    }
+
+    package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+        switch envelope.message {
+        case .acknowledgement where sender == .coordinator && envelope.request >= Self.firstUploadRequest:
+            upload?.acknowledge(envelope.request)
+            if let upload, upload.isComplete { stored = (upload.name, upload.step) }
+            upload?.tick(now: now, outbox: &outbox)
+        case .acknowledgement where sender == .coordinator: reports.acknowledge(envelope.request, by: sender)
+        case .failure(let reason) where sender == .coordinator && envelope.request >= Self.firstUploadRequest:
+            try upload?.refuse(envelope.request, reason: reason, now: now)
+        case .failure(let reason) where sender == .coordinator && reports.refuse(envelope.request, by: sender):
+            reportWasRefused(reason, now: now)
+        case .distil(let resumeFrom) where sender == .coordinator:
+            outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
+            takeUp(resumeFrom, command: envelope.request)
+        case .failure: break
+        default: refusedMessages += 1
+        }
+    }
+
+    /// The coordinator does not have the checkpoint that was reported: it gets it anew, and then the report.
+    private func reportWasRefused(_ reason: String, now: UInt64) {
+        logger.warning("the end of training is refused", metadata: ["reason": "\(reason)"])
+        stored = nil
+        isReported = false
+        nextReport = now + Self.refusedReportMilliseconds * 1_000_000
+    }
+
+    /// The training is leased to this node: for the first time, or again. What it has of it in memory it goes on with,
+    /// unless another distiller has come further.
+    private func takeUp(_ resumeFrom: String, command: UInt64) {
+        guard let context, command > lastCommand else { return }
+        lastCommand = command
+        isLeased = true
+        isReported = false
+        let step = Checkpoint.step(of: resumeFrom)
+        if let step { stored = (resumeFrom, step) }
+        if let distillation {
+            guard let step, step > distillation.steps else { return }
+            self.distillation = nil
+            upload = nil
+        }
+        let run = URL(fileURLWithPath: folder)
+        let checkpoint =
+            resumeFrom.isEmpty ? nil : run.appendingPathComponent("checkpoints/distiller/\(resumeFrom)")
+        if let loading {
+            loading.resumeFrom = checkpoint
+        } else {
+            loading = DistillationLoading(
+                experiment: context.experiment, distribution: context.distribution,
+                histories: run.appendingPathComponent("histories"), resumeFrom: checkpoint)
+            loading?.onProgress = { [progress] in progress?.advance() }
+        }
+    }
+
+    package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
+        guard isLeased, !isDraining else { return false }
+        if let loading {
+            guard let run = try loading.advance() else { return true }
+            logger.info(
+                "streams loaded",
+                metadata: [
+                    "streams": "\(run.streams)", "transitions": "\(run.transitions)", "step": "\(run.steps)",
+                ])
+            self.loading = nil
+            run.onProgress = { [progress] in progress?.advance() }
+            distillation = run
+        }
+        guard let distillation, !distillation.isFinished else { return false }
+        try distillation.step()
+        if distillation.isFinished || distillation.isCheckpointDue, upload?.isComplete ?? true {
+            try save(distillation)
+        }
+        return !distillation.isFinished
+    }
+
+    private func save(_ distillation: DistillationRun) throws {
+        // Numbers of an earlier upload must never come again: a late acknowledgement would stand for another piece.
+        lastUploadRequest = max(lastUploadRequest, upload?.lastRequest ?? 0) + 1
+        upload = CheckpointUpload(
+            name: distillation.checkpointName, step: distillation.steps, files: try distillation.checkpointFiles(),
+            request: lastUploadRequest)
+    }
+
+    package func tick(now: UInt64, outbox: inout Outbox) throws {
+        reports.tick(now: now, outbox: &outbox)
+        guard isLeased else { return }
+        upload?.tick(now: now, outbox: &outbox)
+        sendMetrics(now: now, outbox: &outbox)
+        try reportEnd(now: now, outbox: &outbox)
+    }
+
+    private func sendMetrics(now: UInt64, outbox: inout Outbox) {
+        let isEnd = distillation.map { $0.isFinished && !isReported } ?? false
+        guard let numbers = distillation?.numbers ?? loading?.numbers, now >= nextMetrics || isEnd else { return }
+        outbox.send(
+            .metrics(Metrics(step: UInt64(distillation?.steps ?? stored?.step ?? 0), numbers: numbers)),
+            to: .coordinator)
+        nextMetrics = now + Self.metricsIntervalMilliseconds * 1_000_000
+    }
+
+    /// Training is over, here or already in the checkpoint that it was to go on from: says so once the coordinator has
+    /// the checkpoint of its last step.
+    private func reportEnd(now: UInt64, outbox: inout Outbox) throws {
+        guard let distillation, distillation.isFinished, !isReported, now >= nextReport, upload?.isComplete ?? true
+        else { return }
+        guard let stored, stored.step == distillation.steps else { return try save(distillation) }
+        isReported = true
+        reports.send(
+            .distillationFinished(DistillationFinished(checkpoint: stored.name, numbers: distillation.numbers)),
+            to: .coordinator, now: now, outbox: &outbox)
+    }
+}

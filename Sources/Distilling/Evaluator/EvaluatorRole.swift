@@ -1,0 +1,244 @@
+import Collecting
+import Distillation
+import Environments
+import Experience
+import Experiments
+import Models
+package import Nodes
+package import Wire
+
+/// Rolls a frozen model out on the tasks that it is given; needs nothing but the coordinator's address.
+package final class EvaluatorRole: Role {
+    /// An evaluator that gets no piece of its checkpoint, but a no, ends after this time.
+    package static let checkpointRefusalMilliseconds: UInt64 = 20_000
+
+    package let name = RoleName.evaluator
+    package let capacity = 0
+    package let progress: WorkProgress? = WorkProgress()
+
+    private var context: ExperimentContext?
+    private var model: (name: String, model: TransformerModel)?
+    private var download: CheckpointDownload?
+    private var running: RunningJob?
+    /// When the last piece of the checkpoint came, or the first was asked for.
+    private var fetchesSince: UInt64 = 0
+    private var reports = ReliableSender()
+    private var isDraining = false
+    private var environmentSteps = 0
+    private var jobsDone = 0
+    private var refusedMessages = 0
+    /// Jobs that were given up because the recorder refused their streams.
+    private var refusedJobs = 0
+    /// Numbers the questions to recorders.
+    private var questions: UInt64 = 0
+    /// Number and incarnation of each lease that is done.
+    private var finished: Set<[UInt64]> = []
+
+    package init() {}
+
+    package func begin(_ welcome: Welcome, now: UInt64) throws {
+        if let context { return try context.check(isStill: welcome.experiment, in: welcome.folder) }
+        context = try ExperimentContext(yaml: welcome.experiment, folder: welcome.folder)
+    }
+
+    package var isFinished: Bool { isDraining && reports.isEmpty }
+
+    /// Jobs are numbered anew by a coordinator that was restarted.
+    package func forgetLeases(now: UInt64) {
+        running = nil
+        download = nil
+        finished = []
+        reports = ReliableSender()
+    }
+
+    package func drain(now: UInt64) {
+        isDraining = true
+        running = nil
+    }
+
+    package var numbers: [String: Double] {
+        [
+            "evaluation_steps": Double(environmentSteps), "jobs": Double(jobsDone),
+            "episode": Double(running?.episode ?? 0), "refused_messages": Double(refusedMessages),
+            "refused_jobs": Double(refusedJobs),
+        ]
+    }
+
+    package func waiting(now: UInt64) -> Waiting? {
+        guard let running else { return nil }
+        let recorder = running.recorder
+        switch running.phase {
+        case .fetching:
+            return Waiting(
+                for: "the coordinator", why: "the checkpoint \(running.job.checkpoint)", since: fetchesSince, now: now)
+        case .opening:
+            return Waiting(
+                for: recorder.endpoint, why: "where the streams of \(running.lifetime) stand",
+                since: recorder.waitsSince, now: now)
+        case .draining:
+            return Waiting(
+                for: recorder.endpoint,
+                why: "\(byteText(recorder.unacknowledgedBytes)) of \(running.lifetime) unacknowledged",
+                since: recorder.waitsSince, now: now)
+        case .running: return nil
+        }
+    }
+
+    package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+        switch envelope.message {
+        case .acknowledgement where sender == .coordinator: reports.acknowledge(envelope.request, by: sender)
+        case .evaluationJob(let job) where sender == .coordinator:
+            // Not acknowledged while another job is at work: the coordinator sends it again.
+            guard take(job, command: envelope.request, now: now, outbox: &outbox) else { return }
+            outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
+        case .checkpointPiece(let piece) where sender == .coordinator: try take(piece, now: now, outbox: &outbox)
+        // Other complaints are about other things.
+        case .failure(let reason)
+        where sender == .coordinator && running?.phase == .fetching && envelope.request == CheckpointDownload.request:
+            try takeNo(reason, now: now)
+        case .failure where sender == .coordinator && reports.refuse(envelope.request, by: sender):
+            refusedMessages += 1
+        case .streamsOpened(let opened): try takeUp(opened, from: sender, now: now, outbox: &outbox)
+        case .rolloutsDurable(let durable):
+            guard let running, durable.lifetime == running.lifetime else { return }
+            take(durable, of: running, from: sender, now: now, outbox: &outbox)
+        case .failure(let reason):
+            running?.recorder.refuse(reason, number: envelope.request, from: sender)
+        // A recorder in the middle of a long step says that it is there.
+        case .acknowledgement: break
+        default: refusedMessages += 1
+        }
+    }
+
+    private func take(
+        _ durable: RolloutsDurable, of running: RunningJob, from sender: Address, now: UInt64, outbox: inout Outbox
+    ) {
+        let refused = durable.streams.filter { $0.incarnation > running.job.incarnation }
+        guard running.recorder.isWith(sender), let above = refused.map(\.incarnation).max() else {
+            return running.recorder.take(
+                durable, actors: 0..<running.job.seeds, from: sender, now: now, outbox: &outbox)
+        }
+        giveUp(
+            running, above: max(above, 1) - 1, reason: durable.refusal,
+            isDiverged: refused.contains { $0.state == .diverged }, now: now, outbox: &outbox)
+    }
+
+    /// The recorder takes no more of the job's streams from here.
+    private func giveUp(
+        _ running: RunningJob, above: UInt64, reason: String, isDiverged: Bool = false, now: UInt64,
+        outbox: inout Outbox
+    ) {
+        refusedJobs += 1
+        reports.send(
+            .streamsRefused(
+                StreamsRefused(
+                    lifetime: running.lifetime, firstActor: 0, incarnation: running.job.incarnation, above: above,
+                    reason: reason, isDiverged: isDiverged)), to: .coordinator, now: now, outbox: &outbox)
+        finished.insert([running.job.job, running.job.incarnation])
+        self.running = nil
+    }
+
+    private func take(_ job: EvaluationJob, command: UInt64, now: UInt64, outbox: inout Outbox) -> Bool {
+        // A lease that arrives again after its end is not taken twice.
+        guard context != nil, !isDraining, !finished.contains([job.job, job.incarnation]) else { return true }
+        if let running, running.job.job == job.job {
+            guard command > running.command, job.incarnation == running.job.incarnation else { return true }
+            running.command = command
+            running.job = job
+            guard running.recorder.endpoint != job.recorderEndpoint else { return true }
+            running.recorder.move(to: job.recorderEndpoint)
+            if running.phase != .fetching { open(running, now: now, outbox: &outbox) }
+            return true
+        }
+        guard running == nil else { return false }
+        running = RunningJob(job: job, command: command)
+        if model?.name == job.checkpoint {
+            proceed(now: now, outbox: &outbox)
+        } else {
+            download = CheckpointDownload(name: job.checkpoint)
+            fetchesSince = now
+            download?.tick(now: now, outbox: &outbox)
+        }
+        return true
+    }
+
+    /// It asks again, since the job may just have been given to another or the answer may be to another question; but
+    /// not for ever.
+    private func takeNo(_ reason: String, now: UInt64) throws {
+        guard now >= fetchesSince + Self.checkpointRefusalMilliseconds * 1_000_000 else { return }
+        throw ClusterError(
+            "the checkpoint cannot be had for \(Self.checkpointRefusalMilliseconds / 1000) s; the coordinator says: "
+                + reason)
+    }
+
+    private func take(_ piece: CheckpointPiece, now: UInt64, outbox: inout Outbox) throws {
+        download?.take(piece)
+        fetchesSince = now
+        guard let checkpoint = download?.checkpoint, let context else {
+            download?.tick(now: now, outbox: &outbox)
+            return
+        }
+        let configuration = try checkpoint.configuration()
+        guard configuration.description.environment == context.distribution.environment else {
+            throw ClusterError(
+                "the checkpoint \(piece.checkpoint) was trained on \(configuration.description.environment.name) "
+                    + "\(configuration.description.environment.json); this run is on "
+                    + "\(context.distribution.environment.name) \(context.distribution.environment.json)")
+        }
+        model = (piece.checkpoint, try checkpoint.makeModel())
+        download = nil
+        proceed(now: now, outbox: &outbox)
+    }
+
+    private func proceed(now: UInt64, outbox: inout Outbox) {
+        guard let running else { return }
+        running.phase = .opening
+        open(running, now: now, outbox: &outbox)
+    }
+
+    private func open(_ running: RunningJob, now: UInt64, outbox: inout Outbox) {
+        questions += 1
+        running.recorder.ask(
+            OpenStreams(
+                lifetime: running.lifetime, actors: 0..<running.job.seeds, incarnation: running.job.incarnation,
+                firstPolicyVersion: 0, source: running.source, ticket: running.job.recorderTicket), number: questions,
+            now: now, outbox: &outbox)
+    }
+
+    private func takeUp(_ opened: StreamsOpened, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+        guard let running, let context, let model,
+            running.recorder.take(opened, from: sender, now: now, outbox: &outbox)
+        else { return }
+        // Whatever is recorded already comes out the same again; the recorder drops what it has.
+        if running.phase == .opening { try running.start(model: model.model, context: context, progress) }
+    }
+
+    package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
+        guard let running, running.phase == .running else { return false }
+        environmentSteps += running.job.seeds
+        if let (bytes, headers) = running.step(),
+            running.recorder.append(bytes, headers, recordedActors: running.job.seeds, now: now)
+        {
+            outbox.send(bytes, to: [.endpoint(running.recorder.endpoint)])
+        }
+        return running.phase == .running
+    }
+
+    package func tick(now: UInt64, outbox: inout Outbox) throws {
+        reports.tick(now: now, outbox: &outbox)
+        download?.tick(now: now, outbox: &outbox)
+        guard let running else { return }
+        if running.phase == .draining, running.recorder.isDone {
+            reports.send(
+                .evaluationResult(EvaluationResult(job: running.job.job, returns: running.returns)), to: .coordinator,
+                now: now, outbox: &outbox)
+            jobsDone += 1
+            finished.insert([running.job.job, running.job.incarnation])
+            self.running = nil
+        } else if let reason = running.recorder.refusal {
+            giveUp(running, above: running.job.incarnation, reason: reason, now: now, outbox: &outbox)
+        } else if running.phase != .fetching, running.recorder.isOverdue(now: now) {
+            open(running, now: now, outbox: &outbox)
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import Agents
+import Collecting
+import Distillation
+import Environments
+import Experience
+import Experiments
+import Histories
+import Models
+import Nodes
+import Wire
+
+/// One task under the frozen model: all seeds together, episode after episode, recorded as streams.
+final class RunningJob {
+    enum Phase { case fetching, opening, running, draining }
+
+    var job: EvaluationJob
+    /// Number of the coordinator's command that `job` came with; later ones are greater.
+    var command: UInt64
+    var phase = Phase.fetching
+    var recorder: RecorderDialogue
+
+    private var actor: InContextActor?
+    private var collector: RolloutCollector?
+    private var horizon = 0
+    private var batch: UInt64 = 0
+
+    init(job: EvaluationJob, command: UInt64) {
+        self.job = job
+        self.command = command
+        recorder = RecorderDialogue(endpoint: job.recorderEndpoint)
+    }
+
+    var lifetime: LifetimeIdentifier { job.lifetime }
+
+    /// (seeds, episodes), as far as they have been played.
+    var returns: [Float] { actor?.returns ?? [] }
+    /// The episode that the first seed is in.
+    var episode: Int { Int(collector?.positions.first?.episode ?? 0) }
+
+    /// What acts: the streams' attribute `source_json`, the same however often the job is begun.
+    var source: String {
+        EvaluationSource(
+            evaluation: job.evaluation, checkpoint: job.checkpoint, temperature: job.temperature,
+            clearContext: job.clearContext
+        ).json
+    }
+
+    /// Every random number depends on the experiment's seed, the evaluation's name, the task and the seed's number alone,
+    /// so the result does not depend on who works on the job, nor how often it was begun.
+    func start(model: TransformerModel, context: ExperimentContext, _ progress: WorkProgress?) throws {
+        let keys = (0..<job.seeds).map {
+            StreamKey(seed: context.experiment.seed, stream: StreamIdentifier(lifetime: lifetime, actor: $0))
+        }
+        let environment = try context.distribution.makeEnvironment(task: try context.task(job.task), keys: keys)
+        let policy = try InContextPolicy(
+            model: model, keys: keys, settings: InContextPolicy.Settings(temperature: job.temperature))
+        policy.onProgress = { progress?.advance() }
+        let actor = InContextActor(policy: policy, episodes: job.episodes, clearsContext: job.clearContext)
+        collector = RolloutCollector(
+            environment: environment, actor: actor, lifetime: lifetime,
+            positions: keys.map { ActorPosition(actor: $0.actor, incarnation: job.incarnation) })
+        self.actor = actor
+        horizon = context.distribution.environment.horizon
+        beginRollouts()
+        phase = .running
+    }
+
+    /// A rollout is as long as an episode can be, so that most hold one episode.
+    private func beginRollouts() { collector?.begin(length: horizon, episodeLimit: UInt64(job.episodes)) }
+
+    /// One step of every seed; encoded rollouts, with their headers, when they are whole.
+    func step() -> (bytes: [UInt8], headers: [RolloutHeader])? {
+        guard let collector, !collector.advance() else { return nil }
+        batch += 1
+        let content = collector.finish(policyVersion: 0)
+        let rollouts = Rollouts(attempt: 0, firstActor: 0, batch: batch, content: content)
+        if collector.isDone {
+            phase = .draining
+        } else {
+            beginRollouts()
+        }
+        return (Envelope(.rollouts(rollouts)).encoded(), content.headers)
+    }
+}

@@ -1,0 +1,46 @@
+package import Agents
+package import Environments
+
+/// What every role derives from the experiment that the coordinator sent.
+package struct ExperimentContext {
+    package let experiment: Experiment
+    package let distribution: any TaskDistribution
+    /// The run's folder on the coordinator's host.
+    package let folder: String
+    private let tasks: [Int: Task]
+
+    /// `yaml`, `folder`: as the coordinator names them to a node that it takes in.
+    package init(yaml: String, folder: String) throws {
+        try self.init(experiment: Experiment(yaml: yaml, file: "the coordinator's experiment"), folder: folder)
+    }
+
+    package init(experiment: Experiment, folder: String) throws {
+        self.experiment = experiment
+        self.folder = folder
+        distribution = try experiment.makeTasks()
+        tasks = Dictionary(uniqueKeysWithValues: distribution.tasks.map { ($0.id, $0) })
+    }
+
+    /// Throws `ContextError` when the coordinator that takes a node in again has another run by now.
+    package func check(isStill yaml: String, in folder: String) throws(ContextError) {
+        guard yaml == experiment.yaml, folder == self.folder else {
+            throw ContextError("the coordinator now serves another run, in \(folder): this node ends")
+        }
+    }
+
+    package func task(_ id: Int) throws(ContextError) -> Task {
+        guard let task = tasks[id] else {
+            throw ContextError("task \(id) is not one of the \(tasks.count) tasks of \(distribution.environment.name)")
+        }
+        return task
+    }
+
+    /// The source algorithm that every lifetime runs.
+    package var algorithm: SourceAlgorithm { experiment.sourceAlgorithm }
+}
+
+/// What does not fit the experiment that a node works for, in words for people.
+package struct ContextError: Error, CustomStringConvertible, Sendable {
+    package let description: String
+    init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,236 @@
+import Glibc
+package import Logging
+package import Processes
+package import Transport
+import Wire
+
+/// Puts sockets, a clock and signals around a role: the process of every role of a cluster but the coordinator.
+///
+/// Two threads. This one has the sockets and the node's membership: it gives signs of life whatever the role is at, and
+/// keeps what comes until the role takes it. The other is the role's (`RoleThread`). Between them is a `RoleMailbox`.
+package final class NodeProcess {
+    private static let tickIntervalNanoseconds: UInt64 = 50_000_000
+    /// A role that is to end at once is waited for so long in the middle of a step.
+    private static let endMilliseconds: UInt64 = 10_000
+    private static let signIntervalNanoseconds: UInt64 = 1_000_000_000
+
+    private let clock: any Clock
+    private let runner: RoleRunner
+    private let mailbox: RoleMailbox
+    private let sockets: NodeSockets
+    private var membership: Membership
+    private var watch = WorkWatch()
+    private let signals: SignalWatcher
+    private let signalToken: Poller.Token
+    private let wakeToken: Poller.Token
+    private var outbox = Outbox()
+    private let logger: Logger
+    private let key: NodeKey?
+    private var interruption: Signal?
+    private var nextTick: UInt64 = 0
+    private var allowedGeneration: UInt64 = 0
+    private var refusals = RefusalLog()
+    private var memory = MemoryMeter()
+    /// Peers that were told since `signsBegan` that this node is there, in the middle of a long step.
+    private var signs: Set<PeerIdentity> = []
+    private var signsBegan: UInt64 = 0
+
+    /// - Parameters:
+    ///   - bind: where a learner or a recorder listens; nil for roles that nobody connects to.
+    ///   - announce: the host under which others reach it, where it is not the one that it is bound to.
+    ///   - key: nil in a cluster without keys.
+    package init(
+        role: any Role, coordinator: String, bind: String?, announce: String? = nil, key: NodeKey? = nil,
+        insecure: Bool = false, workLimit: @escaping WorkLimit, logger: Logger, signals: SignalWatcher
+    ) throws {
+        self.logger = logger
+        self.signals = signals
+        self.key = key
+        clock = WorkingClock()
+        runner = RoleRunner(role)
+        mailbox = try RoleMailbox()
+        let name = Self.makeName(role.name, key)
+        sockets = try NodeSockets(
+            name: name, coordinator: coordinator, bind: bind, announce: announce, key: key, insecure: insecure,
+            logger: logger, now: clock.now)
+        membership = Membership(
+            hello: Hello(
+                role: role.name, name: name, host: hostName(), process: Int(getpid()), endpoint: sockets.endpoint,
+                capacity: role.capacity), workLimit: workLimit, now: clock.now)
+        signalToken = sockets.poller.add(descriptor: signals.descriptor)
+        wakeToken = sockets.poller.add(descriptor: mailbox.forSockets.descriptor)
+    }
+
+    /// Runs until the role is finished. Throws what ends it before; returns the signal that asked it to end, if any.
+    package func run() throws -> Signal? {
+        RoleThread(runner, mailbox, clock: clock, hook: TestWorkStep(role: membership.hello.role)).start()
+        do { while try turn() {} } catch {
+            endRole(because: "\(error)")
+            throw error
+        }
+        if let farewell = membership.farewell { logger.notice("leaves", metadata: ["why": "\(farewell)"]) }
+        endRole(because: "this node was told to end")
+        try sockets.send(mailbox.takeOutgoing().items, now: clock.now)
+        outbox.send(.drain(node: membership.hello.name), to: .coordinator)
+        try flush()
+        return interruption
+    }
+
+    /// False when the node is to end.
+    private func turn() throws -> Bool {
+        if membership.mustRejoin { try rejoin() }
+        try sockets.retryUnsent(now: clock.now)
+        let outgoing = mailbox.takeOutgoing()
+        sockets.apply(outgoing.standings, now: clock.now)
+        try sockets.send(outgoing.items, now: clock.now)
+        try flush()
+        switch outgoing.ending {
+        case .finished?: return false
+        case .failed(let error)?: throw error
+        case nil: if membership.isStopped { return false }
+        }
+        try wait()
+        if sockets.poller.isReadable(signalToken), !takeSignal() { return false }
+        try receive()
+        if clock.now >= nextTick { try tick() }
+        return true
+    }
+
+    private func wait() throws {
+        let moment = clock.now
+        let untilTick = nextTick > moment ? (nextTick - moment + 999_999) / 1_000_000 : 0
+        let canDeliver = sockets.hasWaitingMessages && mailbox.room > 0
+        let maySleep = mailbox.letSocketsSleep() && !canDeliver
+        try sockets.poller.wait(milliseconds: maySleep ? Int(untilTick) : 0)
+        mailbox.socketsWoke()
+        if sockets.poller.isReadable(wakeToken) { mailbox.forSockets.clear() }
+    }
+
+    /// False at the second request to end.
+    private func takeSignal() -> Bool {
+        guard let signal = signals.next(), signal.asksToEnd else { return true }
+        let isFirst = interruption == nil
+        interruption = signal
+        if isFirst, let event = membership.drain() { mailbox.put(event) }
+        return isFirst
+    }
+
+    private func tick() throws {
+        let now = clock.now
+        watch.look(at: runner.progress, now: now)
+        watchClients(now: now)
+        sockets.closeIdleEndpoints(now: now)
+        try membership.tick(
+            now: now, work: watch.report(now: now), snapshot: { mailbox.snapshot }, outbox: &outbox)
+        nextTick = now + Self.tickIntervalNanoseconds
+    }
+
+    private func flush() throws {
+        try sockets.send(outbox.items, now: clock.now)
+        outbox.removeAll()
+    }
+
+    private static func makeName(_ role: RoleName, _ key: NodeKey?) -> String {
+        let base = "\(role.rawValue)-\(hostName())-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
+        return boundName(base, to: key?.secret.publicKey).asNodeName
+    }
+
+    /// Comes back as a new node, at once: the role learns of it after its present step.
+    private func rejoin() throws {
+        let still = watch.stillMilliseconds(now: clock.now)
+        guard still < membership.workLimitMilliseconds ?? .max else {
+            throw ClusterError(
+                "a step of this \(membership.hello.role.rawValue)'s work has shown no progress for \(still / 1000) s, and "
+                    + "the coordinator has given it up; it ends")
+        }
+        logger.notice(
+            "the coordinator does not know this node any more; it joins again",
+            metadata: ["was": "\(membership.hello.name)"])
+        let name = Self.makeName(membership.hello.role, key)
+        outbox.removeAll()
+        mailbox.beginAnew()
+        try sockets.rename(name)
+        membership = membership.renewed(name: name, now: clock.now)
+    }
+
+    /// A process that ends in the middle of its role's step leaves no thread behind that works on files.
+    private func endRole(because reason: String) {
+        mailbox.stop()
+        let deadline = clock.now + Self.endMilliseconds * 1_000_000
+        while mailbox.ending == nil {
+            guard clock.now < deadline else {
+                logger.error(
+                    "the role does not come to the end of its step; the process ends in the middle of it",
+                    metadata: ["reason": "\(reason)"])
+                // Nothing may be run at exit while the other thread works on.
+                _exit(1)
+            }
+            usleep(1000)
+        }
+    }
+
+    // MARK: - In
+
+    private func receive() throws {
+        try sockets.receiveFromCoordinator { message in
+            let event = try message.withUnsafeBytes {
+                try membership.receive($0, now: clock.now, outbox: &outbox)
+            }
+            if let event { mailbox.put(event) }
+        }
+        let now = clock.now
+        let isInLongStep = watch.isInLongStep(now: now)
+        try sockets.fill(now: now) { if isInLongStep { giveSign(to: $0, now: now) } }
+        guard membership.isWelcome else { return }
+        let room = sockets.hasWaitingMessages ? mailbox.room : 0
+        var parcels: [RoleMailbox.Parcel] = []
+        while parcels.count < room, let parcel = sockets.next() { parcels.append(parcel) }
+        if !parcels.isEmpty { mailbox.put(parcels) }
+    }
+
+    /// Who speaks to a role in the middle of a long step learns that it is there, and will answer.
+    private func giveSign(to peer: PeerIdentity, now: UInt64) {
+        if now >= signsBegan + Self.signIntervalNanoseconds {
+            signs.removeAll(keepingCapacity: true)
+            signsBegan = now
+        }
+        guard signs.insert(peer).inserted else { return }
+        outbox.send(.acknowledgement, to: .peer(peer.description))
+    }
+
+    // MARK: - Counters and clients
+
+    /// Lets in whom the coordinator allows, and tells of those that were refused.
+    private func watchClients(now: UInt64) {
+        membership.counters["dropped_messages"] = Double(sockets.dropped + mailbox.dropped)
+        if membership.hello.role.isServer {
+            membership.counters["restrained_peers"] = Double(sockets.restrainedPeers)
+            membership.counters["cut_connections"] = Double(sockets.cutConnections)
+        }
+        membership.counters["resident_bytes"] = memory.bytes(now: now)
+        if let refused = sockets.refusedMessages { membership.counters["refused_messages"] = Double(refused) }
+        guard let authenticator = sockets.authenticator else { return }
+        if let allowed = membership.allowedKeys, allowed.generation != allowedGeneration {
+            allowedGeneration = allowed.generation
+            authenticator.allow(Set(allowed.keys(of: membership.hello.role).compactMap(PublicKey.init(bytes:))))
+        }
+        membership.counters["refused_connections"] = Double(authenticator.refusedConnections)
+        refusals.report(authenticator, to: logger, now: now)
+    }
+}
+
+/// This host's name.
+package func hostName() -> String {
+    var buffer = [CChar](repeating: 0, count: 256)
+    guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
+    return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+extension String {
+    /// Only what messages take as a name, the end kept where it is too long.
+    fileprivate var asNodeName: String {
+        let cleaned = String(map { ($0.isASCII && ($0.isLetter || $0.isNumber)) || $0 == "-" ? $0 : "-" })
+        guard cleaned.utf8.count > 64 else { return cleaned }
+        return String(cleaned.prefix(20)) + "-" + String(cleaned.suffix(43))
+    }
+}
