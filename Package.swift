@@ -52,7 +52,7 @@ let package = Package(
         module("Wire", ["CWire", "CProtobufC", "Environments", "Experience"]),
         module("Transport", ["CZeroMQ"]),
         module("Processes", ["CProcesses"]),
-        module("Models", ["CKernels", "Neural", "Environments", "Experience"]),
+        module("Models", ["CKernels", "Neural", "Experience"]),
         module("Distillation", ["CKernels", "Models", "Neural", "Histories", "Environments", "Experience", "Files"]),
         module("Experiments", ["Environments", "Experience", "Agents", "Models", "Distillation", yaml]),
         module("Catalog", ["Environments", "Experience", sqlite]),

@@ -30,7 +30,7 @@ package final class ActorCriticActor: SourceActor {
         sampler = ActionSampler(keys: keys, environment: environment, actions: shape.actions)
         observationBytes = environment.observationSpace.byteCount
         slots = ObservationSlots(
-            try DiscreteObservation(environment.observationSpace), sharesEqual: sharesEqualObservations)
+            try IntegerComponents(seenBy: environment), sharesEqual: sharesEqualObservations)
         weights = FloatBuffer(shape.parameterCount)
         chosenSlots.reserve(count)
         forgetPolicies()

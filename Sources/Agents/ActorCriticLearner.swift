@@ -38,7 +38,7 @@ package final class ActorCriticLearner: SourceLearner {
         self.settings = settings
         shape = try settings.makeShape(environment: environment)
         network = settings.makeNetwork(shape: shape)
-        let observation = try DiscreteObservation(environment.observationSpace)
+        let observation = try IntegerComponents(seenBy: environment)
         table = PolicyTable(observation, shape: shape)
         rows = RolloutRowsInOrder(
             slots: ObservationSlots(observation, sharesEqual: sharesEqualObservations),

@@ -6,7 +6,7 @@ extension ActorCriticSettings {
     /// The network for an environment. Throws `SourceAlgorithmError` for settings or spaces that it cannot take.
     func makeShape(environment: EnvironmentDescription) throws -> ActorCriticShape {
         try validate()
-        let observation = try DiscreteObservation(environment.observationSpace)
+        let observation = try IntegerComponents(seenBy: environment)
         guard case .discrete(let actions) = environment.actionSpace else {
             throw SourceAlgorithmError(
                 "the actor-critic chooses one of several actions: expected a discrete action space, "
@@ -22,11 +22,24 @@ extension ActorCriticSettings {
     /// Actors that load what a learner with these settings lends.
     func makeActor(environment: EnvironmentDescription, keys: [StreamKey]) throws -> any SourceActor {
         let shape = try makeShape(environment: environment)
-        let observation = try DiscreteObservation(environment.observationSpace)
+        let observation = try IntegerComponents(seenBy: environment)
         guard let rows = PolicyTable.rows(of: observation, shape: shape) else {
             return try ActorCriticActor(settings: self, environment: environment, keys: keys)
         }
         return TabularActor(
             keys: keys, environment: environment, observation: observation, rows: rows, actions: shape.actions)
+    }
+}
+
+extension IntegerComponents {
+    /// What the actor-critic sees of an environment. Throws `SourceAlgorithmError` for observations that it cannot.
+    init(seenBy environment: EnvironmentDescription) throws {
+        guard let components = IntegerComponents(environment.observationSpace) else {
+            let space = environment.observationSpace
+            throw SourceAlgorithmError(
+                "the actor-critic sees one-hot integers: expected a few integers from 0 as observation, "
+                    + "\(environment.name) has an array of \(space.elementType.rawValue) of shape \(space.shape)")
+        }
+        self = components
     }
 }

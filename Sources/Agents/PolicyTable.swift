@@ -1,3 +1,4 @@
+import Experience
 import Neural
 
 /// A policy written out: the probabilities of all actions at every observation there is.
@@ -16,19 +17,19 @@ final class PolicyTable {
     private let policy = PolicyBuffers()
 
     /// Nil where actors load the network: `rows(of:shape:)` says so.
-    init?(_ observation: DiscreteObservation, shape: ActorCriticShape) {
+    init?(_ observation: IntegerComponents, shape: ActorCriticShape) {
         guard let rows = Self.rows(of: observation, shape: shape) else { return nil }
         self.shape = shape
         self.rows = rows
         components = GrowingBuffer(capacity: rows * shape.components.count)
         policy.reserve(rows: rows, actions: shape.actions)
         for row in 0..<rows {
-            observation.write(row, components: components.base + row * shape.components.count)
+            observation.write(row, rows: components.base + row * shape.components.count)
         }
     }
 
     /// One row for each observation where those are few and the table is smaller than the network, otherwise nil.
-    static func rows(of observation: DiscreteObservation, shape: ActorCriticShape) -> Int? {
+    static func rows(of observation: IntegerComponents, shape: ActorCriticShape) -> Int? {
         guard let rows = observation.tableSize, rows <= largestRows, rows * shape.actions < shape.parameterCount
         else { return nil }
         return rows

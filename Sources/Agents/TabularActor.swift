@@ -4,7 +4,7 @@ import Neural
 
 /// Samples actions from a `PolicyTable`: a step of an actor costs a look into it and a random number.
 package final class TabularActor: SourceActor {
-    private let observation: DiscreteObservation
+    private let observation: IntegerComponents
     private let rows: Int
     private let sampler: ActionSampler
     /// (rows, actions).
@@ -17,7 +17,7 @@ package final class TabularActor: SourceActor {
 
     /// `rows`: one for each observation. Until something is loaded, every action is as likely as the others.
     init(
-        keys: [StreamKey], environment: EnvironmentDescription, observation: DiscreteObservation, rows: Int,
+        keys: [StreamKey], environment: EnvironmentDescription, observation: IntegerComponents, rows: Int,
         actions: Int
     ) {
         self.observation = observation

@@ -1,4 +1,4 @@
-import Environments
+package import Environments
 import Experience
 import Files
 package import Foundation
@@ -29,30 +29,28 @@ package struct Checkpoint: Sendable, Equatable {
         config = try Checkpoint.read(folder.appendingPathComponent(Checkpoint.configFile))
     }
 
-    package func configuration() throws -> CheckpointConfiguration {
-        try CheckpointConfiguration(config, name: Checkpoint.configFile)
+    /// Throws `FileError` for a configuration that cannot be read, or of a kind of model that `models` does not have.
+    package func configuration(models: SequenceModels = .builtIn) throws -> CheckpointConfiguration {
+        try CheckpointConfiguration(config, name: Checkpoint.configFile, models: models)
     }
 
     /// The model with its parameters; throws `FileError` with the tensor that does not fit.
-    package func makeModel() throws -> TransformerModel {
-        let configuration = try configuration()
-        let environment = configuration.description.environment
-        let vocabulary: TokenVocabulary
+    package func makeModel(models: SequenceModels = .builtIn) throws -> any SequenceModel {
+        let configuration = try configuration(models: models)
+        let spaces: ModelSpaces
+        let layout: ParameterLayout
         do {
-            vocabulary = try TokenVocabulary(
-                observationSpace: environment.observationSpace, actionSpace: environment.actionSpace)
+            spaces = try ModelSpaces(configuration.description.environment)
+            layout = try configuration.model.parameterLayout(spaces)
         } catch {
             throw FileErrors.config(
                 Checkpoint.configFile, "is of an environment that this model cannot act in: \(error)")
         }
         // The file is checked before the configuration's dimensions are believed and memory is taken for them.
-        let layout = TransformerLayout(
-            settings: configuration.model, observationRows: vocabulary.observationRows,
-            actionCount: vocabulary.actionCount)
         let file = try Safetensors(self.model, name: Checkpoint.modelFile)
-        try file.check(layout.parameters)
-        let model = try TransformerModel(settings: configuration.model, vocabulary: vocabulary)
-        try file.read(layout.parameters, into: model.parameters)
+        try file.check(layout)
+        let model = try configuration.model.make(spaces, seed: nil)
+        try file.read(layout, into: model.parameters)
         guard model.parameters.values.allSatisfy(\.isFinite) else {
             throw FileError("\(Checkpoint.modelFile) holds numbers that are not finite")
         }
@@ -83,7 +81,7 @@ package struct Checkpoint: Sendable, Equatable {
         let configuration = try checkpoint.configuration()
         let model = try checkpoint.makeModel()
         guard isResumed(configuration) else { return configuration }
-        let layout = model.layout.parameters
+        let layout = model.parameterLayout
         _ = try OptimizerState.read(
             optimizerState(in: folder), layout: layout, first: FloatBuffer(layout.count),
             second: FloatBuffer(layout.count))
@@ -116,9 +114,9 @@ extension Trainer {
     package func checkpoint(_ description: CheckpointDescription) throws -> Checkpoint {
         Checkpoint(
             model: try Safetensors.encode(
-                model.layout.parameters, parts: [("", model.parameters)], metadata: ["format": "pt"]),
+                model.parameterLayout, parts: [("", model.parameters)], metadata: ["format": "pt"]),
             config: try CheckpointConfiguration(
-                model: model.settings, description: description, training: settings, windows: windows,
+                model: model.choice, description: description, training: settings, windows: windows,
                 step: completedSteps, seconds: elapsedSeconds
             ).encoded())
     }
@@ -126,5 +124,12 @@ extension Trainer {
     /// Writes model, configuration and optimiser state into `folder`, from which training can be resumed.
     package func saveCheckpoint(to folder: URL, _ description: CheckpointDescription) throws {
         try checkpoint(description).write(to: folder, optimizer: optimizerState())
+    }
+}
+
+extension ModelSpaces {
+    /// Throws `SettingsError` for an environment whose actions are not discrete.
+    package init(_ environment: EnvironmentDescription) throws {
+        try self.init(observationSpace: environment.observationSpace, actionSpace: environment.actionSpace)
     }
 }

@@ -27,7 +27,7 @@ package struct CheckpointDescription: Sendable, Equatable {
 
 /// The contents of `config.json`.
 package struct CheckpointConfiguration: Sendable, Equatable {
-    package var model: TransformerSettings
+    package var model: ModelChoice
     package var description: CheckpointDescription
     package var training: TrainingSettings
     package var windows: WindowSettings
@@ -36,7 +36,7 @@ package struct CheckpointConfiguration: Sendable, Equatable {
     package var seconds: Double
 
     package init(
-        model: TransformerSettings, description: CheckpointDescription, training: TrainingSettings,
+        model: ModelChoice, description: CheckpointDescription, training: TrainingSettings,
         windows: WindowSettings,
         step: Int, seconds: Double
     ) {
@@ -53,15 +53,16 @@ package struct CheckpointConfiguration: Sendable, Equatable {
         step >= training.steps || training.maximumSeconds.map { seconds >= $0 } ?? false
     }
 
-    static let format = "distillery-transformer"
-    static let version = 1
+    /// What a file of a kind of model says that it is.
+    private static func format(_ model: ModelChoice) -> String { "distillery-\(model.name)" }
+    private static let version = 1
 
     package func encoded() throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         return try encoder.encode(
             Document(
-                format: Self.format, version: Self.version, model: model,
+                format: Self.format(model), version: Self.version, model: ModelDocument(choice: model),
                 environment: try .init(description.environment), splitSeed: description.splitSeed,
                 trainedTasks: description.trainedTasks, testTasks: description.testTasks, training: training,
                 windows: windows, step: step,
@@ -69,29 +70,32 @@ package struct CheckpointConfiguration: Sendable, Equatable {
     }
 
     /// Reads and checks a `config.json`. Throws `FileError` in the words of its owner.
-    package init(_ data: Data, name: String) throws {
+    package init(_ data: Data, name: String, models: SequenceModels = .builtIn) throws {
         guard data.count <= 16 << 20 else { throw FileErrors.config(name, "has \(data.count) bytes") }
         let document: Document
         do {
-            document = try JSONDecoder().decode(Document.self, from: data)
+            let decoder = JSONDecoder()
+            if let modelsKey { decoder.userInfo[modelsKey] = models }
+            document = try decoder.decode(Document.self, from: data)
         } catch {
             throw FileErrors.config(name, "is not the configuration of a checkpoint: \(error)")
         }
-        guard document.format == Self.format, document.version == Self.version else {
+        let model = document.model.choice
+        guard document.format == Self.format(model), document.version == Self.version else {
             throw FileErrors.config(
                 name,
-                "has format \(document.format) version \(document.version), expected \(Self.format) version "
+                "has format \(document.format) version \(document.version), expected \(Self.format(model)) version "
                     + "\(Self.version)")
         }
         do {
-            try document.model.validate()
+            try model.settings.validate()
             try document.training.validate()
             try document.windows.validate()
         } catch {
             throw FileErrors.config(name, "cannot be used: \(error)")
         }
         self.init(
-            model: document.model,
+            model: model,
             description: CheckpointDescription(
                 environment: try document.environment.description(name), splitSeed: document.splitSeed,
                 trainedTasks: document.trainedTasks, testTasks: document.testTasks),
@@ -101,7 +105,7 @@ package struct CheckpointConfiguration: Sendable, Equatable {
     private struct Document: Codable {
         var format: String
         var version: Int
-        var model: TransformerSettings
+        var model: ModelDocument
         var environment: EnvironmentDocument
         var splitSeed: UInt64
         var trainedTasks: [Int]
@@ -110,6 +114,20 @@ package struct CheckpointConfiguration: Sendable, Equatable {
         var windows: WindowSettings
         var step: Int
         var seconds: Double
+    }
+
+    /// A kind of model by its name, of those that the decoder was told of.
+    private struct ModelDocument: Codable {
+        var choice: ModelChoice
+
+        init(choice: ModelChoice) { self.choice = choice }
+
+        init(from decoder: any Decoder) throws {
+            let models = modelsKey.flatMap { decoder.userInfo[$0] as? SequenceModels }
+            choice = try ModelChoice(from: decoder, models: models ?? .builtIn)
+        }
+
+        func encode(to encoder: any Encoder) throws { try choice.encode(to: encoder) }
     }
 
     private struct EnvironmentDocument: Codable {
@@ -156,3 +174,6 @@ private struct SpaceDocument: Codable {
         }
     }
 }
+
+/// Where a decoder holds the kinds of model that it may make; nil for no name alone.
+private let modelsKey = CodingUserInfoKey(rawValue: "sequence models")

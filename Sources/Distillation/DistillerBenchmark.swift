@@ -37,12 +37,14 @@ package struct DistillerBenchmark {
     package func run(_ plan: BenchmarkPlan) throws -> BenchmarkResult {
         ResidentMemory.forgetPeak()
         let data = try BenchmarkStreams.make(streams: streams, episodes: episodes)
-        let trainer = try makeTrainer(data)
+        let transformer = try TransformerModel(
+            settings: model, spaces: ModelSpaces(BenchmarkStreams.environment), seed: 0)
+        let trainer = try makeTrainer(transformer, data)
         var measured = try watchMemory(trainer, plan)
         measured["data_megabytes"] = data.megabytes
         let peak = ProductPeak(threads: threads)
         let steps = try plan.warmUp { _ = try trainer.step() }
-        let operations = TransformerArithmetic.training(trainer.model.layout, windows: batchSize)
+        let operations = TransformerArithmetic.training(transformer.layout, windows: batchSize)
         var tokens: [Double] = []
         var gflops: [Double] = []
         var shares: [Double] = []
@@ -64,14 +66,13 @@ package struct DistillerBenchmark {
             name: name, configuration: configuration, rates: [.tokens: tokens, .gflops: gflops], measured: measured)
     }
 
-    private func makeTrainer(_ data: StreamArrays) throws -> Trainer {
+    private func makeTrainer(_ transformer: TransformerModel, _ data: StreamArrays) throws -> Trainer {
         var training = TrainingSettings()
         training.batchSize = batchSize
         training.threads = threads
         training.steps = 1_000_000_000
         return try Trainer(
-            model: TransformerModel(settings: model, environment: BenchmarkStreams.environment, seed: 0),
-            training: training, windows: WindowSettings(), data: data)
+            model: transformer, training: training, windows: WindowSettings(), data: data)
     }
 
     /// Megabytes after the warm-up, at every tenth of `watchedSteps`, and at the most.

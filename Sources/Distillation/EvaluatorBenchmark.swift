@@ -27,7 +27,8 @@ package struct EvaluatorBenchmark {
     /// slid by one transition and is computed again. Its work is that of a whole forward pass, whatever of it is
     /// skipped.
     package func run(_ plan: BenchmarkPlan) throws -> [BenchmarkResult] {
-        let model = try TransformerModel(settings: model, environment: BenchmarkStreams.environment, seed: 0)
+        let model = try TransformerModel(
+            settings: model, spaces: ModelSpaces(BenchmarkStreams.environment), seed: 0)
         let pool = WorkerPool(count: threads)
         let groups = try (0..<threads).map { thread in
             let members = (thread * copies / threads)..<((thread + 1) * copies / threads)

@@ -8,11 +8,11 @@ package enum Prediction {
     /// and reward 0. `observations` and `actions` are (N, bytes) as streams store them.
     /// Throws `StreamArraysError` when the columns do not fit each other or leave their spaces.
     package static func logits(
-        model: TransformerModel, observationSpace: Space, actionSpace: Space, observations: [UInt8], actions: [UInt8],
+        model: any SequenceModel, observationSpace: Space, actionSpace: Space, observations: [UInt8], actions: [UInt8],
         rewards: [Float]
     ) throws -> [Float] {
-        let vocabulary = model.vocabulary
-        guard try TokenVocabulary(observationSpace: observationSpace, actionSpace: actionSpace) == vocabulary else {
+        let spaces = model.spaces
+        guard observationSpace == spaces.observationSpace, actionSpace == spaces.actionSpace else {
             throw StreamArraysError("the stream's spaces are not those that the model was made for")
         }
         let count = rewards.count
@@ -23,12 +23,12 @@ package enum Prediction {
         try check(observations, observationSpace, "observation")
         try check(actions, actionSpace, "action")
         let together = 16
-        let length = model.settings.contextLength
-        let inference = TransformerInference(model, sequences: together)
-        let batch = WindowBatch(windows: together, length: length, width: vocabulary.componentCounts.count)
-        let logits = FloatBuffer(count * model.layout.actionCount)
+        let length = model.contextLength
+        let inference = model.makeInference(windows: together)
+        let batch = WindowBatch(windows: together, form: model.form)
+        let logits = FloatBuffer(count * spaces.actionCount)
         let writer = WindowWriter(
-            vocabulary: vocabulary, observations: observations, actions: actions, rewards: rewards, batch: batch)
+            spaces: spaces, observations: observations, actions: actions, rewards: rewards, batch: batch)
         var row = 0
         while row < count {
             // Windows of the same length go together; the growing ones at a stream's beginning are alone.
@@ -38,8 +38,7 @@ package enum Prediction {
                 writer.write(from: row + sequence + 1 - rows, rows: rows, window: sequence)
             }
             inference.lastLogits(
-                batch, first: 0, sequences: sequences, length: rows,
-                into: logits.start + row * model.layout.actionCount)
+                batch, windows: sequences, length: rows, into: logits.start + row * spaces.actionCount)
             row += sequences
         }
         return logits.values
@@ -55,7 +54,7 @@ package enum Prediction {
     }
 
     private struct WindowWriter {
-        let vocabulary: TokenVocabulary
+        let spaces: ModelSpaces
         let observations: [UInt8]
         let actions: [UInt8]
         let rewards: [Float]
@@ -68,13 +67,11 @@ package enum Prediction {
                     for row in 0..<rows {
                         let source = first + row
                         let target = window * batch.length + row
-                        vocabulary.components(
-                            of: observations + source * vocabulary.observationBytes,
-                            into: batch.components + target * batch.width)
+                        batch.observe(observations + source * spaces.observationBytes, row: target)
                         batch.previousActions[target] =
                             row == 0
-                            ? vocabulary.noAction
-                            : vocabulary.action(at: actions + (source - 1) * vocabulary.actionBytes)
+                            ? spaces.noAction
+                            : spaces.action(at: actions + (source - 1) * spaces.actionBytes)
                         batch.previousRewards[target] = row == 0 ? 0 : rewards[source - 1]
                     }
                 }

@@ -21,12 +21,13 @@ package struct StepReport: Sendable, Equatable {
     package let elapsedSeconds: Double
 }
 
-/// Fits a transformer to learning histories; one thread calls it, its workers are its own.
+/// Fits a sequence model to learning histories; one thread calls it, its workers are its own.
 ///
-/// A batch is cut into micro-batches of a few sequences. Each worker takes every n-th of them forward and backward in
-/// its own arena and adds to its own gradient; then all workers reduce, clip and update their share of the flat buffers.
+/// A batch is cut into micro-batches of a few windows. Each worker takes every n-th of them forward and backward in a
+/// pass of its own and adds to its own gradient; then all workers reduce, clip and update their share of the flat
+/// buffers. Where the model has an encoder, the whole batch goes through it before the passes, and back after them.
 package final class Trainer {
-    package let model: TransformerModel
+    package let model: any SequenceModel
     package let settings: TrainingSettings
     package let windows: WindowSettings
     /// Optimiser steps done.
@@ -35,16 +36,16 @@ package final class Trainer {
     package var onProgress: (@Sendable () -> Void)?
     let first: FloatBuffer
     let second: FloatBuffer
-    private var sampler: WindowSampler
+    private let sampler: WindowSampler
     private let schedule: CosineSchedule
     private let adam: Adam
     private let pool: WorkerPool
-    private let passes: [TransformerPass]
-    private let packed: PackedWeights
+    private let passes: [any TrainingPass]
+    private let encoder: (any ObservationEncoder)?
     private let gradients: [FloatBuffer]
     private let batch: WindowBatch
-    /// Sequences of a micro-batch.
-    private let sequences: Int
+    /// Windows of a micro-batch.
+    private let windowsPerPass: Int
     /// (micro-batches) sums of the objective and of the negative log-likelihood.
     private let objectives: UnsafeMutableBufferPointer<Double>
     private let likelihoods: UnsafeMutableBufferPointer<Double>
@@ -57,7 +58,7 @@ package final class Trainer {
     /// Prepares training of `model`, which is changed in place. `resumeFrom`: the bytes of an `optimizer.safetensors`
     /// that belongs to the model's parameters. `now`: a monotonic clock in seconds.
     package init(
-        model: TransformerModel, training: TrainingSettings, windows: WindowSettings, data: StreamArrays,
+        model: any SequenceModel, training: TrainingSettings, windows: WindowSettings, data: StreamArrays,
         resumeFrom: Data? = nil, now: @escaping () -> Double = monotonicSeconds
     ) throws {
         try training.validate()
@@ -66,27 +67,23 @@ package final class Trainer {
         settings = training
         self.windows = windows
         self.now = now
-        let layout = model.layout
-        sampler = try Trainer.sampler(data, model, training, windows)
+        sampler = try WindowSampler(
+            data: data, settings: windows, form: model.form, maskingProbability: training.maskingProbability,
+            seed: training.seed)
         schedule = CosineSchedule(
             start: training.startLearningRate, peak: training.peakLearningRate, final: training.finalLearningRate,
             warmupSteps: training.warmupSteps, steps: training.steps)
         adam = Adam(beta1: training.beta1, beta2: training.beta2, epsilon: training.epsilon)
-        let sequences = Trainer.microBatch(layout.settings, training)
-        let microBatches = (training.batchSize + sequences - 1) / sequences
+        windowsPerPass = Trainer.microBatch(model, training)
+        let microBatches = (training.batchSize + windowsPerPass - 1) / windowsPerPass
         let threads = min(training.threads, microBatches)
-        self.sequences = sequences
         pool = WorkerPool(count: threads)
-        passes = (0..<threads).map { _ in
-            TransformerPass(layout, sequences: sequences, training: true, seed: training.seed)
-        }
-        packed = PackedWeights(layout, training: true)
-        gradients = (0..<threads).map { _ in FloatBuffer(layout.parameters.count) }
-        first = FloatBuffer(layout.parameters.count)
-        second = FloatBuffer(layout.parameters.count)
-        batch = WindowBatch(
-            windows: training.batchSize, length: layout.settings.contextLength,
-            width: model.vocabulary.componentCounts.count)
+        passes = model.makePasses(workers: threads, windows: windowsPerPass, seed: training.seed)
+        encoder = model.makeEncoder(observations: training.batchSize * model.contextLength, pool: pool)
+        gradients = (0..<threads).map { _ in FloatBuffer(model.parameters.count) }
+        first = FloatBuffer(model.parameters.count)
+        second = FloatBuffer(model.parameters.count)
+        batch = WindowBatch(windows: training.batchSize, form: model.form)
         objectives = .allocate(capacity: microBatches)
         likelihoods = .allocate(capacity: microBatches)
         squares = .allocate(capacity: threads)
@@ -100,23 +97,6 @@ package final class Trainer {
         objectives.deallocate()
         likelihoods.deallocate()
         squares.deallocate()
-    }
-
-    /// Learns from `data` from the next step on: what a run that follows growing histories calls.
-    package func use(_ data: StreamArrays) throws {
-        sampler = try Trainer.sampler(data, model, settings, windows)
-    }
-
-    private static func sampler(
-        _ data: StreamArrays, _ model: TransformerModel, _ training: TrainingSettings, _ windows: WindowSettings
-    ) throws -> WindowSampler {
-        guard
-            try TokenVocabulary(observationSpace: data.observationSpace, actionSpace: data.actionSpace)
-                == model.vocabulary
-        else { throw StreamArraysError("the streams' spaces are not those that the model was made for") }
-        return try WindowSampler(
-            data: data, settings: windows, model: model.settings, maskingProbability: training.maskingProbability,
-            seed: training.seed)
     }
 
     /// Seconds of training so far, those before a resume included.
@@ -149,34 +129,36 @@ package final class Trainer {
         completedSteps += 1
         return StepReport(
             step: completedSteps, loss: loss, objective: objective, learningRate: rate, gradientNorm: norm,
-            tokens: settings.batchSize * model.settings.tokens, elapsedSeconds: elapsedSeconds)
+            tokens: settings.batchSize * model.choice.settings.tokens, elapsedSeconds: elapsedSeconds)
     }
 
     private func computeGradients(taught: Int) {
-        let length = batch.length
-        let actions = model.layout.actionCount
         let scale = 1 / Float(max(1, taught))
-        pool.run { worker in packed.pack(model.parameters.start, first: worker, step: pool.count) }
+        let rows = batch.windows * batch.length
+        pool.run { worker in passes[worker].prepare() }
+        encoder?.forward(batch.observations, count: rows, into: batch.vectors.start)
         pool.run { worker in
-            let pass = passes[worker]
             for micro in stride(from: worker, to: objectives.count, by: pool.count) {
-                let window = micro * sequences
-                let count = min(sequences, settings.batchSize - window)
-                let row = window * length
-                pass.forward(
-                    model.parameters.start, packed, batch, firstRow: row, sequences: count, length: length,
-                    firstSequence: window, step: completedSteps)
-                let sums = CrossEntropy.forwardBackward(
-                    pass.arena.logits, targets: batch.targets + row, taught: batch.taught + row, rows: count * length,
-                    classes: actions, smoothing: Float(settings.labelSmoothing), scale: scale)
-                objectives[micro] = sums.objective
-                likelihoods[micro] = sums.nats
-                pass.backward(
-                    model.parameters.start, packed, gradients: gradients[worker].start, batch, firstRow: row,
-                    sequences: count, length: length, firstSequence: window, step: completedSteps)
+                learn(from: micro, worker, scale: scale)
                 onProgress?()
             }
         }
+        encoder?.backward(
+            batch.vectorGradients.start, observations: batch.observations, count: rows, into: gradients[0].start)
+    }
+
+    /// Adds the gradient of micro-batch number `micro` to that of a worker.
+    private func learn(from micro: Int, _ worker: Int, scale: Float) {
+        let first = micro * windowsPerPass
+        let windows = first..<min(first + windowsPerPass, batch.windows)
+        let row = first * batch.length
+        let logits = passes[worker].forward(batch, windows: windows, step: completedSteps)
+        let sums = CrossEntropy.forwardBackward(
+            logits, targets: batch.targets + row, taught: batch.taught + row, rows: windows.count * batch.length,
+            classes: model.spaces.actionCount, smoothing: Float(settings.labelSmoothing), scale: scale)
+        objectives[micro] = sums.objective
+        likelihoods[micro] = sums.nats
+        passes[worker].backward(batch, windows: windows, step: completedSteps, into: gradients[worker].start)
     }
 
     /// Adds all workers' gradients into the first one's and returns the global norm.
@@ -205,34 +187,22 @@ package final class Trainer {
         return (lines * worker / pool.count * 16)..<(lines * (worker + 1) / pool.count * 16)
     }
 
-    /// Sequences of a micro-batch: enough rows to keep the products efficient, few enough to stay in the cache, and at
-    /// least one micro-batch for every thread.
-    static func microBatch(_ model: TransformerSettings, _ training: TrainingSettings) -> Int {
-        let wanted = max(1, targetRows(model) / model.tokens)
-        return max(1, min(wanted, (training.batchSize + training.threads - 1) / training.threads))
+    /// Windows of a micro-batch: as many as a pass takes with profit, and few enough that every thread has one.
+    private static func microBatch(_ model: any SequenceModel, _ training: TrainingSettings) -> Int {
+        max(1, min(model.preferredWindows, (training.batchSize + training.threads - 1) / training.threads))
     }
-
-    /// Tokens of a micro-batch. Each adds to all gradients once, so where those of an MLP do not stay in the
-    /// second-level cache, fewer and larger micro-batches save more than their own activations cost.
-    static func targetRows(_ model: TransformerSettings) -> Int {
-        let gradientFloats = 2 * model.modelDimension * model.feedForward
-        return gradientFloats * MemoryLayout<Float>.stride > cacheBytes / 2 ? 400 : 100
-    }
-
-    /// A second-level cache as most processors have it.
-    static let cacheBytes = 1 << 20
 }
 
 extension Trainer {
     /// The bytes of `optimizer.safetensors`: both moments, the steps and the seconds done.
     package func optimizerState() throws -> Data {
         try Safetensors.encode(
-            model.layout.parameters, parts: [("first.", first), ("second.", second)],
+            model.parameterLayout, parts: [("first.", first), ("second.", second)],
             metadata: ["step": "\(completedSteps)", "seconds": "\(elapsedSeconds)"])
     }
 
     private func restore(_ data: Data) throws {
-        let done = try OptimizerState.read(data, layout: model.layout.parameters, first: first, second: second)
+        let done = try OptimizerState.read(data, layout: model.parameterLayout, first: first, second: second)
         completedSteps = done.steps
         secondsBefore = done.seconds
     }

@@ -8,31 +8,31 @@ package import Models
 /// A window is a function of (seed, step, index) alone, drawn by binary searches without allocation.
 package struct WindowSampler: Sendable {
     private let data: StreamArrays
-    private let vocabulary: TokenVocabulary
     private let settings: WindowSettings
+    private let form: WindowForm
     private let length: Int
     private let maskingProbability: Float
-    private let tokenLayout: TokenLayout
     private let generator: Philox
     /// Stream of every episode.
     private let streams: [Int32]
     /// Rows from every episode to its stream's end when only every k-th episode is kept.
     private let available: [Int]
 
-    /// Throws `StreamArraysError` when there is nothing to learn from.
+    /// Throws `StreamArraysError` when there is nothing to learn from, or streams have other spaces than `form`.
     package init(
-        data: StreamArrays, settings: WindowSettings, model: TransformerSettings, maskingProbability: Double,
-        seed: UInt64
+        data: StreamArrays, settings: WindowSettings, form: WindowForm, maskingProbability: Double, seed: UInt64
     ) throws {
         try settings.validate()
+        guard data.observationSpace == form.spaces.observationSpace, data.actionSpace == form.spaces.actionSpace else {
+            throw StreamArraysError("the streams' spaces are not those that the model was made for")
+        }
         guard data.episodeCount > 0 else {
             throw StreamArraysError("there is no whole episode in \(data.streamCount) streams: nothing to learn from")
         }
         self.data = data
         self.settings = settings
-        vocabulary = try TokenVocabulary(observationSpace: data.observationSpace, actionSpace: data.actionSpace)
-        length = model.contextLength
-        tokenLayout = model.tokenLayout
+        self.form = form
+        length = form.length
         self.maskingProbability = Float(maskingProbability)
         generator = Philox(StreamKey(seed: seed, task: 0, repetition: 0, actor: 0))
         var streams: [Int32] = []
@@ -98,7 +98,8 @@ package struct WindowSampler: Sendable {
         let firstTaught = place.fromStart || settings.teachFirstHalf ? 0 : length / 2
         var episode = place.episode
         var within = place.row
-        var previousAction = vocabulary.noAction
+        let spaces = form.spaces
+        var previousAction = spaces.noAction
         var previousReward: Float = 0
         var taught = 0
         let base = index * length
@@ -108,14 +109,12 @@ package struct WindowSampler: Sendable {
                 for row in 0..<length {
                     let target = base + row
                     guard episode < end else {
-                        pad(batch, target)
+                        batch.pad(target, spaces)
                         continue
                     }
                     let source = data.episodeStarts[episode] + within
-                    vocabulary.components(
-                        of: observations + source * vocabulary.observationBytes,
-                        into: batch.components + target * batch.width)
-                    let action = vocabulary.action(at: actions + source * vocabulary.actionBytes)
+                    batch.observe(observations + source * spaces.observationBytes, row: target)
+                    let action = spaces.action(at: actions + source * spaces.actionBytes)
                     batch.previousActions[target] = previousAction
                     batch.previousRewards[target] = previousReward
                     batch.targets[target] = action
@@ -135,15 +134,6 @@ package struct WindowSampler: Sendable {
         }
     }
 
-    /// A row behind the end of a short stream: attention does not reach it, and it teaches nothing.
-    private func pad(_ batch: WindowBatch, _ row: Int) {
-        for component in 0..<batch.width { batch.components[row * batch.width + component] = 0 }
-        batch.previousActions[row] = vocabulary.noAction
-        batch.previousRewards[row] = 0
-        batch.targets[row] = 0
-        batch.taught[row] = 0
-    }
-
     private func mask(_ batch: WindowBatch, _ base: Int, step: Int, index: Int) {
         for row in 0..<length {
             guard maskingProbability > 0 else {
@@ -154,7 +144,7 @@ package struct WindowSampler: Sendable {
                 RandomPurpose.masking.rawValue, UInt32(truncatingIfNeeded: step), UInt32(index), UInt32(row))
             let first: UInt8 = Philox.unit(words.x) < maskingProbability ? 1 : 0
             let second: UInt8 = Philox.unit(words.y) < maskingProbability ? 1 : 0
-            batch.masked[base + row] = first | (tokenLayout == .merged ? first : second) << 1
+            batch.masked[base + row] = first | (form.masksTogether ? first : second) << 1
         }
     }
 
@@ -181,7 +171,7 @@ package struct Window: Sendable, Equatable {
 extension WindowSampler {
     /// Window `index` of the batch of optimiser step `step`.
     package func window(step: Int, index: Int) -> Window {
-        let batch = WindowBatch(windows: index + 1, length: length, width: vocabulary.componentCounts.count)
+        let batch = WindowBatch(windows: index + 1, form: form)
         _ = fill(batch, step: step, index: index)
         let rows = (index * length)..<((index + 1) * length)
         return Window(

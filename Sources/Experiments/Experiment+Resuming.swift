@@ -1,4 +1,5 @@
 package import Distillation
+import Models
 
 extension Experiment {
     /// A setting that is not what it was.
@@ -18,8 +19,12 @@ extension Experiment {
 
     /// The settings of `distil` that a checkpoint was made with and this experiment has otherwise.
     package func changes(since checkpoint: CheckpointConfiguration) -> [Change] {
+        guard let model = checkpoint.model.settings as? TransformerSettings else {
+            let now = distil.modelChoice.name
+            return [Change(key: "distil.model.name", before: checkpoint.model.name, now: now)]
+        }
         var before = self
-        before.distil.model = checkpoint.model
+        before.distil.model = model
         before.distil.windows = checkpoint.windows
         before.distil.training = checkpoint.training
         return zip(before.settings, settings).filter { $0 != $1 }.map {

@@ -51,6 +51,9 @@ package struct DistilSettings: Sendable, Equatable {
     package var training = TrainingSettings()
 
     package init() {}
+
+    /// The kind of model and its settings.
+    package var modelChoice: ModelChoice { ModelChoice(Transformer.self, model) }
 }
 
 /// Everything that one run does: typed, complete and checked. What has this type can be run.

@@ -3,6 +3,7 @@ import Distillation
 package import Environments
 import Experience
 import Models
+import Neural
 
 /// What an experiment is about to do: how much, how large, about how long. Counts are upper bounds, since a lifetime
 /// may end early; times are estimates.
@@ -79,7 +80,7 @@ package struct ExperimentPlan: Sendable, Equatable {
         evaluationEpisodes = tasks * evaluate.seeds * evaluate.episodes
 
         let rows = StreamSize(environment: environment, rolloutLength: experiment.source.actorCritic.rolloutLength)
-        let model = ModelSize(experiment.distil.model, environment)
+        let model = try ModelSize(experiment.distil.modelChoice, environment)
         let made = 1 + experiment.distil.training.steps / experiment.distil.training.checkpointEvery
         // The next one lies beside those that are kept until it is whole.
         keptCheckpoints = min(made, experiment.distil.training.keepCheckpoints.map { $0 + 1 } ?? made)
@@ -147,18 +148,16 @@ private struct StreamSize {
     func bytes(streams: Int, rows: Int) -> Int { streams * Self.fileBytes + Int(Double(rows) * row) }
 }
 
-/// Parameters and arithmetic of a transformer.
+/// Parameters and arithmetic of a sequence model.
 private struct ModelSize {
     let parameters: Int
-    /// Multiplications and additions of one token's forward pass.
+    /// Floating-point operations of one token's forward pass.
     let forwardFlopsPerToken: Double
 
-    init(_ settings: TransformerSettings, _ environment: EnvironmentDescription) {
-        let width = settings.modelDimension
-        let block = 4 * width * width + 2 * width * settings.feedForward
-        let embeddings = (settings.tokens + environment.observationSpace.elementCount * 16) * width
-        parameters = settings.layers * block + embeddings
-        forwardFlopsPerToken = Double(2 * settings.layers * (block + settings.tokens * width))
+    init(_ model: ModelChoice, _ environment: EnvironmentDescription) throws {
+        let spaces = try ModelSpaces(environment)
+        parameters = try model.parameterLayout(spaces).parameterCount
+        forwardFlopsPerToken = try model.forwardOperations(spaces) / Double(model.settings.tokens)
     }
 }
 

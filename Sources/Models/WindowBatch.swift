@@ -1,49 +1,119 @@
 import CKernels
+import Experience
+package import Neural
 
-/// Windows of transitions as the embedding reads them, B windows of c rows, end to end.
+/// How windows are laid out for a model.
+package struct WindowForm: Sendable, Hashable {
+    package let spaces: ModelSpaces
+    /// Transitions of a window, c.
+    package let length: Int
+    package let input: ObservationInput
+    /// Whether previous action and previous reward, which share a token, are masked together.
+    package let masksTogether: Bool
+
+    package init(spaces: ModelSpaces, length: Int, input: ObservationInput, masksTogether: Bool) {
+        self.spaces = spaces
+        self.length = length
+        self.input = input
+        self.masksTogether = masksTogether
+    }
+
+    /// The same in windows of another length.
+    package func of(length: Int) -> WindowForm {
+        WindowForm(spaces: spaces, length: length, input: input, masksTogether: masksTogether)
+    }
+}
+
+/// Windows of transitions as a model reads them, B windows of c rows, end to end. The memory is taken once; its owner
+/// fills it, workers then read it together and write `vectorGradients` each at its own windows.
 package final class WindowBatch {
     package let windows: Int
     package let length: Int
+    /// Components of an observation; 0 where observations are vectors.
     package let width: Int
     /// (B, c, width) rows of the observation table.
     package let components: UnsafeMutablePointer<Int32>
+    /// (B, c, bytes) observations as their space stores them, for an encoder; empty where observations are components.
+    package let observations: UnsafeMutableRawPointer
+    /// (B, c, vector width) what an encoder makes of them, and its gradient.
+    package let vectors: FloatBuffer
+    package let vectorGradients: FloatBuffer
     /// (B, c) the action before the row, or "none".
     package let previousActions: UnsafeMutablePointer<Int32>
     /// (B, c) the reward before the row.
     package let previousRewards: UnsafeMutablePointer<Float>
-    /// (B, c) which of previous action (1) and previous reward (2) are hidden; the merged layout hides both or neither.
+    /// (B, c) which of previous action (1) and previous reward (2) are hidden.
     package let masked: UnsafeMutablePointer<UInt8>
     /// (B, c) the action of the row.
     package let targets: UnsafeMutablePointer<Int32>
     /// (B, c) whether the row's action is taught.
     package let taught: UnsafeMutablePointer<UInt8>
+    private let integers: IntegerComponents?
+    private let observationBytes: Int
 
-    package init(windows: Int, length: Int, width: Int) {
+    package init(windows: Int, form: WindowForm) {
         self.windows = windows
-        self.length = length
-        self.width = width
+        length = form.length
         let rows = windows * length
-        components = .allocate(capacity: rows * width)
-        previousActions = .allocate(capacity: rows)
-        previousRewards = .allocate(capacity: rows)
-        masked = .allocate(capacity: rows)
-        targets = .allocate(capacity: rows)
-        taught = .allocate(capacity: rows)
-        components.initialize(repeating: 0, count: rows * width)
-        previousActions.initialize(repeating: 0, count: rows)
-        previousRewards.initialize(repeating: 0, count: rows)
-        masked.initialize(repeating: 0, count: rows)
-        targets.initialize(repeating: 0, count: rows)
-        taught.initialize(repeating: 0, count: rows)
+        switch form.input {
+        case .components(let integers):
+            self.integers = integers
+            width = integers.counts.count
+            observationBytes = 0
+            (vectors, vectorGradients) = (FloatBuffer(0), FloatBuffer(0))
+        case .vector(let floats):
+            integers = nil
+            width = 0
+            observationBytes = form.spaces.observationBytes
+            (vectors, vectorGradients) = (FloatBuffer(rows * floats), FloatBuffer(rows * floats))
+        }
+        components = Self.zeros(rows * width)
+        observations = .allocate(byteCount: max(1, rows * observationBytes), alignment: 64)
+        observations.initializeMemory(as: UInt8.self, repeating: 0, count: rows * observationBytes)
+        previousActions = Self.zeros(rows)
+        previousRewards = Self.zeros(rows)
+        masked = Self.zeros(rows)
+        targets = Self.zeros(rows)
+        taught = Self.zeros(rows)
     }
 
     deinit {
         components.deallocate()
+        observations.deallocate()
         previousActions.deallocate()
         previousRewards.deallocate()
         masked.deallocate()
         targets.deallocate()
         taught.deallocate()
+    }
+
+    private static func zeros<Number: Numeric>(_ count: Int) -> UnsafeMutablePointer<Number> {
+        let start = UnsafeMutablePointer<Number>.allocate(capacity: max(1, count))
+        start.initialize(repeating: 0, count: count)
+        return start
+    }
+
+    /// Writes the observation of a row from its stored bytes.
+    /// Precondition: it lies in its space; `Space.contains` is for what comes from outside.
+    @inline(__always)
+    package func observe(_ observation: UnsafeRawPointer, row: Int) {
+        if let integers {
+            let number = integers.read(observation, rows: components + row * width)
+            precondition(number != nil, "an observation outside its space")
+        } else {
+            (observations + row * observationBytes).copyMemory(from: observation, byteCount: observationBytes)
+        }
+    }
+
+    /// Hides a row behind the end of a short stream: nothing before it attends to it, and it teaches nothing.
+    package func pad(_ row: Int, _ spaces: ModelSpaces) {
+        (components + row * width).update(repeating: 0, count: width)
+        observations.advanced(by: row * observationBytes).initializeMemory(
+            as: UInt8.self, repeating: 0, count: observationBytes)
+        previousActions[row] = spaces.noAction
+        previousRewards[row] = 0
+        targets[row] = 0
+        taught[row] = 0
     }
 
     /// The tokens from row `row` on, as the kernels take them.

@@ -252,7 +252,7 @@ struct ActorCriticLearnerTests {
     @Test("spaces that the network cannot take are refused in words")
     func spaces() {
         let pixels = EnvironmentDescription(
-            name: "pixels", observationSpace: .box(shape: [8, 8], type: .uint8, low: 0, high: 255),
+            name: "pixels", observationSpace: .box(shape: [8, 9], type: .uint8, low: 0, high: 255),
             actionSpace: .discrete(count: 2), horizon: 5, json: "{}")
         let levers = EnvironmentDescription(
             name: "levers", observationSpace: .discrete(count: 3),

@@ -31,7 +31,7 @@ import Wire
 
     /// What the model does where it sees what the streams hold.
     private func actions(
-        of model: TransformerModel, _ source: EvaluationSource, _ streams: [StreamContents]
+        of model: any SequenceModel, _ source: EvaluationSource, _ streams: [StreamContents]
     ) throws -> [[UInt8]] {
         let policy = try InContextPolicy(
             model: model, keys: streams.map(\.metadata.key),

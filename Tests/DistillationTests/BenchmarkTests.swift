@@ -34,7 +34,7 @@ struct BenchmarkTests {
     @Test("the work of a step is that of its linear layers and of the causal half of its attention")
     func arithmetic() throws {
         let model = try TransformerModel(
-            settings: tinyModel(), environment: BenchmarkStreams.environment, seed: 0)
+            settings: tinyModel(), spaces: ModelSpaces(BenchmarkStreams.environment), seed: 0)
         // D 24, FF 40, 2 layers, 5 actions, 6 tokens: linear parameters, then 21 pairs of tokens.
         let linear = 6 * 6 * (2 * (4 * 24 * 24 + 2 * 24 * 40) + 24 * 5)
         let attention = 3 * 2 * 2 * (2 * 21 * 24)

@@ -26,7 +26,7 @@ struct CheckpointTests {
             let again = try Checkpoint(folder: target)
             #expect(again == checkpoint)
             let configuration = try again.configuration()
-            #expect(configuration.model == smallSettings())
+            #expect(configuration.model == ModelChoice(Transformer.self, smallSettings()))
             #expect(configuration.description == smallDescription)
             #expect(configuration.training == smallTraining())
             #expect(try again.makeModel().parameters.values == smallModel().parameters.values)
@@ -91,6 +91,17 @@ struct CheckpointTests {
         var model = good.model
         model.replaceSubrange((model.count - 4)..., with: [0, 0, 0xC0, 0x7F])
         #expect(message(Checkpoint(model: model, config: good.config)).contains("not finite"))
+    }
+
+    @Test("a configuration that does not name its kind of model is a transformer's")
+    func withoutName() throws {
+        let good = try checkpoint()
+        let config = String(decoding: good.config, as: UTF8.self)
+        #expect(config.contains("\"name\" : \"transformer\",\n"))
+        let old = config.replacingOccurrences(of: "    \"name\" : \"transformer\",\n", with: "")
+        let checkpoint = Checkpoint(model: good.model, config: Data(old.utf8))
+        #expect(try checkpoint.configuration() == good.configuration())
+        #expect(try checkpoint.makeModel().parameters.values == smallModel().parameters.values)
     }
 
     @Test("a missing folder is an error that names it")

@@ -68,7 +68,7 @@ func smallTraining(threads: Int = 1) -> TrainingSettings {
 
 /// A model whose parameters are far enough from their start that everything has an effect.
 func smallModel(_ settings: TransformerSettings = smallSettings()) throws -> TransformerModel {
-    let model = try TransformerModel(settings: settings, environment: smallEnvironment, seed: 3)
+    let model = try TransformerModel(settings: settings, spaces: ModelSpaces(smallEnvironment), seed: 3)
     let generator = Philox(key0: 9, key1: 9)
     for tensor in model.layout.parameters.tensors {
         for index in tensor.offset..<(tensor.offset + tensor.count) where model.parameters.start[index] == 0 {

@@ -45,7 +45,7 @@ struct Golden: Decodable {
     func model(_ name: String) throws -> TransformerModel {
         let model = try TransformerModel(
             settings: settings,
-            vocabulary: TokenVocabulary(
+            spaces: ModelSpaces(
                 observationSpace: .multiDiscrete(counts: componentCounts), actionSpace: .discrete(count: actions)))
         try Golden.tensors(name, "parameters").read(model.layout.parameters, into: model.parameters)
         return model
@@ -53,7 +53,7 @@ struct Golden: Decodable {
 
     var rows: GradientCheck.Rows {
         GradientCheck.Rows(
-            components: components, targets: targets, rewards: rewards, masked: masked, taught: taught)
+            observations: components, targets: targets, rewards: rewards, masked: masked, taught: taught)
     }
 
     func gradientCheck(_ model: TransformerModel) throws -> GradientCheck {
@@ -114,8 +114,8 @@ struct GoldenTests {
             // The first window alone; one of its rows changes.
             for row in [0, 7, length - 1] {
                 var rows = golden.rows
-                rows.components[row * golden.componentCounts.count] =
-                    (rows.components[row * golden.componentCounts.count] + 1) % UInt8(golden.componentCounts[0])
+                rows.observations[row * golden.componentCounts.count] =
+                    (rows.observations[row * golden.componentCounts.count] + 1) % UInt8(golden.componentCounts[0])
                 let observed = logits(rows, step)
                 #expect(Array(observed[..<(row * actions)]) == Array(before[..<(row * actions)]))
                 #expect(observed[row * actions] != before[row * actions])
@@ -143,7 +143,7 @@ struct GoldenTests {
             let found = try Prediction.logits(
                 model: model, observationSpace: .multiDiscrete(counts: golden.componentCounts),
                 actionSpace: .discrete(count: golden.actions),
-                observations: Array(rows.components[(range.lowerBound * width)..<(range.upperBound * width)]),
+                observations: Array(rows.observations[(range.lowerBound * width)..<(range.upperBound * width)]),
                 actions: rows.targets[range].map { UInt8($0) }, rewards: Array(rows.rewards[range]))
             let wanted = expected[(range.lowerBound * golden.actions)..<(range.upperBound * golden.actions)]
             #expect(largestDifference(found, Array(wanted)) < 1e-5)
@@ -158,7 +158,7 @@ struct GoldenTests {
             settings.embeddingDropout = place == 0 ? 0.3 : 0
             settings.attentionDropout = place == 1 ? 0.3 : 0
             settings.residualDropout = place == 2 ? 0.3 : 0
-            let model = try TransformerModel(settings: settings, vocabulary: golden.model("merged").vocabulary)
+            let model = try TransformerModel(settings: settings, spaces: golden.model("merged").spaces)
             model.parameters.copy(from: try golden.model("merged").parameters)
             // The same window in every place of the batch.
             let length = settings.contextLength
@@ -166,7 +166,7 @@ struct GoldenTests {
             for row in length..<(golden.batch * length) {
                 let width = golden.componentCounts.count
                 for component in 0..<width {
-                    rows.components[row * width + component] = rows.components[row % length * width + component]
+                    rows.observations[row * width + component] = rows.observations[row % length * width + component]
                 }
                 rows.targets[row] = rows.targets[row % length]
                 rows.rewards[row] = rows.rewards[row % length]
@@ -191,7 +191,7 @@ struct GoldenTests {
         settings.embeddingDropout = 0.2
         settings.attentionDropout = 0.5
         settings.residualDropout = 0.3
-        let model = try TransformerModel(settings: settings, vocabulary: golden.model(name).vocabulary)
+        let model = try TransformerModel(settings: settings, spaces: golden.model(name).spaces)
         model.parameters.copy(from: try golden.model(name).parameters)
         let check = try golden.gradientCheck(model)
         let gradient = check.run(smoothing: 0.1, step: 3).gradient

@@ -2,6 +2,7 @@ import Distillation
 import Environments
 import Experience
 import Models
+import Neural
 import TestSupport
 import Testing
 
@@ -42,13 +43,12 @@ struct InferenceTests {
 
     /// Acts along the columns of several streams, whose actions are taken over by force of temperature 0 and logits
     /// being all that is compared.
-    func act(_ model: TransformerModel, slide: Int, rows: Int, clearAt: Set<Int> = []) throws -> (
+    func act(_ model: TransformerModel, rows: Int, clearAt: Set<Int> = []) throws -> (
         policyLogits: [[Float]], streams: [SyntheticColumns]
     ) {
         let copies = 3
         let policy = try InContextPolicy(
-            model: model, keys: (0..<copies).map { StreamKey(seed: 1, task: 2, repetition: 0, actor: $0) },
-            settings: .init(temperature: 1, slide: slide))
+            model: model, keys: (0..<copies).map { StreamKey(seed: 1, task: 2, repetition: 0, actor: $0) })
         var streams = (0..<copies).map { SyntheticColumns(episodes: (rows + 5) / 6, seed: UInt32(100 + $0)) }
         var found = [[Float]](repeating: [], count: copies)
         for row in 0..<rows {
@@ -69,39 +69,117 @@ struct InferenceTests {
     @Test("acting gives the logits of predict, before and after the window is full", arguments: TokenLayout.allCases)
     func actingIsPrediction(layout: TokenLayout) throws {
         let model = try smallModel(smallSettings(layout: layout))
-        let (found, streams) = try act(model, slide: 1, rows: 48)
+        let (found, streams) = try act(model, rows: 48)
         for copy in 0..<3 {
             #expect(largestDifference(found[copy], try logits(model, streams[copy])) < 1e-5)
-        }
-    }
-
-    @Test(
-        "a window that slides by several rows gives the logits of the rows that it holds",
-        arguments: TokenLayout.allCases)
-    func slide(layout: TokenLayout) throws {
-        let model = try smallModel(smallSettings(layout: layout))
-        let (found, streams) = try act(model, slide: 7, rows: 40)
-        // Rows in the window at row t: 19 are full at 19, 12 stay, and so on every seven rows.
-        for (row, first) in [(18, 0), (19, 7), (25, 7), (26, 14), (33, 21), (39, 21)] {
-            var part = SyntheticColumns(episodes: 0, seed: 0)
-            part.observations = Array(streams[0].observations[(2 * first)..<(2 * row + 2)])
-            part.actions = Array(streams[0].actions[first...row])
-            part.rewards = Array(streams[0].rewards[first...row])
-            let expected = try logits(model, part).suffix(3)
-            #expect(largestDifference(Array(found[0][(3 * row)..<(3 * row + 3)]), Array(expected)) < 1e-5)
         }
     }
 
     @Test("a cleared copy starts anew while the others go on", arguments: TokenLayout.allCases)
     func clear(layout: TokenLayout) throws {
         let model = try smallModel(smallSettings(layout: layout))
-        let (found, streams) = try act(model, slide: 1, rows: 36, clearAt: [24])
+        let (found, streams) = try act(model, rows: 36, clearAt: [24])
         #expect(largestDifference(found[0], try logits(model, streams[0])) < 1e-5)
         var late = streams[1]
         late.observations = Array(late.observations[48...])
         late.actions = Array(late.actions[24...])
         late.rewards = Array(late.rewards[24...])
         #expect(largestDifference(Array(found[1][72...]), try logits(model, late)) < 1e-5)
+    }
+
+    @Test("a prompt is as good as what was acted: the logits after it are the same", arguments: TokenLayout.allCases)
+    func prompt(layout: TokenLayout) throws {
+        let model = try smallModel(smallSettings(layout: layout))
+        let (found, streams) = try act(model, rows: 30)
+        let policy = try InContextPolicy(
+            model: model, keys: (0..<3).map { StreamKey(seed: 8, task: 2, repetition: 0, actor: $0) })
+        func observations(_ row: Int) -> [UInt8] { streams.flatMap { $0.observations[(2 * row)..<(2 * row + 2)] } }
+        for row in 0..<29 {
+            policy.show(
+                observations: observations(row), actions: streams.map { $0.actions[row] },
+                rewards: streams.map { $0.rewards[row] })
+        }
+        var actions = [UInt8](repeating: 9, count: 3)
+        policy.act(observations: observations(29), actions: &actions)
+        for copy in 0..<3 { #expect(policy.lastLogits(copy) == Array(found[copy][87..<90])) }
+    }
+
+    @Test(
+        "attention weights of a growing and of a full context: every query shares itself among the keys up to its own",
+        arguments: TokenLayout.allCases)
+    func attention(layout: TokenLayout) throws {
+        let model = try smallModel(smallSettings(layout: layout))
+        let policy = try InContextPolicy(
+            model: model, keys: [StreamKey(seed: 1, task: 2, repetition: 0, actor: 0)])
+        #expect(policy.attention(of: 0) == [])
+        let columns = SyntheticColumns(episodes: 5, seed: 4)
+        for row in 0..<25 {
+            var action: [UInt8] = [9]
+            policy.act(observations: Array(columns.observations[(2 * row)..<(2 * row + 2)]), actions: &action)
+            policy.record(rewards: [columns.rewards[row]])
+            guard row == 6 || row == 24 else { continue }
+            let maps = try #require(policy.attention(of: 0))
+            let tokens = min(row + 1, 19) * layout.tokensPerTransition
+            #expect(maps.map(\.block) == [0, 0, 0, 1, 1, 1] && maps.map(\.head) == [0, 1, 2, 0, 1, 2])
+            for map in maps {
+                #expect(map.tokens == tokens && map.weights.count == tokens * tokens)
+                for query in 0..<tokens {
+                    let weights = map.weights[(query * tokens)..<((query + 1) * tokens)]
+                    #expect(abs(weights.reduce(0, +) - 1) < 1e-5)
+                    #expect(weights.prefix(query + 1).allSatisfy { $0 > 0 })
+                    #expect(weights.dropFirst(query + 1).allSatisfy { $0 == 0 })
+                }
+            }
+            #expect(maps[0].weights != maps[1].weights)
+        }
+    }
+
+    @Test("the first block's weights are those of a slow reference")
+    func attentionReference() throws {
+        let model = try smallModel()
+        let policy = try InContextPolicy(
+            model: model, keys: [StreamKey(seed: 1, task: 2, repetition: 0, actor: 0)])
+        let columns = SyntheticColumns(episodes: 2, seed: 4)
+        var actions: [UInt8] = []
+        for row in 0..<9 {
+            var action: [UInt8] = [9]
+            policy.act(observations: Array(columns.observations[(2 * row)..<(2 * row + 2)]), actions: &action)
+            policy.record(rewards: [columns.rewards[row]])
+            actions += action
+        }
+        let maps = try #require(policy.attention(of: 0))
+        func tensor(_ name: String) throws -> [Double] {
+            let tensor = try #require(model.parameterLayout[name])
+            return (0..<tensor.count).map { Double(model.parameters.start[tensor.offset + $0]) }
+        }
+        let d = 24
+        let observation = try tensor("embed.observation.weight")
+        let (action, reward) = (try tensor("embed.action.weight"), try tensor("embed.reward.weight"))
+        let (rewardBias, position) = (try tensor("embed.reward.bias"), try tensor("embed.position.weight"))
+        let (weight, bias) = (
+            try tensor("blocks.0.attention.in_proj.weight"), try tensor("blocks.0.attention.in_proj.bias")
+        )
+        let x = (0..<9).flatMap { row in
+            (0..<d).map { k -> Double in
+                let (a, b) = (Int(columns.observations[2 * row]), 5 + Int(columns.observations[2 * row + 1]))
+                let previous = row == 0 ? 3 : Int(actions[row - 1])
+                let gain = row == 0 ? 0 : Double(columns.rewards[row - 1])
+                return observation[a * d + k] + observation[b * d + k] + action[previous * d + k] + gain * reward[k]
+                    + rewardBias[k] + position[row * d + k]
+            }
+        }
+        func project(_ part: Int, _ head: Int) -> [Double] {
+            (0..<9).flatMap { row in
+                (0..<8).map { column -> Double in
+                    let output = part * d + head * 8 + column
+                    return bias[output] + (0..<d).reduce(0) { $0 + weight[output * d + $1] * x[row * d + $1] }
+                }
+            }
+        }
+        for head in 0..<3 {
+            let expected = Reference<Double>.attentionWeights(project(0, head), project(1, head), d: 8)
+            #expect(largestDifference(maps[head].weights, expected.map { Float($0) }) < 1e-5)
+        }
     }
 
     @Test("the same keys draw the same actions, other keys draw others")

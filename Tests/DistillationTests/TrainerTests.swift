@@ -10,7 +10,7 @@ import Testing
 @Suite("Training")
 struct TrainerTests {
     func trainer(
-        threads: Int = 1, dropouts: Double = 0.1, model: TransformerModel? = nil, resumeFrom: Data? = nil,
+        threads: Int = 1, dropouts: Double = 0.1, model: (any SequenceModel)? = nil, resumeFrom: Data? = nil,
         change: (inout TrainingSettings) -> Void = { _ in }, now: (() -> Double)? = nil
     ) throws -> Trainer {
         var training = smallTraining(threads: threads)
@@ -18,7 +18,7 @@ struct TrainerTests {
         return try Trainer(
             model: model
                 ?? TransformerModel(
-                    settings: smallSettings(dropouts: dropouts), environment: smallEnvironment, seed: 1),
+                    settings: smallSettings(dropouts: dropouts), spaces: ModelSpaces(smallEnvironment), seed: 1),
             training: training, windows: WindowSettings(), data: smallData(), resumeFrom: resumeFrom,
             now: now ?? monotonicSeconds)
     }

@@ -21,17 +21,16 @@ struct WindowSamplerTests {
     }
 
     func sampler(
-        _ data: StreamArrays, context: Int = 10, masking: Double = 0, layout: TokenLayout = .merged,
+        _ data: StreamArrays, context: Int = 10, masking: Double = 0, masksTogether: Bool = true,
         _ change: (inout WindowSettings) -> Void = { _ in }
     ) throws -> WindowSampler {
         var settings = WindowSettings()
         settings.shareFromStart = 0
         change(&settings)
-        var model = TransformerSettings()
-        model.contextLength = context
-        model.tokenLayout = layout
-        return try WindowSampler(
-            data: data, settings: settings, model: model, maskingProbability: masking, seed: 3)
+        let form = WindowForm(
+            spaces: try ModelSpaces(observationSpace: data.observationSpace, actionSpace: data.actionSpace),
+            length: context, input: try .components(of: data.observationSpace), masksTogether: masksTogether)
+        return try WindowSampler(data: data, settings: settings, form: form, maskingProbability: masking, seed: 3)
     }
 
     func episodes(_ window: Window, streams: Int) -> [Int] {
@@ -193,9 +192,9 @@ struct WindowSamplerTests {
 
     @Test(
         "previous actions and rewards are masked with the probability asked for, together where they share a token",
-        arguments: TokenLayout.allCases)
-    func masking(layout: TokenLayout) throws {
-        let sampler = try sampler(data(streams: 1, episodes: 100), masking: 0.3, layout: layout)
+        arguments: [true, false])
+    func masking(together: Bool) throws {
+        let sampler = try sampler(data(streams: 1, episodes: 100), masking: 0.3, masksTogether: together)
         let windows = (0..<500).map { sampler.window(step: 7, index: $0) }
         func share(_ masked: (Window, Int) -> Bool) -> Double {
             Double(windows.reduce(0) { sum, window in sum + (0..<10).count { masked(window, $0) } }) / 5000
@@ -203,7 +202,7 @@ struct WindowSamplerTests {
         #expect(abs(share { $0.maskedActions[$1] } - 0.3) < 0.03)
         #expect(abs(share { $0.maskedRewards[$1] } - 0.3) < 0.03)
         let both = share { $0.maskedActions[$1] && $0.maskedRewards[$1] }
-        #expect(abs(both - (layout == .merged ? 0.3 : 0.09)) < 0.03)
+        #expect(abs(both - (together ? 0.3 : 0.09)) < 0.03)
     }
 
     @Test("a window depends on seed, step and index alone")

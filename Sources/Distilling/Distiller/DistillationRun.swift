@@ -53,15 +53,15 @@ package final class DistillationRun {
             testTasks: experiment.testTasks(of: distribution).map(\.id))
         checkpointEvery = settings.training.checkpointEvery
         keptCheckpoints = settings.training.keepCheckpoints
-        let model: TransformerModel
+        let model: any SequenceModel
         var optimizer: Data?
         if let resumeFrom {
             changes = try Self.changes(experiment, distribution, since: resumeFrom)
             model = try Checkpoint(folder: resumeFrom).makeModel()
             optimizer = try Checkpoint.optimizerState(in: resumeFrom)
         } else {
-            model = try TransformerModel(
-                settings: settings.model, environment: distribution.environment, seed: settings.training.seed)
+            model = try settings.modelChoice.make(
+                ModelSpaces(distribution.environment), seed: settings.training.seed)
         }
         trainer = try Trainer(
             model: model, training: settings.training, windows: settings.windows, data: arrays,

@@ -17,7 +17,7 @@ package final class EvaluatorRole: Role {
     package let progress: WorkProgress? = WorkProgress()
 
     private var context: ExperimentContext?
-    private var model: (name: String, model: TransformerModel)?
+    private var model: (name: String, model: any SequenceModel)?
     private var download: CheckpointDownload?
     private var running: RunningJob?
     /// When the last piece of the checkpoint came, or the first was asked for.

@@ -47,7 +47,7 @@ final class RunningJob {
 
     /// Every random number depends on the experiment's seed, the evaluation's name, the task and the seed's number alone,
     /// so the result does not depend on who works on the job, nor how often it was begun.
-    func start(model: TransformerModel, context: ExperimentContext, _ progress: WorkProgress?) throws {
+    func start(model: any SequenceModel, context: ExperimentContext, _ progress: WorkProgress?) throws {
         let keys = (0..<job.seeds).map {
             StreamKey(seed: context.experiment.seed, stream: StreamIdentifier(lifetime: lifetime, actor: $0))
         }

@@ -2,7 +2,7 @@ import Neural
 
 /// The blocks' weights in the order in which the products walk through them. They follow the parameters only when
 /// `pack` is called; several threads may read them, and pack different blocks.
-package final class PackedWeights {
+final class PackedWeights {
     struct Block {
         /// (D, 3D) and (D, D).
         let inTransposed: UnsafeMutablePointer<Float>
@@ -15,7 +15,7 @@ package final class PackedWeights {
     private let memory: FloatBuffer
 
     /// `training`: whether a backward pass is wanted too.
-    package init(_ layout: TransformerLayout, training: Bool) {
+    init(_ layout: TransformerLayout, training: Bool) {
         self.layout = layout
         let settings = layout.settings
         let (d, f) = (settings.modelDimension, settings.feedForward)
@@ -32,7 +32,7 @@ package final class PackedWeights {
     }
 
     /// Takes over the parameters of the blocks first, first + step, ...
-    package func pack(_ parameters: UnsafePointer<Float>, first: Int = 0, step: Int = 1) {
+    func pack(_ parameters: UnsafePointer<Float>, first: Int = 0, step: Int = 1) {
         let d = layout.settings.modelDimension
         for index in stride(from: first, to: blocks.count, by: step) {
             let (block, packed) = (layout.blocks[index], blocks[index])

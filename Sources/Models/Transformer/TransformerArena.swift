@@ -4,7 +4,7 @@ import Neural
 /// Memory in which one worker runs a few sequences forward and backward; allocated once, so that it stays in its cache.
 ///
 /// R = sequences * tokens rows, D = model dimension, F = feed-forward width, H heads.
-package final class TransformerArena {
+final class TransformerArena {
     /// What a block keeps for its backward pass. Without training, all blocks share one.
     struct Block {
         /// (R, D) what the block is given.
@@ -35,7 +35,7 @@ package final class TransformerArena {
     /// (R, 64) a panel of activated hidden units.
     let activated: UnsafeMutablePointer<Float>
     /// (predictions, A)
-    package let logits: UnsafeMutablePointer<Float>
+    let logits: UnsafeMutablePointer<Float>
     /// Backward only: (R, D) twice, (R, 64), (R, 3D).
     let gradient: UnsafeMutablePointer<Float>
     let branch: UnsafeMutablePointer<Float>

@@ -5,7 +5,7 @@ import Neural
 ///
 /// What can be computed once is: the first block's projection of every embedding row is a table, so that its queries,
 /// keys and values are sums of rows.
-package final class TransformerInference {
+final class TransformerInference: WindowInference {
     let model: TransformerModel
     private let layout: TransformerLayout
     private let d: Int
@@ -21,8 +21,9 @@ package final class TransformerInference {
     /// N tokens of a call, those of one transition of every sequence: (N, D), (N, 3D), (N, 64), (N, D), (N).
     private let x, qkv, activated, branch, inverse: FloatBuffer
     private let scores: FloatBuffer
+
     /// `sequences`: the largest number of them in a call.
-    package init(_ model: TransformerModel, sequences: Int) {
+    init(_ model: TransformerModel, sequences: Int) {
         self.model = model
         layout = model.layout
         let settings = model.settings
@@ -70,41 +71,26 @@ package final class TransformerInference {
     private var parameters: UnsafeMutablePointer<Float> { model.parameters.start }
 
     /// Called after each window.
-    package var onProgress: (() -> Void)?
+    var onProgress: (() -> Void)?
 
-    /// Logits of the last transition of each window, into `logits` (sequences, A). Windows lie in `batch` from window
-    /// `first` on, each with `length` transitions at the start of its `batch.length`.
-    ///
-    /// With `cache`, every block's keys and values of all tokens are stored: sequence s of this call as cache number
-    /// `slots[s]`.
-    package func lastLogits(
-        _ batch: WindowBatch, first: Int, sequences: Int, length: Int, into logits: UnsafeMutablePointer<Float>,
-        cache: KeyValueCache? = nil, slots: UnsafePointer<Int>? = nil
-    ) {
+    func lastLogits(_ batch: WindowBatch, windows: Int, length: Int, into logits: UnsafeMutablePointer<Float>) {
         // A window at a time through the blocks, so that its activations stay in the cache; then what is left of the
         // last block for all of them together.
-        for sequence in 0..<sequences {
-            if let cache, let slots {
-                runWindow(batch, first + sequence, length, as: sequence, cache: cache, slot: slots[sequence])
-            } else {
-                runWindow(batch, first + sequence, length, as: sequence, cache: nil, slot: 0)
-            }
+        for window in 0..<windows {
+            runWindow(batch, window, length)
             onProgress?()
         }
-        if cache == nil, let last = layout.blocks.indices.last {
-            // The queries are done with, so their memory takes the middle of the block.
-            finish(
-                last, attended: branch.start, input: x.start, output: x.start, branch: qkv.start + sequences * d,
-                middle: qkv.start, activated: activated.start, inverse: inverse.start, rows: sequences)
-        }
-        head(x.start, rows: sequences, stride: d, into: logits)
+        // The queries are done with, so their memory takes the middle of the block.
+        finish(
+            layout.blocks.count - 1, attended: branch.start, input: x.start, output: x.start,
+            branch: qkv.start + windows * d, middle: qkv.start, activated: activated.start, inverse: inverse.start,
+            rows: windows)
+        head(x.start, rows: windows, stride: d, into: logits)
     }
 
-    /// All blocks for window `window` of `batch`, whose last token goes to `x` at `sequence`. Without a cache, the last
-    /// block is begun for that token alone and what its heads give goes to `branch`.
-    private func runWindow(
-        _ batch: WindowBatch, _ window: Int, _ transitions: Int, as sequence: Int, cache: KeyValueCache?, slot: Int
-    ) {
+    /// All blocks for window `window` of `batch`. The last block is begun for the last token alone: the token goes to `x`
+    /// at `window`, what its heads give to `branch`.
+    private func runWindow(_ batch: WindowBatch, _ window: Int, _ transitions: Int) {
         let length = transitions * perTransition
         let kept = arena.blocks[0]
         var tables = layout.embedding(parameters)
@@ -112,18 +98,14 @@ package final class TransformerInference {
         var tokens = batch.tokens(from: window * batch.length)
         layout.embedForward(&tables, &tokens, rows: transitions, width: d, into: kept.input)
         layout.embedForward(&projections, &tokens, rows: transitions, width: 3 * d, into: kept.projected)
-        for index in layout.blocks.indices {
-            if cache == nil, index == layout.blocks.count - 1 {
-                return attendLast(index, kept.input, length: length, as: sequence)
-            }
+        for index in layout.blocks.indices.dropLast() {
             if index > 0 { project(kept.input, index, into: kept.projected, rows: length) }
             attend(parameters + layout.blocks[index].inBias, kept, length)
-            cache?.store(kept.projected, rows: length, block: index, slot: slot)
             finish(
                 index, attended: kept.attended, input: kept.input, output: kept.input, branch: kept.normalised1,
                 middle: kept.middle, activated: arena.activated, inverse: kept.inverse1, rows: length)
         }
-        (x.start + sequence * d).update(from: kept.input + (length - 1) * d, count: d)
+        attendLast(layout.blocks.count - 1, kept.input, length: length, as: window)
     }
 
     /// Attention of the last of `length` tokens. Keys and values are never made: the score q . (W_k x + b_k) is
@@ -158,7 +140,7 @@ package final class TransformerInference {
     /// One transition more for each of `sequences` copies. Row i of `batch` (of one-row windows) is transition number
     /// `positions[i]` of its window, and the keys and values of what is before it lie in `cache` at `slots[i]`. Logits
     /// go to (sequences, A).
-    package func extend(
+    func extend(
         _ batch: WindowBatch, sequences: Int, positions: UnsafePointer<Int>, slots: UnsafePointer<Int>,
         cache: KeyValueCache, into logits: UnsafeMutablePointer<Float>
     ) {
@@ -248,46 +230,5 @@ package final class TransformerInference {
             x, weight: parameters + layout.headWeight, into: logits, rows: rows, inputs: d,
             outputs: layout.actionCount, inputStride: stride)
         ck_bias_add(logits, parameters + layout.headBias, rows, layout.actionCount)
-    }
-}
-
-/// Keys and values of the tokens that each of several contexts has seen, per block.
-package final class KeyValueCache {
-    private let memory: FloatBuffer
-    private let slots: Int
-    private let tokens: Int
-    private let d: Int
-
-    package init(_ settings: TransformerSettings, slots: Int) {
-        self.slots = slots
-        tokens = settings.tokens
-        d = settings.modelDimension
-        memory = FloatBuffer(Self.byteCount(settings, slots: slots) / MemoryLayout<Float>.stride)
-    }
-
-    /// Bytes for so many contexts.
-    package static func byteCount(_ settings: TransformerSettings, slots: Int) -> Int {
-        settings.layers * slots * settings.tokens * 2 * settings.modelDimension * MemoryLayout<Float>.stride
-    }
-
-    /// (tokens, D) keys, then (tokens, D) values.
-    private func place(block: Int, slot: Int) -> UnsafeMutablePointer<Float> {
-        memory.start + (block * slots + slot) * tokens * 2 * d
-    }
-
-    /// Stores keys and values of rows 0..<rows from `projected` (rows, 3D).
-    func store(_ projected: UnsafePointer<Float>, rows: Int, block: Int, slot: Int) {
-        for row in 0..<rows { _ = append(projected + row * 3 * d, position: row, block: block, slot: slot) }
-    }
-
-    /// Stores key and value of one token from its projection (3D) and returns all keys and values of the context.
-    func append(_ projected: UnsafePointer<Float>, position: Int, block: Int, slot: Int) -> (
-        keys: UnsafePointer<Float>, values: UnsafePointer<Float>
-    ) {
-        let keys = place(block: block, slot: slot)
-        let values = keys + tokens * d
-        (keys + position * d).update(from: projected + d, count: d)
-        (values + position * d).update(from: projected + 2 * d, count: d)
-        return (UnsafePointer(keys), UnsafePointer(values))
     }
 }

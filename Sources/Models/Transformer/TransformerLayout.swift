@@ -17,7 +17,16 @@ package struct TransformerLayout: Sendable, Equatable {
     let observation, action, rewardWeight, rewardBias, position, mask: Int
     let headWeight, headBias: Int
 
-    package init(settings: TransformerSettings, observationRows: Int, actionCount: Int) {
+    /// Throws `SettingsError` for settings or spaces that no transformer can have.
+    package init(_ settings: TransformerSettings, _ spaces: ModelSpaces) throws {
+        try settings.validate()
+        guard case .components(let components) = try ObservationInput.components(of: spaces.observationSpace) else {
+            preconditionFailure("integers are embedded as components")
+        }
+        self.init(settings, observationRows: components.rowCount, actionCount: spaces.actionCount)
+    }
+
+    private init(_ settings: TransformerSettings, observationRows: Int, actionCount: Int) {
         let d = settings.modelDimension
         var layout = ParameterLayout()
         observation = layout.add("embed.observation.weight", [observationRows, d])

@@ -1,29 +1,84 @@
-package import Environments
 import Experience
 package import Neural
 
-/// A transformer: its layout and its parameters.
-package final class TransformerModel {
-    package let layout: TransformerLayout
-    package let vocabulary: TokenVocabulary
-    package let parameters: FloatBuffer
+/// The causal transformer as a kind of model.
+package enum Transformer: SequenceModelKind {
+    package static let name = "transformer"
 
-    /// All parameters zero; throws `SettingsError` for settings or spaces that no model can have.
-    package init(settings: TransformerSettings, vocabulary: TokenVocabulary) throws {
-        try settings.validate()
-        self.vocabulary = vocabulary
-        layout = TransformerLayout(
-            settings: settings, observationRows: vocabulary.observationRows, actionCount: vocabulary.actionCount)
-        parameters = FloatBuffer(layout.parameters.count)
+    package static func parameterLayout(_ settings: TransformerSettings, _ spaces: ModelSpaces) throws
+        -> ParameterLayout
+    { try TransformerLayout(settings, spaces).parameters }
+
+    package static func forwardOperations(_ settings: TransformerSettings, _ spaces: ModelSpaces) throws -> Double {
+        TransformerArithmetic.forward(try TransformerLayout(settings, spaces), windows: 1)
     }
 
-    /// An untrained model.
-    package convenience init(settings: TransformerSettings, environment: EnvironmentDescription, seed: UInt64) throws {
-        let vocabulary = try TokenVocabulary(
-            observationSpace: environment.observationSpace, actionSpace: environment.actionSpace)
-        try self.init(settings: settings, vocabulary: vocabulary)
-        layout.initialise(parameters, seed: seed)
+    package static func make(_ settings: TransformerSettings, _ spaces: ModelSpaces, seed: UInt64?) throws
+        -> any SequenceModel
+    { try TransformerModel(settings: settings, spaces: spaces, seed: seed) }
+}
+
+/// A transformer: its layout and its parameters.
+package final class TransformerModel: SequenceModel {
+    package let layout: TransformerLayout
+    package let parameters: FloatBuffer
+    package let form: WindowForm
+    package let choice: ModelChoice
+
+    /// An untrained model, or one of zeros without a seed. Throws `SettingsError` for settings or spaces that no
+    /// transformer can have.
+    package init(settings: TransformerSettings, spaces: ModelSpaces, seed: UInt64? = nil) throws {
+        layout = try TransformerLayout(settings, spaces)
+        form = WindowForm(
+            spaces: spaces, length: settings.contextLength, input: try .components(of: spaces.observationSpace),
+            masksTogether: settings.tokensPerTransition == 1)
+        choice = ModelChoice(Transformer.self, settings)
+        parameters = FloatBuffer(layout.parameters.count)
+        if let seed { layout.initialise(parameters, seed: seed) }
     }
 
     package var settings: TransformerSettings { layout.settings }
+    package var parameterLayout: ParameterLayout { layout.parameters }
+    package var preferredWindows: Int { max(1, Self.preferredTokens(settings) / settings.tokens) }
+
+    /// Tokens of a micro-batch. Each adds to all gradients once, so where those of an MLP do not stay in the
+    /// second-level cache, fewer and larger micro-batches save more than their own activations cost.
+    private static func preferredTokens(_ settings: TransformerSettings) -> Int {
+        let gradientFloats = 2 * settings.modelDimension * settings.feedForward
+        return gradientFloats * MemoryLayout<Float>.stride > cacheBytes / 2 ? 400 : 100
+    }
+
+    /// A second-level cache as most processors have it.
+    private static let cacheBytes = 1 << 20
+
+    package func makePasses(workers: Int, windows: Int, seed: UInt64) -> [any TrainingPass] {
+        let packed = PackedWeights(layout, training: true)
+        return (0..<workers).map { worker in
+            TransformerPass(
+                self, packed, share: .init(worker: worker, workers: workers), windows: windows, seed: seed)
+        }
+    }
+
+    /// Bytes of keys and values that a context may take.
+    package static let maximumCacheBytes = 16 << 30
+
+    package func makeContext(copies: Int) throws -> any ModelContext {
+        let cacheBytes = KeyValueCache.byteCount(settings, slots: copies)
+        guard cacheBytes <= Self.maximumCacheBytes else {
+            throw SettingsError(
+                "copies", "must need at most \(Self.maximumCacheBytes) bytes of keys and values, not \(cacheBytes)",
+                found: "\(copies)")
+        }
+        return TransformerContext(self, copies: copies)
+    }
+
+    package func makeInference(windows: Int) -> any WindowInference { TransformerInference(self, sequences: windows) }
+
+    /// A pass that tells its attention weights, for one window.
+    func makeAttentionPass() -> TransformerPass {
+        let pass = TransformerPass(
+            self, PackedWeights(layout, training: true), share: .init(worker: 0, workers: 1), windows: 1, seed: 0)
+        pass.prepare()
+        return pass
+    }
 }

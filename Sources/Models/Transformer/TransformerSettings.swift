@@ -15,7 +15,7 @@ package enum TokenLayout: String, Sendable, Codable, CaseIterable {
 }
 
 /// The causal transformer's dimensions and dropouts; the defaults are the paper's Table 1.
-package struct TransformerSettings: Sendable, Equatable, Codable {
+package struct TransformerSettings: SequenceModelSettings {
     package var tokenLayout = TokenLayout.merged
     /// Transitions that the model sees at once, c.
     package var contextLength = 100
@@ -34,8 +34,7 @@ package struct TransformerSettings: Sendable, Equatable, Codable {
 
     package init() {}
 
-    /// Positions of a full window.
-    package var tokens: Int { contextLength * tokenLayout.tokensPerTransition }
+    package var tokensPerTransition: Int { tokenLayout.tokensPerTransition }
 
     /// Throws `SettingsError` for the first setting that no model can have.
     package func validate() throws {

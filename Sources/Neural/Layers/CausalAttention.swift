@@ -39,6 +39,8 @@ package struct CausalAttention: Sendable {
 
     /// Floats of the weights that the forward pass leaves to the backward pass.
     package var weightsCount: Int { ck_attention_weights(tokens) }
+    /// Floats from the weights of one query to those of the next.
+    package static func weightsStride(tokens: Int) -> Int { (tokens + 15) & ~15 }
     /// Floats of scratch that both passes need.
     package var scratchCount: Int { ck_attention_scratch(tokens, headDimension) }
 

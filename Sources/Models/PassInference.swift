@@ -1,0 +1,25 @@
+import Neural
+
+/// Frozen weights over whole windows by way of a training pass: what a model gets that has nothing faster. A causal model
+/// says the same of a row whatever stands behind it, so the rows behind the wanted one may hold anything.
+final class PassInference: WindowInference {
+    private let pass: any TrainingPass
+    private let encoder: (any ObservationEncoder)?
+    private let actionCount: Int
+
+    init(_ model: any SequenceModel, windows: Int) {
+        pass = model.makePasses(workers: 1, windows: windows, seed: 0)[0]
+        encoder = model.makeEncoder(observations: windows * model.contextLength, pool: WorkerPool(count: 1))
+        actionCount = model.spaces.actionCount
+        pass.prepare()
+    }
+
+    func lastLogits(_ batch: WindowBatch, windows: Int, length: Int, into logits: UnsafeMutablePointer<Float>) {
+        encoder?.forward(batch.observations, count: windows * batch.length, into: batch.vectors.start)
+        let all = pass.forward(batch, windows: 0..<windows, step: nil)
+        for window in 0..<windows {
+            let row = window * batch.length + length - 1
+            (logits + window * actionCount).update(from: all + row * actionCount, count: actionCount)
+        }
+    }
+}

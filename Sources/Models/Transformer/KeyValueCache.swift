@@ -1,0 +1,37 @@
+import Neural
+
+/// Keys and values of the tokens that each of several contexts has seen, per block.
+final class KeyValueCache {
+    private let memory: FloatBuffer
+    private let slots: Int
+    private let tokens: Int
+    private let d: Int
+
+    init(_ settings: TransformerSettings, slots: Int) {
+        self.slots = slots
+        tokens = settings.tokens
+        d = settings.modelDimension
+        memory = FloatBuffer(Self.byteCount(settings, slots: slots) / MemoryLayout<Float>.stride)
+    }
+
+    /// Bytes for so many contexts.
+    static func byteCount(_ settings: TransformerSettings, slots: Int) -> Int {
+        settings.layers * slots * settings.tokens * 2 * settings.modelDimension * MemoryLayout<Float>.stride
+    }
+
+    /// (tokens, D) keys, then (tokens, D) values.
+    private func place(block: Int, slot: Int) -> UnsafeMutablePointer<Float> {
+        memory.start + (block * slots + slot) * tokens * 2 * d
+    }
+
+    /// Stores key and value of one token from its projection (3D) and returns all keys and values of the context.
+    func append(_ projected: UnsafePointer<Float>, position: Int, block: Int, slot: Int) -> (
+        keys: UnsafePointer<Float>, values: UnsafePointer<Float>
+    ) {
+        let keys = place(block: block, slot: slot)
+        let values = keys + tokens * d
+        (keys + position * d).update(from: projected + d, count: d)
+        (values + position * d).update(from: projected + 2 * d, count: d)
+        return (UnsafePointer(keys), UnsafePointer(values))
+    }
+}
