@@ -1,7 +1,13 @@
 import Experience
 package import Neural
 
-/// A kind of sequence model: what a registry holds and an experiment names. A folder beside `Transformer/` has one.
+/// A kind of sequence model: what a registry holds and an experiment names.
+///
+/// A new kind is a folder beside `Transformer/` and a line in `SequenceModels.builtIn`. It brings, in the order in which
+/// they are best written: settings; a `ParameterLayout`; a `TrainingPass`, whose gradients `GradientCheck` compares with
+/// differences of the loss; a `ModelContext`, whose logits must be those of the pass for the same transitions; and, where
+/// observations are not integers, an `ObservationEncoder`. Windows, optimiser, checkpoints, `predict` and evaluation are
+/// there already. `Tests/DistillationTests/ToyModel.swift` is one in a single file.
 package protocol SequenceModelKind: SendableMetatype {
     associatedtype Settings: SequenceModelSettings
 
@@ -29,8 +35,7 @@ package protocol SequenceModelSettings: Codable, Hashable, Sendable {
     /// Transitions of a window, c; windows of training have it, and `predict` looks so far back.
     var contextLength: Int { get }
 
-    /// What one transition is to the model; the throughput of training is counted in tokens. Where it is more than one,
-    /// previous action and reward have tokens of their own and are masked each by itself.
+    /// How many steps of the model's sequence a transition is; the throughput of training is counted in tokens.
     var tokensPerTransition: Int { get }
 
     /// Throws `SettingsError` for the first setting that no model can have.

@@ -80,11 +80,7 @@ final class TransformerInference: WindowInference {
             runWindow(batch, window, length)
             onProgress?()
         }
-        // The queries are done with, so their memory takes the middle of the block.
-        finish(
-            layout.blocks.count - 1, attended: branch.start, input: x.start, output: x.start,
-            branch: qkv.start + windows * d, middle: qkv.start, activated: activated.start, inverse: inverse.start,
-            rows: windows)
+        finish(layout.blocks.count - 1, lastTokens(windows))
         head(x.start, rows: windows, stride: d, into: logits)
     }
 
@@ -102,8 +98,10 @@ final class TransformerInference: WindowInference {
             if index > 0 { project(kept.input, index, into: kept.projected, rows: length) }
             attend(parameters + layout.blocks[index].inBias, kept, length)
             finish(
-                index, attended: kept.attended, input: kept.input, output: kept.input, branch: kept.normalised1,
-                middle: kept.middle, activated: arena.activated, inverse: kept.inverse1, rows: length)
+                index,
+                Tokens(
+                    count: length, x: kept.input, attended: kept.attended, branch: kept.normalised1,
+                    middle: kept.middle, activated: arena.activated, inverse: kept.inverse1))
         }
         attendLast(layout.blocks.count - 1, kept.input, length: length, as: window)
     }
@@ -162,9 +160,7 @@ final class TransformerInference: WindowInference {
                     row, position: positions[sequence] * perTransition + row % perTransition, block: index,
                     slot: slots[sequence], cache)
             }
-            finish(
-                index, attended: branch.start, input: x.start, output: x.start, branch: qkv.start + rows * d,
-                middle: qkv.start, activated: activated.start, inverse: inverse.start, rows: rows)
+            finish(index, lastTokens(rows))
         }
         head(x.start + (perTransition - 1) * d, rows: sequences, stride: perTransition * d, into: logits)
     }
@@ -201,26 +197,41 @@ final class TransformerInference: WindowInference {
         }
     }
 
+    /// Where the rows of the tokens lie that go through the rest of a block together.
+    private struct Tokens {
+        let count: Int
+        /// (count, D) what the block was given, and then what it gives.
+        let x: UnsafeMutablePointer<Float>
+        /// (count, D) the heads' outputs.
+        let attended: UnsafeMutablePointer<Float>
+        /// Scratch: (count, D) twice, (count, 64), (count).
+        let branch, middle, activated, inverse: UnsafeMutablePointer<Float>
+    }
+
+    /// The tokens in `x`, whose heads' outputs lie in `branch`. Their queries are done with, so these lend their memory.
+    private func lastTokens(_ count: Int) -> Tokens {
+        Tokens(
+            count: count, x: x.start, attended: branch.start, branch: qkv.start + count * d, middle: qkv.start,
+            activated: activated.start, inverse: inverse.start)
+    }
+
     /// A block behind its attention: projection, residual, normalisation, MLP, residual, normalisation.
-    private func finish(
-        _ index: Int, attended: UnsafeMutablePointer<Float>, input: UnsafeMutablePointer<Float>,
-        output: UnsafeMutablePointer<Float>, branch: UnsafeMutablePointer<Float>,
-        middle: UnsafeMutablePointer<Float>, activated: UnsafeMutablePointer<Float>,
-        inverse: UnsafeMutablePointer<Float>, rows: Int
-    ) {
+    private func finish(_ index: Int, _ tokens: Tokens) {
         let (block, packed) = (layout.blocks[index], packed.blocks[index])
         Product.plain(
-            attended, stride: d, packed.outTransposed, stride: d, into: branch, stride: d, rows: rows, columns: d,
-            depth: d)
+            tokens.attended, stride: d, packed.outTransposed, stride: d, into: tokens.branch, stride: d,
+            rows: tokens.count, columns: d, depth: d)
         ResidualNorm.forward(
-            residual: input, branch, bias: parameters + block.outBias, gain: parameters + block.gain1,
-            shift: parameters + block.shift1, into: middle, inverse: inverse, rows: rows, dimension: d)
+            residual: tokens.x, tokens.branch, bias: parameters + block.outBias, gain: parameters + block.gain1,
+            shift: parameters + block.shift1, into: tokens.middle, inverse: tokens.inverse, rows: tokens.count,
+            dimension: d)
         feedForward.forward(
-            middle, packed.feedForward, bias: parameters + block.fc1Bias, kept: nil, activated: activated, into: branch,
-            rows: rows)
+            tokens.middle, packed.feedForward, bias: parameters + block.fc1Bias, kept: nil,
+            activated: tokens.activated, into: tokens.branch, rows: tokens.count)
         ResidualNorm.forward(
-            residual: middle, branch, bias: parameters + block.fc2Bias, gain: parameters + block.gain2,
-            shift: parameters + block.shift2, into: output, inverse: inverse, rows: rows, dimension: d)
+            residual: tokens.middle, tokens.branch, bias: parameters + block.fc2Bias, gain: parameters + block.gain2,
+            shift: parameters + block.shift2, into: tokens.x, inverse: tokens.inverse, rows: tokens.count,
+            dimension: d)
     }
 
     private func head(
