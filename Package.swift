@@ -44,25 +44,29 @@ let package = Package(
 
         // The house, in the order in which data walks through it.
         module("Files", []),
+        module("Settings", []),
         module("Experience", []),
-        module("Environments", ["Experience"]),
+        module("Environments", ["Experience", "Settings"]),
         module("Neural", ["CKernels", "COpenBLAS", "Files"]),
-        module("Agents", ["Neural", "Environments", "Experience"]),
+        module("Agents", ["Settings", "Neural", "Environments", "Experience"]),
         module("Histories", ["CHDF5", "Environments", "Experience", "Files"]),
         module("Wire", ["CWire", "CProtobufC", "Environments", "Experience"]),
         module("Transport", ["CZeroMQ"]),
         module("Processes", ["CProcesses"]),
-        module("Models", ["CKernels", "Neural", "Experience"]),
-        module("Distillation", ["CKernels", "Models", "Neural", "Histories", "Environments", "Experience", "Files"]),
-        module("Experiments", ["Environments", "Experience", "Agents", "Models", "Distillation", yaml]),
+        module("Models", ["Settings", "CKernels", "Neural", "Experience"]),
+        module(
+            "Distillation",
+            ["Settings", "CKernels", "Models", "Neural", "Histories", "Environments", "Experience", "Files"]),
+        module("Experiments", ["Settings", "Environments", "Experience", "Agents", "Models", "Distillation", yaml]),
         module("Catalog", ["Environments", "Experience", sqlite]),
         module(
             "Nodes", ["CSodium", "Experience", "Neural", "Files", "Wire", "Transport", "Processes", logging]),
         module(
             "Collecting",
             [
-                "Nodes", "Agents", "Histories", "Experiments", "Environments", "Experience", "Files", "Neural", "Wire",
-                "Transport", logging,
+                "Settings", "Nodes", "Agents", "Histories", "Experiments", "Environments", "Experience", "Files",
+                "Neural",
+                "Wire", "Transport", logging,
             ]),
         module(
             "Distilling",
@@ -79,11 +83,13 @@ let package = Package(
         module("Supervision", ["Nodes", "Processes", "Files", "Wire", "Transport", logging]),
         module("Drills", ["Coordination", "Nodes", "Neural", "Wire"]),
         module(
-            "Reporting", ["Catalog", "Distillation", "Histories", "Environments", "Experience", "Experiments", "Files"]),
+            "Reporting",
+            ["Settings", "Catalog", "Distillation", "Histories", "Environments", "Experience", "Experiments", "Files"]),
         .executableTarget(
             name: "distillery",
             dependencies: [
-                "Environments", "Experience", "Neural", "Agents", "Histories", "Wire", "Transport", "Processes",
+                "Settings", "Environments", "Experience", "Neural", "Agents", "Histories", "Wire", "Transport",
+                "Processes",
                 "Models", "Distillation",
                 "Experiments", "Catalog", "Nodes", "Collecting", "Distilling", "Coordination", "Supervision", "Drills",
                 "Reporting", "Files",
@@ -104,8 +110,9 @@ let package = Package(
                 "Reporting", "TestSupport", logging,
             ], path: "Tests/Simulation", swiftSettings: strict),
         tests("FilesTests", ["Files", "TestSupport"]),
+        tests("SettingsTests", ["Settings"]),
         tests("ExperienceTests", ["Experience", "TestSupport"]),
-        tests("EnvironmentsTests", ["Environments", "Experience", "TestSupport"]),
+        tests("EnvironmentsTests", ["Settings", "Environments", "Experience", "TestSupport"]),
         tests("HistoriesTests", ["Histories", "Environments", "Experience"]),
         .executableTarget(
             name: "ProcessesTestParent", dependencies: ["Processes"], path: "Tests/ProcessesTestParent",
@@ -113,9 +120,11 @@ let package = Package(
         tests("ProcessesTests", ["Processes", "ProcessesTestParent"]),
         tests("TransportTests", ["Transport", "CZeroMQ", "TestSupport"]),
         tests("WireTests", ["Wire", "Environments", "Experience", "TestSupport"], resources: [.copy("Golden")]),
-        tests("ExperimentsTests", ["Experiments", "Environments", "Experience", "Agents", "Models", "Distillation"]),
         tests(
-            "AgentsTests", ["Agents", "Neural", "Environments", "Experience", "TestSupport"],
+            "ExperimentsTests",
+            ["Settings", "Experiments", "Environments", "Experience", "Agents", "Models", "Distillation"]),
+        tests(
+            "AgentsTests", ["Settings", "Agents", "Neural", "Environments", "Experience", "TestSupport"],
             resources: [.copy("Golden")]),
         tests(
             "NeuralTests", ["Neural", "CKernels", "Environments", "Experience", "TestSupport"],
@@ -162,7 +171,10 @@ let package = Package(
             ]),
         tests(
             "DistillationTests",
-            ["Distillation", "Files", "Models", "Neural", "Histories", "Environments", "Experience", "TestSupport"],
+            [
+                "Settings", "Distillation", "Files", "Models", "Neural", "Histories", "Environments", "Experience",
+                "TestSupport",
+            ],
             resources: [.copy("Golden")]),
     ],
     swiftLanguageModes: [.v6]

@@ -59,7 +59,7 @@ package struct ActingBenchmark {
         let actor = try ActorCriticActor(settings: settings, environment: tasks.environment, keys: keys(rollouts))
         try learner.withParameters { try actor.load(parameters: $0) }
         let collector = RolloutCollector(
-            environment: try tasks.makeEnvironment(task: tasks.tasks[0], keys: keys(rollouts)), actor: actor,
+            environment: try tasks.makeEnvironment(task: try tasks.task(0), keys: keys(rollouts)), actor: actor,
             lifetime: LifetimeIdentifier(task: 0, repetition: 0),
             positions: (0..<rollouts).map { ActorPosition(actor: $0) })
         let batch = collector.collect(length: settings.rolloutLength, policyVersion: 0)

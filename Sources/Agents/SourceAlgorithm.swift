@@ -1,6 +1,5 @@
-package import Environments
+import Environments
 package import Experience
-import FoundationEssentials
 
 /// Chooses the actions of some streams, in one process. Belongs to one thread.
 package protocol StreamActor: AnyObject {
@@ -76,61 +75,8 @@ package struct UpdateReport: Hashable, Sendable {
     package init(version: UInt64) { self.version = version }
 }
 
-/// A source algorithm with its settings: what an experiment names and a stream remembers.
-package enum SourceAlgorithm: Hashable, Sendable {
-    case actorCritic(ActorCriticSettings)
-
-    /// The stream attribute `source_algorithm`.
-    package var name: String {
-        switch self {
-        case .actorCritic: "a3c"
-        }
-    }
-
-    /// The settings with sorted keys: the stream attribute `source_json`.
-    package var json: String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        switch self {
-        case .actorCritic(let settings):
-            // Settings are numbers and words; a number that JSON cannot hold does not pass `validate`.
-            return (try? encoder.encode(settings)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
-        }
-    }
-
-    /// Steps that an actor takes between two updates.
-    package var rolloutLength: Int {
-        switch self {
-        case .actorCritic(let settings): settings.rolloutLength
-        }
-    }
-
-    /// One actor for each key. Throws `SourceAlgorithmError` for settings or spaces that the algorithm cannot take.
-    package func makeActor(environment: EnvironmentDescription, keys: [StreamKey]) throws -> any SourceActor {
-        switch self {
-        case .actorCritic(let settings):
-            try settings.makeActor(environment: environment, keys: keys)
-        }
-    }
-
-    /// Bytes that a learner of so many actors saves at most. Throws as `makeActor` does.
-    package func largestSavedBytes(environment: EnvironmentDescription, actors: Int) throws -> Int {
-        switch self {
-        case .actorCritic(let settings):
-            ActorCriticLearner.savedBytes(
-                try settings.makeShape(environment: environment), cutRows: actors,
-                observationBytes: environment.observationSpace.byteCount)
-        }
-    }
-
-    /// A learner at version 0; seed, task and repetition determine its initial parameters. Throws as `makeActor` does.
-    package func makeLearner(
-        environment: EnvironmentDescription, seed: UInt64, task: Int, repetition: Int
-    ) throws -> any SourceLearner {
-        switch self {
-        case .actorCritic(let settings):
-            try ActorCriticLearner(
-                settings: settings, environment: environment, seed: seed, task: task, repetition: repetition)
-        }
-    }
+/// A setting, an environment or saved bytes that a source algorithm cannot accept.
+package struct SourceAlgorithmError: Error, CustomStringConvertible, Sendable {
+    package let description: String
+    package init(_ description: String) { self.description = description }
 }

@@ -40,6 +40,14 @@ package struct TaskRecord: Hashable, Sendable {
         self.optimalReturn = optimalReturn
         self.randomReturn = randomReturn
     }
+
+    /// A task of `distribution` with what its returns are measured against; finding that out may take a while.
+    package init(_ task: Task, _ distribution: any TaskDistribution) {
+        let references = distribution.references(of: task)
+        self.init(
+            id: task.id, split: task.split, json: task.json, optimalReturn: references.optimum,
+            randomReturn: references.random)
+    }
 }
 
 /// How far something that is queued has come.

@@ -1,10 +1,11 @@
 package import Environments
 import Experience
+import Settings
 
 /// Made-up learning histories of a Dark Room, in memory, for timing what reads them.
 package enum BenchmarkStreams {
     package static let environment = EnvironmentDescription(
-        name: BuiltInEnvironment.darkRoom.rawValue, observationSpace: .multiDiscrete(counts: [9, 9]),
+        name: DarkRoomTasks.name, observationSpace: .multiDiscrete(counts: [9, 9]),
         actionSpace: .discrete(count: 5), horizon: 20, json: DarkRoomSettings().json)
 
     /// `streams` streams of `episodes` episodes of 20 rows.

@@ -4,6 +4,7 @@ import Files
 package import Foundation
 import Histories
 package import Models
+import Settings
 
 /// What a checkpoint is about: the environment that its model acts in, and what the model was allowed to see of it.
 package struct CheckpointDescription: Sendable, Equatable {

@@ -2,6 +2,7 @@ package import Experience
 import Foundation
 package import Models
 import Neural
+import Settings
 
 /// The distilled model acting: B copies that each go on in a context of their own, for one thread.
 ///
@@ -111,5 +112,11 @@ package final class InContextPolicy {
             if remaining < 0 { return action }
         }
         return best
+    }
+}
+
+private func require<Value: Comparable>(_ value: Value, in range: ClosedRange<Value>, _ setting: String) throws {
+    guard range.contains(value) else {
+        throw SettingsError(setting, "must be between \(range.lowerBound) and \(range.upperBound)", found: "\(value)")
     }
 }

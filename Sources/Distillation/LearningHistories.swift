@@ -1,6 +1,7 @@
 package import Environments
 import Experience
 package import Histories
+import Settings
 
 /// Collects the streams that a model may be taught with: sealed ones of train tasks, all of one environment.
 package struct LearningHistories: Sendable {

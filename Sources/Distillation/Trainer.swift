@@ -3,6 +3,7 @@ import Files
 package import Foundation
 package import Models
 import Neural
+import Settings
 
 /// What one optimiser step did.
 package struct StepReport: Sendable, Equatable {

@@ -1,8 +1,8 @@
-import Models
+package import Settings
 
 /// How the model is fitted. The learning rate rises linearly from `startLearningRate` to `peakLearningRate` over
 /// `warmupSteps`, then follows a cosine down to `finalLearningRate`.
-package struct TrainingSettings: Sendable, Equatable, Codable {
+package struct TrainingSettings: SettingsGroup, Codable {
     /// Windows of an optimiser step.
     package var batchSize = 64
     /// Optimiser steps after which training ends.
@@ -34,29 +34,40 @@ package struct TrainingSettings: Sendable, Equatable, Codable {
 
     package init() {}
 
-    /// Throws `SettingsError` for the first setting that makes no sense.
-    package func validate() throws {
-        try require(batchSize, in: 1...65_536, "batchSize")
-        try require(steps, in: 1...1_000_000_000, "steps")
-        if let maximumSeconds { try require(maximumSeconds, in: 0.001...1e9, "maximumSeconds") }
-        try require(startLearningRate, in: 0...10, "startLearningRate")
-        try require(peakLearningRate, in: 0...10, "peakLearningRate")
-        try require(finalLearningRate, in: 0...10, "finalLearningRate")
-        guard peakLearningRate >= max(startLearningRate, finalLearningRate) else {
-            throw SettingsError(
-                "peakLearningRate",
-                "must be at least startLearningRate (\(startLearningRate)) and finalLearningRate (\(finalLearningRate))",
-                found: "\(peakLearningRate)")
-        }
-        try require(warmupSteps, in: 0...1_000_000_000, "warmupSteps")
-        try requireProbability(beta1, "beta1")
-        try requireProbability(beta2, "beta2")
-        try require(epsilon, in: 1e-30...1, "epsilon")
-        try require(gradientClip, in: 1e-12...1e12, "gradientClip")
-        try requireProbability(labelSmoothing, "labelSmoothing")
-        try requireProbability(maskingProbability, "maskingProbability")
-        try require(threads, in: 1...1_024, "threads")
-        try require(checkpointEvery, in: 1...1_000_000_000, "checkpointEvery")
-        if let keepCheckpoints { try require(keepCheckpoints, in: 1...1_000_000, "keepCheckpoints") }
+    package static let entries: [Entry<TrainingSettings>] = [
+        .key("batch_size", \.batchSize, .integer(1...65_536), "Windows of an optimiser step."),
+        .key("steps", \.steps, .integer(1...1_000_000_000), "Optimiser steps after which training ends."),
+        .key(
+            "maximum_seconds", \.maximumSeconds, .optional(.number(0.001, 1e9), "none"),
+            "Seconds after which training ends, if that comes first; the schedule follows whichever is further."),
+        .key("start_learning_rate", \.startLearningRate, .number(0, 10), "Learning rate of the first step."),
+        .key("peak_learning_rate", \.peakLearningRate, .number(0, 10), "Learning rate after the warm-up."),
+        .key("final_learning_rate", \.finalLearningRate, .number(0, 10), "Learning rate of the last step."),
+        .key("warmup_steps", \.warmupSteps, .integer(0...1_000_000_000), "Steps of the linear warm-up."),
+        .key("beta1", \.beta1, .number(0, below: 1), "Adam's decay of the first moment."),
+        .key("beta2", \.beta2, .number(0, below: 1), "Adam's decay of the second moment."),
+        .key("epsilon", \.epsilon, .number(1e-30, 1), "Added to the root of Adam's second moment."),
+        .key("gradient_clip", \.gradientClip, .number(above: 0, to: 1e12), "Largest global norm of the gradient."),
+        .key("label_smoothing", \.labelSmoothing, .number(0, below: 1), "Label smoothing of the cross entropy."),
+        .key(
+            "masking_probability", \.maskingProbability, .number(0, below: 1),
+            "Probability that a token's previous action and reward are masked."),
+        .key("threads", \.threads, .integer(1...1_024), "Worker threads."),
+        .key("seed", \.seed, .seed, "Determines initial parameters, windows, masks and dropout."),
+        .key(
+            "checkpoint_every", \.checkpointEvery, .integer(1...1_000_000_000), "Optimiser steps between checkpoints."),
+        .key(
+            "keep_checkpoints", \.keepCheckpoints, .optional(.integer(1...1_000_000), "all"),
+            "Checkpoints that are kept, the newest; one that is being evaluated is never deleted."),
+    ]
+
+    package func contradictions() -> [Contradiction] {
+        guard peakLearningRate < max(startLearningRate, finalLearningRate) else { return [] }
+        return [
+            Contradiction(
+                ["peak_learning_rate", "start_learning_rate", "final_learning_rate"],
+                "the peak \(shortest(peakLearningRate)) is below the start \(shortest(startLearningRate)) or the end "
+                    + "\(shortest(finalLearningRate))")
+        ]
     }
 }

@@ -1,5 +1,6 @@
 import Experience
 package import Models
+import Settings
 
 /// Draws windows from learning histories: c rows of every k-th episode, from a random place or from a life's beginning.
 ///

@@ -1,7 +1,7 @@
-import Models
+package import Settings
 
 /// Which pieces of the learning histories the model is shown.
-package struct WindowSettings: Sendable, Equatable, Codable {
+package struct WindowSettings: SettingsGroup, Codable {
     /// Only every k-th episode of a stream is kept, counted from an offset that is drawn anew for every window, so that
     /// a window spans more of the learning.
     package var everyEpisodes = 1
@@ -15,12 +15,18 @@ package struct WindowSettings: Sendable, Equatable, Codable {
 
     package init() {}
 
-    /// Throws `SettingsError` for the first setting that makes no sense.
-    package func validate() throws {
-        try require(everyEpisodes, in: 1...1_000_000, "everyEpisodes")
-        try require(shareFromStart, in: 0...1, "shareFromStart")
-        if let maximumStreamsPerLifetime {
-            try require(maximumStreamsPerLifetime, in: 1...1_000_000, "maximumStreamsPerLifetime")
-        }
-    }
+    package static let entries: [Entry<WindowSettings>] = [
+        .key(
+            "every_episodes", \.everyEpisodes, .integer(1...1_000_000),
+            "Only every k-th episode of a stream is shown, from an offset that is drawn for each window."),
+        .key(
+            "share_from_start", \.shareFromStart, .number(0, 1),
+            "Share of the windows that start at a life's beginning."),
+        .key(
+            "teach_first_half", \.teachFirstHalf, .boolean,
+            "Whether a window from mid-life teaches the actions of its first half too."),
+        .key(
+            "streams_per_lifetime", \.maximumStreamsPerLifetime, .optional(.integer(1...1_000_000), "all"),
+            "Streams that are read of a lifetime, the first ones."),
+    ]
 }

@@ -39,25 +39,13 @@ package protocol Environment {
         terminations: UnsafeMutablePointer<UInt8>, truncations: UnsafeMutablePointer<UInt8>)
 }
 
-/// The tasks of one environment with its settings: what a factory of environments has to offer.
-package protocol TaskDistribution: Sendable {
-    var environment: EnvironmentDescription { get }
-    /// All tasks with their split, by id; train and test never overlap.
-    var tasks: [Task] { get }
-    /// The best possible return of one episode of a task, where it can be computed.
-    func optimalReturn(of task: Task) -> Double?
-    /// The expected return of one episode of uniformly random actions, where it can be computed.
-    func expectedRandomReturn(of task: Task) -> Double?
-    /// One copy for each key. Throws `EnvironmentError` when `task.json` does not describe a task of this distribution.
-    func makeEnvironment(task: Task, keys: [StreamKey]) throws -> any Environment
-}
-
-extension TaskDistribution {
-    package func expectedRandomReturn(of task: Task) -> Double? { nil }
-}
-
 /// A setting or task description that an environment cannot accept.
 package struct EnvironmentError: Error, CustomStringConvertible, Sendable {
     package let description: String
     package init(_ description: String) { self.description = description }
+
+    /// An id that no task of a distribution has.
+    package static func noTask(_ id: Int, of environment: String, _ count: Int) -> EnvironmentError {
+        EnvironmentError("task \(id) is not one of the \(count) tasks of \(environment)")
+    }
 }

@@ -14,18 +14,17 @@ extension CheckpointDescription {
 
 extension Experiment {
     /// The evaluation of a checkpoint by what its own `config.json` says: the environment, the tasks that were held out
-    /// and those that were trained on. Throws `EnvironmentError` or `ExperimentError` for a description that contradicts
+    /// and those that were trained on. Throws `EnvironmentError` or `SettingsError` for a description that contradicts
     /// itself.
     package init(evaluating description: CheckpointDescription) throws {
         self.init()
         name = "evaluation"
-        let environment = try EnvironmentSettings(
+        environment = try EnvironmentSettings(
             name: description.environment.name, json: description.environment.json)
-        environmentChoice = EnvironmentChoice(environment)
-        let all = try environment.makeTasks(split: TaskSplit(testTasks: 0, seed: 0)).tasks.count
+        let all = try environment.makeTasks(split: TaskSplit(testTasks: 0, seed: 0)).count
         tasks.splitSeed = description.splitSeed
         tasks.test = description.heldOutCount(of: all)
-        let train = try makeTasks().tasks.filter { $0.split == .train }.map(\.id)
+        let train = try makeTasks().ids(of: .train)
         // The first by id; of an interrupted collection, the fewest that hold all that was trained on.
         tasks.train = (train.lastIndex(where: Set(description.trainedTasks).contains) ?? train.count - 1) + 1
         evaluate.trainTasks = 0
@@ -35,7 +34,7 @@ extension Experiment {
     /// Whether what was trained on and held out for a checkpoint is the same in this experiment.
     package func fits(_ description: CheckpointDescription) -> Bool {
         guard let tasks = try? makeTasks(), tasks.environment == description.environment else { return false }
-        let held = testTasks(of: tasks).map(\.id)
+        let held = testTasks(of: tasks)
         if let stated = description.testTasks { return Set(held) == Set(stated) }
         return held.allSatisfy { !description.trainedTasks.contains($0) }
     }

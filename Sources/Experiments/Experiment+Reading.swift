@@ -1,35 +1,60 @@
+package import Settings
 import Yams
 
 extension Experiment {
     /// Reads the experiment at `path`. An override is KEY=VALUE, for example `collect.actors=100`; it is refused by the
-    /// same rules as the file. Throws `ExperimentError` with everything that is wrong.
-    package init(path: String, overrides: [String] = []) throws(ExperimentError) {
+    /// same rules as the file. Throws `SettingsError` with everything that is wrong.
+    package init(path: String, overrides: [String] = []) throws(SettingsError) {
         try self.init(yaml: try ExperimentFile.text(at: path), file: path, overrides: overrides)
     }
 
     /// `file` is what to call the text in errors.
-    package init(yaml: String, file: String, overrides: [String] = []) throws(ExperimentError) {
-        var reader = SchemaReader(entries: Experiment.entries, initial: Experiment())
-        reader.read(try Experiment.compose(yaml, file: file), file: file)
-        for assignment in overrides { reader.override(assignment, flag: "--set \(assignment)") }
-        guard reader.problems.isEmpty else { throw ExperimentError(reader.problems) }
-        let impossible = reader.root.contradictions.map { contradiction in
-            Problem(
-                origin: contradiction.keys.lazy.compactMap { reader.origins[$0] }.first,
-                key: contradiction.keys.joined(separator: " and "), message: contradiction.message)
+    package init(yaml: String, file: String, overrides: [String] = []) throws(SettingsError) {
+        var reader = SettingsReader(Self.schema, initial: Experiment())
+        var tree = try SettingNode(yaml: yaml, file: file)
+        for assignment in overrides {
+            let origin = Origin.flag("--set \(assignment)")
+            do {
+                let (path, value) = try Self.override(assignment, origin)
+                reader.override(path, with: value, in: &tree)
+            } catch {
+                reader.report(origin, error.key, error.message)
+            }
         }
-        guard impossible.isEmpty else { throw ExperimentError(impossible) }
-        self = reader.root
+        reader.read(tree)
+        self = try reader.result { $0.contradictions() }
     }
 
-    /// The resolved experiment: every key with its value. Reading it gives an equal value.
-    package var yaml: String {
-        SchemaWriter(entries: Experiment.entries).yaml(self)
+    private struct Refusal: Error {
+        let key: String
+        let message: String
     }
+
+    /// The path and the value of KEY=VALUE, whose value is YAML.
+    private static func override(
+        _ assignment: String, _ origin: Origin
+    ) throws(Refusal) -> (path: String, value: SettingNode) {
+        guard let equals = assignment.firstIndex(of: "="), equals != assignment.startIndex else {
+            throw Refusal(key: "", message: "expected KEY=VALUE, for example collect.actors=100")
+        }
+        let path = String(assignment[..<equals])
+        let text = String(assignment[assignment.index(after: equals)...])
+        if let excess = YAMLBounds.excess(in: text) { throw Refusal(key: path, message: excess.message) }
+        do {
+            return (path, SettingNode(try Yams.compose(yaml: text) ?? Node("")) { _ in origin })
+        } catch {
+            throw Refusal(key: path, message: "'\(text)' is not valid YAML")
+        }
+    }
+
+    static let schema = Schema(Experiment.entries)
+
+    /// The resolved experiment: every key with its value. Reading it gives an equal value.
+    package var yaml: String { Self.schema.yaml(self) }
 
     /// Every key's path with its value as it stands in YAML, in the order of the file.
     package var settings: [(key: String, value: String)] {
-        SchemaWriter(entries: Experiment.entries).settings(self)
+        Self.schema.values(of: self).map { ($0.key, $0.value.yaml) }
     }
 
     /// The keys that have another value in `other`, in words: `collect.actors is 4, not 8`. What one of them does not
@@ -46,36 +71,7 @@ extension Experiment {
 
     /// The text of docs/experiments.md.
     package static var documentation: String {
-        documentationHead + SchemaWriter(entries: entries).markdown(defaults: Experiment())
-    }
-
-    private static func compose(_ yaml: String, file: String) throws(ExperimentError) -> Node {
-        if let (line, message) = YAMLBounds.excess(in: yaml) {
-            throw ExperimentError([Problem(origin: .file(file, line: line), key: "", message: message)])
-        }
-        do {
-            if let node = try Yams.compose(yaml: yaml) { return node }
-            throw ExperimentError([Problem(origin: .file(file, line: 1), key: "", message: "the file is empty")])
-        } catch let error as ExperimentError {
-            throw error
-        } catch {
-            throw ExperimentError([problem(of: error, file: file)])
-        }
-    }
-
-    private static func problem(of error: any Error, file: String) -> Problem {
-        func at(_ line: Int, _ message: String) -> Problem {
-            Problem(origin: .file(file, line: line), key: "", message: message)
-        }
-        switch error as? YamlError {
-        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
-            .composer(_, let problem, let mark, _):
-            return at(mark.line, "not valid YAML: \(problem)")
-        case .duplicatedKeysInMapping(let duplicates, let context):
-            return at(context.mark.line, "given twice: \(duplicates.joined(separator: ", "))")
-        default:
-            return at(1, "not valid YAML: \(error)")
-        }
+        documentationHead + schema.markdown(defaults: Experiment())
     }
 }
 

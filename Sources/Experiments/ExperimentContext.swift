@@ -5,9 +5,10 @@ package import Environments
 package struct ExperimentContext {
     package let experiment: Experiment
     package let distribution: any TaskDistribution
+    /// What every lifetime's source algorithm needs of its actors and its learner.
+    package let needs: LifetimeNeeds
     /// The run's folder on the coordinator's host.
     package let folder: String
-    private let tasks: [Int: Task]
 
     /// `yaml`, `folder`: as the coordinator names them to a node that it takes in.
     package init(yaml: String, folder: String) throws {
@@ -18,7 +19,8 @@ package struct ExperimentContext {
         self.experiment = experiment
         self.folder = folder
         distribution = try experiment.makeTasks()
-        tasks = Dictionary(uniqueKeysWithValues: distribution.tasks.map { ($0.id, $0) })
+        needs = try experiment.source.needs(
+            environment: distribution.environment, actors: experiment.collect.actors)
     }
 
     /// Throws `ContextError` when the coordinator that takes a node in again has another run by now.
@@ -29,14 +31,15 @@ package struct ExperimentContext {
     }
 
     package func task(_ id: Int) throws(ContextError) -> Task {
-        guard let task = tasks[id] else {
-            throw ContextError("task \(id) is not one of the \(tasks.count) tasks of \(distribution.environment.name)")
+        do {
+            return try distribution.task(id)
+        } catch {
+            throw ContextError("\(error)")
         }
-        return task
     }
 
     /// The source algorithm that every lifetime runs.
-    package var algorithm: SourceAlgorithm { experiment.sourceAlgorithm }
+    package var algorithm: SourceAlgorithm { experiment.source }
 }
 
 /// What does not fit the experiment that a node works for, in words for people.

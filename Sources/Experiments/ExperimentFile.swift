@@ -1,4 +1,7 @@
+import Environments
+import Experience
 import Foundation
+import Settings
 
 /// The text of an experiment's file, which may be a pipe or a terminal.
 enum ExperimentFile {
@@ -6,13 +9,13 @@ enum ExperimentFile {
     static let maximumBytes = 1 << 20
     private static let pieceBytes = 64 << 10
 
-    static func text(at path: String) throws(ExperimentError) -> String {
+    static func text(at path: String) throws(SettingsError) -> String {
         let bytes = try bytes(at: path)
         guard let text = String(data: bytes, encoding: .utf8) else { throw refusal(path, "it is not UTF-8 text") }
         return text
     }
 
-    private static func bytes(at path: String) throws(ExperimentError) -> Data {
+    private static func bytes(at path: String) throws(SettingsError) -> Data {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw refusal(path, errno == ENOENT ? "there is no such file" : reason(errno))
@@ -34,8 +37,8 @@ enum ExperimentFile {
 
     private static func reason(_ number: Int32) -> String { String(cString: strerror(number)) }
 
-    private static func refusal(_ path: String, _ reason: String) -> ExperimentError {
-        ExperimentError([
+    private static func refusal(_ path: String, _ reason: String) -> SettingsError {
+        SettingsError([
             Problem(
                 origin: nil, key: "",
                 message:

@@ -79,7 +79,8 @@ package struct ExperimentPlan: Sendable, Equatable {
         let tasks = testTasks * (evaluate.control ? 2 : 1) + evaluate.trainTasks
         evaluationEpisodes = tasks * evaluate.seeds * evaluate.episodes
 
-        let rows = StreamSize(environment: environment, rolloutLength: experiment.source.actorCritic.rolloutLength)
+        let needs = try experiment.source.needs(environment: environment, actors: collect.actors)
+        let rows = StreamSize(environment: environment, rolloutLength: needs.rolloutLength)
         let model = try ModelSize(experiment.distil.modelChoice, environment)
         let made = 1 + experiment.distil.training.steps / experiment.distil.training.checkpointEvery
         // The next one lies beside those that are kept until it is whole.
@@ -94,7 +95,7 @@ package struct ExperimentPlan: Sendable, Equatable {
             + min(keptCheckpoints, ExperimentPlan.countedCheckpoints) * 3 * 4 * model.parameters
 
         let cores = Double(max(1, cores))
-        let arithmetic = sourceFlops(experiment, environment) / (rates.sourceGigaflops * 1e9)
+        let arithmetic = needs.operationsPerTransition / (rates.sourceGigaflops * 1e9)
         let secondsPerTransition = arithmetic + rates.microsecondsPerTransition * 1e-6
         collectSeconds = Double(maximumTransitions) * secondsPerTransition / cores
         let training = experiment.distil.training
@@ -120,7 +121,7 @@ package struct ExperimentPlan: Sendable, Equatable {
         _ experiment: Experiment, _ environment: EnvironmentDescription
     ) throws -> Int {
         let actors = experiment.collect.actors
-        return try experiment.sourceAlgorithm.largestSavedBytes(environment: environment, actors: actors)
+        return try experiment.source.needs(environment: environment, actors: actors).largestSavedBytes
             + (1 + actors) * bytesOfActorInState
     }
 
@@ -159,20 +160,4 @@ private struct ModelSize {
         parameters = try model.parameterLayout(spaces).parameterCount
         forwardFlopsPerToken = try model.forwardOperations(spaces) / Double(model.settings.tokens)
     }
-}
-
-/// Multiplications and additions of one transition: forward to act, forward and backward to learn.
-private func sourceFlops(_ experiment: Experiment, _ environment: EnvironmentDescription) -> Double {
-    func width(_ space: Space) -> Int {
-        switch space {
-        case .discrete(let count): count
-        case .multiDiscrete(let counts): counts.reduce(0, +)
-        case .box: space.elementCount
-        }
-    }
-    let hidden = experiment.source.actorCritic.hidden
-    // The first layer adds a row for each component of a discrete observation; counted as dense it is a bound.
-    let widths = [width(environment.observationSpace)] + hidden + [width(environment.actionSpace) + 1]
-    let products = zip(widths, widths.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }
-    return Double(2 * products * (1 + 3))
 }

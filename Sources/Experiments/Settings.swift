@@ -1,7 +1,8 @@
 package import Agents
+package import Settings
 
 /// When a learner's update may happen.
-package enum Synchronization: String, Sendable, CaseIterable, Codable {
+package enum Synchronization: String, Sendable, CaseIterable {
     /// As rollouts come; those beyond the bound on policy lag are recorded, but not learnt from.
     case asynchronous
     /// One rollout from every actor, in the order of the actors' numbers: the same seed gives the same data.
@@ -9,7 +10,7 @@ package enum Synchronization: String, Sendable, CaseIterable, Codable {
 }
 
 /// Which of the environment's tasks are used, and for what.
-package struct TaskSettings: Sendable, Equatable {
+package struct TaskSettings: SettingsGroup {
     /// Tasks held out from training.
     package var test: Int = 16
     /// What the split is drawn with.
@@ -18,10 +19,20 @@ package struct TaskSettings: Sendable, Equatable {
     package var train: Int?
 
     package init() {}
+
+    package static let entries: [Entry<TaskSettings>] = [
+        .key(
+            "test", \.test, .integer(atLeast: 1),
+            "Tasks that are held out: never trained on, evaluated at the end."),
+        .key("split_seed", \.splitSeed, .seed, "Draws which tasks are held out."),
+        .key(
+            "train", \.train, .optional(.integer(atLeast: 1), "all"),
+            "How many of the remaining tasks are trained on, the first by id."),
+    ]
 }
 
 /// How learning histories are collected.
-package struct CollectSettings: Sendable, Equatable {
+package struct CollectSettings: SettingsGroup {
     /// Actors of a lifetime.
     package var actors: Int = 100
     /// Lifetimes of each train task.
@@ -38,10 +49,53 @@ package struct CollectSettings: Sendable, Equatable {
     package var end = LifetimeEnd()
 
     package init() {}
+
+    package static let entries: [Entry<CollectSettings>] = [
+        .key(
+            "actors", \.actors, .integer(1...100_000),
+            "Actors of a lifetime: environments whose experience one learner learns from. Each is one stream."),
+        .key("lifetimes", \.lifetimes, .integer(1...1_000), "Lifetimes of each train task, each from scratch."),
+        .key(
+            "test_lifetimes", \.testLifetimes, .integer(0...1_000),
+            "Lifetimes of each held-out task, for comparison in the report; never trained on."),
+        .key(
+            "synchronization", \.synchronization, .choice,
+            "`lockstep` waits for one rollout of every actor per update and is deterministic; `asynchronous` does not wait."
+        ),
+        .key(
+            "maximum_policy_lag", \.maximumPolicyLag, .integer(0...1_000_000),
+            "Updates that a rollout may be behind and still be learnt from (asynchronous); it is recorded anyway."),
+        .key(
+            "record_actors", \.recordActors, .optional(.integer(atLeast: 1), "all"),
+            "How many actors of each lifetime are recorded, the first ones."),
+        .key(
+            "elastic", \.elastic, .boolean,
+            "Whether actors may join and leave a lifetime that runs (asynchronous only)."),
+        .section("end", \.end, "When a lifetime ends."),
+    ]
+
+    package func contradictions() -> [Contradiction] {
+        var found: [Contradiction] = []
+        if elastic, synchronization == .lockstep {
+            found.append(
+                Contradiction(
+                    ["elastic", "synchronization"],
+                    "lockstep waits for every actor of a lifetime, so none may join or leave; "
+                        + "write elastic: false or synchronization: asynchronous"))
+        }
+        if let recordActors, recordActors > actors {
+            found.append(
+                Contradiction(
+                    ["record_actors", "actors"],
+                    "\(recordActors) actors are to be recorded, but a lifetime has \(actors); "
+                        + "write record_actors: all"))
+        }
+        return found
+    }
 }
 
 /// How many processes of each role there are.
-package struct ClusterSettings: Sendable, Equatable {
+package struct ClusterSettings: SettingsGroup {
     package var learners: Int = 1
     package var actorProcesses: Int = 2
     /// Actors that one process carries at most; nil for as many as the lifetimes that run at once need.
@@ -61,10 +115,45 @@ package struct ClusterSettings: Sendable, Equatable {
     package var stallMinutes: Double? = 10
 
     package init() {}
+
+    package static let entries: [Entry<ClusterSettings>] = [
+        .key("learners", \.learners, .integer(1...1_024), "Learner processes; each works off lifetimes."),
+        .key("actor_processes", \.actorProcesses, .integer(1...4_096), "Processes that carry actors."),
+        .key(
+            "actors_per_process", \.actorsPerProcess, .optional(.integer(1...100_000), "automatic"),
+            "Actors that one process carries at most; `automatic` is what the lifetimes that run at once need."),
+        .key(
+            "lifetimes_per_learner", \.lifetimesPerLearner, .integer(1...1_024),
+            "Lifetimes that a learner works on at the same time."),
+        .key("evaluators", \.evaluators, .integer(1...1_024), "Evaluation workers."),
+        .key(
+            "bind", \.bind,
+            .text("endpoint such as tcp://127.0.0.1:5555 or tcp://127.0.0.1:*") { endpoint in
+                let port = endpoint.split(separator: ":").last ?? ""
+                let valid =
+                    endpoint.hasPrefix("tcp://") && endpoint.split(separator: ":").count >= 3
+                    && (port == "*" || UInt16(port) != nil)
+                return valid ? nil : "it has to be tcp://ADDRESS:PORT"
+            }, "The endpoint that the coordinator binds; `*` takes any free port."),
+        .key(
+            "unacknowledged_bytes", \.unacknowledgedBytes, .integer(1 << 20...1 << 36),
+            "Bytes that an actor process keeps until the recorder has acknowledged them; it waits when they are reached."
+        ),
+        .key(
+            "learner_checkpoint_seconds", \.learnerCheckpointSeconds, .integer(1...86_400),
+            "Seconds between two checkpoints of a lifetime's learner: what its death costs at most."),
+        .key(
+            "work_limit_seconds", \.workLimitSeconds, .integer(5...86_400),
+            "Seconds for which a step of a node's work may show no progress; then the node is ended and replaced."),
+        .key(
+            "stall_minutes", \.stallMinutes, .optional(.number(0.01, 1e6), "none"),
+            "Minutes for which nothing may move in the whole run; then it ends as failed, and says what it lacks. `none` waits for ever."
+        ),
+    ]
 }
 
 /// How a checkpoint of the distilled model is evaluated.
-package struct EvaluateSettings: Sendable, Equatable {
+package struct EvaluateSettings: SettingsGroup {
     /// Episodes of each (task, seed).
     package var episodes: Int = 200
     package var seeds: Int = 4
@@ -76,4 +165,16 @@ package struct EvaluateSettings: Sendable, Equatable {
     package var temperature: Double = 1
 
     package init() {}
+
+    package static let entries: [Entry<EvaluateSettings>] = [
+        .key("episodes", \.episodes, .integer(1...1_000_000), "Episodes of each task and seed, in one context."),
+        .key("seeds", \.seeds, .integer(1...1_000), "Seeds of each task."),
+        .key("train_tasks", \.trainTasks, .integer(0...1_000_000), "Training tasks that are evaluated too."),
+        .key(
+            "control", \.control, .boolean,
+            "Whether each task is also evaluated with the context cleared at every episode."),
+        .key(
+            "temperature", \.temperature, .number(above: 0, to: 100),
+            "Temperature of the softmax that actions are drawn from."),
+    ]
 }

@@ -1,4 +1,5 @@
 package import Experience
+import Settings
 
 /// The spaces of the environment that a model acts in: observations of any kind, one of several actions.
 package struct ModelSpaces: Sendable, Hashable {

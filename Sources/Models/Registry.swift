@@ -1,5 +1,6 @@
 import Experience
 package import Neural
+import Settings
 
 /// The kinds of sequence model that an experiment or a checkpoint can name; a kind is added by a line in `builtIn`.
 package struct SequenceModels: Sendable {

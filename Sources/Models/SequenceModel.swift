@@ -1,5 +1,6 @@
 import Experience
 package import Neural
+package import Settings
 
 /// A kind of sequence model: what a registry holds and an experiment names.
 ///
@@ -28,18 +29,12 @@ package protocol SequenceModelKind: SendableMetatype {
 }
 
 /// The dimensions of a kind of model: what a checkpoint's configuration holds of it, word for word.
-package protocol SequenceModelSettings: Codable, Hashable, Sendable {
-    /// The paper's values.
-    init()
-
+package protocol SequenceModelSettings: SettingsGroup, Codable {
     /// Transitions of a window, c; windows of training have it, and `predict` looks so far back.
     var contextLength: Int { get }
 
     /// How many steps of the model's sequence a transition is; the throughput of training is counted in tokens.
     var tokensPerTransition: Int { get }
-
-    /// Throws `SettingsError` for the first setting that no model can have.
-    func validate() throws
 }
 
 extension SequenceModelSettings {

@@ -58,8 +58,9 @@ struct BenchCoordinatorCommand: ParsableCommand {
             try withCatalogue
             ? LedgerJournal(
                 ledger: Ledger(path: folder.path + "/catalog.sqlite", mode: .create),
-                distribution: CoordinatorBenchmark.experiment(nodes: count, simulatedSeconds: seconds).makeTasks(),
-                folder: folder) : nil
+                context: ExperimentContext(
+                    experiment: CoordinatorBenchmark.experiment(nodes: count, simulatedSeconds: seconds),
+                    folder: folder.path), folder: folder) : nil
         return try CoordinatorBenchmark(nodes: count, simulatedSeconds: seconds, journal: journal).run(
             folder: folder.path)
     }

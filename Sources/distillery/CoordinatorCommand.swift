@@ -53,7 +53,7 @@ struct CoordinatorCommand: ParsableCommand {
             try Ledger(path: catalog, mode: FileManager.default.fileExists(atPath: catalog) ? .resume : .create)
         }
         let journal = try whenThereIsRoom(logger) {
-            try LedgerJournal(ledger: ledger, distribution: context.distribution, folder: folder)
+            try LedgerJournal(ledger: ledger, context: context, folder: folder)
         }
         let events = try whenThereIsRoom(logger) {
             try EventFileWriter(

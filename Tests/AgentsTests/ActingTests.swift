@@ -3,6 +3,7 @@ import Environments
 import Experience
 import Foundation
 import Neural
+import Settings
 import Testing
 
 @Suite("Acting")
@@ -170,7 +171,7 @@ struct ActingTests {
         let first = learner.actingParameters
         let saved = learner.save()
         let lifetime = try LocalLifetime(
-            algorithm: source, tasks: tasks, task: tasks.tasks[0], repetition: 0, seed: 9, actors: 4)
+            algorithm: source, tasks: tasks, task: try tasks.task(0), repetition: 0, seed: 9, actors: 4)
         for _ in 0..<3 { _ = try learner.update(lifetime.collect(episodeLimit: .max)) }
         try expectEqual("after updates")
         #expect(learner.actingParameters != first)
@@ -253,18 +254,18 @@ struct ActingTests {
         func refused(_ name: String, _ change: (inout ActorCriticSettings) -> Void) {
             var settings = ActorCriticSettings()
             change(&settings)
-            let error = #expect(throws: SourceAlgorithmError.self) { try settings.validate() }
+            let error = #expect(throws: SettingsError.self) { try settings.validate() }
             #expect(error?.description.contains(name) == true)
         }
         try ActorCriticSettings().validate()
         refused("hidden") { $0.hidden = [] }
         refused("hidden") { $0.hidden = [0] }
-        refused("learningRate") { $0.learningRate = .nan }
-        refused("learningRate") { $0.learningRate = 0 }
+        refused("learning_rate") { $0.learningRate = .nan }
+        refused("learning_rate") { $0.learningRate = 0 }
         refused("discount") { $0.discount = 1.01 }
         refused("lambda") { $0.lambda = -0.1 }
-        refused("gradientClip") { $0.gradientClip = -1 }
-        refused("adamBeta2") { $0.adamBeta2 = 1 }
-        refused("rolloutLength") { $0.rolloutLength = 1 }
+        refused("gradient_clip") { $0.gradientClip = -1 }
+        refused("beta2") { $0.adamBeta2 = 1 }
+        refused("rollout_length") { $0.rolloutLength = 1 }
     }
 }

@@ -8,8 +8,8 @@ struct LearningTests {
     @Test("the actor-critic learns a 5 x 5 room, and the lifetime ends by its rule")
     func learns() throws {
         let tasks = try DarkRoomTasks(settings: DarkRoomSettings(size: 5, horizon: 12), split: TaskSplit(testTasks: 4))
-        let task = tasks.tasks[4]
-        let optimum = try #require(tasks.optimalReturn(of: task))
+        let task = try tasks.task(4)
+        let optimum = try #require(tasks.references(of: task).optimum)
         var settings = ActorCriticSettings()
         settings.learningRate = 1e-3
         settings.rolloutLength = 12

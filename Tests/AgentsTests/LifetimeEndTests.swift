@@ -1,5 +1,6 @@
 import Agents
 import Experience
+import Settings
 import Testing
 
 @Suite("The end of a lifetime")
@@ -82,13 +83,13 @@ struct LifetimeEndTests {
     func refused() throws {
         try LifetimeEnd().validate()
         let bad: [(String, LifetimeEnd)] = [
-            ("episodesPerActor", LifetimeEnd(episodesPerActor: 0)),
-            ("window", LifetimeEnd(converged: LifetimeEnd.Convergence(window: 0))),
-            ("share", LifetimeEnd(converged: LifetimeEnd.Convergence(share: .nan))),
-            ("extraEpisodes", LifetimeEnd(converged: LifetimeEnd.Convergence(extraEpisodes: -1))),
+            ("episodes_per_actor", LifetimeEnd(episodesPerActor: 0)),
+            ("converged.window", LifetimeEnd(converged: LifetimeEnd.Convergence(window: 0))),
+            ("converged.share_of_optimum", LifetimeEnd(converged: LifetimeEnd.Convergence(share: .nan))),
+            ("converged.extra_episodes", LifetimeEnd(converged: LifetimeEnd.Convergence(extraEpisodes: -1))),
         ]
         for (name, end) in bad {
-            let error = #expect(throws: SourceAlgorithmError.self) { try end.validate() }
+            let error = #expect(throws: SettingsError.self) { try end.validate() }
             #expect(error?.description.contains(name) == true)
         }
     }

@@ -13,7 +13,7 @@ struct RolloutCollectorTests {
         var algorithm = ActorCriticSettings()
         algorithm.rolloutLength = rolloutLength
         let tasks = try DarkRoomTasks(settings: settings, split: TaskSplit(testTasks: 4))
-        let task = tasks.tasks[7]
+        let task = try tasks.task(7)
         let keys = positions.map { StreamKey(seed: 2, task: 7, repetition: 0, actor: $0.actor) }
         let source = SourceAlgorithm.actorCritic(algorithm)
         let actor = try source.makeActor(environment: tasks.environment, keys: keys)
@@ -129,7 +129,7 @@ struct RolloutCollectorTests {
         algorithm.learningRate = 1e-2
         func live(groups: Int) throws -> (rows: [[UInt8]], learner: [UInt8]) {
             let lifetime = try LocalLifetime(
-                algorithm: .actorCritic(algorithm), tasks: tasks, task: tasks.tasks[3], repetition: 1, seed: 4,
+                algorithm: .actorCritic(algorithm), tasks: tasks, task: try tasks.task(3), repetition: 1, seed: 4,
                 actors: 11, groups: groups)
             var streams = [[UInt8]](repeating: [], count: 11)
             while !lifetime.isDone {

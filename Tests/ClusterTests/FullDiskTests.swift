@@ -139,10 +139,10 @@ struct SmallDiskTests {
             experiment: Experiment(yaml: smallExperiment(lockstep: false), file: "the test"), folder: disk.path)
         let path = disk.path + "/catalog.sqlite"
         let journal = try LedgerJournal(
-            ledger: Ledger(path: path, mode: .create), distribution: context.distribution,
+            ledger: Ledger(path: path, mode: .create), context: context,
             folder: URL(fileURLWithPath: disk.path))
         let reader = try Ledger(path: path, mode: .read)
-        let task = try #require(context.experiment.testTasks(of: context.distribution).first).id
+        let task = try #require(context.experiment.testTasks(of: context.distribution).first)
         try disk.fill()
         for turn in 1...3 {
             let job = EvaluationJob(

@@ -91,7 +91,7 @@ import Wire
     func checkpoint(lockstep: Bool) throws {
         let cluster = try SimulatedCluster(
             yaml: smallExperiment(lockstep: lockstep, episodes: 4000, checkpointSeconds: 1), seed: seed)
-        let task = try #require(cluster.context.experiment.trainTasks(of: cluster.context.distribution).first).id
+        let task = try #require(cluster.context.experiment.trainTasks(of: cluster.context.distribution).first)
         let file = cluster.folder + "/checkpoints/learner/task-\(padded(task, 5))/lifetime-000/learner.state"
         try cluster.run(milliseconds: patienceMilliseconds) { _ in FileManager.default.fileExists(atPath: file) }
         try #require(!cluster.isFinished, "no checkpoint was written in \(cluster.seconds) s")

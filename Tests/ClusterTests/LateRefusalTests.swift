@@ -62,7 +62,7 @@ struct LateRefusalTests {
         let context = try ExperimentContext(
             experiment: Experiment(yaml: smallExperiment(lockstep: false), file: "the test"), folder: "")
         lifetime = LifetimeIdentifier(
-            task: try #require(context.experiment.trainTasks(of: context.distribution).first).id, repetition: 0)
+            task: try #require(context.experiment.trainTasks(of: context.distribution).first), repetition: 0)
     }
 
     private func carry(_ actors: Range<Int>, incarnation: UInt64, attempt: UInt64 = 1) -> Message {

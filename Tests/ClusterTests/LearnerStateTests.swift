@@ -163,7 +163,7 @@ import Wire
         let yaml = smallExperiment(lockstep: lockstep, episodes: 60, checkpointSeconds: 1)
             .replacing("hidden: [8]", with: "hidden: [320, 320]")
         let cluster = try SimulatedCluster(yaml: yaml, seed: 11)
-        let task = try #require(cluster.context.experiment.trainTasks(of: cluster.context.distribution).first).id
+        let task = try #require(cluster.context.experiment.trainTasks(of: cluster.context.distribution).first)
         let store = LearnerCheckpointStore(folder: URL(fileURLWithPath: cluster.folder + "/checkpoints/learner"))
         let lifetime = LifetimeIdentifier(task: task, repetition: 0)
         try cluster.run(milliseconds: patienceMilliseconds) { _ in store.size(of: lifetime) > 0 }

@@ -29,7 +29,7 @@ import Wire
 
     private func victim(of cluster: SimulatedCluster) throws -> StreamIdentifier {
         let task = try #require(cluster.context.experiment.trainTasks(of: cluster.context.distribution).first)
-        return StreamIdentifier(lifetime: LifetimeIdentifier(task: task.id, repetition: 0), actor: 1)
+        return StreamIdentifier(lifetime: LifetimeIdentifier(task: task, repetition: 0), actor: 1)
     }
 
     private func checkQuarantine(_ cluster: SimulatedCluster, leavesFile: Bool) throws {

@@ -57,7 +57,7 @@ import Wire
         let context = try ExperimentContext(
             experiment: Experiment(yaml: recorder.experiment, file: "the test"), folder: recorder.folder)
         let task = try #require(context.experiment.trainTasks(of: context.distribution).first)
-        let lifetime = LifetimeIdentifier(collection: .evaluation("step-7-test"), task: task.id, repetition: 0)
+        let lifetime = LifetimeIdentifier(collection: .evaluation("step-7-test"), task: task, repetition: 0)
         func open(_ source: String) throws -> Bool {
             let request = OpenStreams(
                 lifetime: lifetime, actors: 0..<1, incarnation: 1, firstPolicyVersion: 0, source: source)

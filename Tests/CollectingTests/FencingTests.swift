@@ -145,7 +145,7 @@ extension [(to: Address, message: Message)] {
         let context = try ExperimentContext(
             experiment: Experiment(yaml: recorder.experiment, file: "the test"), folder: recorder.folder)
         let task = try #require(context.experiment.trainTasks(of: context.distribution).first)
-        return (recorder, LifetimeIdentifier(task: task.id, repetition: 0))
+        return (recorder, LifetimeIdentifier(task: task, repetition: 0))
     }
 
     @Test("a carrier that was replaced is refused after the recorder was started again, though it comes first")

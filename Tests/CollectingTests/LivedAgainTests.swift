@@ -13,7 +13,7 @@ import Wire
             experiment: Experiment(yaml: recorder.experiment, file: "the test"), folder: recorder.folder)
         let task = try #require(context.experiment.trainTasks(of: context.distribution).first)
         let collection: StreamCollection = kind == .lockstep ? .histories : .evaluation("step-7-test")
-        return (recorder, LifetimeIdentifier(collection: collection, task: task.id, repetition: 0))
+        return (recorder, LifetimeIdentifier(collection: collection, task: task, repetition: 0))
     }
 
     enum Kind: CaseIterable { case lockstep, evaluation }

@@ -23,7 +23,7 @@ import Wire
         let context = try ExperimentContext(
             experiment: Experiment(yaml: recorder.experiment, file: "the test"), folder: recorder.folder)
         let task = try #require(context.experiment.trainTasks(of: context.distribution).first)
-        return (recorder, LifetimeIdentifier(task: task.id, repetition: 0))
+        return (recorder, LifetimeIdentifier(task: task, repetition: 0))
     }
 
     private func path(_ recorder: LoneRecorder, _ lifetime: LifetimeIdentifier, _ actor: Int) -> String {

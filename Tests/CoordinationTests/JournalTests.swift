@@ -21,7 +21,7 @@ import Wire
 
     private func makeJournal(_ mode: Ledger.Mode) throws -> LedgerJournal {
         try LedgerJournal(
-            ledger: Ledger(path: folder + "/catalog.sqlite", mode: mode), distribution: context.distribution,
+            ledger: Ledger(path: folder + "/catalog.sqlite", mode: mode), context: context,
             folder: URL(fileURLWithPath: folder))
     }
 
@@ -36,7 +36,7 @@ import Wire
         try journal.streamSealed(StreamIdentifier(lifetime: lifetime, actor: 0), rows: 12, rollouts: 4)
         try journal.lifetimeEnded(lifetime, numbers: ["episodes": 6, "mean_policy_entropy": 0.5])
         try journal.nodeLeft("learner", reason: "its work is done")
-        let task = try #require(context.experiment.testTasks(of: context.distribution).first).id
+        let task = try #require(context.experiment.testTasks(of: context.distribution).first)
         let job = EvaluationJob(
             job: 1, evaluation: "step-3-test", checkpoint: "step-3", task: task, seeds: 2, episodes: 1,
             clearContext: false, temperature: 1, recorderEndpoint: "", incarnation: 0)
@@ -68,7 +68,7 @@ import Wire
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let ledger = try Ledger(path: folder + "/catalog.sqlite", mode: .create)
         let journal = try LedgerJournal(
-            ledger: ledger, distribution: context.distribution, folder: URL(fileURLWithPath: folder))
+            ledger: ledger, context: context, folder: URL(fileURLWithPath: folder))
         func level(_ entry: () throws -> Void) throws -> Int? {
             try entry()
             try journal.commit()
@@ -154,7 +154,7 @@ import Wire
         // The catalogue says so to a process of its own.
         let ledger = try Ledger(path: cluster.folder + "/catalog.sqlite", mode: .read)
         let journal = try LedgerJournal(
-            ledger: ledger, distribution: cluster.context.distribution, folder: URL(fileURLWithPath: cluster.folder))
+            ledger: ledger, context: cluster.context, folder: URL(fileURLWithPath: cluster.folder))
         #expect(try journal.progress().plottedSteps == speeds().last?.step)
     }
 }

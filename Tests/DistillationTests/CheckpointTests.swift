@@ -86,7 +86,7 @@ struct CheckpointTests {
         let good = try checkpoint()
         let config = String(decoding: good.config, as: UTF8.self)
             .replacingOccurrences(of: "\"heads\" : 3", with: "\"heads\" : 7")
-        #expect(message(Checkpoint(model: good.model, config: Data(config.utf8))).contains("heads must divide"))
+        #expect(message(Checkpoint(model: good.model, config: Data(config.utf8))).contains("7 heads do not divide"))
         #expect(message(Checkpoint(model: good.model, config: Data("{}".utf8))).contains("config.json"))
         var model = good.model
         model.replaceSubrange((model.count - 4)..., with: [0, 0, 0xC0, 0x7F])

@@ -1,6 +1,7 @@
 import Experience
 import Models
 import Neural
+import Settings
 
 /// A sequence model in one file: softmax of what is linear in an observation's vector and in the last few transitions.
 ///
@@ -16,10 +17,15 @@ enum ToyKind: SequenceModelKind {
         /// Width of an observation's vector.
         var width = 4
 
-        func validate() throws {
-            try require(contextLength, in: 1...1000, "contextLength")
-            try require(lags, in: 1...(max(1, contextLength - 1)), "lags")
-            try require(width, in: 1...100, "width")
+        static let entries: [Entry<Settings>] = [
+            .key("context_length", \.contextLength, .integer(1...1000), "Transitions that the model sees at once."),
+            .key("lags", \.lags, .integer(1...999), "Earlier transitions that it looks at."),
+            .key("width", \.width, .integer(1...100), "Width of an observation's embedding."),
+        ]
+
+        func contradictions() -> [Contradiction] {
+            lags < max(2, contextLength)
+                ? [] : [Contradiction(["lags", "context_length"], "the context is shorter than \(lags) lags")]
         }
     }
 

@@ -1,5 +1,6 @@
 import Environments
 import Experience
+import Settings
 import Testing
 
 @Suite("Dark Room")
@@ -36,8 +37,8 @@ struct DarkRoomTests {
     @Test("81 tasks of the 9 x 9 room have id y * 9 + x and describe their goal")
     func tasks() throws {
         let tasks = try DarkRoomTasks()
-        #expect(tasks.tasks.map(\.id) == Array(0..<81))
-        #expect(tasks.tasks[48].json == #"{"goal":[3,5]}"#)
+        #expect(tasks.count == 81 && Set(tasks.ids(of: .train) + tasks.ids(of: .test)) == Set(0..<81))
+        #expect(try tasks.task(48).json == #"{"goal":[3,5]}"#)
         #expect(tasks.environment.json == #"{"horizon":20,"size":9}"#)
         #expect(tasks.environment.observationSpace == .multiDiscrete(counts: [9, 9]))
         #expect(tasks.environment.observationSpace.byteCount == 2)
@@ -47,7 +48,7 @@ struct DarkRoomTests {
     @Test("actions move, walls stop, and every step that ends on the goal is rewarded")
     func moves() throws {
         let tasks = try DarkRoomTasks(settings: DarkRoomSettings(size: 3, horizon: 12), split: TaskSplit(testTasks: 2))
-        var environment = try tasks.makeEnvironment(task: tasks.tasks[0], keys: keys(2))
+        var environment = try tasks.makeEnvironment(task: try tasks.task(0), keys: keys(2))
         let played = play(&environment, [4, 0, 0, 2, 2, 4, 1, 1, 1, 3, 3, 3])
         #expect(
             played.cells == [
@@ -59,7 +60,7 @@ struct DarkRoomTests {
     @Test("no sequence of actions beats the optimal return, and the best one reaches it")
     func optimalReturn() throws {
         let tasks = try DarkRoomTasks(settings: DarkRoomSettings(size: 3, horizon: 5), split: TaskSplit(testTasks: 2))
-        for task in tasks.tasks {
+        for task in try (0..<tasks.count).map(tasks.task) {
             var best: Float = 0
             for code in 0..<3125 {
                 var rest = code
@@ -70,28 +71,28 @@ struct DarkRoomTests {
                 var environment = try tasks.makeEnvironment(task: task, keys: keys(1))
                 best = max(best, play(&environment, actions).rewards.reduce(0, +))
             }
-            #expect(tasks.optimalReturn(of: task) == Double(best), "task \(task.id)")
+            #expect(tasks.references(of: task).optimum == Double(best), "task \(task.id)")
         }
     }
 
     @Test("the mean optimum over the 81 goals is 16.54")
     func meanOptimum() throws {
         let tasks = try DarkRoomTasks()
-        let mean = tasks.tasks.reduce(0.0) { $0 + (tasks.optimalReturn(of: $1) ?? .nan) } / 81
+        let mean = try (0..<81).reduce(0.0) { $0 + (tasks.references(of: try tasks.task($1)).optimum ?? .nan) } / 81
         #expect(abs(mean - 16.54) < 0.005)
     }
 
     @Test("the expected return of random actions is that of all sequences of actions")
     func randomReturn() throws {
         let tasks = try DarkRoomTasks(settings: DarkRoomSettings(size: 2, horizon: 4), split: TaskSplit(testTasks: 1))
-        for task in tasks.tasks {
+        for task in try (0..<tasks.count).map(tasks.task) {
             var total = 0.0
             for code in 0..<625 {
                 let actions = [code % 5, code / 5 % 5, code / 25 % 5, code / 125].map { UInt8($0) }
                 var environment = try tasks.makeEnvironment(task: task, keys: keys(1))
                 total += Double(play(&environment, actions).rewards.reduce(0, +))
             }
-            let expected = try #require(tasks.expectedRandomReturn(of: task))
+            let expected = try #require(tasks.references(of: task).random)
             #expect(abs(expected - total / 625) < 1e-12)
         }
     }
@@ -172,7 +173,7 @@ struct RecordedEnvironmentTests {
     @Test(
         "hostile settings are refused",
         arguments: [
-            "", "{}", "[]", "null", "{\"size\":9}", "{\"size\":9,\"horizon\":20,\"more\":1}",
+            "", "[]", "null", "9", "{\"size\":9,\"horizon\":20,\"more\":1}", "{\"size\":null}", "{\"size\":true}",
             "{\"size\":9.5,\"horizon\":20}", "{\"size\":\"9\",\"horizon\":20}", "{\"size\":1e30,\"horizon\":20}",
             "{\"size\":100000,\"horizon\":20}", "{\"size\":-9,\"horizon\":20}", "{\"size\":9,\"horizon\":20",
             String(repeating: "[", count: 60_000), String(repeating: " ", count: 70_000),
@@ -182,6 +183,15 @@ struct RecordedEnvironmentTests {
             try makeRecordedEnvironment(
                 name: "dark-room", environmentJSON: json, taskJSON: #"{"goal":[4,5]}"#, key: key)
         }
+    }
+
+    @Test(
+        "a setting that a file does not name has its default",
+        arguments: ["{}", "{\"size\":9}", "{\"horizon\":20}", "{\"horizon\":20,\"size\":9}"])
+    func olderSettings(json: String) throws {
+        let settings = try EnvironmentSettings(name: "dark-room", json: json)
+        #expect(settings == .darkRoom(DarkRoomSettings(size: 9, horizon: 20)))
+        #expect(settings.json == "{\"horizon\":20,\"size\":9}")
     }
 
     @Test(

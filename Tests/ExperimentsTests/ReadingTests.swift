@@ -2,7 +2,12 @@ import Agents
 import Distillation
 import Environments
 import Experiments
+import Settings
 import Testing
+
+private func actorCritic(_ experiment: Experiment) -> ActorCriticSettings? {
+    experiment.source.settings as? ActorCriticSettings
+}
 
 @Suite("Reading an experiment")
 struct ReadingTests {
@@ -12,9 +17,9 @@ struct ReadingTests {
         #expect(experiment.name == "first")
         #expect(experiment.environment == .darkRoom(DarkRoomSettings(size: 9, horizon: 20)))
         #expect(experiment.collect.actors == 100)
-        #expect(experiment.source.actorCritic.hidden == [128, 128, 128])
+        #expect(actorCritic(experiment)?.hidden == [128, 128, 128])
         #expect(experiment.collect.end.converged == nil)
-        #expect(try experiment.makeTasks().tasks.count == 81)
+        #expect(try experiment.makeTasks().count == 81)
     }
 
     @Test("every kind of value is read")
@@ -45,10 +50,10 @@ struct ReadingTests {
         #expect(experiment.seed == .max)
         #expect(experiment.environment == .darkRoom(DarkRoomSettings(size: 5, horizon: 12)))
         #expect(experiment.tasks.train == 10)
-        #expect(experiment.source.actorCritic.hidden == [64, 32])
-        #expect(experiment.source.actorCritic.activation == .tanh)
-        #expect(experiment.source.actorCritic.learningRate == 5e-4)
-        #expect(experiment.source.actorCritic.bootstrapsTruncation)
+        #expect(actorCritic(experiment)?.hidden == [64, 32])
+        #expect(actorCritic(experiment)?.activation == .tanh)
+        #expect(actorCritic(experiment)?.learningRate == 5e-4)
+        #expect(actorCritic(experiment)?.bootstrapsTruncation == true)
         #expect(experiment.collect.actors == 1000)
         #expect(experiment.collect.synchronization == .lockstep)
         #expect(experiment.recordedActors == 20)
@@ -82,7 +87,7 @@ struct ReadingTests {
             ])
         #expect(experiment.name == "renamed")
         #expect(experiment.collect.actors == 20)
-        #expect(experiment.source.actorCritic.hidden == [64, 64])
+        #expect(actorCritic(experiment)?.hidden == [64, 64])
         #expect(experiment.collect.end.converged?.window == 7)
         #expect(experiment.collect.end.episodesPerActor == 50)
     }

@@ -1,5 +1,6 @@
 import Experiments
 import Foundation
+import Settings
 import Testing
 
 @Suite("What an experiment refuses")
@@ -29,7 +30,10 @@ struct RefusalTests {
         Case(yaml: "name: a\nsource: {hidden: []}", expected: ["source.hidden", "a list of 0 came"]),
         Case(yaml: "name: a\nsource: {discount: 1.1}", expected: ["source.discount", "number, 0 to 1", "1.1 came"]),
         Case(yaml: "name: a\nsource: {discount: .nan}", expected: ["source.discount", "'.nan' came"]),
-        Case(yaml: "name: a\nsource: {algorithm: dqn}", expected: ["source.algorithm", "expected a3c; 'dqn' came"]),
+        Case(yaml: "name: a\nsource: {algorithm: sarsa}", expected: ["source.algorithm", "a3c", "; 'sarsa' came"]),
+        Case(
+            yaml: "name: a\nenvironment: {name: light-room, size: 3}",
+            expected: ["environment.name", "'light-room' came"]),
         Case(
             yaml: "name: a\ncollect: {synchronization: async}",
             expected: ["collect.synchronization", "one of asynchronous, lockstep"]),
@@ -54,7 +58,7 @@ struct RefusalTests {
             ]),
         Case(
             yaml: "name: a\nenvironment: {size: 3}\ntasks: {test: 9}",
-            expected: ["x.yaml:3: tasks.test and environment.size", "at least one must be left"]),
+            expected: ["x.yaml:3: tasks.test and environment", "at least one must be left"]),
         Case(
             yaml: "name: a\ntasks: {train: 66}",
             expected: ["x.yaml:2: tasks.train and tasks.test", "65 of 81 are left after 16"]),
@@ -76,13 +80,13 @@ struct RefusalTests {
 
     @Test("an error names file, line, key, what came and what is accepted", arguments: cases)
     func refusal(_ refused: Case) throws {
-        let error = try #require(throws: ExperimentError.self) { try Experiment(yaml: refused.yaml, file: "x.yaml") }
+        let error = try #require(throws: SettingsError.self) { try Experiment(yaml: refused.yaml, file: "x.yaml") }
         for part in refused.expected { #expect(error.description.contains(part), "\(error)") }
     }
 
     @Test("everything that is wrong is told at once")
     func severalProblems() throws {
-        let error = try #require(throws: ExperimentError.self) {
+        let error = try #require(throws: SettingsError.self) {
             try Experiment(yaml: "name: a\nseed: x\ncollect:\n  actrs: 3\n  lifetimes: 0", file: "x.yaml")
         }
         #expect(error.problems.map(\.key) == ["seed", "collect.actrs", "collect.lifetimes"])
@@ -101,7 +105,7 @@ struct RefusalTests {
             ("collect.actors.more=5", "there is no such key"),
         ])
     func overrides(_ assignment: String, _ expected: String) throws {
-        let error = try #require(throws: ExperimentError.self) {
+        let error = try #require(throws: SettingsError.self) {
             try Experiment(yaml: "name: a", file: "x.yaml", overrides: [assignment])
         }
         #expect(error.description.contains(expected), "\(error)")
@@ -109,7 +113,7 @@ struct RefusalTests {
 
     @Test("a contradiction that an override brought in names the flag")
     func contradictingOverride() throws {
-        let error = try #require(throws: ExperimentError.self) {
+        let error = try #require(throws: SettingsError.self) {
             try Experiment(
                 yaml: "name: a\ncollect: {synchronization: lockstep}", file: "x.yaml",
                 overrides: ["collect.elastic=true"])
@@ -120,7 +124,7 @@ struct RefusalTests {
     @Test("a missing file is a sentence with its path")
     func missingFile() throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("no-such-experiment.yaml").path
-        let error = try #require(throws: ExperimentError.self) { try Experiment(path: path) }
+        let error = try #require(throws: SettingsError.self) { try Experiment(path: path) }
         #expect(error.description.contains("\(path): there is no such file"))
     }
 
@@ -138,7 +142,7 @@ struct RefusalTests {
         arguments: ["? *a8\n: 1", "name: *a8", "{*a8 : 1}: 2", "- *a8"])
     func aliases(last: String) throws {
         let started = ContinuousClock.now
-        let error = try #require(throws: ExperimentError.self) {
+        let error = try #require(throws: SettingsError.self) {
             try Experiment(yaml: laughs(9, last: last), file: "x.yaml")
         }
         #expect(error.description.hasPrefix("x.yaml:5: with its aliases written out it has more than"), "\(error)")
@@ -147,16 +151,16 @@ struct RefusalTests {
 
     @Test("an alias of one long text, again and again, is refused for its length") func longText() throws {
         let yaml = "a: &a \(String(repeating: "x", count: 500_000))\nb: [*a, *a, *a, *a, *a, *a, *a, *a, *a]"
-        let error = try #require(throws: ExperimentError.self) { try Experiment(yaml: yaml, file: "x.yaml") }
+        let error = try #require(throws: SettingsError.self) { try Experiment(yaml: yaml, file: "x.yaml") }
         #expect(error.description.contains("x.yaml:2: with its aliases written out it is longer"), "\(error)")
     }
 
     @Test("lists within lists are refused before they are too deep to walk through") func deep() throws {
         let yaml =
             "name: a\nsource: {hidden: \(String(repeating: "[", count: 500))\(String(repeating: "]", count: 500))}"
-        let error = try #require(throws: ExperimentError.self) { try Experiment(yaml: yaml, file: "x.yaml") }
+        let error = try #require(throws: SettingsError.self) { try Experiment(yaml: yaml, file: "x.yaml") }
         #expect(error.description.contains("x.yaml:2: lists and sections are nested more than 64 deep"), "\(error)")
-        let flag = try #require(throws: ExperimentError.self) {
+        let flag = try #require(throws: SettingsError.self) {
             try Experiment(
                 yaml: "name: a", file: "x.yaml",
                 overrides: ["source.hidden=\(String(repeating: "[", count: 500))\(String(repeating: "]", count: 500))"])
@@ -172,7 +176,7 @@ struct RefusalTests {
 
     @Test("a folder, and a file without an end, are no experiments", arguments: ["/tmp", "/dev/zero"])
     func unreadable(path: String) throws {
-        let error = try #require(throws: ExperimentError.self) { try Experiment(path: path) }
+        let error = try #require(throws: SettingsError.self) { try Experiment(path: path) }
         let reason = path == "/tmp" ? "it is a folder" : "it is longer than"
         #expect(error.description.contains("\(path): \(reason)"), "\(error)")
     }

@@ -16,13 +16,9 @@ struct RunReportTests {
         try ledger.save(
             RunRecord(name: "tiny", softwareVersion: "0.1.0", experimentYAML: "", started: 100, ended: 160))
         try ledger.save(
-            tasks.tasks.map {
-                TaskRecord(
-                    id: $0.id, split: $0.split, json: $0.json, optimalReturn: tasks.optimalReturn(of: $0),
-                    randomReturn: tasks.expectedRandomReturn(of: $0))
-            })
+            (0..<tasks.count).map { TaskRecord(try tasks.task($0), tasks) })
         try ledger.save(CheckpointRecord(name: "step-00000010", step: 10, created: 120, trainingSeconds: 20, loss: 1))
-        for task in tasks.tasks where task.split == .test {
+        for task in try tasks.ids(of: .test).map(tasks.task) {
             for kind in EvaluationKind.allCases {
                 let record = EvaluationRecord(
                     evaluation: kind.rawValue, task: task.id, checkpoint: "step-00000010", split: .test, kind: kind,

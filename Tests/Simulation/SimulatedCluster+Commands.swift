@@ -48,7 +48,7 @@ extension SimulatedCluster {
         try Data(context.experiment.yaml.utf8).write(to: files[0])
         try RunIndex(folder: url).write(into: url)
         let ledger = try Ledger(path: files[1].path, mode: .resume)
-        let progress = try LedgerJournal(ledger: ledger, distribution: context.distribution, folder: url).progress()
+        let progress = try LedgerJournal(ledger: ledger, context: context, folder: url).progress()
         journal.takeUp(
             progress, streams: try ledger.streams(), returns: try ledger.evaluationReturns(),
             keepsNumbers: !catalogueIsLost)

@@ -111,7 +111,7 @@ package final class SimulatedCluster {
         try prepare(folder)
         if catalogue {
             journal.next = try LedgerJournal(
-                ledger: Ledger(path: folder + "/catalog.sqlite", mode: .create), distribution: context.distribution,
+                ledger: Ledger(path: folder + "/catalog.sqlite", mode: .create), context: context,
                 folder: URL(fileURLWithPath: folder))
         }
         coordinator = try Self.makeCoordinator(context, goal, journal, logger, work, now: clock.now)

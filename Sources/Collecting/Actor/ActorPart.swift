@@ -87,7 +87,7 @@ final class ActorPart {
     func nextRollouts() -> (bytes: [UInt8], headers: [RolloutHeader])? {
         guard let collector, !collector.isDone else { return nil }
         let content = collector.collect(
-            length: context.algorithm.rolloutLength, policyVersion: version,
+            length: context.needs.rolloutLength, policyVersion: version,
             episodeLimit: episodeLimit)
         batch += 1
         let rollouts = Rollouts(

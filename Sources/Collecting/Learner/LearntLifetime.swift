@@ -70,7 +70,7 @@ final class LearntLifetime {
             state = LearnerState(
                 progress: LifetimeProgress(
                     end: collect.end,
-                    optimalReturn: context.distribution.optimalReturn(of: try context.task(lease.lifetime.task)),
+                    optimalReturn: context.distribution.references(of: try context.task(lease.lifetime.task)).optimum,
                     actors: collect.elastic ? [] : Array(0..<lease.actors)),
                 places: Array(repeating: RolloutAnswer.Place(), count: places))
         } else {

@@ -35,7 +35,7 @@ package struct RecorderBenchmark {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let experiment = try self.experiment()
         let context = try ExperimentContext(experiment: experiment, folder: folder)
-        let tasks = experiment.trainTasks(of: context.distribution).map(\.id)
+        let tasks = experiment.trainTasks(of: context.distribution)
         let driver = try RecorderDriver(experiment: experiment, folder: folder)
         let carrier = MadeUpCarrier(actors: Self.actors, rows: rows, rolloutRows: Self.rolloutRows)
         for index in 0..<lifetimes {

@@ -8,6 +8,7 @@ import Glibc
 import Histories
 import Logging
 import Nodes
+import Settings
 import Wire
 
 /// Opening, flushing, sealing and giving up of the files.

@@ -31,11 +31,13 @@ extension Coordinator {
         let evaluate = context.experiment.evaluate
         let test = context.experiment.testTasks(of: context.distribution)
         let train = context.experiment.trainTasks(of: context.distribution).spread(evaluate.trainTasks)
-        var plans: [(suffix: String, tasks: [Task], clears: Bool)] = [("test", test, false)]
+        var plans: [(suffix: String, tasks: [Int], clears: Bool)] = [("test", test, false)]
         if evaluate.control { plans.append(("test-cleared", test, true)) }
         plans.append(("train", train, false))
         for plan in plans {
-            for task in plan.tasks where goal.splits.contains(task.split) {
+            for id in plan.tasks {
+                let task = try context.task(id)
+                guard goal.splits.contains(task.split) else { continue }
                 let name = "\(checkpoint)-\(plan.suffix)"
                 guard !finishedJobs.contains(FinishedJob(evaluation: name, task: task.id)) else { continue }
                 let job = EvaluationJob(

@@ -13,7 +13,7 @@ extension Coordinator {
         let test = context.experiment.testTasks(of: context.distribution)
         for (tasks, repetitions) in [(train, collect.lifetimes), (test, collect.testLifetimes)] {
             for repetition in 0..<repetitions {
-                for task in tasks { try queue(task, repetition: repetition, finished) }
+                for task in tasks { try queue(try context.task(task), repetition: repetition, finished) }
             }
         }
         queue.reverse()

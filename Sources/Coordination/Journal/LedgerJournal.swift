@@ -1,6 +1,7 @@
 package import Catalog
 package import Environments
 package import Experience
+package import Experiments
 import Files
 package import Foundation
 package import Wire
@@ -24,16 +25,14 @@ package final class LedgerJournal: RunJournal {
     private var unsummarized: [EvaluationReturns] = []
 
     /// `folder`: the run's.
-    package init(ledger: Ledger, distribution: any TaskDistribution, folder: URL) throws {
+    package init(ledger: Ledger, context: ExperimentContext, folder: URL) throws {
         self.ledger = ledger
         evaluations = folder.appendingPathComponent("evaluations")
         // What a random policy can expect takes a while to be found out, and never changes.
         let known = Set(try ledger.tasks().map(\.id))
         try ledger.save(
-            distribution.tasks.filter { !known.contains($0.id) }.map {
-                TaskRecord(
-                    id: $0.id, split: $0.split, json: $0.json, optimalReturn: distribution.optimalReturn(of: $0),
-                    randomReturn: distribution.expectedRandomReturn(of: $0))
+            context.experiment.usedTasks(of: context.distribution).filter { !known.contains($0) }.map {
+                TaskRecord(try context.task($0), context.distribution)
             })
         for record in try ledger.lifetimes() {
             lifetimes[LifetimeIdentifier(task: record.task, repetition: record.repetition)] = record

@@ -50,7 +50,7 @@ package final class DistillationRun {
         description = CheckpointDescription(
             environment: distribution.environment, splitSeed: experiment.tasks.splitSeed,
             trainedTasks: data.trainedTasks,
-            testTasks: experiment.testTasks(of: distribution).map(\.id))
+            testTasks: experiment.testTasks(of: distribution))
         checkpointEvery = settings.training.checkpointEvery
         keptCheckpoints = settings.training.keepCheckpoints
         let model: any SequenceModel

@@ -1,4 +1,5 @@
 package import Experience
+import Settings
 
 /// What a model's passes are given of an observation.
 package enum ObservationInput: Sendable, Hashable {

@@ -1,6 +1,7 @@
 import Experience
 import Foundation
 package import Neural
+import Settings
 
 /// Where every parameter of the transformer lies in a flat buffer; names and shapes as PyTorch would have them.
 package struct TransformerLayout: Sendable, Equatable {

@@ -1,5 +1,6 @@
 import Experience
 package import Neural
+import Settings
 
 /// The causal transformer as a kind of model.
 package enum Transformer: SequenceModelKind {

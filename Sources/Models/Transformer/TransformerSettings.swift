@@ -1,3 +1,5 @@
+package import Settings
+
 /// How a transition becomes tokens.
 package enum TokenLayout: String, Sendable, Codable, CaseIterable {
     /// One token a transition: the sum of the embeddings of o_t, a_(t-1) and r_(t-1).
@@ -36,26 +38,34 @@ package struct TransformerSettings: SequenceModelSettings {
 
     package var tokensPerTransition: Int { tokenLayout.tokensPerTransition }
 
-    /// Throws `SettingsError` for the first setting that no model can have.
-    package func validate() throws {
-        try require(contextLength, in: 1...16_384, "contextLength")
-        try require(modelDimension, in: 1...8_192, "modelDimension")
-        try require(layers, in: 1...256, "layers")
-        try require(heads, in: 1...256, "heads")
-        try require(feedForward, in: 1...65_536, "feedForward")
-        guard modelDimension % heads == 0 else {
-            throw SettingsError(
-                "heads", "must divide modelDimension (\(modelDimension)), because every head gets an equal share",
-                found: "\(heads)")
+    package static let entries: [Entry<TransformerSettings>] = [
+        .key(
+            "token_layout", \.tokenLayout, .choice,
+            "`merged`: one token a transition, the sum of the embeddings of observation, previous action and reward; "
+                + "`separate`: three tokens a transition, as in the paper, about four times the work."),
+        .key("context_length", \.contextLength, .integer(1...16_384), "Transitions that the model sees at once."),
+        .key("dimension", \.modelDimension, .integer(1...8_192), "Width of a token."),
+        .key("layers", \.layers, .integer(1...256), "Blocks."),
+        .key("heads", \.heads, .integer(1...256), "Attention heads of a block; they divide the dimension."),
+        .key("feed_forward", \.feedForward, .integer(1...65_536), "Hidden units of a block's MLP."),
+        .key("embedding_dropout", \.embeddingDropout, .number(0, below: 1), "Dropout of token embeddings."),
+        .key("attention_dropout", \.attentionDropout, .number(0, below: 1), "Dropout of attention weights."),
+        .key("residual_dropout", \.residualDropout, .number(0, below: 1), "Dropout of what a block adds."),
+    ]
+
+    package func contradictions() -> [Contradiction] {
+        var found: [Contradiction] = []
+        if modelDimension % heads != 0 {
+            found.append(
+                Contradiction(["heads", "dimension"], "\(heads) heads do not divide \(modelDimension) dimensions"))
         }
         // Acting keeps a square of attention weights, which is 1 GB at this size.
-        guard tokens <= 16_384 else {
-            throw SettingsError(
-                "contextLength", "must give at most 16384 tokens, \(tokenLayout.tokensPerTransition) a transition",
-                found: "\(contextLength)")
+        if tokens > 16_384 {
+            found.append(
+                Contradiction(
+                    ["context_length", "token_layout"],
+                    "\(contextLength) transitions are \(tokens) tokens, expected at most 16384"))
         }
-        try requireProbability(embeddingDropout, "embeddingDropout")
-        try requireProbability(attentionDropout, "attentionDropout")
-        try requireProbability(residualDropout, "residualDropout")
+        return found
     }
 }

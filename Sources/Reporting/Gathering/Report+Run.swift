@@ -1,6 +1,7 @@
 import Catalog
 import Environments
 import Experiments
+import Settings
 
 extension Report {
     /// The report of a run.
@@ -33,8 +34,8 @@ extension Report {
     private static func subtitle(_ contents: RunContents) -> String {
         var parts: [String] = []
         if let environment = contents.experiment?.environment {
-            let settings = environment.json.filter { !"{}\"".contains($0) }.replacing(":", with: " ")
-            parts.append("\(environment.environment.rawValue) (\(settings.replacing(",", with: ", ")))")
+            let settings = environment.settings.json(.all).filter { !"{}\"".contains($0) }.replacing(":", with: " ")
+            parts.append("\(environment.kind.name) (\(settings.replacing(",", with: ", ")))")
         }
         if let run = contents.run { parts += [timestamp(run.started), "distillery \(run.softwareVersion)"] }
         return parts.joined(separator: " · ")

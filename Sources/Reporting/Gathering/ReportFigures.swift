@@ -1,3 +1,4 @@
+import Agents
 import Catalog
 import Environments
 import Experience
@@ -13,7 +14,7 @@ struct ReportFigures {
     init(_ contents: RunContents) {
         self.contents = contents
         checkpoint = contents.evaluatedCheckpoints.last
-        sourceName = contents.experiment.map { "source (\($0.source.algorithm.rawValue.uppercased()))" } ?? "source"
+        sourceName = contents.experiment.map { "source (\($0.source.name.uppercased()))" } ?? "source"
     }
 
     func returns(on split: Split) -> LineChart? {

@@ -4,6 +4,7 @@ import Experience
 package import Experiments
 package import Foundation
 import Histories
+import Settings
 
 /// All that a report is made from: the catalogue, the experiment, the provenance, the source's returns.
 package struct RunContents: Sendable {
@@ -49,7 +50,7 @@ package struct RunContents: Sendable {
     }
 
     private mutating func readExperiment(_ file: URL) {
-        do throws(ExperimentError) {
+        do throws(SettingsError) {
             experiment = try Experiment(path: file.path)
         } catch {
             remarks.append("The settings are not shown: \(error)")

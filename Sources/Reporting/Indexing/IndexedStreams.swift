@@ -83,8 +83,8 @@ struct IndexedStreams {
     ) -> ReturnBounds {
         if let known = bounds[environment]?[task] { return known }
         let distribution = distribution(of: environment)
-        let found = ReturnBounds(
-            optimal: distribution?.optimalReturn(of: task), random: distribution?.expectedRandomReturn(of: task))
+        let references = distribution?.references(of: task)
+        let found = ReturnBounds(optimal: references?.optimum, random: references?.random)
         bounds[environment, default: [:]][task] = found
         return found
     }

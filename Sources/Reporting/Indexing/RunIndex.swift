@@ -83,12 +83,9 @@ package struct RunIndex {
     }
 
     private static func tasks(of experiment: Experiment?) throws -> [TaskRecord] {
-        guard let distribution = try experiment?.makeTasks() else { return [] }
-        return distribution.tasks.map {
-            TaskRecord(
-                id: $0.id, split: $0.split, json: $0.json, optimalReturn: distribution.optimalReturn(of: $0),
-                randomReturn: distribution.expectedRandomReturn(of: $0))
-        }
+        guard let experiment else { return [] }
+        let distribution = try experiment.makeTasks()
+        return try experiment.usedTasks(of: distribution).map { TaskRecord(try distribution.task($0), distribution) }
     }
 
     private static func checkpoints(in folder: URL) -> ([CheckpointRecord], isDistilled: Bool) {

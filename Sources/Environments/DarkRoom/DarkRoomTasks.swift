@@ -1,24 +1,38 @@
 package import Experience
+import Settings
 
 /// One task for each goal cell of a dark room; task id = y * size + x of the goal.
-package struct DarkRoomTasks: TaskDistribution {
+package struct DarkRoomTasks: EnvironmentKind {
+    package static let name = "dark-room"
+    package static let summary = "A room whose goal cannot be seen: 1 for every step that ends on it."
+
     package let environment: EnvironmentDescription
-    package let tasks: [Task]
+    package let count: Int
+    private let splits: [Split]
     private let settings: DarkRoomSettings
 
     /// Throws `EnvironmentError` for settings or a split out of range.
     package init(settings: DarkRoomSettings = DarkRoomSettings(), split: TaskSplit = TaskSplit()) throws {
-        try settings.validate()
-        let splits = try split.assign(count: settings.size * settings.size)
+        try Self.check(settings)
+        count = settings.size * settings.size
+        splits = try split.assign(count: count)
         self.settings = settings
         environment = EnvironmentDescription(
-            name: BuiltInEnvironment.darkRoom.rawValue,
+            name: Self.name,
             observationSpace: .multiDiscrete(counts: [settings.size, settings.size]),
             actionSpace: .discrete(count: 5), horizon: settings.horizon, json: settings.json)
-        tasks = splits.indices.map { id in
-            Task(
-                id: id, split: splits[id], json: "{\"goal\":[\(id % settings.size),\(id / settings.size)]}")
-        }
+    }
+
+    package func ids(of split: Split) -> [Int] { splits.indices.filter { splits[$0] == split } }
+
+    package func task(_ id: Int) throws -> Task {
+        guard splits.indices.contains(id) else { throw EnvironmentError.noTask(id, of: environment.name, count) }
+        return Task(id: id, split: splits[id], json: "{\"goal\":[\(id % settings.size),\(id / settings.size)]}")
+    }
+
+    package func references(of task: Task) -> ReferenceReturns {
+        guard let goal = try? goal(of: task.json) else { return ReferenceReturns() }
+        return ReferenceReturns(optimum: optimum(of: goal), random: expectedRandomReturn(of: goal))
     }
 
     package func makeEnvironment(task: Task, keys: [StreamKey]) throws -> any Environment {
@@ -28,16 +42,14 @@ package struct DarkRoomTasks: TaskDistribution {
 
     /// Walk straight to the goal and stay: every step from the arrival on is rewarded. A goal in the start cell is
     /// rewarded from the first step on, because a reward needs a step that ends there.
-    package func optimalReturn(of task: Task) -> Double? {
-        guard let goal = try? goal(of: task.json) else { return nil }
+    private func optimum(of goal: SIMD2<UInt8>) -> Double {
         let start = settings.size / 2
         let distance = abs(Int(goal.x) - start) + abs(Int(goal.y) - start)
         return Double(max(0, settings.horizon - max(distance, 1) + 1))
     }
 
     /// Exact: the distribution over cells is pushed forward for `horizon` steps of uniformly random actions.
-    package func expectedRandomReturn(of task: Task) -> Double? {
-        guard let goal = try? goal(of: task.json) else { return nil }
+    private func expectedRandomReturn(of goal: SIMD2<UInt8>) -> Double {
         let size = settings.size
         let goalCell = Int(goal.y) * size + Int(goal.x)
         var occupancy = [Double](repeating: 0, count: size * size)
@@ -69,5 +81,12 @@ package struct DarkRoomTasks: TaskDistribution {
                     + "\(example), found \(fields.map { "\($0.key) \($0.value.prefix(8))" }.sorted().prefix(4))")
         }
         return SIMD2(UInt8(goal[0]), UInt8(goal[1]))
+    }
+}
+
+extension EnvironmentSettings {
+    /// A dark room with these settings.
+    package static func darkRoom(_ settings: DarkRoomSettings) -> EnvironmentSettings {
+        EnvironmentSettings(RegisteredEnvironment(DarkRoomTasks.self), settings: settings)
     }
 }

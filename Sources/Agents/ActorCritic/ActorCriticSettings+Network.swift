@@ -1,11 +1,16 @@
 import Environments
 import Experience
 import Neural
+import Settings
 
 extension ActorCriticSettings {
     /// The network for an environment. Throws `SourceAlgorithmError` for settings or spaces that it cannot take.
     func makeShape(environment: EnvironmentDescription) throws -> ActorCriticShape {
-        try validate()
+        do {
+            try validate()
+        } catch {
+            throw SourceAlgorithmError("settings of a3c: \(error)")
+        }
         let observation = try IntegerComponents(seenBy: environment)
         guard case .discrete(let actions) = environment.actionSpace else {
             throw SourceAlgorithmError(

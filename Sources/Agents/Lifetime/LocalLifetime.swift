@@ -35,7 +35,7 @@ package struct LocalLifetime {
         self.learner = learner
         self.actors = groups.map(\.actor)
         collectors = groups.map(\.collector)
-        rolloutLength = algorithm.rolloutLength
+        rolloutLength = try algorithm.needs(environment: tasks.environment, actors: actors).rolloutLength
     }
 
     /// Whether every stream has ended.

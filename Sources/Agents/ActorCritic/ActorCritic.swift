@@ -1,0 +1,44 @@
+package import Environments
+package import Experience
+import Neural
+package import Settings
+
+/// Advantage actor-critic with lambda-returns (paper, Table 4: A3C) as a kind of source algorithm.
+package enum ActorCritic: SourceAlgorithmKind {
+    package static let name = "a3c"
+    package static let summary = "Advantage actor-critic: all actors of a lifetime share one network (paper, Table 4)."
+
+    package static func needs(
+        _ settings: ActorCriticSettings, environment: EnvironmentDescription, actors: Int
+    ) throws -> LifetimeNeeds {
+        let shape = try settings.makeShape(environment: environment)
+        // The first layer adds a row for each component of a discrete observation; counted as dense it is a bound.
+        let widths = [shape.components.reduce(0, +)] + shape.hidden + [shape.actions + 1]
+        let products = zip(widths, widths.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }
+        return LifetimeNeeds(
+            rolloutLength: settings.rolloutLength,
+            largestSavedBytes: ActorCriticLearner.savedBytes(
+                shape, cutRows: actors, observationBytes: environment.observationSpace.byteCount),
+            operationsPerTransition: Double(2 * products * (1 + 3)))
+    }
+
+    package static func makeActor(
+        _ settings: ActorCriticSettings, environment: EnvironmentDescription, keys: [StreamKey]
+    ) throws -> any SourceActor {
+        try settings.makeActor(environment: environment, keys: keys)
+    }
+
+    package static func makeLearner(
+        _ settings: ActorCriticSettings, environment: EnvironmentDescription, seed: UInt64, task: Int, repetition: Int
+    ) throws -> any SourceLearner {
+        try ActorCriticLearner(
+            settings: settings, environment: environment, seed: seed, task: task, repetition: repetition)
+    }
+}
+
+extension SourceAlgorithm {
+    /// A3C with these settings.
+    package static func actorCritic(_ settings: ActorCriticSettings) -> SourceAlgorithm {
+        SourceAlgorithm(RegisteredSourceAlgorithm(ActorCritic.self), settings: settings)
+    }
+}

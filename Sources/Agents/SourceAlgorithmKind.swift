@@ -1,0 +1,96 @@
+package import Environments
+package import Experience
+package import Settings
+
+/// A source algorithm as a kind that experiments and streams name: what acts, what learns, and what both need.
+///
+/// A new source algorithm is one folder with a type that conforms, and one line in `Registry.swift`.
+package protocol SourceAlgorithmKind: SendableMetatype {
+    associatedtype Settings: SettingsGroup
+    /// In experiments, and the stream attribute `source_algorithm`: `a3c`.
+    static var name: String { get }
+    /// One sentence for people.
+    static var summary: String { get }
+    /// What a lifetime of it needs of everything around it. Throws `SourceAlgorithmError` for settings or spaces that the
+    /// algorithm cannot take.
+    static func needs(_ settings: Settings, environment: EnvironmentDescription, actors: Int) throws -> LifetimeNeeds
+    /// One actor for each key. Throws as `needs` does.
+    static func makeActor(
+        _ settings: Settings, environment: EnvironmentDescription, keys: [StreamKey]
+    ) throws -> any SourceActor
+    /// A learner at version 0; seed, task and repetition determine its initial parameters. Throws as `needs` does.
+    static func makeLearner(
+        _ settings: Settings, environment: EnvironmentDescription, seed: UInt64, task: Int, repetition: Int
+    ) throws -> any SourceLearner
+}
+
+/// What a lifetime of a source algorithm needs of everything around it.
+package struct LifetimeNeeds: Hashable, Sendable {
+    /// Steps that an actor takes between two updates.
+    package var rolloutLength: Int
+    /// Bytes that a learner saves at most.
+    package var largestSavedBytes: Int
+    /// Multiplications and additions of one transition: forward to act, forward and backward to learn. For estimates.
+    package var operationsPerTransition: Double
+
+    package init(rolloutLength: Int, largestSavedBytes: Int, operationsPerTransition: Double) {
+        self.rolloutLength = rolloutLength
+        self.largestSavedBytes = largestSavedBytes
+        self.operationsPerTransition = operationsPerTransition
+    }
+}
+
+/// A source algorithm in the registry.
+package struct RegisteredSourceAlgorithm: SettingsKind {
+    package let name: String
+    package let summary: String
+    package let defaults: any SettingsGroup
+    fileprivate let needs: @Sendable (any SettingsGroup, EnvironmentDescription, Int) throws -> LifetimeNeeds
+    fileprivate let makeActor:
+        @Sendable (any SettingsGroup, EnvironmentDescription, [StreamKey]) throws -> any SourceActor
+    fileprivate let makeLearner:
+        @Sendable (any SettingsGroup, EnvironmentDescription, _ seed: UInt64, _ task: Int, _ repetition: Int) throws ->
+            any SourceLearner
+
+    package init<Kind: SourceAlgorithmKind>(_ kind: Kind.Type) {
+        @Sendable func own(_ settings: any SettingsGroup) -> Kind.Settings {
+            guard let settings = settings as? Kind.Settings else {
+                preconditionFailure("settings of another source algorithm than \(Kind.name)")
+            }
+            return settings
+        }
+        name = Kind.name
+        summary = Kind.summary
+        defaults = Kind.Settings()
+        needs = { try Kind.needs(own($0), environment: $1, actors: $2) }
+        makeActor = { try Kind.makeActor(own($0), environment: $1, keys: $2) }
+        makeLearner = {
+            try Kind.makeLearner(own($0), environment: $1, seed: $2, task: $3, repetition: $4)
+        }
+    }
+}
+
+/// A source algorithm with its settings: what an experiment names and a stream remembers.
+package typealias SourceAlgorithm = Chosen<RegisteredSourceAlgorithm>
+
+extension Chosen where Kind == RegisteredSourceAlgorithm {
+    /// The stream attribute `source_algorithm`; its settings are the attribute `source_json`.
+    package var name: String { kind.name }
+
+    /// See `SourceAlgorithmKind.needs`.
+    package func needs(environment: EnvironmentDescription, actors: Int) throws -> LifetimeNeeds {
+        try kind.needs(settings, environment, actors)
+    }
+
+    /// See `SourceAlgorithmKind.makeActor`.
+    package func makeActor(environment: EnvironmentDescription, keys: [StreamKey]) throws -> any SourceActor {
+        try kind.makeActor(settings, environment, keys)
+    }
+
+    /// See `SourceAlgorithmKind.makeLearner`.
+    package func makeLearner(
+        environment: EnvironmentDescription, seed: UInt64, task: Int, repetition: Int
+    ) throws -> any SourceLearner {
+        try kind.makeLearner(settings, environment, seed, task, repetition)
+    }
+}

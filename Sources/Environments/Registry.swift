@@ -1,0 +1,10 @@
+package import Settings
+
+extension RegisteredEnvironment {
+    /// The environments that an experiment can name, a line each.
+    package static let registry = Registry<RegisteredEnvironment>(
+        "environment",
+        [
+            RegisteredEnvironment(DarkRoomTasks.self)
+        ])
+}

@@ -1,0 +1,32 @@
+package import Experience
+
+/// The tasks of one environment with its settings: what a factory of environments has to offer.
+///
+/// A task is made from its id when it is needed, so that a distribution of 100,000 tasks costs no more than one of ten.
+/// Values are made once by each role of a run and are used from any thread.
+package protocol TaskDistribution: Sendable {
+    var environment: EnvironmentDescription { get }
+    /// Number of tasks; their ids are 0..<count.
+    var count: Int { get }
+    /// The ids of a split in ascending order. Train and test never overlap; together they need not be all tasks.
+    func ids(of split: Split) -> [Int]
+    /// Throws `EnvironmentError` for an id that no task has.
+    func task(_ id: Int) throws -> Task
+    /// What a task's returns are measured against. May take long: it is asked for where a report needs it.
+    func references(of task: Task) -> ReferenceReturns
+    /// One copy for each key. Throws `EnvironmentError` when `task.json` does not describe a task of this distribution.
+    func makeEnvironment(task: Task, keys: [StreamKey]) throws -> any Environment
+}
+
+/// Returns of one episode of a task, where they can be computed.
+package struct ReferenceReturns: Hashable, Sendable {
+    /// The best possible expected return.
+    package var optimum: Double?
+    /// The expected return of uniformly random actions.
+    package var random: Double?
+
+    package init(optimum: Double? = nil, random: Double? = nil) {
+        self.optimum = optimum
+        self.random = random
+    }
+}

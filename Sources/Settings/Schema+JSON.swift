@@ -1,0 +1,71 @@
+/// Which keys JSON names.
+package enum JSONExtent: Sendable {
+    /// Those with another value than the default, and the stated ones: what was recorded before a key was there stays
+    /// equal to what is recorded now.
+    case changed
+    /// All of them, for whoever reads a file by other means.
+    case all
+}
+
+extension Schema {
+    /// `root` as one line of JSON with sorted keys.
+    package func json(_ root: Root, defaults: Root, _ extent: JSONExtent) -> String {
+        object(entries, root, defaults, extent)
+    }
+
+    private func object(_ entries: [Entry<Root>], _ root: Root, _ defaults: Root, _ extent: JSONExtent) -> String {
+        let members = entries.sorted { $0.name < $1.name }.compactMap { entry -> String? in
+            value(entry, root, defaults, extent).map { "\(quotedJSON(entry.name)):\($0)" }
+        }
+        return "{\(members.joined(separator: ","))}"
+    }
+
+    /// Nil where the key is left out.
+    private func value(_ entry: Entry<Root>, _ root: Root, _ defaults: Root, _ extent: JSONExtent) -> String? {
+        switch entry.content {
+        case .value(let leaf):
+            let value = leaf.write(root)
+            if extent == .changed, !leaf.isStated, value == leaf.write(defaults) { return nil }
+            return value?.json
+        case .section(let section):
+            var defaults = defaults
+            if let presence = section.presence {
+                let isStandard = presence.isPresent(root) == presence.isPresent(defaults)
+                guard presence.isPresent(root) else { return extent == .changed && isStandard ? nil : "null" }
+                presence.setPresent(true, &defaults)
+                let inner = object(section.entries, root, defaults, extent)
+                return isStandard && inner == "{}" ? nil : inner
+            }
+            let inner = object(section.entries, root, defaults, extent)
+            return inner == "{}" ? nil : inner
+        case .kinds(let kinds):
+            guard let name = kinds.current(root) else { return nil }
+            var defaults = defaults
+            if kinds.current(defaults) != name { kinds.choose(name, &defaults) }
+            return object(kinds.allEntries(name), root, defaults, extent)
+        }
+    }
+}
+
+extension SettingsGroup {
+    /// One line of JSON with sorted keys, without those that have their defaults unless they are stated ones.
+    package var json: String { json(.changed) }
+
+    package func json(_ extent: JSONExtent) -> String {
+        Schema(Self.entries).json(self, defaults: Self(), extent)
+    }
+
+    /// Reads what `json` writes: a key that is missing has its default, one that does not exist is refused.
+    ///
+    /// - Parameter name: what to call the text in errors, such as `settings of dark-room`.
+    package init(json: String, name: String) throws(SettingsError) {
+        try self.init(try SettingNode(json: json, name: name))
+    }
+
+    /// Reads the settings from a tree. Throws `SettingsError` with everything that is wrong.
+    package init(_ node: SettingNode) throws(SettingsError) {
+        var reader = SettingsReader(Schema(Self.entries), initial: Self())
+        reader.read(node)
+        self = try reader.result { $0.contradictions() }
+    }
+}

@@ -1,0 +1,28 @@
+extension Schema {
+    /// `root` as an experiment file, every key with its value. Reading it gives an equal value.
+    package func yaml(_ root: Root) -> String {
+        var text = ""
+        write(entries, root, indentation: "", into: &text)
+        return text
+    }
+
+    private func write(_ entries: [Entry<Root>], _ root: Root, indentation: String, into text: inout String) {
+        for entry in entries {
+            switch entry.content {
+            case .value(let leaf):
+                if let value = leaf.write(root) { text += "\(indentation)\(entry.name): \(value.yaml)\n" }
+            case .section(let section):
+                if let presence = section.presence, !presence.isPresent(root) {
+                    text += "\(indentation)\(entry.name): \(presence.absentWord)\n"
+                } else {
+                    text += "\(indentation)\(entry.name):\n"
+                    write(section.entries, root, indentation: indentation + "  ", into: &text)
+                }
+            case .kinds(let kinds):
+                text += "\(indentation)\(entry.name):\n"
+                let inner = kinds.current(root).map(kinds.allEntries) ?? []
+                write(inner, root, indentation: indentation + "  ", into: &text)
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+/// All keys of a `Root`, and what can be done with one of its values by them.
+package struct Schema<Root>: Sendable {
+    let entries: [Entry<Root>]
+
+    package init(_ entries: [Entry<Root>]) { self.entries = entries }
+
+    /// Values of `root` that their own keys would refuse.
+    func problems(of root: Root) -> [Problem] {
+        var problems: [Problem] = []
+        forEachValue(of: root) { path, leaf, value in
+            var copy = root
+            do throws(Mismatch) {
+                try leaf.read(value.node(Origin.text("")), &copy)
+            } catch {
+                problems.append(Problem(origin: nil, key: path, message: error.message(accepted: leaf.accepted)))
+            }
+        }
+        return problems
+    }
+
+    /// What the owners of all sections say of their values together; the owner of the whole is asked by the caller.
+    package func contradictions(of root: Root) -> [Contradiction] { contradictions(entries, root, path: "") }
+
+    private func contradictions(_ entries: [Entry<Root>], _ root: Root, path: String) -> [Contradiction] {
+        entries.flatMap { entry -> [Contradiction] in
+            let path = keyPath(path, entry.name)
+            switch entry.content {
+            case .value: return []
+            case .section(let section):
+                return section.contradictions(root).map { $0.below(path) }
+                    + contradictions(section.entries, root, path: path)
+            case .kinds(let kinds):
+                return kinds.contradictions(root).map { $0.below(path) }
+                    + contradictions(kinds.current(root).map(kinds.entries) ?? [], root, path: path)
+            }
+        }
+    }
+
+    /// Every key's path with its value, in the order of declaration; an absent section is one of them.
+    package func values(of root: Root) -> [(key: String, value: SettingText)] {
+        var values: [(key: String, value: SettingText)] = []
+        forEachValue(of: root, absent: { values.append(($0, .absent($1))) }) { path, _, value in
+            values.append((path, value))
+        }
+        return values
+    }
+
+    private func forEachValue(
+        of root: Root, absent: (String, String) -> Void = { _, _ in },
+        _ body: (String, Entry<Root>.Leaf, SettingText) -> Void
+    ) {
+        forEachValue(entries, root, path: "", absent, body)
+    }
+
+    private func forEachValue(
+        _ entries: [Entry<Root>], _ root: Root, path: String, _ absent: (String, String) -> Void,
+        _ body: (String, Entry<Root>.Leaf, SettingText) -> Void
+    ) {
+        for entry in entries {
+            let path = keyPath(path, entry.name)
+            switch entry.content {
+            case .value(let leaf):
+                if let value = leaf.write(root) { body(path, leaf, value) }
+            case .section(let section):
+                if let presence = section.presence, !presence.isPresent(root) {
+                    absent(path, presence.absentWord)
+                } else {
+                    forEachValue(section.entries, root, path: path, absent, body)
+                }
+            case .kinds(let kinds):
+                forEachValue(kinds.current(root).map(kinds.allEntries) ?? [], root, path: path, absent, body)
+            }
+        }
+    }
+
+    /// The paths of all keys of all kinds, for example `collect.actors`.
+    var leafPaths: [String] { entries.leafPaths(below: "") }
+
+    /// Whether a key or a section has this path, whichever kinds are picked.
+    func has(_ path: ArraySlice<String>) -> Bool { entries.has(path) }
+}
+
+extension Mismatch {
+    /// The sentence of an error: what was expected and what came.
+    func message(accepted: String) -> String {
+        "expected \(accepted); \(came) came" + (reason.map { " (\($0))" } ?? "")
+    }
+}
+
+extension Array {
+    fileprivate func leafPaths<Root>(below path: String) -> [String] where Element == Entry<Root> {
+        var found: [String] = []
+        for entry in self {
+            let path = keyPath(path, entry.name)
+            let inner = entry.inner
+            found += inner.isEmpty ? [path] : inner.leafPaths(below: path)
+        }
+        var seen: Set<String> = []
+        return found.filter { seen.insert($0).inserted }
+    }
+
+    fileprivate func has<Root>(_ path: ArraySlice<String>) -> Bool where Element == Entry<Root> {
+        guard let name = path.first else { return true }
+        return contains { $0.name == name && (path.count == 1 || $0.inner.has(path.dropFirst())) }
+    }
+}
+
+extension Entry {
+    /// The keys inside this section, of all kinds; none in a value.
+    fileprivate var inner: [Entry<Root>] {
+        switch content {
+        case .value: []
+        case .section(let section): section.entries
+        case .kinds(let kinds):
+            [Entry(name: kinds.key, summary: kinds.keySummary, content: .value(kinds.leaf))]
+                + kinds.names().flatMap(kinds.entries)
+        }
+    }
+}
+
+/// The path of the key `name` in the section at `path`.
+func keyPath(_ path: String, _ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }

@@ -1,0 +1,91 @@
+/// A value as it was given, before anybody knows what it should be: a tree of texts, lists and sections, each with the
+/// place that it came from.
+///
+/// YAML, `--set` and JSON all become such trees; everything behind them reads nothing else.
+package struct SettingNode: Sendable {
+    /// What stands at this place.
+    package indirect enum Content: Sendable {
+        /// `isQuoted`: text by its looks, never a number or `true`.
+        case scalar(String, isQuoted: Bool)
+        case list([SettingNode])
+        case section([Member])
+    }
+
+    /// A key of a section with its value.
+    package struct Member: Sendable {
+        package let name: String
+        /// Of the key; a section's value may begin some lines later.
+        package let origin: Origin
+        package var value: SettingNode
+
+        package init(name: String, origin: Origin, value: SettingNode) {
+            self.name = name
+            self.origin = origin
+            self.value = value
+        }
+    }
+
+    package var content: Content
+    package let origin: Origin
+
+    package init(_ content: Content, origin: Origin) {
+        self.content = content
+        self.origin = origin
+    }
+
+    /// What this value is, in the words of an error message.
+    package var outline: String {
+        switch content {
+        case .scalar(let text, _): text.isEmpty ? "nothing" : "'\(text)'"
+        case .section: "a section with keys"
+        case .list: "a list"
+        }
+    }
+
+    /// The text of a value that is not in quotes, where numbers and words are told apart by their look.
+    func plainText() throws(Mismatch) -> String {
+        guard case .scalar(let text, let isQuoted) = content else { throw Mismatch(came: outline) }
+        if isQuoted { throw Mismatch(came: "the quoted text \"\(text)\"") }
+        return text
+    }
+
+    /// The text of a value, in quotes or not.
+    func text() throws(Mismatch) -> String {
+        guard case .scalar(let text, _) = content else { throw Mismatch(came: outline) }
+        return text
+    }
+
+    /// Whether this is `word`, which stands for nothing at all, as `null` does.
+    func isWord(_ word: String) -> Bool {
+        if case .scalar(let text, let isQuoted) = content { return text == word || !isQuoted && text == "null" }
+        return false
+    }
+
+    /// Puts `value` at the path below this node, making sections on the way. A section adds its keys to the one that is
+    /// there; anything else takes the place of what is there.
+    mutating func set(_ path: ArraySlice<String>, to value: SettingNode) {
+        guard let name = path.first else {
+            if case .section(let given) = value.content, case .section = content {
+                for member in given { set([member.name], to: member.value) }
+            } else {
+                self = value
+            }
+            return
+        }
+        var members: [Member] = []
+        if case .section(let existing) = content { members = existing }
+        let rest = path.dropFirst()
+        if let index = members.firstIndex(where: { $0.name == name }) {
+            var inner = members[index].value
+            inner.set(rest, to: value)
+            // A section that has been there keeps its place; a value that is replaced takes that of the new one.
+            let origin = rest.isEmpty ? value.origin : members[index].origin
+            members[index] = Member(name: name, origin: origin, value: inner)
+        } else {
+            var inner = SettingNode(.section([]), origin: value.origin)
+            inner.set(rest, to: value)
+            members.append(Member(name: name, origin: value.origin, value: inner))
+        }
+        content = .section(members)
+    }
+}

@@ -1,0 +1,74 @@
+/// A value in words, before it is known whether YAML or JSON is written.
+package indirect enum SettingText: Hashable, Sendable {
+    /// A number, `true` or `false`.
+    case plain(String)
+    case text(String)
+    case list([SettingText])
+    /// No value; YAML has a word for it.
+    case absent(String)
+
+    /// As it stands in an experiment file, on one line.
+    package var yaml: String {
+        switch self {
+        case .plain(let text), .absent(let text): text
+        case .text(let text): quotedIfNeeded(text)
+        case .list(let items): "[\(items.map(\.yaml).joined(separator: ", "))]"
+        }
+    }
+
+    /// As it would be read.
+    func node(_ origin: Origin) -> SettingNode {
+        switch self {
+        case .plain(let text), .absent(let text): SettingNode(.scalar(text, isQuoted: false), origin: origin)
+        case .text(let text): SettingNode(.scalar(text, isQuoted: true), origin: origin)
+        case .list(let items): SettingNode(.list(items.map { $0.node(origin) }), origin: origin)
+        }
+    }
+
+    package var json: String {
+        switch self {
+        case .plain(let text): text
+        case .absent: "null"
+        case .text(let text): quotedJSON(text)
+        case .list(let items): "[\(items.map(\.json).joined(separator: ","))]"
+        }
+    }
+}
+
+/// A number as people write it: `0.99`, `20`, `1e-06`; it reads back as the same number.
+package func shortest(_ value: Double) -> String {
+    let text = value.description
+    return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+}
+
+/// `text` as a YAML scalar: in double quotes where a bare one would mean something else.
+private func quotedIfNeeded(_ text: String) -> String {
+    let bare = text.allSatisfy { $0.isLetter || $0.isNumber || "-_./".contains($0) }
+    let special = ["true", "false", "null", "none", "yes", "no", "on", "off", "~"].contains(text.lowercased())
+    if bare, !special, Double(text) == nil, let first = text.first, first != "-" { return text }
+    let escaped = text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+        .replacing("\t", with: "\\t")
+    return "\"\(escaped)\""
+}
+
+/// `text` as a JSON string.
+func quotedJSON(_ text: String) -> String {
+    var quoted = "\""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "\"": quoted += "\\\""
+        case "\\": quoted += "\\\\"
+        case "\n": quoted += "\\n"
+        case "\t": quoted += "\\t"
+        case "\r": quoted += "\\r"
+        default:
+            if scalar.value < 0x20 {
+                let digits = String(scalar.value, radix: 16)
+                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            } else {
+                quoted.unicodeScalars.append(scalar)
+            }
+        }
+    }
+    return quoted + "\""
+}

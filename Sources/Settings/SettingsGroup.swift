@@ -1,0 +1,60 @@
+/// Settings that belong together and have one owner: a value whose every field is declared once, by an `Entry`.
+///
+/// From the declaration come reading and writing YAML and JSON, `--set`, the documentation, and the check of every
+/// range. A group adds what no single range can say: values that are possible each, but not together.
+///
+///     struct MazeSettings: SettingsGroup {
+///         var size = 11
+///         static let entries: [Entry<MazeSettings>] = [
+///             .key("size", \.size, .integer(5...101), "Cells along a side.")
+///         ]
+///     }
+package protocol SettingsGroup: Hashable, Sendable {
+    /// The defaults: the paper's values where it states them.
+    init()
+    /// Every key with its range and a sentence on what it means.
+    static var entries: [Entry<Self>] { get }
+    /// Values that are possible each, but not together. Called only where every value is in its own range.
+    func contradictions() -> [Contradiction]
+}
+
+extension SettingsGroup {
+    package func contradictions() -> [Contradiction] { [] }
+
+    /// Throws `SettingsError` with everything that is out of range or does not go together.
+    package func validate() throws(SettingsError) {
+        let problems = Schema(Self.entries).problems(of: self)
+        guard problems.isEmpty else { throw SettingsError(problems) }
+        let contradictions = contradictions() + Schema(Self.entries).contradictions(of: self)
+        guard contradictions.isEmpty else { throw SettingsError(contradictions.map { Problem($0, origin: nil) }) }
+    }
+}
+
+/// Values that are possible each, but not together.
+package struct Contradiction: Hashable, Sendable {
+    /// Paths of the keys that contradict each other, below the group that says so; the likelier culprit first.
+    package var keys: [String]
+    package let message: String
+
+    package init(_ keys: [String], _ message: String) {
+        self.keys = keys
+        self.message = message
+    }
+
+    /// The same, seen from a section further up.
+    func below(_ path: String) -> Contradiction { Contradiction(keys.map { keyPath(path, $0) }, message) }
+}
+
+/// Settings that cannot be used: everything that is wrong with them, a sentence each.
+package struct SettingsError: Error, Hashable, Sendable, CustomStringConvertible {
+    package let problems: [Problem]
+
+    package init(_ problems: [Problem]) { self.problems = problems }
+
+    /// One setting that is not what it must be.
+    package init(_ setting: String, _ expectation: String, found: String) {
+        problems = [Problem(origin: nil, key: setting, message: "\(expectation), found \(found)")]
+    }
+
+    package var description: String { problems.map(\.description).joined(separator: "\n") }
+}

@@ -1,0 +1,137 @@
+/// Reads a tree of values into a `Root`, key by key; goes on after an error, so that all of them are told at once.
+package struct SettingsReader<Root> {
+    private let schema: Schema<Root>
+    private var root: Root
+    package private(set) var problems: [Problem] = []
+    /// Where each value or section that was given was given, by the key's path.
+    private var origins: [String: Origin] = [:]
+
+    package init(_ schema: Schema<Root>, initial: Root) {
+        self.schema = schema
+        root = initial
+    }
+
+    package mutating func read(_ node: SettingNode) {
+        read(schema.entries, of: node, path: "") { _, _ in nil }
+        requireKeys(schema.entries, path: "", origin: node.origin)
+    }
+
+    /// What was read. Throws `SettingsError` for whatever was wrong, and for values that contradict each other:
+    /// `contradictions` is asked for those of the whole.
+    package func result(_ contradictions: (Root) -> [Contradiction]) throws(SettingsError) -> Root {
+        guard problems.isEmpty else { throw SettingsError(problems) }
+        let impossible = (contradictions(root) + schema.contradictions(of: root)).map { contradiction in
+            Problem(contradiction, origin: contradiction.keys.lazy.compactMap { origins[$0] }.first)
+        }
+        guard impossible.isEmpty else { throw SettingsError(impossible) }
+        return root
+    }
+
+    /// Puts the value of an override into the tree that is to be read. `path` is the key's, such as `collect.actors`;
+    /// the value's origin says by what flag it came. Says nothing of the value itself: reading does.
+    package mutating func override(_ path: String, with value: SettingNode, in tree: inout SettingNode) {
+        let names = path.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        guard schema.has(names[...]) else {
+            report(value.origin, path, "there is no such key" + suggestion(forPath: path))
+            return
+        }
+        tree.set(names[...], to: value)
+    }
+
+    package mutating func report(_ origin: Origin, _ key: String, _ message: String) {
+        problems.append(Problem(origin: origin, key: key, message: message))
+    }
+
+    /// `explanation`: more than that a key does not exist, where somebody knows.
+    private mutating func read(
+        _ entries: [Entry<Root>], of node: SettingNode, path: String, explanation: (String, [String]) -> String?
+    ) {
+        let names = entries.map(\.name)
+        guard case .section(let members) = node.content else {
+            let keys = names.joined(separator: ", ")
+            report(node.origin, path, "expected a section with the keys \(keys); \(node.outline) came")
+            return
+        }
+        for member in members {
+            if let entry = entries.first(where: { $0.name == member.name }) {
+                read(entry, member.value, path: keyPath(path, member.name))
+            } else {
+                let message = explanation(member.name, names) ?? unknownKey(member.name, among: names)
+                report(member.origin, keyPath(path, member.name), message)
+            }
+        }
+    }
+
+    private func unknownKey(_ name: String, among names: [String]) -> String {
+        let close = nearest(to: name, among: names).map { "'\($0)'" }.joined(separator: " or ")
+        return "there is no such key" + (close.isEmpty ? "" : "; did you mean \(close)?") + " Accepted here: "
+            + names.joined(separator: ", ")
+    }
+
+    private mutating func read(_ entry: Entry<Root>, _ node: SettingNode, path: String) {
+        origins[path] = node.origin
+        switch entry.content {
+        case .value(let leaf):
+            do throws(Mismatch) {
+                try leaf.read(node, &root)
+            } catch {
+                report(node.origin, path, error.message(accepted: leaf.accepted))
+            }
+        case .section(let section):
+            if let presence = section.presence {
+                let isAbsent = node.isWord(presence.absentWord)
+                presence.setPresent(!isAbsent, &root)
+                if isAbsent { return }
+            }
+            read(section.entries, of: node, path: path) { _, _ in nil }
+        case .kinds(let kinds): read(kinds, node, path: path)
+        }
+    }
+
+    /// The key that picks the kind is read first, wherever it stands.
+    private mutating func read(_ kinds: Entry<Root>.Kinds, _ node: SettingNode, path: String) {
+        if case .section(let members) = node.content, let picking = members.first(where: { $0.name == kinds.key }) {
+            let problemsBefore = problems.count
+            let entry = Entry<Root>(name: kinds.key, summary: "", content: .value(kinds.leaf))
+            read(entry, picking.value, path: keyPath(path, kinds.key))
+            // Of a kind that is not known, it is not known what keys it has.
+            guard problems.count == problemsBefore else { return }
+        }
+        guard let kind = kinds.current(root) else { return }
+        read(kinds.allEntries(kind), of: node, path: path) { name, names in
+            let others = kinds.names().filter { other in kinds.entries(other).contains { $0.name == name } }
+            guard !others.isEmpty else { return nil }
+            return "\(kind) has no such key, only \(others.joined(separator: " and ")) "
+                + "\(others.count == 1 ? "has" : "have"). Accepted here: \(names.joined(separator: ", "))"
+        }
+    }
+
+    private mutating func requireKeys(_ entries: [Entry<Root>], path: String, origin: Origin) {
+        for entry in entries {
+            let path = keyPath(path, entry.name)
+            switch entry.content {
+            case .value(let leaf):
+                if leaf.isRequired, origins[path] == nil {
+                    report(origin, path, "this key is missing; expected \(leaf.accepted)")
+                }
+            case .section(let section):
+                if section.presence.map({ $0.isPresent(root) }) ?? true {
+                    requireKeys(section.entries, path: path, origin: origin)
+                }
+            case .kinds(let kinds):
+                requireKeys(kinds.current(root).map(kinds.entries) ?? [], path: path, origin: origin)
+            }
+        }
+    }
+
+    /// Keys whose last part is the same come first, then those that are spelt nearly so.
+    private func suggestion(forPath path: String) -> String {
+        let paths = schema.leafPaths
+        let last = path.split(separator: ".").last.map(String.init) ?? path
+        let sameLast = paths.filter { $0.hasSuffix("." + last) }
+        let close = sameLast.isEmpty ? nearest(to: path, among: paths) : Array(sameLast.prefix(3))
+        return close.isEmpty
+            ? "; docs/experiments.md lists all keys"
+            : "; did you mean \(close.map { "'\($0)'" }.joined(separator: " or "))?"
+    }
+}
