@@ -127,7 +127,7 @@ struct ToyModelTests {
         #expect(try checkpoint.configuration(models: models).model.name == "toy")
         #expect {
             try checkpoint.makeModel()
-        } throws: { "\($0)".contains("model.name must be one of transformer, found 'toy'") }
+        } throws: { "\($0)".contains("model.name: must be one of transformer, found 'toy'") }
     }
 
     @Test("no settings of it are those of a transformer")
