@@ -29,14 +29,14 @@ package struct Checkpoint: Sendable, Equatable {
         config = try Checkpoint.read(folder.appendingPathComponent(Checkpoint.configFile))
     }
 
-    /// Throws `FileError` for a configuration that cannot be read, or of a kind of model that `models` does not have.
-    package func configuration(models: SequenceModels = .builtIn) throws -> CheckpointConfiguration {
-        try CheckpointConfiguration(config, name: Checkpoint.configFile, models: models)
+    /// Throws `FileError` for a configuration that cannot be read, or of a kind of model that there is not.
+    package func configuration() throws -> CheckpointConfiguration {
+        try CheckpointConfiguration(config, name: Checkpoint.configFile)
     }
 
     /// The model with its parameters; throws `FileError` with the tensor that does not fit.
-    package func makeModel(models: SequenceModels = .builtIn) throws -> any SequenceModel {
-        let configuration = try configuration(models: models)
+    package func makeModel() throws -> any SequenceModel {
+        let configuration = try configuration()
         let spaces: ModelSpaces
         let layout: ParameterLayout
         do {

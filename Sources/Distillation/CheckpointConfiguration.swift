@@ -71,13 +71,11 @@ package struct CheckpointConfiguration: Sendable, Equatable {
     }
 
     /// Reads and checks a `config.json`. Throws `FileError` in the words of its owner.
-    package init(_ data: Data, name: String, models: SequenceModels = .builtIn) throws {
+    package init(_ data: Data, name: String) throws {
         guard data.count <= 16 << 20 else { throw FileErrors.config(name, "has \(data.count) bytes") }
         let document: Document
         do {
-            let decoder = JSONDecoder()
-            if let modelsKey { decoder.userInfo[modelsKey] = models }
-            document = try decoder.decode(Document.self, from: data)
+            document = try JSONDecoder().decode(Document.self, from: data)
         } catch {
             throw FileErrors.config(name, "is not the configuration of a checkpoint: \(error)")
         }
@@ -117,18 +115,26 @@ package struct CheckpointConfiguration: Sendable, Equatable {
         var seconds: Double
     }
 
-    /// A kind of model by its name, of those that the decoder was told of.
+    /// The keys of the model's settings, with the `name` of its kind beside them. Files without a name are of the time
+    /// when there was one kind.
     private struct ModelDocument: Codable {
+        private enum Key: String, CodingKey { case name }
+
         var choice: ModelChoice
 
         init(choice: ModelChoice) { self.choice = choice }
 
         init(from decoder: any Decoder) throws {
-            let models = modelsKey.flatMap { decoder.userInfo[$0] as? SequenceModels }
-            choice = try ModelChoice(from: decoder, models: models ?? .builtIn)
+            let name = try decoder.container(keyedBy: Key.self).decodeIfPresent(String.self, forKey: .name)
+            let kind = try RegisteredModel.registry.named(name ?? Transformer.name)
+            choice = ModelChoice(kind, settings: try kind.decodeSettings(from: decoder))
         }
 
-        func encode(to encoder: any Encoder) throws { try choice.encode(to: encoder) }
+        func encode(to encoder: any Encoder) throws {
+            try choice.dimensions.encode(to: encoder)
+            var container = encoder.container(keyedBy: Key.self)
+            try container.encode(choice.name, forKey: .name)
+        }
     }
 
     private struct EnvironmentDocument: Codable {
@@ -175,6 +181,3 @@ private struct SpaceDocument: Codable {
         }
     }
 }
-
-/// Where a decoder holds the kinds of model that it may make; nil for no name alone.
-private let modelsKey = CodingUserInfoKey(rawValue: "sequence models")

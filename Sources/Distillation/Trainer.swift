@@ -130,7 +130,7 @@ package final class Trainer {
         completedSteps += 1
         return StepReport(
             step: completedSteps, loss: loss, objective: objective, learningRate: rate, gradientNorm: norm,
-            tokens: settings.batchSize * model.choice.settings.tokens, elapsedSeconds: elapsedSeconds)
+            tokens: settings.batchSize * model.choice.dimensions.tokens, elapsedSeconds: elapsedSeconds)
     }
 
     private func computeGradients(taught: Int) {

@@ -56,11 +56,11 @@ extension Experiment {
         guard let environment = try? makeTasks().environment else { return [] }
         let episodes = collect.end.episodesPerActor
         let rows = episodes / distil.windows.everyEpisodes * environment.horizon
-        guard rows < distil.model.contextLength else { return [] }
+        guard rows < distil.model.dimensions.contextLength else { return [] }
         return [
             Contradiction(
                 ["distil.model.context_length", "distil.windows.every_episodes", "collect.end.episodes_per_actor"],
-                "a window of \(distil.model.contextLength) transitions is longer than any lifetime: "
+                "a window of \(distil.model.dimensions.contextLength) transitions is longer than any lifetime: "
                     + "\(episodes) episodes, every \(distil.windows.everyEpisodes)th shown, of "
                     + "\(environment.horizon) steps are \(rows)")
         ]

@@ -19,12 +19,11 @@ extension Experiment {
 
     /// The settings of `distil` that a checkpoint was made with and this experiment has otherwise.
     package func changes(since checkpoint: CheckpointConfiguration) -> [Change] {
-        guard let model = checkpoint.model.settings as? TransformerSettings else {
-            let now = distil.modelChoice.name
-            return [Change(key: "distil.model.name", before: checkpoint.model.name, now: now)]
+        guard checkpoint.model.name == distil.model.name else {
+            return [Change(key: "distil.model.name", before: checkpoint.model.name, now: distil.model.name)]
         }
         var before = self
-        before.distil.model = model
+        before.distil.model = checkpoint.model
         before.distil.windows = checkpoint.windows
         before.distil.training = checkpoint.training
         return zip(before.settings, settings).filter { $0 != $1 }.map {

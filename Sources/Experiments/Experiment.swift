@@ -6,16 +6,16 @@ package import Settings
 
 /// What is distilled, from which pieces of the streams, and how.
 package struct DistilSettings: SettingsGroup {
-    package var model = TransformerSettings()
+    package var model = ModelChoice(Transformer.self)
     package var windows = WindowSettings()
     package var training = TrainingSettings()
 
     package init() {}
 
-    /// The kind of model and its settings.
-    package var modelChoice: ModelChoice { ModelChoice(Transformer.self, model) }
     package static let entries: [Entry<DistilSettings>] = [
-        .section("model", \.model, "The causal transformer."),
+        .kinds(
+            "model", \.model, of: RegisteredModel.registry, key: "name", "The kind of sequence model.",
+            "The sequence model, and its dimensions."),
         .section("windows", \.windows, "The pieces of the histories that the model is shown."),
         .section("training", \.training, "How the model is fitted."),
     ]

@@ -81,7 +81,7 @@ package struct ExperimentPlan: Sendable, Equatable {
 
         let needs = try experiment.source.needs(environment: environment, actors: collect.actors)
         let rows = StreamSize(environment: environment, rolloutLength: needs.rolloutLength)
-        let model = try ModelSize(experiment.distil.modelChoice, environment)
+        let model = try ModelSize(experiment.distil.model, environment)
         let made = 1 + experiment.distil.training.steps / experiment.distil.training.checkpointEvery
         // The next one lies beside those that are kept until it is whole.
         keptCheckpoints = min(made, experiment.distil.training.keepCheckpoints.map { $0 + 1 } ?? made)
@@ -99,13 +99,13 @@ package struct ExperimentPlan: Sendable, Equatable {
         let secondsPerTransition = arithmetic + rates.microsecondsPerTransition * 1e-6
         collectSeconds = Double(maximumTransitions) * secondsPerTransition / cores
         let training = experiment.distil.training
-        let tokens = Double(training.steps * training.batchSize * experiment.distil.model.tokens)
+        let tokens = Double(training.steps * training.batchSize * experiment.distil.model.dimensions.tokens)
         let threads = min(cores, Double(training.threads))
         let trained = 3 * tokens * model.forwardFlopsPerToken / (threads * rates.distillerGigaflops * 1e9)
         distilSeconds = min(trained, training.maximumSeconds ?? .infinity)
         // A context that has slid by one position is worked through anew; the control's is short.
         let controlled = evaluate.control ? testTasks * evaluate.seeds * evaluate.episodes : 0
-        let context = Double(experiment.distil.model.tokens)
+        let context = Double(experiment.distil.model.dimensions.tokens)
         let passes =
             Double(horizon)
             * (Double(evaluationEpisodes - controlled) * context
@@ -158,6 +158,6 @@ private struct ModelSize {
     init(_ model: ModelChoice, _ environment: EnvironmentDescription) throws {
         let spaces = try ModelSpaces(environment)
         parameters = try model.parameterLayout(spaces).parameterCount
-        forwardFlopsPerToken = try model.forwardOperations(spaces) / Double(model.settings.tokens)
+        forwardFlopsPerToken = try model.forwardOperations(spaces) / Double(model.dimensions.tokens)
     }
 }

@@ -1,89 +1,70 @@
-import Experience
 package import Neural
-import Settings
+package import Settings
 
-/// The kinds of sequence model that an experiment or a checkpoint can name; a kind is added by a line in `builtIn`.
-package struct SequenceModels: Sendable {
-    package static let builtIn = SequenceModels([
-        Transformer.self
-    ])
-
-    private let kinds: [any SequenceModelKind.Type]
-
-    /// Precondition: no two kinds have the same name.
-    package init(_ kinds: [any SequenceModelKind.Type]) {
-        precondition(Set(kinds.map { $0.name }).count == kinds.count, "two kinds of model have one name")
-        self.kinds = kinds
-    }
-
-    /// The same with one kind more.
-    package func adding(_ kind: any SequenceModelKind.Type) -> SequenceModels { SequenceModels(kinds + [kind]) }
-
-    package var names: [String] { kinds.map { $0.name } }
-
-    /// The kind of a name. Throws `SettingsError` that lists those there are.
-    package func named(_ name: String) throws -> any SequenceModelKind.Type {
-        guard let kind = kinds.first(where: { $0.name == name }) else {
-            throw SettingsError(
-                "model.name", "must be one of \(names.joined(separator: ", "))", found: "'\(name)'")
-        }
-        return kind
-    }
+extension RegisteredModel {
+    /// The kinds of sequence model that an experiment or a checkpoint can name, a line each.
+    package static let registry = Registry<RegisteredModel>(
+        "model",
+        [
+            RegisteredModel(Transformer.self)
+        ])
 }
 
-/// A kind of model and its settings: what makes models. The type of the settings is known to their kind alone.
-package struct ModelChoice: Sendable {
+/// A kind of sequence model in the registry: what can be done with it without knowing the type of its settings.
+package struct RegisteredModel: SettingsKind {
     package let name: String
-    package let settings: any SequenceModelSettings
-    private let layout: @Sendable (ModelSpaces) throws -> ParameterLayout
-    private let operations: @Sendable (ModelSpaces) throws -> Double
-    private let model: @Sendable (ModelSpaces, UInt64?) throws -> any SequenceModel
+    package let summary: String
+    package let defaults: any SettingsGroup
+    fileprivate let settings: @Sendable (any SettingsGroup) -> any SequenceModelSettings
+    fileprivate let decode: @Sendable (any Decoder) throws -> any SequenceModelSettings
+    fileprivate let layout: @Sendable (any SettingsGroup, ModelSpaces) throws -> ParameterLayout
+    fileprivate let operations: @Sendable (any SettingsGroup, ModelSpaces) throws -> Double
+    fileprivate let model: @Sendable (any SettingsGroup, ModelSpaces, UInt64?) throws -> any SequenceModel
 
-    package init<Kind: SequenceModelKind>(_ kind: Kind.Type, _ settings: Kind.Settings = Kind.Settings()) {
-        name = kind.name
-        self.settings = settings
-        layout = { spaces in try kind.parameterLayout(settings, spaces) }
-        operations = { spaces in try kind.forwardOperations(settings, spaces) }
-        model = { spaces, seed in try kind.make(settings, spaces, seed: seed) }
+    package init<Kind: SequenceModelKind>(_ kind: Kind.Type) {
+        @Sendable func typed(_ settings: any SettingsGroup) -> Kind.Settings {
+            guard let settings = settings as? Kind.Settings else {
+                preconditionFailure("settings of another model than \(Kind.name)")
+            }
+            return settings
+        }
+        name = Kind.name
+        summary = Kind.summary
+        defaults = Kind.Settings()
+        settings = { typed($0) }
+        decode = { try Kind.Settings(from: $0) }
+        layout = { try Kind.parameterLayout(typed($0), $1) }
+        operations = { try Kind.forwardOperations(typed($0), $1) }
+        model = { try Kind.make(typed($0), $1, seed: $2) }
     }
+
+    /// The settings of a model of this kind that stand in a file. Throws what decoding throws.
+    package func decodeSettings(from decoder: any Decoder) throws -> any SequenceModelSettings { try decode(decoder) }
+}
+
+/// A kind of model with its settings: what an experiment names, what a checkpoint remembers, and what makes models.
+package typealias ModelChoice = Chosen<RegisteredModel>
+
+extension Chosen where Kind == RegisteredModel {
+    package init<Model: SequenceModelKind>(_ kind: Model.Type, _ settings: Model.Settings = Model.Settings()) {
+        self.init(RegisteredModel(kind), settings: settings)
+    }
+
+    package var name: String { kind.name }
+
+    /// The settings as those of every kind of model.
+    package var dimensions: any SequenceModelSettings { kind.settings(settings) }
 
     /// Throws `SettingsError` for settings or spaces that no model of the kind can have.
-    package func parameterLayout(_ spaces: ModelSpaces) throws -> ParameterLayout { try layout(spaces) }
+    package func parameterLayout(_ spaces: ModelSpaces) throws -> ParameterLayout {
+        try kind.layout(settings, spaces)
+    }
 
     /// Floating-point operations of the forward pass over one full window.
-    package func forwardOperations(_ spaces: ModelSpaces) throws -> Double { try operations(spaces) }
+    package func forwardOperations(_ spaces: ModelSpaces) throws -> Double { try kind.operations(settings, spaces) }
 
     /// An untrained model, drawn from `seed`; all zero without one.
-    package func make(_ spaces: ModelSpaces, seed: UInt64?) throws -> any SequenceModel { try model(spaces, seed) }
-}
-
-extension ModelChoice: Equatable {
-    package static func == (a: ModelChoice, b: ModelChoice) -> Bool {
-        a.name == b.name && AnyHashable(a.settings) == AnyHashable(b.settings)
-    }
-}
-
-/// In a file: the settings' own keys, with the kind's `name` beside them. Files without a name are of the time when
-/// there was one kind.
-extension ModelChoice: Encodable {
-    private enum Key: String, CodingKey { case name }
-
-    private static let nameWhereAbsent = Transformer.name
-
-    package func encode(to encoder: any Encoder) throws {
-        try settings.encode(to: encoder)
-        var container = encoder.container(keyedBy: Key.self)
-        try container.encode(name, forKey: .name)
-    }
-
-    /// Throws `SettingsError` for a kind that `models` does not have, and what decoding throws.
-    package init(from decoder: any Decoder, models: SequenceModels) throws {
-        let container = try decoder.container(keyedBy: Key.self)
-        let name = try container.decodeIfPresent(String.self, forKey: .name) ?? Self.nameWhereAbsent
-        self = try Self.decode(models.named(name), decoder)
-    }
-
-    private static func decode<Kind: SequenceModelKind>(_ kind: Kind.Type, _ decoder: any Decoder) throws -> Self {
-        ModelChoice(kind, try Kind.Settings(from: decoder))
+    package func make(_ spaces: ModelSpaces, seed: UInt64?) throws -> any SequenceModel {
+        try kind.model(settings, spaces, seed)
     }
 }

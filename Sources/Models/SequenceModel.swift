@@ -4,7 +4,7 @@ package import Settings
 
 /// A kind of sequence model: what a registry holds and an experiment names.
 ///
-/// A new kind is a folder beside `Transformer/` and a line in `SequenceModels.builtIn`. It brings, in the order in which
+/// A new kind is a folder beside `Transformer/` and a line in `Registry.swift`. It brings, in the order in which
 /// they are best written: settings; a `ParameterLayout`; a `TrainingPass`, whose gradients `GradientCheck` compares with
 /// differences of the loss; a `ModelContext`, whose logits must be those of the pass for the same transitions; and, where
 /// observations are not integers, an `ObservationEncoder`. Windows, optimiser, checkpoints, `predict` and evaluation are
@@ -14,6 +14,9 @@ package protocol SequenceModelKind: SendableMetatype {
 
     /// In experiments and as `model.name` in a checkpoint's configuration, for example "transformer".
     static var name: String { get }
+
+    /// One sentence for people: what it is, and what of the past it sees.
+    static var summary: String { get }
 
     /// Names, shapes and places of the parameters, without taking memory for them: a checkpoint's file is compared with
     /// it before its dimensions are believed. Throws `SettingsError` for settings or spaces that no such model can have.

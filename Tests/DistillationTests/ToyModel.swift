@@ -30,6 +30,10 @@ enum ToyKind: SequenceModelKind {
     }
 
     static let name = "toy"
+    static let summary = "Softmax of what is linear in the last few transitions."
+
+    /// The line that a kind of the program has in `Registry.swift`.
+    static let register: Void = RegisteredModel.registry.add(RegisteredModel(ToyKind.self))
 
     static func parameterLayout(_ settings: Settings, _ spaces: ModelSpaces) throws -> ParameterLayout {
         try ToyLayout(settings, spaces).parameters

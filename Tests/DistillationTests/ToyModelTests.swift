@@ -11,8 +11,6 @@ import Testing
 /// A kind of model that the registry does not have, added to it by one line.
 @Suite("A model of another kind")
 struct ToyModelTests {
-    let models = SequenceModels.builtIn.adding(ToyKind.self)
-
     /// Streams of a rule that the context alone decides: after a reward the action is repeated, otherwise the next one
     /// follows.
     func data() throws -> StreamArrays {
@@ -83,12 +81,20 @@ struct ToyModelTests {
     }
 
     @Test("it is saved and loaded by its name, and what acts in context with it does as the streams did")
-    func actsInContext() throws {
+    func actsInContext() async {
+        // In a process of its own, because the registry is one for all of them.
+        await #expect(processExitsWith: .success) {
+            ToyKind.register
+            try ToyModelTests().actInContext()
+        }
+    }
+
+    private func actInContext() throws {
         let trainer = try trainer(threads: 1)
         while !trainer.isFinished { _ = try trainer.step() }
         let model = try withFolder { folder in
             try trainer.saveCheckpoint(to: folder, smallDescription)
-            return try Checkpoint(folder: folder).makeModel(models: models)
+            return try Checkpoint(folder: folder).makeModel()
         }
         #expect(model.choice == trainer.model.choice && model.choice.name == "toy")
         #expect(model.parameters.values == trainer.model.parameters.values)
@@ -121,13 +127,21 @@ struct ToyModelTests {
         }
     }
 
-    @Test("where its kind is not registered, its checkpoint is refused with the kinds there are")
-    func unknown() throws {
+    @Test("a checkpoint of a kind that is not registered is refused with the kinds there are")
+    func unknown() async {
+        await #expect(processExitsWith: .success) {
+            ToyKind.register
+            try ToyModelTests().refuseUnknown()
+        }
+    }
+
+    private func refuseUnknown() throws {
         let checkpoint = try trainer(threads: 1).checkpoint(smallDescription)
-        #expect(try checkpoint.configuration(models: models).model.name == "toy")
+        #expect(try checkpoint.configuration().model.name == "toy")
+        let config = String(decoding: checkpoint.config, as: UTF8.self).replacingOccurrences(of: "toy", with: "top")
         #expect {
-            try checkpoint.makeModel()
-        } throws: { "\($0)".contains("model.name: must be one of transformer, found 'toy'") }
+            try Checkpoint(model: checkpoint.model, config: Data(config.utf8)).makeModel()
+        } throws: { "\($0)".contains("there is no model \"top\"; expected one of transformer, toy") }
     }
 
     @Test("no settings of it are those of a transformer")

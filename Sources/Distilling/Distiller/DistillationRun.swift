@@ -60,7 +60,7 @@ package final class DistillationRun {
             model = try Checkpoint(folder: resumeFrom).makeModel()
             optimizer = try Checkpoint.optimizerState(in: resumeFrom)
         } else {
-            model = try settings.modelChoice.make(
+            model = try settings.model.make(
                 ModelSpaces(distribution.environment), seed: settings.training.seed)
         }
         trainer = try Trainer(

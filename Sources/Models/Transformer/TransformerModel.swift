@@ -5,6 +5,7 @@ import Settings
 /// The causal transformer as a kind of model.
 package enum Transformer: SequenceModelKind {
     package static let name = "transformer"
+    package static let summary = "The paper's causal transformer over the last transitions."
 
     package static func parameterLayout(_ settings: TransformerSettings, _ spaces: ModelSpaces) throws
         -> ParameterLayout
