@@ -50,7 +50,7 @@ let package = Package(
         module("Neural", ["CKernels", "COpenBLAS", "Files"]),
         module("Agents", ["Settings", "Neural", "Environments", "Experience"]),
         module("Histories", ["CHDF5", "Environments", "Experience", "Files"]),
-        module("Wire", ["CWire", "CProtobufC", "Environments", "Experience"]),
+        module("Wire", ["CWire", "CProtobufC", "Experience"]),
         module("Transport", ["CZeroMQ"]),
         module("Processes", ["CProcesses"]),
         module("Models", ["Settings", "CKernels", "Neural", "Experience"]),
@@ -113,7 +113,7 @@ let package = Package(
         tests("SettingsTests", ["Settings"]),
         tests("ExperienceTests", ["Experience", "TestSupport"]),
         tests("EnvironmentsTests", ["Settings", "Environments", "Experience", "TestSupport"]),
-        tests("HistoriesTests", ["Histories", "Environments", "Experience"]),
+        tests("HistoriesTests", ["Histories", "Environments", "Experience", "TestSupport"]),
         .executableTarget(
             name: "ProcessesTestParent", dependencies: ["Processes"], path: "Tests/ProcessesTestParent",
             swiftSettings: strict),
@@ -131,7 +131,7 @@ let package = Package(
             resources: [.copy("Golden")]),
         tests("CatalogTests", ["Catalog", "Environments", "Experience"]),
         tests("DrillsTests", ["Drills", "Nodes", "Wire"]),
-        tests("ReportingTests", ["Reporting", "Catalog", "Histories", "Environments", "Experience"]),
+        tests("ReportingTests", ["Reporting", "Catalog", "Histories", "Environments", "Experience", "TestSupport"]),
         tests("NodesTests", ["Nodes", "Wire", "Transport", "Simulation"]),
         tests(
             "CollectingTests",

@@ -80,7 +80,7 @@ extension StreamArrays {
                     + "\(environment.actionSpace), the streams before it \(observationSpace) and \(actionSpace)")
         }
         try append(
-            observations: stream.rows.observations, actions: stream.rows.actions, rewards: stream.rows.rewards,
+            observations: stream.rows[.observations], actions: stream.rows[.actions], rewards: stream.rows.rewards,
             episodes: stream.episodes.filter(\.isFinished).map(\.rows))
     }
 }

@@ -18,6 +18,9 @@ package struct EnvironmentDescription: Hashable, Sendable {
         self.horizon = horizon
         self.json = json
     }
+
+    /// What the columns of its rollouts hold.
+    package var rolloutLayout: RolloutLayout { RolloutLayout(observation: observationSpace, action: actionSpace) }
 }
 
 /// A batch of independent copies of one environment, all on the same task, stepped together by one thread.

@@ -15,7 +15,7 @@ package struct IntegerComponents: Hashable, Sendable {
     package let byteCount: Int
     /// Number of different elements where it is at most `largestTable`.
     package let tableSize: Int?
-    @usableFromInline let space: Space
+    @usableFromInline package let space: Space
     @usableFromInline let isBytes: Bool
 
     /// Nil for a space that is not made of a few integers from 0.

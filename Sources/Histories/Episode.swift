@@ -1,3 +1,5 @@
+import Experience
+
 /// One episode of a stream: from its first row to a flag, to a change of incarnation or to the stream's end.
 package struct Episode: Hashable, Sendable {
     package enum End: String, Sendable {
@@ -31,14 +33,15 @@ extension Episode {
     /// The episodes of a whole stream in order. `rollouts` covers exactly `rows`, which start at row 0.
     package static func all(in rows: StreamRows, rollouts: [RolloutRecord]) -> [Episode] {
         var builder = EpisodeBuilder()
+        let (terminations, truncations) = (rows[.terminations], rows[.truncations])
         for (index, rollout) in rollouts.enumerated() {
             if index > 0, rollout.incarnation != rollouts[index - 1].incarnation { builder.finish(.cut, final: nil) }
             builder.number = builder.isOpen ? builder.number : rollout.firstEpisode
             for row in Int(rollout.firstStep)..<Int(rollout.endStep) {
                 builder.add(row, rows.rewards[row], policyVersion: rollout.policyVersion)
-                if rows.terminations[row] != 0 {
+                if terminations[row] != 0 {
                     builder.finish(.terminated, final: builder.finals)
-                } else if rows.truncations[row] != 0 {
+                } else if truncations[row] != 0 {
                     builder.finish(.truncated, final: builder.finals)
                 }
             }

@@ -51,20 +51,15 @@ struct StreamColumn: Hashable {
 
     var rowBytes: Int { shape.reduce(type.byteCount, *) }
 
-    /// The datasets of a stream in the order in which they are created, written and checked.
+    /// The datasets of a stream in the order in which they are created, written and checked: the columns of its rollouts,
+    /// then `rollouts`.
     static func all(of environment: EnvironmentDescription) -> [StreamColumn] {
-        let observation = environment.observationSpace
-        let action = environment.actionSpace
-        return [
-            StreamColumn(name: "observations", type: StoredType(observation.elementType), shape: observation.shape),
-            StreamColumn(name: "actions", type: StoredType(action.elementType), shape: action.shape),
-            StreamColumn(name: "rewards", type: .float32, shape: []),
-            StreamColumn(name: "terminations", type: .uint8, shape: []),
-            StreamColumn(name: "truncations", type: .uint8, shape: []),
-            StreamColumn(
-                name: "final_observations", type: StoredType(observation.elementType), shape: observation.shape),
-            StreamColumn(name: "rollouts", type: .uint64, shape: [RolloutRecord.fieldCount]),
-        ]
+        let layout = environment.rolloutLayout
+        let columns = RolloutColumn.allCases.map { column in
+            let space = layout.space(of: column)
+            return StreamColumn(name: column.name, type: StoredType(space.elementType), shape: space.shape)
+        }
+        return columns + [StreamColumn(name: "rollouts", type: .uint64, shape: [RolloutRecord.fieldCount])]
     }
 
     /// Rows of a chunk of a growing file: a power of two of about 16 KiB, so that a short stream stays small.
@@ -88,17 +83,14 @@ struct StreamColumn: Hashable {
     }
 }
 
-/// Positions of the columns in `StreamColumn.all`.
+/// Positions of the columns in `StreamColumn.all`; that of a rollout's column is its raw value.
 enum ColumnIndex {
-    static let observations = 0
-    static let actions = 1
-    static let rewards = 2
-    static let terminations = 3
-    static let truncations = 4
-    static let finalObservations = 5
-    static let rollouts = 6
+    static let terminations = RolloutColumn.terminations.rawValue
+    static let truncations = RolloutColumn.truncations.rawValue
+    static let finalObservations = RolloutColumn.finalObservations.rawValue
+    static let rollouts = RolloutColumn.allCases.count
     /// Columns with one row a transition.
-    static let transitions = 0..<5
+    static let transitions = 0..<RolloutColumn.ofRows.count
 }
 
 /// One row of `rollouts`: what was appended, where its rows are and what they must add up to.

@@ -43,7 +43,7 @@ package struct StreamReplay: Sendable, Codable, Equatable {
             problem = "the file's spaces are not those of \(recorded.name)"
             return
         }
-        let outside = recorded.actionSpace.firstOutside(contents.rows.actions)
+        let outside = contents.rows[.actions].withUnsafeBytes { recorded.actionSpace.firstOutside($0) }
         if let outside {
             problem = "row \(outside): the action is outside its space"
             return
@@ -75,13 +75,13 @@ private func simulate(_ contents: StreamContents, _ start: some Environment) -> 
         environment.reset(0, episode: episode.number)
         for row in episode.rows {
             var place: String { "row \(row), episode \(episode.number), step \(row - episode.rows.lowerBound)" }
-            if let difference = observationDifference(rows.observations, row) {
+            if let difference = observationDifference(rows[.observations], row) {
                 return (equal, "\(place): observation \(difference)")
             }
             var reward: Float = 0
             var terminated: UInt8 = 0
             var truncated: UInt8 = 0
-            rows.actions.withUnsafeBytes { actions in
+            rows[.actions].withUnsafeBytes { actions in
                 if let base = actions.baseAddress {
                     environment.step(
                         actions: base + row * actionWidth, rewards: &reward, terminations: &terminated,
@@ -91,16 +91,16 @@ private func simulate(_ contents: StreamContents, _ start: some Environment) -> 
             guard reward == rows.rewards[row] else {
                 return (equal, "\(place): reward \(rows.rewards[row]) is recorded, the environment gives \(reward)")
             }
-            guard terminated == rows.terminations[row], truncated == rows.truncations[row] else {
+            guard terminated == rows[.terminations][row], truncated == rows[.truncations][row] else {
                 return (
                     equal,
-                    "\(place): terminated \(rows.terminations[row]) and truncated \(rows.truncations[row]) are recorded, "
+                    "\(place): terminated \(rows[.terminations][row]) and truncated \(rows[.truncations][row]) are recorded, "
                         + "the environment gives \(terminated) and \(truncated)"
                 )
             }
             equal += 1
         }
-        if let final = episode.final, let difference = observationDifference(rows.finalObservations, final) {
+        if let final = episode.final, let difference = observationDifference(rows[.finalObservations], final) {
             return (equal, "episode \(episode.number): final observation \(difference)")
         }
     }

@@ -1,4 +1,4 @@
-import Experience
+package import Experience
 
 /// A contiguous piece of a stream in memory, column by column.
 package struct StreamRows: Sendable, Equatable {
@@ -6,18 +6,21 @@ package struct StreamRows: Sendable, Equatable {
     package let range: Range<Int>
     /// Final observations of the stream that these are.
     package let finals: Range<Int>
-    /// (N, observation bytes)
-    package var observations: [UInt8]
-    /// (N, action bytes)
-    package var actions: [UInt8]
-    /// (N)
-    package var rewards: [Float]
-    /// (N), 0 or 1
-    package var terminations: [UInt8]
-    /// (N), 0 or 1
-    package var truncations: [UInt8]
-    /// (E, observation bytes)
-    package var finalObservations: [UInt8]
+    /// (N, width) of each column, in the order of `RolloutColumn.allCases`; (E, width) of that of episodes.
+    private let columns: [[UInt8]]
+    /// (N): the column of rewards as numbers.
+    package let rewards: [Float]
+
+    init(range: Range<Int>, finals: Range<Int>, columns: [[UInt8]]) {
+        self.range = range
+        self.finals = finals
+        self.columns = columns
+        rewards = columns[RolloutColumn.rewards.rawValue].withUnsafeBytes { bytes in
+            (0..<(bytes.count / 4)).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
+        }
+    }
+
+    package subscript(column: RolloutColumn) -> [UInt8] { columns[column.rawValue] }
 
     /// CRC-32C of all of it.
     var checksum: UInt32 { checksum(range, finals: finals) }
@@ -25,36 +28,28 @@ package struct StreamRows: Sendable, Equatable {
     /// CRC-32C of one rollout inside this piece, both ranges in the numbering of the stream.
     func checksum(_ rows: Range<Int>, finals: Range<Int>) -> UInt32 {
         var crc = CRC32C()
-        update(&crc, observations, rows, self.range)
-        update(&crc, actions, rows, self.range)
-        update(&crc, rewards, rows, self.range)
-        update(&crc, terminations, rows, self.range)
-        update(&crc, truncations, rows, self.range)
-        update(&crc, finalObservations, finals, self.finals)
-        return crc.value
-    }
-
-    private func update<Value>(_ crc: inout CRC32C, _ column: [Value], _ rows: Range<Int>, _ all: Range<Int>) {
-        if rows.isEmpty { return }
-        column.withUnsafeBytes { bytes in
-            let width = bytes.count / all.count
-            let start = (rows.lowerBound - all.lowerBound) * width
-            crc.update(UnsafeRawBufferPointer(rebasing: bytes[start..<(start + rows.count * width)]))
+        for column in RolloutColumn.allCases {
+            let (part, all) = column.isOfEpisodes ? (finals, self.finals) : (rows, range)
+            if part.isEmpty { continue }
+            self[column].withUnsafeBytes { bytes in
+                let width = bytes.count / all.count
+                let start = (part.lowerBound - all.lowerBound) * width
+                crc.update(UnsafeRawBufferPointer(rebasing: bytes[start..<(start + part.count * width)]))
+            }
         }
+        return crc.value
     }
 }
 
 extension StreamFile {
     /// Rows of all columns. The ranges must lie inside them.
     func readRows(_ range: Range<Int>, finals: Range<Int>) throws(StreamError) -> StreamRows {
-        StreamRows(
-            range: range, finals: finals,
-            observations: try read(ColumnIndex.observations, range, as: UInt8.self, zero: 0),
-            actions: try read(ColumnIndex.actions, range, as: UInt8.self, zero: 0),
-            rewards: try read(ColumnIndex.rewards, range, as: Float.self, zero: 0),
-            terminations: try read(ColumnIndex.terminations, range, as: UInt8.self, zero: 0),
-            truncations: try read(ColumnIndex.truncations, range, as: UInt8.self, zero: 0),
-            finalObservations: try read(ColumnIndex.finalObservations, finals, as: UInt8.self, zero: 0))
+        var columns: [[UInt8]] = []
+        for column in RolloutColumn.allCases {
+            columns.append(
+                try read(column.rawValue, column.isOfEpisodes ? finals : range, as: UInt8.self, zero: 0))
+        }
+        return StreamRows(range: range, finals: finals, columns: columns)
     }
 
     /// For every row whether it ends its episode, 0 or not.

@@ -129,9 +129,8 @@ package struct StreamVerification: Sendable, Codable, Equatable {
     private mutating func checkPiece(
         _ reader: StreamReader, _ ends: EpisodeEnds, from first: Int, bytes: Int
     ) throws(StreamError) -> Int {
-        let environment = reader.metadata.environment
-        let rowBytes = environment.observationSpace.byteCount + environment.actionSpace.byteCount + 6
-        let limit = max(1, bytes / rowBytes)
+        let layout = reader.metadata.environment.rolloutLayout
+        let limit = max(1, bytes / layout.rowBytes)
         let start = Int(ends.records[first].firstStep)
         var last = first + 1
         while last < ends.records.count, Int(ends.records[last].endStep) - start <= limit { last += 1 }
@@ -147,25 +146,18 @@ package struct StreamVerification: Sendable, Codable, Equatable {
                 note("rollout \(index), rows \(record.firstStep) to \(record.endStep): the checksum does not hold")
             }
         }
-        checkElements(piece, environment)
+        checkElements(piece, layout)
         return last
     }
 
-    private mutating func checkElements(_ piece: StreamRows, _ environment: EnvironmentDescription) {
-        if let row = environment.observationSpace.firstOutside(piece.observations) {
-            note("row \(piece.range.lowerBound + row): the observation is outside its space")
-        }
-        if let row = environment.actionSpace.firstOutside(piece.actions) {
-            note("row \(piece.range.lowerBound + row): the action is outside its space")
-        }
-        if let row = environment.observationSpace.firstOutside(piece.finalObservations) {
-            note("final observation \(piece.finals.lowerBound + row) is outside its space")
-        }
-        if let row = piece.rewards.firstIndex(where: { !$0.isFinite }) {
-            note("row \(piece.range.lowerBound + row): the reward is \(piece.rewards[row])")
-        }
-        if let row = zip(piece.terminations, piece.truncations).enumerated().first(where: { $1.0 | $1.1 > 1 })?.offset {
-            note("row \(piece.range.lowerBound + row): a flag is neither 0 nor 1")
+    private mutating func checkElements(_ piece: StreamRows, _ layout: RolloutLayout) {
+        for column in RolloutColumn.allCases {
+            let space = layout.space(of: column)
+            guard let index = piece[column].withUnsafeBytes({ space.firstOutside($0) }) else { continue }
+            let place =
+                column.isOfEpisodes
+                ? "episode \(piece.finals.lowerBound + index)" : "row \(piece.range.lowerBound + index)"
+            note("\(place): an element of \(column.name) is outside of \(space)")
         }
     }
 
@@ -200,18 +192,6 @@ package struct StreamVerification: Sendable, Codable, Equatable {
     }
 
     private init(begun path: String) { self.path = path }
-}
-
-extension Space {
-    /// Index of the first element in `bytes` that is not of this space.
-    func firstOutside(_ bytes: [UInt8]) -> Int? {
-        let width = byteCount
-        return bytes.withUnsafeBytes { buffer in
-            guard let base = buffer.baseAddress else { return nil }
-            if case .discrete(let count) = self, width == 1 { return buffer.firstIndex { Int($0) >= count } }
-            return (0..<(buffer.count / width)).first { !contains(base + $0 * width) }
-        }
-    }
 }
 
 extension StreamError {

@@ -24,6 +24,7 @@ package final class StreamWriter {
     package private(set) var oldestPendingTime: UInt64?
 
     let columns: [StreamColumn]
+    private let layout: RolloutLayout
     let handle: AppendHandle
     let calls: FileCalls
     private(set) var pending: [[UInt8]]
@@ -52,8 +53,9 @@ package final class StreamWriter {
         self.durablePosition = position
         self.folderIsDurable = folderIsDurable
         columns = StreamColumn.all(of: metadata.environment)
+        layout = metadata.environment.rolloutLayout
         handle = AppendHandle(path: path, columns: columns)
-        pending = columns.map { _ in [] }
+        pending = RolloutColumn.allCases.map { _ in [] }
     }
 
     deinit {
@@ -88,24 +90,27 @@ package final class StreamWriter {
 
     /// Keeps one rollout for the next flush.
     /// - Parameters:
+    ///   - rollout: as its carrier sent it: its rows and its checksum are not looked at again
     ///   - now: nanoseconds on any clock, for `isFlushDue`
     ///   - wallClock: nanoseconds since 1970, what `rollouts` records
-    /// - Throws: `outOfOrder` where the sequence number is not `nextSequence`, `invalidRollout` where it contradicts
-    ///   itself or the stream; the stream is unchanged then.
+    /// - Throws: `outOfOrder` where the sequence number is not `nextSequence`, `invalidRollout` where it contradicts the
+    ///   stream; the stream is unchanged then.
     package func append(
-        _ header: RolloutHeader, _ rows: RolloutRows, now: UInt64, wallClock: UInt64 = StreamWriter.wallClock()
+        _ rollout: CheckedRollout, now: UInt64, wallClock: UInt64 = StreamWriter.wallClock()
     ) throws(StreamError) {
+        let (header, rows) = (rollout.header, rollout.rows)
         guard header.sequence == nextSequence else {
             throw .outOfOrder(path: path, expected: nextSequence, got: header.sequence)
         }
-        if let problem = problem(header, rows) { throw .invalidRollout(path: path, problem: problem) }
+        if let problem = problem(rollout) { throw .invalidRollout(path: path, problem: problem) }
         if !hasFile, position.rollouts == 0 {
             // A carrier may bring again what it did before another recorder died without a file of it.
             metadata.firstPolicyVersion = min(metadata.firstPolicyVersion, header.policyVersion)
         }
         pendingRecords.append(RolloutRecord(header, firstStep: position.rows, wallClock: max(wallClock, 1)))
-        for (index, bytes) in rows.columns.enumerated() {
-            pending[index].append(contentsOf: bytes)
+        for column in RolloutColumn.allCases {
+            let bytes = rows[column]
+            pending[column.rawValue].append(contentsOf: bytes)
             pendingBytes += bytes.count
         }
         position.advance(
@@ -294,21 +299,13 @@ package final class StreamWriter {
 }
 
 extension StreamWriter {
-    private func problem(_ header: RolloutHeader, _ rows: RolloutRows) -> String? {
+    private func problem(_ rollout: CheckedRollout) -> String? {
+        let header = rollout.header
         guard header.actor == metadata.actor else { return "actor \(header.actor), expected \(metadata.actor)" }
-        guard header.length == rows.length, header.length > 0 || header.isLast else {
-            return "length \(header.length) with \(rows.length) rows"
+        guard rollout.layout == layout else {
+            return "observations of \(rollout.layout.observation) and actions of \(rollout.layout.action), expected "
+                + "\(layout.observation) and \(layout.action)"
         }
-        for (column, bytes) in zip(columns, rows.columns) {
-            let count = column.name == "final_observations" ? header.finishedEpisodes : header.length
-            guard bytes.count == count * column.rowBytes else {
-                return "\(column.name): expected \(count * column.rowBytes) bytes, got \(bytes.count)"
-            }
-        }
-        guard rows.countEpisodeEnds() == header.finishedEpisodes else {
-            return "\(rows.countEpisodeEnds()) episode ends, the header says \(header.finishedEpisodes)"
-        }
-        guard rows.checksum == header.checksum else { return "the checksum does not hold" }
         return position.problem(
             incarnation: header.incarnation, policyVersion: header.policyVersion, firstEpisode: header.firstEpisode)
     }
@@ -323,10 +320,8 @@ extension StreamWriter {
     /// Data, then `rollouts`. Repeatable: lengths and places are absolute.
     private func writeRows(to file: StreamFile) throws(StreamError) {
         guard !pendingRecords.isEmpty else { return }
-        for index in ColumnIndex.observations...ColumnIndex.finalObservations {
-            let isFinal = index == ColumnIndex.finalObservations
-            let start = isFinal ? durablePosition.finals : durablePosition.rows
-            let end = isFinal ? position.finals : position.rows
+        for index in 0..<ColumnIndex.rollouts {
+            let (start, end) = (durablePosition.count(of: index), position.count(of: index))
             if end == start { continue }
             try file.setCount(index, end)
             try file.write(index, at: start, pending[index])
@@ -363,19 +358,4 @@ extension StreamWriter {
         guard index == ColumnIndex.rollouts else { return pending[index] }
         return pendingRecords.flatMap(\.fields).withUnsafeBytes { Array($0) }
     }
-}
-
-extension RolloutRows {
-    /// In the order of the stream's datasets.
-    var columns: [UnsafeRawBufferPointer] {
-        [observations, actions, rewards, terminations, truncations, finalObservations]
-    }
-
-    /// Rows with a flag.
-    func countEpisodeEnds() -> Int {
-        zip(terminations, truncations).reduce(0) { $0 + ($1.0 | $1.1 == 0 ? 0 : 1) }
-    }
-
-    /// The last row has a flag.
-    var endsEpisode: Bool { length > 0 && (terminations[length - 1] | truncations[length - 1]) != 0 }
 }

@@ -23,7 +23,8 @@ extension Envelope {
         envelope.request = request
         message.body.put(into: &envelope, arena)
         let size = distillery__envelope__get_packed_size(&envelope)
-        return withExtendedLifetime(arena) {
+        // The rows of rollouts are packed from where they lie in the message.
+        return withExtendedLifetime((arena, self)) {
             [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
                 count = distillery__envelope__pack(&envelope, buffer.baseAddress)
             }
@@ -46,14 +47,14 @@ extension Envelope {
                     ? "\(bytes.count) bytes that would take more than \(memory.limitBytes) bytes of memory"
                     : "\(bytes.count) bytes that are not a protocol buffer of distillery.Envelope")
         }
-        defer { withExtendedLifetime(memory) { distillery__envelope__free_unpacked(pointer, &allocator) } }
+        defer { withExtendedLifetime(memory) {} }
         let envelope = pointer.pointee
         guard envelope.protocol_version == WireProtocol.version else {
             throw WireError(
                 "protocol version \(envelope.protocol_version); this node speaks version \(WireProtocol.version)")
         }
         request = envelope.request
-        message = try Message(in: envelope)
+        message = try Message(in: envelope, memory)
     }
 
     package init(decoding bytes: [UInt8]) throws {

@@ -28,7 +28,8 @@ struct PredictCommand: ParsableCommand {
         let environment = contents.metadata.environment
         let logits = try Prediction.logits(
             model: model, observationSpace: environment.observationSpace, actionSpace: environment.actionSpace,
-            observations: contents.rows.observations, actions: contents.rows.actions, rewards: contents.rows.rewards)
+            observations: contents.rows[.observations], actions: contents.rows[.actions], rewards: contents.rows.rewards
+        )
         let rows = contents.rows.rewards.count
         try MatrixFile.write(logits, rows: rows, name: Self.dataset, to: out)
         print("\(out): logits (\(rows), \(rows == 0 ? 0 : logits.count / rows))")

@@ -4,6 +4,7 @@ import Experience
 import Foundation
 import Neural
 import Settings
+import TestSupport
 import Testing
 
 @Suite("Acting")

@@ -3,6 +3,7 @@ import Environments
 import Experience
 import Foundation
 import Neural
+import TestSupport
 import Testing
 
 @Suite("The actor-critic learner")

@@ -1,6 +1,7 @@
 import Agents
 import Environments
 import Experience
+import TestSupport
 import Testing
 
 @Suite("A lifetime in one process")
@@ -23,7 +24,7 @@ struct LearningTests {
         var last = 0.0
         while !lifetime.isDone {
             let batches = lifetime.collect(episodeLimit: progress.episodeLimit)
-            let finished = returns.add(batches, observationBytes: 2, actionBytes: 1)
+            let finished = returns.add(batches, RolloutLayout(observationBytes: 2, actionBytes: 1))
             if !finished.isEmpty {
                 last = finished.reduce(0) { $0 + $1.totalReward } / Double(finished.count)
                 if first == nil { first = last }

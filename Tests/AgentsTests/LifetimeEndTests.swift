@@ -1,6 +1,7 @@
 import Agents
 import Experience
 import Settings
+import TestSupport
 import Testing
 
 @Suite("The end of a lifetime")
@@ -117,7 +118,9 @@ struct EpisodeReturnsTests {
     }
 
     private func add(_ returns: inout EpisodeReturns, _ batches: RolloutBatch...) -> [[Double]] {
-        returns.add(batches, observationBytes: 1, actionBytes: 1).map { [Double($0.episode), $0.totalReward] }
+        returns.add(batches, RolloutLayout(observationBytes: 1, actionBytes: 1)).map {
+            [Double($0.episode), $0.totalReward]
+        }
     }
 
     @Test("an episode's return is added up over the rollouts that it spans")

@@ -1,6 +1,7 @@
 import Agents
 import Environments
 import Experience
+import TestSupport
 
 /// Numbers for random tests; a failing test prints the seed.
 struct Numbers: RandomNumberGenerator {
@@ -54,6 +55,6 @@ func batch(
         rewards: rows.map { Float($0.reward) }, terminations: rows.map { $0.terminated ? 1 : 0 },
         truncations: rows.map { $0.truncated ? 1 : 0 },
         finalObservations: rows.flatMap { ($0.final ?? []).map { UInt8($0) } })
-    if let width = rows.first?.components.count { batch.seal(observationBytes: width, actionBytes: 1) }
+    if let width = rows.first?.components.count { batch.seal(RolloutLayout(observationBytes: width, actionBytes: 1)) }
     return batch
 }

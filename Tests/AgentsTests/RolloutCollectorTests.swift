@@ -1,6 +1,7 @@
 import Agents
 import Environments
 import Experience
+import TestSupport
 import Testing
 
 @Suite("Collecting rollouts")
@@ -46,24 +47,24 @@ struct RolloutCollectorTests {
             #expect(batch.headers.map(\.firstEpisode) == episodes)
             #expect(batch.headers.allSatisfy { $0.length == 4 && $0.policyVersion == UInt64(round) && !$0.isLast })
             var stream = 0
-            batch.forEachRollout(observationBytes: 2, actionBytes: 1) { header, rows in
+            batch.forEachRollout(RolloutLayout(observationBytes: 2, actionBytes: 1)) { header, rows in
                 #expect(rows.checksum == header.checksum)
                 var finals = 0
                 for row in 0..<rows.length {
                     var cell: [UInt8] = [0, 0]
                     replays[stream].observe(0, into: &cell)
-                    #expect(Array(rows.observations[(2 * row)..<(2 * row + 2)]) == cell)
+                    #expect(Array(rows[.observations][(2 * row)..<(2 * row + 2)]) == cell)
                     var reward: Float = 0
                     var flags: (UInt8, UInt8) = (0, 0)
                     replays[stream].step(
-                        actions: rows.actions.baseAddress! + row, rewards: &reward, terminations: &flags.0,
+                        actions: rows[.actions].baseAddress! + row, rewards: &reward, terminations: &flags.0,
                         truncations: &flags.1)
-                    #expect(rows.rewards.loadUnaligned(fromByteOffset: 4 * row, as: Float.self) == reward)
-                    #expect(rows.terminations[row] == flags.0)
-                    #expect(rows.truncations[row] == flags.1)
+                    #expect(rows[.rewards].loadUnaligned(fromByteOffset: 4 * row, as: Float.self) == reward)
+                    #expect(rows[.terminations][row] == flags.0)
+                    #expect(rows[.truncations][row] == flags.1)
                     guard flags.1 != 0 else { continue }
                     replays[stream].observe(0, into: &cell)
-                    #expect(Array(rows.finalObservations[(2 * finals)..<(2 * finals + 2)]) == cell)
+                    #expect(Array(rows[.finalObservations][(2 * finals)..<(2 * finals + 2)]) == cell)
                     finals += 1
                     episodes[stream] += 1
                     replays[stream].reset(0, episode: episodes[stream])
@@ -135,8 +136,9 @@ struct RolloutCollectorTests {
             while !lifetime.isDone {
                 let batches = lifetime.collect(episodeLimit: 40)
                 for batch in batches {
-                    batch.forEachRollout(observationBytes: 2, actionBytes: 1) { header, rows in
-                        streams[header.actor] += Array(rows.observations) + Array(rows.actions) + Array(rows.rewards)
+                    batch.forEachRollout(RolloutLayout(observationBytes: 2, actionBytes: 1)) { header, rows in
+                        streams[header.actor] +=
+                            Array(rows[.observations]) + Array(rows[.actions]) + Array(rows[.rewards])
                     }
                 }
                 _ = try lifetime.learn(from: batches)

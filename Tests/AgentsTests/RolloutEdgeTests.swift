@@ -3,6 +3,7 @@ import Environments
 import Experience
 import Foundation
 import Neural
+import TestSupport
 import Testing
 
 /// What an actor lives, and the rollouts of `length` rows that it is cut into.

@@ -80,7 +80,7 @@ import Wire
                     firstEpisode: (1 << 62) - 1, length: 2, finishedEpisodes: 0, checksum: 0, isLast: false)
             ], observations: [1, 1, 9, 1], actions: [action, 0], rewards: [reward, 0], terminations: [0, 0],
             truncations: [0, 3], finalObservations: [])
-        content.seal(observationBytes: 2, actionBytes: 1)
+        content.seal(RolloutLayout(observationBytes: 2, actionBytes: 1))
         return Rollouts(attempt: 1, firstActor: 0, batch: 1, content: content)
     }
 

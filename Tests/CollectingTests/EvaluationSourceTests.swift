@@ -24,7 +24,7 @@ import Wire
             evaluations.insert(source.evaluation)
             #expect(source.clearContext == source.evaluation.hasSuffix("-cleared"))
             #expect(source.checkpoint == reference.checkpoint)
-            #expect(try actions(of: model, source, streams) == streams.map(\.rows.actions))
+            #expect(try actions(of: model, source, streams) == streams.map { $0.rows[.actions] })
         }
         #expect(evaluations.count == 3)
     }
@@ -42,7 +42,7 @@ import Wire
             where source.clearContext && stream.episodes.contains(where: { $0.rows.lowerBound == row }) {
                 policy.clear(copy)
             }
-            let observations = streams.flatMap { $0.rows.observations[(2 * row)..<(2 * row + 2)] }
+            let observations = streams.flatMap { $0.rows[.observations][(2 * row)..<(2 * row + 2)] }
             var chosen = [UInt8](repeating: 0, count: streams.count)
             policy.act(observations: observations, actions: &chosen)
             policy.record(rewards: streams.map { $0.rows.rewards[row] })

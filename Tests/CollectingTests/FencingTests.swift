@@ -7,6 +7,7 @@ import Histories
 import Logging
 import Nodes
 import Simulation
+import TestSupport
 import Testing
 import Wire
 
@@ -114,7 +115,7 @@ struct MadeUpLife {
                     firstEpisode: sequence, length: 4, finishedEpisodes: 1, checksum: 0, isLast: isLast)
             ], observations: [1, 1, 0, 1, 0, 1, 0, 1], actions: [action, 1, 2, 3], rewards: [0, 0, 1, 0],
             terminations: [0, 0, 0, 0], truncations: [0, 0, 0, 1], finalObservations: [1, 2])
-        batch.seal(observationBytes: 2, actionBytes: 1)
+        batch.seal(RolloutLayout(observationBytes: 2, actionBytes: 1))
         return .rollouts(Rollouts(attempt: 1, firstActor: 0, batch: sequence + 1, content: batch))
     }
 

@@ -7,6 +7,7 @@ import Glibc
 import Histories
 import Nodes
 import Simulation
+import TestSupport
 import Testing
 import Wire
 
@@ -56,7 +57,7 @@ import Wire
             }, observations: [UInt8](repeating: 1, count: 2 * rows), actions: [UInt8](repeating: 2, count: rows),
             rewards: [Float](repeating: 0, count: rows), terminations: [UInt8](repeating: 0, count: rows),
             truncations: [UInt8](repeating: 0, count: rows), finalObservations: [])
-        batch.seal(observationBytes: 2, actionBytes: 1)
+        batch.seal(RolloutLayout(observationBytes: 2, actionBytes: 1))
         return .rollouts(
             Rollouts(attempt: 1, firstActor: actors.lowerBound, batch: sequence + 1, content: batch))
     }

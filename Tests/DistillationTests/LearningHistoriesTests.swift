@@ -4,6 +4,7 @@ import Experience
 import Foundation
 import Histories
 import Models
+import TestSupport
 import Testing
 
 @Suite("Learning histories for the distiller")
@@ -26,7 +27,7 @@ struct LearningHistoriesTests {
             observations: Array(columns.observations[..<(2 * rows)]), actions: Array(columns.actions[..<rows]),
             rewards: Array(columns.rewards[..<rows]), terminations: Array(repeating: 0, count: rows),
             truncations: ends, finalObservations: Array(repeating: 0, count: 2 * episodes))
-        batch.seal(observationBytes: 2, actionBytes: 1)
+        batch.seal(RolloutLayout(observationBytes: 2, actionBytes: 1))
         let path = folder.appendingPathComponent(identifier.path)
         try FileManager.default.createDirectory(
             at: path.deletingLastPathComponent(), withIntermediateDirectories: true)
@@ -36,8 +37,8 @@ struct LearningHistoriesTests {
                 softwareVersion: "0.1.0", environment: smallEnvironment,
                 task: Task(id: task, split: split, json: "{\"goal\":[1,\(task)]}"), repetition: 0,
                 sourceAlgorithm: "a3c", sourceJSON: "{}", actor: actor, seed: 1))
-        try batch.forEachRollout(observationBytes: 2, actionBytes: 1) { header, rows in
-            try writer.append(header, rows, now: 0)
+        try batch.checked(against: smallEnvironment.rolloutLayout, actors: .max).forEach {
+            try writer.append($0, now: 0)
         }
         if sealed { try writer.seal() } else { try writer.close() }
     }

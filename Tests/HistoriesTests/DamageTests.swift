@@ -2,6 +2,7 @@ import Environments
 import Experience
 import FoundationEssentials
 import Histories
+import TestSupport
 import Testing
 
 @Suite("Damaged and abandoned stream files")
@@ -115,8 +116,8 @@ struct DamageTests {
             }
             if let contents = try? StreamContents(path: path) {
                 let expected = stream.columns(contents.rollouts.count)
-                #expect(contents.rows.observations == expected.observations, "seed \(seed), byte \(position)")
-                #expect(contents.rows.actions == expected.actions, "seed \(seed), byte \(position)")
+                #expect(contents.rows[.observations] == expected.observations, "seed \(seed), byte \(position)")
+                #expect(contents.rows[.actions] == expected.actions, "seed \(seed), byte \(position)")
                 #expect(contents.rows.rewards == expected.rewards, "seed \(seed), byte \(position)")
             }
             if !isSealed { _ = try? StreamWriter.recover(at: path) }

@@ -1,6 +1,7 @@
 import Environments
 import Experience
 import Histories
+import TestSupport
 import Testing
 
 @Suite("Episodes and replay")
@@ -114,8 +115,8 @@ struct EpisodeTests {
                         firstEpisode: first, length: length, finishedEpisodes: batch.finalObservations.count,
                         checksum: 0, isLast: false)
                 ]
-                batch.seal(observationBytes: 1, actionBytes: 1)
-                try writer.append((batch.headers[0], batch), observationBytes: 1)
+                batch.seal(RolloutLayout(observationBytes: 1, actionBytes: 1))
+                try writer.append((batch.headers[0], batch))
                 sequence += 1
             }
             if isMidEpisode { episode += 1 }

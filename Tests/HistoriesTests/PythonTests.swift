@@ -2,6 +2,7 @@ import Environments
 import Experience
 import Foundation
 import Histories
+import TestSupport
 import Testing
 
 /// Runs Debian's Python; its output, or a failed expectation with what it said.

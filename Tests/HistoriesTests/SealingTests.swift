@@ -2,6 +2,7 @@ import Experience
 import Foundation
 import Histories
 import Synchronization
+import TestSupport
 import Testing
 
 /// What is asked of the system, call by call, with what lay in the folder before each, once it is watched.

@@ -1,6 +1,7 @@
 import Experience
 import FoundationEssentials
 import Histories
+import TestSupport
 import Testing
 
 @Suite("Stream files")
@@ -67,7 +68,7 @@ struct StreamWriterTests {
         func refused(_ change: (inout RolloutHeader) -> Void) {
             var batch = next.batch
             change(&batch.headers[0])
-            #expect(throws: StreamError.self) { try writer.append((batch.headers[0], batch)) }
+            #expect(throws: (any Error).self) { try writer.append((batch.headers[0], batch)) }
         }
         refused { $0.sequence = 1 }
         refused { $0.sequence = 3 }

@@ -2,6 +2,7 @@ import Environments
 import Experience
 import FoundationEssentials
 import Histories
+import TestSupport
 
 /// A made-up stream that grows rollout by rollout, from a seed.
 struct SyntheticStream {
@@ -63,7 +64,7 @@ struct SyntheticStream {
                 policyVersion: policyVersion, firstEpisode: firstEpisode, length: length,
                 finishedEpisodes: batch.finalObservations.count / 2, checksum: 0, isLast: false)
         ]
-        batch.seal(observationBytes: 2, actionBytes: 1)
+        batch.seal(RolloutLayout(observationBytes: 2, actionBytes: 1))
         policyVersion += UInt64.random(in: 0...1, using: &random)
         rollouts.append((batch.headers[0], batch))
         return rollouts[rollouts.count - 1]
@@ -93,10 +94,10 @@ struct SyntheticStream {
 
 extension StreamWriter {
     func append(
-        _ rollout: (header: RolloutHeader, batch: RolloutBatch), now: UInt64 = 0, observationBytes: Int = 2
+        _ rollout: (header: RolloutHeader, batch: RolloutBatch), now: UInt64 = 0
     ) throws {
-        try rollout.batch.forEachRollout(observationBytes: observationBytes, actionBytes: 1) {
-            try append($0, $1, now: now)
+        try rollout.batch.checked(against: metadata.environment.rolloutLayout, actors: .max).forEach {
+            try append($0, now: now)
         }
     }
 }
@@ -105,9 +106,10 @@ extension StreamContents {
     /// Whether this is exactly the first `count` rollouts of `stream`.
     func equals(_ stream: SyntheticStream, _ count: Int) -> Bool {
         let expected = stream.columns(count)
-        return rollouts.count == count && rows.observations == expected.observations && rows.actions == expected.actions
-            && rows.rewards == expected.rewards && rows.terminations == expected.terminations
-            && rows.truncations == expected.truncations && rows.finalObservations == expected.finalObservations
+        return rollouts.count == count && rows[.observations] == expected.observations
+            && rows[.actions] == expected.actions
+            && rows.rewards == expected.rewards && rows[.terminations] == expected.terminations
+            && rows[.truncations] == expected.truncations && rows[.finalObservations] == expected.finalObservations
             && zip(rollouts, expected.headers).allSatisfy {
                 $0.sequence == $1.sequence && $0.length == UInt64($1.length) && $0.incarnation == $1.incarnation
                     && $0.policyVersion == $1.policyVersion && $0.firstEpisode == $1.firstEpisode

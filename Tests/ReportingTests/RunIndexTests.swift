@@ -4,6 +4,7 @@ import Experience
 import Foundation
 import Histories
 import Reporting
+import TestSupport
 import Testing
 
 @Suite("A catalogue remade from a run's files")
@@ -37,9 +38,9 @@ struct RunIndexTests {
                         firstEpisode: UInt64(number), length: 2, finishedEpisodes: 1, checksum: 0, isLast: false)
                 ], observations: [1, 1, 0, 1], actions: [0, 4], rewards: [0, reward], terminations: [0, 0],
                 truncations: [0, 1], finalObservations: [0, 1])
-            batch.seal(observationBytes: 2, actionBytes: 1)
-            try batch.forEachRollout(observationBytes: 2, actionBytes: 1) {
-                try writer.append($0, $1, now: 0, wallClock: UInt64(number + 1) * 1_000_000_000)
+            batch.seal(RolloutLayout(observationBytes: 2, actionBytes: 1))
+            try batch.checked(against: Self.environment.rolloutLayout, actors: .max).forEach {
+                try writer.append($0, now: 0, wallClock: UInt64(number + 1) * 1_000_000_000)
             }
         }
         try writer.flush()

@@ -163,29 +163,38 @@ final class RolloutRowsInOrder {
     }
 
     private func copyRows(_ batches: [RolloutBatch]) throws {
+        let layout = RolloutLayout(observation: slots.observation.space, action: actionSpace)
         let width = slots.observation.byteCount
         var arrival = 0
         for batch in batches {
-            try batch.forEachRollout(observationBytes: width, actionBytes: actionSpace.byteCount) { header, rows in
+            try batch.forEachRollout(layout) { header, rows in
                 let segment = segments[segmentOfArrival.base[arrival]]
                 arrival += 1
                 let first = segment.firstRow
-                copyBytes(rows.observations, to: observations.base + first * width)
-                copyBytes(rows.rewards, to: rewards.base + first)
-                copyBytes(rows.finalObservations, to: finalObservations.base + segment.firstFinal * width)
+                copyBytes(rows[.observations], to: observations.base + first * width)
+                copyBytes(rows[.rewards], to: rewards.base + first)
+                copyBytes(rows[.finalObservations], to: finalObservations.base + segment.firstFinal * width)
+                try copyActions(of: rows, header, to: first)
+                let (terminations, truncations) = (rows[.terminations], rows[.truncations])
                 for row in 0..<rows.length {
-                    guard let actions = rows.actions.baseAddress else { break }
-                    let action = actionSpace.integer(at: 0, of: actions + row * actionSpace.byteCount)
-                    guard action >= 0, action < self.actions else {
-                        throw SourceAlgorithmError(
-                            "row \(row) of rollout \(header.sequence) of actor \(header.actor) has action \(action), "
-                                + "expected 0 to \(self.actions - 1)")
-                    }
-                    actionOfRow.base[first + row] = Int32(truncatingIfNeeded: action)
                     endings.base[first + row] =
-                        rows.terminations[row] != 0 ? .terminated : rows.truncations[row] != 0 ? .truncated : .nothing
+                        terminations[row] != 0 ? .terminated : truncations[row] != 0 ? .truncated : .nothing
                 }
             }
+        }
+    }
+
+    private func copyActions(of rows: RolloutRows, _ header: RolloutHeader, to first: Int) throws {
+        guard let bytes = rows[.actions].baseAddress else { return }
+        let width = actionSpace.byteCount
+        for row in 0..<rows.length {
+            let action = actionSpace.integer(at: 0, of: bytes + row * width)
+            guard action >= 0, action < self.actions else {
+                throw SourceAlgorithmError(
+                    "row \(row) of rollout \(header.sequence) of actor \(header.actor) has action \(action), "
+                        + "expected 0 to \(self.actions - 1)")
+            }
+            actionOfRow.base[first + row] = Int32(truncatingIfNeeded: action)
         }
     }
 

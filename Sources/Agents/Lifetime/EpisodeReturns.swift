@@ -29,18 +29,14 @@ package struct EpisodeReturns: Sendable, Codable {
 
     package init() {}
 
-    /// The episodes that `batches` finish, ordered by actor and sequence. The byte counts are those of one element of
-    /// the spaces. A rollout that was added before is ignored.
-    package mutating func add(
-        _ batches: [RolloutBatch], observationBytes: Int, actionBytes: Int
-    ) -> [FinishedEpisode] {
+    /// The episodes that `batches` finish, ordered by actor and sequence. A rollout that was added before is ignored.
+    package mutating func add(_ batches: [RolloutBatch], _ layout: RolloutLayout) -> [FinishedEpisode] {
         var rollouts: [(header: RolloutHeader, rewards: [Float], ends: [Bool])] = []
         for batch in batches {
-            batch.forEachRollout(observationBytes: observationBytes, actionBytes: actionBytes) { header, rows in
-                let rewards = (0..<rows.length).map {
-                    rows.rewards.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self)
-                }
-                let ends = (0..<rows.length).map { rows.terminations[$0] != 0 || rows.truncations[$0] != 0 }
+            batch.forEachRollout(layout) { header, rows in
+                let bytes = rows[.rewards]
+                let rewards = (0..<rows.length).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
+                let ends = zip(rows[.terminations], rows[.truncations]).map { $0 | $1 != 0 }
                 rollouts.append((header, rewards, ends))
             }
         }

@@ -38,8 +38,6 @@ package final class RolloutCollector {
     package private(set) var positions: [ActorPosition]
     private var environment: any Environment
     private let actor: any StreamActor
-    private let observationBytes: Int
-    private let actionBytes: Int
     private let columns: RolloutColumns
     private var episodes: [UInt64]
     private var steps: [UInt32]
@@ -60,10 +58,7 @@ package final class RolloutCollector {
         self.actor = actor
         self.lifetime = lifetime
         self.positions = positions
-        observationBytes = environment.description.observationSpace.byteCount
-        actionBytes = environment.description.actionSpace.byteCount
-        columns = RolloutColumns(
-            streams: positions.count, observationBytes: observationBytes, actionBytes: actionBytes)
+        columns = RolloutColumns(streams: positions.count, layout: environment.description.rolloutLayout)
         episodes = positions.map(\.episode)
         steps = positions.map { _ in 0 }
         for index in positions.indices { self.environment.reset(index, episode: positions[index].episode) }
@@ -129,19 +124,15 @@ package final class RolloutCollector {
 
     private func step() {
         for index in positions.indices {
-            environment.observe(index, into: columns.observation + index * observationBytes)
+            environment.observe(index, into: columns.present(.observations, of: index))
         }
-        actor.act(
-            observations: columns.observation, episodes: episodes, steps: steps, actions: columns.action)
-        environment.step(
-            actions: columns.action, rewards: columns.reward, terminations: columns.termination,
-            truncations: columns.truncation)
-        actor.receive(rewards: columns.reward)
+        act()
+        let terminations = columns.present(.terminations).assumingMemoryBound(to: UInt8.self)
+        let truncations = columns.present(.truncations).assumingMemoryBound(to: UInt8.self)
+        columns.append { !positions[$0].isDone }
         for index in positions.indices {
-            let isEnd = columns.termination[index] != 0 || columns.truncation[index] != 0
-            if !positions[index].isDone { columns.append(index) }
             steps[index] += 1
-            guard isEnd else { continue }
+            guard terminations[index] | truncations[index] != 0 else { continue }
             if !positions[index].isDone {
                 environment.observe(index, into: columns.appendFinal(index))
                 if positions[index].isEnded || episodes[index] + 1 >= episodeLimit { positions[index].isDone = true }
@@ -151,5 +142,18 @@ package final class RolloutCollector {
             steps[index] = 0
             environment.reset(index, episode: episodes[index])
         }
+    }
+
+    /// One step of all copies, from what they show to what comes of it.
+    private func act() {
+        let rewards = columns.present(.rewards).assumingMemoryBound(to: Float.self)
+        actor.act(
+            observations: columns.present(.observations), episodes: episodes, steps: steps,
+            actions: columns.present(.actions))
+        environment.step(
+            actions: columns.present(.actions), rewards: rewards,
+            terminations: columns.present(.terminations).assumingMemoryBound(to: UInt8.self),
+            truncations: columns.present(.truncations).assumingMemoryBound(to: UInt8.self))
+        actor.receive(rewards: rewards)
     }
 }

@@ -1,47 +1,36 @@
 import Experience
 
 /// Memory for the rows of the streams of one process while a rollout is under way: (streams, length) of each column.
+///
+/// Each row is copied once, from the step of all streams into the block that becomes the batch.
 final class RolloutColumns {
-    /// What the environments show and get in one step: (streams) of each.
-    let observation: UnsafeMutableRawPointer
-    let action: UnsafeMutableRawPointer
-    let reward: UnsafeMutablePointer<Float>
-    let termination: UnsafeMutablePointer<UInt8>
-    let truncation: UnsafeMutablePointer<UInt8>
     /// Rows and final observations of each stream so far.
     private(set) var lengths: [Int]
     private(set) var finals: [Int]
 
     private let streams: Int
-    private let observationBytes: Int
-    private let actionBytes: Int
+    private let layout: RolloutLayout
+    /// What the environments show and get in one step: (streams) of each column of rows.
+    private let step: RolloutBlock
+    private var block: RolloutBlock
+    /// Rows that a stream has room for.
     private var stride = 0
-    private let observations = GrowingBuffer<UInt8>()
-    private let actions = GrowingBuffer<UInt8>()
-    private let rewards = GrowingBuffer<Float>()
-    private let terminations = GrowingBuffer<UInt8>()
-    private let truncations = GrowingBuffer<UInt8>()
-    private let finalObservations = GrowingBuffer<UInt8>()
 
-    init(streams: Int, observationBytes: Int, actionBytes: Int) {
+    init(streams: Int, layout: RolloutLayout) {
         self.streams = streams
-        self.observationBytes = observationBytes
-        self.actionBytes = actionBytes
-        observation = .allocate(byteCount: max(1, streams * observationBytes), alignment: 16)
-        action = .allocate(byteCount: max(1, streams * actionBytes), alignment: 16)
-        reward = .allocate(capacity: max(1, streams))
-        termination = .allocate(capacity: max(1, streams))
-        truncation = .allocate(capacity: max(1, streams))
+        self.layout = layout
+        step = RolloutBlock { streams * layout.width(of: $0) }
+        block = RolloutBlock { _ in 0 }
         lengths = Array(repeating: 0, count: streams)
         finals = lengths
     }
 
-    deinit {
-        observation.deallocate()
-        action.deallocate()
-        reward.deallocate()
-        termination.deallocate()
-        truncation.deallocate()
+    /// A column of the present step: (streams, width).
+    func present(_ column: RolloutColumn) -> UnsafeMutableRawPointer { step[column] }
+
+    /// The same of one stream.
+    func present(_ column: RolloutColumn, of index: Int) -> UnsafeMutableRawPointer {
+        step[column] + index * layout.width(of: column)
     }
 
     /// Begins rollouts of at most `length` rows.
@@ -51,59 +40,62 @@ final class RolloutColumns {
             lengths[index] = 0
             finals[index] = 0
         }
-        let rows = streams * length
-        observations.reserve(rows * observationBytes)
-        finalObservations.reserve(rows * observationBytes)
-        actions.reserve(rows * actionBytes)
-        rewards.reserve(rows)
-        terminations.reserve(rows)
-        truncations.reserve(rows)
+        block = RolloutBlock { streams * length * layout.width(of: $0) }
     }
 
-    /// Appends the current step of stream `index` to its rows.
-    @inline(__always)
-    func append(_ index: Int) {
-        let row = index * stride + lengths[index]
-        UnsafeMutableRawPointer(observations.base + row * observationBytes)
-            .copyMemory(from: observation + index * observationBytes, byteCount: observationBytes)
-        UnsafeMutableRawPointer(actions.base + row * actionBytes)
-            .copyMemory(from: action + index * actionBytes, byteCount: actionBytes)
-        rewards.base[row] = reward[index]
-        terminations.base[row] = termination[index]
-        truncations.base[row] = truncation[index]
-        lengths[index] += 1
+    /// Appends the present step of every stream for which `isRecorded` holds to its rows.
+    func append(_ isRecorded: (Int) -> Bool) {
+        for column in RolloutColumn.ofRows {
+            let (source, target, width) = (step[column], block[column], layout.width(of: column))
+            for index in 0..<streams where isRecorded(index) {
+                let row = index * stride + lengths[index]
+                copyElement(from: source + index * width, to: target + row * width, width: width)
+            }
+        }
+        for index in 0..<streams where isRecorded(index) { lengths[index] += 1 }
     }
 
     /// Room for the final observation of the episode that has just ended in stream `index`.
     func appendFinal(_ index: Int) -> UnsafeMutableRawPointer {
+        let element = index * stride + finals[index]
         finals[index] += 1
-        return UnsafeMutableRawPointer(
-            finalObservations.base + (index * stride + finals[index] - 1) * observationBytes)
+        return block[.finalObservations] + element * layout.width(of: .finalObservations)
     }
 
-    /// The rows as one batch with their checksums; streams without a row and without a header leave nothing.
+    /// The rows as one batch with their checksums; streams without a row and without a header leave nothing. What was
+    /// appended is the batch's from now on: `clear` begins anew.
     func makeBatch(lifetime: LifetimeIdentifier, headers: [RolloutHeader]) -> RolloutBatch {
-        var batch = RolloutBatch(
-            lifetime: lifetime, headers: headers, observations: gather(observations.base, observationBytes, lengths),
-            actions: gather(actions.base, actionBytes, lengths), rewards: gather(rewards.base, 1, lengths),
-            terminations: gather(terminations.base, 1, lengths), truncations: gather(truncations.base, 1, lengths),
-            finalObservations: gather(finalObservations.base, observationBytes, finals))
-        batch.seal(observationBytes: observationBytes, actionBytes: actionBytes)
+        let block = block
+        let bytes = RolloutBytes(keptBy: block) { column in
+            UnsafeRawBufferPointer(start: block[column], count: closeGaps(column))
+        }
+        var batch = RolloutBatch(lifetime: lifetime, headers: headers, bytes: bytes)
+        batch.seal(layout)
         return batch
     }
 
-    /// The first `counts[index]` elements, of `width` numbers each, of every stream's part of a column.
-    private func gather<Number: BitwiseCopyable>(
-        _ column: UnsafeMutablePointer<Number>, _ width: Int, _ counts: [Int]
-    ) -> [Number] {
-        let total = counts.reduce(0, +) * width
-        return Array(unsafeUninitializedCapacity: total) { target, count in
-            count = total
-            guard var next = target.baseAddress else { return }
-            for index in 0..<streams {
-                next.update(from: column + index * stride * width, count: counts[index] * width)
-                next += counts[index] * width
-            }
+    /// Moves the elements of all streams together. Nothing is moved where every stream has filled its room. Gives the
+    /// bytes that are left.
+    private func closeGaps(_ column: RolloutColumn) -> Int {
+        let (start, width) = (block[column], layout.width(of: column))
+        let counts = column.isOfEpisodes ? finals : lengths
+        var end = 0
+        for index in 0..<streams {
+            let place = index * stride * width
+            if place != end { (start + end).copyMemory(from: start + place, byteCount: counts[index] * width) }
+            end += counts[index] * width
         }
+        return end
+    }
+}
+
+/// Most elements are a byte, two or four: a call of memcpy would take longer than the copy.
+@inline(__always)
+private func copyElement(from source: UnsafeMutableRawPointer, to target: UnsafeMutableRawPointer, width: Int) {
+    switch width {
+    case 1: target.storeBytes(of: source.load(as: UInt8.self), as: UInt8.self)
+    case 2: target.storeBytes(of: source.loadUnaligned(as: UInt16.self), as: UInt16.self)
+    case 4: target.storeBytes(of: source.loadUnaligned(as: UInt32.self), as: UInt32.self)
+    default: target.copyMemory(from: source, byteCount: width)
     }
 }

@@ -140,7 +140,10 @@ final class LearntLifetime {
         guard headers.allSatisfy({ part.actors.contains($0.actor) && $0.incarnation == part.incarnation }) else {
             return "rollouts of actors or of an incarnation that this sender did not announce"
         }
-        do { try rollouts.content.validate(for: environment, actors: actorLimit) } catch { return "\(error)" }
+        let checked: CheckedRollouts
+        do {
+            checked = try rollouts.content.checked(against: environment.rolloutLayout, actors: actorLimit)
+        } catch { return "\(error)" }
         part.batch = rollouts.batch
         part.durableSequence = max(part.durableSequence, rollouts.durableSequence)
         parts[rollouts.firstActor] = part
@@ -151,7 +154,7 @@ final class LearntLifetime {
         }
         for header in headers where header.isLast { end(header) }
         hasEnded = collect.elastic ? isOver && present == 0 : endedActors.count == lease.actors
-        if isLockstep { notePlaces(rollouts.content) }
+        if isLockstep { notePlaces(checked) }
         enqueue(rollouts.content)
         // In lockstep the actors that have ended send nothing more; they all end with the same episode.
         if waitingRollouts >= rolloutsOfUpdate || (hasEnded && !waiting.isEmpty) { try update(outbox: &outbox) }
@@ -198,9 +201,7 @@ final class LearntLifetime {
         state.counts.add(try learner.update(waiting))
         waiting.removeAll(keepingCapacity: true)
         waitingRollouts = 0
-        let finished = state.returns.add(
-            unseen, observationBytes: environment.observationSpace.byteCount,
-            actionBytes: environment.actionSpace.byteCount)
+        let finished = state.returns.add(unseen, environment.rolloutLayout)
         unseen.removeAll(keepingCapacity: true)
         state.progress.add(finished)
         for episode in finished { note(episode.totalReward) }
@@ -250,15 +251,17 @@ final class LearntLifetime {
     // MARK: - Checkpoints
 
     /// Where lockstep's actors will go on after these rollouts.
-    private func notePlaces(_ content: RolloutBatch) {
-        var row = 0
-        for header in content.headers {
-            row += header.length
+    private func notePlaces(_ rollouts: CheckedRollouts) {
+        rollouts.forEach { rollout in
+            let header = rollout.header
             state.places[header.actor] = RolloutAnswer.Place(
                 nextSequence: header.sequence + 1, nextEpisode: header.firstEpisode + UInt64(header.finishedEpisodes))
-            guard header.length > 0 else { continue }
-            let isAtEnd = content.terminations[row - 1] | content.truncations[row - 1] != 0
-            if isAtEnd { insideEpisode.remove(header.actor) } else { insideEpisode.insert(header.actor) }
+            guard header.length > 0 else { return }
+            if rollout.rows.endsEpisode {
+                insideEpisode.remove(header.actor)
+            } else {
+                insideEpisode.insert(header.actor)
+            }
         }
     }
 

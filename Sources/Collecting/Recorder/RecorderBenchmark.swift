@@ -189,12 +189,16 @@ private struct MadeUpCarrier {
                 RolloutHeader(
                     actor: $0, incarnation: 1, sequence: sequence, policyVersion: sequence, firstEpisode: sequence,
                     length: rows, finishedEpisodes: endsEpisode ? 1 : 0, checksum: 0, isLast: isLast)
-            }, observations: cells(count), actions: (0..<count).map { _ in UInt8.random(in: 0..<5, using: &random) },
-            rewards: (0..<count).map { _ in Float(Int.random(in: 0..<2, using: &random)) },
-            terminations: [UInt8](repeating: 0, count: count),
-            truncations: (0..<actors).flatMap { _ in flags },
-            finalObservations: endsEpisode ? cells(actors) : [])
-        batch.seal(observationBytes: 2, actionBytes: 1)
+            },
+            bytes: RolloutBytes([
+                .observations: cells(count),
+                .actions: (0..<count).map { _ in UInt8.random(in: 0..<5, using: &random) },
+                .rewards: (0..<count).map { _ in Float(Int.random(in: 0..<2, using: &random)) }
+                    .withUnsafeBytes { Array($0) }, .terminations: [UInt8](repeating: 0, count: count),
+                .truncations: (0..<actors).flatMap { _ in flags },
+                .finalObservations: endsEpisode ? cells(actors) : [],
+            ]))
+        batch.seal(RolloutLayout(observation: .multiDiscrete(counts: [9, 9]), action: .discrete(count: 5)))
         return batch
     }
 

@@ -56,18 +56,16 @@ extension RecorderRole {
         let experiment = context.experiment
         let isEvaluation = content.lifetime.collection != .histories
         let recordedActors = isEvaluation ? experiment.evaluate.seeds : experiment.recordedActors
+        let checked: CheckedRollouts
         do {
-            try content.validate(
-                for: context.distribution.environment,
+            checked = try content.checked(
+                against: context.distribution.environment.rolloutLayout,
                 actors: isEvaluation ? experiment.evaluate.seeds : experiment.actorLimit)
         } catch { return refuse("\(error)", sender, outbox: &outbox) }
         let isLivedAgain = isLivedAgain(content.lifetime)
         let wallClock = StreamWriter.wallClock()
-        content.forEachRollout(
-            observationBytes: context.distribution.environment.observationSpace.byteCount,
-            actionBytes: context.distribution.environment.actionSpace.byteCount
-        ) { sent, rows in
-            var header = sent
+        checked.forEach { rollout in
+            let header = rollout.header
             guard header.actor < recordedActors else { return }
             let identifier = StreamIdentifier(lifetime: content.lifetime, actor: header.actor)
             // What is lived again is the same to the last bit: the stream goes on without a gap, even inside an
@@ -77,12 +75,12 @@ extension RecorderRole {
             case .known: owed[identifier] = owed[identifier] ?? false
             case .behind: owed[identifier] = true
             case .next(let writer):
-                if isLivedAgain { header.incarnation = 0 }
                 do throws(StreamError) {
-                    try writer.append(header, rows, now: now, wallClock: wallClock)
+                    try writer.append(
+                        isLivedAgain ? rollout.with(incarnation: 0) : rollout, now: now, wallClock: wallClock)
                 } catch {
                     return close(
-                        identifier, sent.incarnation, because: error.problem, to: sender, now: now, outbox: &outbox)
+                        identifier, header.incarnation, because: error.problem, to: sender, now: now, outbox: &outbox)
                 }
                 counts["transitions", default: 0] += Double(header.length)
                 streams[identifier]?.agree(on: header.sequence)

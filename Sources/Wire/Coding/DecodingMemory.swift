@@ -1,35 +1,56 @@
 import CProtobufC
-import Glibc
 
-/// The memory that one message may take while it is decoded.
+/// The memory that one message is decoded into. It is freed as a whole, when the last value goes that shows a part of it.
 ///
-/// A few bytes on the wire, an empty part of a repeated field for example, become a structure of many: without a bound
-/// a message of an accepted length could take a hundred times its size.
+/// It is bounded: a few bytes on the wire, an empty part of a repeated field for example, become a structure of many, and
+/// without a bound a message of an accepted length could take a hundred times its size.
+///
+/// Used by one thread while a message is decoded, and not changed afterwards.
 final class DecodingMemory {
     /// What every message may take, whatever its length; 65,536 rollouts' numbers fit.
     private static let baseBytes = 8 << 20
+    /// Beside the message's length, what the first piece holds: enough for the structures of most messages.
+    private static let structureBytes = 2 << 10
+    private static let pieceBytes = 16 << 10
+    private static let alignment = 16
 
     let limitBytes: Int
     private(set) var isExhausted = false
-    private var taken = 0
+    private(set) var takenBytes = 0
+    /// From the system; of the last one `next` to `end` is free.
+    private var pieces: [UnsafeMutableRawPointer] = []
+    private var next = 0
+    private var end: Int
 
-    init(messageBytes: Int) { limitBytes = Self.baseBytes + 2 * messageBytes }
+    init(messageBytes: Int) {
+        limitBytes = Self.baseBytes + 2 * messageBytes
+        end = messageBytes + Self.structureBytes
+        pieces.append(.allocate(byteCount: end, alignment: Self.alignment))
+    }
 
-    /// Valid while this object is alive.
+    deinit { for piece in pieces { piece.deallocate() } }
+
+    /// Valid while this object is alive. What is freed singly stays until all is.
     var allocator: ProtobufCAllocator {
         ProtobufCAllocator(
             alloc: { owner, size in
                 guard let owner else { return nil }
                 return Unmanaged<DecodingMemory>.fromOpaque(owner).takeUnretainedValue().take(size)
-            }, free: { _, block in free(block) }, allocator_data: Unmanaged.passUnretained(self).toOpaque())
+            }, free: { _, _ in }, allocator_data: Unmanaged.passUnretained(self).toOpaque())
     }
 
     private func take(_ size: Int) -> UnsafeMutableRawPointer? {
-        guard size >= 0, size <= limitBytes - taken else {
+        guard size >= 0, size <= limitBytes - takenBytes else {
             isExhausted = true
             return nil
         }
-        taken += size
-        return malloc(size)
+        takenBytes += size
+        let room = (size + Self.alignment - 1) / Self.alignment * Self.alignment
+        if room > end - next {
+            (next, end) = (0, max(room, Self.pieceBytes))
+            pieces.append(.allocate(byteCount: end, alignment: Self.alignment))
+        }
+        defer { next += room }
+        return pieces.last.map { $0 + next }
     }
 }

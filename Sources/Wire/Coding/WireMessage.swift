@@ -22,6 +22,13 @@ protocol WireValue: Sendable {
 /// A value that is the body of an envelope: one kind of `Message`.
 protocol WireMessage: WireValue {
     static var place: EnvelopePlace<Body> { get }
+
+    /// As `init(decoding:)`, for a kind that keeps `memory`, in which `body` lies, instead of copying what is large.
+    init(decoding body: Body, in memory: DecodingMemory) throws
+}
+
+extension WireMessage {
+    init(decoding body: Body, in memory: DecodingMemory) throws { try self.init(decoding: body) }
 }
 
 /// Where a kind of message stands in the envelope's `oneof`.
@@ -42,10 +49,12 @@ struct EnvelopePlace<Body> {
 
 extension WireValue {
     /// Of a part of another message, which must be there.
-    init(decoding pointer: UnsafeMutablePointer<Body>?) throws {
-        guard let pointer else { throw WireError("a message of which a part is missing") }
-        try self.init(decoding: pointer.pointee)
-    }
+    init(decoding pointer: UnsafeMutablePointer<Body>?) throws { try self.init(decoding: present(pointer)) }
+}
+
+private func present<Body>(_ pointer: UnsafeMutablePointer<Body>?) throws -> Body {
+    guard let pointer else { throw WireError("a message of which a part is missing") }
+    return pointer.pointee
 }
 
 extension WireMessage {
@@ -59,11 +68,11 @@ extension WireMessage {
 /// How one kind of message is read.
 struct MessageKind: Sendable {
     fileprivate let bodyCase: UInt32
-    fileprivate let read: @Sendable (Distillery__Envelope) throws -> Message
+    fileprivate let read: @Sendable (Distillery__Envelope, DecodingMemory) throws -> Message
 
     init<Value: WireMessage>(_ type: Value.Type, _ message: @escaping @Sendable (Value) -> Message) {
         bodyCase = Value.place.bodyCase.rawValue
-        read = { message(try Value(decoding: $0[keyPath: Value.place.field])) }
+        read = { message(try Value(decoding: present($0[keyPath: Value.place.field]), in: $1)) }
     }
 }
 
@@ -75,15 +84,17 @@ struct MessageKinds: Sendable {
         self.kinds = Dictionary(uniqueKeysWithValues: kinds.map { ($0.bodyCase, $0) })
     }
 
-    func read(_ envelope: Distillery__Envelope) throws -> Message {
+    func read(_ envelope: Distillery__Envelope, _ memory: DecodingMemory) throws -> Message {
         guard let kind = kinds[envelope.body_case.rawValue] else {
             throw WireError("an envelope without a body, or with one of a later protocol")
         }
-        return try kind.read(envelope)
+        return try kind.read(envelope, memory)
     }
 }
 
 extension Message {
     /// Throws `WireError`.
-    init(in envelope: Distillery__Envelope) throws { self = try Self.kinds.read(envelope) }
+    init(in envelope: Distillery__Envelope, _ memory: DecodingMemory) throws {
+        self = try Self.kinds.read(envelope, memory)
+    }
 }

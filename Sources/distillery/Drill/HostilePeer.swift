@@ -228,6 +228,7 @@ private struct HostileRollouts {
         _ lifetime: LifetimeIdentifier, _ attempt: UInt64, _ actors: Range<Int>, incarnation: UInt64, sequence: UInt64
     ) -> Message {
         let rows = actors.count * Self.rowsOfRollout
+        let layout = RolloutLayout(observation: .multiDiscrete(counts: [9, 9]), action: .discrete(count: 5))
         var content = RolloutBatch(
             lifetime: lifetime,
             headers: actors.map {
@@ -235,10 +236,12 @@ private struct HostileRollouts {
                     actor: $0, incarnation: incarnation, sequence: sequence, policyVersion: 1, firstEpisode: sequence,
                     length: Self.rowsOfRollout, finishedEpisodes: 0, checksum: 0, isLast: false)
             },
-            observations: [UInt8](repeating: 0, count: 2 * rows), actions: [UInt8](repeating: 0, count: rows),
-            rewards: [Float](repeating: 0, count: rows), terminations: [UInt8](repeating: 0, count: rows),
-            truncations: [UInt8](repeating: 0, count: rows), finalObservations: [])
-        content.seal(observationBytes: 2, actionBytes: 1)
+            bytes: RolloutBytes(
+                Dictionary(
+                    uniqueKeysWithValues: RolloutColumn.ofRows.map {
+                        ($0, [UInt8](repeating: 0, count: rows * layout.width(of: $0)))
+                    })))
+        content.seal(layout)
         return .rollouts(Rollouts(attempt: attempt, firstActor: actors.lowerBound, batch: 1, content: content))
     }
 }

@@ -1,4 +1,5 @@
 import Experience
+import TestSupport
 import Wire
 
 /// An endless supply of messages that are almost right: what honest nodes have said, changed where it hurts.
@@ -166,7 +167,7 @@ package struct HostileMessages {
         }
         let width = rollouts.content.observations.count / rows
         guard width < 16, rollouts.content.finalObservations.count == episodes * width else { return repaired }
-        rollouts.content.seal(observationBytes: width, actionBytes: 1)
+        rollouts.content.seal(RolloutLayout(observationBytes: width, actionBytes: 1))
         envelope.message = .rollouts(rollouts)
         return envelope.encoded()
     }

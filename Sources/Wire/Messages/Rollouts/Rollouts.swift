@@ -12,7 +12,7 @@ package struct Rollouts: Sendable, Equatable {
     package var batch: UInt64
     /// Every recorded stream of the part is on disk up to this sequence, as far as the sender knows.
     package var durableSequence: UInt64
-    /// Sizes that the environment decides are not checked by decoding, but by its `validate`.
+    /// Decoding does not know the environment: what depends on it is for the content's `checked` to find.
     package var content: RolloutBatch
 
     package init(
@@ -37,30 +37,56 @@ extension Rollouts: WireMessage {
         body.batch = batch
         body.durable_sequence = durableSequence
         encode(content.headers, into: &body, arena)
-        body.observations = arena.bytes(content.observations)
-        body.actions = arena.bytes(content.actions)
-        body.rewards = arena.bytes(content.rewards)
-        body.terminations = arena.bytes(content.terminations)
-        body.truncations = arena.bytes(content.truncations)
-        body.final_observations = arena.bytes(content.finalObservations)
+        for column in RolloutColumn.allCases {
+            body[keyPath: Self.field(of: column)] = ProtobufCBinaryData(content.bytes.unsafeBytes(of: column))
+        }
     }
 
-    init(decoding body: Distillery__Rollouts) throws {
+    /// The rows stay where they were decoded.
+    init(decoding body: Distillery__Rollouts, in memory: DecodingMemory) throws {
         let headers = try Self.headers(body)
         let rows = headers.reduce(0) { $0 + $1.length }
-        let rewards = try Field.floats(body.rewards, "rewards")
-        try Field.equal(rows, rewards.count, "rewards")
-        try Field.equal(rows, body.terminations.len, "terminations")
-        try Field.equal(rows, body.truncations.len, "truncations")
+        for column in RolloutColumn.ofRows {
+            guard let width = RolloutLayout.environmentIndependentWidth(of: column) else { continue }
+            try Field.equal(rows * width, body[keyPath: Self.field(of: column)].len, "bytes of \(column.name)")
+        }
         attempt = body.attempt
         firstActor = Int(body.first_actor)
         batch = body.batch
         durableSequence = body.durable_sequence
         content = RolloutBatch(
             lifetime: try LifetimeIdentifier(decoding: body.lifetime), headers: headers,
-            observations: Field.bytes(body.observations), actions: Field.bytes(body.actions), rewards: rewards,
-            terminations: Field.bytes(body.terminations), truncations: Field.bytes(body.truncations),
-            finalObservations: Field.bytes(body.final_observations))
+            bytes: Self.bytes(of: body, in: memory))
+    }
+
+    /// A batch that waits to be learnt from keeps the memory of its message: of one that has much in it besides rows, such
+    /// as fields that this protocol does not know, the rows are copied.
+    private static func bytes(of body: Distillery__Rollouts, in memory: DecodingMemory) -> RolloutBytes {
+        let bytes = RolloutBytes(keptBy: memory) {
+            let data = body[keyPath: field(of: $0)]
+            return UnsafeRawBufferPointer(start: data.data, count: data.data == nil ? 0 : data.len)
+        }
+        return memory.takenBytes > 4 * bytes.byteCount + besidesLimitBytes ? bytes.copied() : bytes
+    }
+
+    private static let besidesLimitBytes = 64 << 10
+
+    /// Of no other message they are a part: there is always an envelope's memory to leave the rows in.
+    init(decoding body: Distillery__Rollouts) throws {
+        throw WireError("rollouts outside of an envelope")
+    }
+
+    private static func field(
+        of column: RolloutColumn
+    ) -> WritableKeyPath<Distillery__Rollouts, ProtobufCBinaryData> {
+        switch column {
+        case .observations: \.observations
+        case .actions: \.actions
+        case .rewards: \.rewards
+        case .terminations: \.terminations
+        case .truncations: \.truncations
+        case .finalObservations: \.final_observations
+        }
     }
 
     /// One element of each list a rollout.
@@ -96,5 +122,13 @@ extension Rollouts: WireMessage {
                 length: Int(body.length[index]), finishedEpisodes: Int(body.finished_episodes[index]),
                 checksum: body.checksum[index], isLast: body.last[index] != 0)
         }
+    }
+}
+
+extension ProtobufCBinaryData {
+    /// Packing only reads what it is given.
+    fileprivate init(_ bytes: UnsafeRawBufferPointer) {
+        let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        self.init(len: bytes.count, data: start.map { UnsafeMutablePointer(mutating: $0) })
     }
 }

@@ -1,0 +1,84 @@
+/// What is wrong with rollouts from outside: whose, where, what was expected and what came.
+package struct RolloutError: Error, CustomStringConvertible, Sendable {
+    package let description: String
+    init(_ description: String) { self.description = description }
+}
+
+/// Rollouts that were checked against the spaces of their environment. Only `RolloutBatch.checked` makes one, and what it
+/// was made of never changes: nobody in this process need check it again.
+package struct CheckedRollouts: Sendable {
+    package let batch: RolloutBatch
+    package let layout: RolloutLayout
+
+    fileprivate init(_ batch: RolloutBatch, _ layout: RolloutLayout) {
+        self.batch = batch
+        self.layout = layout
+    }
+
+    /// Calls `body` with each rollout, in order.
+    package func forEach(_ body: (CheckedRollout) throws -> Void) rethrows {
+        try batch.forEachRollout(layout) { try body(CheckedRollout(header: $0, rows: $1, layout: layout)) }
+    }
+}
+
+/// One of `CheckedRollouts`; valid only inside the call that lends it.
+package struct CheckedRollout {
+    package private(set) var header: RolloutHeader
+    package let rows: RolloutRows
+    package let layout: RolloutLayout
+
+    fileprivate init(header: RolloutHeader, rows: RolloutRows, layout: RolloutLayout) {
+        self.header = header
+        self.rows = rows
+        self.layout = layout
+    }
+
+    /// The same rows as another life of the stream's carrier.
+    package func with(incarnation: UInt64) -> CheckedRollout {
+        var other = self
+        other.header.incarnation = incarnation
+        return other
+    }
+}
+
+extension RolloutBatch {
+    /// Checks rollouts from outside against the environment that they claim to come from: sizes, flags, spaces, numbers,
+    /// checksums. Throws `RolloutError` that names the first actor at fault and the element.
+    package func checked(against layout: RolloutLayout, actors: Int) throws -> CheckedRollouts {
+        for column in RolloutColumn.allCases {
+            let (found, elements) = (bytes.count(of: column), count(of: column))
+            // Whatever the headers say, their product does not leave the integers then.
+            guard elements <= found, elements * layout.width(of: column) == found else {
+                throw RolloutError(
+                    "\(lifetime): \(found) bytes of \(column.name); expected \(elements) of \(layout.width(of: column))"
+                )
+            }
+        }
+        try forEachRollout(layout) { header, rows in
+            guard let problem = rows.problem(header, layout, actors: actors) else { return }
+            throw RolloutError("\(lifetime) actor \(header.actor) rollout \(header.sequence): \(problem)")
+        }
+        return CheckedRollouts(self, layout)
+    }
+}
+
+extension RolloutRows {
+    /// What is wrong with the rollout; nil where nothing is.
+    fileprivate func problem(_ header: RolloutHeader, _ layout: RolloutLayout, actors: Int) -> String? {
+        guard header.actor < actors else { return "there are only \(actors) actors" }
+        guard header.length > 0 || header.isLast else { return "it is empty" }
+        var crc = CRC32C()
+        for column in RolloutColumn.allCases {
+            let bytes = self[column]
+            let space = layout.space(of: column)
+            if let index = space.firstOutside(bytes) {
+                return "element \(index) of \(column.name) is outside of \(space)"
+            }
+            crc.update(bytes)
+        }
+        guard episodeEnds == finishedEpisodes else {
+            return "\(episodeEnds) flags end an episode, but it announces \(finishedEpisodes)"
+        }
+        return crc.value == header.checksum ? nil : "its checksum does not hold"
+    }
+}

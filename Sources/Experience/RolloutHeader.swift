@@ -1,0 +1,34 @@
+/// One contiguous piece of a stream: where it belongs and how many rows it has.
+package struct RolloutHeader: Hashable, Sendable {
+    package var actor: Int
+    package var incarnation: UInt64
+    /// Position in the stream in rollouts, from 0 without holes.
+    package var sequence: UInt64
+    /// The learner's update count whose parameters chose the actions.
+    package var policyVersion: UInt64
+    /// Number of the episode that the first row belongs to, from 0 over the whole stream.
+    package var firstEpisode: UInt64
+    /// Transitions; 0 only in the marker that ends a stream at an episode's end.
+    package var length: Int
+    /// Rows at which an episode ended, each with one final observation.
+    package var finishedEpisodes: Int
+    /// CRC-32C of the rows, see `RolloutRows.checksum`.
+    package var checksum: UInt32
+    /// Nothing follows in this stream.
+    package var isLast: Bool
+
+    package init(
+        actor: Int, incarnation: UInt64, sequence: UInt64, policyVersion: UInt64, firstEpisode: UInt64, length: Int,
+        finishedEpisodes: Int, checksum: UInt32, isLast: Bool
+    ) {
+        self.actor = actor
+        self.incarnation = incarnation
+        self.sequence = sequence
+        self.policyVersion = policyVersion
+        self.firstEpisode = firstEpisode
+        self.length = length
+        self.finishedEpisodes = finishedEpisodes
+        self.checksum = checksum
+        self.isLast = isLast
+    }
+}
