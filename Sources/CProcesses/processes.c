@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -188,3 +189,5 @@ int processes_flush_output(void) {
     if (fflush(stdout) != 0) return errno;
     return ferror(stdout) ? EIO : 0;
 }
+
+void processes_trim_memory(void) { malloc_trim(0); }

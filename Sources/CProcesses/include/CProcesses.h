@@ -28,6 +28,9 @@ int processes_exited(int status);
 int processes_exit_code(int status);
 int processes_signal(int status);
 
+/// Gives whole pages that the allocator holds and nothing uses back to the system.
+void processes_trim_memory(void);
+
 /// Writes out what standard output still holds. Gives errno, or EIO where an earlier piece of it did not arrive; 0 when
 /// all of it has.
 int processes_flush_output(void);
