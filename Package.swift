@@ -168,7 +168,7 @@ let package = Package(
                 "Supervision", "Wire", "Transport", "Processes", "Environments",
                 "Experience",
                 "Experiments", "Simulation", "TestSupport",
-            ]),
+            ], resources: [.copy("Earlier")]),
         tests(
             "DistillationTests",
             [
