@@ -60,13 +60,12 @@ let package = Package(
         module("Experiments", ["Settings", "Environments", "Experience", "Agents", "Models", "Distillation", yaml]),
         module("Catalog", ["Environments", "Experience", sqlite]),
         module(
-            "Nodes", ["CSodium", "Experience", "Neural", "Files", "Wire", "Transport", "Processes", logging]),
+            "Nodes", ["CSodium", "Experience", "Files", "Wire", "Transport", "Processes", logging]),
         module(
             "Collecting",
             [
-                "Settings", "Nodes", "Agents", "Histories", "Experiments", "Environments", "Experience", "Files",
-                "Neural",
-                "Wire", "Transport", logging,
+                "Nodes", "Agents", "Histories", "Experiments", "Environments", "Experience", "Files", "Wire",
+                "Transport", logging,
             ]),
         module(
             "Distilling",
@@ -77,21 +76,25 @@ let package = Package(
         module(
             "Coordination",
             [
-                "Nodes", "Experiments", "Catalog", "Distillation", "Environments", "Experience", "Files", "Neural",
+                "Nodes", "Experiments", "Catalog", "Distillation", "Environments", "Experience", "Files",
                 "Processes", "Wire", "Transport", logging,
             ]),
         module("Supervision", ["Nodes", "Processes", "Files", "Wire", "Transport", logging]),
-        module("Drills", ["Coordination", "Nodes", "Neural", "Wire"]),
         module(
-            "Reporting",
-            ["Settings", "Catalog", "Distillation", "Histories", "Environments", "Experience", "Experiments", "Files"]),
+            "Reporting", ["Catalog", "Distillation", "Histories", "Environments", "Experience", "Experiments", "Files"]),
+        module(
+            "Benchmarks",
+            [
+                "CKernels", "Neural", "Models", "Agents", "Distillation", "Nodes", "Collecting", "Coordination",
+                "Processes", "Experiments", "Environments", "Experience", "Wire", logging,
+            ]),
         .executableTarget(
             name: "distillery",
             dependencies: [
-                "Settings", "Environments", "Experience", "Neural", "Agents", "Histories", "Wire", "Transport",
-                "Processes",
-                "Models", "Distillation",
-                "Experiments", "Catalog", "Nodes", "Collecting", "Distilling", "Coordination", "Supervision", "Drills",
+                "Environments", "Experience", "Histories", "Wire", "Transport", "Processes",
+                "Distillation",
+                "Experiments", "Catalog", "Nodes", "Collecting", "Distilling", "Coordination", "Supervision",
+                "Benchmarks",
                 "Reporting", "Files",
                 arguments, logging,
             ],
@@ -109,6 +112,7 @@ let package = Package(
                 "Experience",
                 "Reporting", "TestSupport", logging,
             ], path: "Tests/Simulation", swiftSettings: strict),
+        tests("HouseTests", []),
         tests("FilesTests", ["Files", "TestSupport"]),
         tests("SettingsTests", ["Settings"]),
         tests("ExperienceTests", ["Experience", "TestSupport"]),
@@ -130,7 +134,12 @@ let package = Package(
             "NeuralTests", ["Neural", "CKernels", "Environments", "Experience", "TestSupport"],
             resources: [.copy("Golden")]),
         tests("CatalogTests", ["Catalog", "Environments", "Experience"]),
-        tests("DrillsTests", ["Drills", "Nodes", "Wire"]),
+        tests(
+            "BenchmarksTests",
+            [
+                "Benchmarks", "Coordination", "Distillation", "Models", "Neural", "Processes", "Agents", "Environments",
+                "Experience", "Wire",
+            ]),
         tests("ReportingTests", ["Reporting", "Catalog", "Histories", "Environments", "Experience", "TestSupport"]),
         tests("NodesTests", ["Nodes", "Wire", "Transport", "Simulation"]),
         tests(

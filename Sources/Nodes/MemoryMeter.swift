@@ -1,4 +1,3 @@
-import Neural
 import Processes
 
 /// This process's resident memory, looked at once a second, and kept down to what is in use.

@@ -1,6 +1,5 @@
-import Agents
 import ArgumentParser
-import Neural
+import Benchmarks
 
 /// The actor-critic, acting and learning.
 struct BenchActingCommand: ParsableCommand {

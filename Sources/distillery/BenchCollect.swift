@@ -1,8 +1,8 @@
 import ArgumentParser
+import Benchmarks
 import Catalog
 import Experiments
 import Foundation
-import Neural
 import Nodes
 import Processes
 import Supervision

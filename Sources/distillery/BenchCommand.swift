@@ -1,6 +1,6 @@
 import ArgumentParser
+import Benchmarks
 import Foundation
-import Neural
 import Processes
 
 struct BenchCommand: ParsableCommand {

@@ -1,9 +1,9 @@
 import ArgumentParser
+import Benchmarks
 import Catalog
 import Coordination
 import Experiments
 import Foundation
-import Neural
 
 /// The coordinator with many nodes.
 struct BenchCoordinatorCommand: ParsableCommand {

@@ -1,6 +1,5 @@
 import ArgumentParser
-import Distillation
-import Neural
+import Benchmarks
 
 /// Training of the transformer.
 struct BenchDistillerCommand: ParsableCommand {

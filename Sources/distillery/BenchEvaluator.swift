@@ -1,6 +1,5 @@
 import ArgumentParser
-import Distillation
-import Neural
+import Benchmarks
 
 /// The distilled model acting in context.
 struct BenchEvaluatorCommand: ParsableCommand {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Neural
+import Benchmarks
 
 /// The loops and products of the networks, each alone.
 struct BenchKernelsCommand: ParsableCommand {

@@ -1,7 +1,6 @@
 import ArgumentParser
-import Collecting
+import Benchmarks
 import Foundation
-import Neural
 import Processes
 
 /// The recorder with very many short streams.

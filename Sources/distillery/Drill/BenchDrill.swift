@@ -1,10 +1,10 @@
 import ArgumentParser
+import Benchmarks
 import Coordination
 import Environments
 import Experience
 import Experiments
 import Foundation
-import Neural
 import Processes
 import Wire
 

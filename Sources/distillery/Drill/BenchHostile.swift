@@ -1,8 +1,7 @@
 import ArgumentParser
-import Drills
+import Benchmarks
 import Experiments
 import Foundation
-import Neural
 import Processes
 import Wire
 

@@ -1,11 +1,10 @@
 import ArgumentParser
+import Benchmarks
 import Coordination
-import Drills
 import Environments
 import Experience
 import Experiments
 import Foundation
-import Neural
 import Processes
 
 /// A cluster at work that is scaled up and down.

@@ -1,8 +1,7 @@
+import Benchmarks
 import Coordination
-import Drills
 import Experience
 import Foundation
-import Neural
 import Wire
 
 /// Kills by turns, and watches how long it takes until another process does the dead one's work.

@@ -1,4 +1,4 @@
-import Neural
+import Benchmarks
 
 extension BenchDocument {
     /// All that was measured, a line for each number and a column for each result.

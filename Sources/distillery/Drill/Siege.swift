@@ -1,7 +1,6 @@
+import Benchmarks
 import Coordination
-import Drills
 import Foundation
-import Neural
 import Nodes
 import Processes
 import Wire

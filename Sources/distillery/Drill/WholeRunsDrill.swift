@@ -1,8 +1,8 @@
+import Benchmarks
 import Environments
 import Experience
 import Experiments
 import Foundation
-import Neural
 import Nodes
 import Processes
 import Wire

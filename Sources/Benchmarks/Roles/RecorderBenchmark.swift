@@ -1,10 +1,11 @@
+import Collecting
 import Environments
 import Experience
 import Experiments
 import Foundation
 import Glibc
 import Logging
-package import Neural
+import Neural
 import Nodes
 import Wire
 

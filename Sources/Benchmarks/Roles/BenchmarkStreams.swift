@@ -1,3 +1,4 @@
+package import Distillation
 package import Environments
 import Experience
 import Settings

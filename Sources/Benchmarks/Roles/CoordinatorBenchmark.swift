@@ -1,9 +1,10 @@
+package import Coordination
 import Environments
 import Experience
 package import Experiments
 import Foundation
 import Logging
-package import Neural
+import Neural
 import Nodes
 import Wire
 

@@ -1,9 +1,11 @@
+import Benchmarks
 import Foundation
 import Neural
+import Processes
 import Testing
 
-@Suite("Benchmarks")
-struct BenchmarkTests {
+@Suite("Benchmarks of kernels")
+struct KernelBenchmarkTests {
     @Test("a result has its medians as plain numbers, and their spread beside them")
     func shape() throws {
         let result = BenchmarkResult(

@@ -1,4 +1,5 @@
 import COpenBLAS
+import Neural
 
 /// What this machine's matrix products reach: OpenBLAS on squares of 1024, each thread with a product of its own.
 ///

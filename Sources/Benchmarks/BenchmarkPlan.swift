@@ -1,4 +1,5 @@
 import Foundation
+import Neural
 
 /// How long and how often a benchmark measures, and where it says how far it is.
 package struct BenchmarkPlan {

@@ -1,7 +1,8 @@
+import Distillation
 import Environments
 import Experience
 package import Models
-package import Neural
+import Neural
 
 /// A distilled model acting in many copies, without an environment: windows that grow, and windows that are full.
 package struct EvaluatorBenchmark {

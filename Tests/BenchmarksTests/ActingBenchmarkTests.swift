@@ -1,9 +1,10 @@
 import Agents
+import Benchmarks
 import Neural
 import Testing
 
-@Suite("Benchmarks")
-struct BenchmarkTests {
+@Suite("The benchmark of acting")
+struct ActingBenchmarkTests {
     @Test("acting and learning are measured with equal rows shared and with every row by itself")
     func acting() throws {
         var benchmark = ActingBenchmark()

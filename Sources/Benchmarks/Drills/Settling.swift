@@ -1,5 +1,3 @@
-internal import Neural
-
 /// How long throughput takes after a change until it is what it then stays.
 package struct Settling: Sendable, Equatable {
     /// The throughput of a short time that begins so many seconds after the change.

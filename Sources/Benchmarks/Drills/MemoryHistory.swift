@@ -1,4 +1,3 @@
-internal import Neural
 package import Wire
 
 /// Resident memory of processes over time; every process is a series of its own.

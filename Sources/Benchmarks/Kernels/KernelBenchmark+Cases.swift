@@ -1,4 +1,5 @@
 import CKernels
+import Neural
 
 /// The sizes are those of one sequence of 100 transitions through the model of the paper's Table 1, and of 50 actors of
 /// its Table 4.

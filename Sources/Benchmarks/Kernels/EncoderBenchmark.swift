@@ -1,3 +1,5 @@
+package import Neural
+
 /// The image encoder forward and backward on one batch, the images shared among threads (IMPALA's network at 72 x 96).
 package struct EncoderBenchmark {
     package static let name = "encoder"
@@ -49,18 +51,5 @@ package struct EncoderBenchmark {
                 "threads": .init(threads),
             ], rates: [.frames: frames, .gflops: frames.map { $0 * gigaOperations }],
             measured: ["share_of_peak": shares.median, "peak_gflops": peaks.median])
-    }
-}
-
-extension ImageEncoderLayout {
-    /// Floating-point operations of an image forward and backward: its convolutions, the taps beyond the border among
-    /// them, and the linear layer. The gradient of the pixels is not asked for.
-    var operations: Int {
-        let convolutions = plan.steps.reduce(0) { sum, step in
-            guard case .convolution(let convolution) = step else { return sum }
-            let products = convolution.input == nil ? 2 : 3
-            return sum + products * 2 * convolution.output.pixels * convolution.weight.count
-        }
-        return convolutions + 6 * linearWeight.count
     }
 }

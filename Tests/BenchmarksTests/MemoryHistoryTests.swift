@@ -1,4 +1,4 @@
-import Drills
+import Benchmarks
 import Testing
 import Wire
 

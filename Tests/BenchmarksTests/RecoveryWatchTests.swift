@@ -1,5 +1,5 @@
+import Benchmarks
 import Coordination
-import Drills
 import Foundation
 import Testing
 import Wire

@@ -1,5 +1,7 @@
+import Distillation
 package import Models
-package import Neural
+import Neural
+import Processes
 
 /// The trainer timed as it is: windows drawn, forward, backward, clipping and Adam, on made-up streams in memory.
 package struct DistillerBenchmark {

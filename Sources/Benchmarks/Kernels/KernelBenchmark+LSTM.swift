@@ -1,3 +1,5 @@
+import Neural
+
 extension KernelBenchmark {
     /// One layer over a batch of sequences, forward alone and with its backward pass. Its work is that of its products:
     /// the input's and the recurrent one, and both gradients of each.

@@ -1,4 +1,4 @@
-import Drills
+import Benchmarks
 import Testing
 
 @Suite("Throughput after a change") struct SettlingTests {

@@ -1,15 +1,20 @@
+import Benchmarks
 import Distillation
 import Models
 import Neural
 import Testing
 
-@Suite("Benchmarks")
-struct BenchmarkTests {
+@Suite("Benchmarks of the sequence model")
+struct ModelBenchmarkTests {
     let plan = BenchmarkPlan(repetitions: 2, secondsPerRepetition: 1e-6)
 
     func tinyModel() -> TransformerSettings {
-        var settings = smallSettings()
+        var settings = TransformerSettings()
         settings.contextLength = 6
+        settings.modelDimension = 24
+        settings.layers = 2
+        settings.heads = 3
+        settings.feedForward = 40
         return settings
     }
 

@@ -1,6 +1,7 @@
+package import Agents
 import Environments
 import Experience
-package import Neural
+import Neural
 
 /// The actor-critic timed on one thread: choosing actions, and learning from them.
 ///
