@@ -57,13 +57,16 @@ let package = Package(
         module(
             "Distillation",
             ["Settings", "CKernels", "Models", "Neural", "Histories", "Environments", "Experience", "Files"]),
-        module("Experiments", ["Settings", "Environments", "Experience", "Agents", "Models", "Distillation", yaml]),
+        module(
+            "Experiments",
+            ["Settings", "Environments", "Experience", "Neural", "Agents", "Models", "Distillation", yaml]),
         module("Catalog", ["Environments", "Experience", sqlite]),
         module(
             "Nodes", ["CSodium", "Experience", "Files", "Wire", "Transport", "Processes", logging]),
         module(
             "Collecting",
             [
+                "Settings",
                 "Nodes", "Agents", "Histories", "Experiments", "Environments", "Experience", "Files", "Wire",
                 "Transport", logging,
             ]),
@@ -71,7 +74,7 @@ let package = Package(
             "Distilling",
             [
                 "Nodes", "Collecting", "Distillation", "Models", "Agents", "Histories", "Experiments", "Environments",
-                "Experience", "Wire", logging,
+                "Experience", "Wire", "Transport", logging,
             ]),
         module(
             "Coordination",
@@ -81,16 +84,22 @@ let package = Package(
             ]),
         module("Supervision", ["Nodes", "Processes", "Files", "Wire", "Transport", logging]),
         module(
-            "Reporting", ["Catalog", "Distillation", "Histories", "Environments", "Experience", "Experiments", "Files"]),
+            "Reporting",
+            [
+                "Settings", "Agents", "Catalog", "Distillation", "Histories", "Environments", "Experience",
+                "Experiments", "Files",
+            ]),
         module(
             "Benchmarks",
             [
+                "Settings",
                 "CKernels", "Neural", "Models", "Agents", "Distillation", "Nodes", "Collecting", "Coordination",
                 "Processes", "Experiments", "Environments", "Experience", "Wire", logging,
             ]),
         .executableTarget(
             name: "distillery",
             dependencies: [
+                "Settings",
                 "Environments", "Experience", "Histories", "Wire", "Transport", "Processes",
                 "Distillation",
                 "Experiments", "Catalog", "Nodes", "Collecting", "Distilling", "Coordination", "Supervision",

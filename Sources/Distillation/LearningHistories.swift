@@ -6,7 +6,6 @@ import Settings
 /// Collects the streams that a model may be taught with: sealed ones of train tasks, all of one environment.
 package struct LearningHistories: Sendable {
     private let settings: WindowSettings
-    private let includesLateActors: Bool
     /// Streams that were left out because their recorder had given them up.
     package fileprivate(set) var quarantined: [String] = []
     private var streamsOfLifetime: [LifetimeIdentifier: Int] = [:]
@@ -15,20 +14,17 @@ package struct LearningHistories: Sendable {
     package private(set) var environment: EnvironmentDescription?
     package private(set) var arrays: StreamArrays?
 
-    /// `includesLateActors`: whether streams of actors that joined in mid-lifetime count, whose learning began before.
-    package init(settings: WindowSettings, includesLateActors: Bool = false) throws {
+    package init(settings: WindowSettings) throws {
         try settings.validate()
         self.settings = settings
-        self.includesLateActors = includesLateActors
     }
 
     /// Reads what counts of a run, a folder of histories or one file. Throws `StreamError` for a damaged stream and
     /// `StreamArraysError` when nothing counts.
     package init(
-        path: String, settings: WindowSettings, includesLateActors: Bool = false,
-        progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
+        path: String, settings: WindowSettings, progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
     ) throws {
-        var reading = try HistoriesReading(path: path, settings: settings, includesLateActors: includesLateActors)
+        var reading = try HistoriesReading(path: path, settings: settings)
         while try reading.readNext() != nil { progress(reading.filesRead, reading.fileCount) }
         self = try reading.finish()
     }
@@ -41,7 +37,8 @@ package struct LearningHistories: Sendable {
         guard metadata.task.split == .train, metadata.isComplete, metadata.sourceAlgorithm != "distilled" else {
             return false
         }
-        guard includesLateActors || metadata.firstPolicyVersion == 0 else { return false }
+        // The stream of an actor that joined in mid-lifetime lacks the beginning of the learning.
+        guard metadata.firstPolicyVersion == 0 else { return false }
         guard let maximum = settings.maximumStreamsPerLifetime else { return true }
         return streamsOfLifetime[lifetime(metadata), default: 0] < maximum
     }
@@ -78,8 +75,8 @@ package struct HistoriesReading: Sendable {
     package private(set) var filesRead = 0
 
     /// Lists the files. Throws `StreamError` where there are none.
-    package init(path: String, settings: WindowSettings, includesLateActors: Bool = false) throws {
-        histories = try LearningHistories(settings: settings, includesLateActors: includesLateActors)
+    package init(path: String, settings: WindowSettings) throws {
+        histories = try LearningHistories(settings: settings)
         folder = try StreamFolder(path: path)
         histories.quarantined = folder.quarantined
     }

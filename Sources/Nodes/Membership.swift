@@ -1,3 +1,4 @@
+import Transport
 package import Wire
 
 /// How many milliseconds a step of a role's work may show no progress, by the text of an experiment; nil where that
@@ -88,7 +89,7 @@ package struct Membership {
             }
             isWelcome = true
             ticketSecret = welcome.ticketSecret
-            heartbeatInterval = UInt64(max(10, welcome.heartbeatIntervalMilliseconds)) * 1_000_000
+            heartbeatInterval = UInt64(max(10, welcome.heartbeatIntervalMilliseconds)) * nanosecondsPerMillisecond
             workLimitMilliseconds = workLimit(welcome.experiment) ?? workLimitMilliseconds
             return .begin(welcome)
         case .drain:
@@ -121,7 +122,7 @@ package struct Membership {
             outbox.send(.heartbeat(heartbeat(snapshot(), work)), to: .coordinator)
             nextHeartbeat = now + heartbeatInterval
         }
-        let silence = now > lastHeard ? (now - lastHeard) / 1_000_000 : 0
+        let silence = now > lastHeard ? (now - lastHeard) / nanosecondsPerMillisecond : 0
         guard silence < Self.coordinatorSilenceLimitMilliseconds else {
             throw ClusterError(
                 "no word from the coordinator for \(silence / 1000) s: it has died or cannot be reached; "
@@ -148,13 +149,13 @@ package struct Membership {
 
     private mutating func introduce(now: UInt64, outbox: inout Outbox) throws {
         // A coordinator that cannot take anybody in now says at least that it is there.
-        guard (max(now, lastHeard) - lastHeard) / 1_000_000 < Self.welcomeLimitMilliseconds else {
+        guard (max(now, lastHeard) - lastHeard) / nanosecondsPerMillisecond < Self.welcomeLimitMilliseconds else {
             throw ClusterError(
                 "no answer from the coordinator within \(Self.welcomeLimitMilliseconds / 1000) s: "
                     + "is the address right, is it running, and is this node's key among those that may connect?")
         }
         guard now >= nextHello else { return }
         outbox.send(.hello(hello), to: .coordinator)
-        nextHello = now + Self.helloIntervalMilliseconds * 1_000_000
+        nextHello = now + Self.helloIntervalMilliseconds * nanosecondsPerMillisecond
     }
 }

@@ -98,7 +98,7 @@ package final class NodeProcess {
 
     private func wait() throws {
         let moment = clock.now
-        let untilTick = nextTick > moment ? (nextTick - moment + 999_999) / 1_000_000 : 0
+        let untilTick = milliseconds(from: moment, to: nextTick)
         let canDeliver = sockets.hasWaitingMessages && mailbox.room > 0
         let maySleep = mailbox.letSocketsSleep() && !canDeliver
         try sockets.poller.wait(milliseconds: maySleep ? Int(untilTick) : 0)
@@ -156,7 +156,7 @@ package final class NodeProcess {
     /// A process that ends in the middle of its role's step leaves no thread behind that works on files.
     private func endRole(because reason: String) {
         mailbox.stop()
-        let deadline = clock.now + Self.endMilliseconds * 1_000_000
+        let deadline = clock.now + Self.endMilliseconds * nanosecondsPerMillisecond
         while mailbox.ending == nil {
             guard clock.now < deadline else {
                 logger.error(

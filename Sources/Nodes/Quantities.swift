@@ -1,4 +1,5 @@
 import Foundation
+import Transport
 import Wire
 
 /// `64 MiB`, `1.5 KiB`, `12 B`
@@ -31,6 +32,6 @@ private func scaled(_ value: Double, by step: Double, units: [String]) -> String
 extension Waiting {
     /// `since` and `now` in nanoseconds.
     package init(for whom: String, why: String, since: UInt64, now: UInt64) {
-        self.init(for: whom, why: why, milliseconds: now > since ? (now - since) / 1_000_000 : 0)
+        self.init(for: whom, why: why, milliseconds: now > since ? (now - since) / nanosecondsPerMillisecond : 0)
     }
 }

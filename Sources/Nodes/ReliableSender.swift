@@ -1,3 +1,4 @@
+import Transport
 package import Wire
 
 /// Sends messages again until they are acknowledged, each time after twice the wait up to a longest one. The receiver
@@ -59,12 +60,12 @@ package struct ReliableSender: Sendable {
         for request in pending.filter({ now >= $0.value.nextSend }).keys.sorted() {
             guard var entry = pending[request] else { continue }
             outbox.send(entry.bytes, to: [entry.address])
-            entry.interval = min(2 * entry.interval, Self.longestResendIntervalMilliseconds * 1_000_000)
+            entry.interval = min(2 * entry.interval, Self.longestResendIntervalMilliseconds * nanosecondsPerMillisecond)
             entry.nextSend = now + entry.interval
             pending[request] = entry
         }
         nextTurn = pending.values.map(\.nextSend).min() ?? now + Self.interval
     }
 
-    private static let interval = resendIntervalMilliseconds * 1_000_000
+    private static let interval = resendIntervalMilliseconds * nanosecondsPerMillisecond
 }

@@ -77,9 +77,13 @@ final class RoleThread: @unchecked Sendable {
         }
         guard !runner.isFinished else { return false }
         if !isBusy {
-            let moment = clock.now
-            mailbox.waitForDelivery(milliseconds: Int((max(nextTick, moment) - moment + 999_999) / 1_000_000))
+            mailbox.waitForDelivery(milliseconds: Int(milliseconds(from: clock.now, to: nextTick)))
         }
         return true
     }
+}
+
+/// Whole milliseconds, rounded up, from one moment to another in nanoseconds; 0 where that is past.
+func milliseconds(from moment: UInt64, to end: UInt64) -> UInt64 {
+    end > moment ? (end - moment + nanosecondsPerMillisecond - 1) / nanosecondsPerMillisecond : 0
 }

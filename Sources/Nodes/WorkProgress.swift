@@ -1,4 +1,5 @@
 internal import Synchronization
+import Transport
 import Wire
 
 /// How a role's work gets on: written by the thread that works, read by the one that tells the coordinator.
@@ -97,18 +98,21 @@ struct WorkWatch {
     func isInLongStep(now: UInt64) -> Bool { last.step != nil && now >= stepBegan + Self.noticeableNanoseconds }
 
     /// How long a step has shown no progress; 0 while the role waits for something to do.
-    func stillMilliseconds(now: UInt64) -> UInt64 { last.step == nil ? 0 : (max(now, moved) - moved) / 1_000_000 }
+    func stillMilliseconds(now: UInt64) -> UInt64 {
+        last.step == nil ? 0 : (max(now, moved) - moved) / nanosecondsPerMillisecond
+    }
 
     /// Nil for work that is not worth speaking of.
     func report(now: UInt64) -> Work? {
         if let undertaking = last.undertaking {
             return Work(
-                what: undertaking.what, milliseconds: (max(now, undertakingBegan) - undertakingBegan) / 1_000_000,
+                what: undertaking.what,
+                milliseconds: (max(now, undertakingBegan) - undertakingBegan) / nanosecondsPerMillisecond,
                 stillMilliseconds: stillMilliseconds(now: now), done: undertaking.done, total: undertaking.total)
         }
         guard let step = last.step, isInLongStep(now: now) else { return nil }
         return Work(
-            what: "\(step)", milliseconds: (now - stepBegan) / 1_000_000,
+            what: "\(step)", milliseconds: (now - stepBegan) / nanosecondsPerMillisecond,
             stillMilliseconds: stillMilliseconds(now: now))
     }
 }

@@ -67,7 +67,7 @@ package final class ControlClient {
         to message: Message, _ milliseconds: UInt64, unless isUnwanted: () -> Bool = { false }
     ) throws -> Message? {
         _ = try socket.send(Envelope(message, request: 1).encoded())
-        let deadline = clock.now + milliseconds * 1_000_000
+        let deadline = clock.now + milliseconds * nanosecondsPerMillisecond
         while clock.now < deadline, !isUnwanted() {
             try poller.wait(milliseconds: 50)
             var last: Message?

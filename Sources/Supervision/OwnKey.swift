@@ -43,7 +43,7 @@ package struct OwnKey {
             return "\(path) may connect no longer: \(why); the run ends in \(Self.patienceMilliseconds / 1000) s "
                 + "unless the file is put back"
         }
-        guard now < lost.since + Self.patienceMilliseconds * 1_000_000 else {
+        guard now < lost.since + Self.patienceMilliseconds * nanosecondsPerMillisecond else {
             throw ClusterError(
                 "\(path) may connect no longer: \(why); put the file back and go on with --resume")
         }

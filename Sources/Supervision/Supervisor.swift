@@ -118,7 +118,7 @@ package final class Supervisor {
         while let signal = signals.next() {
             guard signal.asksToEnd, interruption == nil else { continue }
             interruption = signal
-            stopDeadline = now + UInt64(Self.stopMilliseconds) * 1_000_000
+            stopDeadline = now + UInt64(Self.stopMilliseconds) * nanosecondsPerMillisecond
             _ = try socket.send(Envelope(.stop, request: 1).encoded())
         }
     }
@@ -139,7 +139,7 @@ package final class Supervisor {
             if !deployment.failure.isEmpty { throw ClusterError(deployment.failure) }
             wasStopped = deployment.stopped
             if deployment.finished, stopDeadline == nil {
-                stopDeadline = now + UInt64(Self.stopMilliseconds) * 1_000_000
+                stopDeadline = now + UInt64(Self.stopMilliseconds) * nanosecondsPerMillisecond
             }
         case .endProcess(let process):
             _ = try socket.send(Envelope(.acknowledgement, request: envelope.request).encoded())
@@ -198,7 +198,7 @@ package final class Supervisor {
         if let message = try key?.look(now: now) { logger.error("\(message)") }
         // A coordinator that refuses us is well.
         if key?.isLost == true { lastHeard = now }
-        if now > lastHeard, (now - lastHeard) / 1_000_000 > Self.coordinatorSilenceMilliseconds {
+        if now > lastHeard, (now - lastHeard) / nanosecondsPerMillisecond > Self.coordinatorSilenceMilliseconds {
             logger.error("the coordinator is silent; it is ended and started again")
             if let coordinatorWas { roles[.coordinator]?.end(process: Int(coordinatorWas.process.identifier)) }
             lastHeard = now

@@ -3,27 +3,32 @@
 enum House {
     static let allowed: [(module: String, imports: Set<String>)] = [
         ("Files", []),
+        ("Settings", []),
         ("Experience", []),
-        ("Environments", ["Experience"]),
+        ("Environments", ["Settings", "Experience"]),
         ("Neural", ["Files"]),
-        ("Agents", ["Neural", "Environments", "Experience"]),
+        ("Agents", ["Settings", "Neural", "Environments", "Experience"]),
         ("Histories", ["Environments", "Experience", "Files"]),
         ("Wire", ["Experience"]),
         ("Transport", []),
         ("Processes", []),
-        ("Models", ["Neural", "Environments", "Experience"]),
-        ("Distillation", ["Models", "Neural", "Histories", "Environments", "Experience", "Files"]),
-        ("Experiments", ["Distillation", "Models", "Agents", "Environments", "Experience"]),
+        ("Models", ["Settings", "Neural", "Experience"]),
+        ("Distillation", ["Settings", "Models", "Neural", "Histories", "Environments", "Experience", "Files"]),
+        ("Experiments", ["Settings", "Distillation", "Models", "Agents", "Neural", "Environments", "Experience"]),
         ("Catalog", ["Environments", "Experience"]),
         ("Nodes", ["Wire", "Transport", "Processes", "Files", "Experience"]),
         (
             "Collecting",
-            ["Nodes", "Experiments", "Histories", "Agents", "Wire", "Transport", "Environments", "Experience", "Files"]
+            [
+                "Settings", "Nodes", "Experiments", "Histories", "Agents", "Wire", "Transport", "Environments",
+                "Experience", "Files",
+            ]
         ),
         (
             "Distilling",
             [
                 "Collecting", "Nodes", "Experiments", "Distillation", "Models", "Histories", "Agents", "Wire",
+                "Transport",
                 "Environments", "Experience",
             ]
         ),
@@ -37,11 +42,15 @@ enum House {
         ("Supervision", ["Nodes", "Wire", "Transport", "Processes", "Files"]),
         (
             "Reporting",
-            ["Catalog", "Experiments", "Distillation", "Histories", "Environments", "Experience", "Files"]
+            [
+                "Settings", "Agents", "Catalog", "Experiments", "Distillation", "Histories", "Environments",
+                "Experience", "Files",
+            ]
         ),
         (
             "Benchmarks",
             [
+                "Settings",
                 "Coordination", "Collecting", "Nodes", "Experiments", "Distillation", "Models", "Agents", "Neural",
                 "Wire", "Processes", "Environments", "Experience",
             ]
@@ -49,6 +58,7 @@ enum House {
         (
             "distillery",
             [
+                "Settings",
                 "Benchmarks", "Reporting", "Supervision", "Coordination", "Distilling", "Collecting", "Nodes",
                 "Catalog",
                 "Experiments", "Distillation", "Processes", "Transport", "Wire", "Histories",

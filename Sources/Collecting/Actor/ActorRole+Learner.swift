@@ -1,6 +1,7 @@
 import Experience
 import Experiments
 import Nodes
+import Transport
 import Wire
 
 /// What actors ask their learners, and what they do where these refuse or are silent.
@@ -13,7 +14,7 @@ extension ActorRole {
     /// Others can have these actors, who may reach the learner: the coordinator hears from both of us, and sees nothing.
     func checkLearner(_ part: ActorPart, now: UInt64) throws {
         guard part.needsLearner, part.phase == .joining || !part.unanswered.isEmpty,
-            now >= part.lastLearnerSign + Self.learnerSilenceMilliseconds * 1_000_000
+            now >= part.lastLearnerSign + Self.learnerSilenceMilliseconds * nanosecondsPerMillisecond
         else { return }
         throw ClusterError(
             "no word from the learner at \(part.carry.learnerEndpoint) for "
@@ -26,7 +27,7 @@ extension ActorRole {
         let first = isJoining ? Self.joinIntervalMilliseconds : Self.requestIntervalMilliseconds
         let doubled = first << UInt64(min(part.vainLearnerRequests, 16))
         let interval = min(doubled, Self.longestRequestIntervalMilliseconds)
-        guard now >= part.lastLearnerRequest + interval * 1_000_000 else { return }
+        guard now >= part.lastLearnerRequest + interval * nanosecondsPerMillisecond else { return }
         guard isJoining || (!part.unanswered.isEmpty && part.needsLearner) else { return }
         part.vainLearnerRequests += 1
         if isJoining { return join(part, now: now, outbox: &outbox) }

@@ -3,6 +3,7 @@ import Environments
 import Experience
 import Experiments
 package import Nodes
+import Transport
 package import Wire
 
 /// Carries actors of one or several lifetimes: steps environments, sends rollouts to learner and recorder, keeps what
@@ -69,7 +70,7 @@ package final class ActorRole: Role {
     /// streams can come to the end of theirs in time.
     package func drain(now: UInt64) {
         guard leavesAt == nil else { return }
-        leavesAt = now + Self.handOverMilliseconds * 1_000_000
+        leavesAt = now + Self.handOverMilliseconds * nanosecondsPerMillisecond
         // In lockstep no actor gets on without the others.
         if isLockstep { dropParts() }
     }

@@ -9,6 +9,7 @@ import Histories
 import Logging
 import Nodes
 import Settings
+import Transport
 import Wire
 
 /// Opening, flushing, sealing and giving up of the files.
@@ -257,7 +258,7 @@ extension RecorderRole {
     }
 
     func wait(for error: StreamError, now: UInt64) {
-        retryAt = now + Self.retryMilliseconds * 1_000_000
+        retryAt = now + Self.retryMilliseconds * nanosecondsPerMillisecond
         let words: String
         if case .diskFull = error { words = "room on the disk: \(error)" } else { words = "\(error)" }
         counts["waits_for_the_machine", default: 0] += 1

@@ -159,7 +159,7 @@ extension RecorderRole {
         }
         if stream.state == .quarantined {
             guard now >= stream.remindAt else { return .nowhere }
-            streams[identifier]?.remindAt = now + Self.reminderMilliseconds * 1_000_000
+            streams[identifier]?.remindAt = now + Self.reminderMilliseconds * nanosecondsPerMillisecond
             return .known
         }
         if header.sequence < stream.nextSequence {

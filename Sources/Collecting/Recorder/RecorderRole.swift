@@ -101,7 +101,7 @@ package final class RecorderRole: Role {
         if let context { return try context.check(isStill: welcome.experiment, in: welcome.folder) }
         context = try ExperimentContext(yaml: welcome.experiment, folder: welcome.folder)
         if folder.isEmpty { folder = welcome.folder }
-        lockDeadline = now + Self.lockMilliseconds * 1_000_000
+        lockDeadline = now + Self.lockMilliseconds * nanosecondsPerMillisecond
         try takeLock(now: now)
     }
 

@@ -1,5 +1,6 @@
 package import Experience
 package import Nodes
+import Transport
 package import Wire
 
 /// What carries some streams, in its talk with their recorder: asks where they stand, keeps what is not durable yet, and
@@ -106,7 +107,7 @@ package struct RecorderDialogue {
     package func isOverdue(now: UInt64) -> Bool {
         let first = isOpen ? Self.silenceMilliseconds : Self.requestIntervalMilliseconds
         let patience = first << UInt64(min(max(unanswered - 1, fruitless), Self.longestBackoff))
-        return (!isOpen || !unacknowledged.isEmpty) && now >= lastSign + patience * 1_000_000
+        return (!isOpen || !unacknowledged.isEmpty) && now >= lastSign + patience * nanosecondsPerMillisecond
     }
 
     /// The recorder has said where the streams stand: what it lacks of what was sent is sent again. False for what
@@ -183,7 +184,7 @@ package struct RecorderDialogue {
         for stream in streams { take(stream.state, nextSequence: stream.nextSequence, of: stream.actor) }
         if unacknowledged.drop() { noteProgress() }
         if durable.resend, now >= nextResend {
-            nextResend = now + (Self.resendIntervalMilliseconds << UInt64(vainResends)) * 1_000_000
+            nextResend = now + (Self.resendIntervalMilliseconds << UInt64(vainResends)) * nanosecondsPerMillisecond
             vainResends = min(vainResends + 1, Self.longestResendBackoff)
             unacknowledged.rewind()
         }

@@ -3,6 +3,7 @@ import Experience
 import Experiments
 import Logging
 import Nodes
+import Transport
 import Wire
 
 /// Actors that join and leave lifetimes that run.
@@ -82,7 +83,7 @@ extension Coordinator {
         lifetime.desertedSince = since
         lifetimes[lifetime.identifier] = lifetime
         // The learner's word that the lifetime is over may still be on its way.
-        return now >= since + UInt64(Self.silenceLimitMilliseconds) * 1_000_000
+        return now >= since + UInt64(Self.silenceLimitMilliseconds) * nanosecondsPerMillisecond
     }
 
     func apply(_ scale: Scale) {

@@ -110,7 +110,7 @@ extension Coordinator {
     /// A node is given up when it gives no sign of life, or when a step of its work shows no progress. Nil while neither
     /// has lasted for its limit.
     func reasonToGiveUp(_ node: Node, now: UInt64) -> String? {
-        let silence = (max(now, node.lastHeard) - node.lastHeard) / 1_000_000
+        let silence = (max(now, node.lastHeard) - node.lastHeard) / nanosecondsPerMillisecond
         if silence > UInt64(Self.silenceLimitMilliseconds) { return "silent for \(silence / 1000) s" }
         guard let work = node.heartbeat.work, work.stillMilliseconds >= workLimitMilliseconds else { return nil }
         return "no progress for \(work.stillMilliseconds / 1000) s where it \(work.what)"

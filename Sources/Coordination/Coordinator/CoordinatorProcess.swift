@@ -67,7 +67,7 @@ package final class CoordinatorProcess {
         while !coordinator.isFinished {
             try flush(coordinator)
             let now = clock.now
-            let wait = nextTick > now ? (nextTick - now) / 1_000_000 : 0
+            let wait = nextTick > now ? (nextTick - now) / nanosecondsPerMillisecond : 0
             let isReady = try poller.wait(milliseconds: inbox.isEmpty ? Int(wait) : 0)
             if isReady || !inbox.isEmpty {
                 if isReady, poller.isReadable(signalToken), let signal = signals.next(), signal.asksToEnd {
@@ -84,7 +84,7 @@ package final class CoordinatorProcess {
             try everyTurn(coordinator)
             nextTick = clock.now + Self.tickIntervalNanoseconds
             if coordinator.isEnding {
-                let deadline = farewell ?? clock.now + Self.farewellMilliseconds * 1_000_000
+                let deadline = farewell ?? clock.now + Self.farewellMilliseconds * nanosecondsPerMillisecond
                 farewell = deadline
                 if clock.now > deadline { break }
             }

@@ -1,4 +1,5 @@
 import Experience
+import Transport
 import Wire
 
 extension Coordinator {
@@ -82,7 +83,7 @@ extension Coordinator {
     }
 
     private func silence(of node: Node, now: UInt64) -> Int {
-        now > node.lastHeard ? Int((now - node.lastHeard) / 1_000_000) : 0
+        now > node.lastHeard ? Int((now - node.lastHeard) / nanosecondsPerMillisecond) : 0
     }
 
     // MARK: - Waits

@@ -1,6 +1,7 @@
 import Experience
 package import Foundation
 package import Nodes
+import Transport
 import Wire
 
 /// A checkpoint on its way to the coordinator: one piece at a time, sent again until it is acknowledged.
@@ -56,7 +57,7 @@ package struct CheckpointUpload {
         restart()
         refusals = count
         let wait = min(Self.refusalWaitMilliseconds << UInt64(count - 1), Self.refusalWaitLimitMilliseconds)
-        nextSend = now + wait * 1_000_000
+        nextSend = now + wait * nanosecondsPerMillisecond
     }
 
     package mutating func acknowledge(_ number: UInt64) {
@@ -84,6 +85,6 @@ package struct CheckpointUpload {
                     checksum: bytes.withUnsafeBytes { CRC32C.of($0) }, content: bytes,
                     last: file == files.count - 1 && offset + pieceBytes == content.count)), to: .coordinator,
             request: request)
-        nextSend = now + Self.resendIntervalMilliseconds * 1_000_000
+        nextSend = now + Self.resendIntervalMilliseconds * nanosecondsPerMillisecond
     }
 }

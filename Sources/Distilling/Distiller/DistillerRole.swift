@@ -5,6 +5,7 @@ import Experiments
 import Foundation
 package import Logging
 package import Nodes
+import Transport
 package import Wire
 
 /// Trains the transformer on the run's sealed streams and sends its checkpoints to the coordinator.
@@ -104,7 +105,7 @@ package final class DistillerRole: Role {
         logger.warning("the end of training is refused", metadata: ["reason": "\(reason)"])
         stored = nil
         isReported = false
-        nextReport = now + Self.refusedReportMilliseconds * 1_000_000
+        nextReport = now + Self.refusedReportMilliseconds * nanosecondsPerMillisecond
     }
 
     /// The training is leased to this node: for the first time, or again. What it has of it in memory it goes on with,
@@ -177,7 +178,7 @@ package final class DistillerRole: Role {
         outbox.send(
             .metrics(Metrics(step: UInt64(distillation?.steps ?? stored?.step ?? 0), numbers: numbers)),
             to: .coordinator)
-        nextMetrics = now + Self.metricsIntervalMilliseconds * 1_000_000
+        nextMetrics = now + Self.metricsIntervalMilliseconds * nanosecondsPerMillisecond
     }
 
     /// Training is over, here or already in the checkpoint that it was to go on from: says so once the coordinator has

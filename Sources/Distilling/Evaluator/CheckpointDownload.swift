@@ -1,6 +1,7 @@
 package import Distillation
 import Foundation
 package import Nodes
+import Transport
 package import Wire
 
 /// A checkpoint on its way to an evaluator, piece after piece, each asked for again until it comes.
@@ -41,6 +42,6 @@ package struct CheckpointDownload {
             .checkpointRequest(
                 CheckpointRequest(checkpoint: name, file: file, offset: UInt64(contents[file]?.count ?? 0))),
             to: .coordinator, request: Self.request)
-        nextRequest = now + Self.requestIntervalMilliseconds * 1_000_000
+        nextRequest = now + Self.requestIntervalMilliseconds * nanosecondsPerMillisecond
     }
 }

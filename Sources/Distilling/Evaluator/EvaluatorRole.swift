@@ -5,6 +5,7 @@ import Experience
 import Experiments
 import Models
 package import Nodes
+import Transport
 package import Wire
 
 /// Rolls a frozen model out on the tasks that it is given; needs nothing but the coordinator's address.
@@ -165,7 +166,7 @@ package final class EvaluatorRole: Role {
     /// It asks again, since the job may just have been given to another or the answer may be to another question; but
     /// not for ever.
     private func takeNo(_ reason: String, now: UInt64) throws {
-        guard now >= fetchesSince + Self.checkpointRefusalMilliseconds * 1_000_000 else { return }
+        guard now >= fetchesSince + Self.checkpointRefusalMilliseconds * nanosecondsPerMillisecond else { return }
         throw ClusterError(
             "the checkpoint cannot be had for \(Self.checkpointRefusalMilliseconds / 1000) s; the coordinator says: "
                 + reason)
