@@ -51,6 +51,22 @@ extension SourceLearner {
     package var actingParameters: [Float] { withActingParameters { Array($0) } }
 }
 
+/// A number that source algorithms tell of an update, by its name in metrics.
+package struct Measure: Hashable, Sendable {
+    package let name: String
+
+    package init(_ name: String) { self.name = name }
+
+    /// The policy's part of the objective.
+    package static let policyLoss = Measure("policy_loss")
+    /// Half the squared error of the value.
+    package static let valueLoss = Measure("value_loss")
+    /// Mean entropy in nats of the policy: what a perfect model of these actions would lose.
+    package static let policyEntropy = Measure("policy_entropy")
+    /// Norm of the gradient before clipping.
+    package static let gradientNorm = Measure("gradient_norm")
+}
+
 /// What one update saw and did.
 package struct UpdateReport: Hashable, Sendable {
     /// The version that the update led to.
@@ -64,13 +80,8 @@ package struct UpdateReport: Hashable, Sendable {
     package var cutRows = 0
     /// Transitions whose gradient was not finite: nothing was learnt from them.
     package var divergedRows = 0
-    /// Means over the rows learnt from: the policy's part of the objective, half the squared error of the value.
-    package var policyLoss = 0.0
-    package var valueLoss = 0.0
-    /// Mean entropy in nats of the policy over the rows learnt from: what a perfect model of these actions would lose.
-    package var entropy = 0.0
-    /// Norm of the gradient before clipping.
-    package var gradientNorm = 0.0
+    /// Whatever else the algorithm can tell of the update, as means over the rows learnt from.
+    package var measures: [Measure: Double] = [:]
 
     package init(version: UInt64) { self.version = version }
 }

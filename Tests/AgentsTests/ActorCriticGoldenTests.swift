@@ -144,8 +144,10 @@ struct ActorCriticGoldenTests {
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
         let pairs = [
-            (report.policyLoss, losses.policy), (report.valueLoss, losses.value), (report.entropy, losses.entropy),
-            (report.gradientNorm, losses.norm),
+            ((report.measures[.policyLoss] ?? .nan), losses.policy),
+            ((report.measures[.valueLoss] ?? .nan), losses.value),
+            ((report.measures[.policyEntropy] ?? .nan), losses.entropy),
+            ((report.measures[.gradientNorm] ?? .nan), losses.norm),
         ]
         for (found, expected) in pairs {
             #expect(

@@ -166,7 +166,7 @@ struct RolloutEdgeTests {
             var learnt = 0
             for number in 0..<3 {
                 let report = try learner.update([paid.batch(number, length: lengths.rollout)])
-                seen += 2 * report.valueLoss * Double(report.learntRows)
+                seen += 2 * (report.measures[.valueLoss] ?? .nan) * Double(report.learntRows)
                 learnt += report.learntRows
             }
             #expect(abs(seen - 1) < 1e-5, "the reward of row \(rewarded) was learnt from \(seen) times")

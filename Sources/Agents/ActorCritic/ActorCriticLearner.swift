@@ -84,7 +84,8 @@ package final class ActorCriticLearner: SourceLearner {
         version += 1
         report.version = version
         guard report.learntRows > 0 else { return report }
-        guard report.gradientNorm.isFinite else {
+        let gradientNorm = report.measures[.gradientNorm] ?? 0
+        guard gradientNorm.isFinite else {
             // Rewards near the largest float do it. The policy stays one that actors can act by.
             gradients.start.update(repeating: 0, count: gradients.count)
             var nothing = UpdateReport(version: version)
@@ -98,7 +99,7 @@ package final class ActorCriticLearner: SourceLearner {
         optimiser.update(
             weights, gradient: gradients, first: firstMoments, second: secondMoments, range: 0..<weights.count,
             step: Int(adamSteps), rate: settings.learningRate,
-            gradientScale: clip > 0 ? Adam.clipScale(norm: report.gradientNorm, limit: clip) : 1)
+            gradientScale: clip > 0 ? Adam.clipScale(norm: gradientNorm, limit: clip) : 1)
         return report
     }
 
@@ -132,7 +133,7 @@ package final class ActorCriticLearner: SourceLearner {
         network.backward(
             parameters: weights.start, components: rows.slots.components, rows: slots,
             headGradients: headGradients.base, gradients: gradients.start)
-        report.gradientNorm = norm(of: gradients)
+        report.measures[.gradientNorm] = norm(of: gradients)
         return report
     }
 
@@ -166,9 +167,9 @@ package final class ActorCriticLearner: SourceLearner {
             valueLoss += Double(advantage * advantage) / 2
             entropySum += Double(entropy)
         }
-        report.policyLoss = policyLoss * Double(share)
-        report.valueLoss = valueLoss * Double(share)
-        report.entropy = entropySum * Double(share)
+        report.measures[.policyLoss] = policyLoss * Double(share)
+        report.measures[.valueLoss] = valueLoss * Double(share)
+        report.measures[.policyEntropy] = entropySum * Double(share)
     }
 
     func restore(version: UInt64, adamSteps: UInt64) {

@@ -66,7 +66,9 @@ package final class LearnerRole: Role {
         // Means do not add up.
         numbers["mean_policy_lag"] = mean { ($0["mean_policy_lag"] ?? 0, $0["transitions_learnt"] ?? 0) }
         numbers["maximum_policy_lag"] = lifetimes.values.compactMap { $0.numbers["maximum_policy_lag"] }.max() ?? 0
-        numbers["mean_policy_entropy"] = nil
+        for measure in numbers.keys where measure.hasPrefix("mean_") && measure != "mean_policy_lag" {
+            numbers[measure] = nil
+        }
         numbers["lifetimes"] = Double(lifetimes.count)
         numbers["refused_messages"] = Double(refusedMessages)
         return numbers

@@ -2,6 +2,8 @@ import Agents
 
 /// What a learner has seen and done with it.
 struct LearningCounts: Codable {
+    init() {}
+
     /// Transitions that came, and those of them that were too stale to learn from.
     var recorded = 0
     var stale = 0
@@ -14,7 +16,9 @@ struct LearningCounts: Codable {
     private var lagRows = 0
     /// Of the rollouts learnt from, in updates.
     private var maximumLag = 0.0
-    private var entropyTimesRows = 0.0
+    /// Sums over the rows learnt from, by the measure's name. A state that is older than other measures holds the
+    /// policy's entropy alone, under a name of its own.
+    private var measureTimesRows: [String: Double] = [:]
 
     mutating func add(lag: Double, rows: Int) {
         lagTimesRows += lag * Double(rows)
@@ -26,15 +30,58 @@ struct LearningCounts: Codable {
         learnt += report.learntRows
         diverged += report.divergedRows
         cut += report.cutRows
-        entropyTimesRows += report.entropy * Double(report.learntRows)
+        for (measure, mean) in report.measures {
+            measureTimesRows[measure.name, default: 0] += mean * Double(report.learntRows)
+        }
     }
 
     var numbers: [String: Double] {
-        [
+        var numbers: [String: Double] = [
             "transitions": Double(recorded), "transitions_learnt": Double(learnt), "transitions_stale": Double(stale),
             "transitions_diverged": Double(diverged), "transitions_cut": Double(cut), "episodes": Double(episodes),
             "mean_policy_lag": lagRows == 0 ? 0 : lagTimesRows / Double(lagRows), "maximum_policy_lag": maximumLag,
-            "mean_policy_entropy": learnt == 0 ? 0 : entropyTimesRows / Double(learnt),
         ]
+        // A measure of a lifetime that has not learnt, or of an algorithm that does not tell it, is not known.
+        for (name, sum) in measureTimesRows where learnt > 0 { numbers["mean_\(name)"] = sum / Double(learnt) }
+        return numbers
+    }
+}
+
+extension LearningCounts {
+    private enum CodingKeys: String, CodingKey {
+        case recorded, stale, episodes, learnt, diverged, cut, lagTimesRows, lagRows, maximumLag, measureTimesRows
+        case entropyTimesRows
+    }
+
+    init(from decoder: any Decoder) throws {
+        let saved = try decoder.container(keyedBy: CodingKeys.self)
+        recorded = try saved.decode(Int.self, forKey: .recorded)
+        stale = try saved.decode(Int.self, forKey: .stale)
+        episodes = try saved.decode(Int.self, forKey: .episodes)
+        learnt = try saved.decode(Int.self, forKey: .learnt)
+        diverged = try saved.decode(Int.self, forKey: .diverged)
+        cut = try saved.decode(Int.self, forKey: .cut)
+        lagTimesRows = try saved.decode(Double.self, forKey: .lagTimesRows)
+        lagRows = try saved.decode(Int.self, forKey: .lagRows)
+        maximumLag = try saved.decode(Double.self, forKey: .maximumLag)
+        if let entropy = try saved.decodeIfPresent(Double.self, forKey: .entropyTimesRows) {
+            measureTimesRows[Measure.policyEntropy.name] = entropy
+        } else {
+            measureTimesRows = try saved.decode([String: Double].self, forKey: .measureTimesRows)
+        }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var saved = encoder.container(keyedBy: CodingKeys.self)
+        try saved.encode(recorded, forKey: .recorded)
+        try saved.encode(stale, forKey: .stale)
+        try saved.encode(episodes, forKey: .episodes)
+        try saved.encode(learnt, forKey: .learnt)
+        try saved.encode(diverged, forKey: .diverged)
+        try saved.encode(cut, forKey: .cut)
+        try saved.encode(lagTimesRows, forKey: .lagTimesRows)
+        try saved.encode(lagRows, forKey: .lagRows)
+        try saved.encode(maximumLag, forKey: .maximumLag)
+        try saved.encode(measureTimesRows, forKey: .measureTimesRows)
     }
 }

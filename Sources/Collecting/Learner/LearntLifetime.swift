@@ -35,6 +35,8 @@ final class LearntLifetime {
     /// Rollouts whose episodes are not yet counted, those too stale to learn from among them.
     private var unseen: [RolloutBatch] = []
     private var endedActors: Set<Int> = []
+    /// Actors that had ended when the last update was made: lockstep waits for nothing of theirs.
+    private var endedBeforeRound = 0
     /// Actors that have joined, ended ones among them.
     private var joinedActors: Set<Int> = []
     /// An elastic lifetime has been lived to its end by one of its actors: the others end theirs too.
@@ -156,7 +158,7 @@ final class LearntLifetime {
         hasEnded = collect.elastic ? isOver && present == 0 : endedActors.count == lease.actors
         if isLockstep { notePlaces(checked) }
         enqueue(rollouts.content)
-        // In lockstep the actors that have ended send nothing more; they all end with the same episode.
+        // Where episodes differ in length some actors end before others, and send nothing more.
         if waitingRollouts >= rolloutsOfUpdate || (hasEnded && !waiting.isEmpty) { try update(outbox: &outbox) }
         if !isLockstep { answer(rollouts.firstActor, outbox: &outbox) }
         return nil
@@ -167,8 +169,11 @@ final class LearntLifetime {
     private var hasBegun: Bool { learner.version > 0 || joinedActors.count >= lease.actors }
     /// Actors that have joined and not ended.
     private var present: Int { joinedActors.count - endedActors.count }
-    /// One of each actor; an elastic lifetime is learnt from those that are there.
-    private var rolloutsOfUpdate: Int { collect.elastic ? max(1, present) : lease.actors }
+    /// One of each actor that had not ended when the round began; an elastic lifetime is learnt from those that are there.
+    private var rolloutsOfUpdate: Int {
+        if collect.elastic { return max(1, present) }
+        return isLockstep ? lease.actors - endedBeforeRound : lease.actors
+    }
 
     /// An actor's stream has ended: with its lifetime, or because the actor leaves an elastic one.
     private func end(_ header: RolloutHeader) {
@@ -201,6 +206,7 @@ final class LearntLifetime {
         state.counts.add(try learner.update(waiting))
         waiting.removeAll(keepingCapacity: true)
         waitingRollouts = 0
+        endedBeforeRound = endedActors.count
         let finished = state.returns.add(unseen, environment.rolloutLayout)
         unseen.removeAll(keepingCapacity: true)
         state.progress.add(finished)
