@@ -121,6 +121,15 @@ let package = Package(
                 "Experience",
                 "Reporting", "TestSupport", logging,
             ], path: "Tests/Simulation", swiftSettings: strict),
+        .target(
+            name: "Tutorials", dependencies: ["Agents", "Environments", "Experience", "Settings"],
+            path: "Tests/Tutorials", swiftSettings: strict),
+        tests(
+            "TutorialsTests",
+            [
+                "Tutorials", "Agents", "Coordination", "Environments", "Experience", "Experiments", "Settings",
+                "Simulation", "TestSupport",
+            ]),
         tests("HouseTests", []),
         tests("FilesTests", ["Files", "TestSupport"]),
         tests("SettingsTests", ["Settings"]),

@@ -80,6 +80,38 @@ struct DocumentationTests {
         #expect(named.count == Set(named).count)
     }
 
+    @Test("every file and folder that docs/architecture.md and CONTRIBUTING.md name exists")
+    func namedFiles() throws {
+        for page in ["docs/architecture.md", "CONTRIBUTING.md"] {
+            let text = try String(contentsOf: Self.root.appendingPathComponent(page), encoding: .utf8)
+            let paths = text.matches(of: /`(?:\.\/)?((?:Sources|Tests|proto|scripts|docs)\/[A-Za-z0-9+_.\/-]+)/).map {
+                String($0.1)
+            }
+            #expect(paths.count > (page == "CONTRIBUTING.md" ? 3 : 40))
+            for path in paths {
+                #expect(
+                    FileManager.default.fileExists(atPath: Self.root.appendingPathComponent(path).path),
+                    "\(page) names \(path)")
+            }
+            let links = text.matches(of: /\]\(([A-Za-z0-9\/_.-]+\.md)\)/).map { String($0.1) }
+            let folder = Self.root.appendingPathComponent(page).deletingLastPathComponent()
+            for link in links {
+                #expect(
+                    FileManager.default.fileExists(atPath: folder.appendingPathComponent(link).path), "\(page): \(link)"
+                )
+            }
+        }
+    }
+
+    @Test("docs/architecture.md has every module") func architecture() throws {
+        let text = try String(contentsOf: Self.root.appendingPathComponent("docs/architecture.md"), encoding: .utf8)
+        let modules = try FileManager.default.contentsOfDirectory(
+            atPath: Self.root.appendingPathComponent("Sources").path
+        ).filter { !$0.hasPrefix("C") || ["Catalog", "Collecting", "Coordination"].contains($0) }
+        #expect(modules.count > 15)
+        for module in modules { #expect(text.contains("| `Sources/\(module)` |"), "\(module)") }
+    }
+
     private static func sources(below folder: String) throws -> [String] {
         let files = FileManager.default.enumerator(
             at: root.appendingPathComponent(folder), includingPropertiesForKeys: nil)
