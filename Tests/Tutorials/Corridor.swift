@@ -29,6 +29,7 @@ package struct CorridorTasks: EnvironmentKind {
     private let settings: CorridorSettings
 
     package init(settings: CorridorSettings, split: TaskSplit) throws {
+        try Self.check(settings)
         self.settings = settings
         count = settings.length
         splits = try split.assign(count: count)

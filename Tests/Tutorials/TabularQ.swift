@@ -133,16 +133,19 @@ final class TabularQLearner: SourceLearner {
 
     func update(_ batches: [RolloutBatch]) throws -> UpdateReport {
         var report = UpdateReport(version: version + 1)
-        var steps: [(actor: Int, sequence: UInt64, steps: [Step])] = []
+        var rollouts: [(header: RolloutHeader, steps: [Step])] = []
         for batch in batches {
             try batch.forEachRollout(layout) { header, rows in
                 report.rows += rows.length
-                steps.append((header.actor, header.sequence, try self.steps(of: rows)))
+                rollouts.append((header, try steps(of: rows)))
             }
         }
         // What is learnt must not depend on which process a rollout came from.
-        steps.sort { ($0.actor, $0.sequence) < ($1.actor, $1.sequence) }
-        for step in steps.flatMap(\.steps) {
+        rollouts.sort {
+            ($0.header.actor, $0.header.incarnation, $0.header.sequence)
+                < ($1.header.actor, $1.header.incarnation, $1.header.sequence)
+        }
+        for step in rollouts.flatMap(\.steps) {
             let index = step.observation * table.actions + step.action
             let later = step.next.map { Float(settings.discount) * table.best($0).value } ?? 0
             table.values[index] += Float(settings.learningRate) * (step.reward + later - table.values[index])
@@ -160,7 +163,8 @@ final class TabularQLearner: SourceLearner {
         let next: Int?
     }
 
-    /// The last step of a rollout that ends in mid-episode is left out: what it led to comes with the next rollout.
+    /// The last step of a rollout that ends in mid-episode is not learnt from: what it led to comes with the next rollout
+    /// only. A3C keeps such a row until then (`CutRows`); here one in `rolloutLength` is lost.
     private func steps(of rows: RolloutRows) throws -> [Step] {
         guard let observations = rows[.observations].baseAddress, let actions = rows[.actions].baseAddress else {
             return []
@@ -175,9 +179,12 @@ final class TabularQLearner: SourceLearner {
         return try (0..<rows.length).compactMap { row in
             let isEnd = terminations[row] != 0 || truncations[row] != 0
             guard isEnd || row + 1 < rows.length else { return nil }
+            let action = Int(actions.load(fromByteOffset: row, as: UInt8.self))
+            guard action < table.actions else {
+                throw SourceAlgorithmError("row \(row) holds action \(action), expected 0 to \(table.actions - 1)")
+            }
             return Step(
-                observation: try observation(row),
-                action: Int(actions.load(fromByteOffset: row, as: UInt8.self)),
+                observation: try observation(row), action: action,
                 reward: rows[.rewards].loadUnaligned(fromByteOffset: 4 * row, as: Float.self),
                 next: isEnd ? nil : try observation(row + 1))
         }

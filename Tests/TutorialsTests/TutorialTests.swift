@@ -17,6 +17,9 @@ private func register() {
     RegisteredSourceAlgorithm.registry.add(RegisteredSourceAlgorithm(TabularQ.self))
 }
 
+private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+
 private let experiment = """
     name: tutorial
     environment: {name: corridor, length: 6, horizon: 9}
@@ -112,12 +115,21 @@ struct TutorialTests {
         }
     }
 
+    @Test("the experiment that the page on environments runs is one") func experimentOfPage() async {
+        await #expect(processExitsWith: .success) {
+            register()
+            let page = try String(
+                contentsOf: root.appendingPathComponent("docs/add-an-environment.md"), encoding: .utf8)
+            let yaml = try #require(
+                page.components(separatedBy: "```yaml\n").last?.components(separatedBy: "```").first)
+            #expect(try Experiment(yaml: yaml, file: "corridor.yaml").makeTasks().environment.name == "corridor")
+        }
+    }
+
     @Test(
         "the pages of docs have the code that is compiled here",
         arguments: [("add-an-environment", "Corridor"), ("add-a-source-algorithm", "TabularQ")])
     func pages(page: String, file: String) throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
         let code = try String(contentsOf: root.appendingPathComponent("Tests/Tutorials/\(file).swift"), encoding: .utf8)
         let text = try String(contentsOf: root.appendingPathComponent("docs/\(page).md"), encoding: .utf8)
         let blocks = text.components(separatedBy: "```swift\n").dropFirst().compactMap {
