@@ -1,6 +1,12 @@
 extension Entry {
-    /// The same entry seen from a value that contains `Root`. Precondition: an entry below an optional section is read
-    /// only after `setPresent(true)`.
+    /// The same entry seen from a value that contains `Root`: how the keys of a group become keys of the group around
+    /// it.
+    ///
+    /// Precondition: an entry below an optional section is read only after `setPresent(true)`.
+    ///
+    /// - Parameters:
+    ///   - get: the part, or nil where the section that it stands in is absent.
+    ///   - modify: puts a changed part back.
     func lifted<Whole>(
         get: @escaping @Sendable (Whole) -> Root?, modify: @escaping @Sendable (inout Whole, Root) -> Void
     ) -> Entry<Whole> {
@@ -65,7 +71,7 @@ extension Entry.Kinds {
 }
 
 extension Entry.Kinds {
-    /// The key that picks the kind, as a value of its own.
+    /// The key that picks the kind, as a value of its own. Naming the kind that is already picked keeps its settings.
     var leaf: Entry.Leaf {
         let names = names()
         let form = ValueForm<String>.choice(names.map { ($0, $0) })

@@ -1,27 +1,41 @@
 /// One key of a section of `Root`, or a section inside it; declared once, by the owner of the value that it sets, and
 /// used for reading, overriding, writing, checking and documenting.
+///
+/// Made by `key`, `section`, `optionalSection` and `kinds`. An entry holds no value: it knows how to read one into a
+/// `Root` and how to write one out, so that the same list serves every `Root`. It names its field by a key path,
+/// therefore a field that is renamed cannot lose its key.
 package struct Entry<Root>: Sendable {
+    /// The key as experiment files and JSON spell it, in snake case: `rollout_length`. One part of a path, without
+    /// dots.
     package let name: String
     /// One sentence for docs/experiments.md.
     let summary: String
     let content: Content
 
+    /// What stands behind the name: a single value, a section, or a section whose keys depend on a choice.
     indirect enum Content: Sendable {
         case value(Leaf)
         case section(Section)
         case kinds(Kinds)
     }
 
+    /// A key with a single value, its type erased: `ValueForm` and the field are inside the closures.
     struct Leaf: Sendable {
+        /// From the `ValueForm`, for errors and tables: `integer, 1 to 4096`.
         let accepted: String
+        /// Whether a tree without this key is refused. Its default is then only a placeholder until the key is read.
         let isRequired: Bool
         /// Whether JSON has it though it is the default.
         let isStated: Bool
+        /// Sets the field from a node. Throws `Mismatch`, and leaves `Root` as it was, for a value of another type or
+        /// out of range.
         let read: @Sendable (SettingNode, inout Root) throws(Mismatch) -> Void
         /// Nil where the value stands in a section that is absent.
         let write: @Sendable (Root) -> SettingText?
     }
 
+    /// Keys under a name of their own. The entries are already lifted: they read into `Root` and not into the section's
+    /// group.
     struct Section: Sendable {
         let entries: [Entry<Root>]
         /// For a section that may be absent.
@@ -30,10 +44,14 @@ package struct Entry<Root>: Sendable {
         let contradictions: @Sendable (Root) -> [Contradiction]
     }
 
+    /// What an optional section has beyond its keys: a word in its place (`converged: none`) and how to make it come
+    /// and go.
     struct Presence: Sendable {
         /// The scalar that stands for the absent section.
         let absentWord: String
         let isPresent: @Sendable (Root) -> Bool
+        /// False makes the field nil. True gives it the group's defaults where it was nil, and keeps its values where
+        /// it was not.
         let setPresent: @Sendable (Bool, inout Root) -> Void
     }
 
@@ -55,12 +73,17 @@ package struct Entry<Root>: Sendable {
     }
 }
 
+/// A key path to a stored setting. `Sendable`, because entries are shared by all threads as static constants.
 package typealias Field<Root, Value> = any WritableKeyPath<Root, Value> & Sendable
 
 extension Entry {
+    /// A key with one value.
+    ///
     /// - Parameters:
-    ///   - required: whether it must be given.
-    ///   - stated: whether JSON names it even where it is the default, for whoever reads a file by other means.
+    ///   - required: whether it must be given. A required key is also written to JSON always.
+    ///   - stated: whether JSON names it even where it is the default, for programs that read a file without our
+    ///     defaults.
+    ///   - summary: one sentence with a full stop, for docs/experiments.md.
     package static func key<Value>(
         _ name: String, _ field: Field<Root, Value>, _ form: ValueForm<Value>, required: Bool = false,
         stated: Bool = false, _ summary: String
@@ -74,7 +97,8 @@ extension Entry {
                     write: { form.write($0[keyPath: field]) })))
     }
 
-    /// A group's keys in a section of their own.
+    /// A group's keys in a section of their own. The section is always there: without it in the file its values are the
+    /// group's. The group's contradictions are told with the section's name in front of their keys.
     package static func section<Part: SettingsGroup>(
         _ name: String, _ field: Field<Root, Part>, _ summary: String
     ) -> Entry {
@@ -90,6 +114,8 @@ extension Entry {
     }
 
     /// A section that may be absent; its keys start from the group's defaults when it is there.
+    ///
+    /// - Parameter absent: the word that leaves the section out. An unquoted `null` does so too.
     package static func optionalSection<Part: SettingsGroup>(
         _ name: String, _ field: Field<Root, Part?>, absent: String, _ summary: String
     ) -> Entry {
@@ -116,6 +142,9 @@ extension Entry {
     }
 
     /// A section whose key `key` picks one of a registry's kinds, and whose other keys are that kind's.
+    ///
+    /// The registry is asked whenever the entry is used, and not when it is made: kinds that a program adds at its
+    /// start are accepted. Choosing another kind drops the settings of the one before.
     package static func kinds<Kind: SettingsKind>(
         _ name: String, _ field: Field<Root, Chosen<Kind>>, of registry: Registry<Kind>, key: String,
         _ keySummary: String,

@@ -1,4 +1,7 @@
 /// The candidates that `word` is most likely a misspelling of, the nearest first, at most three.
+///
+/// Two edits are always near, and in longer words as many as a third of the letters. A candidate that begins with
+/// `word` is near too if `word` has at least three letters.
 func nearest(to word: String, among candidates: [String]) -> [String] {
     let limit = max(2, word.count / 3)
     return candidates.map { (name: $0, distance: editDistance(word, $0)) }
@@ -7,7 +10,8 @@ func nearest(to word: String, among candidates: [String]) -> [String] {
         .prefix(3).map(\.name)
 }
 
-/// Insertions, deletions, substitutions and swaps of neighbours that turn one word into the other.
+/// Insertions, deletions, substitutions and swaps of neighbours that turn one word into the other: the optimal string
+/// alignment distance, in bytes of UTF-8. Time and memory grow with the product of both lengths.
 func editDistance(_ first: String, _ second: String) -> Int {
     let a = Array(first.utf8)
     let b = Array(second.utf8)

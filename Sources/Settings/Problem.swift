@@ -1,5 +1,6 @@
-/// Where a setting was given.
+/// Where a setting was given: the beginning of every error, so that the reader of the message can go there.
 package enum Origin: Hashable, Sendable, CustomStringConvertible {
+    /// A line of an experiment file, counted from 1.
     case file(String, line: Int)
     /// A command-line flag, as it was written.
     case flag(String)
@@ -14,11 +15,14 @@ package enum Origin: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// One thing that is wrong with some settings.
+/// One thing that is wrong with some settings. In words: `maze.yaml:3: environment.size: expected integer, 5 to 101;
+/// 200 came (out of range)`.
 package struct Problem: Hashable, Sendable, CustomStringConvertible {
+    /// Nil where the settings were made in code and not read.
     package let origin: Origin?
     /// The key's path, for example `collect.actors`; empty for the whole.
     package let key: String
+    /// What was expected and what came, without origin and key.
     package let message: String
 
     package init(origin: Origin?, key: String, message: String) {

@@ -1,18 +1,23 @@
 import Synchronization
 
 /// A kind of environment, source algorithm or model, as a registry has it: what it is called and what can be set.
+///
+/// The conforming types (`RegisteredEnvironment` is one) erase a generic protocol whose conforming types are the kinds
+/// themselves, so that kinds with different settings stand in one list.
 package protocol SettingsKind: Sendable {
-    /// In experiment files and in streams: `dark-room`.
+    /// In experiment files and in streams: `dark-room`. Recorded files keep it, so that a kind that is renamed cannot
+    /// be read back from them.
     var name: String { get }
     /// One sentence on what it is.
     var summary: String { get }
+    /// The settings of an experiment that names the kind and nothing else. Their type is the type of all its settings.
     var defaults: any SettingsGroup { get }
 }
 
 /// The kinds that a program knows, by name; an experiment picks one of them.
 ///
-/// What comes with Distillery stands in one list, a line each. Whoever builds another program on it adds kinds at its
-/// start, before anything is read.
+/// What comes with Distillery stands in one list, a line each. A program that is built on these modules adds its own
+/// kinds at its start, before it reads an experiment. May be used from any thread.
 package final class Registry<Kind: SettingsKind>: Sendable {
     /// What the registry has, in the words of an error: `environment`.
     package let noun: String
@@ -24,7 +29,7 @@ package final class Registry<Kind: SettingsKind>: Sendable {
         for kind in kinds { add(kind) }
     }
 
-    /// Adds a kind under a name that none has yet.
+    /// Adds a kind under a name that none has yet. A second kind of the same name is a bug of the program, and traps.
     package func add(_ kind: Kind) {
         kinds.withLock { kinds in
             precondition(!kinds.contains { $0.name == kind.name }, "there are two \(noun)s named \(kind.name)")
@@ -32,12 +37,13 @@ package final class Registry<Kind: SettingsKind>: Sendable {
         }
     }
 
+    /// In the order in which they were added, which is their order in docs/experiments.md.
     package var all: [Kind] { kinds.withLock { $0 } }
     package var names: [String] { all.map(\.name) }
 
     func find(_ name: String) -> Kind? { all.first { $0.name == name } }
 
-    /// Throws `SettingsError` with the names that there are.
+    /// The kind of this name. Throws `SettingsError` with the names that there are.
     package func named(_ name: String) throws(SettingsError) -> Kind {
         if let kind = find(name) { return kind }
         let message =
@@ -47,16 +53,21 @@ package final class Registry<Kind: SettingsKind>: Sendable {
 }
 
 /// One of a registry's kinds with its settings: what an experiment picked, or what a file remembers.
+///
+/// Environments and source algorithms add what can be made of a choice in extensions: `EnvironmentSettings.makeTasks`,
+/// `SourceAlgorithm.makeLearner`. Two are equal where names and settings are.
 package struct Chosen<Kind: SettingsKind>: Sendable {
     package let kind: Kind
+    /// Always of the type of `kind.defaults`; values may be out of range until `validate` was called.
     package internal(set) var settings: any SettingsGroup
 
+    /// The kind with its defaults.
     package init(_ kind: Kind) {
         self.kind = kind
         settings = kind.defaults
     }
 
-    /// `settings`: of the type of the kind's defaults.
+    /// `settings`: of the type of the kind's defaults, otherwise it traps. Their ranges are not checked.
     package init(_ kind: Kind, settings: some SettingsGroup) {
         precondition(type(of: kind.defaults) == type(of: settings), "settings of another kind than \(kind.name)")
         self.kind = kind

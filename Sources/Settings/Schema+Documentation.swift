@@ -1,5 +1,6 @@
 extension Schema {
-    /// A heading and a table for each section, with the defaults of `root`, in Markdown.
+    /// A heading and a table for each section, with the defaults of `root`, in Markdown: the body of
+    /// docs/experiments.md. Every kind of a registry has a table of its own.
     package func markdown(defaults root: Root) -> String {
         table(entries, root) + chapters(entries, root, path: "")
     }

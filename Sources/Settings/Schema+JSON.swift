@@ -3,12 +3,14 @@ package enum JSONExtent: Sendable {
     /// Those with another value than the default, and the stated ones: what was recorded before a key was there stays
     /// equal to what is recorded now.
     case changed
-    /// All of them, for whoever reads a file by other means.
+    /// All of them, for programs that read a file without our defaults.
     case all
 }
 
 extension Schema {
-    /// `root` as one line of JSON with sorted keys.
+    /// `root` as one line of JSON with sorted keys and without spaces: equal values give equal text.
+    ///
+    /// - Parameter defaults: what `.changed` compares with.
     package func json(_ root: Root, defaults: Root, _ extent: JSONExtent) -> String {
         object(entries, root, defaults, extent)
     }
@@ -48,14 +50,19 @@ extension Schema {
 }
 
 extension SettingsGroup {
-    /// One line of JSON with sorted keys, without those that have their defaults unless they are stated ones.
+    /// One line of JSON with sorted keys, without those that have their defaults unless they are stated ones. Stream
+    /// files keep it as `environment_json` and `source_json`.
     package var json: String { json(.changed) }
 
+    /// As `json`, with all keys where `extent` is `.all`. `init(json:name:)` reads either back to an equal value.
     package func json(_ extent: JSONExtent) -> String {
         Schema(Self.entries).json(self, defaults: Self(), extent)
     }
 
     /// Reads what `json` writes: a key that is missing has its default, one that does not exist is refused.
+    ///
+    /// Safe on texts from strangers: at most `SettingNode.longestJSONBytes` are looked at, every value is held to its
+    /// range and the group's contradictions are checked. Throws `SettingsError` with everything that is wrong.
     ///
     /// - Parameter name: what to call the text in errors, such as `settings of dark-room`.
     package init(json: String, name: String) throws(SettingsError) {

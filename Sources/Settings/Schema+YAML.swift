@@ -1,5 +1,6 @@
 extension Schema {
-    /// `root` as an experiment file, every key with its value. Reading it gives an equal value.
+    /// `root` as an experiment file, every key with its value. Reading it gives an equal value. A run keeps this text
+    /// as its experiment.yaml, so that a default that changes later does not change what was run.
     package func yaml(_ root: Root) -> String {
         var text = ""
         write(entries, root, indentation: "", into: &text)

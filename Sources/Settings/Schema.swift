@@ -1,10 +1,14 @@
-/// All keys of a `Root`, and what can be done with one of its values by them.
+/// All keys of a `Root`, and what can be done with one of its values by them: find what is wrong, list, write and
+/// document.
+///
+/// It holds no value and costs nothing to make anew. Reading is `SettingsReader`'s.
 package struct Schema<Root>: Sendable {
     let entries: [Entry<Root>]
 
     package init(_ entries: [Entry<Root>]) { self.entries = entries }
 
-    /// Values of `root` that their own keys would refuse.
+    /// Values of `root` that their own keys would refuse: each is written out and read again. This is how settings that
+    /// were made in code are held to the ranges that a file is held to.
     func problems(of root: Root) -> [Problem] {
         var problems: [Problem] = []
         forEachValue(of: root) { path, leaf, value in
@@ -36,7 +40,8 @@ package struct Schema<Root>: Sendable {
         }
     }
 
-    /// Every key's path with its value, in the order of declaration; an absent section is one of them.
+    /// Every key's path with its value, in the order of declaration; an absent section is one of them, under its own
+    /// path and with its word.
     package func values(of root: Root) -> [(key: String, value: SettingText)] {
         var values: [(key: String, value: SettingText)] = []
         forEachValue(of: root, absent: { values.append(($0, .absent($1))) }) { path, _, value in
@@ -81,7 +86,8 @@ package struct Schema<Root>: Sendable {
 }
 
 extension Mismatch {
-    /// The sentence of an error: what was expected and what came.
+    /// The sentence of an error: what was expected and what came, as in `expected integer, 5 to 101; 200 came (out of
+    /// range)`.
     func message(accepted: String) -> String {
         "expected \(accepted); \(came) came" + (reason.map { " (\($0))" } ?? "")
     }

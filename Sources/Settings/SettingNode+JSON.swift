@@ -1,10 +1,11 @@
 import FoundationEssentials
 
 extension SettingNode {
-    /// Longest JSON that is looked at, in bytes.
+    /// Longest JSON that is looked at, in bytes: texts come from stream files and peers that nothing vouches for.
     package static let longestJSONBytes = 65_536
 
-    /// `name`: what to call the text in errors. Throws `SettingsError` for what is not JSON, or too long.
+    /// The tree of a JSON text. Every node has the origin `name`: what to call the text in errors. Members are sorted
+    /// by name. Throws `SettingsError` for what is not JSON, or too long.
     package init(json: String, name: String) throws(SettingsError) {
         let origin = Origin.text(name)
         guard json.utf8.count <= Self.longestJSONBytes else {
@@ -23,7 +24,7 @@ extension SettingNode {
     }
 }
 
-/// The beginning of `text` in quotes, for an error message.
+/// The first 80 characters of `text` in quotes, escaped, for an error message.
 package func excerpt(_ text: String) -> String {
     let limit = 80
     let beginning = String(text.prefix(limit)).debugDescription

@@ -1,7 +1,8 @@
-/// A value as it was given, before anybody knows what it should be: a tree of texts, lists and sections, each with the
-/// place that it came from.
+/// A value as it was given, before its type is known: a tree of texts, lists and sections, each with the place that it
+/// came from.
 ///
-/// YAML, `--set` and JSON all become such trees; everything behind them reads nothing else.
+/// YAML, `--set` and JSON all become such trees; everything behind them reads nothing else. `Experiments` makes them of
+/// YAML, this module of JSON.
 package struct SettingNode: Sendable {
     /// What stands at this place.
     package indirect enum Content: Sendable {
@@ -13,6 +14,7 @@ package struct SettingNode: Sendable {
 
     /// A key of a section with its value.
     package struct Member: Sendable {
+        /// The key as it was spelt, which may be one that no schema has.
         package let name: String
         /// Of the key; a section's value may begin some lines later.
         package let origin: Origin
@@ -61,8 +63,9 @@ package struct SettingNode: Sendable {
         return false
     }
 
-    /// Puts `value` at the path below this node, making sections on the way. A section adds its keys to the one that is
-    /// there; anything else takes the place of what is there.
+    /// Puts `value` at the path below this node, making sections on the way: how `--set` changes a file's tree before
+    /// it is read. A section adds its keys to the section that is there; anything else takes the place of what is
+    /// there.
     mutating func set(_ path: ArraySlice<String>, to value: SettingNode) {
         guard let name = path.first else {
             if case .section(let given) = value.content, case .section = content {

@@ -1,10 +1,11 @@
-/// A value in words, before it is known whether YAML or JSON is written.
+/// A value in words, before it is known whether YAML or JSON is written: the opposite way of `SettingNode`.
 package indirect enum SettingText: Hashable, Sendable {
     /// A number, `true` or `false`.
     case plain(String)
+    /// Put in quotes in JSON always, in YAML where it would be read as something else without them.
     case text(String)
     case list([SettingText])
-    /// No value; YAML has a word for it.
+    /// No value; YAML has a word for it, JSON has `null`.
     case absent(String)
 
     /// As it stands in an experiment file, on one line.
@@ -16,7 +17,7 @@ package indirect enum SettingText: Hashable, Sendable {
         }
     }
 
-    /// As it would be read.
+    /// As it would be read: what `Schema.problems` gives to a key's own check.
     func node(_ origin: Origin) -> SettingNode {
         switch self {
         case .plain(let text), .absent(let text): SettingNode(.scalar(text, isQuoted: false), origin: origin)
@@ -35,7 +36,7 @@ package indirect enum SettingText: Hashable, Sendable {
     }
 }
 
-/// A number as people write it: `0.99`, `20`, `1e-06`; it reads back as the same number.
+/// A number as people write it: `0.99`, `20`, `1e-06`. It has as few digits as read back as the same number.
 package func shortest(_ value: Double) -> String {
     let text = value.description
     return text.hasSuffix(".0") ? String(text.dropLast(2)) : text

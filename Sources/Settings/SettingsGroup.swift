@@ -9,10 +9,13 @@
 ///             .key("size", \.size, .integer(5...101), "Cells along a side.")
 ///         ]
 ///     }
+///
+/// A field without an entry keeps its default whatever is read, and is written nowhere. Values that were assigned in
+/// code are not checked until `validate`.
 package protocol SettingsGroup: Hashable, Sendable {
     /// The defaults: the paper's values where it states them.
     init()
-    /// Every key with its range and a sentence on what it means.
+    /// Every key with its range and a sentence on what it means, in the order of the documentation.
     static var entries: [Entry<Self>] { get }
     /// Values that are possible each, but not together. Called only where every value is in its own range.
     func contradictions() -> [Contradiction]
@@ -21,7 +24,8 @@ package protocol SettingsGroup: Hashable, Sendable {
 extension SettingsGroup {
     package func contradictions() -> [Contradiction] { [] }
 
-    /// Throws `SettingsError` with everything that is out of range or does not go together.
+    /// Throws `SettingsError` with everything that is out of range; where nothing is, with all values that do not go
+    /// together.
     package func validate() throws(SettingsError) {
         let problems = Schema(Self.entries).problems(of: self)
         guard problems.isEmpty else { throw SettingsError(problems) }
@@ -47,6 +51,7 @@ package struct Contradiction: Hashable, Sendable {
 
 /// Settings that cannot be used: everything that is wrong with them, a sentence each.
 package struct SettingsError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// In the order in which they were found.
     package let problems: [Problem]
 
     package init(_ problems: [Problem]) { self.problems = problems }

@@ -1,4 +1,6 @@
 /// Reads a tree of values into a `Root`, key by key; goes on after an error, so that all of them are told at once.
+///
+/// Use: `override` for each `--set`, `read` once, then `result`. A reader is for one tree and belongs to its caller.
 package struct SettingsReader<Root> {
     private let schema: Schema<Root>
     private var root: Root
@@ -6,18 +8,21 @@ package struct SettingsReader<Root> {
     /// Where each value or section that was given was given, by the key's path.
     private var origins: [String: Origin] = [:]
 
+    /// `initial`: what a key that is not given keeps, usually `Root()`.
     package init(_ schema: Schema<Root>, initial: Root) {
         self.schema = schema
         root = initial
     }
 
+    /// Takes over every key of `node` and notes what is refused, unknown keys and missing required ones. Never throws:
+    /// `result` does.
     package mutating func read(_ node: SettingNode) {
         read(schema.entries, of: node, path: "") { _, _ in nil }
         requireKeys(schema.entries, path: "", origin: node.origin)
     }
 
-    /// What was read. Throws `SettingsError` for whatever was wrong, and for values that contradict each other:
-    /// `contradictions` is asked for those of the whole.
+    /// The settings that were read. Throws `SettingsError` for everything that was refused or, where nothing was, for
+    /// values that contradict each other: `contradictions` is asked for those of the whole.
     package func result(_ contradictions: (Root) -> [Contradiction]) throws(SettingsError) -> Root {
         guard problems.isEmpty else { throw SettingsError(problems) }
         let impossible = (contradictions(root) + schema.contradictions(of: root)).map { contradiction in
@@ -38,11 +43,12 @@ package struct SettingsReader<Root> {
         tree.set(names[...], to: value)
     }
 
+    /// Adds a problem that the caller has found by itself, for example a `--set` that is not KEY=VALUE.
     package mutating func report(_ origin: Origin, _ key: String, _ message: String) {
         problems.append(Problem(origin: origin, key: key, message: message))
     }
 
-    /// `explanation`: more than that a key does not exist, where somebody knows.
+    /// `explanation`: what to say of a key that does not exist, where the caller knows more than that.
     private mutating func read(
         _ entries: [Entry<Root>], of node: SettingNode, path: String, explanation: (String, [String]) -> String?
     ) {

@@ -12,6 +12,9 @@ package struct Mismatch: Error {
 }
 
 /// How values of one type stand in an experiment file: what is accepted, how it is read and how it is written.
+///
+/// Forms nest: `.list(of: .integer(1...4096), count: 1...8)`. `read` accepts what `write` gives for every value in
+/// range.
 package struct ValueForm<Value>: Sendable {
     /// For people: `integer, 1 to 4096`.
     package let accepted: String
@@ -20,6 +23,7 @@ package struct ValueForm<Value>: Sendable {
 }
 
 extension ValueForm where Value == Int {
+    /// Whole numbers of this range, without quotes; `100_000` is read as 100000.
     package static func integer(_ range: ClosedRange<Int>) -> ValueForm {
         let accepted =
             range.upperBound == .max
@@ -39,6 +43,7 @@ extension ValueForm where Value == Int {
 }
 
 extension ValueForm where Value == UInt64 {
+    /// Any number of 64 bits. Larger than `Int`, hence a form of its own.
     package static var seed: ValueForm {
         ValueForm(
             accepted: "integer, 0 to \(UInt64.max)",
@@ -53,14 +58,17 @@ extension ValueForm where Value == UInt64 {
 }
 
 extension ValueForm where Value == Double {
+    /// Finite numbers of a closed range.
     package static func number(_ low: Double, _ high: Double) -> ValueForm {
         number("\(shortest(low)) to \(shortest(high))") { $0 >= low && $0 <= high }
     }
 
+    /// Finite numbers from `low` to below `high`.
     package static func number(_ low: Double, below high: Double) -> ValueForm {
         number("\(shortest(low)) to below \(shortest(high))") { $0 >= low && $0 < high }
     }
 
+    /// Finite numbers above `low`, at most `high`: for what is divided by, or must move something.
     package static func number(above low: Double, to high: Double) -> ValueForm {
         number("above \(shortest(low)), at most \(shortest(high))") { $0 > low && $0 <= high }
     }
@@ -96,7 +104,9 @@ extension ValueForm where Value == Bool {
 }
 
 extension ValueForm where Value == String {
-    /// Text that `check` finds nothing wrong with; `check` gives the reason otherwise.
+    /// Text that is not empty and that `check` finds nothing wrong with; `check` gives the reason otherwise.
+    ///
+    /// - Parameter accepted: what is expected, in the words of an error.
     package static func text(_ accepted: String, check: @escaping @Sendable (String) -> String? = { _ in nil })
         -> ValueForm
     {
@@ -113,7 +123,7 @@ extension ValueForm where Value == String {
 }
 
 extension ValueForm {
-    /// A list such as `[128, 128]`.
+    /// A list such as `[128, 128]`, with bounds on its length. One element out of range refuses the whole list.
     package static func list<Element>(of element: ValueForm<Element>, count: ClosedRange<Int>) -> ValueForm
     where Value == [Element] {
         ValueForm(
@@ -130,7 +140,7 @@ extension ValueForm {
 }
 
 extension ValueForm where Value: Equatable & Sendable {
-    /// One of several words.
+    /// One of several words, in quotes or not; case matters.
     package static func choice(_ words: [(word: String, value: Value)]) -> ValueForm {
         let accepted = words.map(\.word).joined(separator: ", ")
         return ValueForm(
@@ -145,7 +155,7 @@ extension ValueForm where Value: Equatable & Sendable {
 }
 
 extension ValueForm {
-    /// Either `word`, which stands for nil, or a value.
+    /// Either `word`, which stands for nil, or a value. An unquoted `null` stands for nil too, since JSON writes that.
     package static func optional<Wrapped>(_ inner: ValueForm<Wrapped>, _ word: String) -> ValueForm
     where Value == Wrapped? {
         ValueForm(
