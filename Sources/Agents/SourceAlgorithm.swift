@@ -34,9 +34,9 @@ package protocol SourceLearner: AnyObject {
     /// Lends what actors load to act as the learner would after its last update: the parameters of a network, or a
     /// table of what it computes, whichever is less to send. A table is computed anew by each call.
     func withActingParameters<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result
-    /// Learns once from all rollouts. What comes out depends on the rollouts, of this update and those before, not on how
-    /// batches divide them: they are ordered by actor and sequence first. Throws `SourceAlgorithmError`, and learns nothing, when an observation or
-    /// an action lies outside its space.
+    /// Learns once from all rollouts. What comes out depends on the rollouts, of this update and those before, not on
+    /// how batches divide them: they are ordered by actor and sequence first. Throws `SourceAlgorithmError`, and learns
+    /// nothing, when an observation or an action lies outside its space.
     func update(_ batches: [RolloutBatch]) throws -> UpdateReport
     /// Called again and again while an update is at work, however many rollouts it learns from.
     var onProgress: (() -> Void)? { get set }

@@ -11,8 +11,8 @@ package protocol SourceAlgorithmKind: SendableMetatype {
     static var name: String { get }
     /// One sentence for people.
     static var summary: String { get }
-    /// What a lifetime of it needs of everything around it. Throws `SourceAlgorithmError` for settings or spaces that the
-    /// algorithm cannot take.
+    /// What a lifetime of it needs of everything around it. Throws `SourceAlgorithmError` for settings or spaces that
+    /// the algorithm cannot take.
     static func needs(_ settings: Settings, environment: EnvironmentDescription, actors: Int) throws -> LifetimeNeeds
     /// One actor for each key. Throws as `needs` does.
     static func makeActor(

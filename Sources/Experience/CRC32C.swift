@@ -1,11 +1,17 @@
-/// CRC-32C (Castagnoli polynomial, reflected 0x82F63B78), as in RFC 3720, eight bytes at a time.
+/// CRC-32C (Castagnoli polynomial, reflected 0x82F63B78), as in RFC 3720, eight bytes at a time. Guards rollouts, on
+/// the wire and in stream files, and learners' checkpoints against damage; not against an attacker, who can compute it
+/// too.
+///
+/// The nine bytes "123456789" have 0xE3069283.
 package struct CRC32C: Sendable {
     private var state: UInt32 = 0xFFFF_FFFF
 
     package init() {}
 
+    /// The checksum of everything so far; `update` may go on afterwards.
     package var value: UInt32 { ~state }
 
+    /// Adds bytes. How they are divided into calls makes no difference.
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {
         var crc = state
         CRC32C.tables.withUnsafeBufferPointer { table in

@@ -1,11 +1,14 @@
-/// What is wrong with rollouts from outside: whose, where, what was expected and what came.
+/// What is wrong with rollouts from outside, in one sentence: lifetime, actor, sequence, what was expected and what
+/// came.
 package struct RolloutError: Error, CustomStringConvertible, Sendable {
     package let description: String
     init(_ description: String) { self.description = description }
 }
 
-/// Rollouts that were checked against the spaces of their environment. Only `RolloutBatch.checked` makes one, and what it
-/// was made of never changes: nobody in this process need check it again.
+/// Rollouts that were checked against the spaces of their environment. Only `RolloutBatch.checked` makes one, and what
+/// it was made of never changes: no code of this process needs to check it again.
+///
+/// Code behind the check may index by a header's lengths and cast elements without looking at them.
 package struct CheckedRollouts: Sendable {
     package let batch: RolloutBatch
     package let layout: RolloutLayout
@@ -21,7 +24,7 @@ package struct CheckedRollouts: Sendable {
     }
 }
 
-/// One of `CheckedRollouts`; valid only inside the call that lends it.
+/// One rollout of `CheckedRollouts`; valid only inside the call that lends it.
 package struct CheckedRollout {
     package private(set) var header: RolloutHeader
     package let rows: RolloutRows
@@ -33,7 +36,8 @@ package struct CheckedRollout {
         self.layout = layout
     }
 
-    /// The same rows as another life of the stream's carrier.
+    /// The same rows under another incarnation: the recorder writes what is lived again under that of the file, 0. The
+    /// checksum still holds, because it covers the rows and not the header.
     package func with(incarnation: UInt64) -> CheckedRollout {
         var other = self
         other.header.incarnation = incarnation
@@ -42,12 +46,17 @@ package struct CheckedRollout {
 }
 
 extension RolloutBatch {
-    /// Checks rollouts from outside against the environment that they claim to come from: sizes, flags, spaces, numbers,
-    /// checksums. Throws `RolloutError` that names the first actor at fault and the element.
+    /// Checks rollouts from outside against the environment that they claim to come from: sizes, flags, spaces,
+    /// numbers, checksums. Throws `RolloutError` that names the first actor at fault and the element.
+    ///
+    /// One pass over all bytes; it does not look at how sequences follow one another, which is for the receiver of a
+    /// stream.
+    ///
+    /// - Parameter actors: the number of the lifetime's actors, which every header's actor must be below.
     package func checked(against layout: RolloutLayout, actors: Int) throws -> CheckedRollouts {
         for column in RolloutColumn.allCases {
             let (found, elements) = (bytes.count(of: column), count(of: column))
-            // Whatever the headers say, their product does not leave the integers then.
+            // With this many bytes the product cannot overflow, however large a header's numbers are.
             guard elements <= found, elements * layout.width(of: column) == found else {
                 throw RolloutError(
                     "\(lifetime): \(found) bytes of \(column.name); expected \(elements) of \(layout.width(of: column))"

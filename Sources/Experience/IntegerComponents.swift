@@ -1,8 +1,9 @@
 /// A space whose elements are a few integers, seen component by component: what one-hot inputs, embedding tables and
 /// tables of policies are made for. A source algorithm and a distilled model accept the same spaces by it.
 ///
-/// The values of all components are numbered end to end: value v of component i is row `counts[..<i].sum + v` of a table
-/// with `rowCount` rows.
+/// The values of all components are numbered end to end: value v of component i is row `counts[..<i].sum + v` of a
+/// table with `rowCount` rows. Whole elements are numbered too, the last component running fastest. In a room of 9 x 9
+/// cells the position (3, 5) has the rows 3 and 14 of 18, and is number 3 * 9 + 5 = 32 of 81.
 package struct IntegerComponents: Hashable, Sendable {
     /// Largest number of different elements that are numbered.
     package static let largestTable = 65_536
@@ -13,7 +14,7 @@ package struct IntegerComponents: Hashable, Sendable {
     package let counts: [Int]
     /// Bytes of an element as it is stored.
     package let byteCount: Int
-    /// Number of different elements where it is at most `largestTable`.
+    /// Number of different elements where it is at most `largestTable`; nil where there are more.
     package let tableSize: Int?
     @usableFromInline package let space: Space
     @usableFromInline let isBytes: Bool
@@ -38,8 +39,8 @@ package struct IntegerComponents: Hashable, Sendable {
     /// Rows of a table with one for every value of every component.
     package var rowCount: Int { counts.reduce(0, +) }
 
-    /// Writes the components as rows of the table, (components). Returns the element's number (0 when there are too many
-    /// to number), or nil when a component is out of range.
+    /// Writes the components as rows of the table, (components). Returns the element's number (0 when there are too
+    /// many to number), or nil when a component is out of range.
     @inlinable
     package func read(_ bytes: UnsafeRawPointer, rows: UnsafeMutablePointer<Int32>) -> Int? {
         var number = 0
@@ -54,7 +55,8 @@ package struct IntegerComponents: Hashable, Sendable {
         return tableSize == nil ? 0 : number
     }
 
-    /// The element's number, below `tableSize`, or nil when a component is out of range.
+    /// The element's number, below `tableSize`, or nil when a component is out of range. Where `tableSize` is nil the
+    /// result has no meaning: it may have wrapped around.
     @inlinable
     package func number(of bytes: UnsafeRawPointer) -> Int? {
         var number = 0
@@ -65,7 +67,8 @@ package struct IntegerComponents: Hashable, Sendable {
         return number
     }
 
-    /// Writes the components of the element with a number, as `read` does.
+    /// Writes the components of the element with a number, as `read` does: (components). `number` must be below
+    /// `tableSize`.
     package func write(_ number: Int, rows: UnsafeMutablePointer<Int32>) {
         var rest = number
         var offset = rowCount
@@ -76,6 +79,7 @@ package struct IntegerComponents: Hashable, Sendable {
         }
     }
 
+    /// Component `index` of the element at `bytes`, or nil where it is not in `0..<counts[index]`.
     @inlinable
     @inline(__always)
     func value(at index: Int, of bytes: UnsafeRawPointer) -> Int? {

@@ -1,11 +1,16 @@
-/// What a random number is for; numbers of different purposes never meet.
+/// What a random number is for; numbers of different purposes never meet under one key. The raw values are part of
+/// every recorded run: one that changes makes a run under the same seed another run.
 package enum RandomPurpose: UInt32, Sendable {
     case environment = 0, policy = 1, initialisation = 2, split = 3, windows = 4, masking = 5, dropout = 6, other = 7
 }
 
-/// The key under which all random numbers of one stream are drawn.
+/// The key under which all random numbers of one stream are drawn: the environment's of this actor and its policy's.
+///
+/// Which process carries the stream, how many others there are and how often it died are no part of it; that is why a
+/// stream can be replayed, and lived again, anywhere.
 package struct StreamKey: Hashable, Sendable {
     package let collection: StreamCollection
+    /// The experiment's, the same for all of its streams.
     package let seed: UInt64
     package let task: Int
     package let repetition: Int
@@ -26,8 +31,10 @@ package struct StreamKey: Hashable, Sendable {
     }
 }
 
-/// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): a counter-based generator.
-/// A number depends on its key and its counter alone, so it is the same wherever and whenever it is drawn.
+/// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): a counter-based generator. A
+/// number depends on its key and its counter alone, so it is the same wherever and whenever it is drawn.
+///
+/// It holds its key and nothing that moves on: drawing changes nothing, and any thread may draw. Not for secrets.
 package struct Philox: Sendable {
     private let key0: UInt32
     private let key1: UInt32
@@ -38,8 +45,8 @@ package struct Philox: Sendable {
         self.key1 = key1
     }
 
-    /// Philox has 64 key bits: seed, task, repetition and actor are mixed into them by Philox itself, and so is the name
-    /// of an evaluation. Without that its n-th seed would draw what the n-th actor that learnt on the task drew.
+    /// Philox has 64 key bits: seed, task, repetition and actor are mixed into them by Philox itself, and so is the
+    /// name of an evaluation. Without that its n-th seed would draw what the n-th actor that learnt on the task drew.
     package init(_ key: StreamKey) {
         let mixed = Philox(key0: UInt32(truncatingIfNeeded: key.seed), key1: UInt32(truncatingIfNeeded: key.seed >> 32))
             .block(
@@ -96,7 +103,8 @@ package struct Philox: Sendable {
     package static func unit(_ word: UInt32) -> Float { Float(word >> 8) * 0x1p-24 }
 }
 
-/// A sequence of words under one key and purpose, for shuffles and initialisation.
+/// A sequence of words under one key and purpose, for shuffles and initialisation, where there is no episode or step to
+/// count by. It starts at the beginning each time one is made; a copy goes on from where the original was.
 package struct PhiloxSequence: RandomNumberGenerator, Sendable {
     private let generator: Philox
     private let purpose: RandomPurpose
@@ -107,6 +115,7 @@ package struct PhiloxSequence: RandomNumberGenerator, Sendable {
         self.purpose = purpose
     }
 
+    /// The counter's first two words of four; the episode counts the calls.
     package mutating func next() -> UInt64 {
         let words = generator.words(purpose, episode: position, step: 0)
         position += 1

@@ -1,12 +1,15 @@
 /// Rollouts of several actors of one lifetime, column by column: the unit that travels and that is learnt from.
 ///
-/// Row n of a column belongs to the rollout whose rows begin at the sum of the lengths before it; an element of a column
-/// of episodes to the rollout in which the episode ended. What came from outside is not to be trusted before `checked`.
+/// Row n of a column belongs to the rollout whose rows begin at the sum of the lengths before it; an element of a
+/// column of episodes to the rollout in which the episode ended. What came from outside is not to be trusted before
+/// `checked`.
+///
+/// Copies share the columns' bytes. Equal batches have equal headers and bytes, wherever those lie in memory.
 package struct RolloutBatch: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
     package var headers: [RolloutHeader]
-    /// (N, width) of each column of rows, with N the sum of all lengths; (E, width) of each column of episodes, with E the
-    /// sum of all finished episodes.
+    /// (N, width) of each column of rows, with N the sum of all lengths; (E, width) of each column of episodes, with E
+    /// the sum of all finished episodes.
     package var bytes: RolloutBytes
 
     package init(lifetime: LifetimeIdentifier, headers: [RolloutHeader], bytes: RolloutBytes) {
@@ -23,7 +26,8 @@ package struct RolloutBatch: Sendable, Equatable {
     }
 }
 
-/// The rows of one rollout inside its batch; valid only inside the call that lends it.
+/// The rows of one rollout inside its batch: a slice of every column, nothing copied. Valid only inside the call that
+/// lends it.
 package struct RolloutRows {
     package let length: Int
     package let finishedEpisodes: Int
@@ -44,20 +48,21 @@ package struct RolloutRows {
         self.episodes = episodes
     }
 
-    /// (length, width), or (finished episodes, width).
+    /// The column's bytes of this rollout, not aligned: (length, width), or (finished episodes, width).
     package subscript(column: RolloutColumn) -> UnsafeRawBufferPointer {
         columns[column.rawValue].elements(
             column.isOfEpisodes ? episodes : rows, width: layout.width(of: column))
     }
 
-    /// CRC-32C over the columns in their order.
+    /// CRC-32C over the columns in the order of `RolloutColumn`, computed by each call: what a header's `checksum` has
+    /// to be.
     package var checksum: UInt32 {
         var crc = CRC32C()
         for column in RolloutColumn.allCases { crc.update(self[column]) }
         return crc.value
     }
 
-    /// Rows with a flag.
+    /// Rows with a flag, counted by each call. A rollout that was not checked may announce another number.
     package var episodeEnds: Int {
         let (terminations, truncations) = (self[.terminations], self[.truncations])
         var ends = 0
@@ -94,7 +99,7 @@ extension RolloutBatch {
         }
     }
 
-    /// Fills in every header's checksum.
+    /// Fills in every header's checksum: the last step of making a batch, after which it may be sent.
     package mutating func seal(_ layout: RolloutLayout) {
         var checksums: [UInt32] = []
         checksums.reserveCapacity(headers.count)

@@ -1,5 +1,8 @@
-/// One piece of memory for all columns of a batch while it is made: column after column, with room for so many rows.
-/// It belongs to the one who fills it, and is only read once a `RolloutBytes` shows it.
+/// One piece of memory for all columns of a batch while it is made: column after column, with room for a number of
+/// bytes that is fixed when it is made.
+///
+/// It belongs to the code that fills it, and is only read once a `RolloutBytes` shows it. The memory is not
+/// initialised.
 package final class RolloutBlock {
     private let memory: UnsafeMutableRawPointer
     /// Where each column begins.
@@ -19,13 +22,15 @@ package final class RolloutBlock {
 
     private static let alignment = 16
 
+    /// Where the column begins, aligned to 16 bytes. Its room is not checked.
     package subscript(column: RolloutColumn) -> UnsafeMutableRawPointer { memory + offsets[column.rawValue] }
 }
 
 /// The bytes of a batch's columns: made once, then only read and shared, never copied.
 ///
 /// They lie where they came to be: in the block that a collector filled, or in the memory into which a message was
-/// decoded.
+/// decoded. So an actor sends the same bytes to the learner and to the recorder, and keeps them until they are
+/// acknowledged. May be read from any thread.
 package struct RolloutBytes: @unchecked Sendable {
     /// In the order of `RolloutColumn.allCases`. Not changed while `owner` lives, hence safe to share.
     fileprivate let columns: [UnsafeRawBufferPointer]
@@ -37,7 +42,7 @@ package struct RolloutBytes: @unchecked Sendable {
         self.owner = owner
     }
 
-    /// Copies the bytes of each column; one that is not named is empty.
+    /// Copies the bytes of each column; a column that is not in `bytes` is empty.
     package init(_ bytes: [RolloutColumn: [UInt8]]) {
         let block = RolloutBlock { bytes[$0]?.count ?? 0 }
         for (column, bytes) in bytes {
@@ -48,7 +53,7 @@ package struct RolloutBytes: @unchecked Sendable {
         self.init(keptBy: block) { UnsafeRawBufferPointer(start: block[$0], count: bytes[$0]?.count ?? 0) }
     }
 
-    /// The same bytes in memory of their own.
+    /// The same bytes in memory of their own: for a batch that would otherwise keep a much larger message alive.
     package func copied() -> RolloutBytes {
         let block = RolloutBlock { count(of: $0) }
         for column in RolloutColumn.allCases {
@@ -68,7 +73,7 @@ package struct RolloutBytes: @unchecked Sendable {
         try withExtendedLifetime(owner) { try columns.withUnsafeBufferPointer(body) }
     }
 
-    /// One column, for those who encode it into memory of their own: valid while this value is held.
+    /// One column, for encoders that copy it into memory of their own: valid while this value is held.
     package func unsafeBytes(of column: RolloutColumn) -> UnsafeRawBufferPointer { columns[column.rawValue] }
 }
 

@@ -1,7 +1,7 @@
 /// What is kept of each transition, and of each episode that ends: one column of a rollout's rows each.
 ///
-/// Their order is that of the stream file's datasets, of the fields that travel and of the checksum. A column is declared
-/// here and in `RolloutLayout`; batches, streams and messages loop over `allCases`.
+/// Their order is that of the stream file's datasets, of the fields that travel and of the checksum. A column is
+/// declared here and in `RolloutLayout`; batches, streams and messages loop over `allCases`.
 package enum RolloutColumn: Int, CaseIterable, Sendable {
     /// o_t
     case observations

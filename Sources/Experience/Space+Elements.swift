@@ -1,5 +1,7 @@
 extension Space {
-    /// Index of the first element in `bytes`, which holds whole elements, that is not of this space.
+    /// Index of the first element in `bytes`, which holds whole elements, that is not of this space; nil where all are.
+    /// Spaces of bytes with one bound and of floats are checked in one pass over the numbers, others element by
+    /// element.
     package func firstOutside(_ bytes: UnsafeRawBufferPointer) -> Int? {
         let width = byteCount
         guard let base = bytes.baseAddress, width > 0 else { return nil }

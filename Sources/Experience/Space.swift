@@ -10,16 +10,17 @@ package enum ElementType: String, Sendable, Codable {
     }
 }
 
-/// The set that an observation or an action is drawn from.
+/// The set that an observation or an action is drawn from, with the names that Gymnasium gives to its spaces. It
+/// decides how elements are stored and what a reader of them may expect.
 package enum Space: Hashable, Sendable {
     /// One integer in `0..<count`; shape `[]`.
     case discrete(count: Int)
     /// Several integers, component i in `0..<counts[i]`; shape `[counts.count]`.
     case multiDiscrete(counts: [Int])
-    /// An array of numbers between `low` and `high`.
+    /// An array of numbers from `low` to `high`, both included and the same for all of them; row by row.
     case box(shape: [Int], type: ElementType, low: Double, high: Double)
 
-    /// The dimensions of one element, without the time axis.
+    /// The dimensions of one element, without the time axis; `[]` is a single number.
     package var shape: [Int] {
         switch self {
         case .discrete: []
@@ -37,6 +38,7 @@ package enum Space: Hashable, Sendable {
         }
     }
 
+    /// Numbers of one element: the product of `shape`.
     package var elementCount: Int { shape.reduce(1, *) }
 
     /// Bytes of one element as it is stored.
@@ -86,7 +88,7 @@ extension Space {
         }
     }
 
-    /// Component `index` of an element whose type is an integer.
+    /// Component `index` of an element whose type is an integer. Traps for a space of floats. Its range is not checked.
     @inline(__always)
     package func integer(at index: Int, of bytes: UnsafeRawPointer) -> Int {
         switch elementType {

@@ -5,7 +5,8 @@ package enum StreamCollection: Hashable, Sendable {
     case evaluation(String)
 }
 
-/// One source algorithm learning from scratch on one task, or one evaluation of a task.
+/// One source algorithm learning from scratch on one task, or one evaluation of a task. A task may have several
+/// lifetimes, told apart by `repetition`.
 package struct LifetimeIdentifier: Hashable, Sendable {
     package let collection: StreamCollection
     package let task: Int
@@ -19,7 +20,8 @@ package struct LifetimeIdentifier: Hashable, Sendable {
     }
 }
 
-/// One actor's experience in order; one file. In an evaluation the actor is the seed's number.
+/// One actor's experience in order: the paper's learning history. One stream is one file, and `path` and `init?(path:)`
+/// say which. In an evaluation the actor is the seed's number.
 package struct StreamIdentifier: Hashable, Sendable {
     package let lifetime: LifetimeIdentifier
     package let actor: Int
@@ -51,7 +53,8 @@ extension LifetimeIdentifier: CustomStringConvertible {
 extension StreamIdentifier: CustomStringConvertible {
     package var description: String { "\(lifetime) actor \(actor)" }
 
-    /// What the file at `path` below the run belongs to; nil where no stream has that place.
+    /// What the file at `path` below the run belongs to; nil where no stream has that place. Only the exact spelling of
+    /// `path` is accepted: one stream has one path.
     package init?(path: String) {
         let parts = path.split(separator: "/").map(String.init)
         guard parts.count == 4, let file = parts.last, file.hasSuffix(".h5") else { return nil }

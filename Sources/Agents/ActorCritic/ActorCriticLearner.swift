@@ -4,12 +4,13 @@ import Neural
 
 /// Advantage actor-critic on lambda-returns (paper, Table 4: A3C).
 ///
-/// Over all rows n learnt from, with the advantage A = G - V held constant, the objective is the mean of
-/// -A log pi(a|o) - entropyCoefficient * H(pi(.|o)) + valueCoefficient / 2 * (G - V(o))^2. One Adam step an update,
-/// after clipping the gradient's norm. The policy and the value share all hidden layers.
+/// Over all rows n learnt from, with the advantage A = G - V held constant, the objective is the mean of -A log pi(a|o)
+/// - entropyCoefficient * H(pi(.|o)) + valueCoefficient / 2 * (G - V(o))^2. One Adam step an update, after clipping the
+/// gradient's norm. The policy and the value share all hidden layers.
 ///
-/// The last row of a rollout that ends in mid-episode is learnt from with the actor's next rollout, which shows what the
-/// row's action led to: no reward is lost at a rollout's edge. Its action is then that of a policy one update older.
+/// The last row of a rollout that ends in mid-episode is learnt from with the actor's next rollout, which shows what
+/// the row's action led to: no reward is lost at a rollout's edge. Its action is then that of a policy one update
+/// older.
 package final class ActorCriticLearner: SourceLearner {
     package private(set) var version: UInt64 = 0
     let settings: ActorCriticSettings

@@ -1,7 +1,7 @@
 /// Rows at which rollouts were cut in mid-episode, the newest of each actor, ascending by actor.
 ///
-/// What such a row's action led to is the first observation of its actor's next rollout. Until that comes, the row waits
-/// here. Allocates nothing once there is room for every actor.
+/// What such a row's action led to is the first observation of its actor's next rollout. Until that comes, the row
+/// waits here. Allocates nothing once there is room for every actor.
 final class CutRows {
     struct Row: BitwiseCopyable {
         let actor: Int

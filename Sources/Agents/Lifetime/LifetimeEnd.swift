@@ -34,7 +34,8 @@ package struct LifetimeEnd: SettingsGroup {
     }
 
     /// Reached when the mean return of the last `window` episodes of every actor, taken together, is at least `share`
-    /// of the task's optimal return; every actor then lives `extraEpisodes` more. Never where that return is not above 0.
+    /// of the task's optimal return; every actor then lives `extraEpisodes` more. Never where that return is not above
+    /// 0.
     package struct Convergence: SettingsGroup, Codable {
         package var window = 20
         package var share = 0.9

@@ -18,8 +18,8 @@ package struct LifetimeProgress: Sendable, Codable {
         var next = 0
     }
 
-    /// `optimalReturn`: of the lifetime's task. Without one above 0 only the hard maximum ends the lifetime: a share of 0,
-    /// as of a goal that the horizon puts out of reach, is reached by a learner that has learnt nothing.
+    /// `optimalReturn`: of the lifetime's task. Without one above 0 only the hard maximum ends the lifetime: a share of
+    /// 0, as of a goal that the horizon puts out of reach, is reached by a learner that has learnt nothing.
     package init(end: LifetimeEnd, optimalReturn: Double?, actors: [Int]) {
         let rule = (optimalReturn ?? 0) > 0 ? end.converged : nil
         self.rule = rule
