@@ -3,7 +3,8 @@ package import Settings
 
 /// An environment as a kind that experiments and streams name: its tasks are made from its settings and a split.
 ///
-/// A new environment is one file or folder with a type that conforms, and one line in `Registry.swift`.
+/// A new environment is one file or folder with a type that conforms, and one line in `Registry.swift`;
+/// docs/add-an-environment.md goes through it.
 package protocol EnvironmentKind: TaskDistribution {
     associatedtype Settings: SettingsGroup
     /// In experiments and in streams: `dark-room`.
@@ -15,7 +16,7 @@ package protocol EnvironmentKind: TaskDistribution {
 }
 
 extension EnvironmentKind {
-    /// Throws `EnvironmentError` with every setting that is out of range.
+    /// Throws `EnvironmentError` with every setting that is out of range: the first line of a kind's `init`.
     package static func check(_ settings: Settings) throws(EnvironmentError) {
         do {
             try settings.validate()
@@ -25,7 +26,8 @@ extension EnvironmentKind {
     }
 }
 
-/// An environment in the registry.
+/// An environment in the registry: an `EnvironmentKind` without its type, so that kinds with different settings stand
+/// in one list.
 package struct RegisteredEnvironment: SettingsKind {
     package let name: String
     package let summary: String
@@ -67,7 +69,7 @@ extension Chosen where Kind == RegisteredEnvironment {
 
 /// Rebuilds the environment of a recorded stream, one copy, from what the stream's attributes say.
 ///
-/// `environmentJSON` and `taskJSON` may come from a hostile file: whatever does not describe a task of a known
+/// `environmentJSON` and `taskJSON` may come from a hostile file: a text that does not describe a task of a known
 /// environment is refused with `EnvironmentError`. The split does not matter to a replay.
 package func makeRecordedEnvironment(
     name: String, environmentJSON: String, taskJSON: String, key: StreamKey

@@ -3,8 +3,12 @@ import FoundationEssentials
 /// Longest settings or task description that is looked at, in bytes.
 let longestDescriptionBytes = 65_536
 
-/// Decodes a description that came from a file or a peer.
-/// Throws `EnvironmentError` with what was expected and what came.
+/// Decodes a description that came from a file or a peer. Throws `EnvironmentError` with what was expected and what
+/// came.
+///
+/// - Parameters:
+///   - what: the text's name in errors, such as `task of dark-room`.
+///   - example: a text that would be accepted.
 func readJSON<Value: Decodable>(_ text: String, as type: Value.Type, what: String, example: String) throws -> Value {
     guard text.utf8.count <= longestDescriptionBytes else {
         throw EnvironmentError(

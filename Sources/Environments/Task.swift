@@ -1,9 +1,11 @@
-/// Whether the distiller may learn from a task or only the evaluator sees it.
+/// Whether the distiller may learn from a task or only the evaluator sees it. The raw values are those of the stream
+/// attribute `split`.
 package enum Split: String, Sendable, Codable, CaseIterable {
     case train, test
 }
 
-/// One MDP drawn from an environment's task distribution.
+/// One MDP drawn from an environment's task distribution: a goal cell, for example. A description and no more:
+/// environments are made of it by `TaskDistribution.makeEnvironment`.
 package struct Task: Hashable, Sendable {
     /// Position in the distribution, from 0.
     package let id: Int

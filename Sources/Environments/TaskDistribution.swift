@@ -18,7 +18,8 @@ package protocol TaskDistribution: Sendable {
     func makeEnvironment(task: Task, keys: [StreamKey]) throws -> any Environment
 }
 
-/// Returns of one episode of a task, where they can be computed.
+/// Returns of one episode of a task, undiscounted; nil where one cannot be computed. The report draws them as lines,
+/// and a lifetime's rule of convergence needs `optimum`.
 package struct ReferenceReturns: Hashable, Sendable {
     /// The best possible expected return.
     package var optimum: Double?

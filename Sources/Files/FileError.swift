@@ -1,6 +1,6 @@
 import Glibc
 
-/// What is wrong with a file or folder, in a sentence for its owner.
+/// What is wrong with a file or folder, in a sentence for its owner: what was attempted, the path, the system's reason.
 package struct FileError: Error, CustomStringConvertible, Sendable {
     package let description: String
     /// The system's errno; 0 where the trouble is in the file's content.
@@ -19,6 +19,7 @@ package struct FileError: Error, CustomStringConvertible, Sendable {
     /// The disk, a quota or a limit on the size of files leaves no room: the same may succeed later.
     package var isLackOfRoom: Bool { FileError.isLackOfRoom(code) }
 
+    /// The same of an errno that came by another way, such as an error of HDF5.
     package static func isLackOfRoom(_ code: Int32) -> Bool {
         code == ENOSPC || code == EDQUOT || code == EFBIG
     }

@@ -1,14 +1,18 @@
 import Glibc
 
 /// Folders and the names in them, made durable.
+///
+/// A file's content and its name are two things to a disk: after `fsync` of a file its name may still be lost with the
+/// power, until its folder is synced too. All calls block; none belongs on Swift's cooperative pool.
 package enum Folder {
-    /// The part before the last slash, `.` where there is none.
+    /// The part before the last slash, `.` where there is none, `/` for what lies in the root. Looks at the text alone.
     package static func of(_ path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// Makes a folder and those above it where they are missing; the name of each new one survives a loss of power.
+    /// Makes a folder and those above it where they are missing; the name of each new one survives a loss of power. A
+    /// folder that is there is no error. Throws `FileError` where a file or a link that leads nowhere has the name.
     package static func create(_ path: String) throws(FileError) {
         let path = withoutTrailingSlashes(path)
         if try makeOne(path) { return try makeDurable(path) }
@@ -50,12 +54,13 @@ package enum Folder {
         return FileError("cannot make the folder \(path): it is a link that leads nowhere", code: ENOENT)
     }
 
+    /// Whether there is a folder at `path`, or a link to one. False where the path cannot be looked at.
     package static func isFolder(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
-    /// Makes the names in the folder durable.
+    /// Makes the names in the folder durable: new, renamed and removed ones. The content of the files is not.
     package static func synchronize(_ path: String) throws(FileError) {
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if descriptor < 0 { throw .system("open the folder", path) }
@@ -71,11 +76,14 @@ package enum Folder {
         if fsync(descriptor) != 0 { throw .system("sync", path) }
     }
 
+    /// Removes a name; a folder or a name that is missing is an error. The removal may be undone by a loss of power
+    /// until the folder is synced.
     package static func removeFile(_ path: String) throws(FileError) {
         if unlink(path) != 0 { throw .system("remove", path) }
     }
 
-    /// Gives a file or folder another name on the same disk; when this returns the new name survives a loss of power.
+    /// Gives a file or folder another name on the same disk; when this returns the new name survives a loss of power. A
+    /// file that has the new name is replaced, at once and as a whole.
     package static func rename(_ from: String, to path: String) throws(FileError) {
         if Glibc.rename(from, path) != 0 { throw .system("rename \(from) to", path) }
         try synchronize(of(path))
@@ -83,14 +91,15 @@ package enum Folder {
     }
 
     /// Gives a folder of files its final name once everything in it is on the disk: a folder of that name is whole,
-    /// whatever dies. The name must be free, or that of an empty folder.
+    /// whatever dies. The name must be free, or that of an empty folder. `partial` may hold files, not folders of
+    /// files: their content is not synced.
     package static func publish(_ partial: String, as final: String) throws(FileError) {
         for name in try names(in: partial) { try synchronizeFile(partial + "/" + name) }
         try synchronize(partial)
         try rename(partial, to: final)
     }
 
-    /// Names in the folder, sorted.
+    /// Names in the folder, sorted, folders and hidden files included, `.` and `..` left out.
     package static func names(in path: String) throws(FileError) -> [String] {
         guard let folder = opendir(path) else { throw .system("read the folder", path) }
         defer { closedir(folder) }

@@ -4,16 +4,17 @@ import Glibc
 /// A file in the making, `NAME.partial` beside its target: it takes the target's place whole, or not at all.
 ///
 /// Until `publish` has renamed it the target is what it was, whatever dies; when `publish` returns, the new content and
-/// its name survive a loss of power. One that is dropped leaves nothing behind; one whose process is killed leaves its
-/// `.partial`, which the next writer of the same target takes the place of. One writer at a time for each target.
+/// its name survive a loss of power. A pending file that is dropped leaves nothing behind. Where its process is killed
+/// the `.partial` stays, and the next writer of the same target begins it anew. One writer at a time for each target:
+/// two would write into the same `.partial`.
 package struct PendingFile: ~Copyable, Sendable {
     private let target: String
     private var descriptor: Int32
     private var isPublished = false
-    /// Bytes that it has so far.
+    /// Bytes written so far.
     package private(set) var size = 0
 
-    /// `path`: of the target, whose folder must be there.
+    /// Creates the `.partial`, or empties one that is there. `path`: of the target, whose folder must exist.
     package init(for path: String) throws(FileError) {
         target = path
         let partial = PendingFile.partial(of: path)
@@ -29,6 +30,8 @@ package struct PendingFile: ~Copyable, Sendable {
     /// Where the bytes are until they are published.
     package static func partial(of path: String) -> String { path + ".partial" }
 
+    /// Writes all of `bytes`, again after an interruption by a signal. After an error some of them may have been
+    /// written; drop the file then.
     package mutating func append(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
         var written = 0
         while written < bytes.count {
@@ -44,6 +47,9 @@ package struct PendingFile: ~Copyable, Sendable {
     }
 
     /// Content first, then the name, then the folder in which the name is.
+    ///
+    /// An error before the rename leaves the target as it was and removes the `.partial`. An error of the last step
+    /// leaves the new file in its place, with a name that may not survive a loss of power.
     package consuming func publish() throws(FileError) {
         let partial = PendingFile.partial(of: target)
         if fsync(descriptor) != 0 { throw .system("sync", partial) }
@@ -56,10 +62,10 @@ package struct PendingFile: ~Copyable, Sendable {
     }
 }
 
-/// A whole file at once.
+/// A whole file at once: a `PendingFile` for content that fits into memory.
 package enum AtomicFile {
     /// The file at `path` is either the old one or the whole new one, whatever dies in between; what is written when
-    /// this returns survives a loss of power.
+    /// this returns survives a loss of power. The folder must exist.
     package static func write(_ bytes: UnsafeRawBufferPointer, to path: String) throws(FileError) {
         var file = try PendingFile(for: path)
         try file.append(bytes)
@@ -74,6 +80,7 @@ package enum AtomicFile {
         try data.bytes.withUnsafeBytes { (bytes) throws(FileError) in try write(bytes, to: path) }
     }
 
+    /// As UTF-8.
     package static func write(_ text: String, to path: String) throws(FileError) {
         try write(Array(text.utf8), to: path)
     }

@@ -1,10 +1,11 @@
 internal import Glibc
 
 extension ChildProcess {
-    /// No more than this is read of a log's end.
+    /// Bytes of a log's end that are read at most.
     private static let maximumTailBytes = 64 << 10
 
-    /// The last `count` lines of the file at `path`, without empty ones; nothing where it cannot be read.
+    /// The last `count` lines of the file at `path`, without empty ones; nothing where it cannot be read. For an error
+    /// message: fewer come where lines are long, and the first may then be cut at its beginning.
     package static func lastLines(of path: String, _ count: Int) -> [String] {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return [] }
@@ -18,7 +19,8 @@ extension ChildProcess {
         return lines.suffix(count).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// The path of the program that runs now, to start another of its roles.
+    /// The path of the program that runs now, to start another of its roles. Where the file was replaced since, the
+    /// path leads to the new one or nowhere. Throws `ProcessError` without /proc.
     package static func ownExecutable() throws(ProcessError) -> String {
         var path = [CChar](repeating: 0, count: Int(PATH_MAX))
         let length = readlink("/proc/self/exe", &path, path.count)

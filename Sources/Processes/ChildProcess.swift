@@ -1,7 +1,7 @@
 internal import CProcesses
 internal import Glibc
 
-/// How a process ended.
+/// How a process ended: by itself, with a code, or by a signal that it did not survive.
 package enum ExitStatus: Hashable, Sendable, CustomStringConvertible {
     case exited(code: Int32)
     case killed(signal: Int32)
@@ -19,13 +19,21 @@ package enum ExitStatus: Hashable, Sendable, CustomStringConvertible {
 
 /// A process that this one started, and that never outlives it: the kernel kills it when this process ends, however it
 /// ends, and so does letting go of this value. It runs in a process group of its own, without input, and writes
-/// everything to its log.
+/// everything to its log. Ctrl-C of a terminal does not reach it: its parent decides when it ends.
+///
+/// Belongs to one thread. Nothing watches it: the owner asks `exitStatus`, for example when a `SignalWatcher` has
+/// reported `childExit`.
 package final class ChildProcess {
+    /// The process id, which is also that of its group. Once it was collected the kernel may give the number to another
+    /// process.
     package let identifier: Int32
     /// The file that standard output and standard error are appended to.
     package let log: String
     private var status: ExitStatus?
 
+    /// Starts the process. Throws `ProcessError` where the log cannot be opened or the executable cannot be started; a
+    /// program that starts and fails then is seen by its `exitStatus`.
+    ///
     /// - Parameters:
     ///   - executable: a path; nothing is searched for.
     ///   - arguments: without the executable itself.
@@ -65,7 +73,7 @@ package final class ChildProcess {
     /// Ends it, and what it started in its group, at once.
     package func kill() { send(SIGKILL) }
 
-    /// Waits at most `milliseconds` for its end.
+    /// Waits at most `milliseconds` for its end; nil where it still runs then. Blocks the thread, looking every 5 ms.
     package func wait(milliseconds: Int) -> ExitStatus? {
         for _ in 0..<max(1, milliseconds / Self.pauseMilliseconds) {
             if let status = exitStatus { return status }
@@ -76,7 +84,8 @@ package final class ChildProcess {
 
     private static let pauseMilliseconds = 5
 
-    /// Ends all of `children`: asks first, and kills what is left after `graceMilliseconds`. None is left behind.
+    /// Ends all of `children`: asks first, and kills what is left after `graceMilliseconds`. None is left behind. They
+    /// share the grace; it blocks the thread until the last has ended.
     package static func end(_ children: [ChildProcess], graceMilliseconds: Int) {
         for child in children where child.exitStatus == nil { child.terminate() }
         for _ in 0..<max(1, graceMilliseconds / pauseMilliseconds) {
@@ -92,7 +101,7 @@ package final class ChildProcess {
     /// The last lines of its log, for an error message.
     package func lastLines(_ count: Int = 20) -> [String] { Self.lastLines(of: log, count) }
 
-    // A collected process's number may be somebody else's by now.
+    // The number of a collected process may belong to another one by now.
     private func send(_ signal: Int32) {
         guard status == nil else { return }
         _ = Glibc.kill(-identifier, signal)
@@ -106,11 +115,13 @@ package final class ChildProcess {
         status =
             processes_exited(raw) != 0
             ? .exited(code: processes_exit_code(raw)) : .killed(signal: processes_signal(raw))
-        // Whoever it left in its group goes too.
+        // Processes that it left in its group go too.
         _ = Glibc.kill(-identifier, SIGKILL)
     }
 }
 
+/// The process id, or the negative errno. The fork is made in C, by a thread that never ends: the kernel kills a child
+/// when the thread that forked it ends.
 private func spawn(
     _ executable: String, _ arguments: UnsafePointer<UnsafeMutablePointer<CChar>?>,
     _ environment: UnsafePointer<UnsafeMutablePointer<CChar>?>, log: Int32

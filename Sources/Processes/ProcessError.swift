@@ -4,6 +4,7 @@ internal import Glibc
 package struct ProcessError: Error, Hashable, Sendable, CustomStringConvertible {
     /// In the infinitive: `start /usr/bin/sleep`.
     package let attempt: String
+    /// The errno of the call that failed.
     package let errorNumber: Int32
 
     init(_ attempt: String, errorNumber: Int32) {

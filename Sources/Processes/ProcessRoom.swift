@@ -1,7 +1,12 @@
 internal import Foundation
 internal import Glibc
 
-/// How many processes of a cluster this machine has room for beside what runs on it now.
+/// How many processes of a cluster this machine has room for beside what runs on it now. The least of three bounds
+/// counts: processors, free memory, free threads.
+///
+/// With 2 processors and 1 GiB of memory free it is 32: (1024 - 256) MiB at 24 MiB each, fewer than 64 for each
+/// processor. An estimate made once, not a reservation: it is asked before processes are started, so that a machine is
+/// not overrun.
 package struct ProcessRoom: Sendable, Equatable {
     /// Memory of one process before it has any work: its own pages, page tables and sockets' buffers.
     package static let bytesPerProcess = 24 << 20
@@ -9,15 +14,17 @@ package struct ProcessRoom: Sendable, Equatable {
     package static let threadsPerProcess = 6
     /// More than this take the processor from one another until their heartbeats are late.
     package static let processesPerProcessor = 64
-    /// Left to everything else on the machine.
+    /// Memory that is left to everything else on the machine.
     static let reservedBytes = 256 << 20
+    /// Threads that are left to everything else.
     static let reservedThreads = 128
 
+    /// More processes that may be started now. 0 where there is no room.
     package let processes: Int
     /// What allows no more, for a message: `64 for each of 2 processors`.
     package let reason: String
 
-    /// What is free; nil where there is no limit.
+    /// From what is free; `freeBytes` and `freeThreads` are nil where there is no limit.
     package init(processors: Int, freeBytes: Int?, freeThreads: Int?) {
         var bounds = [
             (
@@ -47,12 +54,14 @@ package struct ProcessRoom: Sendable, Equatable {
         reason = least.1
     }
 
-    /// Of this machine, now, for this user and within its container.
+    /// Of this machine, now, for this user and within its container. Reads /proc and /sys; a limit that cannot be read
+    /// is taken for none. For a user with many processes it takes milliseconds.
     package static func now() -> ProcessRoom {
         ProcessRoom(
             processors: ProcessInfo.processInfo.activeProcessorCount, freeBytes: freeBytes, freeThreads: freeThreads)
     }
 
+    /// The lesser of the kernel's MemAvailable and what the control groups still allow.
     private static var freeBytes: Int? {
         let machine = text("/proc/meminfo").split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
             .flatMap { Int($0.filter(\.isNumber)) }.map { $0 << 10 }
@@ -62,6 +71,7 @@ package struct ProcessRoom: Sendable, Equatable {
         return least(machine, group)
     }
 
+    /// The least of what the kernel, the user's limit and the control groups still allow.
     private static var freeThreads: Int? {
         // "0.20 0.18 0.12 1/80 11206": the fourth has the threads of the whole system.
         let running =
@@ -76,7 +86,7 @@ package struct ProcessRoom: Sendable, Equatable {
     /// RLIMIT_NPROC, whose name in C is of a type of its own.
     private static let userProcesses: UInt32 = 6
 
-    /// The kernel holds everybody but root to RLIMIT_NPROC.
+    /// Threads that this user may still start. The kernel holds every user but root to RLIMIT_NPROC.
     private static var userRoom: Int? {
         var limit = rlimit()
         guard geteuid() != 0, getrlimit(__rlimit_resource_t(userProcesses), &limit) == 0,

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Memory of this process that lies in RAM, in megabytes (1e6 bytes).
+/// Memory of this process that lies in RAM, in megabytes (1e6 bytes), as /proc/self/status tells it; 0 without /proc.
 package struct ResidentMemory: Sendable {
     /// Now.
     package let megabytes: Double
@@ -17,7 +17,7 @@ package struct ResidentMemory: Sendable {
         return ResidentMemory(megabytes: megabytes("VmRSS:"), peakMegabytes: megabytes("VmHWM:"))
     }
 
-    /// Begins the peak anew.
+    /// Begins the peak anew, for a measurement of one part of a program. Does nothing where the kernel does not let it.
     package static func forgetPeak() {
         guard let file = fopen("/proc/self/clear_refs", "w") else { return }
         fputs("5", file)

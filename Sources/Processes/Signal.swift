@@ -1,10 +1,11 @@
 internal import Glibc
 
-/// The signals that a long-running command looks at.
+/// The signals that a long-running command looks at, with their numbers on Linux.
 package enum Signal: Int32, Hashable, Sendable, CaseIterable {
     case hangUp = 1
     case interrupt = 2
     case terminate = 15
+    /// A child has ended (SIGCHLD). Several that end at once may be reported by one: ask all of them.
     case childExit = 17
 
     /// Whether the sender wants the process to end.

@@ -2,19 +2,21 @@ internal import CProcesses
 internal import Glibc
 internal import Synchronization
 
-/// Turns signals into something to poll for. One at a time in a process.
+/// Turns signals into something to poll for. One at a time in a process: a second one traps.
 ///
 /// The first Ctrl-C (or SIGTERM, or a closed terminal) is reported here, so that the process can end in good order; the
-/// second ends it at once, even if its main loop is stuck. What is ignored from outside (`nohup`) stays ignored.
+/// second ends it at once, even if its main loop is stuck, with the exit code 128 + the signal's number. What is
+/// ignored from outside (`nohup`) stays ignored.
 package final class SignalWatcher: Sendable {
     private static let exists = Mutex(false)
-    /// How many requests to end the process survives, and one more.
+    /// The request to end with which the process ends at once: it survives the ones before.
     private static let requestsToEnd: Int32 = 2
 
     /// Readable when a signal waits; for a poller.
     package let descriptor: Int32
     private let signals: [Signal]
 
+    /// Watches `signals` from now on, until it is dropped. Throws `ProcessError` where the kernel refuses.
     package init(_ signals: [Signal] = Signal.allCases) throws(ProcessError) {
         let taken = Self.exists.withLock { exists in
             defer { exists = true }

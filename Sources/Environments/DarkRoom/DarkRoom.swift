@@ -1,7 +1,9 @@
 /// Copies of a room with one hidden goal: reward 1 for every step that ends on it, truncated after `horizon` steps.
 ///
 /// Observation: uint8 [2], x and y. Actions: 0 left (x-1), 1 right (x+1), 2 up (y-1), 3 down (y+1), 4 stay; a wall
-/// stops.
+/// stops. An episode starts in the centre, cell (size / 2, size / 2), and never terminates: reaching the goal does not
+/// end it.
+///
 /// Nothing is random: the stream keys only say how many copies there are.
 package struct DarkRoom: Environment {
     package let description: EnvironmentDescription
@@ -51,7 +53,8 @@ package struct DarkRoom: Environment {
         }
     }
 
-    /// Where `action` leads from `position` in a room of `size` x `size` cells.
+    /// Where `action` leads from `position` in a room of `size` x `size` cells. Also what the expected return of random
+    /// actions is computed by.
     @inline(__always)
     static func move(_ position: SIMD2<UInt8>, action: UInt8, size: UInt8) -> SIMD2<UInt8> {
         var moved = position

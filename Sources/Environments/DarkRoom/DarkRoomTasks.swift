@@ -1,7 +1,10 @@
 package import Experience
 import Settings
 
-/// One task for each goal cell of a dark room; task id = y * size + x of the goal.
+/// One task for each goal cell of a dark room; task id = y * size + x of the goal. Its `task_json` is `{"goal":[x,y]}`.
+///
+/// The start cell is a task too. In a room of 9 x 9, task 48 has its goal at (3, 5), two steps from the start, and with
+/// 20 steps the best possible return 19.
 package struct DarkRoomTasks: EnvironmentKind {
     package static let name = "dark-room"
     package static let summary = "A room whose goal cannot be seen: 1 for every step that ends on it."
