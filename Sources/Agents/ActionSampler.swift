@@ -1,9 +1,10 @@
 import Environments
 import Experience
 
-/// Draws the actions of some streams, each from its own random numbers.
+/// Draws the actions of some streams, each from its own random numbers. An action is a function of the stream's key,
+/// the episode, the step and the probabilities; nothing moves on from call to call.
 struct ActionSampler {
-    /// Of a stream's step.
+    /// Actions that there are to choose from.
     let actions: Int
     private let generators: [Philox]
     private let isByte: Bool

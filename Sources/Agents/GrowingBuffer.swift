@@ -1,4 +1,5 @@
-/// Memory that is used again from call to call and only ever grows. What it holds is lost when it grows.
+/// Memory that is used again from call to call and only ever grows. What it holds is lost when it grows, and pointers
+/// into it are void: reserve first, fill then. Not initialised, and no index is checked.
 final class GrowingBuffer<Element: BitwiseCopyable> {
     private(set) var base: UnsafeMutablePointer<Element>
     private(set) var capacity: Int

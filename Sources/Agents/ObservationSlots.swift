@@ -3,13 +3,20 @@ import Experience
 /// Gives observations consecutive slots, equal ones the same slot, in the order in which they first appear.
 ///
 /// A feed-forward network says the same of equal observations, so each needs to be computed once, and the gradients of
-/// equal rows may be added before the backward pass instead of after it: exact, and in a small room a twentieth of
-/// the work. With `sharesEqual` off, or with too many possible observations for a table, every row has its own slot.
+/// equal rows may be added before the backward pass instead of after it: exact, and in a small room a twentieth of the
+/// work. With `sharesEqual` off, or with too many possible observations for a table, every row has its own slot.
+///
+/// For example the cells 40, 41, 40, 31 get the slots 0, 1, 0, 2, and the network computes three rows.
 final class ObservationSlots {
+    /// How an observation is taken apart and numbered.
     let observation: IntegerComponents
+    /// Slots that are taken since `clear`.
     private(set) var count = 0
+    /// (`tableSize`): the slot of each observation, or -1; nil where slots are not shared.
     private let table: GrowingBuffer<Int32>?
+    /// (count): the observation's number in each slot, so that `clear` need not go through the whole table.
     private let numbers = GrowingBuffer<Int32>()
+    /// (count + 1, components): see `components`.
     private let storage = GrowingBuffer<Int32>()
     private var limit = 0
 
@@ -37,7 +44,8 @@ final class ObservationSlots {
         storage.reserve((limit + 1) * observation.counts.count)
     }
 
-    /// The slot of the observation at `bytes`, or nil when it lies outside its space.
+    /// The slot of the observation at `bytes`, or nil when it lies outside its space. Traps beyond the rows that
+    /// `clear` announced.
     @inline(__always)
     func slot(of bytes: UnsafeRawPointer) -> Int? {
         let place = storage.base + count * observation.counts.count

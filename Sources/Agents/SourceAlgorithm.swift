@@ -2,6 +2,8 @@ import Environments
 package import Experience
 
 /// Chooses the actions of some streams, in one process. Belongs to one thread.
+///
+/// A source algorithm's actor is one; the policy of a distilled model is another. `RolloutCollector` drives it.
 package protocol StreamActor: AnyObject {
     /// Number of streams, B.
     var count: Int { get }
@@ -12,13 +14,16 @@ package protocol StreamActor: AnyObject {
     func act(
         observations: UnsafeRawPointer, episodes: UnsafePointer<UInt64>, steps: UnsafePointer<UInt32>,
         actions: UnsafeMutableRawPointer)
-    /// Sees what the actions of the last `act` brought, (B).
+    /// Sees what the actions of the last `act` brought, (B). For policies that learn within a stream, as in-context
+    /// ones do.
     func receive(rewards: UnsafePointer<Float>)
 }
 
-/// Acts for a source algorithm in one lifetime, under the learner's parameters.
+/// Acts for a source algorithm in one lifetime, under the learner's parameters. Lives in an actor process, which
+/// `load`s each version that the learner broadcasts, between two rollouts.
 package protocol SourceActor: StreamActor {
-    /// Takes over what the learner's `withActingParameters` lends. Throws `SourceAlgorithmError` when it does not fit.
+    /// Takes over what the learner's `withActingParameters` lends: copies it, since the memory is lent. Throws
+    /// `SourceAlgorithmError`, and goes on with what it had, when it does not fit.
     func load(parameters: UnsafeBufferPointer<Float>) throws
 }
 
@@ -27,9 +32,13 @@ extension SourceActor {
     package func receive(rewards: UnsafePointer<Float>) {}
 }
 
-/// Learns from the rollouts of one lifetime. Belongs to one thread.
+/// Learns from the rollouts of one lifetime. Lives in a learner process and belongs to one thread.
+///
+/// `update` is deterministic: a learner that was restored from `save` and is given the same rollouts comes to the same
+/// parameters.
 package protocol SourceLearner: AnyObject {
-    /// Updates so far; the policy version that the acting parameters are broadcast under.
+    /// Updates so far, those that learnt nothing included; the policy version that the acting parameters are broadcast
+    /// under.
     var version: UInt64 { get }
     /// Lends what actors load to act as the learner would after its last update: the parameters of a network, or a
     /// table of what it computes, whichever is less to send. A table is computed anew by each call.
@@ -38,11 +47,14 @@ package protocol SourceLearner: AnyObject {
     /// how batches divide them: they are ordered by actor and sequence first. Throws `SourceAlgorithmError`, and learns
     /// nothing, when an observation or an action lies outside its space.
     func update(_ batches: [RolloutBatch]) throws -> UpdateReport
-    /// Called again and again while an update is at work, however many rollouts it learns from.
+    /// Called again and again while an update is at work, however many rollouts it learns from, on the learner's
+    /// thread: so that a long update is not taken for a dead process.
     var onProgress: (() -> Void)? { get set }
-    /// Everything that the next update depends on: parameters, optimiser, version, transitions that wait.
+    /// Everything that the next update depends on: parameters, optimiser, version, transitions that wait. At most
+    /// `LifetimeNeeds.largestSavedBytes`.
     func save() -> [UInt8]
-    /// Goes on where `save` was called. Throws `SourceAlgorithmError` when the bytes are damaged or do not fit.
+    /// Goes on where `save` was called. `bytes` may come from a damaged file: throws `SourceAlgorithmError` when they
+    /// are damaged or do not fit.
     func restore(_ bytes: [UInt8]) throws
 }
 
@@ -51,7 +63,8 @@ extension SourceLearner {
     package var actingParameters: [Float] { withActingParameters { Array($0) } }
 }
 
-/// A number that source algorithms tell of an update, by its name in metrics.
+/// A number that source algorithms tell of an update, by its name in metrics. An algorithm may make measures of its
+/// own; the ones here are those that several algorithms have.
 package struct Measure: Hashable, Sendable {
     package let name: String
 
@@ -67,7 +80,7 @@ package struct Measure: Hashable, Sendable {
     package static let gradientNorm = Measure("gradient_norm")
 }
 
-/// What one update saw and did.
+/// What one update saw and did; the learner's metrics are made of it.
 package struct UpdateReport: Hashable, Sendable {
     /// The version that the update led to.
     package var version: UInt64
@@ -80,7 +93,8 @@ package struct UpdateReport: Hashable, Sendable {
     package var cutRows = 0
     /// Transitions whose gradient was not finite: nothing was learnt from them.
     package var divergedRows = 0
-    /// Whatever else the algorithm can tell of the update, as means over the rows learnt from.
+    /// Further numbers that the algorithm tells of the update, as means over the rows learnt from, but for the
+    /// gradient's norm.
     package var measures: [Measure: Double] = [:]
 
     package init(version: UInt64) { self.version = version }

@@ -4,7 +4,9 @@ package import Settings
 
 /// A source algorithm as a kind that experiments and streams name: what acts, what learns, and what both need.
 ///
-/// A new source algorithm is one folder with a type that conforms, and one line in `Registry.swift`.
+/// A new source algorithm is one folder with a type that conforms, and one line in `Registry.swift`;
+/// docs/add-a-source-algorithm.md goes through it. The functions are static because a kind has no state: everything
+/// that a lifetime needs is in its settings and its arguments.
 package protocol SourceAlgorithmKind: SendableMetatype {
     associatedtype Settings: SettingsGroup
     /// In experiments, and the stream attribute `source_algorithm`: `a3c`.
@@ -24,11 +26,12 @@ package protocol SourceAlgorithmKind: SendableMetatype {
     ) throws -> any SourceLearner
 }
 
-/// What a lifetime of a source algorithm needs of everything around it.
+/// What a lifetime of a source algorithm needs of everything around it. Asked when an experiment is read, so that one
+/// that cannot be run is refused before anything starts.
 package struct LifetimeNeeds: Hashable, Sendable {
     /// Steps that an actor takes between two updates.
     package var rolloutLength: Int
-    /// Bytes that a learner saves at most.
+    /// Bytes that a learner saves at most. A plan counts the disk that learners' checkpoints take by it.
     package var largestSavedBytes: Int
     /// Multiplications and additions of one transition: forward to act, forward and backward to learn. For estimates.
     package var operationsPerTransition: Double
@@ -40,7 +43,8 @@ package struct LifetimeNeeds: Hashable, Sendable {
     }
 }
 
-/// A source algorithm in the registry.
+/// A source algorithm in the registry: a `SourceAlgorithmKind` without its type, so that kinds with different settings
+/// stand in one list.
 package struct RegisteredSourceAlgorithm: SettingsKind {
     package let name: String
     package let summary: String

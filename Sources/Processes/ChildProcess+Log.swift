@@ -19,8 +19,8 @@ extension ChildProcess {
         return lines.suffix(count).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// The path of the program that runs now, to start another of its roles. Where the file was replaced since, the
-    /// path leads to the new one or nowhere. Throws `ProcessError` without /proc.
+    /// The path of the program that runs now, to start another of its roles. Where the file was removed or replaced
+    /// since, the path ends in " (deleted)" and leads nowhere. Throws `ProcessError` without /proc.
     package static func ownExecutable() throws(ProcessError) -> String {
         var path = [CChar](repeating: 0, count: Int(PATH_MAX))
         let length = readlink("/proc/self/exe", &path, path.count)

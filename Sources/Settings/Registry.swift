@@ -39,8 +39,10 @@ package final class Registry<Kind: SettingsKind>: Sendable {
 
     /// In the order in which they were added, which is their order in docs/experiments.md.
     package var all: [Kind] { kinds.withLock { $0 } }
+    /// In the order of `all`.
     package var names: [String] { all.map(\.name) }
 
+    /// As `named`, nil for a name that no kind has.
     func find(_ name: String) -> Kind? { all.first { $0.name == name } }
 
     /// The kind of this name. Throws `SettingsError` with the names that there are.

@@ -78,10 +78,10 @@ package struct Schema<Root>: Sendable {
         }
     }
 
-    /// The paths of all keys of all kinds, for example `collect.actors`.
+    /// The paths of all keys of all kinds, each once, for example `collect.actors`.
     var leafPaths: [String] { entries.leafPaths(below: "") }
 
-    /// Whether a key or a section has this path, whichever kinds are picked.
+    /// Whether a key or a section has this path, in any of the kinds that could be picked.
     func has(_ path: ArraySlice<String>) -> Bool { entries.has(path) }
 }
 

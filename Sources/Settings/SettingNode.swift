@@ -6,7 +6,7 @@
 package struct SettingNode: Sendable {
     /// What stands at this place.
     package indirect enum Content: Sendable {
-        /// `isQuoted`: text by its looks, never a number or `true`.
+        /// `isQuoted`: the value stood in quotes, so that it is text and never a number or `true`.
         case scalar(String, isQuoted: Bool)
         case list([SettingNode])
         case section([Member])

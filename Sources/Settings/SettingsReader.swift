@@ -5,7 +5,7 @@ package struct SettingsReader<Root> {
     private let schema: Schema<Root>
     private var root: Root
     package private(set) var problems: [Problem] = []
-    /// Where each value or section that was given was given, by the key's path.
+    /// The origin of each value or section that was given, by the key's path.
     private var origins: [String: Origin] = [:]
 
     /// `initial`: what a key that is not given keeps, usually `Root()`.

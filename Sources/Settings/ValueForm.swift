@@ -1,4 +1,4 @@
-/// Why a value was refused; the reader adds where it stood and what would have been accepted.
+/// Why a value was refused; `SettingsReader` adds where it stood and what would have been accepted.
 package struct Mismatch: Error {
     /// What came, for example `'many'` or `a list`.
     package let came: String
@@ -16,9 +16,11 @@ package struct Mismatch: Error {
 /// Forms nest: `.list(of: .integer(1...4096), count: 1...8)`. `read` accepts what `write` gives for every value in
 /// range.
 package struct ValueForm<Value>: Sendable {
-    /// For people: `integer, 1 to 4096`.
+    /// For errors and tables: `integer, 1 to 4096`.
     package let accepted: String
+    /// Throws `Mismatch` for a value of another type or out of range.
     package let read: @Sendable (SettingNode) throws(Mismatch) -> Value
+    /// In words that `read` takes back.
     package let write: @Sendable (Value) -> SettingText
 }
 

@@ -4,6 +4,9 @@ import Neural
 package import Settings
 
 /// Advantage actor-critic with lambda-returns (paper, Table 4: A3C) as a kind of source algorithm.
+///
+/// It takes observations of a few integers, which the network sees one-hot, and discrete actions. All actors of a
+/// lifetime share one network; "asynchronous" is a matter of the cluster, not of this type.
 package enum ActorCritic: SourceAlgorithmKind {
     package static let name = "a3c"
     package static let summary = "Advantage actor-critic: all actors of a lifetime share one network (paper, Table 4)."

@@ -6,6 +6,8 @@ import Neural
 ///
 /// The policy of an observation is computed once for each version of the parameters and remembered where it may come
 /// again. Where there are few observations, `TabularActor` takes its place.
+///
+/// Before the first `load` its parameters are zero, and every action is as likely as the others.
 package final class ActorCriticActor: SourceActor {
     private let observationBytes: Int
     private let shape: ActorCriticShape
@@ -75,6 +77,7 @@ package final class ActorCriticActor: SourceActor {
         policies.fill(from: network.heads, shape: shape, rows: rows, first: first)
     }
 
+    /// For new parameters, or a step whose observations share no slots.
     private func forgetPolicies() {
         let rows = slots.isShared ? slots.observation.tableSize ?? count : count
         slots.clear(rows: rows)

@@ -67,7 +67,8 @@ extension ActorCriticLearner {
         }
     }
 
-    /// Throws `SourceAlgorithmError` for bytes that `save` of a learner like this one did not give.
+    /// Throws `SourceAlgorithmError` for bytes that `save` of a learner like this one did not give: length, layout,
+    /// checksum.
     private func check(_ raw: UnsafeRawBufferPointer) throws {
         let saved = SavedNumbers(bytes: raw)
         guard raw.count >= Self.headerBytes, saved.read(0) == Self.magic, saved.read(4) == Self.layoutVersion else {

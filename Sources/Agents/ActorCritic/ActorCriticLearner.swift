@@ -25,9 +25,11 @@ package final class ActorCriticLearner: SourceLearner {
     private let optimiser: Adam
     let rows: RolloutRowsInOrder
     private let network: ActorCriticNetwork
+    /// (slots) of the update at work.
     private let policy = PolicyBuffers()
     /// What actors load; nil where they load the parameters.
     private let table: PolicyTable?
+    /// (slots, headWidth): of the objective with respect to logits and value.
     private let headGradients = GrowingBuffer<Float>()
 
     /// `sharesEqualObservations` off computes every row by itself, for comparison. Throws `SourceAlgorithmError` for
@@ -87,7 +89,7 @@ package final class ActorCriticLearner: SourceLearner {
         guard report.learntRows > 0 else { return report }
         let gradientNorm = report.measures[.gradientNorm] ?? 0
         guard gradientNorm.isFinite else {
-            // Rewards near the largest float do it. The policy stays one that actors can act by.
+            // Rewards near the largest float do it. The parameters stay as they were, so that actors can act by them.
             gradients.start.update(repeating: 0, count: gradients.count)
             var nothing = UpdateReport(version: version)
             nothing.rows = report.rows
@@ -104,7 +106,8 @@ package final class ActorCriticLearner: SourceLearner {
         return report
     }
 
-    /// The gradient of the objective (parameterCount) on `batches`, before clipping; changes nothing.
+    /// The gradient of the objective (parameterCount) on `batches`, before clipping; changes neither parameters nor
+    /// version. For comparison with finite differences and with references. Throws as `update` does.
     package func gradient(_ batches: [RolloutBatch]) throws -> (values: [Float], report: UpdateReport) {
         let report = try accumulateGradient(batches)
         let values = gradients.values
@@ -112,7 +115,8 @@ package final class ActorCriticLearner: SourceLearner {
         return (values, report)
     }
 
-    /// Leaves the gradient in `gradients`, which are zero before and after every update.
+    /// Leaves the gradient in `gradients`, which are zero before and after every update. In order: rows into slots,
+    /// forward, the returns of all rows, the gradients of the heads, backward.
     private func accumulateGradient(_ batches: [RolloutBatch]) throws -> UpdateReport {
         try rows.arrange(batches)
         let slots = rows.slots.count
@@ -138,7 +142,11 @@ package final class ActorCriticLearner: SourceLearner {
         return report
     }
 
-    /// Adds every row's gradient with respect to its logits and its value to its slot, in the rows' order.
+    /// Adds every row's gradient with respect to its logits and its value to its slot, in the rows' order, which makes
+    /// the sums the same to the bit whatever batches the rows came in.
+    ///
+    /// With p = pi(.|o), L = log p and H the entropy, of the mean over n rows: logits get (A * (p - onehot(a)) +
+    /// entropyCoefficient * p * (L + H)) / n, the value gets -valueCoefficient * A / n.
     private func addHeadGradients(to report: inout UpdateReport) {
         let actions = shape.actions
         let share = 1 / Float(rows.learntCount)
@@ -173,6 +181,7 @@ package final class ActorCriticLearner: SourceLearner {
         report.measures[.policyEntropy] = entropySum * Double(share)
     }
 
+    /// The counts of `save`; the buffers are filled by `restore(_:)`.
     func restore(version: UInt64, adamSteps: UInt64) {
         self.version = version
         self.adamSteps = adamSteps

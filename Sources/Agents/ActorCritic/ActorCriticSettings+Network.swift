@@ -20,11 +20,13 @@ extension ActorCriticSettings {
         return ActorCriticShape(components: observation.counts, hidden: hidden, actions: actions)
     }
 
+    /// A network without parameters: callers hand them to each pass.
     func makeNetwork(shape: ActorCriticShape) -> ActorCriticNetwork {
         ActorCriticNetwork(shape: shape, activation: activation == .relu ? .relu : .tanh)
     }
 
-    /// Actors that load what a learner with these settings lends.
+    /// Actors that load what a learner with these settings lends: a `TabularActor` where it lends a table, otherwise an
+    /// `ActorCriticActor`. Both sides decide by `PolicyTable.rows(of:shape:)`.
     func makeActor(environment: EnvironmentDescription, keys: [StreamKey]) throws -> any SourceActor {
         let shape = try makeShape(environment: environment)
         let observation = try IntegerComponents(seenBy: environment)

@@ -6,16 +6,20 @@ package struct ActorCriticSettings: SettingsGroup {
     package var hidden: [Int] = [128, 128, 128]
     package var activation: Activation = .relu
     package var learningRate = 1e-4
+    /// Gamma of the lambda-return.
     package var discount = 0.99
+    /// 0 makes one-step returns, 1 returns up to the rollout's or the episode's end.
     package var lambda = 0.95
+    /// Weight of the policy's entropy, in nats, in the objective.
     package var entropyCoefficient = 0.01
+    /// Weight of half the squared error of the value in the objective.
     package var valueCoefficient = 0.5
     /// Largest global norm of the gradient; 0 switches clipping off.
     package var gradientClip = 0.5
     package var adamBeta1 = 0.9
     package var adamBeta2 = 0.999
     package var adamEpsilon = 1e-6
-    /// Steps that an actor takes between two updates.
+    /// Steps that an actor takes between two updates: the rows of a rollout.
     package var rolloutLength = 20
     /// Scale of the policy head's initial weights, relative to the other layers; near 0 the first policy is uniform.
     package var policyHeadScale = 1.0

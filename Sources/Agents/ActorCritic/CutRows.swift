@@ -1,12 +1,14 @@
 /// Rows at which rollouts were cut in mid-episode, the newest of each actor, ascending by actor.
 ///
 /// What such a row's action led to is the first observation of its actor's next rollout. Until that comes, the row
-/// waits here. Allocates nothing once there is room for every actor.
+/// waits here. Allocates nothing once there is room for every actor. They are replaced as a whole: `beginReplacing`,
+/// `add` each, `endReplacing`; until the last the old ones stand.
 final class CutRows {
+    /// A transition without its observation, and what the rollout that continues its episode must be.
     struct Row: BitwiseCopyable {
         let actor: Int
         let incarnation: UInt64
-        /// Of the rollout that continues the episode.
+        /// Sequence number of the rollout that continues the episode.
         let sequence: UInt64
         /// Number of the episode over the whole stream.
         let episode: UInt64
@@ -19,6 +21,7 @@ final class CutRows {
     private var rows = GrowingBuffer<Row>()
     /// (rows, observation bytes)
     private var observations = GrowingBuffer<UInt8>()
+    /// What `add` fills until `endReplacing` puts it in the place of `rows` and `observations`.
     private var nextCount = 0
     private var nextRows = GrowingBuffer<Row>()
     private var nextObservations = GrowingBuffer<UInt8>()
@@ -46,12 +49,15 @@ final class CutRows {
         nextObservations.reserve(most * observationBytes)
     }
 
+    /// Adds a row behind those that were added; copies the observation. There must be room: `beginReplacing` says how
+    /// much.
     func add(_ row: Row, observation: UnsafePointer<UInt8>) {
         nextRows.base[nextCount] = row
         (nextObservations.base + nextCount * observationBytes).update(from: observation, count: observationBytes)
         nextCount += 1
     }
 
+    /// From here on the added rows are the rows.
     func endReplacing() {
         swap(&rows, &nextRows)
         swap(&observations, &nextObservations)

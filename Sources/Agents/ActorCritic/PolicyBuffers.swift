@@ -1,12 +1,13 @@
 import Neural
 
 /// What is known of the policies of some rows: probabilities (rows, actions), their logarithms likewise, and entropies
-/// in nats (rows).
+/// in nats (rows). The owner says how many rows there are.
 struct PolicyBuffers {
     let probabilities = GrowingBuffer<Float>()
     let logProbabilities = GrowingBuffer<Float>()
     let entropies = GrowingBuffer<Float>()
 
+    /// Room for `rows` policies. What was known is lost where a buffer has to grow.
     func reserve(rows: Int, actions: Int) {
         probabilities.reserve(rows * actions)
         logProbabilities.reserve(rows * actions)

@@ -1,13 +1,14 @@
 import Experience
 import Neural
 
-/// A policy written out: the probabilities of all actions at every observation there is.
+/// A policy written out: the probabilities of all actions at every observation there is, (observations, actions).
 ///
-/// Where observations are few, this is what actors load instead of the network: 1.6 KB in place of 147 in Dark Room
-/// 9 x 9. Each policy is then computed once for all processes, and what they draw from has the same bits.
+/// Where observations are few, this is what actors load instead of the network: 1.6 KB in place of 147 in Dark Room 9 x
+/// 9 (81 observations of 5 actions, 4 bytes each). Each policy is then computed once for all processes, and what they
+/// draw from has the same bits.
 final class PolicyTable {
-    /// With more rows the learner would be at work for its actors longer than for itself: an update of 100 actors sees
-    /// some hundred different observations, forward and backward.
+    /// Most observations that a table has. With more rows the learner would be at work for its actors longer than for
+    /// itself: an update of 100 actors sees some hundred different observations, forward and backward.
     static let largestRows = 512
 
     private let shape: ActorCriticShape
@@ -35,7 +36,8 @@ final class PolicyTable {
         return rows
     }
 
-    /// Writes out what `network`, of the table's shape, does with `parameters`, and lends it, (rows, actions).
+    /// Writes out what `network`, of the table's shape, does with `parameters`, and lends it, (rows, actions): valid
+    /// until the next call. Overwrites the network's `heads`.
     func fill(from network: ActorCriticNetwork, parameters: UnsafePointer<Float>) -> UnsafeBufferPointer<Float> {
         network.forward(parameters: parameters, components: components.base, rows: rows)
         policy.fill(from: network.heads, shape: shape, rows: rows)

@@ -6,6 +6,9 @@ import Experience
 ///
 /// The row at which a rollout is cut in mid-episode is learnt from with the rollout that continues the episode, as the
 /// row before its first one: in the same update or, by way of `waiting`, in a later one.
+///
+/// An update calls `arrange`, `computeReturns` with the values of the network, and `keepCutRows`. The buffers grow to
+/// the largest update and are then used again.
 final class RolloutRowsInOrder {
     let slots: ObservationSlots
     /// Cut rows of earlier updates, newest of each actor.
@@ -18,22 +21,31 @@ final class RolloutRowsInOrder {
     private(set) var learntCount = 0
     /// Cut rows that are never learnt from: the next rollout of their actor does not continue the episode.
     private(set) var abandonedCount = 0
-    /// (count) each.
+    /// (count): the row of `heads` that belongs to each row.
     let slotOfRow = GrowingBuffer<Int>()
+    /// (count): a_t of each row.
     let actionOfRow = GrowingBuffer<Int32>()
+    /// (count): G - V, 0 where nothing is learnt.
     let advantages = GrowingBuffer<Float>()
+    /// (count): whether the row is learnt from.
     let learns = GrowingBuffer<Bool>()
 
+    /// (count): r_t of each row.
     let rewards = GrowingBuffer<Float>()
+    /// (count): what follows each row.
     let endings = GrowingBuffer<Ending>()
+    /// (count, observation bytes), as they are stored.
     let observations = GrowingBuffer<UInt8>()
     private let finalObservations = GrowingBuffer<UInt8>()
     private let slotOfFinal = GrowingBuffer<Int>()
     private var finalCount = 0
+    /// The rollouts in order.
     private(set) var segments: [Segment] = []
+    /// Place in `segments` of each rollout, in the order in which they came.
     private let segmentOfArrival = GrowingBuffer<Int>()
     private let actionSpace: Space
     private let actions: Int
+    /// Whether values of final observations continue the returns of truncated episodes.
     private let keepsFinalObservations: Bool
 
     init(slots: ObservationSlots, actionSpace: Space, actions: Int, keepsFinalObservations: Bool) {
@@ -44,7 +56,8 @@ final class RolloutRowsInOrder {
         self.keepsFinalObservations = keepsFinalObservations
     }
 
-    /// What follows a row.
+    /// What follows a row: its episode goes on, or ended there in one of two ways. Termination wins where both flags
+    /// are set.
     enum Ending: UInt8, BitwiseCopyable {
         case nothing, terminated, truncated
     }
@@ -61,9 +74,10 @@ final class RolloutRowsInOrder {
         let finals: Int
         /// Nothing follows in this stream.
         let isLast: Bool
+        /// Place of its first row among all rows; `firstFinal` likewise among the final observations.
         var firstRow = 0
         var firstFinal = 0
-        /// The row before `firstRow` is the one whose episode this rollout continues.
+        /// The row before `firstRow` belongs to the episode that this rollout continues.
         var continuesRow = false
 
         func precedes(_ other: Segment) -> Bool {
@@ -95,6 +109,7 @@ final class RolloutRowsInOrder {
         }
     }
 
+    /// Orders the rollouts and gives each its place, with one row before it where it continues one of `waiting`.
     private func placeSegments(_ batches: [RolloutBatch]) {
         segments.removeAll(keepingCapacity: true)
         for rollouts in batches {
@@ -162,6 +177,8 @@ final class RolloutRowsInOrder {
         }
     }
 
+    /// Copies every column of every rollout to its place. Throws `SourceAlgorithmError` for an action outside its
+    /// space.
     private func copyRows(_ batches: [RolloutBatch]) throws {
         let layout = RolloutLayout(observation: slots.observation.space, action: actionSpace)
         let width = slots.observation.byteCount
@@ -216,6 +233,9 @@ extension RolloutRowsInOrder {
     /// observations are kept. A rollout that is cut in mid-episode does not hold what its last step led to: V of that
     /// row's observation stands for everything that follows the row before, and the row itself is learnt from with the
     /// rollout that continues the episode, whose first observation is o_{t+1}.
+    ///
+    /// For example with discount 0.99, lambda 0.95, values 0.1, 0.2, 0.5 and no reward and no flag: the last row waits,
+    /// G_1 = 0.99 * 0.5 = 0.495 and A_1 = 0.295, G_0 = 0.99 * (0.05 * 0.2 + 0.95 * 0.495) = 0.475 and A_0 = 0.375.
     func computeReturns(heads: UnsafePointer<Float>, headWidth: Int, discount: Float, lambda: Float) {
         let valueColumn = heads + actions
         learntCount = 0

@@ -2,9 +2,11 @@ import Environments
 import Experience
 import Neural
 
-/// Samples actions from a `PolicyTable`: a step of an actor costs a look into it and a random number.
+/// Samples actions from a `PolicyTable`: a step of an actor costs a look into it and a random number. It knows no
+/// network.
 package final class TabularActor: SourceActor {
     private let observation: IntegerComponents
+    /// Observations that there are, each with a row of `probabilities`.
     private let rows: Int
     private let sampler: ActionSampler
     /// (rows, actions).

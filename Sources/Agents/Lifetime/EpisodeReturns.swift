@@ -1,6 +1,6 @@
 package import Experience
 
-/// One episode that a stream lived from its first step to its flag.
+/// One episode that a stream lived from its first step to its flag: the point of a learning curve.
 package struct FinishedEpisode: Hashable, Sendable {
     package let actor: Int
     /// Number from 0 over the whole stream.
@@ -15,8 +15,11 @@ package struct FinishedEpisode: Hashable, Sendable {
     }
 }
 
-/// Adds up the returns of episodes that may span several rollouts. Cut episodes, at a change of incarnation or at a
-/// gap in the sequence numbers, have no return.
+/// Adds up the returns of episodes that may span several rollouts. Cut episodes, at a change of incarnation or at a gap
+/// in the sequence numbers, have no return.
+///
+/// Kept by a learner for each of its lifetimes, and saved with it, so that a restored learner knows the episodes that
+/// were running.
 package struct EpisodeReturns: Sendable, Codable {
     private var streams: [Int: Stream] = [:]
 
@@ -29,7 +32,8 @@ package struct EpisodeReturns: Sendable, Codable {
 
     package init() {}
 
-    /// The episodes that `batches` finish, ordered by actor and sequence. A rollout that was added before is ignored.
+    /// The episodes that `batches` finish, ordered by actor and sequence. A rollout that was added before is ignored,
+    /// and so is one of an earlier incarnation than an actor's last.
     package mutating func add(_ batches: [RolloutBatch], _ layout: RolloutLayout) -> [FinishedEpisode] {
         var rollouts: [(header: RolloutHeader, rewards: [Float], ends: [Bool])] = []
         for batch in batches {

@@ -1,6 +1,7 @@
 package import Settings
 
-/// When a lifetime has lived long enough.
+/// When a lifetime has lived long enough: after a number of episodes, or some time after its algorithm has learnt the
+/// task. The learner of the lifetime decides by it.
 package struct LifetimeEnd: SettingsGroup {
     /// Most episodes that any actor lives.
     package var episodesPerActor = 500
@@ -37,7 +38,9 @@ package struct LifetimeEnd: SettingsGroup {
     /// of the task's optimal return; every actor then lives `extraEpisodes` more. Never where that return is not above
     /// 0.
     package struct Convergence: SettingsGroup, Codable {
+        /// Last episodes of every actor that the mean is taken over.
         package var window = 20
+        /// Of the optimal return, above 0 and at most 1.
         package var share = 0.9
         package var extraEpisodes = 50
 

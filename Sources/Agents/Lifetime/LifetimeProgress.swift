@@ -1,6 +1,11 @@
 /// Follows a lifetime by its finished episodes and says how many episodes each actor lives.
 ///
-/// Deterministic where the same episodes come with the same calls, as they do in lockstep: one call an update.
+/// Deterministic where the same episodes come with the same calls, as they do in lockstep: one call an update. Saved
+/// with the learner, therefore `Codable`.
+///
+/// Example: with `window` 20, `share` 0.9 and `extraEpisodes` 50, on a task whose optimum is 19, the limit falls once
+/// the mean over the last 20 episodes of all actors is at least 17.1; where the longest-lived actor has then had 130
+/// episodes, it falls from 500 to 180.
 package struct LifetimeProgress: Sendable, Codable {
     private let rule: LifetimeEnd.Convergence?
     private let threshold: Double
@@ -33,13 +38,13 @@ package struct LifetimeProgress: Sendable, Codable {
     /// Episodes of the actor that has lived longest.
     package private(set) var longestLife: UInt64 = 0
 
-    /// No actor takes part until it joins (again).
+    /// No actor takes part until it joins (again). What was lived keeps counting towards the longest life.
     package mutating func forgetActors() {
         indexOfActor = [:]
         streams = []
     }
 
-    /// An actor takes part from now on, if it did not yet.
+    /// An actor takes part from now on, if it did not yet. The mean return is nil until it has lived `window` episodes.
     package mutating func join(_ actor: Int) {
         guard indexOfActor[actor] == nil else { return }
         indexOfActor[actor] = streams.count
@@ -61,8 +66,8 @@ package struct LifetimeProgress: Sendable, Codable {
         return sum / Double(rule.window * streams.count)
     }
 
-    /// Takes note of finished episodes, of which those of one actor come in order, and applies the rule once after
-    /// all of them. Actors that are not part of the lifetime are ignored.
+    /// Takes note of finished episodes and applies the rule once after all of them. The episodes of one actor must come
+    /// in order. Actors that are not part of the lifetime are ignored.
     package mutating func add(_ finished: [FinishedEpisode]) {
         for episode in finished {
             guard let index = indexOfActor[episode.actor] else { continue }

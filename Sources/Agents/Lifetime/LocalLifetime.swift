@@ -3,8 +3,9 @@ package import Experience
 
 /// One lifetime in one process and in lockstep: its learner and all its actors, with nothing between them.
 ///
-/// The same experiment on a cluster in lockstep gives the same rollouts, whatever processes carry the actors: `groups`
-/// divides them here as processes would.
+/// The same experiment on a cluster in lockstep gives the same rollouts, however many processes carry the actors:
+/// `groups` divides them here as processes would. Belongs to one thread. What tests and benchmarks of a source
+/// algorithm begin with.
 package struct LocalLifetime {
     package let identifier: LifetimeIdentifier
     package let learner: any SourceLearner
@@ -12,7 +13,8 @@ package struct LocalLifetime {
     private let collectors: [RolloutCollector]
     private let rolloutLength: Int
 
-    /// Throws `SourceAlgorithmError` or `EnvironmentError` for settings that do not go together.
+    /// `groups`: how many collectors share the actors, in ascending order. Throws `SourceAlgorithmError` or
+    /// `EnvironmentError` for settings that do not go together.
     package init(
         algorithm: SourceAlgorithm, tasks: any TaskDistribution, task: Task, repetition: Int, seed: UInt64, actors: Int,
         groups: Int = 1
@@ -41,14 +43,14 @@ package struct LocalLifetime {
     /// Whether every stream has ended.
     package var isDone: Bool { collectors.allSatisfy(\.isDone) }
 
-    /// One rollout of every stream that has not ended: one batch a group.
+    /// One rollout of every stream that has not ended, under the learner's present version: one batch a group.
     package func collect(episodeLimit: UInt64) -> [RolloutBatch] {
         collectors.map {
             $0.collect(length: rolloutLength, policyVersion: learner.version, episodeLimit: episodeLimit)
         }
     }
 
-    /// One update, by whose outcome the actors then act.
+    /// One update, after which all actors act by its parameters. Throws as `SourceLearner.update` does.
     package func learn(from batches: [RolloutBatch]) throws -> UpdateReport {
         let report = try learner.update(batches)
         try learner.withActingParameters { parameters in

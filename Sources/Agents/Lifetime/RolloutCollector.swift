@@ -1,7 +1,7 @@
 package import Environments
 package import Experience
 
-/// Where a stream stands between two rollouts.
+/// Where a stream stands between two rollouts: what another process must know to carry it on.
 package struct ActorPosition: Hashable, Sendable {
     package var actor: Int
     package var incarnation: UInt64
@@ -30,8 +30,12 @@ package struct ActorPosition: Hashable, Sendable {
     }
 }
 
-/// Steps the environments of some actors of one lifetime and cuts their experience into rollouts.
-/// Belongs to one thread.
+/// Steps the environments of some actors of one lifetime and cuts their experience into rollouts. Belongs to one
+/// thread.
+///
+/// All streams step together: one call of the policy and one of the environment for all copies. `collect` makes a
+/// rollout of each at once; `begin`, `advance` and `finish` do the same step by step, for a process that has messages
+/// to answer in between. A rollout may begin and end in mid-episode, and hold several episodes.
 package final class RolloutCollector {
     package let lifetime: LifetimeIdentifier
     /// Where each stream stands, in the order of the environment's copies.
@@ -78,7 +82,8 @@ package final class RolloutCollector {
         return finish(policyVersion: policyVersion)
     }
 
-    /// The streams of actors from this number on end with the episode that they are in.
+    /// The streams of actors from this number on end with the episode that they are in: for a lifetime that is scaled
+    /// down.
     package func retire(from actor: Int) {
         for index in positions.indices where positions[index].actor >= actor { positions[index].isEnded = true }
     }
@@ -96,7 +101,7 @@ package final class RolloutCollector {
         }
     }
 
-    /// Takes one step in every stream; false when there is none left to take.
+    /// Takes one step in every stream. False when that was the last one, or when there was none to take.
     package func advance() -> Bool {
         guard stepsLeft > 0, !isDone else { return false }
         stepsLeft -= 1
@@ -104,7 +109,9 @@ package final class RolloutCollector {
         return stepsLeft > 0 && !isDone
     }
 
-    /// The rollouts that `begin` began.
+    /// The rollouts that `begin` began, with headers and checksums; the positions move behind them.
+    ///
+    /// - Parameter policyVersion: the learner's version whose parameters chose all of these actions.
     package func finish(policyVersion: UInt64) -> RolloutBatch {
         var headers: [RolloutHeader] = []
         headers.reserveCapacity(positions.count)

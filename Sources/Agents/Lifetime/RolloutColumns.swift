@@ -10,10 +10,11 @@ final class RolloutColumns {
 
     private let streams: Int
     private let layout: RolloutLayout
-    /// What the environments show and get in one step: (streams) of each column of rows.
+    /// What the environments show and get in one step: (streams, width) of each column of rows.
     private let step: RolloutBlock
+    /// (streams, `stride`, width) of each column, with gaps behind streams that have fewer rows.
     private var block: RolloutBlock
-    /// Rows that a stream has room for.
+    /// Rows that each stream has room for.
     private var stride = 0
 
     init(streams: Int, layout: RolloutLayout) {
@@ -43,7 +44,8 @@ final class RolloutColumns {
         block = RolloutBlock { streams * length * layout.width(of: $0) }
     }
 
-    /// Appends the present step of every stream for which `isRecorded` holds to its rows.
+    /// Appends the present step of every stream for which `isRecorded` holds to its rows. At most as many steps as
+    /// `clear` said: the room is not checked.
     func append(_ isRecorded: (Int) -> Bool) {
         for column in RolloutColumn.ofRows {
             let (source, target, width) = (step[column], block[column], layout.width(of: column))
