@@ -16,7 +16,7 @@ package protocol EnvironmentKind: TaskDistribution {
 }
 
 extension EnvironmentKind {
-    /// Throws `EnvironmentError` with every setting that is out of range: the first line of a kind's `init`.
+    /// Throws `EnvironmentError` with every setting that is out of range.
     package static func check(_ settings: Settings) throws(EnvironmentError) {
         do {
             try settings.validate()

@@ -40,7 +40,8 @@ package struct Entry<Root>: Sendable {
         let entries: [Entry<Root>]
         /// For a section that may be absent.
         let presence: Presence?
-        /// What the section's owner says of its values together; keys are below the section.
+        /// What the section's owner says of its values together; keys are below the section. Nothing where the section
+        /// is absent.
         let contradictions: @Sendable (Root) -> [Contradiction]
     }
 
@@ -59,7 +60,9 @@ package struct Entry<Root>: Sendable {
     struct Kinds: Sendable {
         /// The key that picks: `name`.
         let key: String
+        /// One sentence on the key that picks, for docs/experiments.md.
         let keySummary: String
+        /// Names of all kinds, asked anew each time because a program may add some.
         let names: @Sendable () -> [String]
         /// One sentence on what the kind is.
         let summary: @Sendable (String) -> String

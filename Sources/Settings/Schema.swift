@@ -22,7 +22,8 @@ package struct Schema<Root>: Sendable {
         return problems
     }
 
-    /// What the owners of all sections say of their values together; the owner of the whole is asked by the caller.
+    /// What the owners of all sections say of their values together, with the sections' paths; the owner of the whole
+    /// is asked by the caller. To be asked only where every value is in its own range.
     package func contradictions(of root: Root) -> [Contradiction] { contradictions(entries, root, path: "") }
 
     private func contradictions(_ entries: [Entry<Root>], _ root: Root, path: String) -> [Contradiction] {

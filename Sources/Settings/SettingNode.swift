@@ -35,7 +35,7 @@ package struct SettingNode: Sendable {
         self.origin = origin
     }
 
-    /// What this value is, in the words of an error message.
+    /// What this value is, in the words of an error message: `'many'`, `nothing`, `a list`, `a section with keys`.
     package var outline: String {
         switch content {
         case .scalar(let text, _): text.isEmpty ? "nothing" : "'\(text)'"
@@ -44,14 +44,15 @@ package struct SettingNode: Sendable {
         }
     }
 
-    /// The text of a value that is not in quotes, where numbers and words are told apart by their look.
+    /// The text of a value that is not in quotes, where numbers and words are told apart by their look. Throws
+    /// `Mismatch` for text in quotes, lists and sections.
     func plainText() throws(Mismatch) -> String {
         guard case .scalar(let text, let isQuoted) = content else { throw Mismatch(came: outline) }
         if isQuoted { throw Mismatch(came: "the quoted text \"\(text)\"") }
         return text
     }
 
-    /// The text of a value, in quotes or not.
+    /// The text of a value, in quotes or not. Throws `Mismatch` for lists and sections.
     func text() throws(Mismatch) -> String {
         guard case .scalar(let text, _) = content else { throw Mismatch(came: outline) }
         return text

@@ -1,4 +1,5 @@
-/// A value in words, before it is known whether YAML or JSON is written: the opposite way of `SettingNode`.
+/// A value in words, before it is known whether YAML or JSON is written: the opposite way of `SettingNode`. Sections
+/// are not among them; `Schema` writes those.
 package indirect enum SettingText: Hashable, Sendable {
     /// A number, `true` or `false`.
     case plain(String)

@@ -34,7 +34,7 @@ extension SettingsGroup {
     }
 }
 
-/// Values that are possible each, but not together.
+/// Values that are possible each, but not together, such as a mean over more episodes than a lifetime has.
 package struct Contradiction: Hashable, Sendable {
     /// Paths of the keys that contradict each other, below the group that says so; the likelier culprit first.
     package var keys: [String]
@@ -49,7 +49,8 @@ package struct Contradiction: Hashable, Sendable {
     func below(_ path: String) -> Contradiction { Contradiction(keys.map { keyPath(path, $0) }, message) }
 }
 
-/// Settings that cannot be used: everything that is wrong with them, a sentence each.
+/// Settings that cannot be used: everything that is wrong with them, a sentence each. Its description has a line for
+/// each problem and is fit for a terminal.
 package struct SettingsError: Error, Hashable, Sendable, CustomStringConvertible {
     /// In the order in which they were found.
     package let problems: [Problem]
