@@ -2,8 +2,9 @@ import Experience
 
 /// The right to append to one stream file, which is open only while there is room.
 ///
-/// HDF5 spends 0.6 MB on an open file, most of it a table of fixed size, so at most `openFileLimit` stay open and the
-/// others are opened again (0.3 ms) when it is their turn. Every call is made under `HDF5.locked`.
+/// HDF5 spends 0.6 MB on an open file, most of it on a table of fixed size, so at most `openFileLimit` stay open and
+/// the others are opened again (0.3 ms) when it is their turn. Every call is made under `HDF5.locked`. A writer owns
+/// exactly one; any writer's `open` may close the file of another, which has nothing unwritten then.
 final class AppendHandle {
     /// 128 files are 80 MB.
     static let openFileLimit = 128

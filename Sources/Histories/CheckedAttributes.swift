@@ -4,6 +4,7 @@ import Experience
 ///
 /// HDF5's own checksums find what a disk did; this one finds what was written into the file by other programs.
 struct CheckedAttributes {
+    /// The attribute that holds it, as a number of 64 bits. Files from before it have none.
     static let checksumName = "metadata_checksum"
 
     private var texts: [String: String] = [:]

@@ -18,6 +18,7 @@ package struct DiscardedStreams: Sendable, Codable, Equatable {
     /// All files were moved.
     package private(set) var isComplete: Bool
 
+    /// The mark's file name, in the folder of the lifetime.
     package static let markName = "discarded.json"
     private static let movedSuffix = ".discarded"
 

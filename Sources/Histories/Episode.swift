@@ -2,27 +2,30 @@ import Experience
 
 /// One episode of a stream: from its first row to a flag, to a change of incarnation or to the stream's end.
 package struct Episode: Hashable, Sendable {
+    /// What ended it. The first two are the environment's flags; a row may have both, and then it counts as terminated.
     package enum End: String, Sendable {
         case terminated, truncated
-        /// Its carrier died: it counts in no return and in no window.
+        /// Its carrier died before the episode ended: it counts in no return and in no training window.
         case cut
         /// The stream ends, or has not grown further yet.
         case unfinished
     }
 
-    /// Its number in the stream, as the environment was told.
+    /// Its number in the stream, as the environment was told at its reset. Numbers rise, and skip none but where an
+    /// incarnation begins later.
     package let number: UInt64
     /// Rows of the stream.
     package let rows: Range<Int>
+    /// How its last row in this file came to be the last.
     package let end: End
     /// Sum of its rewards, in the order in which they came.
     package let rewardSum: Double
-    /// Row of `final_observations`, where it finished.
+    /// Row of `final_observations`; nil where the episode did not end at a flag.
     package let final: Int?
     /// Policy version of its first row.
     package let policyVersion: UInt64
 
-    /// It ended at a flag.
+    /// It ended at a flag of the environment.
     package var isFinished: Bool { end == .terminated || end == .truncated }
 
     /// The return, for an episode that counts.
@@ -31,6 +34,9 @@ package struct Episode: Hashable, Sendable {
 
 extension Episode {
     /// The episodes of a whole stream in order. `rollouts` covers exactly `rows`, which start at row 0.
+    ///
+    /// With episodes of 20 steps and a carrier that died after row 31, these are 0..<20 (`terminated` or `truncated`)
+    /// and 20..<32 (`cut`), and the next incarnation's first begins at row 32.
     package static func all(in rows: StreamRows, rollouts: [RolloutRecord]) -> [Episode] {
         var builder = EpisodeBuilder()
         let (terminations, truncations) = (rows[.terminations], rows[.truncations])
@@ -51,6 +57,9 @@ extension Episode {
     }
 }
 
+/// Cuts rows into episodes, in order. At most one episode is open, from `start` to `end`; `finish` without an open one
+/// does nothing, so that neither a change of incarnation right after a flag nor the stream's end makes an empty
+/// episode.
 private struct EpisodeBuilder {
     var episodes: [Episode] = []
     var number: UInt64 = 0

@@ -1,13 +1,17 @@
 import Experience
 
 /// The rollouts of a stream with the number of episodes that ended before each: where final observations are.
+///
+/// Final observations have no row number in `rollouts`: those of rollout i are `finals(before: i)..<finals(before: i +
+/// 1)`, found by counting flags.
 struct EpisodeEnds {
     /// Unbroken: sequence numbers and first steps follow one another.
     let records: [RolloutRecord]
-    /// Flags of every row, 0 where the episode goes on.
+    /// Flags of every row (termination or truncation), 0 where the episode goes on.
     private let flags: [UInt8]
     private let ends: [Int]
 
+    /// `flags` must cover the rows of all `records`; more than that is ignored.
     init(records: [RolloutRecord], flags: [UInt8]) {
         self.records = records
         self.flags = flags
@@ -43,6 +47,9 @@ struct EpisodeEnds {
 
 extension RolloutRecord {
     /// The rollouts up to the first that cannot be one: wrong number, wrong place, never written.
+    ///
+    /// `rows`: rows that every column of transitions has. What follows the first break is no longer counted, however
+    /// sound it looks.
     static func unbroken(_ records: [RolloutRecord], rows: Int) -> [RolloutRecord] {
         var step: UInt64 = 0
         for (index, record) in records.enumerated() {

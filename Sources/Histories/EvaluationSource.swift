@@ -1,10 +1,15 @@
 import FoundationEssentials
 
 /// What acts in the streams of an evaluation: their attribute `source_json`.
+///
+/// An evaluator sends it in `OpenStreams`, the recorder writes it, and `StreamMetadata.key` reads the evaluation's name
+/// from it.
 package struct EvaluationSource: Hashable, Sendable, Codable {
     /// The evaluation's name, which the key of its random numbers holds.
     package var evaluation: String
+    /// Name of the checkpoint that acts: `step-00020000`.
     package var checkpoint: String
+    /// Of the softmax that actions are drawn from; 0 for the most likely action.
     package var temperature: Double
     /// The control: every episode begins with an empty context.
     package var clearContext: Bool

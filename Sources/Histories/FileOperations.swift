@@ -33,6 +33,7 @@ package struct FileCalls: Sendable {
     /// Makes the names in the folder of a file durable.
     package var synchronizeFolder: @Sendable (_ path: String) throws(StreamError) -> Void
 
+    /// The calls of the operating system, which everything but a test uses.
     package static let system = FileCalls(
         writeFile: { (path, bytes) throws(StreamError) in try Histories.writeFile(path, bytes) },
         synchronizeFile: { (path) throws(StreamError) in try Histories.synchronizeFile(path) },
@@ -51,17 +52,21 @@ func inWords(
 }
 
 /// Which file a name leads to, and how long it is.
+///
+/// Device and inode tell whether a name still leads to the file that is open, the size whether the file was cut.
 struct FilePlace: Equatable {
     let device: UInt
     let inode: UInt
     let size: Int
 
+    /// Nil where the name leads to nothing, or cannot be looked at.
     init?(path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
         self.init(status)
     }
 
+    /// Of an open file, which may have lost its name.
     init?(descriptor: Int32) {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return nil }

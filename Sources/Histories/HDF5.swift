@@ -3,6 +3,9 @@ import Files
 import Glibc
 
 /// The HDF5 library behind one process-wide lock: Debian's build is not thread-safe.
+///
+/// Every function of this module that calls the library does so inside `locked`. So a long read of one thread holds up
+/// the flush of another.
 enum HDF5 {
     /// Runs `body` alone among all threads that use HDF5. Not recursive.
     static func locked<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
@@ -63,6 +66,8 @@ enum HDF5 {
 }
 
 /// An identifier of the library that is closed when it goes out of scope. Used under the lock only.
+///
+/// `raw` is valid as long as the value is; do not keep it.
 struct HDF5Identifier: ~Copyable {
     let raw: hid_t
     private let close: (hid_t) -> herr_t

@@ -1,7 +1,7 @@
 import CHDF5
 import Glibc
 
-/// A plain HDF5 file with one matrix of floats, for what other tools read.
+/// A plain HDF5 file with one matrix of float32, for tools outside Distillery, such as h5py.
 package enum MatrixFile {
     /// Writes `values` (rows, columns) as the float32 dataset `name` of a new file, beside `path` until it is whole; an
     /// existing file is then replaced. Throws `StreamError`.

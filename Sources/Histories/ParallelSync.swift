@@ -9,6 +9,8 @@ enum ParallelSync {
     private static let queues = (0..<waiting).map { DispatchQueue(label: "distillery.sync.\($0)") }
 
     /// Calls `sync` with every number below `count`, and gives what failed of each.
+    ///
+    /// Blocks the calling thread until all are done. Each number is tried once, on one of eight queues.
     static func run(
         _ count: Int, _ sync: @escaping @Sendable (_ index: Int) throws(StreamError) -> Void
     ) -> [StreamError?] {

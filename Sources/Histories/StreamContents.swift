@@ -1,12 +1,17 @@
 import Experience
 
 /// A whole stream in memory, checked: what most users of a file want.
+///
+/// Costs as much memory as the stream has bytes, uncompressed. The file may still grow meanwhile: what is here is the
+/// state at the moment of reading.
 package struct StreamContents: Sendable {
     package let path: String
     package let metadata: StreamMetadata
+    /// In order, without a break, each with a checksum that its rows match.
     package let rollouts: [RolloutRecord]
     /// The rows that `rollouts` covers.
     package let rows: StreamRows
+    /// In order; together they cover all rows.
     package let episodes: [Episode]
 
     /// Reads a file and checks its structure and checksums. Throws `damaged` at the first thing that is wrong; rows
@@ -18,6 +23,8 @@ package struct StreamContents: Sendable {
     }
 
     /// As `init(path:)`, with a reader that stays open.
+    ///
+    /// Throws `damaged` as well. The reader may read further pieces afterwards, and is the caller's to close.
     package init(_ reader: StreamReader) throws(StreamError) {
         path = reader.path
         metadata = reader.metadata

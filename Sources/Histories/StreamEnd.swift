@@ -1,6 +1,8 @@
 /// Where a stream file ends, found without reading what comes before: memory does not grow with the stream.
 package struct StreamEnd: Sendable, Equatable {
+    /// Rows of `rollouts`, which is the sequence number that would come next.
     package let rollouts: UInt64
+    /// Transitions that the rollouts cover.
     package let rows: UInt64
     /// The number of the first episode that could follow.
     package let nextEpisode: UInt64
@@ -26,6 +28,9 @@ package struct StreamEnd: Sendable, Equatable {
 
 extension StreamEnd {
     /// CRC-32C of a file's rollouts from `first` on, at most `limit`.
+    ///
+    /// Fewer come back where the file ends earlier, none where `first` is behind its end. A sender that lived something
+    /// again compares its own with them.
     package static func checksums(at path: String, from first: UInt64, limit: Int) throws(StreamError) -> [UInt32] {
         let records = try HDF5.locked { () throws(StreamError) in
             let (file, _) = try StreamFile.open(path, .read)
@@ -72,7 +77,7 @@ extension StreamFile {
 }
 
 extension StreamPosition {
-    /// Somewhere in a stream of which only what follows is looked at.
+    /// A position in the middle of a stream, for a reader that looks only at what follows.
     fileprivate init(rollouts: UInt64, rows: Int) {
         self.init()
         skip(rollouts: rollouts, rows: rows)

@@ -1,6 +1,9 @@
 import Glibc
 
 /// What can go wrong with a stream file; every case names the file and what to do about it.
+///
+/// Thrown typed, because the recorder treats the cases differently: it waits for room, sets a damaged stream aside,
+/// asks its sender again where an order is wrong, and refuses the sender where a rollout contradicts its stream.
 package enum StreamError: Error, Hashable, Sendable {
     /// No room on the disk: nothing was lost, the same call may be tried again when there is room.
     case diskFull(path: String, operation: String)
@@ -20,6 +23,8 @@ package enum StreamError: Error, Hashable, Sendable {
 
 extension StreamError {
     /// The machine lacks something (room, rights, open files) and the file is as it was: the same call may succeed later.
+    ///
+    /// A recorder waits and tries again then, where it would otherwise give the stream up.
     package var isPassing: Bool {
         switch self {
         case .diskFull: true

@@ -5,7 +5,12 @@ import Files
 import Glibc
 
 /// The datasets of one open stream file. Every call is made under `HDF5.locked`.
+///
+/// Everything is an absolute place: rows are written from row `start` on, however often it is tried, so that a failed
+/// write may be repeated. Columns are named by their index in `columns` (`ColumnIndex`). Belongs to the writer or
+/// reader that opened it.
 final class StreamFile {
+    /// How HDF5 opens the file. SWMR (single writer, multiple readers) lets readers follow a file that grows.
     enum Mode {
         /// Appending, readable by others meanwhile (SWMR).
         case append
@@ -253,6 +258,8 @@ extension StreamFile {
     }
 
     /// Reads the rows `range` of a column.
+    ///
+    /// Throws `inputOutput` where the library cannot read them. `zero` fills the array before it is read into.
     func read<Value: BitwiseCopyable>(
         _ column: Int, _ range: Range<Int>, as type: Value.Type, zero: Value
     ) throws(StreamError) -> [Value] {
@@ -331,7 +338,8 @@ extension StreamFile {
         largestCounts.append(try largestCount(of: column, dataset, rank: rank))
     }
 
-    /// Rows that fit the stored bytes at deflate's best ratio, so that nobody allocates what a file merely claims.
+    /// Rows that fit the stored bytes at deflate's best ratio (1,032 to 1, taken as 1,100), so that no reader allocates
+    /// what a damaged file merely claims.
     private func largestCount(of column: StreamColumn, _ dataset: hid_t, rank: Int) throws(StreamError) -> Int {
         let what = "read the layout of \(column.name)"
         let creation = try HDF5Identifier(H5Dget_create_plist(dataset), closing: H5Pclose, path, what)

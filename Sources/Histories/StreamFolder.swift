@@ -2,7 +2,11 @@ import FoundationEssentials
 import Glibc
 
 /// The stream files below a run, a folder of histories, or one file.
+///
+/// What `distillery histories` and the distiller work on. Names that begin with a dot are skipped, and so are folders
+/// more than six below the given one.
 package struct StreamFolder: Sendable {
+    /// As it was given; the other paths begin with it.
     package let path: String
     /// Paths of stream files, sorted, so that tasks, lifetimes and actors come in their order.
     package let files: [String]

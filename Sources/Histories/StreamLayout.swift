@@ -14,6 +14,7 @@ enum StoredType: Hashable {
         }
     }
 
+    /// Bytes of one number in the file and in memory.
     var byteCount: Int {
         switch self {
         case .uint8: 1
@@ -32,6 +33,7 @@ enum StoredType: Hashable {
         }
     }
 
+    /// The word for it in error messages.
     var name: String {
         switch self {
         case .uint8: "uint8"
@@ -43,12 +45,16 @@ enum StoredType: Hashable {
 }
 
 /// One dataset of a stream file; its first axis is time (or episodes, or rollouts).
+///
+/// Rows of all columns but `final_observations` and `rollouts` are transitions. `final_observations` has a row for each
+/// episode that ended at a flag, `rollouts` one for each rollout.
 struct StreamColumn: Hashable {
     let name: String
     let type: StoredType
     /// Dimensions of one row.
     let shape: [Int]
 
+    /// Bytes of one row, before compression.
     var rowBytes: Int { shape.reduce(type.byteCount, *) }
 
     /// The datasets of a stream in the order in which they are created, written and checked: the columns of its rollouts,
@@ -62,10 +68,12 @@ struct StreamColumn: Hashable {
         return columns + [StreamColumn(name: "rollouts", type: .uint64, shape: [RolloutRecord.fieldCount])]
     }
 
-    /// Rows of a chunk of a growing file: a power of two of about 16 KiB, so that a short stream stays small.
+    /// Rows of a chunk of a growing file: a power of two from 16 to 1,024 that comes to about 16 KiB, so that a short
+    /// stream stays small.
     var growingChunkRows: Int { chunkRows(bytes: 16 << 10, rows: 16...1024) }
 
-    /// Rows of a chunk of a sealed file with `count` rows: one chunk for a short stream.
+    /// Rows of a chunk of a sealed file with `count` rows: all of them for a short stream, otherwise a power of two
+    /// that comes to about 256 KiB.
     func sealedChunkRows(count: Int) -> Int {
         min(max(count, 1), chunkRows(bytes: 256 << 10, rows: 16...65_536))
     }
@@ -76,6 +84,8 @@ struct StreamColumn: Hashable {
 
     private static let uncompressedBytes = 2 << 10
 
+    /// Halves the upper bound until a chunk fits `bytes`, but never goes below the lower bound: 16 rows of images may
+    /// be larger.
     private func chunkRows(bytes: Int, rows: ClosedRange<Int>) -> Int {
         var result = rows.upperBound
         while result > rows.lowerBound, result * rowBytes > bytes { result /= 2 }
@@ -94,28 +104,37 @@ enum ColumnIndex {
 }
 
 /// One row of `rollouts`: what was appended, where its rows are and what they must add up to.
+///
+/// The file has it as 8 numbers of 64 bits in the order of the properties. A row with a
+/// `wallClock` of 0 was never written.
 package struct RolloutRecord: Hashable, Sendable {
     static let fieldCount = 8
 
+    /// The rollout's number in the stream, from 0 without holes; equal to its row in `rollouts`.
     package var sequence: UInt64
     /// Row of its first transition.
     package var firstStep: UInt64
+    /// Transitions; 0 where the rollout only marks the end of its stream.
     package var length: UInt64
+    /// Updates of the learner whose parameters chose its actions; never falls within an incarnation.
     package var policyVersion: UInt64
+    /// How often the stream had been taken up when it was carried; never falls.
     package var incarnation: UInt64
-    /// CRC-32C of its rows.
+    /// CRC-32C of its rows, column by column, and of its final observations (`StreamRows.checksum`).
     package var checksum: UInt64
     /// When it was recorded, in nanoseconds since 1970.
     package var wallClock: UInt64
     /// Number of the episode of its first transition.
     package var firstEpisode: UInt64
 
+    /// Row behind its last transition. Wraps around on a damaged record, so check it against the rows that there are.
     package var endStep: UInt64 { firstStep &+ length }
 
     var fields: [UInt64] {
         [sequence, firstStep, length, policyVersion, incarnation, checksum, wallClock, firstEpisode]
     }
 
+    /// Takes any 8 numbers: what they say is for `RolloutRecord.unbroken` and the checksum to find.
     init(fields: ArraySlice<UInt64>) {
         let start = fields.startIndex
         sequence = fields[start]

@@ -29,6 +29,8 @@ extension StreamMetadata {
         try writer.byte("complete", 0)
     }
 
+    /// Sets `complete` to 1 in place: the only attribute that changes after creation, and therefore outside the
+    /// checksum.
     static func writeComplete(to file: hid_t, path: String) throws(StreamError) {
         let what = "set the attribute complete"
         let attribute = try HDF5Identifier(H5Aopen(file, "complete", 0), closing: H5Aclose, path, what)
@@ -37,6 +39,8 @@ extension StreamMetadata {
     }
 
     /// Reads and checks all attributes. Under `HDF5.locked`.
+    ///
+    /// Throws `damaged` where one is missing, of another type, outside its range, or altered.
     init(from file: hid_t, path: String) throws(StreamError) {
         var reader = AttributeReader(file: file, path: path)
         let version = try reader.integer("schema_version", 0...Int64(Int32.max))
@@ -67,6 +71,7 @@ extension StreamMetadata {
     }
 }
 
+/// Writes attributes in any order and notes each for the checksum. Under `HDF5.locked`.
 private struct AttributeWriter {
     let file: hid_t
     let path: String
@@ -127,6 +132,8 @@ private struct AttributeWriter {
     }
 }
 
+/// Reads attributes in any order and notes each for the checksum; every method throws `damaged` that names the
+/// attribute. Under `HDF5.locked`.
 private struct AttributeReader {
     /// An attribute lives in one message of an object header, which holds less than 64 KiB.
     static let longestText = 60_000

@@ -3,26 +3,35 @@ package import Experience
 import FoundationEssentials
 
 /// What a stream file says about itself, in its attributes.
+///
+/// Set when its file is made, and protected by one checksum (`CheckedAttributes`); only `isComplete` changes
+/// later. A file can be replayed from this and its actions alone. The attributes' names stand at the fields where they
+/// are others than the field's in snake case.
 package struct StreamMetadata: Hashable, Sendable {
+    /// The attribute `schema_version`. A file with another number is refused: there is no second layout yet.
     package static let schemaVersion = 1
 
+    /// Of the program that began the stream. Streams with different ones may be taken up by each other's writers.
     package var softwareVersion: String
     /// `environment` (the name), `environment_json`, `horizon`, `observation_space`, `action_space`.
     package var environment: EnvironmentDescription
     /// `task_id`, `task_json`, `split`
     package var task: Task
+    /// Number of the lifetime on its task, from 0.
     package var repetition: Int
     /// `a3c`, `ucb`, `dqn`, `rl2`, or `distilled` in an evaluation.
     package var sourceAlgorithm: String
     /// Settings of the source algorithm, or the `EvaluationSource` of an evaluation, as JSON.
     package var sourceJSON: String
+    /// Number of the actor in its lifetime, from 0; in an evaluation the number of the seed.
     package var actor: Int
+    /// The run's seed: with task, repetition and actor it is the key of the stream's random numbers (`key`).
     package var seed: UInt64
     /// ISO 8601, UTC.
     package var created: String
     /// The policy version of the first rollout: above 0 where the actor joined in mid-lifetime.
     package var firstPolicyVersion: UInt64
-    /// The stream was sealed. Writers ignore it.
+    /// The attribute `complete`: the stream was sealed. A writer begins with 0 and ignores what is set here.
     package var isComplete: Bool
 
     package init(

@@ -1,6 +1,9 @@
 import Experience
 
 /// Where a stream stands: what the next rollout must continue.
+///
+/// A writer has two: one behind everything that was appended, one behind everything that is on disk. Recovery and
+/// verification walk one through a file's rollouts.
 package struct StreamPosition: Hashable, Sendable {
     /// Rollouts so far, which is the next sequence number.
     package private(set) var rollouts: UInt64 = 0
@@ -8,14 +11,17 @@ package struct StreamPosition: Hashable, Sendable {
     package private(set) var rows = 0
     /// Final observations so far.
     package private(set) var finals = 0
+    /// Of the last rollout; 0 before the first.
     package private(set) var incarnation: UInt64 = 0
+    /// Of the last rollout; 0 before the first.
     package private(set) var policyVersion: UInt64 = 0
     /// Number of the episode that the next row belongs to, if its carrier lives on.
     package private(set) var episode: UInt64 = 0
-    /// The last row did not end its episode.
+    /// The last row did not end its episode: a carrier that dies now leaves a cut episode.
     package private(set) var isMidEpisode = false
 
-    /// The first episode number that a new incarnation may use.
+    /// The first episode number that a new incarnation may use: an episode that was cut keeps its number, and no other
+    /// gets it.
     package var nextFreshEpisode: UInt64 { episode + (isMidEpisode ? 1 : 0) }
 
     /// Rows of a column of the stream file.
@@ -28,6 +34,9 @@ package struct StreamPosition: Hashable, Sendable {
     }
 
     /// Why a rollout cannot follow, or nil if it can.
+    ///
+    /// Everything follows an empty stream. Within an incarnation the policy version may not fall and the episode must
+    /// be the one that the stream is at; a new incarnation begins with an episode that no row has.
     package func problem(incarnation: UInt64, policyVersion: UInt64, firstEpisode: UInt64) -> String? {
         if rollouts == 0 { return nil }
         if incarnation < self.incarnation {
@@ -49,7 +58,8 @@ package struct StreamPosition: Hashable, Sendable {
         self.rows += rows
     }
 
-    /// Moves behind a rollout of `length` rows of which `finished` ended an episode.
+    /// Moves behind a rollout with `length` rows, `finished` of them with a flag that ends an episode.
+    /// - Parameter endsEpisode: whether the last row has such a flag; ignored where there are no rows
     package mutating func advance(
         incarnation: UInt64, policyVersion: UInt64, firstEpisode: UInt64, length: Int, finished: Int, endsEpisode: Bool
     ) {

@@ -7,13 +7,17 @@ import Glibc
 ///
 /// Lies as JSON beside the stream, `actor-0007.h5.quarantine`; the damaged file is `actor-0007.h5.damaged`. Where the
 /// disk had no room for the mark, the moved file is one.
+///
+/// A recorder that starts later finds the mark and does not record the stream either. A person undoes it: remove the
+/// mark and give the file its name back.
 package struct StreamQuarantine: Sendable, Codable, Equatable {
     /// What was wrong, in words.
     package let reason: String
     /// Name of what is left of the file, in the same folder; empty where nothing was.
     package let movedTo: String
-    /// The rollout and the episode that came next.
+    /// The sequence number that came next when the stream was given up.
     package let nextSequence: UInt64
+    /// The episode number that came next.
     package let nextEpisode: UInt64
     /// When, in seconds since 1970.
     package let time: Int

@@ -6,7 +6,9 @@ import Glibc
 /// What it shows is the state when it was opened. HDF5 shares open files inside a process, so close the reader before
 /// a writer of this process opens, recovers or seals the same file.
 package final class StreamReader {
+    /// As it was given to `init(path:)`.
     package let path: String
+    /// Checked against the file's checksum of its attributes.
     package let metadata: StreamMetadata
     /// All rows of `rollouts`, unchecked.
     package let rollouts: [RolloutRecord]
@@ -32,6 +34,8 @@ package final class StreamReader {
     deinit { close() }
 
     /// Lets go of the file.
+    ///
+    /// May be called twice. Reading afterwards throws `inputOutput` with EBADF.
     package func close() {
         HDF5.locked {
             file?.abandon()
@@ -41,9 +45,13 @@ package final class StreamReader {
 
     /// Rows that all columns of transitions have.
     package var rowCount: Int { counts[ColumnIndex.transitions].min() ?? 0 }
+    /// Rows of `final_observations`, whether a rollout covers them or not.
     package var finalCount: Int { counts[ColumnIndex.finalObservations] }
 
     /// Reads rows `range` and final observations `finals`, which must lie inside `rowCount` and `finalCount`.
+    ///
+    /// Throws `StreamError`. Safe while a writer of another process appends: what lay below the lengths at opening does
+    /// not change.
     package func rows(_ range: Range<Int>, finals: Range<Int>) throws(StreamError) -> StreamRows {
         try HDF5.locked { () throws(StreamError) in try opened().readRows(range, finals: finals) }
     }

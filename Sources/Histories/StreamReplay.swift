@@ -2,6 +2,10 @@ package import Environments
 import Experience
 
 /// What `replay` finds out about one stream: whether its environment, given the recorded actions, does the same again.
+///
+/// The proof that a history is what its environment does: one copy is stepped through every episode, and observations,
+/// rewards and flags are compared bit by bit. It stops at the first difference, since what follows would only be its
+/// consequence.
 package struct StreamReplay: Sendable, Codable, Equatable {
     package let path: String
     /// Transitions that were simulated again and found equal.
@@ -11,6 +15,7 @@ package struct StreamReplay: Sendable, Codable, Equatable {
     /// Why the stream cannot be replayed: damage, or an environment that promises no replay.
     package var problem: String?
 
+    /// Every transition was simulated again and came out the same.
     package var isSound: Bool { difference == nil && problem == nil }
 
     /// Makes one copy of the environment that a stream was recorded from.

@@ -1,6 +1,9 @@
 package import Experience
 
 /// A contiguous piece of a stream in memory, column by column.
+///
+/// Columns are bytes as the file has them: little-endian numbers, row after row. `finals` is a range of its own, since
+/// an episode that is cut has rows but no final observation.
 package struct StreamRows: Sendable, Equatable {
     /// Rows of the stream that these are.
     package let range: Range<Int>
@@ -20,12 +23,16 @@ package struct StreamRows: Sendable, Equatable {
         }
     }
 
+    /// (N, width) bytes of one column; (E, width) for `finalObservations`.
     package subscript(column: RolloutColumn) -> [UInt8] { columns[column.rawValue] }
 
     /// CRC-32C of all of it.
     var checksum: UInt32 { checksum(range, finals: finals) }
 
     /// CRC-32C of one rollout inside this piece, both ranges in the numbering of the stream.
+    ///
+    /// Columns come in the order of `RolloutColumn.allCases`, as the carrier summed them up. The ranges must lie inside
+    /// this piece.
     func checksum(_ rows: Range<Int>, finals: Range<Int>) -> UInt32 {
         var crc = CRC32C()
         for column in RolloutColumn.allCases {
@@ -43,6 +50,8 @@ package struct StreamRows: Sendable, Equatable {
 
 extension StreamFile {
     /// Rows of all columns. The ranges must lie inside them.
+    ///
+    /// Throws `StreamError`; made under `HDF5.locked`, as all of `StreamFile`.
     func readRows(_ range: Range<Int>, finals: Range<Int>) throws(StreamError) -> StreamRows {
         var columns: [[UInt8]] = []
         for column in RolloutColumn.allCases {
@@ -60,6 +69,7 @@ extension StreamFile {
         return flags
     }
 
+    /// Rows of `rollouts`, unchecked: a damaged file may have any numbers there.
     func readRollouts(_ range: Range<Int>) throws(StreamError) -> [RolloutRecord] {
         let fields = try read(ColumnIndex.rollouts, range, as: UInt64.self, zero: 0)
         return stride(from: 0, to: fields.count, by: RolloutRecord.fieldCount).map {

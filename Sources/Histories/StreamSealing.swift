@@ -7,8 +7,14 @@ import Glibc
 /// `advance` makes the sealed copy and verifies it; `commit` makes several copies durable and puts them in the places of
 /// their growing files, so that streams of one folder share its fsync. Until then nothing has changed. After an error
 /// `abandon`, and begin anew.
+///
+///     let sealing = StreamSealing(writer)
+///     while try !sealing.advance() { flushWhatIsDue() }
+///     let failure = StreamSealing.commit([sealing])[0]
+///
+/// A stream of up to 1 MiB is copied in one piece, in memory. Belongs to the thread of its writer.
 package final class StreamSealing {
-    /// Rows that are copied, or verified, in one piece.
+    /// Bytes of rows that are copied, or verified, in one piece.
     static let pieceBytes = 1 << 20
 
     private enum Stage {
@@ -21,6 +27,7 @@ package final class StreamSealing {
         case renamed
     }
 
+    /// Kept alive, and not to be appended to, until the sealing is committed or abandoned.
     package let writer: StreamWriter
     private let temporary: String
     private let counts: [Int]
@@ -67,8 +74,9 @@ package final class StreamSealing {
 
     /// It takes more than one piece.
     package var isLong: Bool { bytes > Self.pieceBytes }
-    /// To be copied, and then to be verified.
+    /// Bytes to be copied and then to be verified, so twice those of the stream.
     package var totalBytes: Int { 2 * bytes }
+    /// Bytes of `totalBytes` that are behind it; an estimate while it verifies.
     package var doneBytes: Int {
         switch stage {
         case .beginning: 0
@@ -157,6 +165,7 @@ package final class StreamSealing {
         stage = .verifying(try StreamVerification.InPieces(path: temporary))
     }
 
+    /// Throws `damaged` where the copy is not sound, or has less in it than was appended.
     private func conclude(_ found: StreamVerification) throws(StreamError) {
         if let problem = found.problems.first { throw .damaged(path: writer.path, problem: problem) }
         let position = writer.position

@@ -1,6 +1,8 @@
 import Environments
 
 /// What `list` and `show` tell about one stream; cheap to make, no row is read.
+///
+/// The properties are those of `StreamMetadata` under names that make good JSON keys, and counts.
 package struct StreamSummary: Sendable, Codable, Equatable {
     package let path: String
     package let environment: String
@@ -19,10 +21,13 @@ package struct StreamSummary: Sendable, Codable, Equatable {
     /// Transitions that `rollouts` covers.
     package let rows: UInt64
     package let rollouts: Int
+    /// Rows of `final_observations`; a torn file may have some more than its rollouts cover.
     package let finishedEpisodes: Int
-    /// First and last; empty for a stream without rollouts.
+    /// Of the first and of the last rollout; empty for a stream without rollouts.
     package let policyVersions: [UInt64]
+    /// How many different ones the rollouts have: 1 for a stream whose carrier never died.
     package let incarnations: Int
+    /// Size of the file, compressed where it is sealed.
     package let fileBytes: Int
 
     package init(_ reader: StreamReader) {
@@ -56,6 +61,7 @@ package struct StreamDetails: Sendable, Codable, Equatable {
     package let summary: StreamSummary
     /// Returns of the finished episodes in order.
     package let episodeReturns: [Double]
+    /// Episodes whose carrier died before their end.
     package let cutEpisodes: Int
 
     /// Throws `damaged` at the first thing that is wrong with the file.

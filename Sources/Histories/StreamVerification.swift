@@ -2,32 +2,43 @@ import Environments
 import Experience
 
 /// What `verify` finds out about one stream file.
+///
+/// Unlike `StreamContents`, which stops at the first problem, it goes on and lists up to ten, and it reads about 16 MiB
+/// of rows at a time, not the whole stream. Gaps are no damage: a carrier died there, and its successor went on.
 package struct StreamVerification: Sendable, Codable, Equatable {
     /// A place where an incarnation took over from another: what was in flight is missing there.
     package struct Gap: Sendable, Codable, Equatable {
         /// The first rollout of the new incarnation.
         package let sequence: UInt64
+        /// Before and after.
         package let incarnations: [UInt64]
         /// Policy version before and after.
         package let policyVersions: [UInt64]
         /// Episode number before and after.
         package let episodes: [UInt64]
-        /// The episode before it did not end at a flag.
+        /// The episode before the gap did not end at a flag: it is cut.
         package let cutsEpisode: Bool
     }
 
     package let path: String
+    /// The attribute `complete` is 1.
     package var isSealed = false
+    /// Transitions that the rollouts cover, up to the first break in their order.
     package var rows = 0
+    /// Rollouts up to the first break in their order.
     package var rollouts = 0
+    /// Episodes that ended at a flag.
     package var finishedEpisodes = 0
+    /// Episodes whose carrier died before their end.
     package var cutEpisodes = 0
+    /// In the order of the stream; empty where it was carried by one process all its life.
     package var gaps: [Gap] = []
     /// Rows of a growing file that no rollout covers yet: a writer is at work or was killed.
     package var unrecordedRows = 0
     /// Damage, in words. Empty for a sound stream.
     package var problems: [String] = []
 
+    /// Nothing is damaged. Gaps, cut episodes and unrecorded rows of a growing file are not damage.
     package var isSound: Bool { problems.isEmpty }
 
     /// Problems that are listed for one file; the rest is likely to be their consequence.
@@ -46,7 +57,7 @@ package struct StreamVerification: Sendable, Codable, Equatable {
         }
     }
 
-    /// A stream that its recorder has given up: damage by its word.
+    /// A stream that its recorder has given up counts as damaged; the reason is the one in its mark. Nothing is read.
     package init(quarantined path: String) {
         self.path = path
         guard let mark = StreamQuarantine(of: path) else { return }
@@ -116,6 +127,7 @@ package struct StreamVerification: Sendable, Codable, Equatable {
         finishedEpisodes = position.finals
     }
 
+    /// `position` is behind the last rollout of the old incarnation, `record` the first of the new one.
     private mutating func noteGap(_ position: StreamPosition, _ record: RolloutRecord) {
         gaps.append(
             Gap(
@@ -164,8 +176,9 @@ package struct StreamVerification: Sendable, Codable, Equatable {
     /// Memory for rows.
     private static let pieceBytes = 16 << 20
 
-    /// The same check in bounded pieces, for one who has other things to do between them.
+    /// The same check in bounded pieces, so that a recorder can flush other streams between them.
     final class InPieces {
+        /// What was found so far; complete once `advance` has answered true.
         private(set) var result: StreamVerification
         private let reader: StreamReader
         private let ends: EpisodeEnds
@@ -173,6 +186,8 @@ package struct StreamVerification: Sendable, Codable, Equatable {
         /// Of the rollouts that were checked, from 0 to 1.
         var share: Double { Double(first) / Double(max(1, ends.records.count)) }
 
+        /// Opens the file, and checks what needs no rows: order, lengths, flags. Throws `damaged` for what is not a
+        /// stream.
         init(path: String) throws(StreamError) {
             reader = try StreamReader(path: path)
             var result = StreamVerification(begun: path)

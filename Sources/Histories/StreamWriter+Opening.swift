@@ -4,6 +4,8 @@ import Glibc
 extension StreamWriter {
     /// Starts a new stream. The file appears under its name only when it is whole, so a reader never sees half of one.
     /// Folders on the way are made. Throws where there is a file already.
+    ///
+    /// For tools and tests; a recorder uses `open`, so that a stream which ends early never has a growing file.
     package static func create(at path: String, metadata: StreamMetadata) throws(StreamError) -> StreamWriter {
         let writer = try begin(at: path, metadata: metadata, calls: .system)
         try writer.createFile()
@@ -25,7 +27,8 @@ extension StreamWriter {
 
     /// Takes the stream up again where there is one, and starts it where there is none: its file then appears with the
     /// first flush.
-    /// Throws `sealed` where it is complete, `mismatch` where the file is that of another stream.
+    /// - Throws: `sealed` where the file is complete, `mismatch` where it is that of another stream, `damaged` as
+    ///   `recover` does
     package static func open(
         at path: String, metadata: StreamMetadata, calls: FileCalls = .system
     ) throws(StreamError) -> StreamWriter {
@@ -37,7 +40,7 @@ extension StreamWriter {
         return writer
     }
 
-    /// What a writer that died had in the making.
+    /// Removes the copies that a writer which died had in the making.
     package static func removeCopies(at path: String) {
         unlink(path + ".sealing")
         unlink(path + ".creating")
@@ -69,6 +72,8 @@ extension StreamWriter {
 
 extension StreamMetadata {
     /// What differs in what makes a stream this stream; the software's version and times may differ.
+    ///
+    /// Nil where they are the same stream. The words name the first attribute that differs, with both values.
     func difference(from found: StreamMetadata) -> String? {
         let pairs: [(String, String, String)] = [
             ("environment", environment.name, found.environment.name),
@@ -84,6 +89,10 @@ extension StreamMetadata {
 
 extension StreamFile {
     /// Finds the last rollout whose rows are all there and whole.
+    ///
+    /// Looks from the back: what a crash tears is the end of a file, at most what one flush wrote
+    /// (`StreamWriter.largestFlushRollouts`). Throws `damaged` where more is missing, or where a whole rollout lies
+    /// behind a damaged one.
     func positionBehindLastWholeRollout() throws(StreamError) -> StreamPosition {
         let recorded = try count(ColumnIndex.rollouts)
         let records = try readRollouts(0..<recorded)

@@ -7,26 +7,40 @@ import Glibc
 /// `append` keeps rollouts in memory; `flush` makes them durable in the order data, `rollouts`, fdatasync; what lies
 /// below `durableCount` may be acknowledged. Flush when `isFlushDue`. End with `seal` or `close`: a writer that is
 /// dropped loses what was not flushed, as a crash does.
+///
+/// A recorder has one for each open stream. A writer is in one of four states: without a file (everything is in
+/// memory), growing, replaced (the sealed file has the name, which may not be durable yet), or unusable after a failed
+/// fdatasync.
+///
+///     if writer.isFlushDue(now: now) { try writer.flush() }
+///     acknowledge(rolloutsBelow: writer.durableCount)
 package final class StreamWriter {
+    /// So many waiting rows, or rollouts, make a flush due.
     package static let flushRows = 1024
+    /// So many waiting bytes make a flush due.
     package static let flushBytes = 4 << 20
+    /// A rollout that has waited for so long makes a flush due, however little there is.
     package static let flushNanoseconds: UInt64 = 500_000_000
     /// Rollouts that may wait for one flush: so many at most can be torn by a crash.
     package static let largestFlushRollouts = 2 * flushRows
 
+    /// Where the stream belongs: the growing file, and later the sealed one. Beside it lie `.creating` and `.sealing`
+    /// while they are made.
     package let path: String
+    /// What the file says, or will say when it is made.
     package private(set) var metadata: StreamMetadata
     /// Where the stream stands, rollouts in memory included.
     package private(set) var position: StreamPosition
     /// Where the stream stands on disk.
     package private(set) var durablePosition: StreamPosition
-    /// The `now` of the first rollout that is not durable yet.
+    /// The `now` of the first rollout that is not durable yet, in nanoseconds; nil when all are.
     package private(set) var oldestPendingTime: UInt64?
 
     let columns: [StreamColumn]
     private let layout: RolloutLayout
     let handle: AppendHandle
     let calls: FileCalls
+    /// Bytes that wait to be flushed, one array a column in the order of `RolloutColumn.allCases`.
     private(set) var pending: [[UInt8]]
     private(set) var pendingRecords: [RolloutRecord] = []
     /// There is a growing file of it; until then everything is in memory.
@@ -68,8 +82,11 @@ package final class StreamWriter {
     package var nextSequence: UInt64 { position.rollouts }
     /// Every rollout with a sequence number below this is durable.
     package var durableCount: UInt64 { durablePosition.rollouts }
+    /// Transitions in memory that are not on disk.
     package var pendingRows: Int { position.rows - durablePosition.rows }
+    /// Rollouts in memory that are not on disk, marks of an end without rows included.
     package var pendingRollouts: Int { pendingRecords.count }
+    /// Bytes of their columns; the rows of `rollouts` are not counted.
     package private(set) var pendingBytes = 0 {
         didSet { tally?.pendingBytes += pendingBytes - oldValue }
     }
@@ -119,7 +136,8 @@ package final class StreamWriter {
         if oldestPendingTime == nil { oldestPendingTime = now }
     }
 
-    /// CRC-32C of its rollouts from `first` on, at most `limit`; what is not durable yet is given alone.
+    /// CRC-32C of its rollouts from `first` on, at most `limit`. Where `first` is durable they are read from the file,
+    /// and those that wait in memory are not among them.
     package func checksums(from first: UInt64, limit: Int) throws(StreamError) -> [UInt32] {
         guard first < durableCount else {
             return pendingRecords.dropFirst(Int(first - durableCount)).prefix(limit).map { UInt32($0.checksum) }
@@ -160,6 +178,9 @@ package final class StreamWriter {
     }
 
     /// Hands what waits to the operating system. A descriptor to sync; nil where nothing is left to do.
+    ///
+    /// Throws `StreamError` and leaves everything in memory then. After an error of the library the file is closed, and
+    /// opened anew in `repair` mode next time.
     private func write() throws(StreamError) -> Int32? {
         try checkSync()
         guard !pendingRecords.isEmpty else { return nil }
@@ -181,6 +202,7 @@ package final class StreamWriter {
         }
     }
 
+    /// Closes the descriptor. `failure`: what fdatasync said, nil where it succeeded.
     private func noteWritten(_ descriptor: Int32, _ failure: StreamError?) throws(StreamError) {
         defer { Glibc.close(descriptor) }
         if let failure {
@@ -217,7 +239,7 @@ package final class StreamWriter {
         }
         hasFile = true
         guard !pendingRecords.isEmpty else { return }
-        // Who has a file open notices what becomes of its name.
+        // With the file open, `checkPlace` notices what becomes of its name.
         let descriptor = try HDF5.locked { () throws(StreamError) in try handle.open().duplicateDescriptor() }
         defer { Glibc.close(descriptor) }
         try calls.synchronizeFolder(path)
@@ -232,7 +254,7 @@ package final class StreamWriter {
         throw .damaged(path: path, problem: "another file was put in its place before it had one")
     }
 
-    /// From now on the writer is counted there, until it is let go of.
+    /// From now on its bytes and itself are counted in `tally`, until the writer is freed or counted elsewhere.
     package func count(in tally: WriterTally) {
         self.tally?.remove(self)
         self.tally = tally
@@ -281,7 +303,7 @@ package final class StreamWriter {
         restoredCount += 1
     }
 
-    /// Lets go of the file and of what was not flushed, as a crash does.
+    /// Closes the file without flushing: what was not flushed is lost, as in a crash.
     package func abandon() { HDF5.locked { handle.distrust() } }
 
     /// Flushes, closes the file and leaves it growing: `recover` takes it up again.

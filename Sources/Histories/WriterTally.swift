@@ -1,7 +1,9 @@
-/// What all the writers of one recorder hold together.
+/// What all the writers of one recorder hold together, as its numbers in `status` tell. Belongs to the recorder's
+/// thread.
 package final class WriterTally {
+    /// Streams that are open.
     package private(set) var writers = 0
-    /// Of rollouts that are not on disk.
+    /// Bytes of rollouts that are not on disk, of all its writers.
     package internal(set) var pendingBytes = 0
 
     package init() {}

@@ -2,8 +2,11 @@ import CProtobufC
 import CWire
 
 /// What travels in one ZeroMQ message: a `Message` with the number of the request that it is, or that it answers.
+///
+/// Numbers belong to one sender: two nodes may use the same. A message that is sent again keeps its number, so that one
+/// answer settles all its copies.
 package struct Envelope: Sendable {
-    /// Chosen by the one who asks; an answer carries the number of what it answers. 0 where no answer is expected.
+    /// The number that the asker chose; an answer carries the number of what it answers. 0 where no answer is expected.
     package var request: UInt64
     package var message: Message
 
@@ -15,6 +18,8 @@ package struct Envelope: Sendable {
 
 extension Envelope {
     /// The bytes that travel.
+    ///
+    /// Never fails. What protobuf cannot hold, such as a number of actors below 0, is a bug of the sender and traps.
     package func encoded() -> [UInt8] {
         let arena = EncodingArena()
         var envelope = Distillery__Envelope()
@@ -33,6 +38,9 @@ extension Envelope {
 
     /// Reads what came from outside. Throws `WireError` for anything that is not a well-formed message of this
     /// version: a length, a range or a name that does not fit is refused here, so that no role sees it.
+    ///
+    /// `bytes` may be freed afterwards: everything that stays was copied into memory of its own. May be called on any
+    /// thread.
     package init(decoding bytes: UnsafeRawBufferPointer) throws {
         guard bytes.count <= WireProtocol.messageLimitBytes else {
             throw WireError("a message of \(bytes.count) bytes; at most \(WireProtocol.messageLimitBytes) are accepted")
@@ -57,6 +65,7 @@ extension Envelope {
         message = try Message(in: envelope, memory)
     }
 
+    /// As the other one, for bytes in an array.
     package init(decoding bytes: [UInt8]) throws {
         self = try bytes.withUnsafeBytes { try Envelope(decoding: $0) }
     }

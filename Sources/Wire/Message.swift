@@ -5,27 +5,37 @@ import CWire
 /// Each kind has a file of its own under `Messages/`: the value, who says it to whom, and how it is written and read. A
 /// new kind is such a file, its message in the .proto (`scripts/generate-wire` remakes the C), and here its case, its
 /// line in `kinds` and its line in `body`.
+///
+/// Which roles say and hear each case stands at its value. Cases without a value of their own have one in `Messages/`
+/// all the same, which does not leave this module.
 package enum Message: Sendable {
+    /// Membership: who is there, who may connect, and the answers to anything.
     case hello(Hello)
     case welcome(Welcome)
     case rejoin
     case allowedKeys(AllowedKeys)
     case heartbeat(Heartbeat)
+    /// What the envelope's number names was taken, now or before.
     case acknowledgement
+    /// What the envelope's number names was refused; the reason is for people.
     case failure(String)
 
+    /// Status and control: what people and supervisors ask of the coordinator, and what it asks of supervisors.
     case statusRequest
+    /// One JSON document.
     case statusAnswer(json: String)
     case metrics(Metrics)
     case scale(actors: Int)
+    /// The name of the node that is to leave, or that leaves.
     case drain(node: String)
     case stop
     case deployment(Deployment)
-    /// A process of the supervisor's host that is silent is to be ended.
+    /// The supervisor is to end a process of its host that is silent; its number on that host.
     case endProcess(Int)
-    /// A process of the supervisor's host has ended.
+    /// A process of the supervisor's host has ended; its number on that host.
     case processEnded(Int)
 
+    /// Lifetimes: leases to learners and actor processes, and how they end.
     case learnLifetime(LearnLifetime)
     case lifetimeFinished(LifetimeFinished)
     case releaseLifetime(ReleaseLifetime)
@@ -34,6 +44,7 @@ package enum Message: Sendable {
     case carryingFinished(CarryingFinished)
     case joinLifetime(JoinLifetime)
 
+    /// Rollouts and streams: experience on its way to learner and recorder, and what the recorder says of it.
     case rollouts(Rollouts)
     case rolloutAnswer(RolloutAnswer)
     case openStreams(OpenStreams)
@@ -45,6 +56,7 @@ package enum Message: Sendable {
     case streamsRefused(StreamsRefused)
     case discardStreams(DiscardStreams)
 
+    /// Distillation and evaluation. `resumeFrom`: a checkpoint's name, empty to begin.
     case distil(resumeFrom: String)
     case checkpointPiece(CheckpointPiece)
     case checkpointRequest(CheckpointRequest)

@@ -1,7 +1,14 @@
 /// The limits and the version that both ends of a connection share.
+///
+/// A limit that a sender keeps is one that the receiver enforces: what is longer throws `WireError` on arrival. Most
+/// bound what a message can make its receiver allocate or keep.
 package enum WireProtocol {
+    /// A node of another version is refused with both numbers. Fields may be added without a new version, since
+    /// protocol buffers skip unknown ones.
     package static let version: UInt32 = 1
     /// A longer message is refused before it is decoded.
+    ///
+    /// `SocketOptions.maximumMessageBytes` in `Transport` has the same default.
     package static let messageLimitBytes = 64 << 20
     /// Payload of one piece of a checkpoint.
     package static let checkpointPieceBytes = 1 << 20
@@ -13,8 +20,9 @@ package enum WireProtocol {
     package static let numberLimit = 1024
     /// Returns of an evaluation's job; a result of so many fits into a message.
     package static let returnLimit = 1 << 23
-    /// A list of clients that may connect is no longer, and each of its keys has so many bytes.
+    /// Most keys in a list of clients that may connect.
     package static let allowedKeyLimit = 1024
+    /// Bytes of a CURVE public key.
     package static let keyBytes = 32
     /// Bytes of a ticket, and of the secret under which it was made.
     package static let ticketBytes = 32
@@ -23,6 +31,9 @@ package enum WireProtocol {
 }
 
 /// Bytes that are not a message of this protocol: what was expected and what came.
+///
+/// Tells the other side's mistake, never ours: the receiver counts it or answers with its text in a `Failure`, and goes
+/// on.
 package struct WireError: Error, CustomStringConvertible, Sendable {
     package let description: String
     package init(_ description: String) { self.description = description }

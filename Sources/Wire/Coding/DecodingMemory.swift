@@ -14,8 +14,11 @@ final class DecodingMemory {
     private static let pieceBytes = 16 << 10
     private static let alignment = 16
 
+    /// 8 MiB and twice the message's length.
     let limitBytes: Int
+    /// The limit was met: decoding failed for lack of memory, not because of malformed bytes.
     private(set) var isExhausted = false
+    /// Bytes that the decoder has asked for; never falls.
     private(set) var takenBytes = 0
     /// From the system; of the last one `next` to `end` is free.
     private var pieces: [UnsafeMutableRawPointer] = []

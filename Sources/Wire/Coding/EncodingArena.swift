@@ -5,6 +5,8 @@ import Experience
 /// Memory for the C structures of one message while it is packed; all of it is freed with the arena.
 ///
 /// Lists come as (count, elements), as protobuf-c has them in two fields.
+///
+/// Used by one thread, for one `Envelope.encoded()`. Pointers that it gives are valid while it is alive.
 final class EncodingArena {
     private var blocks: [UnsafeMutableRawPointer] = []
 
@@ -18,23 +20,27 @@ final class EncodingArena {
         return pointer
     }
 
+    /// Structures of several values, as protobuf-c wants them: an array of pointers.
     func list<Value: WireValue>(
         _ values: [Value]
     ) -> (Int, UnsafeMutablePointer<UnsafeMutablePointer<Value.Body>?>) {
         array(values.map { Optional(make($0)) })
     }
 
+    /// Copies numbers, or pointers, as they are.
     func array<Element>(_ elements: [Element]) -> (Int, UnsafeMutablePointer<Element>) {
         let pointer = allocate(Element.self, count: elements.count)
         pointer.initialize(from: elements, count: elements.count)
         return (elements.count, pointer)
     }
 
+    /// A copy in UTF-8 that ends with a zero byte: a text that has one within ends there for the receiver.
     func string(_ text: String) -> UnsafeMutablePointer<CChar> { array(Array(text.utf8CString)).1 }
 
     /// A boolean field.
     func flag(_ value: Bool) -> protobuf_c_boolean { value ? 1 : 0 }
 
+    /// The elements as they lie in memory: little-endian on every machine that we run on.
     func bytes<Element>(_ elements: [Element]) -> ProtobufCBinaryData {
         let count = elements.count * MemoryLayout<Element>.stride
         let pointer = allocate(UInt8.self, count: count)

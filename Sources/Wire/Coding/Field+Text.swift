@@ -2,11 +2,15 @@ import CWire
 import Glibc
 
 extension Field {
+    /// Of any length, invalid UTF-8 repaired: for what the receiver parses or compares itself. Empty where there is
+    /// none.
     static func text(_ pointer: UnsafeMutablePointer<CChar>?) -> String {
         pointer.map { String(cString: $0) } ?? ""
     }
 
     /// What a node keeps for as long as another is there must not be long: host names, endpoints, folders.
+    ///
+    /// Throws where it is longer than `WireProtocol.textLimitBytes`, or no UTF-8. Empty where there is none.
     static func shortText(_ pointer: UnsafeMutablePointer<CChar>?, _ what: String) throws -> String {
         guard let pointer else { return "" }
         guard strnlen(pointer, WireProtocol.textLimitBytes + 1) <= WireProtocol.textLimitBytes else {

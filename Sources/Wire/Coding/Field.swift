@@ -3,7 +3,13 @@ import CWire
 
 /// What is taken from a decoded field, checked as it is taken. All functions that throw throw `WireError` and take the
 /// field's name as the error is to have it.
+///
+///     seeds = try Field.actors(0, body.seeds).count
+///     temperature = try Field.finite(body.temperature, "temperature")
+///
+/// The second throws "a temperature that is none" for NaN and infinity.
 enum Field {
+    /// For lists that have one element for each of the same things. `what`: what is counted, in the plural.
     static func equal(_ expected: Int, _ found: Int, _ what: String) throws {
         guard expected == found else { throw WireError("\(found) \(what); expected \(expected)") }
     }
@@ -16,14 +22,18 @@ enum Field {
         return value
     }
 
+    /// NaN and infinity are refused: they would spread through means, and JSON cannot say them.
     static func finite<Number: BinaryFloatingPoint>(_ value: Number, _ what: String) throws -> Number {
         guard value.isFinite else { throw WireError("a \(what) that is none") }
         return value
     }
 
     /// What is only shown to people.
+    ///
+    /// Cut off rather than refused: a wrong counter must not cost a node its heartbeat.
     static func tellable(_ value: UInt64) -> UInt64 { min(value, WireProtocol.tellableLimit) }
 
+    /// The range `first..<(first + count)`, within `WireProtocol.actorLimit`; empty where `count` is 0.
     static func actors(_ first: UInt32, _ count: UInt32) throws -> Range<Int> {
         guard Int(first) + Int(count) <= WireProtocol.actorLimit else {
             throw WireError(
@@ -34,15 +44,18 @@ enum Field {
 
     // MARK: - Lists
 
+    /// A copy; empty where the pointer is nil.
     static func array<Element>(_ pointer: UnsafeMutablePointer<Element>?, _ count: Int) -> [Element] {
         guard let pointer else { return [] }
         return Array(UnsafeBufferPointer(start: pointer, count: count))
     }
 
+    /// Each element as `count` checks one.
     static func counts(_ pointer: UnsafeMutablePointer<UInt64>?, _ number: Int, _ what: String) throws -> [UInt64] {
         try array(pointer, number).map { try count($0, what) }
     }
 
+    /// Values that are messages of their own; `limit` is checked before any is decoded.
     static func list<Value: WireValue>(
         _ pointers: UnsafeMutablePointer<UnsafeMutablePointer<Value.Body>?>?, _ count: Int, limit: Int, _ what: String
     ) throws -> [Value] {
@@ -50,6 +63,7 @@ enum Field {
         return try (0..<count).map { try Value(decoding: pointers?[$0]) }
     }
 
+    /// At most `WireProtocol.numberLimit`. Of two with one name the later counts.
     static func numbers(
         _ pointers: UnsafeMutablePointer<UnsafeMutablePointer<Distillery__NamedNumber>?>?, _ count: Int
     ) throws -> [String: Double] {
@@ -61,6 +75,7 @@ enum Field {
 
     static func bytes(_ data: ProtobufCBinaryData) -> [UInt8] { array(data.data, data.len) }
 
+    /// float32, little-endian. NaN and infinity are not looked for.
     static func floats(_ data: ProtobufCBinaryData, _ what: String) throws -> [Float] {
         guard data.len % 4 == 0 else { throw WireError("\(what) of \(data.len) bytes; expected a multiple of 4") }
         guard let source = data.data else { return [] }

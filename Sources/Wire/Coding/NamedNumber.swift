@@ -1,6 +1,8 @@
 import CWire
 
 /// One counter, measure or setting of a message that holds numbers by their names.
+///
+/// Counters differ from role to role and come and go; as named numbers they need no field in the .proto.
 struct NamedNumber {
     let name: String
     let value: Double

@@ -4,6 +4,9 @@ import CWire
 ///
 /// A field is thus named at six places that lie next to each other: property, initialiser, `encode` and `init(decoding:)`
 /// in that file, and the .proto.
+///
+/// Values that stand inside messages conform to this alone (`CarriedPart`, `LifetimeIdentifier`), whole messages to
+/// `WireMessage`.
 protocol WireValue: Sendable {
     /// The structure that protobuf-c generates for it.
     associatedtype Body
@@ -21,6 +24,7 @@ protocol WireValue: Sendable {
 
 /// A value that is the body of an envelope: one kind of `Message`.
 protocol WireMessage: WireValue {
+    /// The field and the case of the envelope that hold it.
     static var place: EnvelopePlace<Body> { get }
 
     /// As `init(decoding:)`, for a kind that keeps `memory`, in which `body` lies, instead of copying what is large.
@@ -58,6 +62,7 @@ private func present<Body>(_ pointer: UnsafeMutablePointer<Body>?) throws -> Bod
 }
 
 extension WireMessage {
+    /// Everything that `envelope` then points at lies in `arena`, so pack it while the arena lives.
     func put(into envelope: inout Distillery__Envelope, _ arena: EncodingArena) {
         let place = Self.place
         envelope.body_case = place.bodyCase
@@ -66,6 +71,8 @@ extension WireMessage {
 }
 
 /// How one kind of message is read.
+///
+/// A number and a closure in place of a type: `MessageKinds` can then list kinds of different types.
 struct MessageKind: Sendable {
     fileprivate let bodyCase: UInt32
     fileprivate let read: @Sendable (Distillery__Envelope, DecodingMemory) throws -> Message
@@ -77,6 +84,8 @@ struct MessageKind: Sendable {
 }
 
 /// All kinds, by their number in the envelope.
+///
+/// Made once (`Message.kinds`). A number that two kinds claim is a bug, and traps at the first message.
 struct MessageKinds: Sendable {
     private let kinds: [UInt32: MessageKind]
 
@@ -84,6 +93,7 @@ struct MessageKinds: Sendable {
         self.kinds = Dictionary(uniqueKeysWithValues: kinds.map { ($0.bodyCase, $0) })
     }
 
+    /// Throws `WireError` for a number that is no kind, and what the kind's `init(decoding:)` throws.
     func read(_ envelope: Distillery__Envelope, _ memory: DecodingMemory) throws -> Message {
         guard let kind = kinds[envelope.body_case.rawValue] else {
             throw WireError("an envelope without a body, or with one of a later protocol")

@@ -3,19 +3,22 @@ import Experience
 
 /// A part of a checkpoint's file on its way. Distiller to coordinator: to be stored; the next piece follows the
 /// acknowledgement. Coordinator to evaluator or learner: the answer to a `CheckpointRequest`.
+///
+/// Decoding checks that the content matches its checksum and lies inside the file's size.
 package struct CheckpointPiece: Sendable, Equatable {
     /// `step-00020000`
     package var checkpoint: String
     /// `model.safetensors`
     package var file: String
+    /// Byte of the file that the content begins with.
     package var offset: UInt64
     /// Bytes of the whole file.
     package var size: UInt64
-    /// CRC-32C of the content.
+    /// CRC-32C of the content of this piece.
     package var checksum: UInt32
-    /// At most `WireProtocol.checkpointPieceBytes` of it are sent.
+    /// At most `WireProtocol.checkpointPieceBytes` are sent at a time.
     package var content: [UInt8]
-    /// The last piece of the checkpoint's last file.
+    /// It is the last piece of the checkpoint's last file: the checkpoint is whole with it.
     package var last: Bool
 
     package init(

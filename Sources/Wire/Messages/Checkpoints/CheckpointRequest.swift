@@ -3,8 +3,11 @@ import CWire
 /// Evaluator or learner to coordinator: asks for the piece that begins at `offset`. Answered with a `CheckpointPiece`, or
 /// a failure where there is no such checkpoint.
 package struct CheckpointRequest: Sendable, Equatable {
+    /// `step-00020000`, or what `LearnerStateFile.name` gives.
     package var checkpoint: String
+    /// `model.safetensors`, or `LearnerStateFile.file`.
     package var file: String
+    /// The byte to begin with.
     package var offset: UInt64
 
     package init(checkpoint: String, file: String, offset: UInt64) {

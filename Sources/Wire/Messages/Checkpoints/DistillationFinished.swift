@@ -2,6 +2,7 @@ import CWire
 
 /// Distiller to coordinator, again until it is acknowledged: the training is over, and its last checkpoint is stored.
 package struct DistillationFinished: Sendable, Equatable {
+    /// The last one, whose `config.json` says how much training it has behind it.
     package var checkpoint: String
     package var numbers: [String: Double]
 

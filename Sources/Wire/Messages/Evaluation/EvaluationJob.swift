@@ -2,21 +2,30 @@ import CWire
 
 /// Coordinator to evaluator, again until it is acknowledged: one task with all its seeds is leased to it. An evaluator
 /// that is at work on another leaves it unanswered.
+///
+/// Size: `seeds * episodes` returns come back, at most `WireProtocol.returnLimit`. An evaluator that took it and dies
+/// is missed by its silence, and the coordinator gives the job to another.
 package struct EvaluationJob: Sendable, Equatable {
     /// Its number; a coordinator that was restarted numbers anew.
     package var job: UInt64
     /// Name of the evaluation: the folder of its streams.
     package var evaluation: String
+    /// Fetched in pieces by `CheckpointRequest` where the evaluator does not have it.
     package var checkpoint: String
+    /// Id of the task in the run's distribution.
     package var task: Int
+    /// Copies of the environment that are played, each with random numbers of its own; seed i is actor i of the
+    /// recorded streams.
     package var seeds: Int
+    /// Episodes of each seed.
     package var episodes: Int
     /// The control: forget everything at the start of every episode.
     package var clearContext: Bool
-    /// Of the softmax that actions are drawn from; 0: the most likely one.
+    /// Of the softmax that actions are drawn from; 0 stands for the most likely one. Never negative.
     package var temperature: Double
     /// Empty: the streams are not recorded.
     package var recorderEndpoint: String
+    /// Of the streams that this attempt of the job records.
     package var incarnation: UInt64
     /// Shows the recorder that the streams are leased to this evaluator.
     package var recorderTicket: [UInt8]

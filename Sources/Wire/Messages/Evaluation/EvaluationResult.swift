@@ -2,8 +2,10 @@ import CWire
 
 /// Evaluator to coordinator, again until it is acknowledged: a job is done, and its streams are durable.
 package struct EvaluationResult: Sendable, Equatable {
+    /// Of the `EvaluationJob` that is answered.
     package var job: UInt64
-    /// (seeds, episodes)
+    /// (seeds, episodes), row after row; finite. Whether there are as many as the job asks for is for the coordinator
+    /// to find.
     package var returns: [Float]
 
     package init(job: UInt64, returns: [Float]) {

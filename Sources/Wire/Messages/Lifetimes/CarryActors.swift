@@ -5,8 +5,11 @@ package import Experience
 /// number of the envelope, where an endpoint, a ticket or `retireFrom` has changed.
 package struct CarryActors: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
+    /// The part of the lifetime's actors that is leased to this process.
     package var actors: Range<Int>
+    /// What the recorder tells this carrier from the ones before it by; given out once only.
     package var incarnation: UInt64
+    /// How often the lifetime was begun; learner and actors must agree on it.
     package var attempt: UInt64
     /// Empty where the lifetime has ended and its streams are only to be completed.
     package var learnerEndpoint: String
@@ -15,8 +18,9 @@ package struct CarryActors: Sendable, Equatable {
     package var recordedActors: Int
     /// Actors from this number on end their streams with the episode that they are in: they leave an elastic lifetime.
     package var retireFrom: Int
-    /// Show the learner, and the recorder, that the actors are leased to their carrier; empty where there is none.
+    /// Shows the learner that the actors are leased to their carrier; empty where there is none.
     package var learnerTicket: [UInt8]
+    /// Shows the recorder the same.
     package var recorderTicket: [UInt8]
 
     package init(

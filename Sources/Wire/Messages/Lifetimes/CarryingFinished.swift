@@ -2,6 +2,8 @@ import CWire
 package import Experience
 
 /// Actor process to coordinator, again until it is acknowledged: all streams of the part have ended, and are durable.
+///
+/// The coordinator may then give the process other actors.
 package struct CarryingFinished: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
     package var firstActor: Int

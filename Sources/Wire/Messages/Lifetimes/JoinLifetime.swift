@@ -3,9 +3,13 @@ package import Experience
 
 /// Actor process to learner, before its first rollouts: asks what its actors act by to begin with. Answered with a
 /// `RolloutAnswer` of batch 0, or a failure that says why the actors may not join.
+///
+/// Asked again, ever less often, while no answer comes.
 package struct JoinLifetime: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
+    /// Has to be the learner's.
     package var attempt: UInt64
+    /// The part that the sender carries.
     package var actors: Range<Int>
     package var incarnation: UInt64
     /// As the `CarryActors` has it.

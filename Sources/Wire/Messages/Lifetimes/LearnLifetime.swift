@@ -7,8 +7,8 @@ package struct LearnLifetime: Sendable, Equatable {
     /// How often this lifetime was begun; what belongs to an earlier attempt is ignored.
     package var attempt: UInt64
     package var actors: Int
-    /// Of the state that the lifetime's last checkpoint left, which is asked for in pieces (`CheckpointRequest`); 0 to
-    /// begin from scratch.
+    /// Size of the state that the lifetime's last checkpoint left, which the learner asks for in pieces
+    /// (`CheckpointRequest`); 0 to begin from scratch.
     package var stateBytes: UInt64
 
     package init(lifetime: LifetimeIdentifier, attempt: UInt64, actors: Int, stateBytes: UInt64 = 0) {

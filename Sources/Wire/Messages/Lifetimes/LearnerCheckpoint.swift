@@ -8,9 +8,11 @@ package struct LearnerCheckpoint: Sendable, Equatable {
     package var attempt: UInt64
     /// Updates so far.
     package var version: UInt64
-    /// This piece of it, where it begins, and how long the whole is, in bytes.
+    /// This piece of the state.
     package var state: [UInt8]
+    /// Byte of the whole that the piece begins with.
     package var offset: UInt64
+    /// Bytes of the whole state.
     package var size: UInt64
 
     /// Without `size` the piece is the whole.

@@ -19,6 +19,8 @@ package struct AllowedKeys: Sendable, Equatable {
     }
 
     /// The keys of those that may connect to a server of this role.
+    ///
+    /// A learner lets only actors connect, a recorder actors and evaluators.
     package func keys(of server: RoleName) -> [[UInt8]] {
         zip(keys, roles).filter { !$1.isDisjoint(with: .clients(of: server)) }.map(\.0)
     }

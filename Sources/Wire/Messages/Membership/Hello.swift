@@ -3,11 +3,13 @@ import CWire
 /// Every role to the coordinator, once after connecting and again each 250 ms until a `Welcome`, a `Failure` or a `Stop`
 /// answers it.
 package struct Hello: Sendable, Equatable {
+    /// What it wants to be; with keys, its key must be good for it.
     package var role: RoleName
     /// Unique among the nodes of a run; a node that starts again takes a new one.
     package var name: String
+    /// Name of the host, by which the coordinator finds the supervisor that can end the process.
     package var host: String
-    /// Its number on that host, by which a supervisor ends it.
+    /// Its process id on that host, by which a supervisor ends it.
     package var process: Int
     /// Where others reach this node (learner, recorder); empty otherwise.
     package var endpoint: String

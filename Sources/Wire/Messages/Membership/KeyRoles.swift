@@ -1,4 +1,7 @@
 /// What the holder of a key may be in a cluster.
+///
+/// Raw values are those of the .proto: bits from 1 (actor) to 64 (client). A key is a host's or a person's, and may be
+/// good for several roles.
 package struct KeyRoles: OptionSet, Hashable, Sendable {
     package let rawValue: UInt32
 
@@ -12,8 +15,9 @@ package struct KeyRoles: OptionSet, Hashable, Sendable {
     package static let supervisor = KeyRoles(rawValue: 1 << 5)
     /// A person or a program that asks for `status`, and may `scale`, `drain` and `stop`.
     package static let client = KeyRoles(rawValue: 1 << 6)
+    /// What a key may be whose file names no roles.
     package static let any = KeyRoles(rawValue: (1 << 7) - 1)
-    /// Those that may scale, drain and stop a run. A supervisor stops it where its user does.
+    /// The holders that may scale, drain and stop a run. A supervisor stops it where its user does.
     package static let controlling: KeyRoles = [.client, .supervisor]
 
     /// In words, as the list of allowed keys has them.
@@ -39,11 +43,12 @@ package struct KeyRoles: OptionSet, Hashable, Sendable {
         }
     }
 
+    /// Empty for the coordinator, which no client key may be.
     package init(_ role: RoleName) {
         self = Self.names.first { $0.name == role.rawValue }?.roles ?? []
     }
 
-    /// Those that have something to say to a server of this role.
+    /// The holders that have something to say to a server of this role: a key without any of these is not let in.
     package static func clients(of server: RoleName) -> KeyRoles {
         switch server {
         case .learner: [.actor]

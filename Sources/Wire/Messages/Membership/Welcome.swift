@@ -1,16 +1,20 @@
 import CWire
 
 /// Coordinator to a node, in answer to each `Hello` of it: the node is taken in, and here is all that it has to know.
+///
+/// So a node needs nothing but the coordinator's endpoint, and a key, to join a run.
 package struct Welcome: Sendable, Equatable {
+    /// Name of the run.
     package var run: String
     /// The resolved experiment, YAML.
     package var experiment: String
+    /// How often the node is to send a `Heartbeat`.
     package var heartbeatIntervalMilliseconds: Int
     /// Without a word for so long, either side takes the other for gone.
     package var silenceLimitMilliseconds: Int
     /// The run's folder on the coordinator's host.
     package var folder: String
-    /// Of a learner or a recorder: what it verifies tickets with; empty for others.
+    /// What a learner or a recorder verifies tickets with; empty for others.
     package var ticketSecret: [UInt8]
 
     package init(

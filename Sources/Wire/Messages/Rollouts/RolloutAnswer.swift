@@ -3,10 +3,14 @@ package import Experience
 
 /// Learner to actor process, in answer to a `JoinLifetime` and to `Rollouts`; in lockstep once the update is made that
 /// these take part in.
+///
+/// At most two rollouts of a stream may be unanswered (one in lockstep), so a slow learner holds its actors back.
 package struct RolloutAnswer: Sendable, Equatable {
     /// Where an actor goes on.
     package struct Place: Sendable, Equatable, Codable {
+        /// Sequence number of the actor's next rollout.
         package var nextSequence: UInt64
+        /// Number of the episode that it begins with.
         package var nextEpisode: UInt64
 
         package init(nextSequence: UInt64 = 0, nextEpisode: UInt64 = 0) {
@@ -16,7 +20,9 @@ package struct RolloutAnswer: Sendable, Equatable {
     }
 
     package var lifetime: LifetimeIdentifier
+    /// Of the lifetime; an actor process ignores answers of another one.
     package var attempt: UInt64
+    /// Names the part together with `lifetime`.
     package var firstActor: Int
     /// The batch that is answered, counted by its sender from 1; 0 answers a `JoinLifetime`.
     package var batch: UInt64

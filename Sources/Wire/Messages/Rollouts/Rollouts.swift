@@ -4,13 +4,18 @@ package import Experience
 
 /// Actor process or evaluator to learner and recorder, the same bytes to both: the next rollouts of all its actors of a
 /// lifetime. The learner answers with a `RolloutAnswer`, the recorder with `RolloutsDurable` when they are on disk.
+///
+/// Encoded once: learner and recorder get the same bytes. The recorder does not answer a message at once but each
+/// stream when it is flushed, and takes a rollout only if its sequence is the next one.
 package struct Rollouts: Sendable, Equatable {
+    /// Of the lifetime; a learner ignores rollouts of an earlier one.
     package var attempt: UInt64
     /// First actor of the part that this sender carries.
     package var firstActor: Int
-    /// Counted by the sender from 1.
+    /// The sender counts its messages from 1, by which a `RolloutAnswer` names what it answers.
     package var batch: UInt64
-    /// Every recorded stream of the part is on disk up to this sequence, as far as the sender knows.
+    /// Every recorded stream of the part is on disk up to this sequence, as far as the sender knows: a learner in
+    /// lockstep waits for it before it sends its checkpoint.
     package var durableSequence: UInt64
     /// Decoding does not know the environment: what depends on it is for the content's `checked` to find.
     package var content: RolloutBatch
@@ -71,11 +76,13 @@ extension Rollouts: WireMessage {
 
     private static let besidesLimitBytes = 64 << 10
 
-    /// Of no other message they are a part: there is always an envelope's memory to leave the rows in.
+    /// Always throws: rollouts are a part of no other message, so there is always an envelope's memory to leave their
+    /// rows in.
     init(decoding body: Distillery__Rollouts) throws {
         throw WireError("rollouts outside of an envelope")
     }
 
+    /// Where the bytes of a column stand in the C structure.
     private static func field(
         of column: RolloutColumn
     ) -> WritableKeyPath<Distillery__Rollouts, ProtobufCBinaryData> {
@@ -103,6 +110,7 @@ extension Rollouts: WireMessage {
         (body.n_last, body.last) = arena.array(headers.map { arena.flag($0.isLast) })
     }
 
+    /// Checks that all lists have the same length, and that counters are far from their types' ends.
     private static func headers(_ body: Distillery__Rollouts) throws -> [RolloutHeader] {
         for (column, size) in [
             ("incarnations", body.n_incarnation), ("sequences", body.n_sequence),

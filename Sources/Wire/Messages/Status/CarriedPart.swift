@@ -9,19 +9,23 @@ package struct CarriedPart: Sendable, Equatable {
         case joining
         /// Waits for the recorder to say where each stream stands.
         case opening
+        /// Actors step, rollouts go out.
         case running
         /// All is sent; waits for the recorder to make it durable.
         case draining
     }
 
     package var lifetime: LifetimeIdentifier
+    /// The actors of the lifetime that this process carries.
     package var actors: Range<Int>
     package var phase: Phase
-    /// Rollouts that the learner has not answered, and how many may be.
+    /// Rollouts that the learner has not answered.
     package var unansweredRollouts: Int
+    /// How many of them there may be before the part waits.
     package var unansweredLimit: Int
-    /// That the recorder has not called durable.
+    /// Bytes of rollouts that the recorder has not called durable.
     package var unacknowledgedBytes: Int
+    /// Updates of the learner whose parameters the actors act by.
     package var policyVersion: UInt64
 
     package init(

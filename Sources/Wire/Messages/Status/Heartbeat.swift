@@ -1,18 +1,22 @@
 import CWire
 
 /// Every node to the coordinator, each `Welcome.heartbeatIntervalMilliseconds`: it is alive, and this is what is to be
-/// seen of its work. The answer is an acknowledgement, or a `Rejoin` or a `Stop` where the coordinator does not know it.
+/// seen of its work. The answer is an acknowledgement, or a `Rejoin` or a `Stop` where the coordinator does not know
+/// it.
+///
+/// Sent by the thread of the node's sockets, so that it comes while a role is in a long step. Never sent again: the
+/// next one says more.
 package struct Heartbeat: Sendable, Equatable {
-    /// More parts, or more lifetimes, are not told of.
+    /// At most so many parts, and so many lifetimes, are told of in one heartbeat; a longer list is refused.
     package static let listLimit = 32
 
     /// Counters, by the names under which `status --json` shows them.
     package var numbers: [String: Double]
     /// Nil when it waits for nothing.
     package var waiting: Waiting?
-    /// Of an actor process, those that wait longest first.
+    /// Parts that an actor process carries, those that wait longest first; empty for other roles.
     package var parts: [CarriedPart]
-    /// Of a learner.
+    /// Lifetimes that a learner learns; empty for other roles.
     package var learning: [LearningReport]
     /// Nil unless a step takes long, or a piece of work of many steps is under way.
     package var work: Work?

@@ -2,16 +2,21 @@ import CWire
 package import Experience
 
 /// How far one lifetime is with its learner, in the learner's heartbeat.
+///
+/// For people, in `distillery status` and in plots: nothing in the cluster depends on it.
 package struct LearningReport: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
+    /// Updates of the learner so far, which is the policy version.
     package var updates: UInt64
     package var transitions: UInt64
     package var episodes: UInt64
-    /// Of the rollouts learnt from, in updates.
+    /// Updates that the learner was ahead of the policy of the rollouts it learnt from, on average.
     package var meanPolicyLag: Double
+    /// The greatest such lag, in updates.
     package var maximumPolicyLag: Double
-    /// Mean return of the last finished episodes, and how many these are; 0 of 0 before the first.
+    /// Mean return of the last finished episodes; 0 before the first.
     package var recentReturn: Double
+    /// How many episodes that mean is over.
     package var recentEpisodes: UInt64
 
     package init(

@@ -1,12 +1,15 @@
 import CWire
 
 /// What a node waits for, in its heartbeat.
+///
+/// Told once nothing has come of it for a second. A chain of them leads from the node that stands still to the one that
+/// holds it up.
 package struct Waiting: Sendable, Equatable {
-    /// A node's name or endpoint; empty where it does not wait for a node.
+    /// The name or endpoint of the node that is waited for; empty where it is no node.
     package var whom: String
     /// What is missing, in words.
     package var why: String
-    /// How long nothing has come of it.
+    /// For how long nothing has come.
     package var milliseconds: UInt64
 
     package init(for whom: String, why: String, milliseconds: UInt64) {

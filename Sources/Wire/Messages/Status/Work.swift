@@ -3,13 +3,15 @@ import CWire
 /// Long work of a node, in its heartbeat: what it is at, and how it gets on. Shown by `status`; a node whose work stands
 /// still for `cluster.work_limit_seconds` is given up.
 package struct Work: Sendable, Equatable {
+    /// In words, as `status` shows it: `seals streams`.
     package var what: String
     /// Since it began.
     package var milliseconds: UInt64
-    /// Since it last got on.
+    /// Since a piece of it was last done.
     package var stillMilliseconds: UInt64
-    /// Pieces that are done, of so many; both 0 where they are not counted.
+    /// Pieces that are done; 0 where they are not counted.
     package var done: UInt64
+    /// Pieces that there are; 0 where they are not counted.
     package var total: UInt64
 
     package init(what: String, milliseconds: UInt64, stillMilliseconds: UInt64, done: UInt64 = 0, total: UInt64 = 0) {

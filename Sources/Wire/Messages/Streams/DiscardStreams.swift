@@ -3,9 +3,12 @@ package import Experience
 
 /// Coordinator to recorder, again until it is acknowledged: a lifetime is lived anew from its beginning; its files are
 /// moved aside. It is not leased again before the acknowledgement.
+///
+/// Only a lifetime in lockstep, or an evaluation, is lived anew: an asynchronous stream goes on as a new incarnation
+/// instead.
 package struct DiscardStreams: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
-    /// Lower ones are refused from now on.
+    /// Carriers with lower ones are refused from now on.
     package var incarnation: UInt64
     /// Stands in `discarded.json` beside the files.
     package var reason: String

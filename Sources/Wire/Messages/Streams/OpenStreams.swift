@@ -4,14 +4,20 @@ package import Experience
 /// Actor process or evaluator to recorder, before its first rollouts and whenever it does not know where the recorder
 /// stands: make these streams ready for this incarnation. Answered with `StreamsOpened`, `RolloutsDurable` with a refusal,
 /// or a failure.
+///
+/// The file decides, not who comes first: an incarnation below the file's is refused, and so is one that says it has
+/// not begun though the file has rollouts of it.
 package struct OpenStreams: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
     package var actors: Range<Int>
+    /// Of the sender, for all these actors.
     package var incarnation: UInt64
+    /// The version that the actors began with: above 0 for those that join an elastic lifetime late. Written into a new
+    /// file.
     package var firstPolicyVersion: UInt64
-    /// Of each actor, what was called durable to this sender: everything before it. All 0 when empty.
+    /// For each actor, the sequence before which everything was called durable to this sender. Empty: 0 for all.
     package var durableSequences: [UInt64]
-    /// Of each actor, the sequence that this incarnation began with; empty while it has not begun.
+    /// For each actor, the sequence that this incarnation began with; empty while it has not begun.
     package var firstSequences: [UInt64]
     /// In an evaluation what acts, as the JSON of `source_json`; empty otherwise. At most 4 KiB.
     package var source: String

@@ -5,8 +5,10 @@ package import Experience
 /// before `nextSequence` is on disk. Not answered; a lost one is made up for by the next, since it counts from the
 /// stream's beginning.
 package struct RolloutsDurable: Sendable, Equatable {
+    /// Where one stream of the part stands; a message need not name all of them.
     package struct Stream: Sendable, Equatable {
         package var actor: Int
+        /// Everything before this is on disk, and may be forgotten by its sender.
         package var nextSequence: UInt64
         /// The incarnation that the stream is at; a sender with a lower one has been replaced.
         package var incarnation: UInt64

@@ -3,10 +3,11 @@ package import Experience
 
 /// Recorder to actor process or evaluator, in answer to `OpenStreams`: where each stream stands on disk.
 package struct StreamsOpened: Sendable, Equatable {
+    /// Where one stream stands; its actor is `firstActor` plus its place in the list.
     package struct Stream: Sendable, Equatable {
         /// The sequence that the recorder expects next.
         package var nextSequence: UInt64
-        /// The number of the episode that begins with it.
+        /// The number of the episode that begins with it: above the number of an episode that was cut.
         package var nextEpisode: UInt64
         package var state: StreamState
 
@@ -20,7 +21,7 @@ package struct StreamsOpened: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
     package var firstActor: Int
     package var incarnation: UInt64
-    /// One for each actor.
+    /// One for each actor from `firstActor` on.
     package var streams: [Stream]
 
     package init(lifetime: LifetimeIdentifier, firstActor: Int, incarnation: UInt64, streams: [Stream]) {

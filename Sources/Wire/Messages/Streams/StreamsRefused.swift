@@ -6,11 +6,11 @@ package import Experience
 package struct StreamsRefused: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
     package var firstActor: Int
-    /// The sender's.
+    /// The incarnation that the sender carried the streams as.
     package var incarnation: UInt64
-    /// Incarnations have to be above this one to be taken.
+    /// An incarnation has to be above this one for the recorder to take it.
     package var above: UInt64
-    /// The recorder's words.
+    /// In the recorder's words.
     package var reason: String
     /// What was lived again came out otherwise than the file has it.
     package var isDiverged: Bool

@@ -2,9 +2,14 @@ import CWire
 package import Experience
 
 /// Recorder to coordinator, again until it is acknowledged: these files are complete, and their names durable.
+///
+/// Streams that were sealed in one turn come together. The coordinator writes them into its catalogue before it
+/// acknowledges.
 package struct StreamsSealed: Sendable, Equatable {
+    /// What the sealed file holds.
     package struct Stream: Sendable, Equatable {
         package var actor: Int
+        /// Transitions.
         package var rows: UInt64
         package var rollouts: UInt64
 
