@@ -3,10 +3,17 @@ import GRDB
 import Glibc
 
 /// A catalogue that cannot be opened, read or written.
+///
+/// Its description is for people and says what to do. Callers switch on `reason` alone: the coordinator waits for room
+/// on `full`.
 package struct CatalogError: Error, Sendable, CustomStringConvertible {
+    /// `missing`: no file, or one that cannot be opened. `exists`: a new run found a catalogue. `damaged`: not a
+    /// catalogue, or one whose content makes no sense. `newer`: a later version's. `busy`: another process held it for
+    /// longer than `Ledger.busyTimeoutSeconds`. `full`: no room on the disk, or the limit on the size of files.
     package enum Reason: Sendable { case missing, exists, damaged, newer, busy, full, other }
 
     package let reason: Reason
+    /// The catalogue's file.
     package let path: String
     package let description: String
 

@@ -1,7 +1,11 @@
 import GRDB
 
 /// The tables of catalog.sqlite. Only ever add a migration; never change one that was released.
+///
+/// Times are REAL, seconds since 1970; flags are 0 or 1; everything is STRICT, so that a wrong type is an error at
+/// once. Records are replaced by primary key, except in `metrics`, which has none.
 enum CatalogSchema {
+    /// In the order in which they were released; the names are kept in the file.
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1: runs, histories, evaluations, metrics") { try $0.execute(sql: first) }

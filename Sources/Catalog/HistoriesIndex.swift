@@ -2,6 +2,8 @@ package import Environments
 package import Experience
 
 /// What one stream file tells about itself, as `histories index` reads it.
+///
+/// `IndexedStreams` in `Reporting` makes them, so that this module needs no HDF5.
 package struct IndexedStream: Hashable, Sendable {
     package var stream: StreamIdentifier
     package var task: Task
@@ -9,20 +11,22 @@ package struct IndexedStream: Hashable, Sendable {
     package var randomReturn: Double?
     package var rows: Int
     package var rollouts: Int
-    /// Of its last rollout.
+    /// The policy version of its last rollout.
     package var lastPolicyVersion: UInt64
-    /// The highest of its rollouts; lockstep and evaluations write 0.
+    /// The highest incarnation of its rollouts; lockstep and evaluations write 0.
     package var lastIncarnation: UInt64
     package var isSealed: Bool
     package var integrity: Integrity
     package var bytes: Int
-    /// Wall clock of its first and last rollout, seconds since 1970.
+    /// Wall clock of its first rollout, seconds since 1970.
     package var started: Double?
+    /// Wall clock of its last rollout, seconds since 1970.
     package var ended: Double?
     /// Returns of its finished episodes in order.
     package var returns: [Float]
-    /// Of a stream of an evaluation: the checkpoint that acted, and whether its context was cleared.
+    /// In a stream of an evaluation, the checkpoint that acted; nil in histories.
     package var checkpoint: String?
+    /// In a stream of an evaluation, whether its context was cleared; nil in histories.
     package var kind: EvaluationKind?
 
     package init(
@@ -52,16 +56,21 @@ package struct IndexedStream: Hashable, Sendable {
 }
 
 /// All that a catalogue can know from the stream files alone.
+///
+/// Pure: nothing is read or written here. `Ledger.replaceIndex` puts it into a catalogue. What the coordinator alone
+/// knew is not in it: nodes, metrics, learners.
 package struct HistoriesIndex: Hashable, Sendable {
     package private(set) var tasks: [TaskRecord] = []
     package private(set) var lifetimes: [LifetimeRecord] = []
     package private(set) var streams: [StreamRecord] = []
     package private(set) var evaluations: [EvaluationReturns] = []
 
-    /// Last episodes of each stream whose mean is a lifetime's final return.
+    /// A lifetime's final return is the mean over so many last episodes of each of its streams.
     package static let finalEpisodes = 10
 
     /// What the run's experiment asks for, where it is known: what has less than that was interrupted.
+    ///
+    /// Without it a lifetime whose files are all sealed counts as finished, though some of its actors may have no file.
     package struct Expectation: Sendable {
         /// Streams of a lifetime.
         package var recordedActors: Int
@@ -77,6 +86,8 @@ package struct HistoriesIndex: Hashable, Sendable {
     }
 
     /// A stream that its recorder gave up, and why.
+    ///
+    /// It counts as ended: a lifetime does not wait for its seal.
     package struct Quarantined: Hashable, Sendable {
         package let stream: StreamIdentifier
         package let reason: String
@@ -124,8 +135,8 @@ package struct HistoriesIndex: Hashable, Sendable {
             integrity: summary.integrity, bytes: summary.bytes)
     }
 
-    /// A lifetime's attempt is the upper part of the incarnations that it gave out, plus one: whoever begins it again
-    /// must give out higher ones than its files have. Where the files have none (lockstep), it was begun once at least.
+    /// A lifetime's attempt is the upper part of the incarnations that it gave out, plus one: the next attempt must
+    /// give out higher ones than its files have. Where the files have none (lockstep), it was begun once at least.
     ///
     /// `expected`: sealed streams without which it has not ended.
     private static func lifetime(

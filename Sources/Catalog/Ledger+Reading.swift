@@ -14,6 +14,7 @@ extension Ledger {
         }
     }
 
+    /// By id.
     package func tasks() throws(CatalogError) -> [TaskRecord] {
         try records("SELECT * FROM tasks ORDER BY id") { row in
             TaskRecord(
@@ -22,6 +23,7 @@ extension Ledger {
         }
     }
 
+    /// By task and repetition.
     package func lifetimes() throws(CatalogError) -> [LifetimeRecord] {
         try records("SELECT * FROM lifetimes ORDER BY task, repetition") { row in
             LifetimeRecord(
@@ -47,6 +49,7 @@ extension Ledger {
         }
     }
 
+    /// In the order in which they joined; a node that joined again has a row for each name.
     package func nodes() throws(CatalogError) -> [NodeRecord] {
         try records("SELECT * FROM nodes ORDER BY joined, name") { row in
             NodeRecord(
@@ -65,11 +68,14 @@ extension Ledger {
         }
     }
 
+    /// By evaluation and task, without their returns.
     package func evaluations() throws(CatalogError) -> [EvaluationRecord] {
         try records("SELECT * FROM evaluations ORDER BY evaluation, task", evaluation)
     }
 
     /// The returns of every evaluated task; rows of seeds may differ in length where a job was cut.
+    ///
+    /// Ordered by evaluation, task, seed and episode. A job without results has no returns.
     package func evaluationReturns() throws(CatalogError) -> [EvaluationReturns] {
         try read { database in
             let jobs = try Row.fetchAll(database, sql: "SELECT * FROM evaluations ORDER BY evaluation, task")
@@ -92,11 +98,13 @@ extension Ledger {
         }
     }
 
+    /// Sorted.
     package func metricNames() throws(CatalogError) -> [String] {
         try records("SELECT DISTINCT name FROM metrics ORDER BY name") { $0["name"] }
     }
 
-    /// One metric of all its sources, in the order in which it was written.
+    /// One metric of all its sources, in the order in which it was written. Empty for a name that was never written; a
+    /// value that was not a number is NaN.
     package func metrics(named name: String) throws(CatalogError) -> [MetricRecord] {
         try read { database in
             try Row.fetchAll(database, sql: "SELECT * FROM metrics WHERE name = ? ORDER BY rowid", arguments: [name])
@@ -119,7 +127,7 @@ extension Ledger {
             seeds: row["seeds"], episodes: row["episodes"], ended: row["ended"])
     }
 
-    /// A word that a damaged or foreign catalogue may have wrong.
+    /// A word of a fixed list. Throws `damaged` for any other, which a damaged or foreign catalogue may have.
     private func word<Value: RawRepresentable & CaseIterable>(_ row: Row, _ column: String) throws -> Value
     where Value.RawValue == String {
         let text: String = row[column]

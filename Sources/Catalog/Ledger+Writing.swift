@@ -4,6 +4,8 @@ import GRDB
 
 extension Ledger {
     /// Writes the run's one row, replacing what it was.
+    ///
+    /// Survives a loss of power.
     package func save(_ run: RunRecord) throws(CatalogError) {
         try write { database in
             try database.execute(
@@ -31,17 +33,24 @@ extension Ledger {
         }
     }
 
+    /// Adds it, or replaces the one with its name.
     package func save(_ checkpoint: CheckpointRecord) throws(CatalogError) {
         try write { try $0.save(checkpoint) }
     }
 
     /// Adds metrics; one transaction for all.
+    ///
+    /// Nothing is ever replaced: the same metric written twice is there twice.
     package func append(_ metrics: [MetricRecord]) throws(CatalogError) {
         try write { try $0.append(metrics) }
     }
 
-    /// Replaces all that can be known from stream files alone: tasks, lifetimes, streams, evaluations.
-    /// Checkpoints, nodes, metrics and the run's row stay, and so does of a lifetime what no file tells.
+    /// Replaces all that can be known from stream files alone: tasks, lifetimes, streams, evaluations, in one
+    /// transaction.
+    ///
+    /// Checkpoints, nodes, metrics and the run's row stay, and so does what no file tells of a lifetime: its learner,
+    /// what was learnt, the policy lag. Of two attempts the higher is kept. Call it only while no coordinator is at
+    /// work on the run.
     package func replaceIndex(_ index: HistoriesIndex) throws(CatalogError) {
         let known = Dictionary(grouping: try lifetimes()) { [$0.task, $0.repetition] }
         let lifetimes = index.lifetimes.map { found in

@@ -4,7 +4,15 @@ import GRDB
 /// The catalogue of a run, open: RUN/catalog.sqlite. One process writes it (the coordinator); any number may read.
 ///
 /// Safe to use from several threads; calls run one after the other. All calls throw `CatalogError`.
+///
+/// The coordinator has it open all through a run, in `create` or `resume`; `distillery report` and others open it in
+/// `read` at any time. A catalogue of an earlier version is brought up to date when it is opened for writing, and
+/// refused when it is opened for reading.
+///
+/// A call blocks its thread: for the calls before it, for an fsync, and for at most `busyTimeoutSeconds` while another
+/// process is in a transaction.
 package final class Ledger: Sendable {
+    /// What the catalogue is opened for.
     package enum Mode: Sendable {
         /// A new catalogue; there must be none yet.
         case create
@@ -14,14 +22,17 @@ package final class Ledger: Sendable {
         case read
     }
 
+    /// The file; beside it lie `-wal` and `-shm` while it is open.
     package let path: String
     private let database: DatabaseQueue
 
     /// How long a call waits for another process's transaction.
     package static let busyTimeoutSeconds = 5.0
 
+    /// Pages that SQLite keeps in memory, in KiB.
     static let cacheKibibytes = 512
 
+    /// Throws `exists`, `missing`, `newer`, `damaged`, or what SQLite says.
     package init(path: String, mode: Mode) throws(CatalogError) {
         let exists = FileManager.default.fileExists(atPath: path)
         switch mode {
@@ -67,6 +78,8 @@ package final class Ledger: Sendable {
 
     /// What a transaction has to survive that was committed: a loss of power (an fsync of the write-ahead log, of all
     /// transactions before it too), or only the death of every process.
+    ///
+    /// With numbers: on a virtual disk a transaction costs about 5 ms with the fsync and 0.01 ms without.
     package enum Survival: Sendable {
         case lossOfPower, deathOfProcess
 
@@ -88,10 +101,13 @@ package final class Ledger: Sendable {
     }
 
     /// What the last transaction survives, as the library numbers it: 1 the death of every process, 2 a loss of power.
+    ///
+    /// For tests. The value of SQLite's `PRAGMA synchronous`.
     package func synchronousLevel() throws(CatalogError) -> Int? {
         try read { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
     }
 
+    /// One snapshot: all statements in `body` see the same state.
     func read<Result>(_ body: (Database) throws -> Result) throws(CatalogError) -> Result {
         do { return try database.read(body) } catch { throw CatalogError(error, path: path) }
     }

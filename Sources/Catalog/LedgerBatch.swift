@@ -1,4 +1,5 @@
-/// What is to be written together; later records replace earlier ones of the same thing.
+/// What is to be written together, in one transaction: what a turn of the coordinator decided. Later records replace
+/// earlier ones of the same thing; metrics are added.
 package struct LedgerBatch: Sendable {
     package var lifetimes: [LifetimeRecord] = []
     package var streams: [StreamRecord] = []

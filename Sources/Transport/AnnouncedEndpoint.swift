@@ -2,8 +2,10 @@ internal import Glibc
 
 /// The endpoint under which others reach a server that is bound to `bound`.
 ///
-/// Who binds to all addresses of a host has to name one of them: `host` where it is given, otherwise the address that
-/// this host's packets to the coordinator carry, or, where the coordinator is on this host too, those to the world.
+/// A server that binds to all addresses of a host has to name one of them: `host` where it is given, otherwise the
+/// address that this host's packets to the coordinator carry, or, where the coordinator is on this host too, those to
+/// the world. No packet is sent to find that out. Without any route it is the loopback address.
+/// - Parameter coordinator: the endpoint by which this node reaches it
 package func announcedEndpoint(bound: String, coordinator: String, host: String?) throws(TransportError) -> String {
     let endpoint = try Endpoint(bound)
     guard endpoint.scheme == "tcp" else { return bound }

@@ -2,6 +2,9 @@ internal import Glibc
 internal import Synchronization
 
 /// Where a state machine's driver gets its time from, so that a test can move it by hand.
+///
+/// A role never reads a clock: its driver hands it `now` with every message. So a test runs hours of a cluster in
+/// moments.
 package protocol Clock: Sendable {
     /// Nanoseconds since some fixed moment; never goes back. For deadlines and intervals.
     var now: UInt64 { get }
@@ -14,6 +17,9 @@ package let nanosecondsPerMillisecond: UInt64 = 1_000_000
 package let nanosecondsPerSecond: UInt64 = 1_000_000_000
 
 /// The host's clocks.
+///
+/// `now` is CLOCK_MONOTONIC, which does not count the time in which the machine was suspended; `wallClock` is
+/// CLOCK_REALTIME, which may be set back.
 package struct SystemClock: Clock {
     package init() {}
 
@@ -28,6 +34,8 @@ package struct SystemClock: Clock {
 }
 
 /// A clock that stands still until it is moved.
+///
+/// May be moved and read on different threads.
 package final class ManualClock: Clock {
     private let elapsed: Mutex<UInt64>
     private let epoch: UInt64
@@ -43,6 +51,7 @@ package final class ManualClock: Clock {
     package var now: UInt64 { elapsed.withLock { $0 } }
     package var wallClock: UInt64 { epoch + now }
 
+    /// Both readings move.
     package func advance(nanoseconds: UInt64) { elapsed.withLock { $0 += nanoseconds } }
 
     package func advance(milliseconds: UInt64) { advance(nanoseconds: milliseconds * nanosecondsPerMillisecond) }

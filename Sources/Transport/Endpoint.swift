@@ -1,6 +1,7 @@
 internal import Glibc
 
-/// An endpoint in libzmq's notation, looked at for whether other hosts can reach it.
+/// An endpoint in libzmq's notation, taken apart to find out whether other hosts can reach it. `tcp://192.0.2.7:5555`
+/// has the scheme `tcp`, the host `192.0.2.7` and the port `5555`.
 struct Endpoint {
     let text: String
     /// `tcp`, `ipc`, `inproc`.
@@ -10,6 +11,7 @@ struct Endpoint {
     /// For tcp, what follows the last colon.
     let port: Substring
 
+    /// Throws `address` for what is no endpoint. A host's name is not looked up yet.
     init(_ text: String) throws(TransportError) {
         self.text = text
         guard let separator = text.firstRange(of: "://"), separator.lowerBound > text.startIndex,
@@ -36,13 +38,16 @@ struct Endpoint {
         }
     }
 
-    /// Whether only IPv6 reaches it. A name that has both kinds of address is reached by IPv4, which everybody speaks.
+    /// Whether only IPv6 reaches it. A name that has both kinds of address is reached by IPv4. Looks the name up, which
+    /// may take seconds.
     var isIPv6: Bool {
         guard scheme == "tcp", host != "*" else { return false }
         return (NumericHost(host) ?? NumericHost(resolving: host))?.isIPv6 ?? false
     }
 
     /// The same with an address in place of a host's name, since the library binds to addresses and interfaces alone.
+    ///
+    /// The wildcard `*`, an interface and an address in numbers stay as they are.
     func resolved() throws(TransportError) -> Endpoint {
         guard scheme == "tcp", host != "*", NumericHost(host) == nil, if_nametoindex(String(host)) == 0,
             let address = NumericHost(resolving: host)

@@ -4,6 +4,8 @@ internal import CZeroMQ
 ///
 /// Sending one does not use it up, and a copy shares the payload: the same rollout goes to the learner and to the
 /// recorder without being encoded or copied twice. Not `Sendable`: the first copy marks the payload as shared.
+///
+/// Belongs to one thread at a time.
 package final class Frame {
     /// The library forbids moving a message by its bytes, so it stays where it was allocated.
     let handle: UnsafeMutablePointer<zmq_msg_t>
@@ -30,8 +32,10 @@ package final class Frame {
         handle.deallocate()
     }
 
+    /// Bytes of the payload.
     package var count: Int { zmq_msg_size(handle) }
 
+    /// The payload as it lies in the library's memory. The pointer is valid during the call.
     package func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
         try body(UnsafeRawBufferPointer(start: zmq_msg_data(handle), count: count))
     }

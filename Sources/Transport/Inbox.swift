@@ -1,4 +1,5 @@
-/// What peers have sent and nobody has looked at yet, taken from a ROUTER as it comes and given out by turns.
+/// The messages that peers have sent and the role has not looked at yet, taken from a ROUTER as they come and given out
+/// by turns.
 ///
 /// A socket's own queue must never fill: libzmq 4.3 ends the whole process by an assertion when a peer disappears while
 /// its queue is full (zeromq/libzmq issues 3937 and 4841). So the socket's limit is far away, everything is taken from
@@ -6,44 +7,56 @@
 /// counted. All that matters is sent again until it is answered. Senders keep so little on its way that an honest one
 /// does not meet the limits.
 ///
-/// The reader says of which peers something was taken: these are known, and each has its turn. All others are newcomers
-/// and share what is left, for names cost nothing. Of a peer of which nearly everything is refused the reader says that it
-/// is to be restrained: of what it sends then, few messages a second are taken and the rest is dropped unread. A peer that
-/// sends less than these few loses nothing, and one that is quiet for a moment is released.
+/// The reader says from which peers it took something: these are known, and each has its turn. All other peers are
+/// newcomers and share what is left, for names cost nothing. A peer whose messages are nearly all refused is to be
+/// restrained, as the reader says: of what it sends then, few messages a second are taken and the rest is dropped
+/// unread. A peer that sends less than these few loses nothing, and one that is quiet for a moment is released.
+///
+/// With numbers: a restrained peer is heard with 16 messages at once and then one each 5 ms, 200 a second. After 8,192
+/// dropped messages or 64 MiB its connection is cut off (a newcomer's after an eighth of that); the next time it takes
+/// half as much. Belongs to the thread of the socket.
 package struct Inbox {
     /// For the sockets whose messages go through an inbox, or come from those that we trust.
     package static let receiveQueueMessages = 1 << 20
 
+    /// All limits count what waits here, not what travels; each message counts 256 bytes more than its content.
     package struct Limits: Sendable {
-        /// Of one peer that is known; where nothing of it waits, a single message may be larger.
+        /// Most messages of one known peer.
         package var messages = 1 << 14
+        /// Most bytes of one known peer; where nothing of it waits, a single message may be larger.
         package var bytes = 32 << 20
-        /// Of all that are known. Beyond them the peer loses messages that has the most here.
+        /// Most bytes of all known peers. Beyond them the peer loses messages that has the most here.
         package var allBytes = 128 << 20
-        /// The same of peers that are not known yet: of one, and of all.
+        /// Most messages of one peer that is not known yet.
         package var newcomerMessages = 64
+        /// Most bytes of one peer that is not known yet.
         package var newcomerBytes = 4 << 20
+        /// Most bytes of all peers that are not known yet.
         package var allNewcomersBytes = 16 << 20
-        /// Peers whose messages wait.
+        /// Most known peers whose messages may wait.
         package var peers = 1 << 14
+        /// Most peers that are not known yet whose messages may wait.
         package var newcomerPeers = 1 << 10
         /// While messages of known peers wait, newcomers have one turn after so many of theirs.
         package var turnsBetweenNewcomers = 7
-        /// What a restrained peer is heard of: so many messages at once, and one more each time.
+        /// Messages of a restrained peer that are heard at once.
         package var restrainedMessages = 16
+        /// After these one more is heard each time that so long has passed.
         package var restrainedIntervalNanoseconds: UInt64 = 5_000_000
         /// A restrained peer that sends nothing for so long is released.
         package var quietNanoseconds: UInt64 = 1_000_000_000
-        /// So is one of which the reader has not said again for so long that it is to be restrained. Of a flood it says so
-        /// many times a second.
+        /// A restrained peer is also released when the reader has not said for so long that it is to be restrained.
+        /// During a flood the reader says so many times a second.
         package var unconfirmedNanoseconds: UInt64 = 10_000_000_000
-        /// A restrained peer of which so much was dropped is cut off: nothing more is read of its connection. After each
-        /// time it takes half as much, and it has to be quiet for twice as long to be released, up to so many times.
+        /// A restrained peer that has lost so many messages is cut off: nothing more is read of its connection.
         package var messagesBeforeCut = 1 << 13
+        /// The same, in bytes that it has lost.
         package var bytesBeforeCut = 64 << 20
+        /// After each cut half as much suffices for the next, and the peer has to be quiet for twice as long to be
+        /// released; so many times at most.
         package var harsherTimes = 6
-        /// A restrained newcomer is cut off after this part of it: it has other names. It is still more than a carrier
-        /// usually has on its way to a recorder that was started again, to which it is a newcomer.
+        /// A restrained newcomer is cut off after this part of `messagesBeforeCut`: it has other names. That is still
+        /// more than a carrier usually has on its way to a recorder that was started again, to which it is a newcomer.
         package var newcomersPart = 8
         /// Restrained peers that are remembered; then all are released.
         package var restrainedPeers = 1 << 12
@@ -90,7 +103,7 @@ package struct Inbox {
     /// How often a peer was cut off.
     package private(set) var cuts: UInt64 = 0
 
-    /// - Parameter knowsAll: whether no peer is a newcomer, because it is us who choose them.
+    /// - Parameter knowsAll: whether no peer is a newcomer, because this node chose its peers itself
     package init(limits: Limits = Limits(), knowsAll: Bool = false) {
         self.limits = limits
         knownPeers = knowsAll ? nil : []
@@ -99,13 +112,15 @@ package struct Inbox {
     }
 
     package var isEmpty: Bool { known.isEmpty && newcomers.isEmpty }
-    /// Messages beyond a limit.
+    /// Messages that were dropped since the beginning, for a limit or because their peer is restrained.
     package var dropped: UInt64 { known.dropped + newcomers.dropped + droppedUnread }
+    /// Peers that are restrained right now.
     package var restrainedPeers: Int { restraints.count }
 
     // MARK: - In
 
-    /// Takes what has come; `onArrival` hears from whom.
+    /// Takes what has come from the socket, at most `messagesOfFill` messages; `onArrival` hears the sender of each.
+    /// Cuts off the connections of peers that go on flooding.
     package mutating func fill(
         from socket: RouterSocket, now: UInt64, onArrival: (PeerIdentity) -> Void = { _ in }
     ) throws(TransportError) {
@@ -141,7 +156,7 @@ package struct Inbox {
         }
     }
 
-    /// Or was, and what it sent then still waits: that goes first.
+    /// Whether the peer is known, or was known and has messages from then that still wait: these go first.
     private func isKnown(_ peer: PeerIdentity) -> Bool {
         knownPeers.map { $0.contains(peer) || known.contains(peer) } ?? true
     }
@@ -219,11 +234,14 @@ package struct Inbox {
         if restraints.count >= limits.restrainedPeers { restraints.removeAll() }
     }
 
+    /// Everything of the peer is taken again, within the limits.
     package mutating func release(_ peer: PeerIdentity) { restraints[peer] = nil }
 
     // MARK: - Out
 
     /// The next message, of another peer than the last where more than one have sent something.
+    ///
+    /// Nil when nothing waits. Known peers have seven turns to one of the newcomers, where both wait.
     package mutating func next() -> (peer: PeerIdentity, message: Frame)? {
         if known.isEmpty || turnsOfKnown >= limits.turnsBetweenNewcomers, let item = newcomers.next() {
             turnsOfKnown = 0

@@ -3,6 +3,8 @@ internal import CZeroMQ
 /// The library's input and output threads. Every socket keeps its context alive; the last one to go ends it.
 ///
 /// `@unchecked Sendable`: a ZeroMQ context is documented as thread safe; the handle never changes.
+///
+/// A process needs one, which any thread may make sockets of. Sockets of one context reach each other by `inproc`.
 package final class MessageContext: @unchecked Sendable {
     let handle: UnsafeMutableRawPointer
 

@@ -8,6 +8,7 @@ package struct PeerIdentity: Hashable, Sendable {
     package static let maximumBytes = 255 - 1 - nonceBytes
     static let nonceBytes = 16
 
+    /// The name alone, without zero byte and nonce.
     package let bytes: [UInt8]
 
     /// An identity that a node gives itself. Ids that begin with a zero byte are the library's own.
@@ -28,7 +29,7 @@ package struct PeerIdentity: Hashable, Sendable {
         bytes = end > 0 && routingID[end] == 0 ? Array(routingID[..<end]) : routingID
     }
 
-    /// A routing id with this name that nobody can guess.
+    /// A routing id with this name that no other peer can guess: 16 of its bytes are random. Each call makes another.
     func makeRoutingID() -> [UInt8] { bytes + [0] + (0..<Self.nonceBytes).map { _ in UInt8.random(in: 0...255) } }
 }
 
@@ -40,7 +41,7 @@ extension PeerIdentity: CustomStringConvertible {
         return "0x" + String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
     }
 
-    /// Whom a description may mean: a name may look like the digits of another.
+    /// The identities that a description may mean, at most two: a name may look like the digits of another.
     package static func described(as text: String) -> [PeerIdentity] {
         var found = [PeerIdentity(name: Array(text.utf8))]
         let digits = text.dropFirst(2)
@@ -57,6 +58,7 @@ extension PeerIdentity: CustomStringConvertible {
 }
 
 extension PeerIdentity: Comparable {
+    /// By bytes, for lists that are always in the same order.
     package static func < (left: PeerIdentity, right: PeerIdentity) -> Bool {
         left.bytes.lexicographicallyPrecedes(right.bytes)
     }

@@ -1,6 +1,8 @@
 internal import CZeroMQ
 
 /// Waits until one of several sockets or file descriptors has something to read. One thread's own.
+///
+/// It keeps the sockets that were added alive. With nothing added, `wait` is a sleep.
 package final class Poller {
     /// What a socket or descriptor is known by after it was added.
     package struct Token: Hashable, Sendable {
@@ -30,6 +32,7 @@ package final class Poller {
         add(zmq_pollitem_t(socket: nil, fd: descriptor, events: Int16(ZMQ_POLLIN), revents: 0))
     }
 
+    /// Does nothing where it was removed already.
     package func remove(_ token: Token) {
         guard let index = numbers.firstIndex(of: token.number) else { return }
         items.remove(at: index)
@@ -51,6 +54,7 @@ package final class Poller {
     /// Whether the last `wait` found something to read (or the descriptor broken, which reading will tell).
     package func isReadable(_ token: Token) -> Bool { has(token, ZMQ_POLLIN | ZMQ_POLLERR) }
 
+    /// Whether the last `wait` found that the socket can send; always false where it was added without `writable`.
     package func isWritable(_ token: Token) -> Bool { has(token, ZMQ_POLLOUT) }
 
     private func has(_ token: Token, _ events: Int32) -> Bool {

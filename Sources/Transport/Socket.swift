@@ -2,6 +2,8 @@ internal import CZeroMQ
 internal import Glibc
 
 /// What became of a message that was handed to a socket without waiting.
+///
+/// None of the three is an error: the sender keeps what was not sent, and sends it again.
 package enum SendOutcome: Hashable, Sendable {
     case sent
     /// The peer's queue is full (EAGAIN): keep the message and try again later.
@@ -12,11 +14,13 @@ package enum SendOutcome: Hashable, Sendable {
 
 /// One libzmq socket. It belongs to the thread that made it; neither send nor receive ever waits.
 package class Socket {
+    /// As they were when it was made.
     package let options: SocketOptions
     let handle: UnsafeMutableRawPointer
-    /// Refused messages since the beginning: not of the one shape that we speak.
+    /// Refused messages since the beginning: of another number of frames than ours, from a client that has lost its
+    /// permission, or under a name that does not belong to the sender's key.
     package fileprivate(set) var refusedMessages: UInt64 = 0
-    /// Where this socket listens.
+    /// Ports on which this socket listens.
     fileprivate private(set) var boundPorts: Set<UInt16> = []
     private let context: MessageContext
     private var isOpen = true
@@ -60,8 +64,8 @@ package class Socket {
         return bound
     }
 
-    /// Connects in the background, again and again; success says only that the endpoint is well formed. Throws `exposed`
-    /// for another host without keys, since whoever is on the way could answer in its place.
+    /// Connects in the background, again and again; success says only that the endpoint is well formed. Throws
+    /// `exposed` for another host without keys, since any host on the way could answer in its place.
     package func connect(_ text: String) throws(TransportError) {
         let endpoint = try Endpoint(text)
         guard endpoint.isLocal || options.insecure || options.security.isClient else {
@@ -118,7 +122,8 @@ package class Socket {
 
     // MARK: Frames
 
-    /// The receiver would close the connection over it, and a resend would do so again and again.
+    /// Throws `messageTooLarge`: the receiver would close the connection over such a message, and a resend would do so
+    /// again and again.
     fileprivate func refuseOversized(_ message: Frame) throws(TransportError) {
         guard message.count <= options.maximumMessageBytes else {
             throw TransportError(
@@ -260,7 +265,7 @@ package final class RouterSocket: Socket {
         try leaveHeartbeatsToTheSystem()
     }
 
-    /// A server pings nobody; it answers its clients' pings. Whenever the library has stopped to read a connection, because
+    /// A server sends no pings; it answers its clients'. When the library has stopped to read a connection, because
     /// another took over its routing id, and the peer closes it, the next ping of ours would end this process by an
     /// assertion (`!_io_error`, libzmq 4.3.4). A host that has vanished is found by TCP in the same time.
     private func leaveHeartbeatsToTheSystem() throws(TransportError) {
@@ -275,6 +280,8 @@ package final class RouterSocket: Socket {
         try set(ZMQ_TCP_MAXRT, options.heartbeatTimeoutMilliseconds, "time for what is not acknowledged")
     }
 
+    /// Throws `messageTooLarge`. `full` where 1,000 messages (`sendQueueMessages`) wait for this peer, `unreachable`
+    /// where it never spoke to this socket or has gone.
     package func send(_ message: Frame, to peer: PeerIdentity) throws(TransportError) -> SendOutcome {
         try refuseOversized(message)
         let outcome = try sendFrame(Frame(routes[peer] ?? peer.bytes), more: true)
@@ -282,11 +289,12 @@ package final class RouterSocket: Socket {
         return try sendFrame(message)
     }
 
+    /// As the other one; copies `bytes` once.
     package func send(_ bytes: [UInt8], to peer: PeerIdentity) throws(TransportError) -> SendOutcome {
         try send(Frame(bytes), to: peer)
     }
 
-    /// The next message and who sent it, or nil when nothing waits.
+    /// The next message with the identity of its sender, or nil when nothing waits.
     package func receive() throws(TransportError) -> (peer: PeerIdentity, message: Frame)? {
         guard let frames = try receiveFrames(2) else { return nil }
         let routingID = frames[0].bytes
@@ -334,12 +342,17 @@ package final class RouterSocket: Socket {
 }
 
 /// The end that connects to one ROUTER.
+///
+/// Messages come in the order in which they were sent as long as the connection stands. What was queued when it broke
+/// may be lost.
 package final class DealerSocket: Socket {
     package init(_ context: MessageContext, options: SocketOptions = SocketOptions()) throws(TransportError) {
         try super.init(context, type: ZMQ_DEALER, options: options)
     }
 
     /// Queues the message, even before the connection stands.
+    ///
+    /// Throws `messageTooLarge`. `full` where `sendQueueMessages` wait; never `unreachable`.
     package func send(_ message: Frame) throws(TransportError) -> SendOutcome {
         try refuseOversized(message)
         return try sendFrame(message)

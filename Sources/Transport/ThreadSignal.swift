@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Wakes one thread that has no poller to wait with: cheaper than a descriptor.
+/// Wakes one thread that waits without a poller; takes no descriptor.
 ///
 /// Unchecked: `isRaised` is guarded by the mutex; neither of the two C values ever moves.
 package final class ThreadSignal: @unchecked Sendable {
@@ -12,7 +12,7 @@ package final class ThreadSignal: @unchecked Sendable {
         pthread_mutex_init(mutex, nil)
         var attributes = pthread_condattr_t()
         pthread_condattr_init(&attributes)
-        // The wall clock may be set while somebody waits.
+        // The wall clock may be set while a thread waits.
         pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
         pthread_cond_init(condition, &attributes)
         pthread_condattr_destroy(&attributes)
@@ -33,7 +33,8 @@ package final class ThreadSignal: @unchecked Sendable {
         pthread_cond_signal(condition)
     }
 
-    /// Waits until it is raised, at most so long.
+    /// Waits until it is raised, at most `milliseconds`; returns at once where it was raised before. Lowers it again.
+    /// For one thread only.
     package func wait(milliseconds: Int) {
         var end = timespec()
         clock_gettime(CLOCK_MONOTONIC, &end)

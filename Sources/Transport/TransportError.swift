@@ -1,7 +1,11 @@
 internal import CZeroMQ
 
 /// What went wrong with a socket: what was attempted, why it failed and what to do about it.
+///
+/// Its description is a sentence for people, such as `cannot bind to tcp://0.0.0.0:5555: port 5555 on 0.0.0.0 is in use
+/// (EADDRINUSE); choose another with --bind or stop the process that holds it`.
 package struct TransportError: Error, Hashable, Sendable {
+    /// What a caller may switch on.
     package enum Kind: Hashable, Sendable {
         /// The port or the path belongs to another process.
         case addressInUse
@@ -22,7 +26,9 @@ package struct TransportError: Error, Hashable, Sendable {
     package let kind: Kind
     /// In the infinitive: `bind to tcp://127.0.0.1:5555`.
     package let attempt: String
+    /// Why it failed, without a full stop.
     package let reason: String
+    /// What the user can do, in the imperative; nil where there is nothing to say.
     package let remedy: String?
     /// The library's error number, 0 where the refusal is our own.
     package let errorNumber: Int32

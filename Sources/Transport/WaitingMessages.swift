@@ -1,10 +1,14 @@
-/// Messages of peers that nobody has looked at yet, within limits, given out by turns.
+/// Messages of peers that the role has not looked at yet, within limits, given out by turns.
 ///
-/// Turns are fair by messages, and where these are large by bytes.
+/// Turns are fair by messages, and where these are large by bytes: each turn gives a peer a credit of 16 KiB, and a
+/// message goes out when the credit covers it (deficit round robin, Shreedhar and Varghese 1995). An `Inbox` has two,
+/// for known peers and for newcomers.
 struct WaitingMessages {
+    /// In messages, bytes and peers; see `Inbox.Limits` for the numbers.
     struct Limits: Sendable {
-        /// Of one peer; where nothing of it waits, a single message may be larger.
+        /// Most messages of one peer.
         var messages: Int
+        /// Most bytes of one peer; where nothing of it waits, a single message may be larger.
         var bytes: Int
         /// Of all together. Beyond them the peer loses messages that has the most here.
         var allBytes: Int
@@ -16,6 +20,7 @@ struct WaitingMessages {
         var bytesOfTurn = 16 << 10
     }
 
+    /// What waits of one peer, the oldest at `next`.
     private struct Queue {
         /// Nil where a message was given out.
         var messages: [Frame?] = []
@@ -56,6 +61,8 @@ struct WaitingMessages {
 
     mutating func removeAll() { (queues, turns, turn, bytes) = ([:], [], 0, 0) }
 
+    /// Drops the message, or the last ones of the peer that has the most here, where a limit is met; both are counted
+    /// in `dropped`.
     mutating func append(_ message: Frame, from peer: PeerIdentity) {
         let size = size(of: message)
         let waiting = queues[peer].map { (count: $0.count, bytes: $0.bytes) } ?? (count: 0, bytes: 0)

@@ -2,10 +2,14 @@ internal import CZeroMQ
 internal import Glibc
 
 /// Wakes a poller from another thread or from a signal handler.
+///
+/// An eventfd: raise it on any thread, clear it on the thread that polls. Without `clear` every later wait returns at
+/// once.
 package final class WakeSignal: Sendable {
     /// Readable while the signal is raised; for `Poller.add(descriptor:)`.
     package let descriptor: Int32
 
+    /// Throws `system` where the process has no descriptor left.
     package init() throws(TransportError) {
         descriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
         guard descriptor >= 0 else { throw .last("open an event descriptor") }

@@ -2,10 +2,14 @@ internal import Synchronization
 
 /// Time during which this process ran: it stands still while the process does.
 ///
-/// A process that was stopped (Ctrl-Z, SIGSTOP, a machine that had no moment for it) has heard nobody meanwhile, and
-/// nothing that it waits for is late for that. Where two readings are further apart than `gapNanoseconds`, only so much
-/// counts. Somebody in the process has to read it more often than that: every loop around a socket does.
+/// A process that was stopped (Ctrl-Z, SIGSTOP, a machine that had no moment for it) has heard no peer meanwhile, and
+/// nothing that it waits for is late for that. Where two readings are further apart than `gapNanoseconds`, only that
+/// much counts. So the process has to read the clock more often than that: every loop around a socket does.
+///
+/// With numbers: readings at 10 s, 11 s and, after a stop, 71 s of the host's clock become 10 s, 11 s and 13 s. Safe to
+/// read from several threads.
 package final class WorkingClock: Clock {
+    /// The most that counts between two readings, in nanoseconds.
     package static let gapNanoseconds: UInt64 = 2 * nanosecondsPerSecond
 
     private struct State {
@@ -17,7 +21,7 @@ package final class WorkingClock: Clock {
     private let clock: any Clock
     private let state: Mutex<State>
 
-    /// `clock`: what tells the time that goes on whatever becomes of the process.
+    /// `clock`: a clock that goes on whatever becomes of the process.
     package init(_ clock: any Clock = SystemClock()) {
         self.clock = clock
         state = Mutex(State(last: clock.now))

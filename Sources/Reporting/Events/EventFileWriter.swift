@@ -6,7 +6,14 @@ package import Foundation
 ///
 /// Framing (TensorFlow's record format): length as UInt64, masked CRC-32C of these 8 bytes, the message, masked CRC-32C
 /// of the message; all little-endian. One thread at a time.
+///
+///     let events = try EventFileWriter(folder: folder, name: "distiller", time: now)
+///     try events.append("loss", step: 200, value: 1.31, time: now)
+///     try events.close()
+///
+/// A writer that is dropped without `close` loses what it has not flushed.
 package final class EventFileWriter {
+    /// The file that it made.
     package let path: String
     private let handle: FileHandle
     private var pending = Data()
@@ -32,6 +39,8 @@ package final class EventFileWriter {
         try flush()
     }
 
+    /// Kept in memory until `bufferBytes` are there, or `flushSeconds` are over; then it throws what `flush` does.
+    /// `time`: seconds since 1970, by which TensorBoard can order points. Stored as a Float.
     package func append(_ name: String, step: UInt64, value: Double, time: Double) throws {
         append(EventMessage.scalar(name, step: step, value: Float(value), time: time))
         guard pending.count >= Self.bufferBytes || time >= flushed + Self.flushSeconds else { return }
@@ -50,6 +59,7 @@ package final class EventFileWriter {
         }
     }
 
+    /// Flushes first; throws where the disk did not take it.
     package func close() throws {
         try flush()
         try handle.close()
@@ -70,6 +80,7 @@ private func maskedChecksum(_ data: [UInt8]) -> UInt32 {
     return ((checksum >> 15) | (checksum << 17)) &+ 0xA282_EAD8
 }
 
+/// Little-endian.
 func bytes(of value: some FixedWidthInteger) -> [UInt8] {
     withUnsafeBytes(of: value.littleEndian) { Array($0) }
 }

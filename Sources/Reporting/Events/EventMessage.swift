@@ -3,10 +3,12 @@
 /// `Event`: 1 wall_time (double), 2 step (int64), 3 file_version (string), 5 summary (message). `Summary`: 1 value
 /// (repeated). `Summary.Value`: 1 tag (string), 2 simple_value (float).
 enum EventMessage {
+    /// The first message of every file, by which TensorBoard recognises it.
     static func version(time: Double) -> [UInt8] {
         double(1, time) + lengthDelimited(3, Array("brain.Event:2".utf8))
     }
 
+    /// One number under the tag `name`. Fields that hold their default are written all the same.
     static func scalar(_ name: String, step: UInt64, value: Float, time: Double) -> [UInt8] {
         let entry = lengthDelimited(1, Array(name.utf8)) + float(2, value)
         return double(1, time) + key(2, wireType: 0) + variable(step) + lengthDelimited(5, lengthDelimited(1, entry))

@@ -1,7 +1,13 @@
 /// One axis: a range of values, its ticks, and where they fall on the page.
+///
+/// For 0 to 9.7 with about five ticks the step is 2 and the ticks are 0, 2, 4, 6 and 8. A vertical axis has `start`
+/// below `end` on the page, so it runs from a greater to a smaller number.
 struct Axis {
+    /// Values from one end to the other; a range of no width is widened by a half on each side.
     let range: ClosedRange<Double>
+    /// Distance of two ticks, in the unit of the values.
     let step: Double
+    /// Where `range` begins and ends, in the drawing's units.
     let pixels: (start: Double, end: Double)
 
     /// Ticks are 1, 2, 2.5 or 5 times a power of ten apart; `count` says about how many there should be.
@@ -12,6 +18,7 @@ struct Axis {
         pixels = (start, end)
     }
 
+    /// In the drawing's units; a value outside `range` lies outside the plot.
     func position(_ value: Double) -> Double {
         let share = (value - range.lowerBound) / (range.upperBound - range.lowerBound)
         return pixels.start + share * (pixels.end - pixels.start)
@@ -20,6 +27,7 @@ struct Axis {
     /// Clamped to the axis, so that no mark leaves the plot.
     func clamped(_ value: Double) -> Double { position(min(max(value, range.lowerBound), range.upperBound)) }
 
+    /// Multiples of `step` within `range`, in order; none where there would be more than a thousand.
     var ticks: [Double] {
         let first = (range.lowerBound / step - 1e-9).rounded(.up)
         let last = (range.upperBound / step + 1e-9).rounded(.down)
@@ -27,6 +35,7 @@ struct Axis {
         return stride(from: first, through: last, by: 1).map { $0 * step }
     }
 
+    /// The smallest of 1, 2, 2.5, 5 and 10 times a power of ten that is not below `rough`, which must be above 0.
     private static func niceStep(_ rough: Double) -> Double {
         var unit = 1.0
         while unit * 10 <= rough { unit *= 10 }

@@ -1,7 +1,12 @@
 /// Counts or amounts by category, one bar each.
+///
+/// The axis of the bars begins at 0. `ReportFigures.finalShares` uses it for ten bins of a tenth each, from 0 to 100 %.
 package struct BarChart: Figure {
+    /// One category, or one bin of a histogram.
     package struct Bar: Sendable {
+        /// The category, or in a histogram the bin's lower edge.
         package var label: String
+        /// The bar's height; nothing is drawn for 0 or less.
         package var value: Double
 
         package init(_ label: String, _ value: Double) {
@@ -15,12 +20,15 @@ package struct BarChart: Figure {
     package var caption: String
     package var xTitle: String
     package var yTitle: String
+    /// What the bars stand for, which gives them their colour.
     package var role: Role
+    /// From left to right.
     package var bars: [Bar]
     /// Adjacent bars are the bins of one quantity, and a label belongs to a bin's lower edge.
     package var isHistogram: Bool
     /// The label of the last bin's upper edge.
     package var lastEdge: String
+    /// In the drawing's own units; the page scales it.
     package var size: (width: Double, height: Double)
 
     package init(
@@ -39,11 +47,13 @@ package struct BarChart: Figure {
         self.size = size
     }
 
+    /// A line for each bar: its label, its value.
     package var csv: String {
         "\(csvField(xTitle)),\(csvField(yTitle))\n"
             + bars.map { "\(csvField($0.label)),\(csvField($0.value))\n" }.joined()
     }
 
+    /// Values stand above their bars, with at most one decimal.
     package var svg: String {
         let y = Axis(
             0...(max(bars.map(\.value).max() ?? 1, 1e-9) * 1.06), from: size.height - 50, to: 14,

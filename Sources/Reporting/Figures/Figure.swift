@@ -1,7 +1,11 @@
 /// A picture with the numbers behind it.
+///
+/// A value without any state: `svg` and `csv` are computed from the same properties, so that they cannot disagree. The
+/// three kinds are `LineChart`, `BarChart` and `HeatMap`; a fourth needs these five properties and nothing else.
 package protocol Figure: Sendable {
     /// File name of its numbers, without `.csv`.
     var name: String { get }
+    /// Stands above the picture, and is what a screen reader says of it.
     var title: String { get }
     /// One or two sentences below the picture: what is shown and how it was computed.
     var caption: String { get }
@@ -12,8 +16,11 @@ package protocol Figure: Sendable {
 }
 
 /// One field of a CSV line.
+///
+/// Quoted where it has a comma, a quotation mark or a line break in it, as RFC 4180 has it.
 func csvField(_ text: String) -> String {
     text.contains(where: { ",\"\n\r".contains($0) }) ? "\"\(text.replacing("\"", with: "\"\""))\"" : text
 }
 
+/// Empty for a number that is missing or not finite.
 func csvField(_ value: Double?) -> String { value.map { $0.isFinite ? "\($0)" : "" } ?? "" }

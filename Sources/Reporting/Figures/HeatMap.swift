@@ -2,13 +2,22 @@ package import Environments
 import Experience
 
 /// Shares from 0 to 1 in the cells of a grid.
+///
+/// For tasks that are goals in a grid, such as Dark Room's: where a goal lies tells how hard it is, and whether
+/// held-out goals end worse than their neighbours. Held-out cells are framed, empty ones are grey, and cells of at
+/// least 22 units have their percentage written in them.
 package struct HeatMap: Figure {
+    /// One goal.
     package struct Cell: Sendable {
+        /// Column from 0 at the left.
         package var x: Int
+        /// Row from 0 at the top.
         package var y: Int
+        /// A task of the split `test` was held out.
         package var split: Split
-        /// Nil where nothing was measured.
+        /// Return as a share of the goal's optimum, from 0 to 1; nil where nothing was measured.
         package var share: Double?
+        /// The task's id, for the CSV file.
         package var task: Int
 
         package init(x: Int, y: Int, split: Split, share: Double?, task: Int) {
@@ -23,8 +32,11 @@ package struct HeatMap: Figure {
     package var name: String
     package var title: String
     package var caption: String
+    /// Width of the grid, in cells.
     package var columns: Int
+    /// Height of the grid, in cells.
     package var rows: Int
+    /// In any order; places without one stay blank.
     package var cells: [Cell]
     /// The cell that episodes start in.
     package var start: (x: Int, y: Int)?
@@ -42,11 +54,13 @@ package struct HeatMap: Figure {
         self.start = start
     }
 
+    /// A line for each cell; the share is empty where nothing was measured.
     package var csv: String {
         "task,x,y,split,share_of_optimum\n"
             + cells.map { "\($0.task),\($0.x),\($0.y),\($0.split.rawValue),\(csvField($0.share))\n" }.joined()
     }
 
+    /// Pointing at a cell shows its goal and its share.
     package var svg: String {
         let side = 400.0 / Double(max(columns, rows))
         let width = side * Double(columns)
@@ -108,6 +122,7 @@ package struct HeatMap: Figure {
         svg.close("g")
     }
 
+    /// Numbers of columns and rows, fewer where cells are small.
     private func drawNumbers(_ side: Double, _ left: Double, _ top: Double, into svg: inout SVGText) {
         let every = max(1, Int((18 / side).rounded(.up)))
         for column in stride(from: 0, to: columns, by: every) {
@@ -124,6 +139,7 @@ package struct HeatMap: Figure {
         svg.label("y", x: 2, y: top + 10, class: "axis-title")
     }
 
+    /// The colours from 0 to 100 %, at the right.
     private func drawScale(x: Double, top: Double, height: Double, into svg: inout SVGText) {
         let steps = 50
         for step in 0..<steps {
@@ -143,6 +159,7 @@ package struct HeatMap: Figure {
         }
     }
 
+    /// What frames, empty cells and the dot mean.
     private func drawKey(x: Double, y: Double, into svg: inout SVGText) {
         svg.element(
             "rect",

@@ -5,6 +5,7 @@ extension LineChart {
     /// Room for the labels at the lines' ends.
     private static let labelWidthOfCharacter = 6.7
 
+    /// Bands lie below all lines. What would leave the plot is clamped to its edge.
     package var svg: String {
         let visible = series.filter { !$0.points.isEmpty }
         let longest = (visible.map(\.name) + references.map(\.name)).map(\.count).max() ?? 0
@@ -35,6 +36,7 @@ extension LineChart {
         return svg.text
     }
 
+    /// 0 to 1 where there is no point.
     private func xExtent(_ visible: [Series]) -> ClosedRange<Double> {
         if let xRange { return xRange }
         let values = visible.flatMap { $0.points.map(\.x) }
@@ -76,6 +78,7 @@ extension LineChart {
             yTitle, x: 15, y: middle, class: "axis-title", anchor: "middle", transform: "rotate(-90 15 \(at(middle)))")
     }
 
+    /// The 95 % interval as a pale area; nothing where fewer than two points have bounds.
     private func drawBand(_ line: Series, _ x: Axis, _ y: Axis, into svg: inout SVGText) {
         let bounded = line.points.filter { $0.low != nil && $0.high != nil && x.range.contains($0.x) }
         guard bounded.count > 1 else { return }
@@ -152,6 +155,9 @@ extension LineChart {
 }
 
 /// Moves sorted `positions` as little as a few passes allow, so that neighbours are at least `gap` apart.
+///
+/// For the names at the ends of lines. At most a hundred passes; where there is no room within `bounds`, some stay
+/// closer than `gap`.
 func spreadApart(_ positions: [Double], by gap: Double, within bounds: ClosedRange<Double>) -> [Double] {
     var result = positions
     for _ in 0..<100 {

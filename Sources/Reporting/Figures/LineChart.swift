@@ -1,10 +1,20 @@
 /// Lines over a common axis, with bands of uncertainty and horizontal references.
+///
+///     LineChart(
+///         name: "returns", title: "Return by episode", caption: "Mean over 20 goals.", xTitle: "episode", yTitle: "return",
+///         series: [.init("in context", .inContext, curves.meanCurve(window: 5))],
+///         references: [.init("optimum", .optimum, 14.2)], yRange: 0...1)
+///
+/// Series are named at their right ends, not in a legend; names that would overlap are pushed apart.
 package struct LineChart: Figure {
+    /// One point of a series; what x and y are stands in the chart's `xTitle` and `yTitle`.
     package struct Point: Sendable, Hashable {
         package var x: Double
+        /// A value that is not finite breaks the line.
         package var y: Double
-        /// Bounds of the 95 % interval, where there is one.
+        /// Lower bound of the 95 % interval; nil where there is none.
         package var low: Double?
+        /// Upper bound of the 95 % interval; nil where there is none.
         package var high: Double?
 
         package init(x: Double, y: Double, low: Double? = nil, high: Double? = nil) {
@@ -15,9 +25,12 @@ package struct LineChart: Figure {
         }
     }
 
+    /// One line. With bounds it has a band around it, or whiskers where it has dots.
     package struct Series: Sendable {
         package var name: String
+        /// Gives the line its colour.
         package var role: Role
+        /// By rising x.
         package var points: [Point]
         /// Draws a dot at every point: for a few points far apart.
         package var hasDots: Bool
@@ -33,7 +46,7 @@ package struct LineChart: Figure {
         }
     }
 
-    /// A dashed horizontal line.
+    /// A dashed horizontal line, such as the optimum: it has no points of its own.
     package struct Reference: Sendable {
         package var name: String
         package var role: Role
@@ -51,10 +64,13 @@ package struct LineChart: Figure {
     package var caption: String
     package var xTitle: String
     package var yTitle: String
+    /// Later ones are drawn over earlier ones; those without points are left out.
     package var series: [Series]
+    /// Named at the right like series.
     package var references: [Reference]
-    /// Values that the y axis must show; the data may widen it.
+    /// Values that the y axis must show; the data may widen it. Nil: the data alone decide.
     package var yRange: ClosedRange<Double>?
+    /// Exactly what the x axis shows: points outside of it are left out. Nil: as the data are.
     package var xRange: ClosedRange<Double>?
     /// In the drawing's own units; the page scales it.
     package var size: (width: Double, height: Double)

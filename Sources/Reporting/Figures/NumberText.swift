@@ -1,4 +1,7 @@
 /// How numbers are written in figures and tables: no locale, the same everywhere.
+///
+/// What is not finite is a dash. Written here and not by Foundation, so that a report is the same byte for byte on
+/// every machine.
 enum NumberText {
     /// At most `decimals` decimals, without trailing zeros: `0.25`, `16`, `-1.5`.
     static func short(_ value: Double, decimals: Int = 2) -> String {
@@ -12,6 +15,8 @@ enum NumberText {
     }
 
     /// Exactly `decimals` decimals, thousands apart: `1,234.50`.
+    ///
+    /// Rounds half away from zero. A number of 10^15 or more is written as Swift does.
     static func fixed(_ value: Double, decimals: Int, separator: String = "") -> String {
         guard value.isFinite, abs(value) < 1e15 else { return value.isFinite ? "\(value)" : "–" }
         var scale = 1.0
@@ -43,6 +48,8 @@ enum NumberText {
     }
 
     /// A tick on an axis whose ticks are `step` apart: `200`, `1.5M`, `20k`, `0.05`.
+    ///
+    /// As many decimals as `step` needs.
     static func tick(_ value: Double, step: Double) -> String {
         let magnitude = abs(value)
         if step >= 100_000, magnitude >= 1e6 { return short(value / 1e6, decimals: 2) + "M" }
@@ -57,6 +64,8 @@ enum NumberText {
     }
 
     /// `4 min 05 s`, `1 h 12 min`, `38 s`, `0.4 s`.
+    ///
+    /// Seconds in; below 10 s with a decimal, from an hour on without seconds.
     static func duration(_ seconds: Double) -> String {
         guard seconds.isFinite, seconds >= 0 else { return "–" }
         if seconds < 10 { return short(seconds, decimals: 1) + " s" }

@@ -6,9 +6,11 @@ package enum Role: String, Sendable, CaseIterable {
     case control
     /// The source algorithm.
     case source
+    /// Uniformly random actions, and the best policy.
     case random, optimum
     /// A quantity that is none of these.
     case quantity
+    /// A second one in the same figure.
     case secondQuantity = "second-quantity"
 
     /// A custom property of the page's style sheet, so that light and dark pages share the drawing.
@@ -16,12 +18,15 @@ package enum Role: String, Sendable, CaseIterable {
 }
 
 /// Colours of a share from 0 to 1: dark to light, even in lightness, told apart by the colour-blind as well.
+///
+/// Nine stops of matplotlib's viridis, linear between them in RGB.
 enum SequentialColours {
     private static let stops: [(Double, Double, Double)] = [
         (68, 1, 84), (71, 44, 122), (59, 81, 139), (44, 113, 142), (33, 144, 141), (39, 173, 129), (92, 200, 99),
         (170, 220, 50), (253, 231, 37),
     ]
 
+    /// `share` is clamped to 0 to 1. `isLight`: dark text is to be read on it.
     static func colour(_ share: Double) -> (css: String, isLight: Bool) {
         let position = min(max(share, 0), 1) * Double(stops.count - 1)
         let index = min(Int(position), stops.count - 2)

@@ -1,7 +1,11 @@
 /// SVG being written: elements one after the other, coordinates with two decimals.
+///
+/// Elements refer to classes and custom properties of `StyleSheet`; nothing has a colour of its own but what `style`
+/// says.
 struct SVGText {
     private(set) var text = ""
 
+    /// `attributes` are escaped here; `content` has to be escaped already.
     mutating func element(_ name: String, _ attributes: [(String, String)], content: String? = nil) {
         text += "<\(name)"
         for (key, value) in attributes { text += " \(key)=\"\(escaped(value))\"" }
@@ -9,12 +13,14 @@ struct SVGText {
         text += "\n"
     }
 
+    /// From (x1, y1) to (x2, y2), in the drawing's units.
     mutating func line(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, class name: String, style: String = "") {
         var attributes = [("class", name), ("x1", at(x1)), ("y1", at(y1)), ("x2", at(x2)), ("y2", at(y2))]
         if !style.isEmpty { attributes.append(("style", style)) }
         element("line", attributes)
     }
 
+    /// `words` are escaped here. `anchor`: start, middle or end of the text is at `x`; `y` is its baseline.
     mutating func label(
         _ words: String, x: Double, y: Double, class name: String, anchor: String = "start", style: String = "",
         transform: String = ""
@@ -25,6 +31,7 @@ struct SVGText {
         element("text", attributes, content: escaped(words))
     }
 
+    /// To be closed by `close` with the same name: nothing checks it.
     mutating func open(_ name: String, _ attributes: [(String, String)]) {
         text += "<\(name)" + attributes.map { " \($0.0)=\"\(escaped($0.1))\"" }.joined() + ">\n"
     }
@@ -32,7 +39,7 @@ struct SVGText {
     mutating func close(_ name: String) { text += "</\(name)>\n" }
 }
 
-/// A coordinate.
+/// A coordinate with at most two decimals.
 func at(_ value: Double) -> String { NumberText.short(value, decimals: 2) }
 
 /// `text` for XML and HTML, between tags and in attributes alike.

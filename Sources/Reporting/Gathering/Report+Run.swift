@@ -5,6 +5,8 @@ import Settings
 
 extension Report {
     /// The report of a run.
+    ///
+    /// Figures that have nothing to show are left out, and with them sections that are empty.
     package init(_ contents: RunContents) {
         let figures = ReportFigures(contents)
         let results = Results(contents)

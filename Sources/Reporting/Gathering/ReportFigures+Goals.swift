@@ -3,6 +3,8 @@ import Environments
 import Foundation
 
 extension ReportFigures {
+    /// Final return of the distilled model by goal, train and held-out; nil where tasks are not goals in a grid, or
+    /// nothing was evaluated.
     func heatMapOfModel() -> HeatMap? {
         guard let checkpoint else { return nil }
         var shares: [Int: [Double]] = [:]
@@ -16,6 +18,7 @@ extension ReportFigures {
                 + "goals were held out; of the training goals those with a number were evaluated.", shares)
     }
 
+    /// The same of the source algorithm, mean over its lifetimes on the goal.
     func heatMapOfSource() -> HeatMap? {
         var shares: [Int: [Double]] = [:]
         for task in contents.tasks {

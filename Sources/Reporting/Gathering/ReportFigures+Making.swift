@@ -3,7 +3,7 @@ import Environments
 import Experience
 
 extension ReportFigures {
-    /// The source algorithm over its whole life.
+    /// The source algorithm over its whole life, on training and on held-out goals; nil where no stream could be read.
     func sourceLearning() -> LineChart? {
         var series: [LineChart.Series] = []
         var lifetimes: [String] = []
@@ -25,6 +25,8 @@ extension ReportFigures {
             references: references(contents.tasks.map(\.id)), yRange: 0...1)
     }
 
+    /// The distiller's loss in nats an action by step, with the entropy of the source's policies where the learners
+    /// measured it. Nil for fewer than two points.
     func loss() -> LineChart? {
         let points = points(of: "distiller/loss")
         guard points.count > 1 else { return nil }
@@ -40,6 +42,7 @@ extension ReportFigures {
             references: floor.map { [.init("source's entropy", .source, $0)] } ?? [])
     }
 
+    /// Tokens a second by step. Nil for fewer than two points.
     func distillerThroughput() -> LineChart? {
         let points = points(of: "distiller/tokens_per_second")
         guard points.count > 1 else { return nil }
@@ -62,7 +65,8 @@ extension ReportFigures {
         }
     }
 
-    /// Transitions a second while histories were collected; a lifetime's are spread evenly over its time.
+    /// Transitions a second while histories were collected, in 8 to 100 bins of equal width; a lifetime's are spread
+    /// evenly over its time. Nil where collection took less than half a second.
     func collectionThroughput() -> LineChart? {
         let done = contents.lifetimes.compactMap { lifetime -> (start: Double, end: Double, count: Double)? in
             guard let start = lifetime.started, let end = lifetime.ended, end > start, let count = lifetime.transitions

@@ -8,6 +8,7 @@ import Foundation
 /// The figures of a run's report. Each is nil where there is nothing to show.
 struct ReportFigures {
     let contents: RunContents
+    /// The last evaluated one by training step, which the report is about; nil before the first evaluation.
     let checkpoint: String?
     private let sourceName: String
 
@@ -17,6 +18,8 @@ struct ReportFigures {
         sourceName = contents.experiment.map { "source (\($0.source.name.uppercased()))" } ?? "source"
     }
 
+    /// The main figure: return by episode in context, with the context cleared, and of the source algorithm that learns
+    /// the same tasks from scratch, between optimum and random policy. Nil where the split was not evaluated.
     func returns(on split: Split) -> LineChart? {
         guard let checkpoint else { return nil }
         let inContext = contents.evaluated(checkpoint, split, .inContext)
@@ -54,6 +57,7 @@ struct ReportFigures {
             size: isTest ? (1120, 420) : (560, 340))
     }
 
+    /// Lines for the mean optimum and the mean random return of these tasks, as far as every one is known.
     func references(_ tasks: [Int]) -> [LineChart.Reference] {
         var lines: [LineChart.Reference] = []
         if let optimum = contents.meanOptimum(of: tasks) { lines.append(.init("optimum", .optimum, optimum)) }
@@ -61,6 +65,8 @@ struct ReportFigures {
         return lines
     }
 
+    /// How the held-out pairs end, in ten bins: a mean may hide that some goals are never found. Nil where no optimum
+    /// is known.
     func finalShares() -> BarChart? {
         guard let checkpoint, let evaluated = contents.evaluated(checkpoint, .test, .inContext),
             let half = contents.aboveHalf(evaluated)
@@ -78,7 +84,8 @@ struct ReportFigures {
             lastEdge: "100")
     }
 
-    /// Several checkpoints of one training run; nil for one.
+    /// Held-out final return of every evaluated checkpoint against its seconds of training; nil where fewer than two
+    /// checkpoints were evaluated.
     func returnByTrainingTime() -> LineChart? {
         let times = Dictionary(
             contents.checkpoints.map { ($0.name, $0.trainingSeconds) }, uniquingKeysWith: { first, _ in first })

@@ -5,6 +5,8 @@ import Experiments
 import Foundation
 
 /// The tables of a run's report.
+///
+/// Counts, durations, checkpoints, nodes and settings; what the figures show stands in numbers in the first one.
 struct ReportTables {
     let contents: RunContents
     let checkpoint: String?
@@ -14,10 +16,12 @@ struct ReportTables {
         checkpoint = contents.evaluatedCheckpoints.last
     }
 
+    /// In the order of the page; tables without rows are left out.
     var all: [Report.Table] {
         [results, counts, durations, run, checkpoints, nodes, settings].compactMap { $0 }.filter { !$0.rows.isEmpty }
     }
 
+    /// Final returns of model, control, source, random policy and optimum, by split.
     private var results: Report.Table? {
         guard let checkpoint else { return nil }
         var rows: [[String]] = []
@@ -85,6 +89,7 @@ struct ReportTables {
         }.joined(separator: ", ")
     }
 
+    /// How much of what was recorded was learnt from, and how old its policy was by then.
     private var learningRows: [[String]] {
         var rows: [[String]] = []
         let transitions = contents.lifetimes.compactMap(\.transitions).reduce(0, +)
@@ -104,6 +109,7 @@ struct ReportTables {
         return rows
     }
 
+    /// Time of each phase, from the coordinator's notes; nil where there are none.
     private var durations: Report.Table? {
         let phases = contents.phases
         guard !phases.isEmpty, let total = contents.duration, total > 0 else { return nil }

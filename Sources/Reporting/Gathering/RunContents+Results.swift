@@ -3,9 +3,13 @@ import Environments
 import Experience
 
 /// One checkpoint's evaluation on the tasks of one split.
+///
+/// Made by `RunContents.evaluated`, of either kind: in context or control.
 struct EvaluatedSplit {
     let checkpoint: String
+    /// Ids of tasks that have a return at least.
     let tasks: [Int]
+    /// (tasks, seeds, episodes).
     let curves: LearningCurves
 }
 
@@ -17,6 +21,7 @@ extension RunContents {
             .sorted { (steps[$0] ?? 0, $0) < (steps[$1] ?? 0, $1) }
     }
 
+    /// Nil where nothing of the kind was played; jobs without returns are left out.
     func evaluated(_ checkpoint: String, _ split: Split, _ kind: EvaluationKind) -> EvaluatedSplit? {
         let members = evaluations.filter {
             $0.evaluation.checkpoint == checkpoint && $0.evaluation.split == split && $0.evaluation.kind == kind
@@ -33,7 +38,9 @@ extension RunContents {
 
     func task(_ id: Int) -> TaskRecord? { tasks.first { $0.id == id } }
 
+    /// Nil unless the optimum of every one of these tasks is known.
     func meanOptimum(of tasks: [Int]) -> Double? { meanKnown(tasks.map { task($0)?.optimalReturn }) }
+    /// Nil unless the random policy's return on every one of these tasks is known.
     func meanRandom(of tasks: [Int]) -> Double? { meanKnown(tasks.map { task($0)?.randomReturn }) }
 
     /// Nil unless all are known.
@@ -43,6 +50,8 @@ extension RunContents {
     }
 
     /// Final return as a share of the task's optimum, of each (task, seed).
+    ///
+    /// Tasks without a known optimum above 0 are left out. 1 is the optimum.
     func finalShares(_ evaluated: EvaluatedSplit) -> [(task: Int, share: Double)] {
         zip(evaluated.tasks, evaluated.curves.finals).flatMap { task, finals -> [(task: Int, share: Double)] in
             guard let optimum = self.task(task)?.optimalReturn, optimum > 0 else { return [] }
@@ -70,6 +79,7 @@ extension RunContents {
         return end.map { max(0, $0 - start) }
     }
 
+    /// Recorded transitions of all histories; evaluations do not count.
     var transitions: Int {
         streams.filter { $0.stream.lifetime.collection == .histories }.reduce(0) { $0 + $1.rows }
     }

@@ -7,25 +7,35 @@ import Histories
 import Settings
 
 /// All that a report is made from: the catalogue, the experiment, the provenance, the source's returns.
+///
+/// Read once, in one thread; nothing of the run is open afterwards. A run that goes on may be read too: the report then
+/// shows what there is.
 package struct RunContents: Sendable {
+    /// Of the experiment, else of the run, else of the folder.
     package var name: String
+    /// RUN/experiment.yaml; nil where it cannot be read, which a remark then says.
     package var experiment: Experiment?
+    /// Nil in a catalogue that was remade from files without an experiment.
     package var run: RunRecord?
     package var tasks: [TaskRecord] = []
     package var lifetimes: [LifetimeRecord] = []
     package var streams: [StreamRecord] = []
     package var nodes: [NodeRecord] = []
     package var checkpoints: [CheckpointRecord] = []
+    /// Of all checkpoints, with returns (seeds, episodes).
     package var evaluations: [EvaluationReturns] = []
+    /// By name, such as `distiller/loss`, in the order in which they were written.
     package var metrics: [String: [MetricRecord]] = [:]
     /// Names and values of RUN/provenance.json, nested names joined by a dot.
     package var provenance: [(name: String, value: String)] = []
     /// Returns by episode of one actor, (lifetimes, episodes) of each task: the mean over the actors that were read.
     package var sourceReturns: [Int: [[Double]]] = [:]
-    /// What could not be read.
+    /// What could not be read, in sentences that the report shows.
     package var remarks: [String] = []
 
     /// Streams of one lifetime that are read for its curve.
+    ///
+    /// Those with the lowest actor numbers.
     package static let actorsPerLifetime = 10
 
     package init(name: String) { self.name = name }
@@ -96,7 +106,7 @@ package struct RunContents: Sendable {
     }
 }
 
-/// By episode, over the actors that lived it.
+/// The mean return by episode over the actors that lived it, as long as the longest life.
 private func meanOverActors(_ curves: [[Double]]) -> [Double] {
     (0..<(curves.map(\.count).max() ?? 0)).map { episode in
         let values = curves.compactMap { episode < $0.count ? $0[episode] : nil }

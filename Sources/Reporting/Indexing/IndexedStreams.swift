@@ -5,10 +5,14 @@ import Foundation
 import Histories
 
 /// Reads stream files one after the other into what a catalogue knows of them.
+///
+/// Never throws: a file that cannot be read is in `damaged`, and the others count.
 struct IndexedStreams {
     /// The run's folder.
     let root: String
+    /// Streams in the order in which they were read, damaged ones that say who they are among them.
     private(set) var streams: [IndexedStream] = []
+    /// What is wrong with files, each with its path.
     private(set) var damaged: [String] = []
     /// Optimum and random return are properties of a task, and take a while to be found out: each environment's
     /// distribution is built once, and each task of it asked for once, however many streams it has.
@@ -26,6 +30,7 @@ struct IndexedStreams {
         return HistoriesIndex.Quarantined(stream, reason: mark.reason)
     }
 
+    /// Reads all of the file and checks its checksums. Memory: one stream at a time.
     mutating func read(_ file: String) {
         do throws(StreamError) {
             let reader = try StreamReader(path: file)

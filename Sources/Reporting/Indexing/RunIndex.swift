@@ -6,10 +6,16 @@ import Experiments
 package import Foundation
 import Histories
 
-/// Remakes a run's catalogue from its files: streams, experiment, checkpoints. What only the coordinator knew (nodes,
-/// metrics, who learnt what) stays as it is, or is lost with the catalogue.
+/// Remakes a run's catalogue from its files: streams, experiment, checkpoints. What the coordinator alone knew (nodes,
+/// metrics, which learner learnt what) stays as it is, or is lost with the catalogue.
+///
+///     try RunIndex(folder: folder).write(into: folder)
+///
+/// `distillery histories index` does this, and `--resume` does it through `restore` where the catalogue is gone.
 package struct RunIndex {
+    /// What the streams tell.
     package let index: HistoriesIndex
+    /// Checkpoints of the distiller whose configuration can be read, by name.
     package let checkpoints: [CheckpointRecord]
     /// The latest checkpoint is that of a training that has done its steps, or had its time.
     package let isDistilled: Bool
@@ -58,6 +64,8 @@ package struct RunIndex {
     private static let catalogue = "catalog.sqlite"
 
     /// Writes it into `folder`'s catalogue, a new one if there is none.
+    ///
+    /// A run without a row in `run` gets one, as far as experiment and streams tell it. Throws `CatalogError`.
     package func write(into folder: URL) throws {
         let path = folder.appendingPathComponent(RunIndex.catalogue).path
         let isNew = !FileManager.default.fileExists(atPath: path)

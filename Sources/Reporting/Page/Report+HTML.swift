@@ -1,5 +1,7 @@
 extension Report {
     /// The whole page; it refers to nothing outside itself but its own CSV files.
+    ///
+    /// UTF-8. Figures are numbered through all sections.
     package var html: String {
         var page = """
             <!DOCTYPE html>

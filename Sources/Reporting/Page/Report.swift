@@ -2,11 +2,15 @@ import Files
 package import Foundation
 
 /// What a run showed: figures, tables and a few numbers; written as one HTML page with CSV files beside it.
+///
+/// A value; `init(_ contents: RunContents)` makes that of a run. All texts are plain, and are escaped when the page is
+/// made.
 package struct Report: Sendable {
     /// One number that is told in large type.
     package struct Highlight: Sendable {
         package var title: String
         package var value: String
+        /// A few words below the number.
         package var detail: String
 
         package init(_ title: String, _ value: String, _ detail: String) {
@@ -16,10 +20,12 @@ package struct Report: Sendable {
         }
     }
 
+    /// Fields are text, already formatted (`NumberText`). The first field of each row is its heading.
     package struct Table: Sendable {
         package var title: String
         /// Empty for a table of names and values.
         package var columns: [String]
+        /// (rows, columns).
         package var rows: [[String]]
         /// Folded away until it is asked for.
         package var isFolded: Bool
@@ -32,11 +38,13 @@ package struct Report: Sendable {
         }
     }
 
+    /// A heading with figures; left out of the page where it has none.
     package struct Section: Sendable {
         package var title: String
         package var introduction: String
         /// Figures side by side where there is room; the first alone if `leadsWide`.
         package var figures: [any Figure]
+        /// The first figure takes the whole width.
         package var leadsWide: Bool
 
         package init(_ title: String, _ introduction: String, _ figures: [any Figure], leadsWide: Bool = false) {
@@ -48,9 +56,11 @@ package struct Report: Sendable {
     }
 
     package var title: String
+    /// Environment, date and version.
     package var subtitle: String
     /// A sentence or two that say what was found.
     package var summary: String
+    /// From left to right, at the head of the page.
     package var highlights: [Highlight]
     package var sections: [Section]
     package var tables: [Table]
@@ -70,9 +80,12 @@ package struct Report: Sendable {
         self.remarks = remarks
     }
 
+    /// In the order of the page; their names must differ, since each is a file's.
     package var figures: [any Figure] { sections.flatMap(\.figures) }
 
     /// Writes `report.html` and `report/*.csv` into `folder`; files of an earlier report are replaced.
+    ///
+    /// Each file takes its place whole: a reader of an earlier report never finds half of this one.
     package func write(into folder: URL) throws {
         let numbers = folder.appendingPathComponent("report").path
         try Folder.create(numbers)

@@ -1,4 +1,7 @@
 /// The page's look, light and dark, on the screen and on paper.
+///
+/// Colours of `Role` are custom properties here (`--in-context`, `--control`, ...), which SVG elements refer to: one
+/// drawing serves both looks.
 enum StyleSheet {
     static let text = """
         :root {

@@ -2,12 +2,16 @@ package import Catalog
 package import Environments
 import Foundation
 
-/// Returns in context of one evaluation, and of its control.
+/// Returns in context of one evaluation, and of its control: what `distillery evaluate` prints.
+///
+/// Every task has the same weight. The control is the same model with its context cleared at every episode; what the
+/// two differ by is what the context is worth.
 package struct EvaluationSummary: Sendable, Encodable {
+    /// One of the two, over all tasks and seeds.
     package struct Curve: Sendable, Encodable {
-        /// Mean over tasks and seeds, by episode.
+        /// (episodes that all pairs have): mean over tasks and seeds, by episode.
         let meanReturns: [Double]
-        /// Mean over the last ten episodes.
+        /// Mean over the last ten episodes of each pair; 0 where nothing was played.
         let finalReturn: Double
         /// The 95 % interval of `finalReturn` over tasks and seeds; nil where one pair was played.
         let finalReturnInterval: Interval?
@@ -20,11 +24,14 @@ package struct EvaluationSummary: Sendable, Encodable {
     let checkpoint: String
     let split: Split
     let tasks: Int
+    /// Of the first task.
     let seeds: Int
     let inContext: Curve
     let control: Curve?
+    /// Over the tasks whose optimum is known; nil where none is.
     let meanOptimum: Double?
 
+    /// `returns` may hold both kinds, of one checkpoint and split. `tasks` must have each id once.
     package init(checkpoint: String, split: Split, returns: [EvaluationReturns], tasks: [TaskRecord]) {
         self.checkpoint = checkpoint
         self.split = split

@@ -2,22 +2,30 @@ import Environments
 import Experience
 
 /// Where a mean lies with a probability of 95 %.
+///
+/// By the percentile bootstrap of `LearningCurves`: of 1,000 means the 2.5 % and the 97.5 % quantile.
 package struct Interval: Sendable, Hashable, Encodable {
     package let low: Double
     package let high: Double
 }
 
 /// Returns by episode of several tasks with several repetitions (seeds, lifetimes) each.
+///
+/// Tasks differ in how high a return can be, and repetitions of one task resemble each other. So a mean is taken over
+/// repetitions first and over tasks then, and the bootstrap draws at both levels.
 package struct LearningCurves: Sendable {
     /// (tasks, repetitions, episodes); the lengths may differ.
     package let returns: [[[Double]]]
 
+    /// Curves without episodes, and tasks without curves, are left out.
     package init(_ returns: [[[Double]]]) {
         self.returns = returns.map { $0.filter { !$0.isEmpty } }.filter { !$0.isEmpty }
     }
 
     package var isEmpty: Bool { returns.isEmpty }
+    /// Episodes of the longest curve; 0 where there is none.
     package var longest: Int { returns.joined().map(\.count).max() ?? 0 }
+    /// (task, repetition) pairs.
     package var curveCount: Int { returns.reduce(0) { $0 + $1.count } }
 
     /// How often the bootstrap draws.
@@ -70,7 +78,7 @@ package struct LearningCurves: Sendable {
         }
     }
 
-    /// Mean of the last `finalEpisodes` of each curve, (tasks, repetitions).
+    /// (tasks, repetitions): mean of the last `finalEpisodes` of each curve, of all where it has fewer.
     package var finals: [[Double]] {
         returns.map { $0.map { average($0.suffix(Self.finalEpisodes)) } }
     }
@@ -80,7 +88,7 @@ package struct LearningCurves: Sendable {
         isEmpty ? nil : average(finals.map { average($0[...]) }[...])
     }
 
-    /// Mean over tasks, and repetitions within each, of the first episodes.
+    /// Mean over tasks, and repetitions within each, of the first episodes; nil where there is nothing.
     package var firstMean: Double? { means.first }
 
     /// The 95 % interval of `finalMean`, by the bootstrap of `meanCurve`; nil where one curve or none is known.
@@ -97,6 +105,7 @@ package struct LearningCurves: Sendable {
         return point
     }
 
+    /// The mean of `window` neighbours around each centre, fewer at the curve's ends; behind its end the final return.
     private func sample(_ curve: [Double], at centres: [Int], window: Int) -> [Double] {
         let final = average(curve.suffix(Self.finalEpisodes))
         var sums = [0.0]
@@ -126,11 +135,14 @@ package struct LearningCurves: Sendable {
     }
 }
 
+/// NaN of nothing.
 func average(_ values: ArraySlice<Double>) -> Double {
     values.isEmpty ? .nan : values.reduce(0, +) / Double(values.count)
 }
 
 /// Linear between neighbours; `sorted` is not empty.
+///
+/// `share` from 0 to 1: 0.025 of 1,000 values is between the 25th and the 26th.
 func quantile(_ sorted: [Double], _ share: Double) -> Double {
     let position = share * Double(sorted.count - 1)
     let low = Int(position)

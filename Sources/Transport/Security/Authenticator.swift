@@ -5,8 +5,9 @@ internal import Synchronization
 /// Decides which clients may connect to the CURVE servers of one context, and counts those that may not.
 ///
 /// It answers libzmq's questions (RFC 27, ZAP) in a thread of its own, so that a busy role does not hold up a
-/// handshake. The thread ends with the authenticator, which every server keeps alive. Until `allow` is called for the first time, clients wait, as long as a
-/// handshake may take: whoever was refused would only try again after that time.
+/// handshake. The thread ends with the authenticator, which every server keeps alive. Until `allow` is called for the
+/// first time, clients wait, as long as a handshake may take: a client that was refused would only try again after that
+/// time. `allow`, `takeRefused` and the counters may be called on any thread.
 package final class Authenticator: Sendable {
     /// Keeps what the thread works on alive as long as sockets may ask.
     private let context: MessageContext
@@ -66,6 +67,9 @@ package final class Authenticator: Sendable {
 }
 
 /// What the authenticator's thread shares with the others.
+///
+/// The role's thread writes the list, the authenticator's reads it and counts what it refuses. Everything is behind one
+/// lock but two flags, which are looked at for every message.
 final class AuthenticatorState: Sendable {
     /// `@unchecked Sendable`: a socket that is handed from one thread to another through a lock, and used by one.
     struct HandedSocket: @unchecked Sendable { let handle: UnsafeMutableRawPointer }
@@ -93,6 +97,7 @@ final class AuthenticatorState: Sendable {
 
     var isEnded: Bool { hasEnded.load(ordering: .acquiring) }
 
+    /// Wakes the thread, which closes its sockets and ends.
     func end() {
         hasEnded.store(true, ordering: .releasing)
         wake?.raise()
@@ -142,12 +147,14 @@ final class AuthenticatorState: Sendable {
         }
     }
 
+    /// From now on the authenticator's thread owns the socket.
     func hand(over monitor: UnsafeMutableRawPointer) {
         let socket = HandedSocket(handle: monitor)
         state.withLock { $0.monitors.append(socket) }
         wake?.raise()
     }
 
+    /// Sockets that were handed over since the last call; the caller owns them.
     func takeMonitors() -> [HandedSocket] {
         wake?.clear()
         return state.withLock { state in

@@ -28,6 +28,8 @@ final class AuthenticatorThread: @unchecked Sendable {
         self.halfOpenLimit = halfOpenLimit
     }
 
+    /// The thread keeps itself alive until it ends. All signals are blocked in it. Throws `system` where no thread can
+    /// be made.
     func start() throws(TransportError) {
         // Signals are for the main thread, which looks at them.
         var all = sigset_t()

@@ -6,7 +6,10 @@
 ///     public 4Y-...
 ///     secret 9f(...
 ///     coordinator Vq$...
+///
+/// No error repeats what stands in a file: it may be secret.
 struct KeyFile {
+    /// The raw values are the files' first lines.
     enum Kind: String, CaseIterable {
         case coordinator = "distillery coordinator key 1"
         case node = "distillery node key 1"

@@ -1,6 +1,8 @@
 /// What a node needs to join a cluster: its own key, and the coordinator's to recognise it by.
 package struct NodeKey: Sendable {
+    /// The node's own pair.
     package let secret: SecretKey
+    /// The only key under which this node takes a server for the coordinator.
     package let coordinator: PublicKey
 
     /// How a socket speaks to the coordinator.
@@ -14,7 +16,7 @@ package struct NodeKey: Sendable {
     }
 }
 
-/// Who may connect, as its file in `allowed` says.
+/// A client that may connect, as its file in `allowed` says.
 package struct AllowedClient: Hashable, Sendable {
     package let key: PublicKey
     /// What it may be in the cluster, in the words of its file; empty: anything.
@@ -26,6 +28,8 @@ package struct AllowedClient: Hashable, Sendable {
 ///     coordinator.key        0600   stays on the coordinator's host
 ///     node.key, NAME.key     0600   one for each host, user or purpose; travels to where its node runs
 ///     allowed/NAME.public    0644   who may connect; a file that is taken away takes the permission with it
+///
+/// The coordinator reads `allowed` each second, so that adding or removing a file takes effect in a running cluster.
 package struct KeyFolder: Sendable {
     /// No list of allowed keys is longer.
     package static let allowedLimit = 1024
@@ -91,11 +95,13 @@ package struct KeyFolder: Sendable {
         return [nodePath(name), allowed]
     }
 
+    /// Throws `key` where the file is missing, malformed, or readable by other users.
     package func coordinatorKey() throws(TransportError) -> SecretKey {
         try KeyFile(.coordinator, at: coordinatorPath).secretKey()
     }
 
-    /// Who may connect, by name, and what is wrong with the files that do not say so.
+    /// The clients that may connect, by name, and what is wrong with the files that cannot be used. One bad file does
+    /// not keep the others out; a folder that other users can write into throws.
     package func allowed() throws(TransportError) -> (clients: [String: AllowedClient], problems: [String]) {
         try PrivateFile.checkFolder(allowedPath)
         let names = try PrivateFile.names(in: allowedPath).filter { $0.hasSuffix(Self.publicSuffix) }

@@ -1,7 +1,9 @@
 internal import CZeroMQ
 
-/// The half of a CURVE key pair that may be shown to anybody; 32 bytes, 40 characters of Z85 in text.
+/// The half of a CURVE key pair (Curve25519) that may be shown to everyone; 32 bytes, 40 characters of Z85 in text (RFC
+/// 32).
 package struct PublicKey: Hashable, Sendable {
+    /// Bytes of a key, secret or public.
     package static let byteCount = 32
     /// Characters of a key in Z85, secret or public.
     package static let textCount = 40
@@ -14,6 +16,7 @@ package struct PublicKey: Hashable, Sendable {
         self.bytes = bytes
     }
 
+    /// Throws `key` for what is not 40 characters of Z85.
     package init(_ text: String) throws(TransportError) { bytes = try decodedKey(text, "public key") }
 
     /// Z85: digits, letters and punctuation, without blanks, quotes and backslashes.
@@ -29,6 +32,7 @@ package struct SecretKey: Sendable {
     fileprivate let bytes: [UInt8]
     package let publicKey: PublicKey
 
+    /// Derives the public half. Throws `key` for what is not 40 characters of Z85, without repeating it.
     package init(_ text: String) throws(TransportError) {
         bytes = try decodedKey(text, "secret key")
         var derived = [CChar](repeating: 0, count: PublicKey.textCount + 1)
@@ -51,6 +55,7 @@ package struct SecretKey: Sendable {
             publicKey: try PublicKey(string(of: publicText)))
     }
 
+    /// 40 characters of Z85: for the key's file alone, never for a log.
     package var text: String { encodedKey(bytes) }
 
     func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {

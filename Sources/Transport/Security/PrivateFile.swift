@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Files that hold keys: made once, never overwritten, and read only where nobody else can read or change them.
+/// Files that hold keys: made once, never overwritten, and read only where no other user can read or change them.
 enum PrivateFile {
     /// A key file is a few lines.
     static let maximumBytes = 4096
@@ -30,7 +30,8 @@ enum PrivateFile {
         guard fsync(file) == 0 else { throw .kernel(attempt) }
     }
 
-    /// Reads a small file of which nobody else may be able to change a byte, nor read it where `isSecret`.
+    /// Reads a small file. Throws `key` where another user than root could change a byte of it, or read it where
+    /// `isSecret`.
     static func read(_ path: String, isSecret: Bool) throws(TransportError) -> String {
         let attempt = "read the key \(path)"
         // A pipe in the place of a file must not make us wait.

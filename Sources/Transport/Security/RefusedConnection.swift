@@ -1,5 +1,6 @@
 /// An attempt to connect that came to nothing.
 package struct RefusedConnection: Hashable, Sendable {
+    /// The raw values are what a log says.
     package enum Reason: String, Hashable, Sendable {
         case unknownKey = "its key is not on the list of those that may connect"
         case noKey = "it offers no CURVE key"
@@ -19,7 +20,8 @@ package struct RefusedConnection: Hashable, Sendable {
     }
 }
 
-/// Refused attempts since somebody last asked: all are counted, and some are known by address.
+/// Attempts that were refused since the last report: all are counted, and up to eight kinds are known by address and
+/// reason.
 package struct RefusedConnections: Sendable {
     /// More addresses than this between two reports are not told apart.
     package static let addressLimit = 8

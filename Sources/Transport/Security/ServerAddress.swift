@@ -1,7 +1,7 @@
 /// Where a server listens, and the key to recognise it by: `tcp://192.0.2.7:40123?key=` and 40 characters of Z85.
 ///
 /// Learners and recorders make a new key with each start and announce it with their endpoint to the coordinator, which
-/// passes both on to whom it sends there.
+/// passes both on to the nodes that it sends there.
 package struct ServerAddress: Hashable, Sendable {
     private static let separator = "?key="
 
@@ -14,6 +14,7 @@ package struct ServerAddress: Hashable, Sendable {
         self.key = key
     }
 
+    /// Reads what `description` gives. Throws `address` or `key`.
     package init(_ text: String) throws(TransportError) {
         // The endpoint itself cannot contain what separates it from the key; the key can contain nearly everything.
         if let range = text.firstRange(of: Self.separator) {

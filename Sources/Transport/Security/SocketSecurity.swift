@@ -1,6 +1,6 @@
 /// What protects a socket's connections.
 package enum SocketSecurity: Sendable {
-    /// Nothing: everybody who reaches the socket is believed, and everything can be read on the way.
+    /// Nothing: every peer that reaches the socket is believed, and everything can be read on the way.
     case none
     /// CURVE, the end that is connected to. The authenticator knows which clients may.
     case server(SecretKey, Authenticator)
