@@ -24,6 +24,9 @@ package struct CatalogError: Error, Sendable, CustomStringConvertible {
     }
 
     /// The same in words that say what to do.
+    ///
+    /// A `CatalogError` stays what it is. An I/O error counts as `full` where the disk has less than 1 MiB left, no
+    /// inodes, or the process has met its limit on the size of files.
     init(_ error: any Error, path: String) {
         if let error = error as? CatalogError {
             self = error

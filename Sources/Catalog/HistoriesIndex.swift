@@ -7,16 +7,22 @@ package import Experience
 package struct IndexedStream: Hashable, Sendable {
     package var stream: StreamIdentifier
     package var task: Task
+    /// Of its task, where the environment knows it.
     package var optimalReturn: Double?
+    /// Of its task, where the environment knows it.
     package var randomReturn: Double?
+    /// Transitions that its rollouts cover.
     package var rows: Int
+    /// Rows of its dataset `rollouts`.
     package var rollouts: Int
     /// The policy version of its last rollout.
     package var lastPolicyVersion: UInt64
     /// The highest incarnation of its rollouts; lockstep and evaluations write 0.
     package var lastIncarnation: UInt64
     package var isSealed: Bool
+    /// What reading all of it has shown.
     package var integrity: Integrity
+    /// Size of the file.
     package var bytes: Int
     /// Wall clock of its first rollout, seconds since 1970.
     package var started: Double?
@@ -60,9 +66,13 @@ package struct IndexedStream: Hashable, Sendable {
 /// Pure: nothing is read or written here. `Ledger.replaceIndex` puts it into a catalogue. What the coordinator alone
 /// knew is not in it: nodes, metrics, learners.
 package struct HistoriesIndex: Hashable, Sendable {
+    /// By id.
     package private(set) var tasks: [TaskRecord] = []
+    /// By folder. A lifetime none of whose files could be read is not among them.
     package private(set) var lifetimes: [LifetimeRecord] = []
+    /// By path, quarantined ones with 0 rows among them.
     package private(set) var streams: [StreamRecord] = []
+    /// By folder. Returns only of jobs that are whole; the others are to be played again.
     package private(set) var evaluations: [EvaluationReturns] = []
 
     /// A lifetime's final return is the mean over so many last episodes of each of its streams.
@@ -90,6 +100,7 @@ package struct HistoriesIndex: Hashable, Sendable {
     /// It counts as ended: a lifetime does not wait for its seal.
     package struct Quarantined: Hashable, Sendable {
         package let stream: StreamIdentifier
+        /// The recorder's words, from the mark beside the file.
         package let reason: String
 
         package init(_ stream: StreamIdentifier, reason: String) {
@@ -155,6 +166,7 @@ package struct HistoriesIndex: Hashable, Sendable {
             actors: members.map { $0.stream.actor + 1 }.max())
     }
 
+    /// Whole: enough sealed, sound streams with enough episodes. Without `expected` what is there is enough.
     private static func evaluation(
         _ name: String, _ lifetime: LifetimeIdentifier, _ members: [IndexedStream], expected: Expectation?
     ) -> EvaluationReturns {

@@ -27,6 +27,8 @@ package final class Ledger: Sendable {
     private let database: DatabaseQueue
 
     /// How long a call waits for another process's transaction.
+    ///
+    /// Then it throws `busy`.
     package static let busyTimeoutSeconds = 5.0
 
     /// Pages that SQLite keeps in memory, in KiB.
@@ -112,6 +114,8 @@ package final class Ledger: Sendable {
         do { return try database.read(body) } catch { throw CatalogError(error, path: path) }
     }
 
+    /// Throws `newer` where migrations are applied that this version does not know, `damaged` where a catalogue that is
+    /// opened for reading lacks some that it knows.
     private static func checkVersion(_ database: DatabaseQueue, path: String) throws {
         let migrator = CatalogSchema.migrator
         try database.read { connection in

@@ -4,8 +4,10 @@ package struct LedgerBatch: Sendable {
     package var lifetimes: [LifetimeRecord] = []
     package var streams: [StreamRecord] = []
     package var nodes: [NodeRecord] = []
+    /// Added one by one, in this order.
     package var metrics: [MetricRecord] = []
     package var checkpoints: [CheckpointRecord] = []
+    /// Jobs of evaluations with their returns; each replaces what was known of its task.
     package var results: [EvaluationReturns] = []
 
     package init(
@@ -18,6 +20,7 @@ package struct LedgerBatch: Sendable {
         self.results = results
     }
 
+    /// Then there is nothing to write, and no transaction is needed.
     package var isEmpty: Bool {
         lifetimes.isEmpty && streams.isEmpty && nodes.isEmpty && metrics.isEmpty && checkpoints.isEmpty
             && results.isEmpty

@@ -72,6 +72,7 @@ package enum WorkStatus: String, Hashable, Sendable, CaseIterable, Codable {
 package struct LifetimeRecord: Hashable, Sendable {
     package var task: Int
     package var repetition: Int
+    /// As the coordinator saw it last; `--resume` takes up what is not finished.
     package var status: WorkStatus
     /// Name of the learner that has or had it.
     package var learner: String?

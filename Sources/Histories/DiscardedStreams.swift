@@ -23,6 +23,8 @@ package struct DiscardedStreams: Sendable, Codable, Equatable {
     private static let movedSuffix = ".discarded"
 
     /// The mark in the folder of a lifetime; nil where it was never lived anew.
+    ///
+    /// A mark that cannot be read counts as one, with incarnation 0.
     package init?(of folder: String) {
         guard let data = FileManager.default.contents(atPath: folder + "/" + Self.markName) else { return nil }
         self =

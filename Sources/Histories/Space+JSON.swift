@@ -20,6 +20,8 @@ extension Space {
     }
 
     /// Reads what `json` writes. Throws `EnvironmentError` for anything else and for spaces of absurd size.
+    ///
+    /// A space has at most 65,536 discrete parts or 8 dimensions, and elements of at most 16 MiB.
     package init(json: String) throws {
         guard let description = try? JSONDecoder().decode(SpaceDescription.self, from: Data(json.utf8)),
             let space = description.space

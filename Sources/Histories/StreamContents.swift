@@ -16,6 +16,8 @@ package struct StreamContents: Sendable {
 
     /// Reads a file and checks its structure and checksums. Throws `damaged` at the first thing that is wrong; rows
     /// of a growing file that `rollouts` does not cover yet are left out.
+    ///
+    /// Takes as long as reading all of the file; other threads that use HDF5 wait meanwhile.
     package init(path: String) throws(StreamError) {
         let reader = try StreamReader(path: path)
         defer { reader.close() }

@@ -8,8 +8,12 @@ package enum StreamError: Error, Hashable, Sendable {
     /// No room on the disk: nothing was lost, the same call may be tried again when there is room.
     case diskFull(path: String, operation: String)
     /// The file is not a stream of the layout in docs, or is damaged; `problem` says where and what.
+    ///
+    /// Nothing helps but to set the file aside.
     case damaged(path: String, problem: String)
     /// The rollout does not continue the stream: the next sequence number is `expected`.
+    ///
+    /// The sender is asked to begin again with `expected`.
     case outOfOrder(path: String, expected: UInt64, got: UInt64)
     /// The rollout contradicts itself or the stream (checksum, lengths, episode numbers, policy version).
     case invalidRollout(path: String, problem: String)

@@ -21,6 +21,7 @@ final class StreamFile {
     }
 
     let path: String
+    /// In the order of `StreamColumn.all`; every `Int` that names a column is an index into it.
     private(set) var columns: [StreamColumn] = []
     private let file: hid_t
     /// Where it is made; nil where it is on the disk.
@@ -113,6 +114,8 @@ final class StreamFile {
     /// - Parameters:
     ///   - counts: final rows of every column for a sealed file (compressed), nil for a growing one.
     ///   - memory: where it is made; nil for the disk
+    ///
+    /// A growing file has chunks and no compression; a sealed one is as long as `counts` from the beginning.
     static func create(
         _ path: String, metadata: StreamMetadata, counts: [Int]?, in memory: MemoryImage? = nil
     ) throws(StreamError) -> StreamFile {
@@ -198,6 +201,8 @@ final class StreamFile {
     private static let deflateLevel: UInt32 = 1
 
     /// `rollouts` first: data are flushed before it, so all columns are then at least as long as it says.
+    ///
+    /// Throws `damaged` where one is missing or has another type or shape than the environment's spaces say.
     private func openDatasets() throws(StreamError) {
         defer {
             datasets.reverse()
@@ -237,6 +242,8 @@ extension StreamFile {
     }
 
     /// Makes a column `count` rows long, longer or shorter than it was.
+    ///
+    /// New rows are undefined until they are written; rows that are cut are gone.
     func setCount(_ column: Int, _ count: Int) throws(StreamError) {
         let dimensions = [hsize_t(count)] + columns[column].shape.map { hsize_t($0) }
         try HDF5.check(H5Dset_extent(datasets[column], dimensions), path, "resize \(columns[column].name)")
@@ -287,6 +294,8 @@ extension StreamFile {
     }
 
     /// Hands everything written so far to the operating system, in an order that readers can follow.
+    ///
+    /// Not yet durable: that takes an fdatasync of `duplicateDescriptor`.
     func flush() throws(StreamError) {
         try HDF5.check(H5Fflush(file, H5F_SCOPE_GLOBAL), path, "flush")
     }

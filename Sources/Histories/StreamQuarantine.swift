@@ -28,6 +28,8 @@ package struct StreamQuarantine: Sendable, Codable, Equatable {
     private static let movedLimit = 1000
 
     /// The path of the stream that a mark or a moved file belongs to; nil for other names.
+    ///
+    /// `actor-0007.h5.damaged-2` gives `actor-0007.h5`.
     static func stream(of path: String) -> String? {
         for suffix in [markSuffix, movedSuffix] {
             guard let range = path.ranges(of: ".h5" + suffix).last else { continue }
@@ -39,6 +41,8 @@ package struct StreamQuarantine: Sendable, Codable, Equatable {
     }
 
     /// The mark of the stream at `path`, or nil where it is not quarantined.
+    ///
+    /// A mark that cannot be read is a mark all the same: nothing is recorded under the name.
     package init?(of path: String) {
         if let data = FileManager.default.contents(atPath: path + Self.markSuffix) {
             self =

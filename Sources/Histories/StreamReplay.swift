@@ -19,6 +19,8 @@ package struct StreamReplay: Sendable, Codable, Equatable {
     package var isSound: Bool { difference == nil && problem == nil }
 
     /// Makes one copy of the environment that a stream was recorded from.
+    ///
+    /// Throws where the environment is unknown or promises no replay; its words become the `problem`.
     package typealias Factory = (StreamMetadata) throws -> any Environment
 
     /// Replays one file. Never throws: what cannot be read is a problem.

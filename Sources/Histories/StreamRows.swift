@@ -62,6 +62,8 @@ extension StreamFile {
     }
 
     /// For every row whether it ends its episode, 0 or not.
+    ///
+    /// (N). Terminations and truncations in one: which of the two ended an episode is not told.
     func readFlags(_ range: Range<Int>) throws(StreamError) -> [UInt8] {
         var flags = try read(ColumnIndex.terminations, range, as: UInt8.self, zero: 0)
         let truncations = try read(ColumnIndex.truncations, range, as: UInt8.self, zero: 0)

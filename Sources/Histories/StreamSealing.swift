@@ -17,6 +17,7 @@ package final class StreamSealing {
     /// Bytes of rows that are copied, or verified, in one piece.
     static let pieceBytes = 1 << 20
 
+    /// A long stream goes through these in order, a short one from `beginning` to `made` in one step.
     private enum Stage {
         case beginning
         case copying(StreamFile, column: Int, row: Int)
@@ -35,6 +36,8 @@ package final class StreamSealing {
     private var stage = Stage.beginning
 
     /// Nothing may be appended to the writer any more.
+    ///
+    /// Does nothing yet.
     package init(_ writer: StreamWriter) {
         self.writer = writer
         calls = writer.calls
@@ -43,6 +46,9 @@ package final class StreamSealing {
     }
 
     /// Does a piece of the work. True when there is nothing left but to `commit`.
+    ///
+    /// Throws `StreamError`: `damaged` where the copy is not what was appended, `diskFull` where it finds no room.
+    /// Afterwards call `abandon`.
     package func advance() throws(StreamError) -> Bool {
         switch stage {
         case .beginning: try begin()
@@ -182,6 +188,9 @@ package final class StreamSealing {
 
     /// Makes the copies durable, with one wait for the disk, puts them in their places, and makes their names durable, each
     /// folder once. What failed of each, nil where nothing did; one that failed is abandoned.
+    ///
+    /// Several at once are worth it: copies that are synced together cost little more than one. Each is independent:
+    /// one that fails does not keep the others from their places.
     package static func commit(_ sealings: [StreamSealing]) -> [StreamError?] {
         var failures = synchronize(sealings)
         for (index, sealing) in sealings.enumerated() where failures[index] == nil {

@@ -4,22 +4,31 @@ import Environments
 ///
 /// The properties are those of `StreamMetadata` under names that make good JSON keys, and counts.
 package struct StreamSummary: Sendable, Codable, Equatable {
+    /// As the reader was given it.
     package let path: String
     package let environment: String
+    /// Settings of the environment, as `StreamMetadata.environment` has them.
     package let environmentJson: String
     package let taskId: Int
+    /// The task's own description, as its environment reads it.
     package let taskJson: String
+    /// `train` or `test`.
     package let split: String
+    /// Number of the lifetime on its task, from 0.
     package let repetition: Int
     package let actor: Int
     package let seed: UInt64
     package let sourceAlgorithm: String
+    /// Settings of the source algorithm, or in an evaluation what acts (`EvaluationSource`).
     package let sourceJson: String
     package let softwareVersion: String
+    /// ISO 8601, UTC.
     package let created: String
+    /// It is complete, and cannot grow.
     package let isSealed: Bool
     /// Transitions that `rollouts` covers.
     package let rows: UInt64
+    /// Rows of `rollouts`, unchecked.
     package let rollouts: Int
     /// Rows of `final_observations`; a torn file may have some more than its rollouts cover.
     package let finishedEpisodes: Int
@@ -57,6 +66,8 @@ package struct StreamSummary: Sendable, Codable, Equatable {
 }
 
 /// What `show` adds: the learning curve of one stream.
+///
+/// Reads and checks the whole file, so it takes as long as `verify`.
 package struct StreamDetails: Sendable, Codable, Equatable {
     package let summary: StreamSummary
     /// Returns of the finished episodes in order.

@@ -46,6 +46,8 @@ package struct StreamVerification: Sendable, Codable, Equatable {
 
     /// Checks one file: layout, order, checksums, flags, elements of the spaces. Never throws: what cannot be read is
     /// a problem.
+    ///
+    /// Takes as long as reading all of the file. Memory: flags of every row, and one piece.
     package init(path: String) {
         self.path = path
         do throws(StreamError) {

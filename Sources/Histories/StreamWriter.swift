@@ -79,8 +79,12 @@ package final class StreamWriter {
     }
 
     /// The sequence number that `append` expects.
+    ///
+    /// Rollouts in memory count.
     package var nextSequence: UInt64 { position.rollouts }
     /// Every rollout with a sequence number below this is durable.
+    ///
+    /// Also where the stream stood when it was taken up.
     package var durableCount: UInt64 { durablePosition.rollouts }
     /// Transitions in memory that are not on disk.
     package var pendingRows: Int { position.rows - durablePosition.rows }

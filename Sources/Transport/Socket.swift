@@ -219,7 +219,7 @@ package class Socket {
             try set(ZMQ_HANDSHAKE_IVL, options.serverHandshakeMilliseconds, "handshake time")
             try set(ZMQ_CURVE_SERVER, 1, "role as a CURVE server")
             try set(ZMQ_CURVE_SECRETKEY, key)
-            // Otherwise a server whose authenticator is missing would let everybody in. ZMQ_ZAP_ENFORCE_DOMAIN
+            // Otherwise a server whose authenticator is missing would let every client in. ZMQ_ZAP_ENFORCE_DOMAIN
             let enforceDomain: Int32 = 93
             try set(enforceDomain, 1, "refusal of clients that nobody has authenticated")
             let domain = "distillery"

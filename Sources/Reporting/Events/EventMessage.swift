@@ -14,6 +14,7 @@ enum EventMessage {
         return double(1, time) + key(2, wireType: 0) + variable(step) + lengthDelimited(5, lengthDelimited(1, entry))
     }
 
+    /// A field's number and how it is encoded: 0 variable length, 1 eight bytes, 2 length and content, 5 four bytes.
     private static func key(_ field: UInt64, wireType: UInt64) -> [UInt8] { variable(field << 3 | wireType) }
 
     /// Seven bits a byte, the lowest first.

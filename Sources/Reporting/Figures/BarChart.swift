@@ -15,10 +15,13 @@ package struct BarChart: Figure {
         }
     }
 
+    /// File name of its numbers, and its anchor on the page: `report.html#held-out-final-shares`.
     package var name: String
     package var title: String
     package var caption: String
+    /// What the categories are; also the first column of the CSV file.
     package var xTitle: String
+    /// What is counted; also the second column of the CSV file.
     package var yTitle: String
     /// What the bars stand for, which gives them their colour.
     package var role: Role

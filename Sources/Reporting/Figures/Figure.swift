@@ -9,7 +9,7 @@ package protocol Figure: Sendable {
     var title: String { get }
     /// One or two sentences below the picture: what is shown and how it was computed.
     var caption: String { get }
-    /// An `<svg>` element that takes its colours from the page.
+    /// An `<svg>` element that takes its colours from the page, through classes and custom properties of `StyleSheet`.
     var svg: String { get }
     /// Comma-separated, with a line of names first.
     var csv: String { get }

@@ -4,8 +4,8 @@ import Experience
 /// Shares from 0 to 1 in the cells of a grid.
 ///
 /// For tasks that are goals in a grid, such as Dark Room's: where a goal lies tells how hard it is, and whether
-/// held-out goals end worse than their neighbours. Held-out cells are framed, empty ones are grey, and cells of at
-/// least 22 units have their percentage written in them.
+/// held-out goals end worse than their neighbours. Held-out cells are framed, empty ones have a colour of their own,
+/// and cells of at least 22 units have their percentage written in them.
 package struct HeatMap: Figure {
     /// One goal.
     package struct Cell: Sendable {
@@ -29,6 +29,7 @@ package struct HeatMap: Figure {
         }
     }
 
+    /// File name of its numbers, and its anchor on the page: `report.html#final-return-by-goal`.
     package var name: String
     package var title: String
     package var caption: String
@@ -84,6 +85,7 @@ package struct HeatMap: Figure {
         return svg.text
     }
 
+    /// `side`: width of a cell; `left` and `top`: corner of the grid, all in the drawing's units.
     private func draw(_ cell: Cell, _ side: Double, _ left: Double, _ top: Double, into svg: inout SVGText) {
         let isHeldOut = cell.split == .test
         let inset = isHeldOut ? 2.5 : 1

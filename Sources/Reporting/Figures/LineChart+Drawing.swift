@@ -44,6 +44,7 @@ extension LineChart {
         return low...high
     }
 
+    /// Holds points, bounds, references and `yRange`, with 4 % more; begins at 0 where the data come near it.
     private func yExtent(_ visible: [Series]) -> ClosedRange<Double> {
         var values = visible.flatMap { $0.points.flatMap { [$0.y, $0.low ?? $0.y, $0.high ?? $0.y] } }
         values += references.map(\.value)
@@ -55,6 +56,7 @@ extension LineChart {
         return (low >= 0 && low < 0.25 * high ? 0 : low - margin)...(high + margin)
     }
 
+    /// Horizontal lines at the ticks of y, ticks below for x, titles of both.
     private func drawAxes(_ x: Axis, _ y: Axis, into svg: inout SVGText) {
         for tick in y.ticks {
             let position = y.position(tick)
@@ -92,6 +94,7 @@ extension LineChart {
             ])
     }
 
+    /// A line between neighbours; a dot and a whisker at each point where the series has dots.
     private func drawLine(_ line: Series, _ x: Axis, _ y: Axis, into svg: inout SVGText) {
         // A point that is not a number breaks the line.
         for part in line.points.filter({ x.range.contains($0.x) }).split(whereSeparator: { !$0.y.isFinite }) {
@@ -115,6 +118,7 @@ extension LineChart {
         }
     }
 
+    /// The interval of one point as a vertical stroke; nothing where it has none.
     private func drawWhisker(_ point: Point, _ x: Axis, _ y: Axis, _ role: Role, into svg: inout SVGText) {
         guard let low = point.low, let high = point.high else { return }
         svg.line(

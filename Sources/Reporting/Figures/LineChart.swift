@@ -1,11 +1,12 @@
 /// Lines over a common axis, with bands of uncertainty and horizontal references.
 ///
 ///     LineChart(
-///         name: "returns", title: "Return by episode", caption: "Mean over 20 goals.", xTitle: "episode", yTitle: "return",
+///         name: "returns", title: "Return by episode", caption: "Mean over 20 goals.", xTitle: "episode",
+///         yTitle: "return of an episode",
 ///         series: [.init("in context", .inContext, curves.meanCurve(window: 5))],
 ///         references: [.init("optimum", .optimum, 14.2)], yRange: 0...1)
 ///
-/// Series are named at their right ends, not in a legend; names that would overlap are pushed apart.
+/// Series that are not faint are named at their right ends, not in a legend; names that would overlap are pushed apart.
 package struct LineChart: Figure {
     /// One point of a series; what x and y are stands in the chart's `xTitle` and `yTitle`.
     package struct Point: Sendable, Hashable {
@@ -25,8 +26,9 @@ package struct LineChart: Figure {
         }
     }
 
-    /// One line. With bounds it has a band around it, or whiskers where it has dots.
+    /// One line. Points with bounds have a band around the line, and whiskers where it has dots.
     package struct Series: Sendable {
+        /// Stands at the line's right end, in the line's colour.
         package var name: String
         /// Gives the line its colour.
         package var role: Role
@@ -50,6 +52,7 @@ package struct LineChart: Figure {
     package struct Reference: Sendable {
         package var name: String
         package var role: Role
+        /// In the unit of y.
         package var value: Double
 
         package init(_ name: String, _ role: Role, _ value: Double) {
@@ -59,10 +62,13 @@ package struct LineChart: Figure {
         }
     }
 
+    /// File name of its numbers, and its anchor on the page: `report.html#held-out-returns`.
     package var name: String
     package var title: String
     package var caption: String
+    /// What x is, with its unit.
     package var xTitle: String
+    /// What y is, with its unit; runs upwards at the left.
     package var yTitle: String
     /// Later ones are drawn over earlier ones; those without points are left out.
     package var series: [Series]
@@ -73,6 +79,8 @@ package struct LineChart: Figure {
     /// Exactly what the x axis shows: points outside of it are left out. Nil: as the data are.
     package var xRange: ClosedRange<Double>?
     /// In the drawing's own units; the page scales it.
+    ///
+    /// 560 x 340 is half the page's width, 1,120 the whole.
     package var size: (width: Double, height: Double)
 
     package init(

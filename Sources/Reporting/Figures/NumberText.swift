@@ -1,7 +1,6 @@
 /// How numbers are written in figures and tables: no locale, the same everywhere.
 ///
-/// What is not finite is a dash. Written here and not by Foundation, so that a report is the same byte for byte on
-/// every machine.
+/// What is not finite is a dash.
 enum NumberText {
     /// At most `decimals` decimals, without trailing zeros: `0.25`, `16`, `-1.5`.
     static func short(_ value: Double, decimals: Int = 2) -> String {

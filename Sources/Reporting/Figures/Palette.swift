@@ -1,4 +1,7 @@
 /// What a mark stands for; the same thing has the same colour in every figure.
+///
+/// The raw values are names of custom properties in `StyleSheet`: a new role needs a colour there, for light and for
+/// dark pages.
 package enum Role: String, Sendable, CaseIterable {
     /// The distilled model with its context.
     case inContext = "in-context"

@@ -45,6 +45,8 @@ extension Report {
 }
 
 /// The numbers that the page's head tells.
+///
+/// About the last evaluated checkpoint, on held-out tasks.
 private struct Results {
     let contents: RunContents
     let inContext: EvaluatedSplit?
@@ -57,6 +59,7 @@ private struct Results {
         control = checkpoint.flatMap { contents.evaluated($0, .test, .control) }
     }
 
+    /// One or two sentences; where nothing was evaluated, a sentence that says so.
     var summary: String {
         guard let inContext, let first = inContext.curves.firstMean, let final = inContext.curves.finalMean else {
             return "No evaluation on held-out goals is recorded in this run yet."
@@ -72,6 +75,7 @@ private struct Results {
         return text
     }
 
+    /// At most five: return, control, pairs above half, transitions, duration.
     var highlights: [Report.Highlight] {
         var list: [Report.Highlight] = []
         if let inContext, let final = inContext.curves.finalMean {
@@ -103,6 +107,7 @@ private struct Results {
         return list
     }
 
+    /// Each phase that another one followed, with its duration.
     private var phaseText: String {
         let phases = contents.phases
         return zip(phases, phases.dropFirst()).map { "\($0.name) \(NumberText.duration($1.began - $0.began))" }

@@ -34,6 +34,9 @@ extension ReportFigures {
     }
 
     /// Nil where tasks are not goals in a grid.
+    ///
+    /// `shares`: by task, one for each seed or lifetime; their mean is shown. The start is taken to be the middle of
+    /// the grid, as in Dark Room.
     private func heatMap(_ name: String, _ title: String, _ caption: String, _ shares: [Int: [Double]]) -> HeatMap? {
         let goals = contents.tasks.compactMap { task in Goal(task).map { (task: task, goal: $0) } }
         guard !shares.isEmpty, goals.count == contents.tasks.count else { return nil }
@@ -50,6 +53,8 @@ extension ReportFigures {
 }
 
 /// The cell that a task's JSON names, as in `{"goal":[3,5]}`.
+///
+/// Nil for a task whose JSON has no such goal, or one outside of 0..<512.
 private struct Goal {
     let x: Int
     let y: Int

@@ -54,6 +54,8 @@ extension ReportFigures {
     }
 
     /// One metric by step; at most 400 points, each the mean of its neighbours.
+    ///
+    /// Values that are not finite are left out.
     private func points(of metric: String) -> [LineChart.Point] {
         let records = (contents.metrics[metric] ?? []).filter(\.value.isFinite).sorted { $0.step < $1.step }
         let stride = max(1, (records.count + 399) / 400)

@@ -6,10 +6,13 @@ import Experiments
 import Foundation
 
 /// The figures of a run's report. Each is nil where there is nothing to show.
+///
+/// Each method makes one figure and its caption, so that what a caption claims stands beside what computes it.
 struct ReportFigures {
     let contents: RunContents
     /// The last evaluated one by training step, which the report is about; nil before the first evaluation.
     let checkpoint: String?
+    /// `source (A3C)`, or `source` where the experiment cannot be read.
     private let sourceName: String
 
     init(_ contents: RunContents) {

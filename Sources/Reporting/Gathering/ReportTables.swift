@@ -9,6 +9,7 @@ import Foundation
 /// Counts, durations, checkpoints, nodes and settings; what the figures show stands in numbers in the first one.
 struct ReportTables {
     let contents: RunContents
+    /// The one that the report is about, as in `ReportFigures`.
     let checkpoint: String?
 
     init(_ contents: RunContents) {
@@ -46,10 +47,12 @@ struct ReportTables {
             columns: ["", "mean return", "95 % interval", "of the optimum", "pairs above half"], rows: rows)
     }
 
+    /// A row of final returns with its interval.
     private func line(_ name: String, _ curves: LearningCurves, _ tasks: [Int], _ half: String? = nil) -> [String] {
         line(name, curves.finalMean, tasks, curves.finalInterval, half)
     }
 
+    /// A row of final returns; a dash for what is not known.
     private func line(
         _ name: String, _ value: Double?, _ tasks: [Int], _ interval: Interval? = nil, _ half: String? = nil
     ) -> [String] {
@@ -62,6 +65,7 @@ struct ReportTables {
         return [name, value.map(text) ?? "–", bounds ?? "–", share, half ?? "–"]
     }
 
+    /// Tasks, lifetimes, streams, transitions, bytes and evaluations.
     private var counts: Report.Table {
         let histories = contents.streams.filter { $0.stream.lifetime.collection == .histories }
         let train = contents.tasks.count { $0.split == .train }
@@ -82,6 +86,7 @@ struct ReportTables {
         return Report.Table("Counts", rows: rows)
     }
 
+    /// `3 running, 120 finished`.
     private var lifetimesText: String {
         WorkStatus.allCases.compactMap { status in
             let count = contents.lifetimes.count { $0.status == status }
@@ -123,6 +128,7 @@ struct ReportTables {
         return Report.Table("Durations", columns: ["phase", "time", "share"], rows: rows)
     }
 
+    /// Dates, failure and version from the catalogue, then the provenance.
     private var run: Report.Table {
         var rows: [[String]] = []
         if let run = contents.run {
@@ -134,6 +140,7 @@ struct ReportTables {
         return Report.Table("Run and machine", rows: rows + contents.provenance.map { [$0.name, $0.value] })
     }
 
+    /// Folded; without rows where nothing was distilled.
     private var checkpoints: Report.Table {
         Report.Table(
             "Checkpoints of the distiller", columns: ["name", "step", "training", "loss"],
@@ -156,6 +163,7 @@ struct ReportTables {
             }, isFolded: true)
     }
 
+    /// Every setting of the experiment with its value; nil where it cannot be read.
     private var settings: Report.Table? {
         contents.experiment.map { experiment in
             Report.Table(
@@ -166,6 +174,8 @@ struct ReportTables {
 }
 
 /// `2026-01-31 12:00:00 UTC`
+///
+/// In UTC, to the second.
 func timestamp(_ seconds: Double) -> String {
     Date(timeIntervalSince1970: seconds).formatted(.iso8601).replacing("T", with: " ").replacing("Z", with: " UTC")
 }

@@ -34,8 +34,11 @@ extension RunContents {
     }
 
     /// The source's lifetimes on `tasks`, in their order; tasks without one are left out.
+    ///
+    /// (tasks, lifetimes, episodes): each lifetime as the mean over the actors that were read.
     func source(on tasks: [Int]) -> LearningCurves { LearningCurves(tasks.compactMap { sourceReturns[$0] }) }
 
+    /// Nil for an id that the catalogue does not have.
     func task(_ id: Int) -> TaskRecord? { tasks.first { $0.id == id } }
 
     /// Nil unless the optimum of every one of these tasks is known.
@@ -60,12 +63,16 @@ extension RunContents {
     }
 
     /// How many (task, seed) pairs end above half of the optimum.
+    ///
+    /// Nil where no optimum is known.
     func aboveHalf(_ evaluated: EvaluatedSplit) -> (count: Int, of: Int)? {
         let shares = finalShares(evaluated)
         return shares.isEmpty ? nil : (shares.count { $0.share > 0.5 }, shares.count)
     }
 
     /// When each phase began, from the coordinator's notes.
+    ///
+    /// By time; a phase that a resumed run began again counts from the first time.
     var phases: [(name: String, began: Double)] {
         metrics.filter { $0.key.hasPrefix("phase/") }
             .compactMap { name, records in records.map(\.time).min().map { (String(name.dropFirst(6)), $0) } }
@@ -85,6 +92,8 @@ extension RunContents {
     }
 
     /// Nats an action that the source's own policies had on train tasks: about the floor of the distiller's loss.
+    ///
+    /// From the metric `learner/mean_policy_entropy`, whose step is the task's id; nil where no learner measured it.
     var sourceEntropy: Double? {
         let train = Set(tasks.filter { $0.split == .train }.map(\.id))
         let values = (metrics["learner/mean_policy_entropy"] ?? []).filter { train.contains($0.step) }.map(\.value)

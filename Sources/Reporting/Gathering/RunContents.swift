@@ -17,10 +17,15 @@ package struct RunContents: Sendable {
     package var experiment: Experiment?
     /// Nil in a catalogue that was remade from files without an experiment.
     package var run: RunRecord?
+    /// By id, with the optimum and the random return where they are known.
     package var tasks: [TaskRecord] = []
+    /// By task and repetition, with what their learners counted.
     package var lifetimes: [LifetimeRecord] = []
+    /// Records alone; the files that are read are those of `sourceReturns`.
     package var streams: [StreamRecord] = []
+    /// In the order in which they joined.
     package var nodes: [NodeRecord] = []
+    /// By training step, whether evaluated or not.
     package var checkpoints: [CheckpointRecord] = []
     /// Of all checkpoints, with returns (seeds, episodes).
     package var evaluations: [EvaluationReturns] = []
@@ -59,6 +64,7 @@ package struct RunContents: Sendable {
         readStreams(folder, progress)
     }
 
+    /// An experiment that cannot be read costs the report its settings, with a remark.
     private mutating func readExperiment(_ file: URL) {
         do throws(SettingsError) {
             experiment = try Experiment(path: file.path)
@@ -68,6 +74,7 @@ package struct RunContents: Sendable {
         name = experiment?.name ?? run?.name ?? name
     }
 
+    /// Without the file there is no provenance, and no remark.
     private mutating func readProvenance(_ file: URL) {
         guard let data = try? Data(contentsOf: file) else { return }
         guard let object = try? JSONSerialization.jsonObject(with: data) else {
@@ -77,6 +84,7 @@ package struct RunContents: Sendable {
         provenance = flattened(object, name: "")
     }
 
+    /// Streams that cannot be read are left out, with one remark that counts them.
     private mutating func readStreams(_ folder: URL, _ progress: (Int, Int) -> Void) {
         let histories = streams.filter { $0.stream.lifetime.collection == .histories }
         let lifetimes = Dictionary(grouping: histories, by: \.stream.lifetime).sorted { $0.key.folder < $1.key.folder }
@@ -114,6 +122,7 @@ private func meanOverActors(_ curves: [[Double]]) -> [Double] {
     }
 }
 
+/// `{"host":{"cores":16}}` becomes `host.cores`, `16`; names are sorted, lists are joined by commas.
 private func flattened(_ object: Any, name: String) -> [(name: String, value: String)] {
     switch object {
     case let object as [String: Any]:

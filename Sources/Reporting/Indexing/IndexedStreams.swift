@@ -83,6 +83,7 @@ struct IndexedStreams {
         return stream.path == relative ? stream : nil
     }
 
+    /// Unknown where the environment cannot be made from its description.
     private mutating func bounds(
         of task: Task, in environment: EnvironmentDescription
     ) -> ReturnBounds {
@@ -103,6 +104,8 @@ struct IndexedStreams {
     }
 
     /// An evaluation is named CHECKPOINT-test, CHECKPOINT-train or CHECKPOINT-test-cleared.
+    ///
+    /// What remains without the suffixes is the checkpoint's name.
     private func evaluated(_ name: String) -> (String, EvaluationKind) {
         var rest = name
         var kind = EvaluationKind.inContext

@@ -20,6 +20,8 @@ package struct RunIndex {
     /// The latest checkpoint is that of a training that has done its steps, or had its time.
     package let isDistilled: Bool
     /// Files that are no sound streams, with the reason.
+    ///
+    /// Quarantined streams are among them.
     package let damaged: [String]
     private let experiment: Experiment?
 
@@ -90,12 +92,14 @@ package struct RunIndex {
         try ledger.close()
     }
 
+    /// Empty where the experiment cannot be read: the streams' own tasks are taken then.
     private static func tasks(of experiment: Experiment?) throws -> [TaskRecord] {
         guard let experiment else { return [] }
         let distribution = try experiment.makeTasks()
         return try experiment.usedTasks(of: distribution).map { TaskRecord(try distribution.task($0), distribution) }
     }
 
+    /// A checkpoint without a readable `config.json` is left out. `created` is when that file was written.
     private static func checkpoints(in folder: URL) -> ([CheckpointRecord], isDistilled: Bool) {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         var isDistilled = false

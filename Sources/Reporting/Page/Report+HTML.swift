@@ -56,6 +56,7 @@ extension Report {
         return page + "</main>\n</body>\n</html>\n"
     }
 
+    /// With a link to its numbers in `report/`.
     private func html(of figure: any Figure, number: Int, isWide: Bool) -> String {
         """
         <figure\(isWide ? " class=\"wide\"" : "") id="\(escaped(figure.name))">
@@ -67,6 +68,7 @@ extension Report {
         """
     }
 
+    /// A folded one is a `<details>` element over the whole width.
     private func html(of table: Table) -> String {
         var text = table.isFolded ? "<details class=\"wide\"><summary>\(escaped(table.title))</summary>\n" : "<div>\n"
         if !table.isFolded { text += "<h3>\(escaped(table.title))</h3>\n" }

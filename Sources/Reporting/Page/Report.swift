@@ -9,6 +9,7 @@ package struct Report: Sendable {
     /// One number that is told in large type.
     package struct Highlight: Sendable {
         package var title: String
+        /// As it is to be read, with its unit.
         package var value: String
         /// A few words below the number.
         package var detail: String
@@ -41,6 +42,7 @@ package struct Report: Sendable {
     /// A heading with figures; left out of the page where it has none.
     package struct Section: Sendable {
         package var title: String
+        /// A sentence below the heading; empty for none.
         package var introduction: String
         /// Figures side by side where there is room; the first alone if `leadsWide`.
         package var figures: [any Figure]
@@ -55,6 +57,7 @@ package struct Report: Sendable {
         }
     }
 
+    /// Name of the run.
     package var title: String
     /// Environment, date and version.
     package var subtitle: String
@@ -62,7 +65,9 @@ package struct Report: Sendable {
     package var summary: String
     /// From left to right, at the head of the page.
     package var highlights: [Highlight]
+    /// In the order of the page.
     package var sections: [Section]
+    /// After the figures, in this order.
     package var tables: [Table]
     /// What could not be shown, and why.
     package var remarks: [String]
@@ -85,7 +90,7 @@ package struct Report: Sendable {
 
     /// Writes `report.html` and `report/*.csv` into `folder`; files of an earlier report are replaced.
     ///
-    /// Each file takes its place whole: a reader of an earlier report never finds half of this one.
+    /// Each file takes its place whole. Throws where the folder cannot be written into.
     package func write(into folder: URL) throws {
         let numbers = folder.appendingPathComponent("report").path
         try Folder.create(numbers)

@@ -23,10 +23,12 @@ package struct EvaluationSummary: Sendable, Encodable {
 
     let checkpoint: String
     let split: Split
+    /// Tasks that were played in context.
     let tasks: Int
     /// Of the first task.
     let seeds: Int
     let inContext: Curve
+    /// Nil where no control was played.
     let control: Curve?
     /// Over the tasks whose optimum is known; nil where none is.
     let meanOptimum: Double?
@@ -46,6 +48,7 @@ package struct EvaluationSummary: Sendable, Encodable {
         control = controls.isEmpty ? nil : Self.curve(controls, optimum)
     }
 
+    /// `optimum`: by task, nil where it is not known.
     private static func curve(_ returns: [EvaluationReturns], _ optimum: [Int: Double?]) -> Curve {
         let curves = LearningCurves(returns.map { $0.returns.map { $0.map(Double.init) } })
         let final = curves.finalMean ?? 0
@@ -63,6 +66,8 @@ package struct EvaluationSummary: Sendable, Encodable {
     }
 
     /// Several lines for people.
+    ///
+    /// Returns of some episodes from 1 to 200 and of the last, then the final return with interval, share and pairs.
     package var text: String {
         var lines = ["\(checkpoint): \(tasks) \(split.rawValue) tasks, \(seeds) seeds each"]
         for (name, curve) in [("in context", inContext)]

@@ -40,6 +40,9 @@ package struct LearningCurves: Sendable {
     /// Each curve is first averaged over `window` neighbouring episodes. A curve that ended goes on at the mean of its
     /// last `finalEpisodes`. The interval is a percentile bootstrap that draws tasks, and repetitions within each.
     /// `episodes` ends the curve earlier than the longest.
+    ///
+    /// x counts episodes from 1. At most 200 points: behind 200 episodes each stands for several, and is averaged over
+    /// as many at least.
     package func meanCurve(window: Int, episodes: Int = .max) -> [LineChart.Point] {
         let length = min(longest, episodes)
         guard length > 0 else { return [] }
@@ -98,6 +101,8 @@ package struct LearningCurves: Sendable {
     }
 
     /// The final mean with its interval, at `x`.
+    ///
+    /// Its bounds are nil where there is one curve alone; nil where there is none.
     func finalPoint(x: Double) -> LineChart.Point? {
         guard !isEmpty else { return nil }
         var point = LearningCurves(finals.map { $0.map { [$0] } }).meanCurve(window: 1).first

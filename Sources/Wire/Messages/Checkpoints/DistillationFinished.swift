@@ -4,6 +4,7 @@ import CWire
 package struct DistillationFinished: Sendable, Equatable {
     /// The last one, whose `config.json` says how much training it has behind it.
     package var checkpoint: String
+    /// Measures of the training by name, such as its loss.
     package var numbers: [String: Double]
 
     package init(checkpoint: String, numbers: [String: Double]) {

@@ -3,10 +3,13 @@ import CWire
 /// Coordinator to supervisor, whenever it changes and again until it is acknowledged: how many processes of each role
 /// there should be.
 package struct Deployment: Sendable, Equatable {
+    /// Numbers of processes by role, from 0 to 65,536 each.
     package var processes: [RoleName: Int]
     /// The run is over: nothing is to be started any more.
     package var finished: Bool
     /// It ends before it is complete, because a person, or a signal, asked it to.
+    ///
+    /// `--resume` goes on from there.
     package var stopped: Bool
     /// Why the run failed; empty when it did not.
     package var failure: String

@@ -1,6 +1,8 @@
 import CWire
 
 /// Coordinator to the supervisor of the same host, again until it is acknowledged: this process is silent; end it.
+///
+/// The supervisor then starts another in its place, as its `Deployment` says.
 struct EndProcess {
     /// As its `Hello` had it.
     let process: Int

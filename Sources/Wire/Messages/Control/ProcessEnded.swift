@@ -2,6 +2,8 @@ import CWire
 
 /// Supervisor to coordinator, once: this process of its host has ended, however it did. The node of it need not be waited
 /// for until it counts as silent.
+///
+/// Lost, it does no harm: the node is then missed by its silence, after 5 s.
 struct ProcessEnded {
     /// As its `Hello` had it.
     let process: Int

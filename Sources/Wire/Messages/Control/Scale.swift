@@ -2,6 +2,9 @@ import CWire
 
 /// A client (`distillery scale`) to the coordinator: so many actors from now on. Answered with an acknowledgement or a
 /// failure.
+///
+/// Processes are started or sent home to match, and elastic lifetimes share the actors. Refused above
+/// `WireProtocol.actorLimit`, and where the hosts lack room for the processes.
 struct Scale {
     let actors: Int
 }

@@ -7,6 +7,8 @@ import CWire
 /// is missed by its silence, and the coordinator gives the job to another.
 package struct EvaluationJob: Sendable, Equatable {
     /// Its number; a coordinator that was restarted numbers anew.
+    ///
+    /// An `EvaluationResult` names it.
     package var job: UInt64
     /// Name of the evaluation: the folder of its streams.
     package var evaluation: String

@@ -1,6 +1,8 @@
 import CWire
 
 /// Evaluator to coordinator, again until it is acknowledged: a job is done, and its streams are durable.
+///
+/// A result of the wrong size is refused; the third one of a job ends the run with the evaluator's name.
 package struct EvaluationResult: Sendable, Equatable {
     /// Of the `EvaluationJob` that is answered.
     package var job: UInt64

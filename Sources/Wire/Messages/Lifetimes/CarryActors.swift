@@ -3,6 +3,8 @@ package import Experience
 
 /// Coordinator to actor process, again until it is acknowledged: carry these actors of a lifetime. Said anew, with a later
 /// number of the envelope, where an endpoint, a ticket or `retireFrom` has changed.
+///
+/// The process joins the learner (`JoinLifetime`), opens the streams (`OpenStreams`) and then acts.
 package struct CarryActors: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
     /// The part of the lifetime's actors that is leased to this process.
@@ -12,7 +14,10 @@ package struct CarryActors: Sendable, Equatable {
     /// How often the lifetime was begun; learner and actors must agree on it.
     package var attempt: UInt64
     /// Empty where the lifetime has ended and its streams are only to be completed.
+    ///
+    /// With the server's key behind it where the cluster has keys (`ServerAddress` in `Transport`).
     package var learnerEndpoint: String
+    /// As `learnerEndpoint`.
     package var recorderEndpoint: String
     /// Actors below this number are recorded.
     package var recordedActors: Int

@@ -2,6 +2,8 @@ import CWire
 package import Experience
 
 /// Coordinator to learner, again until it is acknowledged: learn this lifetime.
+///
+/// The learner is then joined by the actor processes that carry the lifetime's actors.
 package struct LearnLifetime: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
     /// How often this lifetime was begun; what belongs to an earlier attempt is ignored.

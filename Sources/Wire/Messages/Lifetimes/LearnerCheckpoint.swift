@@ -3,6 +3,8 @@ package import Experience
 
 /// Learner to coordinator: everything that the lifetime's next update depends on, piece by piece; the next piece follows
 /// the acknowledgement of the one before. In lockstep every rollout before it is on disk.
+///
+/// A learner that takes the lifetime over fetches the last whole one by `CheckpointRequest`.
 package struct LearnerCheckpoint: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
     package var attempt: UInt64

@@ -2,6 +2,8 @@ import CWire
 package import Experience
 
 /// Learner to coordinator, again until it is acknowledged: the end rule was met, and every stream has ended.
+///
+/// The coordinator deletes the lifetime's state when it has written its end down.
 package struct LifetimeFinished: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
     package var attempt: UInt64

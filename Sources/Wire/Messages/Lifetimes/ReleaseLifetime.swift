@@ -2,6 +2,8 @@ import CWire
 package import Experience
 
 /// Coordinator to learner or actor process, again until it is acknowledged: stop working on this attempt of a lifetime.
+///
+/// Sent when the lifetime is over, or was given to other nodes.
 package struct ReleaseLifetime: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
     package var attempt: UInt64

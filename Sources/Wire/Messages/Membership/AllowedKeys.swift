@@ -3,6 +3,8 @@ import CWire
 
 /// Coordinator to learner and recorder: exactly these clients may connect, until a later list comes. Sent again until it
 /// is acknowledged.
+///
+/// Made by the coordinator from the files in `allowed`, which it reads each second.
 package struct AllowedKeys: Sendable, Equatable {
     /// Of two lists the one with the higher number counts.
     package var generation: UInt64

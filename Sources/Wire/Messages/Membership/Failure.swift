@@ -2,6 +2,8 @@ import CWire
 
 /// Any role to any other: what it sent, or the message whose number the envelope carries, was refused. Never answered
 /// with a failure in turn.
+///
+/// The sender of a refused report forgets it: sent again, it would be refused again.
 struct Failure {
     /// In words, for people; cut off after `WireProtocol.textLimitBytes`.
     let reason: String

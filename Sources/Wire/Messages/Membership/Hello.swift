@@ -2,6 +2,8 @@ import CWire
 
 /// Every role to the coordinator, once after connecting and again each 250 ms until a `Welcome`, a `Failure` or a `Stop`
 /// answers it.
+///
+/// A supervisor, too, says hello: the coordinator reaches the processes of a host through it.
 package struct Hello: Sendable, Equatable {
     /// What it wants to be; with keys, its key must be good for it.
     package var role: RoleName
@@ -12,6 +14,8 @@ package struct Hello: Sendable, Equatable {
     /// Its process id on that host, by which a supervisor ends it.
     package var process: Int
     /// Where others reach this node (learner, recorder); empty otherwise.
+    ///
+    /// With the server's key behind it where the cluster has keys (`ServerAddress` in `Transport`).
     package var endpoint: String
     /// Actors that it can carry, lifetimes that it can learn at once, processes that its host has room for (supervisor); 0:
     /// as the experiment has it.

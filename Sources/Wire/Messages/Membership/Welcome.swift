@@ -11,6 +11,8 @@ package struct Welcome: Sendable, Equatable {
     /// How often the node is to send a `Heartbeat`.
     package var heartbeatIntervalMilliseconds: Int
     /// Without a word for so long, either side takes the other for gone.
+    ///
+    /// 5,000 by default: a node that is silent for so long loses its leases.
     package var silenceLimitMilliseconds: Int
     /// The run's folder on the coordinator's host.
     package var folder: String

@@ -19,6 +19,7 @@ package struct RolloutAnswer: Sendable, Equatable {
         }
     }
 
+    /// The lifetime whose part is answered.
     package var lifetime: LifetimeIdentifier
     /// Of the lifetime; an actor process ignores answers of another one.
     package var attempt: UInt64

@@ -7,6 +7,9 @@ package import Experience
 ///
 /// Encoded once: learner and recorder get the same bytes. The recorder does not answer a message at once but each
 /// stream when it is flushed, and takes a rollout only if its sequence is the next one.
+///
+/// A lost message does no harm: the recorder asks for what it lacks, the sender repeats what the learner has not
+/// answered.
 package struct Rollouts: Sendable, Equatable {
     /// Of the lifetime; a learner ignores rollouts of an earlier one.
     package var attempt: UInt64

@@ -1,6 +1,8 @@
 import CWire
 
 /// A client (`distillery status`) to the coordinator, which answers with a `StatusAnswer`.
+///
+/// Every key may ask for it.
 struct StatusRequest: WireMessage {
     static var initialiser: (UnsafeMutablePointer<Distillery__StatusRequest>?) -> Void {
         distillery__status_request__init

@@ -7,6 +7,7 @@ package import Experience
 /// Only a lifetime in lockstep, or an evaluation, is lived anew: an asynchronous stream goes on as a new incarnation
 /// instead.
 package struct DiscardStreams: Sendable, Equatable {
+    /// Its folder is where the files are moved aside.
     package var lifetime: LifetimeIdentifier
     /// Carriers with lower ones are refused from now on.
     package var incarnation: UInt64

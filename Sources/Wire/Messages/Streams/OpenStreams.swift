@@ -9,6 +9,7 @@ package import Experience
 /// not begun though the file has rollouts of it.
 package struct OpenStreams: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
+    /// Only recorded ones; their streams are handed over together, when the last of them is open.
     package var actors: Range<Int>
     /// Of the sender, for all these actors.
     package var incarnation: UInt64

@@ -3,6 +3,8 @@ package import Experience
 
 /// Recorder to coordinator, again until it is acknowledged: this stream's file was damaged behind the recorder's back and
 /// moved aside; all others go on.
+///
+/// The coordinator waits for the stream's seal no longer; its actor goes on acting and is learnt from.
 package struct StreamQuarantined: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
     package var actor: Int

@@ -20,6 +20,7 @@ package struct StreamsOpened: Sendable, Equatable {
 
     package var lifetime: LifetimeIdentifier
     package var firstActor: Int
+    /// Of the `OpenStreams` that is answered: an answer to an earlier carrier is told by it.
     package var incarnation: UInt64
     /// One for each actor from `firstActor` on.
     package var streams: [Stream]

@@ -11,6 +11,7 @@ package struct StreamsSealed: Sendable, Equatable {
         package var actor: Int
         /// Transitions.
         package var rows: UInt64
+        /// Rows of the file's `rollouts`.
         package var rollouts: UInt64
 
         package init(actor: Int, rows: UInt64, rollouts: UInt64) {
