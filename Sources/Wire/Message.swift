@@ -9,7 +9,7 @@ import CWire
 /// Which roles say and hear each case stands at its value. Cases without a value of their own have one in `Messages/`
 /// all the same, which does not leave this module.
 package enum Message: Sendable {
-    /// Membership: who is there, who may connect, and the answers to anything.
+    // Membership: which nodes are there, which keys may connect, and the answers to anything.
     case hello(Hello)
     case welcome(Welcome)
     case rejoin
@@ -20,7 +20,7 @@ package enum Message: Sendable {
     /// What the envelope's number names was refused; the reason is for people.
     case failure(String)
 
-    /// Status and control: what people and supervisors ask of the coordinator, and what it asks of supervisors.
+    // Status and control: what people and supervisors ask of the coordinator, and what it asks of supervisors.
     case statusRequest
     /// One JSON document.
     case statusAnswer(json: String)
@@ -35,7 +35,7 @@ package enum Message: Sendable {
     /// A process of the supervisor's host has ended; its number on that host.
     case processEnded(Int)
 
-    /// Lifetimes: leases to learners and actor processes, and how they end.
+    // Lifetimes: leases to learners and actor processes, and how they end.
     case learnLifetime(LearnLifetime)
     case lifetimeFinished(LifetimeFinished)
     case releaseLifetime(ReleaseLifetime)
@@ -44,7 +44,7 @@ package enum Message: Sendable {
     case carryingFinished(CarryingFinished)
     case joinLifetime(JoinLifetime)
 
-    /// Rollouts and streams: experience on its way to learner and recorder, and what the recorder says of it.
+    // Rollouts and streams: experience on its way to learner and recorder, and what the recorder says of it.
     case rollouts(Rollouts)
     case rolloutAnswer(RolloutAnswer)
     case openStreams(OpenStreams)
@@ -56,7 +56,8 @@ package enum Message: Sendable {
     case streamsRefused(StreamsRefused)
     case discardStreams(DiscardStreams)
 
-    /// Distillation and evaluation. `resumeFrom`: a checkpoint's name, empty to begin.
+    // Distillation and evaluation.
+    /// A checkpoint's name to go on from, empty to begin.
     case distil(resumeFrom: String)
     case checkpointPiece(CheckpointPiece)
     case checkpointRequest(CheckpointRequest)

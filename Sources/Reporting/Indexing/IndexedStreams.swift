@@ -10,7 +10,7 @@ import Histories
 struct IndexedStreams {
     /// The run's folder.
     let root: String
-    /// Streams in the order in which they were read, damaged ones that say who they are among them.
+    /// Streams in the order in which they were read, damaged ones whose attributes can be read among them.
     private(set) var streams: [IndexedStream] = []
     /// What is wrong with files, each with its path.
     private(set) var damaged: [String] = []

@@ -12,7 +12,7 @@ package struct Welcome: Sendable, Equatable {
     package var heartbeatIntervalMilliseconds: Int
     /// Without a word for so long, either side takes the other for gone.
     ///
-    /// 5,000 by default: a node that is silent for so long loses its leases.
+    /// 5,000 in every run: a node that is silent for so long loses its leases.
     package var silenceLimitMilliseconds: Int
     /// The run's folder on the coordinator's host.
     package var folder: String

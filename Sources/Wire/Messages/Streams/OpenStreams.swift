@@ -2,11 +2,11 @@ import CWire
 package import Experience
 
 /// Actor process or evaluator to recorder, before its first rollouts and whenever it does not know where the recorder
-/// stands: make these streams ready for this incarnation. Answered with `StreamsOpened`, `RolloutsDurable` with a refusal,
-/// or a failure.
+/// stands: make these streams ready for this incarnation. Answered with `StreamsOpened`, `RolloutsDurable` with a
+/// refusal, or a failure.
 ///
-/// The file decides, not who comes first: an incarnation below the file's is refused, and so is one that says it has
-/// not begun though the file has rollouts of it.
+/// The file decides, not the order in which senders come: an incarnation below the file's is refused, and so is one
+/// that says it has not begun though the file has rollouts of it.
 package struct OpenStreams: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
     /// Only recorded ones; their streams are handed over together, when the last of them is open.
