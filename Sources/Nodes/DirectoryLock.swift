@@ -2,6 +2,11 @@ import Files
 import Glibc
 
 /// A lock that dies with its process, for what only one process may write.
+///
+/// It is a BSD lock (`flock`) on a file that stays where it is: what counts is the lock, not that the file exists.
+/// The kernel releases it when the process ends, however that happens, so that no stale lock has ever to be removed
+/// by hand. Released by `deinit`. Three things are locked so: a run's folder, its coordinator's files and the
+/// recorder's histories.
 package final class DirectoryLock {
     private let descriptor: Int32
 

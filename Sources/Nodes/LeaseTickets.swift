@@ -7,7 +7,13 @@ package import Experience
 /// A ticket is a code of authentication (HMAC-SHA-512-256) over the lease, under a secret that only the coordinator and
 /// the one server have. It names its holder: nobody else can use it. Nothing has to be remembered for it, and a server
 /// that joins again gets another secret, which makes all tickets before it void.
+///
+/// An example: the coordinator leases actors 0 to 24 of a lifetime to `actor-a` with incarnation 65536. It derives
+/// the learner's secret from its own by the learner's name, makes the ticket under it and sends both on their ways:
+/// the secret in the learner's `Welcome`, the ticket in `CarryActors`. The learner computes the code over what
+/// `JoinLifetime` says, with the sender's name as the socket saw it, and compares in constant time.
 package struct LeaseTickets: Sendable {
+    /// 32 bytes (`crypto_auth_KEYBYTES`). Travels in `Welcome` alone; it is encrypted where the cluster has keys.
     package let secret: [UInt8]
 
     /// With a new secret, from the system's random numbers.
@@ -29,6 +35,8 @@ package struct LeaseTickets: Sendable {
 
     private init(derived secret: [UInt8]) { self.secret = secret }
 
+    /// The ticket, 32 bytes, by which `holder` (a node's name) shows that these actors are leased to it with this
+    /// incarnation.
     package func ticket(
         of lifetime: LifetimeIdentifier, actors: Range<Int>, incarnation: UInt64, holder: String
     ) -> [UInt8] {
@@ -38,6 +46,8 @@ package struct LeaseTickets: Sendable {
         return ticket
     }
 
+    /// Whether `ticket` was made for just this lease. Always false for a holder that is not a peer of our own
+    /// socket, since only such a peer's name is known from its connection.
     package func isValid(
         _ ticket: [UInt8], for lifetime: LifetimeIdentifier, actors: Range<Int>, incarnation: UInt64, holder: Address
     ) -> Bool {

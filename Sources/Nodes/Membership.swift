@@ -1,13 +1,23 @@
 import Transport
 package import Wire
 
-/// How many milliseconds a step of a role's work may show no progress, by the text of an experiment; nil where that
-/// cannot be read.
+/// How many milliseconds a step of a role's work may show no progress, by the text of an experiment (YAML); nil
+/// where that text cannot be read. A closure, so that this module need not know experiments.
 package typealias WorkLimit = @Sendable (_ experiment: String) -> UInt64?
 
 /// A node's place in a cluster: it introduces itself, gives signs of life, notices when the coordinator is silent. A state
 /// machine of its own, so that none of this waits for the role's work.
+///
+/// ```
+///    hello each 0.25 s        welcome            rejoin, or a welcome with another secret
+///    ------------------> ... ---------> welcome ------------------------------------------> mustRejoin
+///                                       heartbeat each 1 s                                  (`renewed` begins anew)
+/// ```
+///
+/// It belongs to the thread that has the sockets. What it hands on to the role are `RoleEvent`s; a `Welcome`, a
+/// `Drain` and the coordinator's work messages become such, everything else is dealt with here.
 package struct Membership {
+    /// A node that is not yet welcome says hello each so often.
     package static let helloIntervalMilliseconds: UInt64 = 250
     /// A coordinator that has not answered a hello for so long is taken to be absent.
     package static let welcomeLimitMilliseconds: UInt64 = 30_000
@@ -16,7 +26,9 @@ package struct Membership {
     /// Shorter waits are not told of.
     package static let noticeableWaitMilliseconds: UInt64 = 1000
 
+    /// What this node says of itself, under the name that it has now.
     package let hello: Hello
+    /// The coordinator has taken this node in, under this name.
     package private(set) var isWelcome = false
     /// The coordinator, or a signal before there was one, has ended this node.
     package private(set) var isStopped = false
@@ -26,7 +38,8 @@ package struct Membership {
     package private(set) var mustRejoin = false
     /// Who may connect to this node; nil until the coordinator says so.
     package private(set) var allowedKeys: AllowedKeys?
-    /// What whoever drives the node has counted; goes out with each heartbeat, added to the role's numbers.
+    /// What the owner of the sockets has counted (dropped messages, resident bytes, ...): sent with each heartbeat,
+    /// added to the role's numbers of the same name.
     package var counters: [String: Double] = [:]
     /// Messages of the coordinator that could not be decoded.
     package private(set) var undecodableMessages = 0
@@ -39,6 +52,7 @@ package struct Membership {
     private var heartbeatInterval: UInt64 = 1_000_000_000
     private var lastHeard: UInt64
 
+    /// The limits of silence count from `now`, as if the coordinator had just been heard.
     package init(hello: Hello, workLimit: @escaping WorkLimit = { _ in nil }, now: UInt64) {
         self.hello = hello
         self.workLimit = workLimit
@@ -46,7 +60,8 @@ package struct Membership {
         lastHeard = now
     }
 
-    /// The same node under a name that nobody has sent anything to.
+    /// The same node under a name to which nothing has ever been sent. The limit of its work is kept, since the run
+    /// has not changed; welcome, farewell, counters and list of allowed keys begin anew.
     package func renewed(name: String, now: UInt64) -> Membership {
         var hello = hello
         hello.name = name
@@ -55,7 +70,8 @@ package struct Membership {
         return membership
     }
 
-    /// Ctrl-C or SIGTERM. What is to happen to the role; nil where the node has nothing yet that it could leave in order.
+    /// Takes a signal to end (Ctrl-C, SIGTERM). Gives back what is to happen to the role; nil where the node has
+    /// not been welcomed and holds nothing that it could leave in order: then it ends at once.
     package mutating func drain() -> RoleEvent? {
         guard isWelcome else {
             isStopped = true
@@ -64,7 +80,9 @@ package struct Membership {
         return .drain
     }
 
-    /// One message of the coordinator as it came; gives back what it means for the role.
+    /// One message of the coordinator as it came; gives back what it means for the role. One that cannot be decoded
+    /// is answered with a failure and counted. Throws `ClusterError` where the coordinator refuses to take this
+    /// node in.
     package mutating func receive(
         _ bytes: UnsafeRawBufferPointer, now: UInt64, outbox: inout Outbox
     ) throws -> RoleEvent? {
@@ -112,7 +130,8 @@ package struct Membership {
         return nil
     }
 
-    /// Says hello, or that the node is alive and what `snapshot` shows of its role. Throws when the coordinator is gone.
+    /// Says hello, or that the node is alive and what `snapshot` shows of its role; `work` is what the role is at,
+    /// where that takes long. Throws `ClusterError` when the coordinator has been silent for longer than it may be.
     package mutating func tick(
         now: UInt64, work: Work?, snapshot: () -> RoleSnapshot, outbox: inout Outbox
     ) throws {

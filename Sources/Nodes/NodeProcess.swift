@@ -8,12 +8,19 @@ import Wire
 ///
 /// Two threads. This one has the sockets and the node's membership: it gives signs of life whatever the role is at, and
 /// keeps what comes until the role takes it. The other is the role's (`RoleThread`). Between them is a `RoleMailbox`.
+///
+/// One turn of this thread, in order: join again if the coordinator asks for it; send what the sockets could not
+/// take before and what the role wants sent; wait for a socket, a signal, the mailbox or the next tick (50 ms);
+/// take what came. Used by the commands `distillery actor`, `learner`, `recorder`, `distiller` and `evaluator`; a
+/// simulation has `NodeSession` in its place.
 package final class NodeProcess {
     private static let tickIntervalNanoseconds: UInt64 = 50_000_000
-    /// A role that is to end at once is waited for so long in the middle of a step.
+    /// A role that is to end at once is waited for so long where it is in the middle of a step.
     private static let endMilliseconds: UInt64 = 10_000
+    /// A peer is told at most so often that this node is there while its role is in a long step.
     private static let signIntervalNanoseconds: UInt64 = 1_000_000_000
 
+    /// Counts only time in which this process ran: after Ctrl-Z no peer is taken for silent.
     private let clock: any Clock
     private let runner: RoleRunner
     private let mailbox: RoleMailbox
@@ -188,7 +195,8 @@ package final class NodeProcess {
         if !parcels.isEmpty { mailbox.put(parcels) }
     }
 
-    /// Who speaks to a role in the middle of a long step learns that it is there, and will answer.
+    /// Tells a peer that speaks to a role in the middle of a long step that the node is there and will answer: an
+    /// acknowledgement of request 0, at most once a second for each peer.
     private func giveSign(to peer: PeerIdentity, now: UInt64) {
         if now >= signsBegan + Self.signIntervalNanoseconds {
             signs.removeAll(keepingCapacity: true)
@@ -200,7 +208,7 @@ package final class NodeProcess {
 
     // MARK: - Counters and clients
 
-    /// Lets in whom the coordinator allows, and tells of those that were refused.
+    /// Lets in the clients that the coordinator allows, and writes those that were refused into the log.
     private func watchClients(now: UInt64) {
         membership.counters["dropped_messages"] = Double(sockets.dropped + mailbox.dropped)
         if membership.hello.role.isServer {
@@ -219,7 +227,8 @@ package final class NodeProcess {
     }
 }
 
-/// This host's name.
+/// This host's name as the kernel has it, which need not resolve anywhere; `localhost` where it has none.
+/// Supervisors and the coordinator compare it to tell which nodes are on the same machine.
 package func hostName() -> String {
     var buffer = [CChar](repeating: 0, count: 256)
     guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }

@@ -2,6 +2,10 @@ package import Wire
 
 /// A role with its membership in a cluster, in one thread: for simulations, where nothing takes time. A process has a
 /// thread for each of the two (`NodeProcess`).
+///
+/// The caller moves time and carries the messages: it calls `receive` for each message that has arrived, `work`
+/// while that returns true, `tick` each 50 ms or so, and sends what is in the outbox. `Tests/Simulation` runs whole
+/// clusters this way.
 package final class NodeSession {
     package static let coordinatorSilenceLimitMilliseconds = Membership.coordinatorSilenceLimitMilliseconds
 
@@ -23,9 +27,14 @@ package final class NodeSession {
     }
 
     package var role: any Role { runner.role }
+    /// See `Membership.isWelcome`.
     package var isWelcome: Bool { membership.isWelcome }
+    /// The role has come to its end, or the coordinator has ended the node: the caller drops the session.
     package var isFinished: Bool { membership.isStopped || runner.isFinished }
+    /// The coordinator does not know the node any more: the caller goes on with `renewed`. Until then nothing is
+    /// taken or done.
     package var mustRejoin: Bool { membership.mustRejoin }
+    /// The list of clients that a simulated network is to let through; nil until the coordinator has sent one.
     package var allowedKeys: AllowedKeys? { membership.allowedKeys }
     /// Messages that could not be decoded.
     package var undecodableMessages: Int { membership.undecodableMessages + runner.undecodableMessages }
@@ -49,6 +58,7 @@ package final class NodeSession {
         }
     }
 
+    /// As above, for a message that was decoded already.
     package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         if sender == .coordinator {
             try take(membership.receive(envelope, now: now, outbox: &outbox), now: now, outbox: &outbox)
@@ -61,10 +71,12 @@ package final class NodeSession {
         if let event { try runner.take(event, now: now, outbox: &outbox) }
     }
 
+    /// A bounded piece of the role's work; true when there is more to do at once.
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
         mustRejoin ? false : try runner.work(now: now, outbox: &outbox)
     }
 
+    /// The role's deadlines and the node's signs of life. Throws what ends the node.
     package func tick(now: UInt64, outbox: inout Outbox) throws {
         guard !mustRejoin else { return }
         try runner.tick(now: now, outbox: &outbox)

@@ -2,17 +2,24 @@ import Logging
 import Transport
 import Wire
 
-/// A node's sockets: to the coordinator, to the servers that it speaks to, and its own where others connect to it. All
-/// of one thread.
+/// A node's sockets: to the coordinator, to the servers that it speaks to, and its own where others connect to it.
+/// All belong to the thread of `NodeProcess`, since a ZeroMQ socket must not be shared.
+///
+/// Messages of servers and of clients wait in two inboxes, so that a flood of clients does not delay the servers'
+/// answers; messages that a peer's queue cannot take wait in `UnsentMessages`. None of this knows what the messages
+/// mean.
 final class NodeSockets {
-    /// Whoever is waited for is asked again each second: an endpoint that nobody has spoken to for so long is no more.
+    /// A node asks each server that it waits for again each second: a connection over which nothing went for so
+    /// long belongs to a server that has gone, and is closed.
     private static let idleEndpointNanoseconds: UInt64 = 60_000_000_000
     /// Messages that are taken from a socket in one go.
     private static let messagesPerTurn = 64
 
+    /// Waits for all sockets here, and for the descriptors that `NodeProcess` adds.
     let poller = Poller()
     /// The address under which others reach this node; empty where nobody does.
     let endpoint: String
+    /// Decides which clients may connect; nil where this node has no server or the cluster no keys.
     let authenticator: Authenticator?
     private let context: MessageContext
     private let coordinator: String
@@ -27,7 +34,8 @@ final class NodeSockets {
     /// Endpoints of which it was said once that we cannot speak to them.
     private var unusable: Set<String> = []
     private var fromPeers = Inbox()
-    /// Of those that we connect to, under their endpoints as names.
+    /// Messages of the servers that we connect to, under their endpoints as names. No server is a stranger: we
+    /// chose them.
     private var fromEndpoints = Inbox(knowsAll: true)
     private var unsent = UnsentMessages()
     private var complaints = ComplaintLimit()
@@ -94,7 +102,8 @@ final class NodeSockets {
     /// Messages of other nodes have come and wait.
     var hasWaitingMessages: Bool { !fromPeers.isEmpty || !fromEndpoints.isEmpty }
 
-    /// Goes on under another name: what is still on its way to the old one or from it reaches nobody.
+    /// Goes on under another name: all connections are closed and made again, and what is still on its way to the
+    /// old name, or from it, is lost. The server's socket stays, since its endpoint is announced.
     func rename(_ name: String) throws {
         for entry in endpoints.values { close(entry.socket, entry.token) }
         close(control, controlToken)
@@ -167,10 +176,13 @@ final class NodeSockets {
 
     // MARK: - Out
 
+    /// Sends what peers could not take before, as far as they take it now.
     func retryUnsent(now: UInt64) throws {
         if !unsent.isEmpty { try unsent.retry { try transmit($0, to: $1, now: now) != .full } }
     }
 
+    /// Hands messages to the sockets, which never block. What a full peer cannot take waits, and is dropped beyond
+    /// the bounds of `UnsentMessages`; complaints beyond `ComplaintLimit` are dropped at once.
     func send(_ items: [Outbox.Item], now: UInt64) throws {
         for item in items {
             let message = Frame(item.bytes)

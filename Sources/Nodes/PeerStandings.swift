@@ -1,12 +1,17 @@
 package import Logging
 package import Transport
 
-/// How it stands with the peers of a role, or of the coordinator: of whom something was taken, and of whom nearly
-/// everything is refused. The sockets' `Inbox` is told.
+/// How a role, or the coordinator, stands with its peers: from which it has taken something, and from which it
+/// refuses nearly everything. Only the role can tell that; the `Inbox` of the sockets is told by `Change`s and acts
+/// on it.
 ///
-/// One that floods us with what must be refused is restrained: most of what it sends is dropped unread. An honest peer
-/// that was replaced is refused a few messages, gives up what it had, and is released as soon as something of it is taken
-/// or nothing of it was refused for a moment.
+/// A peer that floods us with what must be refused is restrained: most of what it sends is dropped unread. An
+/// honest peer that was replaced is refused a few messages, gives up what it had, and is released as soon as
+/// something of it is taken or nothing of it was refused for a moment.
+///
+/// Of each peer a score is kept, at least 0: one up for a refused message, at most to 32, one down for a taken one.
+/// At 16 it is restrained. Every further 16 refusals confirm the restraint, which the sockets end by themselves
+/// otherwise.
 package struct PeerStandings {
     /// So many messages more have to be refused than taken.
     package static let refusalsBeforeRestraint = 16
@@ -19,9 +24,13 @@ package struct PeerStandings {
     /// So many peers with taken messages are remembered, more than there may be nodes; at more, all are newcomers again.
     package static let knownPeerLimit = 1 << 15
 
+    /// What the sockets' `Inbox` is to do, with the peer's name.
     package enum Change: Equatable, Sendable {
+        /// Something of it was taken for the first time: it gets turns of its own.
         case known(String)
+        /// Most of what it sends is to be dropped unread.
         case restrained(String)
+        /// It is a peer like others again.
         case released(String)
         /// All are newcomers.
         case forgotten
@@ -30,7 +39,7 @@ package struct PeerStandings {
     private struct Standing {
         var score = 0
         var lastRefusal: UInt64 = 0
-        /// Refusals until it is to be restrained (again: the sockets release by themselves those that are quiet).
+        /// Refusals until the next restraint is told: the sockets release by themselves the peers that are quiet.
         var untilRestraint = 1
         var isRestrained = false
     }
@@ -100,6 +109,7 @@ package struct PeerStandings {
         }
     }
 
+    /// What has changed since the last call, in order.
     package mutating func takeChanges() -> [Change] {
         guard !changes.isEmpty else { return [] }
         defer { changes.removeAll() }
@@ -108,6 +118,8 @@ package struct PeerStandings {
 }
 
 extension Inbox {
+    /// Carries out what the role finds, for every connection that goes by the name. `now`: nanoseconds that never
+    /// go back.
     package mutating func apply(_ changes: [PeerStandings.Change], now: UInt64) {
         for change in changes {
             switch change {
@@ -120,7 +132,8 @@ extension Inbox {
     }
 }
 
-/// Writes into the log who is restrained, each name once and so many at most: names cost nothing.
+/// Writes the names of restrained peers into the log, each once and 64 at most, since names cost their peers
+/// nothing.
 package struct RestraintLog {
     static let nameLimit = 64
 
@@ -128,6 +141,7 @@ package struct RestraintLog {
 
     package init() {}
 
+    /// One warning for each newly restrained name.
     package mutating func report(_ changes: [PeerStandings.Change], to logger: Logger) {
         for case .restrained(let name) in changes where names.count < Self.nameLimit && names.insert(name).inserted {
             logger.warning(

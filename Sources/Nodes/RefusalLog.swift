@@ -3,6 +3,9 @@ package import Transport
 
 /// Writes refused connections into the log: the first at once, those after it gathered, so that a scanner cannot fill
 /// the disk. The count itself stays exact.
+///
+/// After a report the next one comes 30 s later at the earliest; attempts in between are counted by address and
+/// reason.
 package struct RefusalLog {
     static let intervalNanoseconds: UInt64 = 30_000_000_000
 
@@ -10,6 +13,7 @@ package struct RefusalLog {
 
     package init() {}
 
+    /// Takes what the authenticator has refused since the last report, and writes it where the time has come.
     package mutating func report(_ authenticator: Authenticator, to logger: Logger, now: UInt64) {
         guard now >= nextReport else { return }
         let refused = authenticator.takeRefused()

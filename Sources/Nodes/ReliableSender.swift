@@ -3,6 +3,13 @@ package import Wire
 
 /// Sends messages again until they are acknowledged, each time after twice the wait up to a longest one. The receiver
 /// must take the same message twice without harm.
+///
+/// Each message has a number of its own, which its acknowledgement repeats. It is sent at once, again after 1 s,
+/// then after 2, 4, 8, 8, ... s, for as long as it is open: it is for the owner to `cancel` or `forget`. Order is
+/// not kept: a later message may arrive before an earlier one, so that receivers compare request numbers where
+/// order counts.
+///
+/// Coordinators send their commands by it, roles their reports.
 package struct ReliableSender: Sendable {
     package static let resendIntervalMilliseconds: UInt64 = 1000
     package static let longestResendIntervalMilliseconds: UInt64 = 8000
@@ -23,9 +30,10 @@ package struct ReliableSender: Sendable {
     /// behind that one's last number, so that late acknowledgements mean nothing.
     package init(after: UInt64 = 0) { lastRequest = after }
 
+    /// Everything was acknowledged, refused or forgotten. A role that is to leave waits for it.
     package var isEmpty: Bool { pending.isEmpty }
 
-    /// Gives back the number of the request.
+    /// Sends at once, and again until the receiver answers. Gives back the number of the request, 1 for the first.
     @discardableResult
     package mutating func send(_ message: Message, to address: Address, now: UInt64, outbox: inout Outbox) -> UInt64 {
         lastRequest += 1
@@ -36,7 +44,8 @@ package struct ReliableSender: Sendable {
         return lastRequest
     }
 
-    /// True when the request was one of ours to that receiver and was still open.
+    /// True when the request was one of ours to that receiver and was still open: a stranger's acknowledgement
+    /// means nothing.
     @discardableResult
     package mutating func acknowledge(_ request: UInt64, by receiver: Address) -> Bool {
         guard pending[request]?.address == receiver else { return false }
@@ -55,6 +64,7 @@ package struct ReliableSender: Sendable {
     /// Forgets what was meant for a node that has gone.
     package mutating func forget(_ address: Address) { pending = pending.filter { $0.value.address != address } }
 
+    /// Sends again what is due. Cheap where nothing is; called with each tick of its owner.
     package mutating func tick(now: UInt64, outbox: inout Outbox) {
         guard now >= nextTurn else { return }
         for request in pending.filter({ now >= $0.value.nextSend }).keys.sorted() {

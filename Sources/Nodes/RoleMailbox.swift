@@ -6,6 +6,10 @@ import Wire
 ///
 /// What does not fit waits where it did before: arriving messages in the sockets' `Inbox`, which has limits of its own;
 /// the role itself for its answers, which the other thread takes in a moment.
+///
+/// One lock guards all of it. Each side is woken only if it sleeps, by its own signal: the sockets' thread by a
+/// descriptor that its poller watches, the role's by a `ThreadSignal`. `epoch` counts the node's names; what the
+/// role says in an earlier epoch is dropped here, so that a long step cannot speak for a name that is no more.
 final class RoleMailbox: Sendable {
     /// Messages of other nodes that wait here for the role, and their bytes; one always fits.
     static let parcelLimit = 256
@@ -80,6 +84,7 @@ final class RoleMailbox: Sendable {
         }
     }
 
+    /// Hands messages of other nodes to the role. The caller has looked at `room` before.
     func put(_ parcels: [Parcel]) {
         wakeRole { state in
             state.parcels += parcels
@@ -87,6 +92,8 @@ final class RoleMailbox: Sendable {
         }
     }
 
+    /// Hands a word of the coordinator to the role. Dropped, and counted, beyond `eventLimit`; changes of the
+    /// node's life never are.
     func put(_ event: RoleEvent) {
         wakeRole { state in
             if case .message = event, state.events.count >= Self.eventLimit { return state.dropped += 1 }
@@ -132,6 +139,8 @@ final class RoleMailbox: Sendable {
         var ending: Ending?
     }
 
+    /// Everything that the role wants sent, and what else it has to say. Makes room, and wakes a role that waits
+    /// for it.
     func takeOutgoing() -> Outgoing {
         let (outgoing, roleWaits) = state.withLock { state in
             let roleWaits = state.isFull && state.roleSleeps
@@ -144,7 +153,8 @@ final class RoleMailbox: Sendable {
         return outgoing
     }
 
-    /// Whether the sockets' thread may sleep: from now on it is woken when there is something to take.
+    /// Whether the sockets' thread may sleep. Where it may, it is woken from now on when there is something to
+    /// take.
     func letSocketsSleep() -> Bool {
         state.withLock { state in
             state.socketsSleep = state.outgoing.isEmpty && state.ending == nil
@@ -152,6 +162,7 @@ final class RoleMailbox: Sendable {
         }
     }
 
+    /// The sockets' thread is awake: no signal is needed.
     func socketsWoke() { state.withLock { $0.socketsSleep = false } }
 
     var snapshot: RoleSnapshot { state.withLock { $0.snapshot } }
@@ -178,8 +189,9 @@ final class RoleMailbox: Sendable {
         return delivery
     }
 
-    /// Gives out what the role wants sent. Waits while too much of it has not been taken. Unless it `isUrgent`, the other
-    /// thread is not woken for it, and takes it when it wakes by itself.
+    /// Gives out what the role wants sent, and empties `outbox`. Blocks the role's thread while too much has not
+    /// been taken. Unless it `isUrgent`, the sockets' thread is not woken for it, and takes it when it wakes by
+    /// itself.
     func post(_ outbox: inout Outbox, epoch: UInt64, isUrgent: Bool) {
         guard !outbox.items.isEmpty || isUrgent else { return }
         let items = outbox.items
@@ -198,7 +210,8 @@ final class RoleMailbox: Sendable {
         }
     }
 
-    /// What has changed in how the role stands to its peers; the other thread learns of it when it wakes by itself.
+    /// What has changed in how the role stands to its peers; the sockets' thread learns of it when it wakes by
+    /// itself.
     func tell(_ changes: [PeerStandings.Change]) {
         guard !changes.isEmpty else { return }
         state.withLock { $0.standings += changes }
@@ -207,10 +220,12 @@ final class RoleMailbox: Sendable {
     /// A thread that was woken in vain looks again after this time.
     private static let patienceMilliseconds = 1000
 
+    /// What the next heartbeats show of the role. Dropped where the node has changed its name since `epoch`.
     func publish(_ snapshot: RoleSnapshot, epoch: UInt64) {
         state.withLock { if $0.epoch == epoch { $0.snapshot = snapshot } }
     }
 
+    /// The role's thread is about to end; nothing is posted after it.
     func end(_ ending: Ending) {
         wakeSockets { state in
             state.ending = ending

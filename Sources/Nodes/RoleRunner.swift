@@ -1,17 +1,25 @@
 package import Wire
 
-/// What the coordinator's word means for a role, in the order in which it came.
+/// What the coordinator's word means for a role, in the order in which it came: made by `Membership`, taken by
+/// `RoleRunner`.
 package enum RoleEvent: Sendable {
+    /// The node was taken in.
     case begin(Welcome)
     /// The node goes on under another name.
     case forgetLeases
+    /// The role is to come to an end, by the coordinator's word or a signal.
     case drain
+    /// Work: a lease, an answer, an acknowledgement.
     case message(Envelope)
 }
 
 /// A role and what happens to it, in order: on the thread of its own in a process, on the caller's in a simulation.
+///
+/// It stands between the role and the outside: the role sees no message that cannot be decoded and none before it
+/// has begun, and each call is noted in `progress` by a name that `status` can show (`takes rollouts for 40 s`).
 package final class RoleRunner {
     package let role: any Role
+    /// The role's own, or one that counts its steps alone where the role has no long work.
     package let progress: WorkProgress
     /// Messages of other nodes that could not be decoded.
     private(set) var undecodableMessages = 0
@@ -25,6 +33,7 @@ package final class RoleRunner {
 
     package var isFinished: Bool { role.isFinished }
 
+    /// Carries out one event. Throws what the role throws.
     package func take(_ event: RoleEvent, now: UInt64, outbox: inout Outbox) throws {
         switch event {
         case .begin(let welcome):
@@ -57,6 +66,7 @@ package final class RoleRunner {
         try receive(envelope, from: sender, now: now, outbox: &outbox)
     }
 
+    /// One message; ignored where the role takes part in no run now.
     package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         guard hasBegun else { return }
         try step(envelope.message.stepName) {
@@ -64,17 +74,19 @@ package final class RoleRunner {
         }
     }
 
+    /// See `Role.work`; false where the role takes part in no run now.
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
         guard hasBegun else { return false }
         return try step("works") { try role.work(now: now, outbox: &outbox) }
     }
 
+    /// See `Role.tick`.
     package func tick(now: UInt64, outbox: inout Outbox) throws {
         guard hasBegun else { return }
         try step("looks after its deadlines") { try role.tick(now: now, outbox: &outbox) }
     }
 
-    /// What is to be seen of the role.
+    /// What heartbeats show of the role; lists are cut to the length that a heartbeat may have.
     package func snapshot(now: UInt64) -> RoleSnapshot {
         var numbers = role.numbers
         numbers["refused_messages", default: 0] += Double(undecodableMessages)

@@ -1,9 +1,11 @@
 import Foundation
 import Transport
 
-/// Runs a role in a thread of its own, between the two ends of a mailbox.
+/// Runs a role in a thread of its own, between the two ends of a mailbox: takes what has come, lets the role work,
+/// posts what it says, and sleeps until something comes or a tick (50 ms) is due.
 ///
-/// Unchecked: runner and outbox belong to the thread once it has been started; nobody else touches them.
+/// Unchecked: runner, outbox and standings belong to the thread once it has been started; no other thread touches
+/// them.
 final class RoleThread: @unchecked Sendable {
     private static let tickIntervalNanoseconds: UInt64 = 50_000_000
     /// So often the role shows itself for the heartbeat: collecting its numbers costs something.
@@ -31,6 +33,8 @@ final class RoleThread: @unchecked Sendable {
         self.hook = hook
     }
 
+    /// Starts the thread, once. It ends when the role has finished, has thrown or is to stop, and says so by
+    /// `RoleMailbox.end`.
     func start() {
         let thread = Thread { self.run() }
         thread.name = "role"

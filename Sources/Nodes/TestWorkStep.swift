@@ -9,6 +9,7 @@ package import Wire
 /// process of that role that makes FILE does it, once, when it first has messages of other nodes to work on; a distiller,
 /// which has none, at its lease.
 package final class TestWorkStep: @unchecked Sendable {
+    /// Name of the environment variable that asks for such a step.
     package static let variable = "DISTILLERY_TEST_WORK_STEP"
     private static let turnMicroseconds: UInt32 = 100_000
 
@@ -29,6 +30,7 @@ package final class TestWorkStep: @unchecked Sendable {
         file = words[3]
     }
 
+    /// Whether what has just come is what the step is to stand in for.
     func isDue(_ delivery: RoleMailbox.Delivery) -> Bool {
         guard role == .distiller else { return !delivery.parcels.isEmpty }
         return delivery.events.contains {
@@ -36,6 +38,7 @@ package final class TestWorkStep: @unchecked Sendable {
         }
     }
 
+    /// Takes the step, if this process is the one that makes the file.
     func work(_ progress: WorkProgress) {
         guard !isOver else { return }
         isOver = true

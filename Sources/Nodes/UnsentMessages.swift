@@ -1,11 +1,13 @@
 package import Transport
 
-/// What sockets could not take, kept for each peer in order until they can: bounded, since a peer may never read.
+/// Messages that sockets could not take, kept for each peer in order until they can be sent: bounded, since a peer
+/// may never read. Once a peer's message waits here, all later ones to it wait behind it.
 ///
-/// What does not fit is dropped: everything that counts is sent again until it is acknowledged.
+/// A message that does not fit is dropped: everything that counts is sent again until it is acknowledged.
 package struct UnsentMessages {
     package static let messageLimitPerPeer = 4096
     package static let byteLimitPerPeer = 64 << 20
+    /// For all peers together.
     package static let byteLimit = 512 << 20
     package static let peerLimit = 1024
 
@@ -61,6 +63,7 @@ package struct UnsentMessages {
         }
     }
 
+    /// Forgets all messages, and keeps the count of those that were dropped.
     package mutating func removeAll() { self = UnsentMessages(dropped: dropped) }
 
     private init(dropped: UInt64) { self.dropped = dropped }

@@ -6,6 +6,14 @@ import Wire
 ///
 /// A role is called step by step; each call is progress. In a step that may take long the role says itself how far it is,
 /// by `note`, and so it does of work that many steps share.
+///
+/// ```swift
+/// for (index, file) in files.enumerated() {
+///     progress.note("loads streams", done: index, of: files.count)   // status: loads streams 512/10000 for 40 s
+///     try load(file)
+/// }
+/// progress.finish()
+/// ```
 package final class WorkProgress: Sendable {
     struct State {
         /// Rises with everything that counts as progress.
@@ -18,7 +26,9 @@ package final class WorkProgress: Sendable {
 
     /// Work that the role speaks of itself.
     package struct Undertaking: Equatable, Sendable {
+        /// A verb and its object, as `status` shows it behind the node's name.
         package let what: String
+        /// Pieces that are done, of `total`; both 0 where pieces are not counted.
         package let done: UInt64
         package let total: UInt64
     }
@@ -48,6 +58,7 @@ package final class WorkProgress: Sendable {
         }
     }
 
+    /// A call of the role begins; called by `RoleRunner` on the role's thread.
     func begin(_ step: StaticString) {
         state.withLock { state in
             state.step = step
@@ -56,6 +67,7 @@ package final class WorkProgress: Sendable {
         }
     }
 
+    /// The call has returned: the role waits for something to do, and stands still by no fault of its own.
     func end() {
         state.withLock { state in
             state.step = nil
@@ -63,7 +75,7 @@ package final class WorkProgress: Sendable {
         }
     }
 
-    /// How often the work has got on.
+    /// How often the work has got on: a number that only rises.
     package var count: UInt64 { current.count }
 
     /// What the role has last spoken of and is not done with.
@@ -72,7 +84,8 @@ package final class WorkProgress: Sendable {
     var current: State { state.withLock { $0 } }
 }
 
-/// Sees from outside how long a role's work has lasted, and how long it has stood still.
+/// Sees from outside how long a role's work has lasted, and how long it has stood still. Belongs to the thread that
+/// looks, and keeps the times itself, since `WorkProgress` knows no clock.
 struct WorkWatch {
     /// A shorter step is none of the coordinator's business.
     static let noticeableNanoseconds: UInt64 = 1_000_000_000
