@@ -5,8 +5,8 @@ import Glibc
 ///
 /// It is a BSD lock (`flock`) on a file that stays where it is: what counts is the lock, not that the file exists.
 /// The kernel releases it when the process ends, however that happens, so that no stale lock has ever to be removed
-/// by hand. Released by `deinit`. Three things are locked so: a run's folder, its coordinator's files and the
-/// recorder's histories.
+/// by hand; `deinit` releases it earlier. A run's folder, its coordinator's files, the recorder's histories and the
+/// folder of `distillery distill` are held by such locks.
 package final class DirectoryLock {
     private let descriptor: Int32
 

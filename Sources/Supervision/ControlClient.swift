@@ -3,8 +3,19 @@ import Nodes
 package import Transport
 import Wire
 
-/// Asks a running coordinator one thing, for `status`, `scale`, `drain` and `stop`.
+/// Asks a running coordinator one thing, for `status`, `scale`, `drain` and `stop`. Used by one thread, which it
+/// blocks until the answer is there.
+///
+/// ```swift
+/// let client = try ControlClient(endpoint: "tcp://127.0.0.1:5555")
+/// try client.scale(actors: 200)
+/// print(try client.status())
+/// ```
+///
+/// It is no node: it says no hello, and the coordinator keeps nothing of it. With keys its name ends in its key's
+/// fingerprint, by which the coordinator knows what it may order.
 package final class ControlClient {
+    /// How long an answer is waited for, unless the caller says otherwise.
     package static let deadlineMilliseconds: UInt64 = 5000
     private let deadlineMilliseconds: UInt64
 
@@ -32,7 +43,8 @@ package final class ControlClient {
         poller.add(socket)
     }
 
-    /// The cluster's status as a JSON document.
+    /// The cluster's status as a JSON document, as `ClusterStatus` reads it. Throws `ClusterError` without an
+    /// answer in time.
     package func status() throws -> String {
         guard case .statusAnswer(let json) = try ask(.statusRequest) else {
             throw ClusterError("the coordinator did not answer with a status")
@@ -40,7 +52,8 @@ package final class ControlClient {
         return json
     }
 
-    /// The cluster's status as a JSON document. Nil when no coordinator has answered by then, or the caller wants no answer any more.
+    /// The same within `milliseconds`, for a caller that asks again and again: nil when no coordinator has answered
+    /// by then, or `isUnwanted` says that the caller wants no answer any more.
     package func status(
         milliseconds: UInt64, unless isUnwanted: () -> Bool
     ) throws -> String? {
@@ -51,10 +64,16 @@ package final class ControlClient {
         return json
     }
 
+    /// Sets how many actors the cluster carries. Throws `ClusterError` with the coordinator's reason where it
+    /// refuses.
     package func scale(actors: Int) throws { _ = try ask(.scale(actors: actors)) }
+    /// Asks the node of this name to leave; returns when the coordinator has taken the order, not when the node has
+    /// left.
     package func drain(node: String) throws { _ = try ask(.drain(node: node)) }
+    /// Ends the run in good order; returns when the coordinator has taken the order.
     package func stop() throws { _ = try ask(.stop) }
 
+    /// The answer, or `ClusterError` where it is a failure or does not come in time.
     private func ask(_ message: Message) throws -> Message {
         if let answer = try answer(to: message, deadlineMilliseconds) { return answer }
         throw ClusterError(

@@ -1,12 +1,12 @@
 import Nodes
 package import Transport
 
-/// The key that a supervisor and the processes that it starts connect with, looked at for whether they still may.
+/// The key that a supervisor and the processes that it starts connect with, and whether it may still connect.
 ///
-/// To a coordinator that refuses its supervisor nothing is wrong, and ending it would change nothing: a supervisor that
-/// hears nothing looks here first.
+/// A coordinator that refuses its supervisor's key is well, and ending it would change nothing: a supervisor that
+/// hears nothing looks here first. It can, since the list of keys that may connect is a folder on its own machine.
 package struct OwnKey {
-    /// So long a run waits for the key to come back before it ends.
+    /// How long a run waits for the key to come back before it ends.
     package static let patienceMilliseconds: UInt64 = 30_000
     private static let lookIntervalNanoseconds: UInt64 = 1_000_000_000
 
@@ -16,6 +16,7 @@ package struct OwnKey {
     /// Since when the processes may not connect, and why; nil while they may.
     private var lost: (since: UInt64, why: String)?
 
+    /// Reads the key `node` of the folder. Throws where it is missing or cannot be read.
     package init(_ folder: KeyFolder) throws {
         self.folder = folder
         node = try NodeKey(path: folder.path)
@@ -50,6 +51,7 @@ package struct OwnKey {
         return nil
     }
 
+    /// The last look has found that the key may not connect.
     package var isLost: Bool { lost != nil }
 
     private var path: String { folder.nodePath("node") }

@@ -1,14 +1,20 @@
 import Foundation
 package import Nodes
 
-/// Says that a run's folder is at work: the command that starts the run's processes, or remakes its catalogue, holds
-/// it for its life, and changes nothing in the folder before it has it. The kernel lets go of it with the process.
+/// Says that a run's folder is at work: the command that starts the run's processes, or remakes its catalogue,
+/// holds this lock for its life, and changes nothing in the folder before it has it. The kernel releases it with
+/// the process.
+///
+/// Two locks are behind it. `.run.lock` keeps commands apart. `.coordinator.lock` belongs to the run's coordinator;
+/// it is held here, too, until `admitCoordinator`, so that a coordinator which was started by hand, or was left by
+/// a command that was killed, is found before anything is touched.
 package final class RunLock {
     /// Names in a run's folder that say nothing of whether there is a run.
     package static let fileNames: Set<String> = [file, DirectoryLock.coordinatorFile]
 
     private static let file = ".run.lock"
-    /// The processes of a supervisor that was killed are gone a moment after it.
+    /// How long a coordinator is waited for that a killed supervisor has left: such processes end a moment after
+    /// it.
     private static let orphanMilliseconds = 2000
     private static let turnMilliseconds = 20
 
@@ -23,7 +29,7 @@ package final class RunLock {
         coordinator = try Self.coordinatorLock(folder)
     }
 
-    /// From here on a coordinator can be started by this lock's holder.
+    /// Releases the coordinator's lock: from here on this lock's holder can start a coordinator, which takes it.
     package func admitCoordinator() { coordinator = nil }
 
     private static func coordinatorLock(_ folder: String) throws -> DirectoryLock {

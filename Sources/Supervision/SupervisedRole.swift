@@ -2,19 +2,30 @@ import Glibc
 package import Processes
 import Wire
 
-/// The processes of one role that the supervisor keeps alive.
+/// The processes of one role that the supervisor keeps alive: as many as are desired, with pauses between failures,
+/// until there were too many failures in a row.
+///
+/// A process that failed is started again after 0.1 s, then after 0.2, 0.4, ... and at most 5 s. A failure counts
+/// as the next in the row when the process had lived for less than 30 s and the one before was less than 30 s ago;
+/// the fifth ends the run. An end with exit code 0 is none, nor is SIGKILL from outside after 5 s of work (as the
+/// kernel does when memory is short). A process that the supervisor ends for its silence counts in a row of its
+/// own.
+///
+/// Belongs to the supervisor's only thread; times are nanoseconds that never go back.
 package struct SupervisedRole {
-    /// So many failures without a healthy time between them end the run.
+    /// So many failures in a row end the run.
     package static let failureLimit = 5
+    /// A process that has lived for so long was healthy: its failure begins a new row.
     static let healthyNanoseconds: UInt64 = 30_000_000_000
     /// A process that is ended for its silence within this time of its start never came to work: its start is to blame,
     /// not what happened to it later. It is longer than the silence that a coordinator is allowed.
     package static let silentNanoseconds: UInt64 = 60_000_000_000
-    /// A process that was at work for so long before it was killed has not failed by itself.
+    /// A process that was at work for so long before it was killed by SIGKILL has not failed by itself.
     static let killedNanoseconds: UInt64 = 5_000_000_000
     private static let firstPauseNanoseconds: UInt64 = 100_000_000
     private static let longestPauseNanoseconds: UInt64 = 5_000_000_000
 
+    /// A process that was started and not yet seen to have ended.
     package struct Running {
         let process: ChildProcess
         let started: UInt64
@@ -25,6 +36,7 @@ package struct SupervisedRole {
         }
     }
 
+    /// How many there are to be; fewer than run now ends none of them, for the coordinator sends the surplus home.
     var desired: Int
     package var running: [Running] = []
     private(set) var started = 0
@@ -44,6 +56,7 @@ package struct SupervisedRole {
         let status: ExitStatus
         /// How many there were in a row.
         package let count: Int
+        /// It had not failed by itself: the supervisor ended it for its silence.
         package let wasSilent: Bool
     }
 
@@ -62,6 +75,7 @@ package struct SupervisedRole {
         return started
     }
 
+    /// Whether a process is missing and the pause after the last failure is over.
     func mayStart(now: UInt64) -> Bool { running.count < desired && now >= nextStart }
 
     /// Takes note of processes that have ended; gives back the failure that is one too many.

@@ -10,6 +10,13 @@ package import Wire
 ///
 /// How many there should be of each role is the coordinator's word; the supervisor only sees to it. The coordinator is
 /// one of its processes too, and comes back at the endpoint that it had.
+///
+/// `run` is one loop of turns of 50 ms: signals, messages of the coordinator, a heartbeat and a question for the
+/// status each second, ends of processes, starts of those that are missing. To the coordinator it is a node of the
+/// role supervisor; the two speak by the run's ordinary protocol, `Deployment` and `EndProcess` one way,
+/// `ProcessEnded` the other.
+///
+/// The kernel ends the children with their parent, so that a killed supervisor leaves none behind.
 package final class Supervisor {
     /// How a run came to its end.
     package enum Outcome: Sendable {
@@ -17,17 +24,22 @@ package final class Supervisor {
         case complete
         /// `distillery stop`, or a coordinator that was asked to end.
         case stopped
+        /// A signal to this process (Ctrl-C, SIGTERM) has ended the run; `--resume` goes on.
         case interrupted(Signal)
     }
 
+    /// A coordinator that has not written its endpoint into the run's folder by then has failed to start.
     package static let coordinatorStartMilliseconds = 30_000
-    /// A coordinator that says nothing for so long hangs; it is ended and started again.
+    /// A coordinator that says nothing for so long hangs: it is ended and started again.
     package static let coordinatorSilenceMilliseconds: UInt64 = 15_000
+    /// After the end, or a signal, the coordinator and its nodes have so long to leave before their processes are
+    /// ended.
     package static let stopMilliseconds = 10_000
     private static let turnMilliseconds = 50
     private static let statusIntervalNanoseconds: UInt64 = 1_000_000_000
     private static let helloIntervalNanoseconds: UInt64 = 100_000_000
-    /// Of a turn, for the starts of processes: sockets and signals wait no longer than this and one start more.
+    /// How much of a turn is for starting processes: sockets and signals wait no longer than this and one start
+    /// more.
     private static let startNanosecondsPerTurn: UInt64 = 25_000_000
 
     /// Name of the file in the run's folder that holds the coordinator's endpoint while it runs.
@@ -46,9 +58,10 @@ package final class Supervisor {
     private var key: OwnKey?
     private var roles: [RoleName: SupervisedRole] = [.coordinator: SupervisedRole(desired: 1)]
     private let hello: Hello
+    /// The coordinator's, as it wrote it into the run's folder; a later coordinator is bound to the same.
     private var endpoint = ""
     private var isWelcome = false
-    /// Number of the command that it came with.
+    /// Number of the command that the last deployment came with: an earlier one may come late.
     private var lastDeployment: UInt64 = 0
     private var nextStatus: UInt64 = 0
     private var lastHeard: UInt64 = 0
@@ -58,7 +71,13 @@ package final class Supervisor {
     /// Called with the cluster's status, a JSON document, about once a second; what it throws ends the run.
     package var onStatus: (_ json: String) throws -> Void = { _ in }
 
-    /// `lock`: of `folder`; `coordinatorArguments`: after `distillery coordinator`; `roleArguments`: what a role gets beside its address.
+    /// - Parameters:
+    /// - executable: `distillery` itself.
+    /// - folder: the run's; logs go to `logs/ROLE-N.log` in it.
+    /// - lock: of `folder`.
+    /// - coordinatorArguments: what follows `distillery coordinator`.
+    /// - roleArguments: what a role gets beside the coordinator's address.
+    /// - key: nil in a cluster without keys.
     package init(
         executable: String, folder: String, lock: RunLock, coordinatorArguments: [String],
         roleArguments: [RoleName: [String]] = [:], key: OwnKey? = nil, signals: SignalWatcher, logger: Logger
@@ -114,6 +133,8 @@ package final class Supervisor {
 
     // MARK: - Messages
 
+    /// The first signal to end asks the coordinator to stop; later ones change nothing, since the end is bounded
+    /// already.
     private func takeSignals(_ socket: DealerSocket, now: UInt64) throws {
         while let signal = signals.next() {
             guard signal.asksToEnd, interruption == nil else { continue }
@@ -123,6 +144,8 @@ package final class Supervisor {
         }
     }
 
+    /// A message of the coordinator. Throws `ClusterError` with the coordinator's reason where the run cannot go
+    /// on.
     private func take(_ envelope: Envelope, _ socket: DealerSocket, now: UInt64) throws {
         switch envelope.message {
         case .welcome: isWelcome = true
@@ -152,6 +175,7 @@ package final class Supervisor {
         }
     }
 
+    /// Says hello until the coordinator has answered, then once a second that the supervisor lives.
     private func speak(_ socket: DealerSocket, now: UInt64) throws {
         guard now >= nextStatus else { return }
         _ = try socket.send(Envelope(isWelcome ? .heartbeat(Heartbeat()) : .hello(hello)).encoded())
@@ -269,6 +293,7 @@ package final class Supervisor {
         return ClusterError("\(who) \(status); the end of its log \(process.log):\n    \(lines)")
     }
 
+    /// Asks all processes to end, and kills after 3 s those that have not.
     private func endAll() {
         ChildProcess.end(roles.values.flatMap { $0.running.map(\.process) }, graceMilliseconds: 3000)
         try? FileManager.default.removeItem(atPath: folder + "/" + Self.endpointFile)

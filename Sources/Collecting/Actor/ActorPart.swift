@@ -5,33 +5,42 @@ import Experiments
 import Nodes
 import Wire
 
-/// Consecutive actors of one lifetime that this process carries.
+/// Consecutive actors of one lifetime that this process carries, from the lease to the last acknowledgement.
+///
+/// Its phases: `joining` (the learner is asked for what the actors act by), `opening` (the recorder is asked where
+/// their streams stand), `running`, `draining` (every stream has ended; learner and recorder have yet to answer).
+/// Owned by `ActorRole`, on its thread; it makes and remembers messages, and the role sends them.
 final class ActorPart {
     var carry: CarryActors
     /// Number of the coordinator's command that `carry` came with; later ones are greater.
     var command: UInt64
+    /// Set by the role, except that `start` ends the opening.
     var phase: CarriedPart.Phase
     /// Batches that the learner has not answered, in order.
     private(set) var unanswered: [(batch: UInt64, bytes: [UInt8])] = []
     /// Nil when none of the actors is recorded.
     var recorder: RecorderDialogue?
-    /// Questions to the learner since it last said something.
+    /// Questions since the learner last said something: each doubles the wait before the next.
     var vainLearnerRequests = 0
     /// The number of the last question whether these actors may join.
     var joinQuestion: UInt64 = 0
-    /// How often in a row the learner has refused that.
+    /// How often in a row the learner has refused to let these actors join.
     var refusedJoins = 0
     /// When the last message was sent that the learner has yet to answer.
     var lastLearnerRequest: UInt64 = 0
     /// When the learner last answered, or was first to answer something after that.
     var waitsForLearnerSince: UInt64 = 0
-    /// The same, of a learner that says at least that it is there.
+    /// As `waitsForLearnerSince`, but a learner that says no more than that it is there counts as well.
     var lastLearnerSign: UInt64 = 0
+    /// The version of the policy that the actors act by; it never falls while the incarnation lasts.
     private(set) var version: UInt64 = 0
+    /// Number of the last batch of rollouts; 0 before the first. A batch holds one rollout of each actor that still
+    /// acts.
     private(set) var batch: UInt64 = 0
     /// In lockstep, where the learner says that the actors go on; empty otherwise.
     var places: [RolloutAnswer.Place] = []
-    /// Streams end with the episode that makes them so many.
+    /// Streams end with the episode that makes them so many. The learner says it with each answer; it only ever
+    /// falls.
     var episodeLimit = UInt64.max
 
     private let context: ExperimentContext
@@ -39,6 +48,8 @@ final class ActorPart {
     private let policy: any SourceActor
     private var collector: RolloutCollector?
 
+    /// Makes the actors' policy, without parameters yet. Throws where the source algorithm cannot act in the
+    /// environment.
     init(carry: CarryActors, command: UInt64, context: ExperimentContext) throws {
         self.carry = carry
         self.command = command
@@ -52,8 +63,9 @@ final class ActorPart {
         recorder = carry.recordsAny ? RecorderDialogue(endpoint: carry.recorderEndpoint) : nil
     }
 
-    /// `opened`: the recorder's answer, where the streams go on unless the learner has said so; actors beyond it begin at
-    /// their beginning.
+    /// Begins to act: makes the environments and puts every actor where its stream goes on. In lockstep the learner
+    /// has said where that is; otherwise `opened`, the recorder's answer, says so for the actors that are recorded,
+    /// and the others begin at their beginning.
     func start(_ opened: [StreamsOpened.Stream]) throws {
         let positions = carry.actors.enumerated().map { index, actor in
             var position = ActorPosition(actor: actor, incarnation: carry.incarnation)
@@ -75,15 +87,18 @@ final class ActorPart {
         phase = .running
     }
 
-    /// Lets the actors leave that are to.
+    /// Lets the actors from `carry.retireFrom` on end their streams with their present episode.
     func retire() { collector?.retire(from: carry.retireFrom) }
 
+    /// Gives the policy new parameters. Throws where there are not as many as it has.
     func load(_ parameters: [Float], version: UInt64) throws {
         try parameters.withUnsafeBufferPointer { try policy.load(parameters: $0) }
         self.version = version
     }
 
-    /// The next rollouts of all actors whose streams have not ended, encoded, with their headers.
+    /// Steps all actors for the length of a rollout; the rollouts of those whose streams have not ended, encoded as
+    /// one message for learner and recorder alike, with their headers. The batch then counts as unanswered. Nil
+    /// when every stream has ended.
     func nextRollouts() -> (bytes: [UInt8], headers: [RolloutHeader])? {
         guard let collector, !collector.isDone else { return nil }
         let content = collector.collect(
@@ -98,7 +113,7 @@ final class ActorPart {
         return (bytes, content.headers)
     }
 
-    /// The learner has every batch up to `batch`. Whether that is news.
+    /// The learner has every batch up to `batch`. Gives back whether that is news.
     func answered(_ batch: UInt64) -> Bool {
         let before = unanswered.count
         unanswered.removeAll { $0.batch <= batch }
@@ -111,6 +126,7 @@ final class ActorPart {
 
     /// Nothing is lost by going on elsewhere: no stream is inside an episode, and everything is on disk.
     var canBeHandedOver: Bool { isBetweenEpisodes && (recorder?.isDone ?? true) }
+    /// No stream is inside an episode: in each the next step is the first of one, or the stream has ended.
     var isBetweenEpisodes: Bool { collector?.positions.allSatisfy { $0.step == 0 || $0.isDone } ?? true }
 
     /// The lifetime has a learner; without one it has ended and its streams are only being completed.

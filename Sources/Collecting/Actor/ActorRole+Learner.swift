@@ -4,14 +4,16 @@ import Nodes
 import Transport
 import Wire
 
-/// What actors ask their learners, and what they do where these refuse or are silent.
+/// What actors ask their learners, and what they do where a learner refuses or is silent.
 extension ActorRole {
-    /// A server in the middle of a long step says that it is there, and has what it was sent.
+    /// A learner in the middle of a long step says that it is there, and that it has what it was sent.
     func noteSign(of sender: Address, now: UInt64) {
         for part in parts.values where sender == .endpoint(part.carry.learnerEndpoint) { part.lastLearnerSign = now }
     }
 
-    /// Others can have these actors, who may reach the learner: the coordinator hears from both of us, and sees nothing.
+    /// Throws `ClusterError`, which ends the process, where a learner that owes an answer has been silent for too
+    /// long. Other processes, which may reach the learner, get these actors then; the coordinator hears from both
+    /// of us, and cannot see that we do not reach each other.
     func checkLearner(_ part: ActorPart, now: UInt64) throws {
         guard part.needsLearner, part.phase == .joining || !part.unanswered.isEmpty,
             now >= part.lastLearnerSign + Self.learnerSilenceMilliseconds * nanosecondsPerMillisecond
@@ -22,6 +24,8 @@ extension ActorRole {
                 + "\(part.carry.lifetime)); does this host reach it?")
     }
 
+    /// Asks again for what the learner owes the part, when the time has come: whether it may join, or the answers
+    /// to its unanswered batches, all of which are sent again.
     func askLearner(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
         let isJoining = part.phase == .joining
         let first = isJoining ? Self.joinIntervalMilliseconds : Self.requestIntervalMilliseconds
@@ -35,6 +39,7 @@ extension ActorRole {
         for (_, bytes) in part.unanswered { outbox.send(bytes, to: [.endpoint(part.carry.learnerEndpoint)]) }
     }
 
+    /// Asks the learner whether the actors may join, and shows the ticket for them.
     func join(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
         part.lastLearnerRequest = now
         guard part.needsLearner else { return }

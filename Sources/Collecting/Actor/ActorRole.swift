@@ -6,8 +6,16 @@ package import Nodes
 import Transport
 package import Wire
 
-/// Carries actors of one or several lifetimes: steps environments, sends rollouts to learner and recorder, keeps what
-/// is not yet durable.
+/// Carries actors of one or several lifetimes: steps environments, sends the same bytes of rollouts to learner and
+/// recorder, and keeps what the recorder has not yet called durable.
+///
+/// How fast it goes is decided by three bounds, any of which makes it wait: two rollouts of a stream that the
+/// learner has not answered (one in lockstep), the window of what is on its way to the recorder
+/// (`UnacknowledgedRollouts.window`), and `cluster.unacknowledged_bytes` for all its parts together. Parts take
+/// turns, one batch each.
+///
+/// A lease is known by its command's number, its attempt and its incarnation. A later command of the same attempt
+/// and incarnation only renews endpoints and tickets; a higher incarnation replaces what was carried before.
 package final class ActorRole: Role {
     /// Asynchronous: while one rollout is on its way, the next is made.
     package static let maximumUnansweredRollouts = 2
@@ -26,21 +34,26 @@ package final class ActorRole: Role {
     package static let handOverMilliseconds: UInt64 = 6000
 
     package let name = RoleName.actor
+    /// Actors that it can carry; 0 lets the coordinator take the experiment's number.
     package let capacity: Int
 
+    /// Names a part: no two parts of a lifetime begin with the same actor.
     struct Key: Hashable {
         let lifetime: LifetimeIdentifier
         let firstActor: Int
     }
 
+    /// Nil until the coordinator has taken the node in.
     private var context: ExperimentContext?
+    /// What this process carries now.
     var parts: [Key: ActorPart] = [:]
-    /// The last lease of each part: one that arrives again after its end is not taken twice.
+    /// The last incarnation of each part: a lease that arrives again after its end is not taken twice.
     private var lastIncarnation: [Key: UInt64] = [:]
     private var released = ReleasedLifetimes()
     /// Parts take turns in this order.
     private var turns: [Key] = []
     private var nextTurn = 0
+    /// To the coordinator: ends of parts, refusals of streams.
     private var reports = ReliableSender()
     /// When it leaves at the latest; nil while it stays.
     private var leavesAt: UInt64?
@@ -54,7 +67,8 @@ package final class ActorRole: Role {
     /// Numbers the questions to recorders and learners.
     var questions: UInt64 = 0
 
-    /// Sees every acknowledgement that concerns this process.
+    /// Sees every acknowledgement of the recorder that concerns this process; for simulations and drills, which
+    /// check that nothing of it is ever missing.
     package var onDurable: ((RolloutsDurable) -> Void)?
 
     package init(capacity: Int) { self.capacity = capacity }
@@ -66,8 +80,9 @@ package final class ActorRole: Role {
 
     package var isFinished: Bool { isDraining && parts.isEmpty && reports.isEmpty }
 
-    /// The coordinator gives the streams to others, who go on behind what is on disk: no episode is cut where the
-    /// streams can come to the end of theirs in time.
+    /// Leaves within `handOverMilliseconds`. Asynchronous actors come to the ends of their episodes first, so that
+    /// no episode is cut where that is soon enough; the coordinator then gives the streams to others, who go on
+    /// behind what is on disk.
     package func drain(now: UInt64) {
         guard leavesAt == nil else { return }
         leavesAt = now + Self.handOverMilliseconds * nanosecondsPerMillisecond
@@ -75,6 +90,8 @@ package final class ActorRole: Role {
         if isLockstep { dropParts() }
     }
 
+    /// The coordinator leases these actors to others, at higher incarnations: what is unacknowledged here is not
+    /// needed.
     package func forgetLeases(now: UInt64) {
         dropParts()
         reports = ReliableSender()
@@ -226,7 +243,11 @@ package final class ActorRole: Role {
         }
     }
 
-    /// The recorder takes no more of these streams from here. Whether others carry them already the coordinator knows.
+    /// The recorder or the learner takes no more of these streams from here: the part is dropped and the
+    /// coordinator told, which knows whether others carry them already.
+    /// - Parameters:
+    /// - above: the next attempt's incarnations have to be above this one.
+    /// - isDiverged: what was lived again differed from the file.
     func giveUp(
         _ part: ActorPart, above: UInt64, reason: String, isDiverged: Bool = false, now: UInt64, outbox: inout Outbox
     ) {
@@ -280,6 +301,7 @@ package final class ActorRole: Role {
 
     // MARK: - Work
 
+    /// Steps the actors of one part for the length of a rollout; true when a part can go on at once.
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
         guard let part = nextRunnable() else { return false }
         if part.unanswered.isEmpty {

@@ -5,9 +5,16 @@ import Experiments
 package import Nodes
 package import Wire
 
-/// Learns one or several lifetimes at once from the rollouts that actor processes send, and answers with what they act by.
+/// Learns one or several lifetimes at once from the rollouts that actor processes send, and answers with what they
+/// act by.
+///
+/// Updates are made while a message is taken: there is no `work`. A lifetime is leased with its number of attempts
+/// and the size of the state that it goes on from; where there is one, the learner first fetches it from the
+/// coordinator, and joins of actors are passed over in silence until it is there. Every
+/// `cluster.learner_checkpoint_seconds` the state of each lifetime goes to the coordinator, one at a time.
 package final class LearnerRole: Role {
     package let name = RoleName.learner
+    /// Lifetimes that it can learn at once; 0 lets the coordinator take the experiment's number.
     package let capacity: Int
     package let progress: WorkProgress? = WorkProgress()
 
@@ -16,6 +23,7 @@ package final class LearnerRole: Role {
     private var tickets: LeaseTickets?
     private var lifetimes: [LifetimeIdentifier: LearntLifetime] = [:]
     private var reports = ReliableSender()
+    /// Lifetimes whose end was reported, so that it is reported once.
     private var reported: Set<LifetimeIdentifier> = []
     /// When each lifetime's next checkpoint is due; none is made while one is on its way.
     private var nextCheckpoint: [LifetimeIdentifier: UInt64] = [:]
@@ -25,9 +33,9 @@ package final class LearnerRole: Role {
     private var lastDownload: UInt64 = 1 << 32
     private var released = ReleasedLifetimes()
     private var isDraining = false
-    /// Whether the last checkpoints were taken since it was asked to leave.
+    /// Whether the last checkpoints were taken since the learner was asked to leave.
     private var hasTicked = false
-    /// Of the lifetimes that have left this learner.
+    /// Counters of the lifetimes that have left this learner, so that its totals never fall.
     private var past: [String: Double] = [:]
     private var refusedMessages = 0
 
@@ -137,6 +145,7 @@ package final class LearnerRole: Role {
         }
     }
 
+    /// Answers with a failure, and counts it.
     private func refuse(_ reason: String, _ sender: Address, _ request: UInt64 = 0, outbox: inout Outbox) {
         refusedMessages += 1
         outbox.send(.failure(reason), to: sender, request: request)

@@ -4,10 +4,13 @@ import Foundation
 import Nodes
 import Wire
 
-/// Everything that the next update of a lifetime depends on, as a learner leaves it behind and takes it up again.
+/// Everything that the next update of a lifetime depends on, as a learner leaves it behind and takes it up again:
+/// how far the lifetime is (`LifetimeProgress`), the returns of unfinished episodes, counts for reports and, in
+/// lockstep, the places at which the actors go on.
 ///
-/// Bytes: the length of the first part as UInt32, little-endian; the first part, JSON; the source learner's own state;
-/// CRC-32C of all before it as UInt32.
+/// Bytes: the length of the first part as UInt32, little-endian; the first part, JSON; the source learner's own
+/// state; CRC-32C of all before it as UInt32. They are written by a learner, kept by the coordinator and read by
+/// the next learner.
 struct LearnerState: Codable {
     /// Of the bytes; others are refused.
     private static let currentLayout = 3
@@ -26,6 +29,7 @@ struct LearnerState: Codable {
     /// In lockstep, where each actor goes on; empty otherwise.
     var places: [RolloutAnswer.Place]
 
+    /// The state of a lifetime that begins.
     init(progress: LifetimeProgress, places: [RolloutAnswer.Place]) {
         self.progress = progress
         self.places = places
@@ -33,6 +37,7 @@ struct LearnerState: Codable {
         counts = LearningCounts()
     }
 
+    /// The bytes of this state and of the source learner's own, whose size may be anything.
     func encoded(with learner: any SourceLearner) throws -> [UInt8] {
         let description = try JSONEncoder().encode(self)
         let saved = learner.save()

@@ -1,6 +1,7 @@
 import Agents
 
-/// What a learner has seen and done with it.
+/// What a learner has seen of a lifetime and done with it, since its first attempt: it travels with the learner's
+/// state.
 struct LearningCounts: Codable {
     init() {}
 
@@ -10,7 +11,7 @@ struct LearningCounts: Codable {
     var episodes = 0
     private var learnt = 0
     private var diverged = 0
-    /// Transitions at which a rollout was cut in mid-episode and whose episode nothing went on with.
+    /// Transitions at which a rollout was cut in mid-episode, where no later rollout went on with the episode.
     private var cut = 0
     private var lagTimesRows = 0.0
     private var lagRows = 0
@@ -20,12 +21,14 @@ struct LearningCounts: Codable {
     /// policy's entropy alone, under a name of its own.
     private var measureTimesRows: [String: Double] = [:]
 
+    /// Counts `rows` transitions that will be learnt from, of a policy `lag` updates old.
     mutating func add(lag: Double, rows: Int) {
         lagTimesRows += lag * Double(rows)
         lagRows += rows
         maximumLag = max(maximumLag, lag)
     }
 
+    /// Counts what an update has made of its rollouts.
     mutating func add(_ report: UpdateReport) {
         learnt += report.learntRows
         diverged += report.divergedRows
@@ -35,6 +38,7 @@ struct LearningCounts: Codable {
         }
     }
 
+    /// By the names that reports, `status` and the catalogue know. Means are over all transitions so far.
     var numbers: [String: Double] {
         var numbers: [String: Double] = [
             "transitions": Double(recorded), "transitions_learnt": Double(learnt), "transitions_stale": Double(stale),

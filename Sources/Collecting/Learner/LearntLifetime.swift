@@ -5,7 +5,15 @@ import Experiments
 import Nodes
 import Wire
 
-/// One lifetime in the hands of a learner: its algorithm, its actors' processes, the rollouts that wait.
+/// One lifetime in the hands of a learner: its algorithm, its actors' processes, the rollouts that wait for an
+/// update.
+///
+/// Asynchronous: each batch is answered as soon as it was taken, and an update is made when as many rollouts are
+/// there as the lifetime has actors; rollouts of a policy more than `collect.maximum_policy_lag` updates old are
+/// counted, and not learnt from. Lockstep: an update waits for one rollout of each actor, and all are answered
+/// after it. An elastic lifetime updates from as many rollouts as actors are there at the time.
+///
+/// Owned by `LearnerRole`, on its thread. It only speaks to the actor processes that have joined.
 final class LearntLifetime {
     /// A process that carries some of the actors.
     private struct Part {
@@ -15,6 +23,7 @@ final class LearntLifetime {
         /// Last batch that came, and last that was answered.
         var batch: UInt64 = 0
         var answered: UInt64 = 0
+        /// The version that the process was last told; nil before its first answer.
         var versionSent: UInt64?
         /// Its recorded streams are on disk up to this sequence.
         var durableSequence: UInt64 = 0
@@ -30,6 +39,7 @@ final class LearntLifetime {
     private let environment: EnvironmentDescription
     private var state: LearnerState
     private var parts: [Int: Part] = [:]
+    /// Rollouts for the next update, in the order in which they came.
     private var waiting: [RolloutBatch] = []
     private var waitingRollouts = 0
     /// Rollouts whose episodes are not yet counted, those too stale to learn from among them.
@@ -42,7 +52,7 @@ final class LearntLifetime {
     /// An elastic lifetime has been lived to its end by one of its actors: the others end theirs too.
     private var isOver = false
 
-    /// What actors act by, once for all their processes.
+    /// What actors act by, copied from the learner once for all their processes.
     private var lent: (version: UInt64, parameters: [Float])?
 
     /// In lockstep, the actors that stand inside an episode.
@@ -53,6 +63,7 @@ final class LearntLifetime {
     /// In lockstep, what is published as soon as every rollout before `sequence` is on disk.
     private var candidate: (checkpoint: LearnerCheckpoint, sequence: UInt64)?
 
+    /// The mean return that is reported is over so many of the last episodes for each actor.
     private static let recentEpisodesPerActor = 10
 
     /// Goes on from `saved`, if that is not empty. Throws what `LearnerState` throws for it.
@@ -91,7 +102,9 @@ final class LearntLifetime {
 
     // MARK: - Messages
 
-    /// Nil when all is well, otherwise why it was refused.
+    /// A process that carries some of the actors wants what they act by. It replaces processes that carried any of
+    /// them with a lower incarnation. Nil when all is well, otherwise why it was refused; before all founders have
+    /// come it gets a sign only.
     func join(_ join: JoinLifetime, from sender: Address, outbox: inout Outbox) -> String? {
         guard !join.actors.isEmpty, join.actors.upperBound <= actorLimit else {
             return "\(lease.lifetime): actors \(join.actors); there are \(actorLimit)"
@@ -123,7 +136,9 @@ final class LearntLifetime {
         return nil
     }
 
-    /// A batch of rollouts from one process. Nil when all is well, otherwise why it was refused.
+    /// A batch of rollouts from one process: checked, counted, kept for an update, and answered. A batch that came
+    /// before is answered again; one that comes too early is ignored, for both will be sent again. Nil when all is
+    /// well, otherwise why it was refused. Throws what the source algorithm throws, which ends the learner.
     func take(_ rollouts: Rollouts, from sender: Address, outbox: inout Outbox) throws -> String? {
         guard var part = parts[rollouts.firstActor] else { return "rollouts before a JoinLifetime" }
         guard part.address == sender else { return "rollouts of actors that another node has joined with" }
@@ -202,6 +217,7 @@ final class LearntLifetime {
         waitingRollouts += content.headers.count
     }
 
+    /// Learns from the rollouts that wait, and counts the episodes that have ended in them.
     private func update(outbox: inout Outbox) throws {
         state.counts.add(try learner.update(waiting))
         waiting.removeAll(keepingCapacity: true)
@@ -244,7 +260,8 @@ final class LearntLifetime {
         parts[firstActor] = part
     }
 
-    /// Says that we are there, to a part that waits for something that others have yet to do.
+    /// Says that the learner is there to a part that waits for something which other parts have yet to do: an
+    /// answer to what was answered already, without parameters.
     private func giveSign(_ firstActor: Int, outbox: inout Outbox) {
         guard let part = parts[firstActor] else { return }
         outbox.send(
@@ -271,7 +288,8 @@ final class LearntLifetime {
         }
     }
 
-    /// The next moment at which a checkpoint can be taken is wanted.
+    /// A checkpoint is to be taken at the next moment at which one can be: after an update, in lockstep between two
+    /// episodes.
     func wantCheckpoint() { isCheckpointDue = true }
 
     /// In lockstep a lifetime is taken up between two episodes of all its actors, so that no environment's inner state
@@ -307,7 +325,8 @@ final class LearntLifetime {
 
     // MARK: - Status
 
-    /// Whom learning waits for, where it is one node, and what is missing. Nil when nothing is.
+    /// Which node learning waits for, and what is missing; `whom` is empty where it is not one node alone. Nil
+    /// where nothing is missing.
     var missing: (whom: String, what: String)? {
         guard !hasEnded else { return nil }
         guard hasBegun else {
@@ -328,6 +347,7 @@ final class LearntLifetime {
         state.recent.isEmpty ? nil : state.recent.reduce(0, +) / Double(state.recent.count)
     }
 
+    /// For heartbeats, and the curves that the coordinator plots from them.
     var report: LearningReport {
         let numbers = state.counts.numbers
         return LearningReport(
@@ -337,7 +357,7 @@ final class LearntLifetime {
             recentEpisodes: UInt64(state.recent.count))
     }
 
-    /// What the coordinator is told at the end.
+    /// What the coordinator is told at the end of the lifetime, and writes into the catalogue.
     var summary: [String: Double] {
         var numbers = state.counts.numbers
         numbers["updates"] = Double(learner.version)

@@ -2,7 +2,8 @@ import Experience
 import Nodes
 import Wire
 
-/// A lifetime's state on its way to the coordinator, one piece at a time.
+/// A lifetime's state on its way to the coordinator, one piece of `WireProtocol.checkpointPieceBytes` at a time:
+/// the next one is sent when the one before was acknowledged. It holds the whole state in memory until then.
 struct StateUpload {
     private let checkpoint: LearnerCheckpoint
     private var offset = 0
@@ -14,6 +15,7 @@ struct StateUpload {
 
     var isComplete: Bool { offset >= checkpoint.state.count }
 
+    /// The piece that is under way.
     var piece: LearnerCheckpoint {
         var piece = checkpoint
         piece.offset = UInt64(offset)
@@ -23,13 +25,16 @@ struct StateUpload {
 
     private var end: Int { min(checkpoint.state.count, offset + WireProtocol.checkpointPieceBytes) }
 
+    /// The piece has arrived; `piece` is the next one.
     mutating func acknowledge() { offset = end }
 }
 
-/// A lifetime's state on its way from the coordinator, each piece asked for again until it comes.
+/// A lifetime's state on its way from the coordinator to the learner that the lifetime was leased to. Pieces come
+/// in order; each is asked for again until it comes. What is wrong with the whole is found by `LearnerState`.
 package struct StateDownload {
     package static let requestIntervalNanoseconds: UInt64 = 1_000_000_000
 
+    /// What begins when all has come; its `stateBytes` says how much that is.
     let lease: LearnLifetime
     /// Of every request; no other message of this learner has it.
     let request: UInt64
@@ -43,6 +48,7 @@ package struct StateDownload {
 
     var isComplete: Bool { UInt64(bytes.count) >= lease.stateBytes }
 
+    /// Takes the piece that is next, and ignores all others.
     mutating func take(_ piece: CheckpointPiece) {
         guard piece.offset == UInt64(bytes.count), piece.size == lease.stateBytes,
             piece.offset + UInt64(piece.content.count) <= piece.size
@@ -52,6 +58,7 @@ package struct StateDownload {
         nextRequest = 0
     }
 
+    /// Asks for the next piece, if the time has come.
     mutating func tick(now: UInt64, outbox: inout Outbox) {
         guard now >= nextRequest else { return }
         outbox.send(

@@ -1,4 +1,5 @@
-/// First in, first out, at the cost of an array.
+/// A queue, first in, first out, in one array: what was given out is cut off its front now and then, at least 64 at
+/// a time, so that each element is moved less than once on average.
 struct Line<Element> {
     private var elements: [Element] = []
     private var next = 0

@@ -3,6 +3,9 @@ import Experience
 /// Streams that the recorder has to do something with, in the order in which it is due: none is overtaken for ever.
 ///
 /// What has been done meanwhile stays in the lists and is passed over when its turn comes.
+///
+/// Three queues, each touched a constant number of times for each stream: a recorder has thousands of open streams,
+/// and no turn of its work may look at all of them.
 struct PendingStreams {
     /// With rollouts in memory, the oldest first, and since when.
     private var waiting = Line<(stream: StreamIdentifier, since: UInt64)>()
@@ -13,7 +16,9 @@ struct PendingStreams {
 
     /// The stream has its first rollout in memory.
     mutating func await(_ stream: StreamIdentifier, since moment: UInt64) { waiting.append((stream, moment)) }
+    /// So much of the stream is in memory that it is to be flushed without waiting.
     mutating func fill(_ stream: StreamIdentifier) { full.append(stream) }
+    /// The stream has ended and is to be sealed.
     mutating func end(_ stream: StreamIdentifier) { ended.append(stream) }
     /// Streams to be sealed, at most: some may be quarantined since.
     var endedCount: Int { ended.count }

@@ -5,6 +5,8 @@ import Wire
 
 /// Checksums of rollouts that are recorded already, read from their files in blocks when rollouts come again. Their
 /// memory is bounded, however long the streams are.
+///
+/// They answer one question: is a rollout that comes again the one that was recorded (`RecorderRole.compare`)?
 struct RecordedChecksums {
     static let blockRollouts: UInt64 = 1024
     /// 256 blocks are 1 MiB: as many streams can be lived again in turn without a file being read twice.
@@ -46,6 +48,7 @@ struct RecordedChecksums {
 }
 
 extension RecorderRole {
+    /// What became of comparing a rollout with the one of its number in the file.
     enum Comparison {
         case same
         case different(recorded: UInt32)

@@ -4,18 +4,25 @@ import Nodes
 import Wire
 
 /// One stream in the recorder's hands: its file while it grows, or what is known of it afterwards.
+///
+/// How far a stream is has three numbers. `nextSequence`: what the recorder has taken, in memory or on disk.
+/// `durableSequence`: what is on disk. `acknowledgedSequence`: what its carrier is told, at most the second. An
+/// example: with rollouts 0 to 9 taken and 0 to 7 synced they are 10, 8 and 8. Where 9 was the marked last one and
+/// the file is not sealed yet, all is on disk and they are 10, 9 and 9.
 struct RecordedStream {
     enum File {
+        /// It is written; the writer has the file open.
         case growing(StreamWriter)
+        /// The file is complete and never written again.
         case sealed(rollouts: UInt64, nextEpisode: UInt64, rows: UInt64, incarnation: UInt64)
         /// It was damaged and moved aside; where its carrier goes on, unrecorded.
         case quarantined(reason: String, nextSequence: UInt64, nextEpisode: UInt64)
     }
 
     var file: File
-    /// Lower ones are refused: their sender was replaced.
+    /// The incarnation that the stream is at. Messages of lower ones are refused: their sender was replaced.
     var incarnation: UInt64
-    /// Who opened it, gets the acknowledgements, and alone is listened to.
+    /// The node that opened the stream. It gets the acknowledgements, and rollouts are taken from it alone.
     var carrier: Address
     /// `carrier` was told where the stream stands, by this recorder.
     var isOpened = false
@@ -28,7 +35,8 @@ struct RecordedStream {
     var isEnded = false
     /// It waits to be flushed because enough is there.
     var isFull = false
-    /// The carrier that ended it died before it could say so: the next one has brought its mark, which needs no row.
+    /// The carrier that ended the stream died before it knew that: the next one has sent a mark of its own, which
+    /// needs no row.
     var isMarkedAgain = false
     /// When its carrier is told again that it is quarantined, if it goes on sending.
     var remindAt: UInt64 = 0
@@ -74,6 +82,7 @@ struct RecordedStream {
         }
     }
 
+    /// The number of the episode with which the next carrier begins.
     var nextEpisode: UInt64 {
         switch file {
         case .growing(let writer): writer.durablePosition.nextFreshEpisode

@@ -4,7 +4,8 @@ import Histories
 import Logging
 import Wire
 
-/// Lifetimes that are lived anew from their beginning, because what was lived again came out otherwise.
+/// Lifetimes that are lived anew from their beginning, because what was lived again came out otherwise. Only
+/// lockstep and evaluations can be: they have to give the same rollouts each time.
 extension RecorderRole {
     /// Lower incarnations of the lifetime's streams are refused, by the recorders that come after this one too.
     func discardedBelow(_ lifetime: LifetimeIdentifier) -> UInt64 {
@@ -23,7 +24,9 @@ extension RecorderRole {
         return folder + "/" + file.split(separator: "/").dropLast().joined(separator: "/")
     }
 
-    /// Moves the lifetime's files aside. False when the disk has no room for it now.
+    /// Moves the lifetime's files aside, and remembers the mark. An order that was carried out before, or that the
+    /// lifetime has gone on behind, changes nothing. False when the disk has no room for it now: the order will
+    /// come again.
     func discard(_ order: DiscardStreams, now: UInt64) throws -> Bool {
         guard isLivedAgain(order.lifetime), order.incarnation >= discardedBelow(order.lifetime) else { return true }
         if let mark = DiscardedStreams(of: folder(of: order.lifetime)), mark.isComplete,

@@ -13,6 +13,10 @@ import Transport
 import Wire
 
 /// Opening, flushing, sealing and giving up of the files.
+///
+/// Every failure of a file is of one of two kinds (`StreamError.isPassing`). One is passing: the machine lacks
+/// room, rights or open files, and the call is made again later. The other is damage: the stream is quarantined,
+/// and all others go on.
 extension RecorderRole {
     /// What became of a call on a stream's file.
     enum Outcome {
@@ -99,7 +103,7 @@ extension RecorderRole {
         let path = folder + "/" + identifier.path
         func remember(_ file: RecordedStream.File) {
             var stream = RecordedStream(file: file, incarnation: incarnation, carrier: carrier)
-            // The file says which incarnation the stream is at, whoever opens it.
+            // The file says which incarnation the stream is at, not its opener.
             stream.incarnation = max(incarnation, stream.recordedIncarnation ?? 0)
             streams[identifier] = stream
             if case .sealed = file { noteSealed(identifier) }
@@ -167,6 +171,7 @@ extension RecorderRole {
 
     // MARK: - Flushing and sealing
 
+    /// One stream, at once.
     func flush(
         _ identifier: StreamIdentifier, _ writer: StreamWriter, now: UInt64, outbox: inout Outbox
     ) -> Outcome {
@@ -209,6 +214,8 @@ extension RecorderRole {
         return nil
     }
 
+    /// Ends all work on files when the recorder leaves: growing files are closed as they are on disk, copies that
+    /// are not whole are removed.
     func close() {
         for sealing in sealings { sealing.work.abandon() }
         sealings.removeAll()
@@ -241,6 +248,8 @@ extension RecorderRole {
 
     // MARK: - Failures
 
+    /// Makes a call on a stream's file and takes what it throws: waits for what is missing, or quarantines the
+    /// stream.
     func attempt(
         _ identifier: StreamIdentifier, now: UInt64, outbox: inout Outbox, _ body: () throws(StreamError) -> Void
     ) -> Outcome {
@@ -257,6 +266,7 @@ extension RecorderRole {
         }
     }
 
+    /// Appending waits for a while, and `waiting` says what for.
     func wait(for error: StreamError, now: UInt64) {
         retryAt = now + Self.retryMilliseconds * nanosecondsPerMillisecond
         let words: String

@@ -6,9 +6,14 @@ import Nodes
 import Transport
 import Wire
 
-/// Opening of streams by their carriers, a slice at a time: of what an earlier recorder left each takes milliseconds.
+/// Opening of streams by their carriers, a slice at a time: each stream that an earlier recorder left takes
+/// milliseconds.
+///
+/// An order goes through the checks of its message (`problem`, `missingLease`), then each of its streams is loaded
+/// and flushed (`prepare`), and at last all are handed over at once (`conclude`): so a carrier gets all of its
+/// streams, or is refused.
 extension RecorderRole {
-    /// A carrier's order, as far as it has been followed.
+    /// A carrier's order, and how far it has been followed.
     struct Opening {
         let order: OpenStreams
         let sender: Address
@@ -21,11 +26,13 @@ extension RecorderRole {
         }
     }
 
-    /// Orders that wait for their turn; who sends more is to ask again.
+    /// Orders that wait for their turn. One beyond that is dropped; its sender asks again.
     static let openingLimit = 1024
-    /// Of one slice.
+    /// How long one slice may take before the recorder looks after other things.
     static let openingNanoseconds: UInt64 = 30_000_000
 
+    /// A carrier asks to have streams opened. It is answered now or in a later turn, by `StreamsOpened` or a
+    /// refusal.
     func open(
         _ open: OpenStreams, from sender: Address, _ request: UInt64, now: UInt64, outbox: inout Outbox
     ) throws {

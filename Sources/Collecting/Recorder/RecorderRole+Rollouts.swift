@@ -9,6 +9,11 @@ import Transport
 import Wire
 
 /// Takes rollouts into streams, and refuses those that do not belong there.
+///
+/// Which rollout is taken is decided by `place`: the next of its stream is appended; one that is there already is
+/// compared with the file and its sender told how far the stream is; one behind a gap makes the recorder ask for
+/// the missing ones. A sender that has not opened the stream gets no answer, and opens it again; one with an old
+/// incarnation is told so.
 extension RecorderRole {
     /// Tells a sender that its incarnation of a stream is not taken (any more), seldom enough that it can be told.
     func refuse(
@@ -47,6 +52,7 @@ extension RecorderRole {
         refuse(identifier, stream, incarnation, because: reason, state: state, to: sender, now: now, outbox: &outbox)
     }
 
+    /// Takes a message of rollouts of one lifetime. Rows and checksums are checked before any of them is appended.
     func take(_ rollouts: Rollouts, from sender: Address, now: UInt64, outbox: inout Outbox) {
         guard let context else { return }
         let content = rollouts.content
@@ -95,7 +101,7 @@ extension RecorderRole {
         }
     }
 
-    /// Whether the sender has opened the rollout's stream, and nobody since.
+    /// Whether the sender opened the rollout's stream with this incarnation, and no other node has opened it since.
     private func isCarried(_ header: RolloutHeader, of lifetime: LifetimeIdentifier, by sender: Address) -> Bool {
         guard let stream = streams[StreamIdentifier(lifetime: lifetime, actor: header.actor)] else { return false }
         return stream.isOpened && stream.carrier == sender && header.incarnation == stream.incarnation
@@ -214,11 +220,12 @@ extension RecorderRole {
         outbox.send(.failure(reason), to: sender)
     }
 
-    /// The coordinator knows that no carrier will come back. False when the file cannot be opened now.
+    /// The coordinator knows that no carrier will come back: the stream is sealed with what it has. False when the
+    /// file cannot be opened now; the coordinator orders it again.
     func end(_ identifier: StreamIdentifier, now: UInt64, outbox: inout Outbox) -> Bool {
         if streams[identifier] == nil { loadForEnd(identifier, now: now, outbox: &outbox) }
         guard let stream = streams[identifier] else { return false }
-        // Whoever still carries it has been replaced by nobody.
+        // A carrier that still sends was not replaced by another: with this incarnation it is refused all the same.
         streams[identifier]?.incarnation = .max
         switch stream.file {
         case .sealed(let rollouts, _, let rows, _):

@@ -5,15 +5,16 @@ package import Nodes
 import Transport
 import Wire
 
-/// What the recorder does between messages, in bounded pieces: flushing, sealing and opening, by turns.
+/// What the recorder does between messages: a turn of 30 ms, made of pieces of flushing, sealing and opening. A
+/// turn ends with the piece in which its time runs out.
 extension RecorderRole {
-    /// A stream that is being sealed.
+    /// A stream that is being sealed, and its copy in the making.
     struct Sealing {
         let stream: StreamIdentifier
         let work: StreamSealing
     }
 
-    /// Of one call of `work`.
+    /// How long one call of `work` lasts: afterwards messages are taken.
     static let workNanoseconds: UInt64 = 30_000_000
     /// Streams whose sealed copies are in the making at a time; a long one does not hold up the short ones behind it.
     static let sealingLimit = 8

@@ -11,6 +11,12 @@ package import Wire
 
 /// Writes every stream into its own file and acknowledges what is durable.
 ///
+/// A carrier's way with it: `OpenStreams` (with a ticket), answered by `StreamsOpened`, which says where each
+/// stream goes on; then `Rollouts`, answered by `RolloutsDurable` when they are on disk. The answer is cumulative
+/// and late on purpose: one fdatasync serves many rollouts. There is one recorder in a run at a time, held apart by
+/// a lock on its histories. All of it, the calls on files too, is on the role's thread; only syncs are spread over
+/// several threads, inside `Histories`.
+///
 /// Where the machine lacks something (room above all), carriers wait and `waiting` says what for. Where one file is
 /// found to be damaged, that stream is quarantined and reported, and all others go on.
 package final class RecorderRole: Role {
@@ -22,12 +28,13 @@ package final class RecorderRole: Role {
     package static let rememberedSealedStreams = 4096
 
     /// Nothing is appended that would leave less room than this: catalogue, checkpoints and the copies that sealing
-    /// makes need some, and whoever makes room should find the rest of the run alive.
+    /// makes need some, and a person who makes room should find the rest of the run alive.
     static let reservedDiskBytes: UInt64 = 16 << 20
 
     package let name = RoleName.recorder
     package let capacity = 0
 
+    /// The run's folder; empty until the coordinator has named it, where no other was given.
     var folder: String
     let logger: Logger
     var context: ExperimentContext?
@@ -38,18 +45,21 @@ package final class RecorderRole: Role {
     private var lockDeadline: UInt64 = 0
     /// A recorder that was replaced is told so and ends; it is waited for so long.
     private static let lockMilliseconds: UInt64 = 20_000
+    /// Every stream that is open, and sealed ones as far as they are remembered.
     var streams: [StreamIdentifier: RecordedStream] = [:]
     /// Growing streams with rollouts that are not on disk, and those to be sealed.
     var pending = PendingStreams()
-    /// Orders of carriers to open streams of which not all are open yet.
+    /// Orders of carriers to open streams whose streams are not all open yet, in the order in which they came.
     var openings: [Opening] = []
     /// What lasts many turns is told.
     package let progress: WorkProgress? = WorkProgress()
+    /// Whether `progress` speaks of something that lasts many turns.
     var isNotingProgress = false
     /// Of those that wait to be sealed now, how many have been since the first of them waited.
     var sealedMeanwhile = 0
     /// Those that are being sealed, by turns.
     var sealings: [Sealing] = []
+    /// Writers that are open and bytes that they have in memory, kept by the writers themselves.
     let tally = WriterTally()
     /// Sealed streams that are remembered, in the order in which they were sealed.
     var sealedOrder = Line<StreamIdentifier>()
@@ -62,20 +72,22 @@ package final class RecorderRole: Role {
     /// What the machine lacks, in words; nil when nothing.
     var obstacle: String?
     private var obstacleSince: UInt64?
+    /// Counters for `status`, by their names there.
     var counts: [String: Double] = [:]
     /// How often a sender is told that it is refused.
     var complaints = ComplaintLimit()
     /// Streams whose carriers are owed word of how far they are, and whether something is to be sent again.
     var owed: [StreamIdentifier: Bool] = [:]
-    /// Of rollouts that came again.
+    /// Checksums of rollouts that came again.
     var checksums = RecordedChecksums()
     /// Incarnations of lifetimes that were discarded: lower ones are refused.
     var discards: [LifetimeIdentifier: UInt64] = [:]
 
-    /// Of a folder's disk; nil where that cannot be told.
+    /// Bytes that are free on a folder's disk; nil where that cannot be told.
     let freeBytes: (_ folder: String) -> UInt64?
-    /// How long a turn of work has lasted.
+    /// Measures how long a turn of work has lasted.
     let clock: any Clock
+    /// Calls to the operating system that a test can make fail.
     let fileCalls: FileCalls
     /// Folders in which names that were found are durable: their sync was done since.
     var syncedFolders: Set<String> = []
@@ -170,7 +182,8 @@ package final class RecorderRole: Role {
         }
     }
 
-    /// Lockstep and evaluations play again what is on disk already; their files hold incarnation 0.
+    /// Lockstep and evaluations play again what is on disk already; their files hold incarnation 0, and must come
+    /// out the same.
     func isLivedAgain(_ lifetime: LifetimeIdentifier) -> Bool {
         lifetime.collection != .histories || context?.experiment.collect.synchronization == .lockstep
     }
@@ -200,7 +213,8 @@ package final class RecorderRole: Role {
             to: .coordinator, now: now, outbox: &outbox)
     }
 
-    /// Tells each carrier how far its streams are on disk.
+    /// Tells each carrier how far its streams are on disk, in one message for each lifetime. `resend`: rollouts
+    /// were missed.
     func acknowledge(_ identifiers: [StreamIdentifier], resend: Bool = false, outbox: inout Outbox) {
         struct Group: Hashable {
             let carrier: Address

@@ -3,8 +3,20 @@ package import Nodes
 import Transport
 package import Wire
 
-/// What carries some streams, in its talk with their recorder: asks where they stand, keeps what is not durable yet, and
-/// sends it again when something was lost.
+/// The side of a carrier in its talk with the recorder of some streams: asks where they stand, keeps what is not
+/// durable yet, and sends it again when something was lost. Used for the parts of an actor process and the jobs of
+/// an evaluator.
+///
+/// ```
+///    ask (OpenStreams)  ------------------------>        isOpen = false
+///                       <------------- StreamsOpened     take(opened): isOpen, the window is sent
+///    append (Rollouts)  ------------------------>
+///                       <------------ RolloutsDurable    take(durable): what is durable is dropped
+///         5 s of silence: ask again; refused or fruitless six times: `refusal`
+/// ```
+///
+/// The owner sends what `append` tells it to, calls `ask` when `isOverdue`, and gives the streams up where there is
+/// a `refusal`. Every wait doubles while nothing comes of it.
 package struct RecorderDialogue {
     package static let requestIntervalMilliseconds: UInt64 = 1000
     /// A recorder that has acknowledged nothing for so long is asked where it stands.
@@ -21,6 +33,7 @@ package struct RecorderDialogue {
     /// So often at most is the same asked, or sent again and not taken, before the streams are given up.
     package static let fruitlessLimit = 6
 
+    /// Where the recorder listens, as the coordinator has said last.
     package private(set) var endpoint: String
     /// The recorder at `endpoint` has said where the streams stand.
     package private(set) var isOpen = false
@@ -36,20 +49,22 @@ package struct RecorderDialogue {
     private var question: UInt64 = 0
     /// Questions since the recorder last said something.
     private var unanswered = 0
-    /// A question was asked since the recorder last answered one: of the answers to several, the first is news.
+    /// A question was asked since the recorder last answered one: of the answers to several questions the first
+    /// alone is news.
     private var isAsking = false
     /// Answers since something was last called durable though the recorder owed it; refusals of the question.
     private var fruitless = 0
     private var lastRefusal = ""
     /// The sequences with which this incarnation of the streams began, once the recorder has said where they stand.
     private var began: [UInt64] = []
-    /// When the recorder last said something, or was first to answer something after that.
+    /// When the recorder last said something or, where it owed nothing then, when it first owed something after
+    /// that.
     package private(set) var waitsSince: UInt64 = 0
 
     package init(endpoint: String) { self.endpoint = endpoint }
 
     private var address: Address { .endpoint(endpoint) }
-    /// The recorder is there and does not keep up: more would only wait here.
+    /// The recorder is there and does not keep up: the owner is to make no more, which would only wait here.
     package var isCongested: Bool { isOpen && !unacknowledged.hasRoom }
     /// Everything that was sent is durable, or belongs to streams that are quarantined.
     package var isDone: Bool { unacknowledged.isEmpty }
@@ -63,7 +78,8 @@ package struct RecorderDialogue {
         unacknowledged.acknowledge(actor: actor, next: sequence)
     }
 
-    /// The recorder has come back elsewhere; it is to be asked where it stands.
+    /// The recorder has come back at another endpoint. It has to be asked where the streams stand, and what was on
+    /// its way to the old one is sent again then.
     package mutating func move(to endpoint: String) {
         self.endpoint = endpoint
         isOpen = false

@@ -2,14 +2,20 @@ package import Experience
 import Histories
 package import Nodes
 
-/// What one sender has for the recorder and the recorder has not yet called durable: go-back-N.
+/// What one sender has for the recorder and the recorder has not yet called durable: go-back-N, as in a data link
+/// protocol whose receiver takes frames in order only.
+///
+/// A batch is one message with a rollout of each of several streams; it is durable when each of them is. Batches
+/// are dropped from the front, in order. An example with three batches of actors 0 and 1, sequences 0 to 2: after
+/// `acknowledge(actor: 0, next: 3)` `drop` drops nothing; after `acknowledge(actor: 1, next: 2)`, too, it drops
+/// two.
 ///
 /// Only so many batches are on their way at a time. Were all sent, a recorder that is started again would get
-/// everything that came together meanwhile at once, more than the queues between us hold; what they drop it asks for
-/// again, and would get everything again.
+/// everything that came together meanwhile at once, more than the queues between us hold; it would ask again for
+/// what they drop, and would get everything again.
 package struct UnacknowledgedRollouts {
-    /// Batches on their way, as many as a stream's writer takes before it flushes, and enough that it flushes: nobody
-    /// waits for a timer.
+    /// Batches on their way: as many as a stream's writer takes, which is more than makes it flush, so that no
+    /// carrier waits for the writer's timer.
     package static let window = StreamWriter.largestFlushRollouts
     /// Bytes on their way, beyond which only `fewestBatches` are.
     package static let windowBytes = 4 << 20
@@ -30,6 +36,7 @@ package struct UnacknowledgedRollouts {
     private var durable: [Int: UInt64] = [:]
     /// Actors whose streams no recorder takes any more.
     private var ignored: Set<Int> = []
+    /// Bytes of all batches that are kept: what counts towards `cluster.unacknowledged_bytes`.
     package private(set) var byteCount = 0
 
     package init() {}
@@ -59,6 +66,7 @@ package struct UnacknowledgedRollouts {
     /// What was called durable of `actor`: everything before it.
     package func durableSequence(of actor: Int) -> UInt64 { durable[actor] ?? 0 }
 
+    /// Whether the actor's stream is quarantined.
     package func isIgnored(_ actor: Int) -> Bool { ignored.contains(actor) }
 
     /// Nothing of `actor` is waited for any more. Call `drop` after a round of it.

@@ -4,7 +4,12 @@ package import Nodes
 import Transport
 import Wire
 
-/// A checkpoint on its way to the coordinator: one piece at a time, sent again until it is acknowledged.
+/// A checkpoint on its way from the distiller to the coordinator: one piece of 1 MiB at a time, sent again each 2 s
+/// until it is acknowledged. The files are held in memory meanwhile.
+///
+/// Each piece has a request number of its own, so that an acknowledgement that was long on its way stands for no
+/// other piece. The owner calls `tick` often, `acknowledge` and `refuse` for the answers, and begins no other
+/// upload before `isComplete`. A refusal begins the whole checkpoint anew after 1, 2, 4, ... 64 s.
 package struct CheckpointUpload {
     package static let resendIntervalMilliseconds: UInt64 = 2000
     /// After a refusal the upload waits so long, twice as long after each further one, and at most the limit.
@@ -13,6 +18,7 @@ package struct CheckpointUpload {
     /// Refusals in a row after which the upload is given up: about five minutes.
     package static let refusalLimit = 10
 
+    /// `step-00020000`
     package let name: String
     /// The training step that it was made at.
     package let step: Int
@@ -31,10 +37,13 @@ package struct CheckpointUpload {
         self.request = request
     }
 
+    /// The coordinator has acknowledged the last piece, and so has the checkpoint on its disk.
     package var isComplete: Bool { file == files.count }
+    /// The highest number that it has used: the next upload begins above it.
     package var lastRequest: UInt64 { request }
 
-    /// From the first piece, unless all have arrived.
+    /// Begins with the first piece again, unless all have arrived: for a coordinator that may not have what was
+    /// sent.
     package mutating func restart() {
         guard !isComplete else { return }
         file = 0
@@ -60,6 +69,7 @@ package struct CheckpointUpload {
         nextSend = now + wait * nanosecondsPerMillisecond
     }
 
+    /// The piece with this number is stored; the next `tick` sends the next one. Other numbers are ignored.
     package mutating func acknowledge(_ number: UInt64) {
         guard number == request, !isComplete else { return }
         offset += pieceBytes
@@ -74,6 +84,7 @@ package struct CheckpointUpload {
 
     private var pieceBytes: Int { min(WireProtocol.checkpointPieceBytes, files[file].content.count - offset) }
 
+    /// Sends the piece at hand where it was not sent yet, or not lately.
     package mutating func tick(now: UInt64, outbox: inout Outbox) {
         guard !isComplete, now >= nextSend else { return }
         let (fileName, content) = files[file]

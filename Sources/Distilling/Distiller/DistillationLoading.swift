@@ -6,6 +6,9 @@ package import Foundation
 
 /// The streams of a training run on their way into memory, in slices: between two of them its owner says that it is
 /// there, and how far it is.
+///
+/// It also stands between a lease and a run in a second way: `resumeFrom` may change until the last slice was read,
+/// as when the coordinator dies meanwhile and leases the training again.
 package final class DistillationLoading {
     /// A slice ends when it has read so many files, or so many transitions: some tens of milliseconds.
     package static let filesPerSlice = 16
@@ -14,6 +17,7 @@ package final class DistillationLoading {
     private let experiment: Experiment
     private let distribution: any TaskDistribution
     private let histories: URL
+    /// Nil before the first slice and after the last.
     private var reading: HistoriesReading?
     /// The checkpoint's folder that training will go on from; nil for a new model.
     package var resumeFrom: URL?

@@ -8,20 +8,38 @@ import Nodes
 
 /// One training run of the transformer on a folder of streams; the same for a node of a cluster and for
 /// `distillery distill` on its own.
+///
+/// It puts the `Trainer` of `Distillation` together with what surrounds it here: which streams were read, which
+/// checkpoint it goes on from, when the next checkpoint is due, numbers for people. Not safe to share: one thread
+/// calls it, though a step computes on many.
+///
+/// ```swift
+/// let loading = DistillationLoading(experiment: experiment, distribution: tasks, histories: folder, resumeFrom: nil)
+/// var run: DistillationRun?
+/// while run == nil { run = try loading.advance() }
+/// while let run, !run.isFinished {
+///     try run.step()
+///     if run.isCheckpointDue { _ = try run.save(in: checkpoints) }
+/// }
+/// ```
 package final class DistillationRun {
     private let trainer: Trainer
     private let description: CheckpointDescription
     private let checkpointEvery: Int
     /// How many checkpoints are to be kept; nil for all.
     package let keptCheckpoints: Int?
+    /// The step of the last checkpoint.
     private var lastCheckpoint = 0
+    /// Exponential mean of the loss in nats, each step weighted by 0.02; nil before the first step of this start.
     private var smoothedLoss: Double?
+    /// Tokens that this start has trained on, for their rate.
     private var tokens = 0
     private var lastReport: StepReport?
     /// Seconds of an earlier start that this one goes on from.
     private let secondsBefore: Double
     /// Transitions that were read.
     package let transitions: Int
+    /// Streams that were read and are learnt from.
     package let streams: Int
     /// Settings that are not those that the checkpoint was made with, and may be others.
     package private(set) var changes: [Experiment.Change] = []
@@ -99,11 +117,16 @@ package final class DistillationRun {
         set { trainer.onProgress = newValue }
     }
 
+    /// Steps of training so far, those before the checkpoint that it goes on from among them.
     package var steps: Int { trainer.completedSteps }
+    /// The settings ask for no further step: the steps or the seconds that they allow are over.
     package var isFinished: Bool { trainer.isFinished }
+    /// From 0 to 1, by steps or by time, as the settings bound the training.
     package var progress: Double { trainer.progress }
+    /// `training.checkpoint_every` steps have gone by since the last checkpoint.
     package var isCheckpointDue: Bool { steps - lastCheckpoint >= checkpointEvery }
 
+    /// One step of training. Throws what the `Trainer` throws, as for a loss that is no number.
     package func step() throws {
         let report = try trainer.step()
         lastReport = report
@@ -111,9 +134,11 @@ package final class DistillationRun {
         smoothedLoss = smoothedLoss.map { 0.98 * $0 + 0.02 * report.loss } ?? report.loss
     }
 
-    /// `step-00020000`
+    /// The name of a checkpoint that is made now: `step-00020000`.
     package var checkpointName: String { Checkpoint.name(ofStep: steps) }
 
+    /// A checkpoint of now, in memory: configuration, model, state of the optimiser, in the order in which they are
+    /// to travel.
     package func checkpointFiles() throws -> [(name: String, content: Data)] {
         lastCheckpoint = steps
         let checkpoint = try trainer.checkpoint(description)
@@ -123,6 +148,7 @@ package final class DistillationRun {
         ]
     }
 
+    /// Writes a checkpoint of now into `folder`, under its name; gives back where it is.
     package func save(in folder: URL) throws -> URL {
         lastCheckpoint = steps
         let target = folder.appendingPathComponent(checkpointName)
@@ -130,6 +156,7 @@ package final class DistillationRun {
         return target
     }
 
+    /// For `status`, the catalogue and plots. Rates and times in seconds; the loss is the smoothed one.
     package var numbers: [String: Double] {
         var numbers: [String: Double] = [
             "transitions": Double(transitions), "streams": Double(streams), "progress": progress,

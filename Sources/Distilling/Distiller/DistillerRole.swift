@@ -9,6 +9,14 @@ import Transport
 package import Wire
 
 /// Trains the transformer on the run's sealed streams and sends its checkpoints to the coordinator.
+///
+/// It reads the streams from the run's folder, which it has to share with the recorder; everything else goes
+/// through the coordinator. Its work is a slice of loading or one step of training. It trains only while the
+/// training is leased to it, and what it has in memory outlives a lease: a coordinator that has died leases it
+/// again, and training goes on where it stood unless another distiller has come further.
+///
+/// Its end is told in two steps: the checkpoint of the last step is stored, then `DistillationFinished` names it.
+/// The checkpoint alone would do, since it says by itself that training is over.
 package final class DistillerRole: Role {
     package static let metricsIntervalMilliseconds: UInt64 = 1000
     /// A report that was refused is made again after this time.
@@ -23,7 +31,9 @@ package final class DistillerRole: Role {
     private var folder: String
     private let logger: Logger
     private var context: ExperimentContext?
+    /// Nil before the first lease and when all is read.
     private var loading: DistillationLoading?
+    /// Nil until the streams are read.
     private var distillation: DistillationRun?
     /// Whether the training is this node's, by the name that it has now; without a lease it stands still.
     private var isLeased = false
@@ -33,9 +43,11 @@ package final class DistillerRole: Role {
     private var lastUploadRequest = DistillerRole.firstUploadRequest
     /// The newest checkpoint that the coordinator has, as far as this node knows.
     private var stored: (name: String, step: Int)?
+    /// Reports of the end; numbered from 1.
     private var reports = ReliableSender()
     private var nextMetrics: UInt64 = 0
     private var nextReport: UInt64 = 0
+    /// The end of training was told by the name that the node has now.
     private var isReported = false
     private var refusedMessages = 0
     private var isDraining = false
@@ -81,6 +93,8 @@ package final class DistillerRole: Role {
         return numbers
     }
 
+    /// Answers to pieces of checkpoints and answers to reports are told apart by their numbers
+    /// (`firstUploadRequest`).
     package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         switch envelope.message {
         case .acknowledgement where sender == .coordinator && envelope.request >= Self.firstUploadRequest:
@@ -156,6 +170,7 @@ package final class DistillerRole: Role {
         return !distillation.isFinished
     }
 
+    /// Takes a checkpoint and begins to send it.
     private func save(_ distillation: DistillationRun) throws {
         // Numbers of an earlier upload must never come again: a late acknowledgement would stand for another piece.
         lastUploadRequest = max(lastUploadRequest, upload?.lastRequest ?? 0) + 1
@@ -172,6 +187,7 @@ package final class DistillerRole: Role {
         try reportEnd(now: now, outbox: &outbox)
     }
 
+    /// Once a second, and at the end: not acknowledged, for the next ones replace them.
     private func sendMetrics(now: UInt64, outbox: inout Outbox) {
         let isEnd = distillation.map { $0.isFinished && !isReported } ?? false
         guard let numbers = distillation?.numbers ?? loading?.numbers, now >= nextMetrics || isEnd else { return }

@@ -8,7 +8,14 @@ package import Nodes
 import Transport
 package import Wire
 
-/// Rolls a frozen model out on the tasks that it is given; needs nothing but the coordinator's address.
+/// Rolls a frozen model out on the tasks that it is given; needs nothing but the coordinator's address. The
+/// checkpoint comes from the coordinator, in pieces, once for all jobs that use it; the streams go to the recorder
+/// over the network.
+///
+/// One job at a time, in four phases (`RunningJob.Phase`): the checkpoint is fetched, the streams are opened, all
+/// seeds play their episodes, and then the recorder is waited for, so that a result is told only when its streams
+/// are on disk. A job that is interrupted is begun from its beginning by another evaluator and comes out the same,
+/// to the last bit.
 package final class EvaluatorRole: Role {
     /// An evaluator that gets no piece of its checkpoint, but a no, ends after this time.
     package static let checkpointRefusalMilliseconds: UInt64 = 20_000
@@ -18,8 +25,11 @@ package final class EvaluatorRole: Role {
     package let progress: WorkProgress? = WorkProgress()
 
     private var context: ExperimentContext?
+    /// The model of the last checkpoint that was fetched, and that checkpoint's name.
     private var model: (name: String, model: any SequenceModel)?
+    /// Nil while no checkpoint is on its way.
     private var download: CheckpointDownload?
+    /// Nil while the evaluator has no job.
     private var running: RunningJob?
     /// When the last piece of the checkpoint came, or the first was asked for.
     private var fetchesSince: UInt64 = 0
@@ -139,6 +149,7 @@ package final class EvaluatorRole: Role {
         self.running = nil
     }
 
+    /// Takes a job up, or new endpoints and tickets for the one at work. False where another job is at work.
     private func take(_ job: EvaluationJob, command: UInt64, now: UInt64, outbox: inout Outbox) -> Bool {
         // A lease that arrives again after its end is not taken twice.
         guard context != nil, !isDraining, !finished.contains([job.job, job.incarnation]) else { return true }
@@ -163,8 +174,8 @@ package final class EvaluatorRole: Role {
         return true
     }
 
-    /// It asks again, since the job may just have been given to another or the answer may be to another question; but
-    /// not for ever.
+    /// The coordinator says no to a piece of the checkpoint. That may pass, since the job may just have been given
+    /// to another evaluator or the answer belong to an earlier question; `ClusterError` where it lasts.
     private func takeNo(_ reason: String, now: UInt64) throws {
         guard now >= fetchesSince + Self.checkpointRefusalMilliseconds * nanosecondsPerMillisecond else { return }
         throw ClusterError(
@@ -172,6 +183,8 @@ package final class EvaluatorRole: Role {
                 + reason)
     }
 
+    /// A piece of the checkpoint; the last one makes the model. Throws `ClusterError` for a checkpoint of another
+    /// environment.
     private func take(_ piece: CheckpointPiece, now: UInt64, outbox: inout Outbox) throws {
         download?.take(piece)
         fetchesSince = now
@@ -214,6 +227,7 @@ package final class EvaluatorRole: Role {
         if running.phase == .opening { try running.start(model: model.model, context: context, progress) }
     }
 
+    /// One step of all seeds of the job; true while the job goes on.
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
         guard let running, running.phase == .running else { return false }
         environmentSteps += running.job.seeds

@@ -1,11 +1,14 @@
 import Agents
 import Distillation
 
-/// The distilled model as what acts in the streams of an evaluation, and the returns that it gets.
+/// The distilled model as the actor in the streams of an evaluation, and the returns that it gets. To the collector
+/// of rollouts it is an actor like a source algorithm's; what it learns it learns in its context alone, its
+/// parameters are frozen.
 final class InContextActor: StreamActor {
     let count: Int
     /// (seeds, episodes)
     private(set) var returns: [Float]
+    /// Its context goes on across episodes unless it is cleared.
     private let policy: InContextPolicy
     private let episodeCount: Int
     /// Whether every episode begins with an empty context, as the control's do.

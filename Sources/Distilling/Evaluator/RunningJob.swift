@@ -9,8 +9,11 @@ import Models
 import Nodes
 import Wire
 
-/// One task under the frozen model: all seeds together, episode after episode, recorded as streams.
+/// One task under the frozen model: all seeds together, episode after episode, recorded as streams. A seed is an
+/// actor of the evaluation's lifetime, and its number is the actor's. Owned by `EvaluatorRole`, on its thread.
 final class RunningJob {
+    /// `fetching` the checkpoint; `opening` the streams; `running`; `draining`: all is played, and not all of it is
+    /// on disk.
     enum Phase { case fetching, opening, running, draining }
 
     var job: EvaluationJob
@@ -21,6 +24,7 @@ final class RunningJob {
 
     private var actor: InContextActor?
     private var collector: RolloutCollector?
+    /// Steps of the longest episode: the length of a rollout.
     private var horizon = 0
     private var batch: UInt64 = 0
 
@@ -34,7 +38,7 @@ final class RunningJob {
 
     /// (seeds, episodes), as far as they have been played.
     var returns: [Float] { actor?.returns ?? [] }
-    /// The episode that the first seed is in.
+    /// The episode that the first seed is in, for `status`.
     var episode: Int { Int(collector?.positions.first?.episode ?? 0) }
 
     /// What acts: the streams' attribute `source_json`, the same however often the job is begun.
@@ -45,8 +49,10 @@ final class RunningJob {
         ).json
     }
 
-    /// Every random number depends on the experiment's seed, the evaluation's name, the task and the seed's number alone,
-    /// so the result does not depend on who works on the job, nor how often it was begun.
+    /// Makes environments, context and collector, and begins to play.
+    ///
+    /// Every random number depends on the experiment's seed, the evaluation's name, the task and the seed's number
+    /// alone, so that the result depends neither on the evaluator that plays the job nor on how often it was begun.
     func start(model: any SequenceModel, context: ExperimentContext, _ progress: WorkProgress?) throws {
         let keys = (0..<job.seeds).map {
             StreamKey(seed: context.experiment.seed, stream: StreamIdentifier(lifetime: lifetime, actor: $0))
