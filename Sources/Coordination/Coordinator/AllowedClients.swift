@@ -3,19 +3,25 @@ import Nodes
 package import Transport
 package import Wire
 
-/// The list of clients that may connect, read again and again while the cluster runs, so that a key is added or taken
-/// away by a file.
+/// The list of clients that may connect, read from its folder once a second while the cluster runs, so that a key
+/// is added or taken away by a file. Owned by `CoordinatorProcess`, on its thread.
+///
+/// It tells the coordinator's own authenticator at once; the coordinator passes the list on to learners and
+/// recorders. Each list has a generation: of two lists the one with the higher generation counts, also across
+/// restarts of the coordinator.
 package final class AllowedClients {
     private static let readIntervalNanoseconds: UInt64 = 1_000_000_000
 
     private let folder: KeyFolder
     private let authenticator: Authenticator
     private let logger: Logger
+    /// A key and what its holder may be.
     private struct Client: Equatable {
         let key: PublicKey
         let roles: KeyRoles
     }
     private var current: [String: Client] = [:]
+    /// What was wrong with the last list, so that it is logged once.
     private var problems: [String] = []
     private var generation: UInt64 = 0
     private var nextRead: UInt64 = 0
@@ -60,7 +66,8 @@ package final class AllowedClients {
         do { return Self.checked(try folder.allowed()) } catch { return ([:], ["\(error)"]) }
     }
 
-    /// A key whose roles are none of ours may not connect.
+    /// Splits a list into keys with roles that we know, and problems. A key whose roles are none of ours may not
+    /// connect.
     private static func checked(
         _ list: (clients: [String: AllowedClient], problems: [String])
     ) -> (keys: [String: Client], problems: [String]) {

@@ -2,8 +2,12 @@ import Experiments
 import Nodes
 package import Wire
 
+/// Which processes there are to be: the coordinator says how many of each role, supervisors start them, and nodes
+/// that no phase needs any more are sent home. Nodes may also be started by hand; they are counted and dismissed in
+/// the same way.
 extension Coordinator {
-    /// How many processes of each role this phase needs.
+    /// How many processes of each role this phase needs; none, and whether and why, when the run is over. Computed
+    /// anew each time.
     package var deployment: Deployment {
         let isOver = isStopping || !failure.isEmpty || phase == .finished
         guard !isOver else {
@@ -20,7 +24,7 @@ extension Coordinator {
         return Deployment(processes: processes)
     }
 
-    /// True when it is another than before.
+    /// Tells the supervisors of the deployment where it is another than they were told last; true where it was.
     func announceDeployment(now: UInt64, outbox: inout Outbox) -> Bool {
         let current = deployment
         guard current != announced else { return false }
@@ -31,7 +35,8 @@ extension Coordinator {
         return true
     }
 
-    /// Roles that this phase does not need, but a later one will: their nodes wait, however early they have come.
+    /// Roles that this phase does not need, but a later one will: nodes of theirs wait, however early they have
+    /// come.
     private var neededLater: Set<RoleName> {
         guard !deployment.finished else { return [] }
         switch phase {
@@ -42,7 +47,8 @@ extension Coordinator {
         }
     }
 
-    /// Sends home whom this phase does not need, nor a later one; those who take what others send go last.
+    /// Sends home the nodes that neither this phase nor a later one needs. Learners and recorders, which take what
+    /// others send, go when those have gone.
     func dismiss(now: UInt64, outbox: inout Outbox) {
         let needed = deployment.processes
         let later = neededLater

@@ -15,9 +15,12 @@ struct FoundCheckpoint {
     var wasDamaged = false
 }
 
+/// The distilling phase: the training is leased to one distiller, its checkpoints are stored as they come, and it
+/// ends when a whole checkpoint says that it has. The end is read from the files, so that no lost word can undo or
+/// repeat it.
 extension Coordinator {
-    /// The training is leased to one distiller at a time, unless the newest checkpoint ends it already: that it does is
-    /// read from the checkpoint, whatever became of the word of the distiller that made it.
+    /// Leases the training to one distiller, unless the newest checkpoint ends it already: whether it does is read
+    /// from the checkpoint, whatever became of the report of the distiller that made it.
     func scheduleDistillation(now: UInt64, outbox: inout Outbox) throws {
         guard goal.distils, distiller == nil, finalCheckpoint == nil else { return }
         guard let found = lookForCheckpoint() else { return }
@@ -31,7 +34,8 @@ extension Coordinator {
         commands.send(.distil(resumeFrom: resumeFrom), to: .peer(name), now: now, outbox: &outbox)
     }
 
-    /// The one that has come furthest, where the coordinator is new and distillers are not.
+    /// The distiller that has come furthest, by its own counter: a coordinator that is new meets distillers that
+    /// are not.
     private var freeDistiller: String? {
         members(.distiller).filter { nodes[$0]?.isLeaving == false }
             .max { (steps(of: $0), $0) < (steps(of: $1), $1) }
@@ -69,13 +73,15 @@ extension Coordinator {
         return found
     }
 
-    /// Training is over.
+    /// Training is over with this checkpoint, which is what evaluators get.
     private func end(with checkpoint: String, why: String) throws {
         finalCheckpoint = checkpoint
         try journal.distillationFinished(checkpoint)
         logger.info("training is finished", metadata: ["checkpoint": "\(checkpoint)", "why": "\(why)"])
     }
 
+    /// Numbers of the training, kept for `status` and written down. `loss_floor` is added: the entropy of the
+    /// source's policies.
     func take(_ metrics: Metrics, from name: String) throws -> Reception {
         guard name == distiller else { return .over("the training is not leased to \(name)") }
         var metrics = metrics
@@ -101,7 +107,8 @@ extension Coordinator {
         return transitions > 0 ? sum / transitions : nil
     }
 
-    /// Acknowledged once it is written.
+    /// Stores a piece of a checkpoint and acknowledges it once it is written. Where the disk has no room there is
+    /// no answer, and the distiller sends it again; another failure of the disk ends the run.
     func take(_ piece: CheckpointPiece, from node: Node, _ request: UInt64, now: UInt64, outbox: inout Outbox) {
         let name = node.hello.name
         guard name == distiller else {
@@ -124,7 +131,7 @@ extension Coordinator {
         } catch { fail("the checkpoint \(piece.checkpoint) cannot be stored: \(error)") }
     }
 
-    /// Neither the newest nor one that is evaluated.
+    /// Keeps the newest ones, as many as the settings say, and those that are evaluated.
     private func deleteOldCheckpoints() {
         let evaluated = Set(jobs.map(\.job.checkpoint) + [finalCheckpoint].compactMap { $0 })
         do { try checkpoints.retain(context.experiment.distil.training.keepCheckpoints, and: evaluated) } catch {
@@ -151,6 +158,7 @@ extension Coordinator {
         return .taken
     }
 
+    /// Whether training is over with this checkpoint, by its own `config.json`.
     private func isEnd(_ checkpoint: String) -> Bool {
         let folder = checkpoints.folder.appendingPathComponent(checkpoint)
         let configuration = try? Checkpoint(folder: folder).configuration()

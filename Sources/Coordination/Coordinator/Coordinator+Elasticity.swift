@@ -6,9 +6,14 @@ import Nodes
 import Transport
 import Wire
 
-/// Actors that join and leave lifetimes that run.
+/// Actors that join and leave lifetimes that run, and what `scale` does.
+///
+/// An example: `scale actors=200` with 4 elastic lifetimes running and 25 actors to a process asks for 8 processes
+/// and gives each lifetime 50 actors. Lifetimes with more let the actors of the highest numbers go; those with
+/// fewer get new actors, with numbers that none had before, as soon as a process has room.
 extension Coordinator {
-    /// The actors that a lifetime begins with.
+    /// The actors that a lifetime's next attempt begins with: all of them; of an elastic lifetime those that it had
+    /// before, up to its share.
     func ranges(of lifetime: LeasedLifetime) -> [Range<Int>] {
         guard context.experiment.collect.elastic else { return [0..<lifetime.actors] }
         var room = elasticActors
@@ -72,8 +77,9 @@ extension Coordinator {
         }
     }
 
-    /// Who has come to the end of a lifetime is not made up for. But of one that was taken up again all streams may
-    /// have ended earlier, of actors that had left: its learner would wait for ever for an actor that lives it to its end.
+    /// An actor that has lived a lifetime to its end is not made up for: the others are about to end, too. But
+    /// where a lifetime was taken up again, all its streams may have ended earlier, of actors that had left: its
+    /// learner would wait for ever for an actor that lives it to its end. Such a lifetime grows again after 5 s.
     private func mayGrow(_ lifetime: inout LeasedLifetime, now: UInt64) -> Bool {
         guard lifetime.parts.allSatisfy(\.isFinished) else {
             lifetime.desertedSince = nil
@@ -86,6 +92,7 @@ extension Coordinator {
         return now >= since + UInt64(Self.silenceLimitMilliseconds) * nanosecondsPerMillisecond
     }
 
+    /// Sets what `scale` has asked for, now or in an earlier start of the run.
     func apply(_ scale: Scale) {
         let perProcess = max(1, context.experiment.actorsPerProcess)
         isScaled = true
@@ -109,8 +116,9 @@ extension Coordinator {
             + "a larger cluster.actors_per_process makes fewer processes of them"
     }
 
-    /// Sets the number of actors that the cluster carries; processes are started or sent home to match. Elastic
-    /// lifetimes that run share them.
+    /// Sets the number of actors that the cluster carries: processes are started or sent home to match, and elastic
+    /// lifetimes that run share them. Written down before it is acknowledged. More than 65,536 actors, or more than
+    /// the supervisor's machine has room for, are refused.
     func scale(_ actors: Int, _ sender: Address, _ request: UInt64, now: UInt64, outbox: inout Outbox) throws {
         guard actors <= WireProtocol.actorLimit else {
             return refuse(

@@ -5,7 +5,8 @@ import Logging
 import Nodes
 import Wire
 
-/// One task with all its seeds, from the queue to its result.
+/// One task with all its seeds under one checkpoint, from the queue to its result: the unit of evaluation that is
+/// leased.
 struct LeasedJob {
     var job: EvaluationJob
     let split: Split
@@ -13,19 +14,24 @@ struct LeasedJob {
     var node: String?
     var leasedAt: UInt64 = 0
     var isFinished = false
-    /// Results for it that had a wrong size, and the evaluators that they came from.
+    /// Results for it that had a wrong size; `failedEvaluators` are those that they came from.
     var failures = 0
     var failedEvaluators: Set<String> = []
-    /// Refusals of its streams by the recorder, and when it may be leased again.
+    /// Refusals of its streams by the recorder; `restsUntil` is when it may be leased again.
     var refusals = 0
     var restsUntil: UInt64 = 0
 }
 
+/// The evaluating phase: jobs are queued for the final checkpoint, leased one to an evaluator, and each result is
+/// written down once. A job's incarnation rises with each lease, so that the recorder takes streams from the last
+/// holder alone.
 extension Coordinator {
     /// A job whose results were unusable so often ends the run.
     static let failedResultLimit = 3
 
-    /// Held-out tasks in context, the same with the context cleared at every episode, some train tasks in context.
+    /// Queues the held-out tasks in context; the same with the context cleared at every episode, as the control;
+    /// and some of the train tasks in context. Evaluations are named `CHECKPOINT-test`, `-test-cleared` and
+    /// `-train`.
     func queueJobs() throws {
         guard let checkpoint = finalCheckpoint else { return fail("there is no checkpoint to evaluate") }
         let evaluate = context.experiment.evaluate
@@ -50,6 +56,7 @@ extension Coordinator {
         }
     }
 
+    /// Gives each evaluator without a job one.
     func scheduleJobs(now: UInt64, outbox: inout Outbox) {
         guard recorderEndpoint != nil else { return }
         let busy = Set(jobs.filter { !$0.isFinished }.compactMap(\.node))
@@ -67,6 +74,7 @@ extension Coordinator {
         job.node == nil && !job.isFinished && now >= job.restsUntil && discards[job.lifetime] == nil
     }
 
+    /// Leases the job to its node, with the recorder's endpoint and a ticket for it.
     func send(_ job: LeasedJob, now: UInt64, outbox: inout Outbox) {
         guard let node = job.node, let recorder else { return }
         var message = job.job
@@ -77,13 +85,14 @@ extension Coordinator {
         commands.send(.evaluationJob(message), to: .peer(node), now: now, outbox: &outbox)
     }
 
-    /// One that this evaluator has not failed at comes first.
+    /// The next job that waits; one at which this evaluator has not failed comes first.
     private func nextJob(for evaluator: String, now: UInt64) -> Int? {
         let waiting = jobs.indices.filter { isFree(jobs[$0], now: now) }
         return waiting.first { !jobs[$0].failedEvaluators.contains(evaluator) } ?? waiting.first
     }
 
-    /// A result counts once, however often it arrives and from whichever evaluator.
+    /// A job's result: (seeds, episodes) returns. It counts once, however often it arrives and from whichever
+    /// evaluator, since all would come out the same.
     func finish(
         _ result: EvaluationResult, from name: String, now: UInt64, outbox: inout Outbox
     ) throws -> Reception {

@@ -2,8 +2,11 @@ import Nodes
 import Transport
 package import Wire
 
+/// What the holder of a key may do, in a cluster with keys. The sockets have checked that a node's name ends in the
+/// fingerprint of its key; here that fingerprint is looked up.
 extension Coordinator {
-    /// The clients that may connect to learners and recorders, who are told at the next tick, and what each may be.
+    /// A new list: which clients may connect to learners and recorders, who are told at the next tick, and what
+    /// each may be.
     package func allow(_ keys: AllowedKeys) {
         allowedKeys = keys
         rolesOfFingerprints = Dictionary(
@@ -12,7 +15,7 @@ extension Coordinator {
             }, uniquingKeysWith: { $0.intersection($1) })
     }
 
-    /// What a node of this name may be. Its name is bound to its key, as the socket has seen.
+    /// What a node of this name may be; anything in a cluster without keys.
     func roles(of name: String) -> KeyRoles {
         allowedKeys == nil ? .any : rolesOfFingerprints[name.suffix(PublicKey.fingerprintCount)] ?? []
     }
@@ -25,7 +28,8 @@ extension Coordinator {
             + "start it with a key that may (distillery keys generate DIR --node NAME --role \(role.rawValue))"
     }
 
-    /// What only clients may order, and nodes of themselves: a key of a worker does not end the run.
+    /// Orders to the run: scale, drain, stop. Only keys of clients may give them, so that the key of a worker
+    /// cannot end a run; but every node may say that it leaves.
     func obey(_ envelope: Envelope, _ name: String, now: UInt64, outbox: inout Outbox) throws {
         let sender = Address.peer(name)
         if case .drain(node: name) = envelope.message {

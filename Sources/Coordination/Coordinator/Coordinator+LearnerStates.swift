@@ -3,10 +3,12 @@ import Logging
 import Nodes
 import Wire
 
-/// What learners leave behind to go on from.
+/// The states that learners leave behind, so that another learner can go on: taken in pieces, given out in pieces,
+/// deleted when the end of their lifetime is written down.
 extension Coordinator {
-    /// A piece is acknowledged once it is taken, the last one once all are on the disk, which no turn waits for; where
-    /// it cannot be written the learner is told so, and sends a newer state when the next one is due.
+    /// Takes a piece of a learner's state. It is acknowledged once it is taken; the last one once all are on the
+    /// disk, for which no turn waits. Where it cannot be written, the learner is told so, and sends a newer state
+    /// when the next one is due.
     func take(
         _ checkpoint: LearnerCheckpoint, from name: String, _ request: UInt64, now: UInt64, outbox: inout Outbox
     ) {
@@ -50,7 +52,7 @@ extension Coordinator {
         }
     }
 
-    /// A learner asks for a piece of the state that its lifetime goes on from.
+    /// Answers a learner that asks for a piece of the state that its lifetime goes on from.
     func answerState(_ request: CheckpointRequest, to name: String, _ number: UInt64, outbox: inout Outbox) {
         let sender = Address.peer(name)
         let isNeeded = lifetimes.held(by: name).contains {

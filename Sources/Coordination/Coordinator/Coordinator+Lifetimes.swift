@@ -5,6 +5,11 @@ import Logging
 import Nodes
 import Wire
 
+/// The collecting phase. A lifetime goes queued, running (its learner and all its actors leased), ending (the
+/// learner has ended it, carriers complete their streams), finished; then its streams wait for their seals.
+///
+/// A lifetime is leased whole: when a learner has room and actor processes have room for all its actors. Its
+/// attempt counts the leases of it, and each part of its actors gets an incarnation made from the attempt.
 extension Coordinator {
     /// Every train task's lifetimes, one repetition after the other, then the held-out tasks' for comparison.
     func queueLifetimes(_ finished: Progress) throws {
@@ -39,6 +44,8 @@ extension Coordinator {
 
     // MARK: - Leasing
 
+    /// Gives actors without a process to others, then leases lifetimes from the queue while there is room. Nothing
+    /// is leased without a recorder.
     func scheduleLifetimes(now: UInt64, outbox: inout Outbox) throws {
         guard recorderEndpoint != nil else { return }
         if context.experiment.collect.elastic { shrinkLifetimes(now: now, outbox: &outbox) }
@@ -69,6 +76,8 @@ extension Coordinator {
         }
     }
 
+    /// Leases a part to its process, or tells it of other endpoints. The tickets are made here, for this holder
+    /// alone.
     func carry(_ part: LeasedLifetime.Part, of lifetime: LeasedLifetime, now: UInt64, outbox: inout Outbox) {
         guard let node = part.node, let recorder else { return }
         // The learner of a lifetime that is ending may be gone: its actors only wait for their recorder.
@@ -90,6 +99,7 @@ extension Coordinator {
 
     // MARK: - Ends
 
+    /// A learner reports that its lifetime has ended.
     func finish(_ finished: LifetimeFinished, now: UInt64, outbox: inout Outbox) throws -> Reception {
         guard var lifetime = lifetimes[finished.lifetime] else {
             return .refused("\(finished.lifetime) is no lifetime of this run")
@@ -107,6 +117,7 @@ extension Coordinator {
         return .taken
     }
 
+    /// An actor process reports that all streams of a part are on disk and learnt from.
     func finish(_ finished: CarryingFinished, now: UInt64, outbox: inout Outbox) throws -> Reception {
         guard var lifetime = lifetimes[finished.lifetime] else {
             return .refused("\(finished.lifetime) is no lifetime of this run")
@@ -126,6 +137,7 @@ extension Coordinator {
         return .taken
     }
 
+    /// Writes the end of a lifetime down once its learner and all its carriers have reported theirs.
     private func complete(_ identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) throws {
         guard var lifetime = lifetimes[identifier], lifetime.isComplete else { return }
         release(lifetime, now: now, outbox: &outbox)
@@ -142,14 +154,15 @@ extension Coordinator {
 
     // MARK: - Seals
 
-    /// The files of a lifetime that has ended are complete, or will be, but the recorder's word for it may be on its
-    /// way, or have died with a recorder.
+    /// The streams of a lifetime that has ended are waited for until the recorder has called each sealed, or given
+    /// it up. Its report may be on its way, or have died with a recorder: sealing is ordered, and reported again.
     private func awaitSeals(of lifetime: LeasedLifetime) {
         let recorded = Set(0..<min(lifetime.actors, context.experiment.recordedActors))
         let missing = recorded.subtracting(sealed.removeValue(forKey: lifetime.identifier) ?? [])
         if !missing.isEmpty { unsealed[lifetime.identifier] = missing }
     }
 
+    /// The recorder reports streams whose files are complete.
     func take(_ report: StreamsSealed) throws -> Reception {
         guard isOurs(report.lifetime) else { return .refused("\(report.lifetime) is no lifetime of this run") }
         guard report.streams.allSatisfy({ $0.actor < WireProtocol.actorLimit }) else {
@@ -176,7 +189,7 @@ extension Coordinator {
         }
     }
 
-    /// A stream whose file was damaged counts as complete as it will ever be.
+    /// The recorder reports a stream that it has given up: its file counts as complete as it will ever be.
     func take(_ report: StreamQuarantined) throws -> Reception {
         let stream = StreamIdentifier(lifetime: report.lifetime, actor: report.actor)
         guard isOurs(report.lifetime), report.actor < WireProtocol.actorLimit else {
@@ -208,6 +221,7 @@ extension Coordinator {
             now: now, outbox: &outbox)
     }
 
+    /// Takes the lifetime's leases back from all that still hold one.
     private func release(_ lifetime: LeasedLifetime, now: UInt64, outbox: inout Outbox) {
         var holders = Set(lifetime.parts.filter { !$0.isFinished }.compactMap(\.node))
         if let learner = lifetime.learner { holders.insert(learner) }
@@ -220,7 +234,8 @@ extension Coordinator {
 
     // MARK: - Deaths
 
-    /// Asynchronous: others go on with the streams, as a new incarnation. Lockstep: no actor gets on without the others.
+    /// Actors whose process has gone. Asynchronous: other processes go on with their streams, as a new incarnation.
+    /// Lockstep: the lifetime is taken up again, for no actor gets on without the others.
     func replaceActors(of node: String, now: UInt64, outbox: inout Outbox) throws {
         for identifier in lifetimes.held(by: node) {
             guard var lifetime = lifetimes[identifier] else { continue }
@@ -237,6 +252,8 @@ extension Coordinator {
         }
     }
 
+    /// Lifetimes whose learner has gone are taken up again. One that was ending, with all carriers there, needs
+    /// none any more.
     func replaceLearner(_ node: String, now: UInt64, outbox: inout Outbox) throws {
         for identifier in lifetimes.held(by: node) {
             guard var lifetime = lifetimes[identifier], lifetime.learner == node else { continue }
@@ -292,8 +309,8 @@ extension Coordinator {
         }
     }
 
-    /// Who can take up at least some of the part's actors. Those that are to leave need somebody to say that they have,
-    /// but take no room.
+    /// A process that can take up at least some of the part's actors. Actors that are to leave take no room, but
+    /// need a process that says for them that they have left.
     private func place(for part: LeasedLifetime.Part) -> (node: String, free: Int)? {
         guard part.staying.isEmpty else { return lifetimes.freePlaces.first { _ in true } }
         return members(.actor).filter { nodes[$0]?.isLeaving == false }.min().map { ($0, part.actors.count) }

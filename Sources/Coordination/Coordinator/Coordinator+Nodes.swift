@@ -6,7 +6,10 @@ import Nodes
 import Transport
 import Wire
 
+/// Nodes that come and go. A node's name is used once: a process that was given up comes back under another.
 extension Coordinator {
+    /// A node introduces itself, or does so again because it missed the answer. It is welcomed with the experiment,
+    /// the folder and, where it is a server, the secret of its tickets; or refused with the reason.
     func join(_ hello: Hello, as name: String, now: UInt64, outbox: inout Outbox) throws {
         guard hello.name == name else {
             return refuse("a hello from \(name) that names \(hello.name)", to: .peer(name), outbox: &outbox)
@@ -67,7 +70,8 @@ extension Coordinator {
         return hello
     }
 
-    /// A recorder has come back at another endpoint: its carriers are told.
+    /// A recorder has come, perhaps at another endpoint: carriers are told, and orders to the one before are given
+    /// again.
     private func redirectProducers(now: UInt64, outbox: inout Outbox) {
         for lifetime in lifetimes.leased.compactMap({ lifetimes[$0] }) {
             for part in lifetime.parts where !part.isFinished { carry(part, of: lifetime, now: now, outbox: &outbox) }
@@ -98,7 +102,8 @@ extension Coordinator {
         }
     }
 
-    /// The node of that process need not be waited for until it counts as silent.
+    /// A supervisor says that a process on its host has ended: that node's leases go to others without waiting for
+    /// its silence.
     func processEnded(_ process: Int, saidBy name: String, now: UInt64, outbox: inout Outbox) throws {
         guard let supervisor = nodes[name]?.hello else { return }
         let ended = nodes.values.map(\.hello).filter {
@@ -107,8 +112,8 @@ extension Coordinator {
         for node in ended { try leave(node.name, reason: "its process has ended", now: now, outbox: &outbox) }
     }
 
-    /// A node is given up when it gives no sign of life, or when a step of its work shows no progress. Nil while neither
-    /// has lasted for its limit.
+    /// Why a node is to be given up: it has given no sign of life for 5 s, or a step of its work has shown no
+    /// progress for `cluster.work_limit_seconds`. Nil where neither is so.
     func reasonToGiveUp(_ node: Node, now: UInt64) -> String? {
         let silence = (max(now, node.lastHeard) - node.lastHeard) / nanosecondsPerMillisecond
         if silence > UInt64(Self.silenceLimitMilliseconds) { return "silent for \(silence / 1000) s" }
@@ -116,9 +121,11 @@ extension Coordinator {
         return "no progress for \(work.stillMilliseconds / 1000) s where it \(work.what)"
     }
 
+    /// `cluster.work_limit_seconds`, in milliseconds.
     var workLimitMilliseconds: UInt64 { UInt64(context.experiment.cluster.workLimitSeconds) * 1000 }
 
-    /// Its leases go to others, its process is ended where a supervisor can, and `status` names it for a while.
+    /// A node's leases go to others, its process is ended where a supervisor can, and `status` names it for 5
+    /// minutes.
     func giveUp(_ node: Node, _ reason: String, now: UInt64, outbox: inout Outbox) throws {
         if node.hello.role != .supervisor {
             givenUp = givenUp.suffix(Self.givenUpLimit - 1) + [(node.hello.name, reason, now)]
@@ -137,7 +144,7 @@ extension Coordinator {
         }
     }
 
-    /// `drain NODE` from a person.
+    /// A person asks by `distillery drain NODE` that the node leaves.
     func drain(_ node: String, asked sender: Address, _ request: UInt64, now: UInt64, outbox: inout Outbox) {
         guard nodes[node] != nil else {
             let names = nodes.keys.sorted().joined(separator: ", ")
@@ -147,5 +154,6 @@ extension Coordinator {
         sendHome(node, now: now, outbox: &outbox)
     }
 
+    /// Nil while there is no recorder: nothing can be leased then.
     var recorderEndpoint: String? { recorder?.hello.endpoint }
 }

@@ -3,7 +3,8 @@ import Logging
 import Nodes
 import Wire
 
-/// Files of a lifetime that the recorder is to move aside, because it is lived anew from its beginning.
+/// An order to the recorder to move a lifetime's files aside, because the lifetime is lived anew from its
+/// beginning.
 struct Discard {
     /// Lower incarnations are refused from then on.
     let incarnation: UInt64
@@ -12,11 +13,12 @@ struct Discard {
     var request: UInt64?
 }
 
-/// What becomes of streams that their recorder does not take.
+/// What becomes of streams that their recorder does not take: the lifetime or job is taken up again with higher
+/// incarnations, after rests of 0, 0.5, 1, 2, ... and at most 30 s. The ninth refusal in a row ends the run.
 extension Coordinator {
-    /// So often in a row at most is a lifetime, or a job, given out again because the recorder refuses its streams.
+    /// So many refusals in a row are borne: the next one ends the run.
     package static let refusalLimit = 8
-    /// Who is refused nothing for so long has got on.
+    /// A lifetime that was refused nothing for so long begins a new row.
     package static let refusalMemoryNanoseconds: UInt64 = 300_000_000_000
     /// The first refusal is met at once; each further one doubles the rest before the next attempt.
     package static let firstRestNanoseconds: UInt64 = 500_000_000
@@ -24,6 +26,8 @@ extension Coordinator {
     /// No attempt is raised beyond this: no start of the run has given out numbers behind it.
     static let attemptLimit: UInt64 = 1 << 40
 
+    /// A carrier reports that its streams are refused. Reports of carriers that were replaced are ignored: they are
+    /// refused rightly.
     func take(_ refused: StreamsRefused, from name: String, now: UInt64, outbox: inout Outbox) throws {
         switch refused.lifetime.collection {
         case .histories: try takeOfLifetime(refused, from: name, now: now, outbox: &outbox)
@@ -31,7 +35,7 @@ extension Coordinator {
         }
     }
 
-    /// A carrier that was replaced is refused, too, and rightly: only a part's own carrier counts.
+    /// Takes the lifetime up again above the incarnation that the report names. Only the part's own carrier counts.
     private func takeOfLifetime(
         _ refused: StreamsRefused, from name: String, now: UInt64, outbox: inout Outbox
     ) throws {
@@ -102,7 +106,7 @@ extension Coordinator {
         return min(firstRestNanoseconds << UInt64(min(refusals - 2, 16)), longestRestNanoseconds)
     }
 
-    /// Those that have rested, and whose files are out of the way, are the next to be taken up.
+    /// Lifetimes that have rested, and whose files are out of the way, are the next to be taken up.
     func queueRested(now: UInt64) {
         for (identifier, moment) in resting where now >= moment && discards[identifier] == nil {
             resting[identifier] = nil
@@ -112,6 +116,7 @@ extension Coordinator {
 
     // MARK: - Discards
 
+    /// Gives the order to the recorder that is there now, in place of an earlier order.
     func orderDiscard(of identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) {
         guard var discard = discards[identifier], let recorder else { return }
         if let request = discard.request { commands.cancel(request) }
@@ -122,7 +127,7 @@ extension Coordinator {
         discards[identifier] = discard
     }
 
-    /// The recorder has carried out an order; perhaps one of these.
+    /// A command was acknowledged; where it is one of these orders, its lifetime can be leased again.
     func noteDiscarded(_ request: UInt64) {
         guard let identifier = discards.first(where: { $0.value.request == request })?.key else { return }
         discards[identifier] = nil
@@ -131,6 +136,7 @@ extension Coordinator {
 
     // MARK: - Status
 
+    /// The lifetime that was refused most often lately, for `status`; nil where none was.
     func refusedNow(now: UInt64) -> Lack? {
         let refused = lifetimes.leased.union(resting.keys).compactMap { lifetimes[$0] }.filter {
             $0.refusals > 0 && now < $0.lastRefusalAt + Self.refusalMemoryNanoseconds

@@ -14,7 +14,10 @@ enum Reception {
     case later
 }
 
+/// Messages of nodes that have joined. A report is taken of the role whose report it is and of no other: only a
+/// learner ends a lifetime, a recorder a stream, an evaluator a job.
 extension Coordinator {
+    /// One message of a node, that is neither a hello nor an order.
     func receiveWork(_ envelope: Envelope, from node: Node, now: UInt64, outbox: inout Outbox) throws {
         let name = node.hello.name
         let sender = Address.peer(name)

@@ -49,7 +49,8 @@ extension Coordinator {
         logger.warning("the coordinator waits", metadata: ["for": "\(obstacle)"])
     }
 
-    /// Answers what depends on nothing that is to be written down.
+    /// A message while a turn is withheld: answered where the answer depends on nothing that is to be written down,
+    /// else ignored, so that its sender sends it again.
     func receiveWithoutRoom(
         _ envelope: Envelope, from node: Node?, _ sender: Address, now: UInt64, outbox: inout Outbox
     ) throws {
@@ -82,6 +83,7 @@ extension Coordinator {
         checkpointObstacle = ("\(checkpoint) to be stored: \(reason)", now)
     }
 
+    /// For `status`; nil when no checkpoint was left unwritten in the last 5 s.
     func lackOfCheckpoints(now: UInt64) -> Lack? {
         guard let (reason, time) = checkpointObstacle, now < time + Self.checkpointObstacleNanoseconds else {
             return nil

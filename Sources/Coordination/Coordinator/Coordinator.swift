@@ -6,23 +6,49 @@ package import Logging
 package import Nodes
 package import Wire
 
-/// Knows what is to be done, who is there and who does what: lifetimes, streams and jobs are leased from here.
+/// Knows what is to be done, which nodes are there and what each of them does: lifetimes, streams, the training and
+/// jobs are leased from here. One instance a run; it lives on one thread.
 ///
-/// A state machine like the other roles; it only differs in being the one that the others connect to.
+/// A state machine like the other roles; it only differs in being the one that the others connect to. Its owner
+/// calls `receive` for each message and `tick` about every 50 ms, then `commit`, and sends what is in the outbox
+/// only after that: what was decided is in the catalogue before any node hears of it. A coordinator that takes the
+/// place of one that has died is given that one's `Progress`.
+///
+/// ```swift
+/// let coordinator = try Coordinator(
+///     context: context, run: "wide", folder: folder, goal: goal, journal: journal, checkpoints: store,
+///     logger: logger, finished: try journal.progress(), now: clock.now)
+/// while !coordinator.isFinished {
+///     for (sender, envelope) in arrived() { try coordinator.receive(envelope, from: sender, now: now, outbox: &outbox) }
+///     try coordinator.tick(now: now, outbox: &outbox)
+///     try coordinator.commit(&outbox, now: now)
+///     send(outbox)
+/// }
+/// ```
+///
+/// Its parts: `+Nodes` (who is there), `+Lifetimes`, `+Refusals` and `+Elasticity` (collecting), `+Distillation`,
+/// `+Evaluation`, `+Deployment` (which processes there are to be), `+Reports` (messages of nodes), `+Room` (a full
+/// disk), and `Status/`.
 package final class Coordinator {
+    /// A node shows itself each so often; `Welcome` says it to the nodes.
     package static let heartbeatIntervalMilliseconds = 1000
+    /// A node that was silent for longer is given up.
     package static let silenceLimitMilliseconds = 5000
-    /// Who was heard since is taken to be there.
+    /// A node that was heard within this time is taken to be there, for decisions that would harm it if it were.
     static let aliveNanoseconds: UInt64 = 2_500_000_000
     /// Each start of the run numbers its commands from a multiple of 2 to the power of this.
     static let commandsOfStart: UInt64 = 32
-    /// More nodes are not taken in.
+    /// More nodes than this are not taken in.
     package static let nodeLimit = 16_384
 
-    /// What a run is to do, in this order.
+    /// What a run is to do: up to three phases, always in this order. `distillery launch` collects alone,
+    /// `distillery evaluate` evaluates a checkpoint that is there already, `distillery run` does everything.
     package struct Goal: Sendable {
+        /// Histories are collected.
         package var collects: Bool
+        /// The transformer is trained on them.
         package var distils: Bool
+        /// The last checkpoint, or the one given, is evaluated.
         package var evaluates: Bool
         /// A checkpoint that is there already, for a run that only evaluates.
         package var checkpoint: String?
@@ -41,10 +67,12 @@ package final class Coordinator {
         }
     }
 
-    /// Changed in place, since every message changes one.
+    /// A node that has joined and not left. A class, changed in place, since every message changes one.
     final class Node {
+        /// What it said of itself when it joined, its capacity filled in where it named none.
         let hello: Hello
         var lastHeard: UInt64
+        /// It was asked to leave, and is given nothing more to do.
         fileprivate(set) var isLeaving = false
         let joined: UInt64
         /// What it said last.
@@ -72,11 +100,14 @@ package final class Coordinator {
     let goal: Goal
     let folder: String
     let run: String
+    /// What has to outlive this process.
     let journal: any RunJournal
     let checkpoints: CheckpointStore
     let logger: Logger
     private(set) var nodes: [String: Node] = [:]
+    /// Names of the nodes of each role.
     private var names: [RoleName: Set<String>] = [:]
+    /// Commands to nodes, sent again until they are acknowledged.
     var commands: ReliableSender
     let learnerCheckpoints: LearnerCheckpointStore
     /// How often the run was started before: no lease of this start can be taken for one of an earlier one.
@@ -87,45 +118,53 @@ package final class Coordinator {
 
     // Collecting.
     var lifetimes = LeaseTable()
-    /// Those that wait; the next one is the last.
+    /// Lifetimes that wait to be leased, in reverse: the next one is the last.
     var queue: [LifetimeIdentifier] = []
-    /// Those that the recorder refused, and when they are queued again.
+    /// Lifetimes that the recorder refused, and when they are queued again.
     var resting: [LifetimeIdentifier: UInt64] = [:]
-    /// Those whose files the recorder is to move aside before they are lived anew, and the order that says so.
+    /// Lifetimes whose files the recorder is to move aside before they are lived anew, and the orders that say so.
     var discards: [LifetimeIdentifier: Discard] = [:]
     /// States of learners that are on their way to the disk, and what is to be acknowledged when they have arrived.
     var statesUnderWay: [LifetimeIdentifier: (learner: String, request: UInt64)] = [:]
     /// Lifetimes that have ended and whose learners' states lie there until that is written down.
     var obsoleteStates: [LifetimeIdentifier] = []
-    /// Streams of ended lifetimes whose files the recorder has not yet called complete, and complete files of
-    /// lifetimes that have not ended.
+    /// Streams of ended lifetimes whose files the recorder has not yet called complete; collecting lasts until
+    /// there are none.
     var unsealed: [LifetimeIdentifier: Set<Int>] = [:]
+    /// Complete files of lifetimes that have not ended.
     var sealed: [LifetimeIdentifier: Set<Int>] = [:]
     /// Streams whose recorder has given them up, with the reason: nothing waits for them.
     var quarantined: [StreamIdentifier: String] = [:]
+    /// As many as the experiment or `scale` asks for.
     var desiredActorProcesses: Int
     /// Whether `scale` has said so, in place of the experiment.
     var isScaled = false
     /// Actors that each elastic lifetime is to have.
     var elasticActors: Int
-    /// All transitions that actors have reported, those that have gone too.
+    /// All transitions that actor processes have reported in this start of the run, those of processes that have
+    /// left included.
     var environmentSteps = 0.0
+    /// Environment steps a second, of all actor processes.
     var rate = RateMeter()
     var nextPlot: UInt64 = 0
     /// Environment steps that earlier starts of the run had plotted.
     let plottedBefore: UInt64
 
     // Distilling.
+    /// The node that the training is leased to.
     var distiller: String?
+    /// Numbers that the distiller has sent last.
     var distillation: [String: Double] = [:]
     var distillationStep: UInt64 = 0
-    /// What is known of the lifetimes' policies when all have ended.
+    /// Mean entropy of the lifetimes' policies in nats, once all have ended; nil where it is not known.
     var sourceEntropy: Double?
+    /// The checkpoint that training has ended with, or that the run was given; nil before.
     var finalCheckpoint: String?
     /// Nil until it is looked for, and after another checkpoint is stored.
     var foundCheckpoint: FoundCheckpoint?
 
     // Evaluating.
+    /// Jobs of the evaluation, in the order in which they are given out; a job's number is its place, from 1.
     var jobs: [LeasedJob] = []
     var unfinishedJobs = 0
 
@@ -171,6 +210,9 @@ package final class Coordinator {
     private static let decisionIntervalNanoseconds: UInt64 = 1_000_000_000
     private static let silenceCheckIntervalNanoseconds: UInt64 = 200_000_000
 
+    /// Takes a run up where its earlier starts have left it, as `finished` says, and enters its first phase.
+    /// `checkpoints` is the run's folder of them; `disk` does the slow writes of learners' states. Throws where the
+    /// journal cannot be written.
     package init(
         context: ExperimentContext, run: String, folder: String, goal: Goal, journal: any RunJournal,
         checkpoints: CheckpointStore, disk: any DiskWork = ImmediateDiskWork(), logger: Logger,
@@ -207,11 +249,13 @@ package final class Coordinator {
     /// Jobs that an earlier start of this run has finished.
     let finishedJobs: Set<FinishedJob>
 
+    /// The run has ended and all nodes but supervisors have left.
     package var isFinished: Bool { isEnding && nodesAreGone }
 
     /// There is nothing more to do, and that is written down or not to be waited for.
     package var isEnding: Bool { deployment.finished && (withheld == nil || isStopping || isStalled) }
 
+    /// Supervisors stay longer than the coordinator.
     private var nodesAreGone: Bool { nodes.count == members(.supervisor).count }
 
     // MARK: - Nodes
@@ -219,12 +263,14 @@ package final class Coordinator {
     /// Names of the nodes of a role, in no order.
     func members(_ role: RoleName) -> Set<String> { names[role] ?? [] }
 
+    /// Makes a node known, and opens its room for leases.
     func add(_ node: Node) {
         nodes[node.hello.name] = node
         names[node.hello.role, default: []].insert(node.hello.name)
         lifetimes.open(node.hello.name, node.hello.role, capacity: node.hello.capacity)
     }
 
+    /// Forgets a node; what it held is for the caller to give to others.
     func remove(_ name: String) -> Node? {
         guard let node = nodes.removeValue(forKey: name) else { return nil }
         names[node.hello.role]?.remove(name)
@@ -240,7 +286,7 @@ package final class Coordinator {
         commands.send(.drain(node: name), to: .peer(name), now: now, outbox: &outbox)
     }
 
-    /// The recorder that streams are sent to.
+    /// The recorder that streams are sent to; nil while there is none.
     var recorder: Node? {
         for name in members(.recorder) { if let node = nodes[name], !node.isLeaving { return node } }
         return nil
@@ -248,7 +294,8 @@ package final class Coordinator {
 
     // MARK: - Messages
 
-    /// One message as it came. What cannot be decoded is answered and counted.
+    /// One message as it came. One that cannot be decoded is answered with a failure and counted. Throws what ends
+    /// the run.
     package func receive(
         _ bytes: UnsafeRawBufferPointer, from sender: Address, now: UInt64, outbox: inout Outbox
     ) throws {
@@ -259,7 +306,7 @@ package final class Coordinator {
         try receive(envelope, from: sender, now: now, outbox: &outbox)
     }
 
-    /// Says no, and counts it.
+    /// Answers with a failure and counts the message as refused.
     func refuse(_ reason: String, to sender: Address, _ request: UInt64 = 0, outbox: inout Outbox) {
         refusedMessages += 1
         outbox.send(.failure(reason), to: sender, request: request)
@@ -308,6 +355,8 @@ package final class Coordinator {
         }
     }
 
+    /// Looks after deadlines: silent nodes, commands to be sent again, leases, the next phase, what the run lacks.
+    /// Most ticks of a large cluster decide nothing.
     package func tick(now: UInt64, outbox: inout Outbox) throws {
         answerStoredStates(now: now, outbox: &outbox)
         guard withheld == nil else {
@@ -372,6 +421,7 @@ package final class Coordinator {
         }
     }
 
+    /// Gives out what the phase has to give out.
     private func schedule(now: UInt64, outbox: inout Outbox) throws {
         switch phase {
         case .collecting: try scheduleLifetimes(now: now, outbox: &outbox)
@@ -381,7 +431,8 @@ package final class Coordinator {
         }
     }
 
-    /// A run that cannot go on: everybody is sent home and the supervisor is told why.
+    /// The run cannot go on: nodes are sent home and the supervisor is told `reason`, which is the run's error. The
+    /// first one counts.
     func fail(_ reason: String) {
         guard failure.isEmpty else { return }
         failure = reason

@@ -4,8 +4,13 @@ package import Processes
 package import Transport
 import Wire
 
-/// Puts a socket, a clock and signals around the coordinator.
+/// Puts a socket, a clock and signals around the coordinator: the process of `distillery coordinator`, all on one
+/// thread.
+///
+/// A turn takes up to 256 messages, then a tick if 50 ms have passed, then writes down what was decided, then
+/// sends. The server is a ROUTER whose peers take turns (`Inbox`), so that a node that floods it delays no other.
 package final class CoordinatorProcess {
+    /// Messages that are taken before what they have brought about is written down and sent.
     private static let messagesPerTurn = 256
     private static let tickIntervalNanoseconds: UInt64 = 50_000_000
     /// Nodes that do not leave within this time after the end are left behind.
@@ -57,9 +62,11 @@ package final class CoordinatorProcess {
         signalToken = poller.add(descriptor: signals.descriptor)
     }
 
+    /// Nanoseconds in which this process ran; for the coordinator that is made beside it.
     package var now: UInt64 { clock.now }
 
-    /// Runs until the run is finished and its nodes have left; `everyTurn` is called about every 50 ms.
+    /// Runs until the run is finished and its nodes have left, or the second signal has come; `everyTurn` is called
+    /// about every 50 ms. Gives back the signal that asked for the end, if any.
     package func run(_ coordinator: Coordinator, everyTurn: (Coordinator) throws -> Void = { _ in }) throws -> Signal? {
         var interruption: Signal?
         var farewell: UInt64?
@@ -129,7 +136,7 @@ package final class CoordinatorProcess {
         }
     }
 
-    /// What was written down in this turn is kept before any node hears of it.
+    /// Writes down what was decided in this turn, and only then sends what tells of it.
     private func flush(_ coordinator: Coordinator) throws {
         try coordinator.commit(&outbox, now: clock.now)
         for item in outbox.items {

@@ -1,8 +1,10 @@
 import Experience
 import Wire
 
-/// All lifetimes of a run and the nodes that they are leased to. Who holds what and who has room is kept up to date with
-/// every change, so that nothing has to be looked for among all of them.
+/// All lifetimes of a run and the nodes that they are leased to. What each node holds and has room for is kept up
+/// to date with every change, so that no question has to look through all lifetimes.
+///
+/// Everything goes through the subscript: it compares the lifetime before and after, and moves it between the sets.
 struct LeaseTable {
     private struct Node {
         let role: RoleName
@@ -14,16 +16,19 @@ struct LeaseTable {
     private(set) var leased: Set<LifetimeIdentifier> = []
     /// Leased ones some of whose actors wait for a process.
     private(set) var orphaned: Set<LifetimeIdentifier> = []
+    /// By node, the lifetimes in which it has something to do.
     private var holdings: [String: Set<LifetimeIdentifier>] = [:]
-    /// Lifetimes of a learner, actors of a carrier.
+    /// By node, how much of its capacity is taken: lifetimes of a learner, actors of an actor process.
     private var loads: [String: Int] = [:]
 
     private var nodes: [String: Node] = [:]
-    /// The one with the fewest lifetimes first.
+    /// Learners with room; the one with the fewest lifetimes is first.
     private var learners = OpenPlaces()
-    /// The one with room for the most actors first; its rank is their number, negated.
+    /// Actor processes with room. The rank is the number of actors that there is room for, negated: the emptiest is
+    /// first.
     private var carriers = OpenPlaces()
 
+    /// A copy of the lifetime; setting it brings the table up to date.
     subscript(identifier: LifetimeIdentifier) -> LeasedLifetime? {
         get { lifetimes[identifier] }
         set {
@@ -39,6 +44,7 @@ struct LeaseTable {
     /// How many are in a state.
     func count(_ state: LeasedLifetime.State) -> Int { counts[state] ?? 0 }
 
+    /// Every lifetime of the run is finished; true where there is none.
     var areAllFinished: Bool { count(.finished) == lifetimes.count }
 
     /// Leased ones in which a node has something to do; in no order.

@@ -1,16 +1,23 @@
 import Environments
 import Experience
 
-/// One lifetime from the queue to its end, as the coordinator sees it.
+/// One lifetime from the queue to its end, as the coordinator sees it. A value: `LeaseTable` keeps it, and is told
+/// of changes by setting it anew.
+///
+/// Incarnations are made of two numbers, `(attempt - 1) << 16 | n`: attempt 1 hands out 0, 1, 2, ..., attempt 2
+/// 65536, 65537, ... Since attempts are written down before they are leased, none is ever handed out twice,
+/// whichever coordinator does it.
 struct LeasedLifetime {
     enum State {
         case queued
+        /// Leased to a learner and to actor processes.
         case running
         /// The learner has ended it; streams are being completed.
         case ending
         case finished
     }
 
+    /// Consecutive actors that one process carries, or will.
     struct Part {
         var actors: Range<Int>
         /// Actors from this number on leave an elastic lifetime; nil where none does.
@@ -19,10 +26,11 @@ struct LeasedLifetime {
         var node: String?
         var incarnation: UInt64
         var isFinished = false
-        /// They began later than the lifetime, or were taken over: they may not have had the learner's word yet.
+        /// These actors began later than the lifetime, or were taken over from another process: they may not have
+        /// had the learner's first answer yet, so that they cannot do without a learner.
         var isTakenOver = false
 
-        /// Those that stay.
+        /// The actors of the part that are not to leave; empty when the part is finished.
         var staying: Range<Int> { isFinished ? 0..<0 : actors.clamped(to: 0..<(retireFrom ?? actors.upperBound)) }
     }
 
@@ -34,8 +42,10 @@ struct LeasedLifetime {
     /// How often it was begun.
     var attempt: UInt64 = 0
     var learner: String?
+    /// When its last attempt began, in nanoseconds of the coordinator's clock.
     var leasedAt: UInt64 = 0
     var parts: [Part] = []
+    /// What its learner has said at the end; empty once that is written down.
     var numbers: [String: Double] = [:]
     /// When all its actors were first found to have ended, though the lifetime had not.
     var desertedSince: UInt64?
@@ -45,16 +55,17 @@ struct LeasedLifetime {
     var lastRefusalAt: UInt64 = 0
     private var handedOut: UInt64 = 0
 
-    /// Incarnations that are handed out from the next attempt on are above this one.
+    /// The recorder has a stream at this incarnation: those that the next attempt hands out are above it.
     mutating func goAbove(_ incarnation: UInt64) { attempt = max(attempt, (incarnation >> 16) + 1) }
 
-    /// Incarnations are given out once only: the attempt is their upper part.
+    /// An incarnation that was never handed out before: the attempt is its upper part.
     mutating func nextIncarnation() -> UInt64 {
         defer { handedOut += 1 }
         return (attempt - 1) << 16 | handedOut
     }
 
-    /// Begun once more, with these actors at these places, which are enough.
+    /// The lifetime is begun once more: `ranges` of actors are divided among `places`, which have room for all of
+    /// them.
     mutating func begin(_ ranges: [Range<Int>], at places: [(node: String, count: Int)]) {
         attempt += 1
         handedOut = 0
@@ -76,7 +87,7 @@ struct LeasedLifetime {
     /// Actors that take part, of all parts.
     var staying: Int { parts.reduce(0) { $0 + $1.staying.count } }
 
-    /// The second half of a part waits for another process, as the first one does.
+    /// Cuts a part in two behind its first `count` actors: the second half waits for another process.
     mutating func split(_ index: Int, at count: Int) {
         let part = parts[index]
         guard part.actors.count > count else { return }
@@ -86,9 +97,10 @@ struct LeasedLifetime {
         parts.insert(rest, at: index + 1)
     }
 
-    /// Others hold leases of it.
+    /// Nodes hold leases of it.
     var isLeased: Bool { state == .running || state == .ending }
 
+    /// Learner and carriers have all reported their ends.
     var isComplete: Bool { state == .ending && parts.allSatisfy(\.isFinished) }
 
     init(_ identifier: LifetimeIdentifier, task: Task, actors: Int) {

@@ -1,4 +1,5 @@
-/// Nodes that have room for more, in the order in which they are filled: by rank, then by name.
+/// Nodes that have room for more, in the order in which they are filled: by rank, then by name. A sorted array with
+/// binary search: the order is the same in every run of a simulation.
 struct OpenPlaces {
     private(set) var entries: [(rank: Int, node: String)] = []
 

@@ -1,7 +1,9 @@
 package import Experience
 
-/// What an earlier start of the same run has finished.
+/// What earlier starts of the same run have finished, as `LedgerJournal` reads it from the catalogue. Empty for a
+/// new run.
 package struct Progress: Sendable {
+    /// Lifetimes that have ended.
     package var lifetimes: Set<LifetimeIdentifier> = []
     /// How often each lifetime was begun.
     package var attempts: [LifetimeIdentifier: UInt64] = [:]
@@ -11,11 +13,13 @@ package struct Progress: Sendable {
     package var sealed: [LifetimeIdentifier: Set<Int>] = [:]
     /// Streams that were given up, with the reason; they count as sealed.
     package var quarantined: [StreamIdentifier: String] = [:]
+    /// Training has ended; its last checkpoint is in the folder.
     package var isDistilled = false
     /// What `scale` has set last; nil where nothing was or where it does not count any more.
     package var scale: Scale?
     /// How often the run was started.
     package var starts: UInt64 = 0
+    /// Jobs of evaluations whose results are known.
     package var jobs: Set<FinishedJob> = []
     /// Environment steps at which collecting was plotted last: plots of a later start go on from there.
     package var plottedSteps: UInt64 = 0
@@ -23,7 +27,7 @@ package struct Progress: Sendable {
     package init() {}
 }
 
-/// How many actors the cluster is to carry.
+/// How many actors the cluster is to carry, as `distillery scale` has said.
 package struct Scale: Hashable, Sendable {
     package let actors: Int
     /// Of each elastic lifetime.

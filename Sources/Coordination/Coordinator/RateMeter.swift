@@ -1,4 +1,4 @@
-/// The speed of a counter over the last few seconds.
+/// The speed of a counter over about the last 5 s, from at most some 50 samples.
 struct RateMeter {
     private static let windowNanoseconds: UInt64 = 5_000_000_000
     private static let intervalNanoseconds: UInt64 = 100_000_000

@@ -6,7 +6,12 @@ import Files
 package import Foundation
 package import Wire
 
-/// Writes what happens in a run into its catalogue, all of a turn at once.
+/// Writes what happens in a run into its catalogue (`RUN/catalog.sqlite`), all of a turn in one transaction, and
+/// the returns of evaluations into their `summary.csv` as well. Used by the coordinator's thread alone; it is the
+/// catalogue's only writer.
+///
+/// Entries wait in `batch` until `commit`. A transaction is synced (`synchronous = FULL`) where one of its entries
+/// has to survive a loss of power (`JournalEntry.survivesPowerLoss`), and only then: a sync costs milliseconds.
 package final class LedgerJournal: RunJournal {
     /// Called with every metric and with what is plotted alone, for event files.
     package var onMetrics: ((_ name: String, _ step: UInt64, _ value: Double) throws -> Void)?
@@ -19,12 +24,14 @@ package final class LedgerJournal: RunJournal {
     private var hasStarted = false
     /// What is not yet in the catalogue, and whether any of it has to survive a loss of power.
     private(set) var batch = LedgerBatch()
+    /// Whether any of the batch has to survive a loss of power.
     private var survivesPowerLoss = false
     private var changedLifetimes: Set<LifetimeIdentifier> = []
     /// Results in the catalogue that their evaluation's summary lacks.
     private var unsummarized: [EvaluationReturns] = []
 
-    /// `folder`: the run's.
+    /// Opens the journal of the run in `folder`, and saves the tasks that its catalogue lacks, each with the return
+    /// that a random policy can expect: that takes a while the first time.
     package init(ledger: Ledger, context: ExperimentContext, folder: URL) throws {
         self.ledger = ledger
         evaluations = folder.appendingPathComponent("evaluations")
@@ -39,7 +46,7 @@ package final class LedgerJournal: RunJournal {
         }
     }
 
-    /// What an earlier start of this run has finished.
+    /// What earlier starts of this run have finished. Read it before `started`.
     package func progress() throws -> Progress {
         var progress = Progress()
         for (identifier, record) in lifetimes {
@@ -80,7 +87,7 @@ package final class LedgerJournal: RunJournal {
     private static let start = "coordinator/start"
     private static let scale = "coordinator/scale"
 
-    /// An earlier start may have died between the catalogue's line and the summary's.
+    /// Writes every `summary.csv` anew from the catalogue: an earlier start may have died between the two.
     private func remakeSummaries() throws {
         let finished = try ledger.evaluationReturns().filter { $0.evaluation.status == .finished }
         for (name, results) in Dictionary(grouping: finished, by: \.evaluation.evaluation) {
@@ -90,6 +97,7 @@ package final class LedgerJournal: RunJournal {
         }
     }
 
+    /// Each entry goes through here.
     private func note(_ entry: JournalEntry) { survivesPowerLoss = survivesPowerLoss || entry.survivesPowerLoss }
 
     package func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Task, actors: Int) throws {
@@ -218,8 +226,9 @@ package final class LedgerJournal: RunJournal {
         batch.results.append(EvaluationReturns(evaluation: record, returns: rows))
     }
 
-    /// One transaction for all that was written down since the last one. Where it throws for lack of room nothing is
-    /// forgotten, and the same call may succeed later.
+    /// One transaction for all that was written down since the last one. Where it throws for lack of room nothing
+    /// is forgotten, and the same call may succeed later. Summaries follow the transaction; what they lack is made
+    /// up for at the next start.
     package func commit() throws {
         batch.lifetimes = changedLifetimes.compactMap { lifetimes[$0] }
         if !batch.isEmpty {

@@ -2,21 +2,32 @@ package import Environments
 package import Experience
 package import Wire
 
-/// Where the coordinator writes down what happened; the catalogue in a run, nothing in a test.
+/// Where the coordinator writes down what happened: the catalogue in a run (`LedgerJournal`), memory or nothing in
+/// a test.
+///
+/// Entries may be kept back until `commit`. The coordinator sends nothing that tells of an entry before `commit`
+/// has returned; so what a node was told is known to every later coordinator. Each call throws where it cannot be
+/// done, which ends the run unless it is a lack of room.
 package protocol RunJournal: AnyObject {
+    /// Known, and not begun in this start.
     func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Task, actors: Int) throws
     /// Begun, begun once more, or joined by more actors. `actors`: all that it has had by now.
     func lifetimeStarted(_ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String, actors: Int) throws
+    /// Its learner's last numbers; `Progress` does not begin the lifetime again.
     func lifetimeEnded(_ lifetime: LifetimeIdentifier, numbers: [String: Double]) throws
+    /// The recorder's report: the file has so many rows (transitions) and rollouts.
     func streamSealed(_ stream: StreamIdentifier, rows: UInt64, rollouts: UInt64) throws
     func streamQuarantined(_ stream: StreamIdentifier, reason: String) throws
+    /// What `scale` has set; the last one counts.
     func scaled(_ scale: Scale) throws
     func nodeJoined(_ hello: Hello) throws
     func nodeLeft(_ name: String, reason: String) throws
     func phaseBegan(_ phase: RunPhase) throws
+    /// Numbers of a source (`collect`, `distiller`), at a step of it.
     func metrics(_ source: String, _ metrics: Metrics) throws
     func checkpointStored(_ name: String, numbers: [String: Double]) throws
     func distillationFinished(_ checkpoint: String) throws
+    /// A result; `returns` are (seeds, episodes).
     func evaluated(_ job: EvaluationJob, split: Split, returns: [Float]) throws
     /// A number for plots alone, which may be lost.
     func plot(_ name: String, step: UInt64, value: Double) throws
@@ -32,7 +43,8 @@ extension RunJournal {
     package func evaluationEnded(_ evaluation: String) throws {}
 }
 
-/// What a coordinator writes down, and what has to survive what.
+/// The kinds of entries, and which of them have to survive a loss of power; every entry survives the death of the
+/// process.
 package enum JournalEntry: CaseIterable, Sendable {
     case lifetimeQueued, lifetimeStarted, lifetimeEnded, streamSealed, streamQuarantined, scaled, nodeJoined, nodeLeft
     case phaseBegan, metrics, checkpointStored, distillationFinished, evaluated
@@ -51,7 +63,8 @@ package enum JournalEntry: CaseIterable, Sendable {
     }
 }
 
-/// What a run is at.
+/// What a run is at; the phases follow one another in this order, and those that the goal leaves out are passed
+/// through.
 package enum RunPhase: String, Sendable, Codable {
     case collecting, distilling, evaluating, finished
 }

@@ -1,8 +1,11 @@
 import Foundation
 package import Wire
 
-/// What `distillery status --json` prints.
+/// What `distillery status --json` prints: the coordinator makes it (`Coordinator.status`), the command and
+/// programs read it. Names of fields are a promise to them: fields are added, not renamed. Times are in seconds,
+/// unless the name says otherwise, and are ages, not moments: clocks of machines need not agree.
 package struct ClusterStatus: Sendable, Codable, Equatable {
+    /// A node that has joined and not left.
     package struct Node: Sendable, Codable, Equatable {
         package var name: String
         package var role: RoleName
@@ -47,6 +50,8 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
         package var seconds: Double
     }
 
+    /// How many lifetimes of the run are in each state: those that rest after a refusal are queued, those that end
+    /// are running.
     package struct Lifetimes: Sendable, Codable, Equatable {
         package var queued: Int
         package var running: Int
@@ -60,13 +65,14 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
         package var reason: String
     }
 
+    /// How many jobs of the evaluation are in each state.
     package struct Jobs: Sendable, Codable, Equatable {
         package var finished: Int
         package var running: Int
         package var total: Int
     }
 
-    /// A lifetime that others hold.
+    /// A lifetime that a learner and actor processes hold.
     package struct Lease: Sendable, Codable, Equatable {
         package var task: Int
         package var repetition: Int
@@ -145,6 +151,7 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
     /// What the coordinator has counted itself: `refused_connections`, `resident_bytes`, ...
     package var numbers: [String: Double]
 
+    /// Throws `DecodingError` for what is no status of this version.
     package init(json: String) throws { self = try JSONDecoder().decode(ClusterStatus.self, from: Data(json.utf8)) }
 
     /// One document; in one line unless it is to be `pretty`.

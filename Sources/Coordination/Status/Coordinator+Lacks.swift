@@ -1,7 +1,8 @@
 import Wire
 
-/// What the run itself waits for: no node is there that could do it.
+/// What the run itself waits for, where no node is there that could do it; in `status` a wait of `the run`.
 struct Lack {
+    /// Of each kind there is one lack at a time; since when it has lasted is kept by kind.
     enum Kind: Hashable {
         case disk, checkpoints, recorder, learner, room, carriers, seals, refusals, distiller, evaluator, movement
     }
@@ -17,7 +18,7 @@ struct Lack {
 extension Coordinator {
     private static let lookAtLacksNanoseconds: UInt64 = 1_000_000_000
 
-    /// Keeps since when what is lacking.
+    /// Keeps since when what is lacking; looks once a second. Ends the run where nothing has moved for too long.
     func noteLacks(now: UInt64) {
         guard now >= nextLookAtLacks else { return }
         nextLookAtLacks = now + Self.lookAtLacksNanoseconds
@@ -27,7 +28,7 @@ extension Coordinator {
         endIfStalled(now: now)
     }
 
-    /// `after`: so long must nothing have moved to be what the run lacks.
+    /// What the run lacks now. Where nothing else is known, that nothing has moved for `after` nanoseconds is one.
     func findLacks(now: UInt64, after: UInt64 = Coordinator.noticeableStillnessNanoseconds) -> [Lack] {
         let known =
             [withheld.map { Lack(kind: .disk, why: $0.obstacle) }, lackOfCheckpoints(now: now), refusedNow(now: now)]
@@ -64,7 +65,7 @@ extension Coordinator {
         return [lackOfLearners(), lackOfRoom(), lackOfCarriers(), lackOfSeals()].compactMap { $0 }
     }
 
-    /// That lifetimes wait for their turn is in order; that those which were interrupted wait is not.
+    /// Lifetimes that were interrupted and find no learner. That others wait for their turn is in order.
     private func lackOfLearners() -> Lack? {
         guard !queue.isEmpty else { return nil }
         guard hasNodes(.learner) else {
@@ -78,6 +79,7 @@ extension Coordinator {
 
     private func lifetimeText(_ count: Int) -> String { count == 1 ? "1 lifetime" : "\(count) lifetimes" }
 
+    /// The next lifetime needs room for more actors than there is.
     private func lackOfRoom() -> Lack? {
         guard let first = queue.last, let lifetime = lifetimes[first], lifetimes.freeLearner != nil else { return nil }
         let wanted = ranges(of: lifetime).reduce(0) { $0 + $1.count }
@@ -88,6 +90,7 @@ extension Coordinator {
             kind: .room, why: "actor processes with room for \(wanted) actors of \(first); there is room for \(free)")
     }
 
+    /// Actors whose process has gone and for which there is no other.
     private func lackOfCarriers() -> Lack? {
         var actors = 0
         var example = ""
@@ -101,6 +104,7 @@ extension Coordinator {
         return Lack(kind: .carriers, why: "an actor process for \(actors) actors whose process has gone, of \(example)")
     }
 
+    /// All lifetimes have ended and the recorder still has streams to seal.
     private func lackOfSeals() -> Lack? {
         guard !unsealed.isEmpty, queue.isEmpty, lifetimes.areAllFinished else { return nil }
         let streams = unsealed.values.reduce(0) { $0 + $1.count }

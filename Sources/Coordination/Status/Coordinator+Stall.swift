@@ -1,7 +1,9 @@
 import Experiments
 import Wire
 
-/// Whether anything moves in the run, and what is said and done when nothing does.
+/// Whether anything moves in the run, and what is said and done when nothing does. It is the last of the
+/// safeguards: whatever went wrong, and however each part of it looks healthy, a run does not stand still unnoticed
+/// for ever.
 extension Coordinator {
     /// Without movement for so long `status` says what the run lacks, or who should be moving.
     static let noticeableStillnessNanoseconds: UInt64 = 10_000_000_000
@@ -12,7 +14,7 @@ extension Coordinator {
     /// Nodes that are named when nothing moves.
     private static let namedNodes = 3
 
-    /// The run has got on.
+    /// The run has got on: called wherever something that counts has happened.
     func moved(now: UInt64) { lastMovement = max(lastMovement, now) }
 
     /// Whether a node says that it has got on since its last heartbeat.
@@ -90,6 +92,6 @@ extension Coordinator {
 }
 
 extension Coordinator.Node {
-    /// Those for whom others wait are named first.
+    /// The node waits for another: those that do not are named first.
     fileprivate var isWaiting: Bool { heartbeat.work == nil && heartbeat.waiting != nil }
 }

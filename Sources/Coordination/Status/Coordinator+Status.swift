@@ -14,7 +14,7 @@ extension Coordinator {
 
     func statusJSON(now: UInt64) throws -> String { try status(now: now).json(pretty: true) }
 
-    /// Keeps what a node says of itself.
+    /// Keeps what a node says of itself, and counts the environment steps and the movement that it tells of.
     func note(_ heartbeat: Heartbeat, of node: Node, now: UInt64) {
         environmentSteps += (heartbeat.numbers["environment_steps"] ?? 0) - (node.numbers["environment_steps"] ?? 0)
         rate.add(environmentSteps, now: now)
@@ -23,6 +23,7 @@ extension Coordinator {
         if let steps = node.hello.role.stepsName.flatMap({ heartbeat.numbers[$0] }) { node.rate.add(steps, now: now) }
     }
 
+    /// The whole status, made anew at each question.
     package func status(now: UInt64) -> ClusterStatus {
         let names = Dictionary(
             nodes.values.lazy.map(\.hello).filter { !$0.endpoint.isEmpty }.map { ($0.endpoint, $0.name) },

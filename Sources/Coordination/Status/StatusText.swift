@@ -2,13 +2,14 @@ import Foundation
 import Nodes
 import Wire
 
-/// A status for a person at a terminal: who waits for whom, then the nodes, then what they hold.
+/// A status for a person at a terminal, in lines of 100 columns: the run, who waits for whom, the nodes, what they
+/// hold.
 package struct StatusText {
     /// No line is longer.
     package static let columns = 100
     /// Longer names are cut in the middle.
     private static let nodeColumns = 40
-    /// Of nodes, of leases with their parts, of waits.
+    /// Rows of nodes at most; `leaseRows` are those of leases with their parts, `waitRows` those of waits.
     private static let nodeRows = 24
     private static let leaseRows = 20
     private static let waitRows = 8
@@ -26,6 +27,7 @@ package struct StatusText {
 
     package init(_ status: ClusterStatus) { self.status = status }
 
+    /// All lines, without line ends.
     package var lines: [String] {
         (head + waits + nodes + leases).map { $0.trimmedAtEnd.cropped(to: Self.columns) }
     }

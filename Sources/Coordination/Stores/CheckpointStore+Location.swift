@@ -3,8 +3,9 @@ package import Foundation
 import Nodes
 
 extension CheckpointStore {
-    /// The folder of the checkpoint that a path means: a checkpoint, its `model.safetensors`, a run or a folder of
-    /// checkpoints, of which the last one counts, or a link to any of them. Throws `ClusterError`.
+    /// The folder of the checkpoint that a path means. The path may be a checkpoint's folder, its
+    /// `model.safetensors` or `config.json`, a run or a folder of checkpoints (the newest one is meant), or a link
+    /// to any of them. Throws `ClusterError` where it is none of these.
     package static func locate(_ path: String) throws -> URL {
         let given = URL(fileURLWithPath: path).standardizedFileURL
         // The file may be a link into another folder; its configuration lies beside the link.

@@ -4,16 +4,17 @@ import Files
 import Foundation
 import Nodes
 
-/// What lies in the folder. A checkpoint is a folder called `step-NUMBER` with a model and its configuration; whatever
-/// else lies there is left alone.
+/// What lies in the folder. A checkpoint is a folder called `step-NUMBER` with a model and its configuration;
+/// everything else that lies there is left alone.
 extension CheckpointStore {
-    /// The newest checkpoint that can be used.
+    /// The newest checkpoint that is whole.
     package struct Newest: Sendable, Equatable {
         package let name: String
         /// Training has nothing left to do after it.
         package let isEnd: Bool
     }
 
+    /// Whether a checkpoint of that name is here, by name and files; its content is not looked at.
     func isCheckpoint(_ name: String) -> Bool {
         guard Checkpoint.step(of: name) != nil else { return false }
         let entry = folder.appendingPathComponent(name)
@@ -29,6 +30,7 @@ extension CheckpointStore {
         entries.filter(isCheckpoint).sorted { (Checkpoint.step(of: $0) ?? 0, $0) < (Checkpoint.step(of: $1) ?? 0, $1) }
     }
 
+    /// The name of the newest checkpoint, which may be damaged; nil where there is none.
     package var latest: String? { names.last }
 
     /// What lies in the folder and is no checkpoint, sorted; without hidden names and what was set aside.

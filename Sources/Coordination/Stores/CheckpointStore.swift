@@ -6,6 +6,10 @@ import Nodes
 package import Wire
 
 /// The checkpoints of a run: written by the coordinator alone, piece by piece, and visible only when they are whole.
+///
+/// A checkpoint that is on its way lies in `.step-00020000.partial`; its last piece makes it durable and renames
+/// it, in this order: files, folder, name. No state is kept in memory but the folder's path, so that a coordinator
+/// that is started again goes on where the one before stood. Not for two threads at once.
 package final class CheckpointStore {
     /// A file larger than this is refused.
     package static let fileLimitBytes: UInt64 = 4 << 30

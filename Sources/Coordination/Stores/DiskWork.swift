@@ -1,7 +1,8 @@
 import Dispatch
 import Synchronization
 
-/// Carries out what waits for the disk. Those that hand work in ask later how it has ended, each by its number.
+/// Carries out work that waits for the disk. The caller hands work in, goes on, and asks later how it has ended,
+/// each piece by its number: `DiskThread` in a process, `ImmediateDiskWork` in a simulation.
 package protocol DiskWork: AnyObject {
     /// Gives back the work's number.
     func begin(_ work: @escaping @Sendable () throws -> Void) -> UInt64
@@ -9,6 +10,7 @@ package protocol DiskWork: AnyObject {
     func takeEnded() -> [EndedDiskWork]
 }
 
+/// A piece of work that has ended.
 package struct EndedDiskWork: Sendable {
     package let number: UInt64
     /// Why it failed; nil where it did not.

@@ -10,6 +10,11 @@ package import Wire
 ///
 /// Pieces go into a file as they come; what makes the whole file durable is left to `DiskWork`, since a sync lasts as
 /// long as the disk likes.
+///
+/// A state's way: `write` for each piece gives `taken`; for the last, whose checksum shows that all is whole,
+/// `underWay`; then `takeEnded` says once that it is on the disk. A last piece that comes again after that gives
+/// `stored`. Files lie at `RUN/checkpoints/learner/task-00042/lifetime-000/`. Used by the coordinator's thread;
+/// what another thread does is in `DiskWork`.
 package final class LearnerCheckpointStore {
     /// A state larger than this is refused: more than any replay buffer that a disk should be asked to take.
     package static let sizeLimitBytes: UInt64 = 1 << 40
@@ -167,7 +172,7 @@ package final class LearnerCheckpointStore {
     }
 }
 
-/// Which of a lifetime's states it is.
+/// Which of a lifetime's states it is: the attempt that made it and the learner's version then.
 private struct StateName: Hashable {
     let attempt: UInt64
     let version: UInt64

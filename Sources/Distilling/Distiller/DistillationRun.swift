@@ -121,7 +121,7 @@ package final class DistillationRun {
     package var steps: Int { trainer.completedSteps }
     /// The settings ask for no further step: the steps or the seconds that they allow are over.
     package var isFinished: Bool { trainer.isFinished }
-    /// From 0 to 1, by steps or by time, as the settings bound the training.
+    /// From 0 to 1: by steps or by time, whichever is further.
     package var progress: Double { trainer.progress }
     /// `training.checkpoint_every` steps have gone by since the last checkpoint.
     package var isCheckpointDue: Bool { steps - lastCheckpoint >= checkpointEvery }

@@ -14,8 +14,8 @@ package import Wire
 ///
 /// One job at a time, in four phases (`RunningJob.Phase`): the checkpoint is fetched, the streams are opened, all
 /// seeds play their episodes, and then the recorder is waited for, so that a result is told only when its streams
-/// are on disk. A job that is interrupted is begun from its beginning by another evaluator and comes out the same,
-/// to the last bit.
+/// are on disk. A job that is interrupted is begun from its beginning by another evaluator and has to come out the
+/// same, which the recorder checks.
 package final class EvaluatorRole: Role {
     /// An evaluator that gets no piece of its checkpoint, but a no, ends after this time.
     package static let checkpointRefusalMilliseconds: UInt64 = 20_000
