@@ -150,7 +150,7 @@ package struct Membership {
     }
 
     private func heartbeat(_ snapshot: RoleSnapshot, _ work: Work?) -> Heartbeat {
-        // Who works also waits now and then; only what lasts is worth saying.
+        // A node at work also waits now and then; only what lasts is worth saying.
         let waiting = snapshot.waiting.flatMap {
             $0.milliseconds >= Self.noticeableWaitMilliseconds ? $0 : nil
         }

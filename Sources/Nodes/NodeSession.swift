@@ -41,7 +41,7 @@ package final class NodeSession {
     /// Counters for `status`, those of the role among them.
     package var numbers: [String: Double] { membership.numbers(of: runner.snapshot(now: 0)) }
 
-    /// The same role as a new node: under a name that nobody has sent anything to.
+    /// The same role as a new node: under a name to which nothing has ever been sent.
     package func renewed(name: String, now: UInt64) -> NodeSession {
         runner.forgetLeases(now: now)
         return NodeSession(runner, membership.renewed(name: name, now: now))

@@ -17,7 +17,7 @@ final class NodeSockets {
 
     /// Waits for all sockets here, and for the descriptors that `NodeProcess` adds.
     let poller = Poller()
-    /// The address under which others reach this node; empty where nobody does.
+    /// The address under which other nodes reach this one; empty where this node has no server.
     let endpoint: String
     /// Decides which clients may connect; nil where this node has no server or the cluster no keys.
     let authenticator: Authenticator?
@@ -31,7 +31,7 @@ final class NodeSockets {
     private let server: RouterSocket?
     private let serverToken: Poller.Token?
     private var endpoints: [String: (socket: DealerSocket, token: Poller.Token, lastUse: UInt64)] = [:]
-    /// Endpoints of which it was said once that we cannot speak to them.
+    /// Endpoints that we cannot speak to, each logged once.
     private var unusable: Set<String> = []
     private var fromPeers = Inbox()
     /// Messages of the servers that we connect to, under their endpoints as names. No server is a stranger: we
@@ -39,7 +39,7 @@ final class NodeSockets {
     private var fromEndpoints = Inbox(knowsAll: true)
     private var unsent = UnsentMessages()
     private var complaints = ComplaintLimit()
-    /// Peers of which it was said once that they take nothing.
+    /// Peers that take no messages, each logged once.
     private var saidFull: Set<Address> = []
     private var restraintLog = RestraintLog()
     private let logger: Logger
@@ -93,7 +93,7 @@ final class NodeSockets {
 
     /// Messages that were dropped on their way in or out, since the beginning.
     var dropped: UInt64 { unsent.dropped + fromPeers.dropped + fromEndpoints.dropped }
-    /// Nil where nobody connects to this node.
+    /// Messages that the server's socket refused; nil where this node has no server.
     var refusedMessages: UInt64? { server?.refusedMessages }
     /// Peers of this node's server whose messages are nearly all refused.
     var restrainedPeers: Int { fromPeers.restrainedPeers }

@@ -26,8 +26,8 @@ package struct ReliableSender: Sendable {
     /// Nothing has to be sent again before.
     private var nextTurn: UInt64 = 0
 
-    /// `after`: requests are numbered from the one behind it. Whoever takes the place of a sender that has died begins
-    /// behind that one's last number, so that late acknowledgements mean nothing.
+    /// `after`: requests are numbered from the one behind it. A sender that takes the place of one that has died
+    /// begins behind that one's last number, so that late acknowledgements mean nothing.
     package init(after: UInt64 = 0) { lastRequest = after }
 
     /// Everything was acknowledged, refused or forgotten. A role that is to leave waits for it.

@@ -260,7 +260,7 @@ package final class Supervisor {
         guard role == .coordinator else {
             return [role.rawValue, "--coordinator", endpoint] + (roleArguments[role] ?? [])
         }
-        // Everybody looks for it where it was.
+        // The nodes look for it where it was.
         return [role.rawValue] + coordinatorArguments + (endpoint.isEmpty ? [] : ["--restarted", "--bind", endpoint])
     }
 

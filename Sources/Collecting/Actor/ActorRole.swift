@@ -180,6 +180,8 @@ package final class ActorRole: Role {
         }
     }
 
+    /// A part is leased, or a lease is told again with other endpoints and tickets. Leases that come late are
+    /// ignored.
     private func take(_ carry: CarryActors, command: UInt64, now: UInt64, outbox: inout Outbox) throws {
         guard let context else { return }
         let key = Key(lifetime: carry.lifetime, firstActor: carry.actors.lowerBound)
@@ -217,6 +219,7 @@ package final class ActorRole: Role {
         join(part, now: now, outbox: &outbox)
     }
 
+    /// The recorder's answer to a question: the part begins to act if it waited for that.
     private func takeUp(_ opened: StreamsOpened, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         guard let part = parts[Key(lifetime: opened.lifetime, firstActor: opened.firstActor)],
             part.recorder?.take(opened, from: sender, now: now, outbox: &outbox) == true
@@ -224,6 +227,7 @@ package final class ActorRole: Role {
         if part.phase == .opening { try part.start(opened.streams) }
     }
 
+    /// The recorder's word on how far streams are; a higher incarnation in it means that the part is refused.
     private func acknowledge(_ durable: RolloutsDurable, from sender: Address, now: UInt64, outbox: inout Outbox) {
         for (key, part) in parts
         where key.lifetime == durable.lifetime && part.recorder?.isWith(sender) == true {
@@ -262,6 +266,8 @@ package final class ActorRole: Role {
         remove(Key(lifetime: carry.lifetime, firstActor: carry.actors.lowerBound))
     }
 
+    /// A learner's answer: newer parameters, the batch that it has, the episode limit. Throws `WireError` for one
+    /// that cannot be meant for this part; it is refused then, and the process goes on.
     private func take(_ answer: RolloutAnswer, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         guard let part = parts[Key(lifetime: answer.lifetime, firstActor: answer.firstActor)],
             part.carry.attempt == answer.attempt
@@ -275,7 +281,7 @@ package final class ActorRole: Role {
         if !answer.parameters.isEmpty, part.phase == .joining || answer.version > part.version {
             try part.load(answer.parameters, version: answer.version)
         }
-        // Of one whose answers cannot be used there is none.
+        // A learner whose answers we cannot use does not count as alive.
         part.lastLearnerSign = now
         part.vainLearnerRequests = 0
         part.episodeLimit = min(part.episodeLimit, answer.episodeLimit)
@@ -323,6 +329,7 @@ package final class ActorRole: Role {
         return nextRunnable(peek: true) != nil
     }
 
+    /// The next part, in turn, that none of the bounds holds back. With `peek` the turn stays where it is.
     private func nextRunnable(peek: Bool = false) -> ActorPart? {
         guard !turns.isEmpty, !isFull else { return nil }
         let limit = window
@@ -368,6 +375,7 @@ package final class ActorRole: Role {
         }
     }
 
+    /// Asks the recorder of the part where its streams stand, and shows the ticket for them.
     private func open(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
         let carry = part.carry
         questions += 1

@@ -151,6 +151,7 @@ package final class LearnerRole: Role {
         outbox.send(.failure(reason), to: sender, request: request)
     }
 
+    /// A lifetime is leased; the learner first fetches its state, where there is one.
     private func take(_ lease: LearnLifetime, now: UInt64, outbox: inout Outbox) throws {
         if let current = lifetimes[lease.lifetime], current.lease.attempt >= lease.attempt { return }
         if released.contains(lease.lifetime, attempt: lease.attempt) { return }
@@ -208,6 +209,7 @@ package final class LearnerRole: Role {
         }
     }
 
+    /// Sends the piece that is next, until it is acknowledged.
     private func sendPiece(of identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) {
         guard let upload = checkpointsOnTheirWay[identifier] else { return }
         checkpointsOnTheirWay[identifier]?.request = reports.send(
@@ -226,6 +228,7 @@ package final class LearnerRole: Role {
         }
     }
 
+    /// The coordinator has taken a lifetime back: it has ended, or is at a later attempt.
     private func release(_ release: ReleaseLifetime) {
         released.add(release)
         if let waiting = downloads[release.lifetime], waiting.lease.attempt <= release.attempt {

@@ -34,13 +34,16 @@ final class LearntLifetime {
     private(set) var hasEnded = false
     /// When rollouts last came, or an actor process joined.
     var lastHeard: UInt64
+    /// The source algorithm; its `version` counts the updates.
     private let learner: any SourceLearner
     private let collect: CollectSettings
     private let environment: EnvironmentDescription
     private var state: LearnerState
+    /// By the first actor of each.
     private var parts: [Int: Part] = [:]
     /// Rollouts for the next update, in the order in which they came.
     private var waiting: [RolloutBatch] = []
+    /// Rollouts in `waiting`, each of one actor.
     private var waitingRollouts = 0
     /// Rollouts whose episodes are not yet counted, those too stale to learn from among them.
     private var unseen: [RolloutBatch] = []
@@ -98,6 +101,7 @@ final class LearntLifetime {
     var version: UInt64 { learner.version }
     /// Actors are numbered below this.
     private var actorLimit: Int { collect.elastic ? WireProtocol.actorLimit : lease.actors }
+    /// Set by `collect.synchronization`.
     private var isLockstep: Bool { collect.synchronization == .lockstep }
 
     // MARK: - Messages
@@ -232,6 +236,7 @@ final class LearntLifetime {
         for firstActor in parts.keys.sorted() { answer(firstActor, outbox: &outbox) }
     }
 
+    /// Counts a finished episode, and keeps its return in a ring of the last ones.
     private func note(_ totalReward: Double) {
         state.counts.episodes += 1
         if state.recent.count < Self.recentEpisodesPerActor * lease.actors {
@@ -301,6 +306,7 @@ final class LearntLifetime {
         candidate = (try makeCheckpoint(), state.places.map(\.nextSequence).max() ?? 0)
     }
 
+    /// The whole state of now, encoded: it does not change while its pieces travel.
     private func makeCheckpoint() throws -> LearnerCheckpoint {
         checkpointedVersion = learner.version
         return LearnerCheckpoint(

@@ -47,7 +47,7 @@ extension RecorderRole {
             seed: experiment.seed,
             firstPolicyVersion: open.firstPolicyVersion)
         let path = folder + "/" + identifier.path
-        // Who is behind the discard of its lifetime says nothing of the files that came after it.
+        // A carrier from before the discard of its lifetime says nothing of the files that came after it.
         let durable = open.incarnation < discardedBelow(identifier.lifetime) ? 0 : durable
         if durable > 0, !FileManager.default.fileExists(atPath: path), StreamQuarantine(of: path) == nil {
             streams[identifier] = RecordedStream(

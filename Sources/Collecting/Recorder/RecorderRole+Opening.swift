@@ -43,7 +43,7 @@ extension RecorderRole {
         }
         var opening = Opening(order: open, sender: sender, next: 0)
         if let waiting = openings.firstIndex(where: { $0.isReplaced(by: opening) }) {
-            // Who asks again while it waits keeps its place.
+            // A carrier that asks again while it waits keeps its place.
             if openings[waiting].order != open, openings[waiting].order.incarnation <= open.incarnation {
                 openings[waiting] = opening
             }

@@ -148,6 +148,7 @@ extension RecorderRole {
         case next(StreamWriter)
     }
 
+    /// Where a rollout belongs in its stream; refuses it, and says so, where it belongs nowhere.
     private func place(
         of header: RolloutHeader, _ identifier: StreamIdentifier, from sender: Address, now: UInt64,
         outbox: inout Outbox

@@ -100,6 +100,7 @@ extension RecorderRole {
         return true
     }
 
+    /// The stream that is due longest; while the recorder drains, every stream with rollouts in memory is.
     private func nextToFlush(_ now: UInt64) -> StreamIdentifier? {
         let patience = isDraining ? 0 : StreamWriter.flushNanoseconds
         return pending.nextToFlush(ripe: now - min(now, patience)) { identifier in
@@ -134,6 +135,7 @@ extension RecorderRole {
         return true
     }
 
+    /// Takes up the sealing of a stream that has ended, unless that is under way.
     private func begin(_ identifier: StreamIdentifier, _ turn: inout Turn, outbox: inout Outbox) {
         guard let stream = streams[identifier], let writer = stream.writer, stream.isEnded,
             !sealings.contains(where: { $0.stream == identifier }),

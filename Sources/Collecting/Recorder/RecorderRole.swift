@@ -206,6 +206,7 @@ package final class RecorderRole: Role {
             outbox: &outbox)
     }
 
+    /// Tells the coordinator that a stream is quarantined, again until it is acknowledged.
     func report(_ identifier: StreamIdentifier, reason: String, now: UInt64, outbox: inout Outbox) {
         reports.send(
             .streamQuarantined(

@@ -70,6 +70,7 @@ extension Coordinator {
         }
     }
 
+    /// Whether the job may be leased now: it waits, has rested, and no files of it are to be moved aside.
     private func isFree(_ job: LeasedJob, now: UInt64) -> Bool {
         job.node == nil && !job.isFinished && now >= job.restsUntil && discards[job.lifetime] == nil
     }

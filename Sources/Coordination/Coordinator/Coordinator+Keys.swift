@@ -67,7 +67,7 @@ extension Coordinator {
         guard let allowedKeys, allowedKeys.generation != checkedKeysGeneration else { return }
         checkedKeysGeneration = allowedKeys.generation
         for (name, node) in nodes {
-            // Of one whose key has gone nothing is heard: it leaves by its silence.
+            // A node whose key has gone is not heard any more: it leaves by its silence.
             guard !roles(of: name).isEmpty, let refusal = refusal(of: node.hello.role, to: name) else { continue }
             try leave(name, reason: refusal, now: now, outbox: &outbox)
         }

@@ -24,6 +24,7 @@ extension Coordinator {
         queue.reverse()
     }
 
+    /// Queues a lifetime, or notes that an earlier start has finished it.
     private func queue(_ task: Task, repetition: Int, _ finished: Progress) throws {
         let identifier = LifetimeIdentifier(task: task.id, repetition: repetition)
         var lifetime = LeasedLifetime(identifier, task: task, actors: context.experiment.collect.actors)
@@ -146,7 +147,7 @@ extension Coordinator {
         try journal.lifetimeEnded(identifier, numbers: lifetime.numbers)
         obsoleteStates.append(identifier)
         lifetime.state = .finished
-        // Who carried it is not asked for again, and a run may have any number of lifetimes.
+        // Its carriers are not asked for again, and a run may have any number of lifetimes.
         lifetime.parts = []
         lifetime.numbers = [:]
         lifetimes[identifier] = lifetime
@@ -179,6 +180,7 @@ extension Coordinator {
         return .taken
     }
 
+    /// Whether the lifetime belongs to this run: one of its histories or of its evaluations.
     private func isOurs(_ lifetime: LifetimeIdentifier) -> Bool {
         switch lifetime.collection {
         case .histories: lifetimes[lifetime] != nil

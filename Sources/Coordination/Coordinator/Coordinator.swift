@@ -343,7 +343,7 @@ package final class Coordinator {
             outbox.noteRefusal()
         // An evaluator that was told no would take the checkpoint for lost.
         case .heartbeat where node == nil, .checkpointRequest where node == nil:
-            // It was silent for too long, or we are new: its leases go to others, and it may come back as another node.
+            // The node was silent for too long, or we are new: its leases go to others, and it may come back as another node.
             outbox.noteRefusal()
             outbox.send(deployment.finished ? .stop : .rejoin, to: sender)
         default:
