@@ -25,7 +25,8 @@ package struct LeaseTickets: Sendable {
         self.secret = secret
     }
 
-    /// The secret of one server, always the same: one that is taken in twice under its name verifies what it did before.
+    /// The secret of one server, always the same: one that is taken in twice under its name verifies what it did
+    /// before.
     package func derived(for server: String) -> LeaseTickets {
         var code = [UInt8](repeating: 0, count: Int(crypto_auth_BYTES))
         let name = Array(server.utf8)

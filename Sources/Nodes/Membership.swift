@@ -5,8 +5,8 @@ package import Wire
 /// where that text cannot be read. A closure, so that this module need not know experiments.
 package typealias WorkLimit = @Sendable (_ experiment: String) -> UInt64?
 
-/// A node's place in a cluster: it introduces itself, gives signs of life, notices when the coordinator is silent. A state
-/// machine of its own, so that none of this waits for the role's work.
+/// A node's place in a cluster: it introduces itself, gives signs of life, notices when the coordinator is silent. A
+/// state machine of its own, so that none of this waits for the role's work.
 ///
 /// ```
 ///    hello each 0.25 s        welcome            rejoin, or a welcome with another secret

@@ -49,8 +49,8 @@ package struct Outbox: Sendable {
 
     /// What is to be sent, in the order in which it was said.
     package private(set) var items: [Item] = []
-    /// What has become of the messages that were received since the beginning, but for those that were taken: each count
-    /// goes up with the message that is being received.
+    /// What has become of the messages that were received since the beginning, but for those that were taken: each
+    /// count goes up with the message that is being received.
     package struct Verdicts: Sendable {
         /// Messages that were refused, with a failure or silently.
         package fileprivate(set) var refusals = 0

@@ -21,7 +21,8 @@ package struct PeerStandings {
     package static let quietNanoseconds = Inbox.Limits().quietNanoseconds
     /// So many peers with lately refused messages are remembered; at more, all begin anew.
     package static let refusedPeerLimit = 4096
-    /// So many peers with taken messages are remembered, more than there may be nodes; at more, all are newcomers again.
+    /// So many peers with taken messages are remembered, more than there may be nodes; at more, all are newcomers
+    /// again.
     package static let knownPeerLimit = 1 << 15
 
     /// What the sockets' `Inbox` is to do, with the peer's name.

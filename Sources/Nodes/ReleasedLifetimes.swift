@@ -1,8 +1,8 @@
 package import Experience
 package import Wire
 
-/// The last attempt at each lifetime that the coordinator has taken back: a lease that arrives after its release, or once
-/// more, is not taken.
+/// The last attempt at each lifetime that the coordinator has taken back: a lease that arrives after its release, or
+/// once more, is not taken.
 ///
 /// Kept by actor processes and learners, one entry for each lifetime that they were ever told to let go of.
 package struct ReleasedLifetimes {

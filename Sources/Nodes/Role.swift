@@ -27,8 +27,9 @@ package protocol Role: AnyObject {
     /// One message of the coordinator or of another node, which may lie: check it. Throwing ends the node, so that
     /// trouble which only concerns the sender is answered with `Message.failure` instead.
     func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws
-    /// A bounded piece of work; true when there is more to do at once. Messages wait meanwhile: what may take longer than
-    /// some tens of milliseconds goes in slices where it can, and says how far it is by `progress` where it cannot.
+    /// A bounded piece of work; true when there is more to do at once. Messages wait meanwhile: what may take longer
+    /// than some tens of milliseconds goes in slices where it can, and says how far it is by `progress` where it
+    /// cannot.
     func work(now: UInt64, outbox: inout Outbox) throws -> Bool
     /// Called about every 50 ms: deadlines, resends, flushes.
     func tick(now: UInt64, outbox: inout Outbox) throws

@@ -101,8 +101,8 @@ final class RoleMailbox: Sendable {
         }
     }
 
-    /// The node goes on under another name: nothing that was said to the old one reaches the role, nothing that the role
-    /// has said in it goes out.
+    /// The node goes on under another name: nothing that was said to the old one reaches the role, nothing that the
+    /// role has said in it goes out.
     func beginAnew() {
         wakeRole { state in
             state.epoch += 1

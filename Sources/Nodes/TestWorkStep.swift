@@ -2,12 +2,12 @@ import Foundation
 import Glibc
 package import Wire
 
-/// A step of work of a chosen length, for tests with real processes: what would take that long by itself takes a machine
-/// of its own.
+/// A step of work of a chosen length, for tests with real processes: what would take that long by itself takes a
+/// machine of its own.
 ///
-/// `DISTILLERY_TEST_WORK_STEP=ROLE:SECONDS:HOW:FILE`; HOW is `moving` (the step tells of progress) or `still`. The first
-/// process of that role that makes FILE does it, once, when it first has messages of other nodes to work on; a distiller,
-/// which has none, at its lease.
+/// `DISTILLERY_TEST_WORK_STEP=ROLE:SECONDS:HOW:FILE`; HOW is `moving` (the step tells of progress) or `still`. The
+/// first process of that role that makes FILE does it, once, when it first has messages of other nodes to work on; a
+/// distiller, which has none, at its lease.
 package final class TestWorkStep: @unchecked Sendable {
     /// Name of the environment variable that asks for such a step.
     package static let variable = "DISTILLERY_TEST_WORK_STEP"

@@ -4,8 +4,8 @@ import Wire
 
 /// How a role's work gets on: written by the thread that works, read by the one that tells the coordinator.
 ///
-/// A role is called step by step; each call is progress. In a step that may take long the role says itself how far it is,
-/// by `note`, and so it does of work that many steps share.
+/// A role is called step by step; each call is progress. In a step that may take long the role says itself how far it
+/// is, by `note`, and so it does of work that many steps share.
 ///
 /// ```swift
 /// for (index, file) in files.enumerated() {

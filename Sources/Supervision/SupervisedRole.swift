@@ -122,7 +122,8 @@ package struct SupervisedRole {
         return failures >= Self.failureLimit
     }
 
-    /// On a machine that is too busy all processes of a role may be silent at once: each has its own share of the limit.
+    /// On a machine that is too busy all processes of a role may be silent at once: each has its own share of the
+    /// limit.
     private mutating func countSilence(age: UInt64, now: UInt64) -> Bool {
         guard age < Self.silentNanoseconds else {
             silences = 0

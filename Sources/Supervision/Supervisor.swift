@@ -72,12 +72,12 @@ package final class Supervisor {
     package var onStatus: (_ json: String) throws -> Void = { _ in }
 
     /// - Parameters:
-    /// - executable: `distillery` itself.
-    /// - folder: the run's; logs go to `logs/ROLE-N.log` in it.
-    /// - lock: of `folder`.
-    /// - coordinatorArguments: what follows `distillery coordinator`.
-    /// - roleArguments: what a role gets beside the coordinator's address.
-    /// - key: nil in a cluster without keys.
+    ///   - executable: `distillery` itself.
+    ///   - folder: the run's; logs go to `logs/ROLE-N.log` in it.
+    ///   - lock: of `folder`.
+    ///   - coordinatorArguments: what follows `distillery coordinator`.
+    ///   - roleArguments: what a role gets beside the coordinator's address.
+    ///   - key: nil in a cluster without keys.
     package init(
         executable: String, folder: String, lock: RunLock, coordinatorArguments: [String],
         roleArguments: [RoleName: [String]] = [:], key: OwnKey? = nil, signals: SignalWatcher, logger: Logger

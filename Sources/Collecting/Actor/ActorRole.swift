@@ -200,7 +200,8 @@ package final class ActorRole: Role {
         }
         if let last = lastIncarnation[key], last >= carry.incarnation { return }
         if released.contains(carry.lifetime, attempt: carry.attempt) { return }
-        // An order that was long on its way: the lifetime is at a later attempt by now, in which others have these actors.
+        // An order that was long on its way: the lifetime is at a later attempt by now, in which others have these
+        // actors.
         if parts.contains(where: { $0.key.lifetime == carry.lifetime && $0.value.carry.attempt > carry.attempt }) {
             return
         }
@@ -250,8 +251,8 @@ package final class ActorRole: Role {
     /// The recorder or the learner takes no more of these streams from here: the part is dropped and the
     /// coordinator told, which knows whether others carry them already.
     /// - Parameters:
-    /// - above: the next attempt's incarnations have to be above this one.
-    /// - isDiverged: what was lived again differed from the file.
+    ///   - above: the next attempt's incarnations have to be above this one.
+    ///   - isDiverged: what was lived again differed from the file.
     func giveUp(
         _ part: ActorPart, above: UInt64, reason: String, isDiverged: Bool = false, now: UInt64, outbox: inout Outbox
     ) {

@@ -183,12 +183,13 @@ final class LearntLifetime {
         return nil
     }
 
-    /// No actor begins before all have come that the lifetime begins with: a first policy version above 0 is the mark of
-    /// those that joined an elastic lifetime later.
+    /// No actor begins before all have come that the lifetime begins with: a first policy version above 0 is the mark
+    /// of those that joined an elastic lifetime later.
     private var hasBegun: Bool { learner.version > 0 || joinedActors.count >= lease.actors }
     /// Actors that have joined and not ended.
     private var present: Int { joinedActors.count - endedActors.count }
-    /// One of each actor that had not ended when the round began; an elastic lifetime is learnt from those that are there.
+    /// One of each actor that had not ended when the round began; an elastic lifetime is learnt from those that are
+    /// there.
     private var rolloutsOfUpdate: Int {
         if collect.elastic { return max(1, present) }
         return isLockstep ? lease.actors - endedBeforeRound : lease.actors

@@ -22,7 +22,8 @@ struct RecordedChecksums {
     private var order: [Key] = []
     private var oldest = 0
 
-    /// The checksum of a stream's rollout; nil where `read` has none. `read` gives a block, or as much of it as there is.
+    /// The checksum of a stream's rollout; nil where `read` has none. `read` gives a block, or as much of it as there
+    /// is.
     mutating func checksum(
         of sequence: UInt64, in stream: StreamIdentifier,
         read: (_ first: UInt64, _ limit: Int) throws(StreamError) -> [UInt32]

@@ -28,8 +28,9 @@ struct RecordedStream {
     var isOpened = false
     /// Why the incarnation below `incarnation` was closed, where no later carrier was the reason.
     var refusal = ""
-    /// Of a stream that is lived again: what its carrier brought before this sequence is what the file has. A carrier is
-    /// told of nothing as durable that was not compared with what it brought itself. `max` where nothing is lived again.
+    /// Of a stream that is lived again: what its carrier brought before this sequence is what the file has. A carrier
+    /// is told of nothing as durable that was not compared with what it brought itself. `max` where nothing is lived
+    /// again.
     var agreedSequence = UInt64.max
     /// The marked last rollout is in the file.
     var isEnded = false
@@ -64,8 +65,8 @@ struct RecordedStream {
     /// The same, as far as it is the carrier's own.
     var acknowledgedSequence: UInt64 { min(durableSequence, agreedSequence) }
 
-    /// What its file can have been called durable up to, this recorder or an earlier one speaking. A sealed file took its
-    /// name when it was whole, and has nothing to lose behind its end: no claim makes it damaged.
+    /// What its file can have been called durable up to, this recorder or an earlier one speaking. A sealed file took
+    /// its name when it was whole, and has nothing to lose behind its end: no claim makes it damaged.
     var greatestAcknowledgement: UInt64 {
         switch file {
         case .growing(let writer): writer.durableCount

@@ -147,8 +147,8 @@ extension RecorderRole {
         return "incarnation \(incarnation) began with rollout \(first), which the file has of incarnation \(recorded)"
     }
 
-    /// Makes `carrier` the one that carries the stream, and says where it goes on. `durable`: what was called durable to
-    /// it.
+    /// Makes `carrier` the one that carries the stream, and says where it goes on. `durable`: what was called durable
+    /// to it.
     private func take(
         over identifier: StreamIdentifier, _ incarnation: UInt64, _ carrier: Address, durable: UInt64
     ) -> StreamsOpened.Stream? {

@@ -72,8 +72,8 @@ package struct RecorderDialogue {
     /// Every stream of `actors` is on disk up to this sequence, as far as the recorder has said.
     package func durableSequence(of actors: Range<Int>) -> UInt64 { unacknowledged.durableSequence(of: actors) }
 
-    /// A learner, which waits for the recorder's word before it speaks, says that everything of `actor` before `sequence`
-    /// is on disk.
+    /// A learner, which waits for the recorder's word before it speaks, says that everything of `actor` before
+    /// `sequence` is on disk.
     package mutating func know(actor: Int, isDurableTo sequence: UInt64) {
         unacknowledged.acknowledge(actor: actor, next: sequence)
     }
@@ -149,7 +149,8 @@ package struct RecorderDialogue {
         if unacknowledged.drop() || !mayOwe {
             noteProgress()
         } else if isAsking {
-            // A recorder that stood still answers all that it was asked meanwhile, before it has what is sent again now.
+            // A recorder that stood still answers all that it was asked meanwhile, before it has what is sent again
+            // now.
             fruitless += 1
         }
         isAsking = false
@@ -176,7 +177,8 @@ package struct RecorderDialogue {
     package func isWith(_ sender: Address) -> Bool { sender == address }
 
     /// Keeps these rollouts, encoded, until they are durable.
-    /// - Returns: whether they are to be sent to the recorder at once; otherwise the dialogue does it when there is room.
+    /// - Returns: whether they are to be sent to the recorder at once; otherwise the dialogue does it when there is
+    ///   room.
     package mutating func append(
         _ bytes: [UInt8], _ headers: [RolloutHeader], recordedActors: Int, now: UInt64
     ) -> Bool {
@@ -187,8 +189,9 @@ package struct RecorderDialogue {
         return unacknowledged.append(bytes, headers, recordedActors: recordedActors, mayBeSent: isOpen)
     }
 
-    /// Takes what the message says of the actors in `actors`, if the recorder of this dialogue says it of the incarnation
-    /// that it was asked for: its word for an earlier one may come late, and their files may be others by now.
+    /// Takes what the message says of the actors in `actors`, if the recorder of this dialogue says it of the
+    /// incarnation that it was asked for: its word for an earlier one may come late, and their files may be others by
+    /// now.
     package mutating func take(
         _ durable: RolloutsDurable, actors: Range<Int>, from sender: Address, now: UInt64, outbox: inout Outbox
     ) {

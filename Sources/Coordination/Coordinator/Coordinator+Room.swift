@@ -14,8 +14,8 @@ struct WithheldTurn {
 }
 
 /// A full disk. The turn that finds it full is withheld whole: its messages wait, and so does every further decision,
-/// so that no node can hear of anything that another coordinator would not find in the catalogue. Meanwhile only that is
-/// answered which depends on nothing decided; everything else is said again by its sender.
+/// so that no node can hear of anything that another coordinator would not find in the catalogue. Meanwhile only that
+/// is answered which depends on nothing decided; everything else is said again by its sender.
 extension Coordinator {
     private static let retryNanoseconds: UInt64 = 1_000_000_000
     /// Senders of checkpoints try again within this time.

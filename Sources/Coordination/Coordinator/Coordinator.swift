@@ -19,7 +19,9 @@ package import Wire
 ///     context: context, run: "wide", folder: folder, goal: goal, journal: journal, checkpoints: store,
 ///     logger: logger, finished: try journal.progress(), now: clock.now)
 /// while !coordinator.isFinished {
-///     for (sender, envelope) in arrived() { try coordinator.receive(envelope, from: sender, now: now, outbox: &outbox) }
+///     for (sender, envelope) in arrived() {
+///         try coordinator.receive(envelope, from: sender, now: now, outbox: &outbox)
+///     }
 ///     try coordinator.tick(now: now, outbox: &outbox)
 ///     try coordinator.commit(&outbox, now: now)
 ///     send(outbox)
@@ -343,7 +345,8 @@ package final class Coordinator {
             outbox.noteRefusal()
         // An evaluator that was told no would take the checkpoint for lost.
         case .heartbeat where node == nil, .checkpointRequest where node == nil:
-            // The node was silent for too long, or we are new: its leases go to others, and it may come back as another node.
+            // The node was silent for too long, or we are new: its leases go to others, and it may come back as
+            // another node.
             outbox.noteRefusal()
             outbox.send(deployment.finished ? .stop : .rejoin, to: sender)
         default:

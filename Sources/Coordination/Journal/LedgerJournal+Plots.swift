@@ -12,8 +12,8 @@ extension LedgerJournal {
         }
     }
 
-    /// The evaluation's curve: of each episode the mean return over its tasks and seeds, those too that an earlier start
-    /// of the run has evaluated.
+    /// The evaluation's curve: of each episode the mean return over its tasks and seeds, those too that an earlier
+    /// start of the run has evaluated.
     package func evaluationEnded(_ evaluation: String) throws {
         guard onMetrics != nil else { return }
         let written = try ledger.evaluationReturns().filter { $0.evaluation.status == .finished }

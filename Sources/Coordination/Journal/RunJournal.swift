@@ -52,7 +52,8 @@ package enum JournalEntry: CaseIterable, Sendable {
     /// Whether a lease or an acknowledgement depends on it that no file and no node could give back.
     package var survivesPowerLoss: Bool {
         switch self {
-        // An attempt is never given out twice; an end, a result and what `scale` set are acknowledged, and not said again.
+        // An attempt is never given out twice; an end, a result and what `scale` set are acknowledged, and not said
+        // again.
         case .lifetimeStarted, .lifetimeEnded, .distillationFinished, .evaluated, .scaled: true
         // The sealed file, its mark and the checkpoint's folder were on the disk before: the recorder says the former
         // again when it is asked to seal, and the store has the latter.

@@ -25,7 +25,8 @@ package struct EndedDiskWork: Sendable {
     }
 }
 
-/// Carries work out in a thread of its own, one piece after the other: a slow disk does not hold up the thread that hands it in.
+/// Carries work out in a thread of its own, one piece after the other: a slow disk does not hold up the thread that
+/// hands it in.
 package final class DiskThread: DiskWork, Sendable {
     private struct State {
         var last: UInt64 = 0

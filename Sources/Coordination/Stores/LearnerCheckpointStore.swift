@@ -153,8 +153,8 @@ package final class LearnerCheckpointStore {
             last: request.offset + UInt64(content.count) >= size)
     }
 
-    /// The lifetime has ended, or is lived from its beginning again; a state that is on its way to the disk goes when it
-    /// has arrived there. Throws `ClusterError` when it cannot be removed.
+    /// The lifetime has ended, or is lived from its beginning again; a state that is on its way to the disk goes when
+    /// it has arrived there. Throws `ClusterError` when it cannot be removed.
     package func remove(_ lifetime: LifetimeIdentifier) throws {
         incoming[lifetime] = nil
         stored[lifetime] = nil
