@@ -28,8 +28,8 @@ extension Coordinator {
             + "start it with a key that may (distillery keys generate DIR --node NAME --role \(role.rawValue))"
     }
 
-    /// Orders to the run: scale, drain, stop. Only keys of clients may give them, so that the key of a worker
-    /// cannot end a run; but every node may say that it leaves.
+    /// Orders to the run: scale, drain, stop. Only keys of clients and supervisors may give them, so that the key
+    /// of a worker cannot end a run; but every node may say that it leaves.
     func obey(_ envelope: Envelope, _ name: String, now: UInt64, outbox: inout Outbox) throws {
         let sender = Address.peer(name)
         if case .drain(node: name) = envelope.message {
