@@ -5,7 +5,11 @@ package import Foundation
 package import Models
 import Neural
 
-/// A trained model as bytes: what lies in a folder and what travels to an evaluator.
+/// A trained model as bytes: what lies in a folder and what travels to an evaluator. Nothing of it has been checked
+/// before `configuration()` or `makeModel()` is called: the bytes may come from outside.
+///
+/// The optimiser's state is a third file in the folder. It is no part of this value, since only a trainer that goes on
+/// needs it.
 package struct Checkpoint: Sendable, Equatable {
     /// `model.safetensors`
     package let model: Data
@@ -18,6 +22,7 @@ package struct Checkpoint: Sendable, Equatable {
     /// Larger files are refused, in bytes.
     package static let maximumFileBytes = 8 << 30
 
+    /// `model`, `config`: the bytes of the two files, unchecked.
     package init(model: Data, config: Data) {
         self.model = model
         self.config = config
@@ -34,7 +39,9 @@ package struct Checkpoint: Sendable, Equatable {
         try CheckpointConfiguration(config, name: Checkpoint.configFile)
     }
 
-    /// The model with its parameters; throws `FileError` with the tensor that does not fit.
+    /// The model with its parameters, for the environment that the configuration names. Throws `FileError` with the
+    /// tensor that does not fit, for parameters that are not finite, and for spaces that the kind of model cannot act
+    /// in.
     package func makeModel() throws -> any SequenceModel {
         let configuration = try configuration()
         let spaces: ModelSpaces
@@ -57,7 +64,9 @@ package struct Checkpoint: Sendable, Equatable {
         return model
     }
 
-    /// Writes both files, each atomically; the configuration comes last, so that a folder with one is whole.
+    /// Writes the files, each atomically and creating the folder; the configuration comes last, so that a folder with
+    /// one is whole. `optimizer`: the bytes of `optimizer.safetensors`, which is left out where nil. Throws
+    /// `FileError`.
     package func write(to folder: URL, optimizer: Data? = nil) throws {
         try Folder.create(folder.path)
         if let optimizer {
@@ -67,7 +76,8 @@ package struct Checkpoint: Sendable, Equatable {
         try AtomicFile.write(config, to: folder.appendingPathComponent(Checkpoint.configFile).path)
     }
 
-    /// The optimiser's state beside a checkpoint, for `Trainer(resumeFrom:)`.
+    /// The bytes of the optimiser's state beside a checkpoint, for the trainer's `resumeFrom`. Throws `FileError` where
+    /// it is missing.
     package static func optimizerState(in folder: URL) throws -> Data {
         try read(folder.appendingPathComponent(optimizerFile))
     }
@@ -110,7 +120,7 @@ enum FileErrors {
 }
 
 extension Trainer {
-    /// The model as it stands, as bytes.
+    /// The model as it stands, as bytes that no later step changes. Not while a step is under way.
     package func checkpoint(_ description: CheckpointDescription) throws -> Checkpoint {
         Checkpoint(
             model: try Safetensors.encode(
@@ -121,7 +131,8 @@ extension Trainer {
             ).encoded())
     }
 
-    /// Writes model, configuration and optimiser state into `folder`, from which training can be resumed.
+    /// Writes model, configuration and optimiser state into `folder`, from which training can be resumed. Throws
+    /// `FileError`.
     package func saveCheckpoint(to folder: URL, _ description: CheckpointDescription) throws {
         try checkpoint(description).write(to: folder, optimizer: optimizerState())
     }

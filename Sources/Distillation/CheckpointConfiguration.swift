@@ -6,7 +6,8 @@ import Histories
 package import Models
 import Settings
 
-/// What a checkpoint is about: the environment that its model acts in, and what the model was allowed to see of it.
+/// What a checkpoint is about: the environment that its model acts in, and what the model was allowed to see of it. An
+/// evaluator learns from it which tasks were held out, without the experiment that made the checkpoint.
 package struct CheckpointDescription: Sendable, Equatable {
     package var environment: EnvironmentDescription
     /// Seed of the split into train and test tasks.
@@ -26,10 +27,14 @@ package struct CheckpointDescription: Sendable, Equatable {
     }
 }
 
-/// The contents of `config.json`.
+/// The contents of `config.json`: the kind of model and its settings word for word, the environment with its spaces,
+/// the settings of training and windows, and how far the training had come. Reading refuses settings out of their
+/// ranges, so that a value of this type can make a model and go on training.
 package struct CheckpointConfiguration: Sendable, Equatable {
+    /// The kind of model with its dimensions; parameters lie in `model.safetensors`.
     package var model: ModelChoice
     package var description: CheckpointDescription
+    /// What training was done with; a resumed training may go on with others.
     package var training: TrainingSettings
     package var windows: WindowSettings
     /// Optimiser steps and seconds of training that made the parameters.
@@ -49,7 +54,8 @@ package struct CheckpointConfiguration: Sendable, Equatable {
         self.seconds = seconds
     }
 
-    /// Whether training with `training` has nothing left to do after this checkpoint.
+    /// Whether training with `training` has nothing left to do after this checkpoint, by steps or by seconds. It may be
+    /// asked with other settings than those of the checkpoint: more steps make a finished training go on.
     package func isEnd(of training: TrainingSettings) -> Bool {
         step >= training.steps || training.maximumSeconds.map { seconds >= $0 } ?? false
     }
@@ -58,6 +64,7 @@ package struct CheckpointConfiguration: Sendable, Equatable {
     private static func format(_ model: ModelChoice) -> String { "distillery-\(model.name)" }
     private static let version = 1
 
+    /// JSON with sorted keys, so that equal configurations are equal bytes.
     package func encoded() throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -101,6 +108,7 @@ package struct CheckpointConfiguration: Sendable, Equatable {
             training: document.training, windows: document.windows, step: document.step, seconds: document.seconds)
     }
 
+    /// The JSON as a file has it; the names of the properties are the keys.
     private struct Document: Codable {
         var format: String
         var version: Int
@@ -137,6 +145,7 @@ package struct CheckpointConfiguration: Sendable, Equatable {
         }
     }
 
+    /// The environment under its key `environment`: what `EnvironmentDescription` holds, with spaces as JSON objects.
     private struct EnvironmentDocument: Codable {
         var name: String
         /// The environment's settings as their own JSON, word for word as streams have them.

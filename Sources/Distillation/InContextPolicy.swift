@@ -6,8 +6,11 @@ import Settings
 
 /// The distilled model acting: B copies that each go on in a context of their own, for one thread.
 ///
-/// A context starts empty, and nothing but `clear` empties it. How far back it reaches, and what a step costs, is the
-/// model's: see `ModelContext`.
+/// A context starts empty, and nothing but `clear` empties it: episodes end inside it, and so the model sees what
+/// earlier episodes brought. How far back it reaches, and what a step costs, is the model's: see `ModelContext`.
+///
+/// A step is `act`, the environments' step, `record`. A prompt is fed by `show` before the first `act`. A copy's random
+/// numbers follow from its key and the number of its decisions, so that they do not depend on the copies beside it.
 package final class InContextPolicy {
     /// How actions are drawn.
     package struct Settings: Sendable, Equatable {
@@ -17,6 +20,7 @@ package final class InContextPolicy {
         package init(temperature: Double = 1) { self.temperature = temperature }
     }
 
+    /// B, copies.
     package let count: Int
     package let settings: Settings
     private let spaces: ModelSpaces
@@ -94,7 +98,8 @@ package final class InContextPolicy {
         (context as? any AttentionSource)?.attention(of: index)
     }
 
-    /// Draws from softmax(logits / temperature) by inverting its distribution function.
+    /// Draws from softmax(logits / temperature) by inverting its distribution function; at temperature 0 the first of
+    /// the most probable actions. Each call takes one random number, also at temperature 0.
     private func draw(_ copy: Int) -> Int {
         let actionCount = spaces.actionCount
         let row = logits.start + copy * actionCount

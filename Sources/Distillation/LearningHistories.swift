@@ -3,7 +3,11 @@ import Experience
 package import Histories
 import Settings
 
-/// Collects the streams that a model may be taught with: sealed ones of train tasks, all of one environment.
+/// Collects the streams that a model may be taught with: sealed ones of train tasks, all of one environment. What an
+/// earlier distilled model recorded does not count, nor do streams of actors that joined a lifetime after its
+/// beginning.
+///
+/// Streams are asked for in the order in which they come: a limit of streams a lifetime keeps the first ones.
 package struct LearningHistories: Sendable {
     private let settings: WindowSettings
     /// Streams that were left out because their recorder had given them up.
@@ -12,6 +16,7 @@ package struct LearningHistories: Sendable {
     private var tasks: Set<Int> = []
     /// The environment of the streams; nil before the first.
     package private(set) var environment: EnvironmentDescription?
+    /// What was appended so far; nil before the first stream.
     package private(set) var arrays: StreamArrays?
 
     package init(settings: WindowSettings) throws {
@@ -68,7 +73,7 @@ package struct LearningHistories: Sendable {
 }
 
 /// The streams that count of a run, a folder of histories or one file, read one file after the other: the caller does
-/// other things in between, however many there are.
+/// other things in between, such as telling how far it is, however many files there are.
 package struct HistoriesReading: Sendable {
     private let folder: StreamFolder
     private var histories: LearningHistories

@@ -2,7 +2,8 @@ package import Experience
 package import Models
 import Neural
 
-/// The model's action logits along a stream that it does not act in.
+/// The model's action logits along a stream that it does not act in: what `distillery predict` prints, and what tests
+/// compare with acting. Windows are computed 16 at a time, each by itself, with frozen weights and without masks.
 package enum Prediction {
     /// Logits (N, A), end to end: row t is computed from rows max(0, t - c + 1) to t, the first of which has action "none"
     /// and reward 0. `observations` and `actions` are (N, bytes) as streams store them.
@@ -44,6 +45,7 @@ package enum Prediction {
         return logits.values
     }
 
+    /// Throws `StreamArraysError` for the first row that is not in its space. `what` names the column in the message.
     private static func check(_ column: [UInt8], _ space: Space, _ what: String) throws {
         try column.withUnsafeBytes { bytes in
             guard let start = bytes.baseAddress else { return }
@@ -53,6 +55,8 @@ package enum Prediction {
         }
     }
 
+    /// Writes windows of a stream's rows into a batch. It holds the columns as streams store them; `from` is a row of
+    /// the stream.
     private struct WindowWriter {
         let spaces: ModelSpaces
         let observations: [UInt8]

@@ -2,9 +2,13 @@ import Environments
 package import Experience
 package import Histories
 
-/// The learning histories that a model is taught with, in memory, end to end in flat arrays.
+/// The learning histories that a model is taught with, in memory, end to end in flat arrays. N rows of all streams; a
+/// row is one transition. Streams follow one another in the order in which they were appended, and episodes in the
+/// order in which they were lived.
 ///
-/// Only whole episodes: what was cut by a dead carrier is left out when a stream is appended.
+/// Only whole episodes: what was cut by a dead carrier is left out when a stream is appended. A Dark Room transition
+/// takes 7 bytes (2 of observation, 1 of action, 4 of reward), so the 65 million of 65 lifetimes with 100 actors and
+/// 500 episodes of 20 steps take 455 MB.
 package struct StreamArrays: Sendable {
     package let observationSpace: Space
     package let actionSpace: Space
@@ -85,7 +89,8 @@ extension StreamArrays {
     }
 }
 
-/// A stream that cannot be learnt from.
+/// Histories that cannot be learnt from, in words for people: columns that do not fit, other spaces or another
+/// environment, or nothing that counts.
 package struct StreamArraysError: Error, CustomStringConvertible, Sendable {
     package let description: String
     init(_ description: String) { self.description = description }

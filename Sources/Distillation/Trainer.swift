@@ -5,7 +5,7 @@ package import Models
 import Neural
 import Settings
 
-/// What one optimiser step did.
+/// What one optimiser step did. Values are those of the step itself: the loss is of the parameters before the update.
 package struct StepReport: Sendable, Equatable {
     /// Steps done, this one included.
     package let step: Int
@@ -27,6 +27,10 @@ package struct StepReport: Sendable, Equatable {
 /// A batch is cut into micro-batches of a few windows. Each worker takes every n-th of them forward and backward in a
 /// pass of its own and adds to its own gradient; then all workers reduce, clip and update their share of the flat
 /// buffers. Where the model has an encoder, the whole batch goes through it before the passes, and back after them.
+///
+/// With 64 windows, 4 threads and a preferred pass of one window there are 64 micro-batches: worker 1 takes numbers 1,
+/// 5, 9 and so on. All memory is taken by the initialiser. A trainer resumed from `optimizer.safetensors` goes on with
+/// the step behind it and draws the windows that an uninterrupted one would have drawn.
 package final class Trainer {
     package let model: any SequenceModel
     package let settings: TrainingSettings
@@ -35,6 +39,7 @@ package final class Trainer {
     package private(set) var completedSteps = 0
     /// Called after each micro-batch of a step, by the thread that computed it.
     package var onProgress: (@Sendable () -> Void)?
+    /// Adam's moments, laid out as the parameters.
     let first: FloatBuffer
     let second: FloatBuffer
     private let sampler: WindowSampler
@@ -57,7 +62,9 @@ package final class Trainer {
     private var secondsBefore = 0.0
 
     /// Prepares training of `model`, which is changed in place. `resumeFrom`: the bytes of an `optimizer.safetensors`
-    /// that belongs to the model's parameters. `now`: a monotonic clock in seconds.
+    /// that belongs to the model's parameters. `now`: a monotonic clock in seconds. Throws `SettingsError` for settings
+    /// out of range, `StreamArraysError` for data that the model cannot be taught with, `FileError` for a state that
+    /// does not fit.
     package init(
         model: any SequenceModel, training: TrainingSettings, windows: WindowSettings, data: StreamArrays,
         resumeFrom: Data? = nil, now: @escaping () -> Double = monotonicSeconds
@@ -111,7 +118,8 @@ package final class Trainer {
 
     private var timeShare: Double { settings.maximumSeconds.map { elapsedSeconds / $0 } ?? 0 }
 
-    /// One optimiser step. Throws `TrainingError` when the loss is not a number any more.
+    /// One optimiser step: draws the batch, forward, backward, clips and updates. Throws `TrainingError` when the loss
+    /// or the gradient is not a number any more; the parameters are then still those before the step.
     package func step() throws -> StepReport {
         if startedAt == nil { startedAt = now() }
         let rate = schedule.rate(step: completedSteps, elapsedShare: timeShare)
@@ -133,6 +141,8 @@ package final class Trainer {
             tokens: settings.batchSize * model.choice.dimensions.tokens, elapsedSeconds: elapsedSeconds)
     }
 
+    /// Adds the batch's gradient to the workers' buffers. `taught`: actions that the batch teaches, over which the
+    /// objective is a mean.
     private func computeGradients(taught: Int) {
         let scale = 1 / Float(max(1, taught))
         let rows = batch.windows * batch.length
@@ -174,6 +184,7 @@ package final class Trainer {
         return squares.reduce(0, +).squareRoot()
     }
 
+    /// Adam on every worker's share. The gradient is multiplied by `scale` first, and is zero afterwards.
     private func update(rate: Double, scale: Double) {
         pool.run { worker in
             adam.update(
@@ -209,7 +220,8 @@ extension Trainer {
     }
 }
 
-/// The contents of an `optimizer.safetensors`.
+/// The contents of an `optimizer.safetensors`: the tensors `first.NAME` and `second.NAME` of each parameter, and steps
+/// and seconds in its metadata. It has no schedule and no random state, since both follow from the step.
 enum OptimizerState {
     /// Reads and checks the moments; gives the steps and seconds of training that made them. Throws `FileError`.
     static func read(
@@ -229,7 +241,7 @@ enum OptimizerState {
     }
 }
 
-/// Training that cannot go on.
+/// Training that cannot go on, with the step, the loss and what to change. The trainer must not be used after it.
 package struct TrainingError: Error, CustomStringConvertible, Sendable {
     package let description: String
     init(_ description: String) { self.description = description }

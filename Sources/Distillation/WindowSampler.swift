@@ -4,9 +4,15 @@ import Settings
 
 /// Draws windows from learning histories: c rows of every k-th episode, from a random place or from a life's beginning.
 ///
-/// A stream is drawn with the weight of its rows. A window begins at each of the stream's rows that has c rows from it on
-/// with the same probability, however long the episodes are; a stream without such a row is shown from its beginning.
-/// A window is a function of (seed, step, index) alone, drawn by binary searches without allocation.
+/// A stream is drawn with the weight of its rows. A window begins at each of the stream's rows that has c rows from it
+/// on with the same probability, however long the episodes are; a stream without such a row is shown from its
+/// beginning. A window is a function of (seed, step, index) alone, drawn by binary searches without allocation.
+///
+/// For example k = 10 and episodes of 20 rows: a window of 100 rows that begins in row 5 of episode 3 has rows 5 to 19
+/// of episode 3, all of 13, 23, 33 and 43, and rows 0 to 4 of episode 53. Half of its actions are taught, those of rows
+/// 50 to 99, unless `teachFirstHalf` says otherwise; all of them where it begins with the life.
+///
+/// It copies nothing: `data` stays in memory as long as the sampler. Any thread may call it.
 package struct WindowSampler: Sendable {
     private let data: StreamArrays
     private let settings: WindowSettings
@@ -49,13 +55,15 @@ package struct WindowSampler: Sendable {
         self.available = available
     }
 
-    /// Where a window begins and whether that is the beginning of a life.
+    /// Where a window begins: a row of an episode, and whether that is the beginning of a life, so that all of its
+    /// actions are taught.
     struct Place: Equatable {
         var episode: Int
         var row: Int
         var fromStart: Bool
     }
 
+    /// `step`, `index`: the optimiser step from 0 and the window's number in its batch.
     func place(step: Int, index: Int) -> Place {
         let words = generator.words(.windows, episode: UInt64(step), step: UInt32(index))
         let more = generator.words(.windows, episode: UInt64(step), step: UInt32(index), lane: 1)
@@ -135,6 +143,8 @@ package struct WindowSampler: Sendable {
         }
     }
 
+    /// Draws which previous actions and rewards of a window are hidden. Previous action and reward of a transition
+    /// share a draw where they share a token.
     private func mask(_ batch: WindowBatch, _ base: Int, step: Int, index: Int) {
         for row in 0..<length {
             guard maskingProbability > 0 else {
@@ -156,7 +166,7 @@ package struct WindowSampler: Sendable {
     }
 }
 
-/// One window as the model is taught it, for people and tests.
+/// One window as the model is taught it, copied out of a batch: for people and tests, never for training.
 package struct Window: Sendable, Equatable {
     /// (c, width) rows of the observation table.
     package let components: [Int32]

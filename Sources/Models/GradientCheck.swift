@@ -1,14 +1,21 @@
 package import Neural
 
-/// One forward and backward pass over given windows, outside of any training: what tests of a model compare with PyTorch
-/// or with finite differences.
+/// One forward and backward pass over given windows, outside of any training: what tests of a model compare with
+/// PyTorch or with finite differences of the objective. It uses the same `TrainingPass` and `ObservationEncoder` as the
+/// trainer, with one worker, so that an error in a backward pass shows here first.
+///
+/// One thread calls it. It follows the model's parameters: a test may change one of them between two calls of `run`.
 package final class GradientCheck {
     /// Windows row by row, (B, c) each; `observations` (B, c, bytes) as their space stores them.
     package struct Rows {
         package var observations: [UInt8]
+        /// The action that each row should predict; also the previous action of the row behind it.
         package var targets: [Int32]
+        /// The reward of each row, which the row behind it is given.
         package var rewards: [Float]
+        /// As in `WindowBatch.masked`: 1 hides the previous action, 2 the previous reward, 3 both.
         package var masked: [UInt8]
+        /// 1 where the row's target counts in the objective, otherwise 0.
         package var taught: [UInt8]
 
         package init(
@@ -27,6 +34,7 @@ package final class GradientCheck {
         package let logits: [Float]
         /// Mean over the taught rows.
         package let objective: Double
+        /// Of the objective, laid out as the model's parameters.
         package let gradient: FloatBuffer
     }
 
@@ -36,6 +44,7 @@ package final class GradientCheck {
     private let batch: WindowBatch
     private let taught: Int
 
+    /// `windows`: B. `rows` hold B windows of the model's whole context length.
     package init(model: any SequenceModel, windows: Int, rows: Rows) {
         self.model = model
         let length = model.contextLength

@@ -1,11 +1,15 @@
 package import Experience
 import Settings
 
-/// The spaces of the environment that a model acts in: observations of any kind, one of several actions.
+/// The spaces of the environment that a model acts in, with the sizes that every loop over stored bytes needs. A model
+/// is made for one pair of spaces: streams, prompts and environments that have others are refused before they reach it.
+///
+/// Observations may be of any kind here; a kind of model that embeds integers refuses others itself, through
+/// `ObservationInput.components(of:)`.
 package struct ModelSpaces: Sendable, Hashable {
     package let observationSpace: Space
     package let actionSpace: Space
-    /// A.
+    /// A, how many actions there are; logits have so many columns.
     package let actionCount: Int
     /// Bytes of an observation as streams store it.
     package let observationBytes: Int
@@ -25,14 +29,15 @@ package struct ModelSpaces: Sendable, Hashable {
         actionBytes = actionSpace.byteCount
     }
 
-    /// The action "none", which stands before a window's first row.
+    /// The action "none", number A: the previous action of a window's first row. The table of action embeddings has a
+    /// row for it, the logits have none.
     package var noAction: Int32 { Int32(actionCount) }
 
-    /// The action that is stored at `bytes`.
+    /// The action that is stored at `bytes`, from 0 to A - 1 where the bytes lie in their space.
     @inline(__always)
     package func action(at bytes: UnsafeRawPointer) -> Int32 { Int32(actionSpace.integer(at: 0, of: bytes)) }
 
-    /// Stores an action as its space does.
+    /// Writes `actionBytes` bytes: one where there are at most 256 actions, otherwise four.
     @inline(__always)
     package func store(_ action: Int, at bytes: UnsafeMutableRawPointer) {
         if actionBytes == 1 {

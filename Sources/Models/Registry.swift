@@ -10,7 +10,9 @@ extension RegisteredModel {
         ])
 }
 
-/// A kind of sequence model in the registry: what can be done with it without knowing the type of its settings.
+/// A kind of sequence model in the registry: what can be done with it without knowing the type of its settings. It
+/// closes over a `SequenceModelKind` and casts the settings that it is given to that kind's own; settings of another
+/// kind are a bug of ours and trap.
 package struct RegisteredModel: SettingsKind {
     package let name: String
     package let summary: String
@@ -42,10 +44,12 @@ package struct RegisteredModel: SettingsKind {
     package func decodeSettings(from decoder: any Decoder) throws -> any SequenceModelSettings { try decode(decoder) }
 }
 
-/// A kind of model with its settings: what an experiment names, what a checkpoint remembers, and what makes models.
+/// A kind of model with its settings: what an experiment names as `distil.model`, what a checkpoint remembers as
+/// `model`, and what makes models.
 package typealias ModelChoice = Chosen<RegisteredModel>
 
 extension Chosen where Kind == RegisteredModel {
+    /// The choice as code makes it, with the kind's defaults where no settings are given.
     package init<Model: SequenceModelKind>(_ kind: Model.Type, _ settings: Model.Settings = Model.Settings()) {
         self.init(RegisteredModel(kind), settings: settings)
     }

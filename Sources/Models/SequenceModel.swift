@@ -126,7 +126,8 @@ package protocol ModelContext: AnyObject {
     func complete(actions: UnsafePointer<Int32>, rewards: UnsafePointer<Float>)
 }
 
-/// A model with frozen weights that looks at whole windows, as `predict` does.
+/// A model with frozen weights that looks at whole windows, as `predict` does: it needs one row's logits of each window
+/// and no gradients, so it may skip what a training pass cannot. One thread calls it.
 package protocol WindowInference: AnyObject {
     /// Logits (windows, A) of the last of the first `length` rows of each of the batch's first `windows` windows.
     func lastLogits(

@@ -2,11 +2,12 @@ import CKernels
 import Experience
 package import Neural
 
-/// How windows are laid out for a model.
+/// How windows are laid out for a model: what a `WindowSampler` and a `WindowBatch` have to know of it.
 package struct WindowForm: Sendable, Hashable {
     package let spaces: ModelSpaces
     /// Transitions of a window, c.
     package let length: Int
+    /// Which of `components` and `observations` a batch has.
     package let input: ObservationInput
     /// Whether previous action and previous reward, which share a token, are masked together.
     package let masksTogether: Bool
@@ -18,14 +19,18 @@ package struct WindowForm: Sendable, Hashable {
         self.masksTogether = masksTogether
     }
 
-    /// The same in windows of another length.
+    /// The same in windows of another length, such as the one-row windows of a context that grows.
     package func of(length: Int) -> WindowForm {
         WindowForm(spaces: spaces, length: length, input: input, masksTogether: masksTogether)
     }
 }
 
-/// Windows of transitions as a model reads them, B windows of c rows, end to end. The memory is taken once; its owner
-/// fills it, workers then read it together and write `vectorGradients` each at its own windows.
+/// Windows of transitions as a model reads them, B windows of c rows, end to end. Row r of window w is element w * c +
+/// r of every column. The memory is taken once; its owner fills it, workers then read it together and write
+/// `vectorGradients` each at its own windows.
+///
+/// Previous action and reward are those of the row before in the same window, even where an episode ends between the
+/// two; the first row of a window has `noAction` and 0.
 package final class WindowBatch {
     package let windows: Int
     package let length: Int

@@ -1,7 +1,8 @@
 package import Experience
 import Settings
 
-/// What a model's passes are given of an observation.
+/// How an observation comes to the passes of a model. It is part of a `WindowForm`, so that a `WindowBatch` has memory
+/// for one of the two forms alone.
 package enum ObservationInput: Sendable, Hashable {
     /// Its components as rows of an embedding table, which each pass looks up by itself.
     case components(IntegerComponents)

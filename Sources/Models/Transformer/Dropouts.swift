@@ -1,8 +1,10 @@
 import Experience
 import Neural
 
-/// Every dropout of the transformer: a place, a sequence and a step decide what is dropped.
+/// Every dropout of the transformer: a place, a sequence and a step decide what is dropped. The key comes from the
+/// training's seed, so that a run repeated with any number of threads drops the same elements.
 struct Dropouts {
+    /// The kinds of place; the raw value is the lower byte of `Dropout`'s site, the place's number lies above it.
     enum Place: UInt32 {
         case embedding = 0, attention = 1, residual = 2
     }

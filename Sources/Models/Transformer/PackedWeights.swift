@@ -7,6 +7,7 @@ final class PackedWeights {
         /// (D, 3D) and (D, D).
         let inTransposed: UnsafeMutablePointer<Float>
         let outTransposed: UnsafeMutablePointer<Float>
+        /// The MLP's weights as `FeedForward` reads them.
         let feedForward: FeedForward.Packed
     }
 

@@ -3,8 +3,11 @@ import Neural
 
 /// The last c transitions of B copies that act, with a cache of their keys and values.
 ///
-/// While a context is not full, a step costs one transition against the cache. When it is full, it slides as in the paper:
-/// the oldest transition leaves, every position changes, and the whole window is computed again.
+/// While a context is not full, a step costs one transition against the cache. When it is full, it slides as in the
+/// paper: the oldest transition leaves, every position changes, and the whole window is computed again. A copy that has
+/// slid is computed that way until `clear`, because its cache stays out of date.
+///
+/// Copies need not be at the same place: in one call, those that grow go together, and those that are full go together.
 final class TransformerContext: ModelContext {
     let model: TransformerModel
     private let copies: Int
@@ -107,6 +110,7 @@ final class TransformerContext: ModelContext {
         isStale[copy] = true
     }
 
+    /// The copies whose cache holds their window: one more transition each.
     private func extendGrowing(_ logits: UnsafeMutablePointer<Float>) {
         var count = 0
         for copy in 0..<copies where !isStale[copy] {
@@ -121,6 +125,7 @@ final class TransformerContext: ModelContext {
         spread(count, over: logits)
     }
 
+    /// The copies that have slid: their whole windows, without the cache.
     private func computeFull(_ logits: UnsafeMutablePointer<Float>) {
         var count = 0
         for copy in 0..<copies where isStale[copy] {
@@ -133,6 +138,7 @@ final class TransformerContext: ModelContext {
         spread(count, over: logits)
     }
 
+    /// Brings logits (rows, A) of the copies in `group` to their places in logits (B, A).
     private func spread(_ rows: Int, over logits: UnsafeMutablePointer<Float>) {
         let actionCount = model.spaces.actionCount
         for row in 0..<rows {
@@ -152,6 +158,8 @@ final class TransformerContext: ModelContext {
         (batch.previousRewards + to + 1).update(from: rewards + from, count: count - 1)
     }
 
+    /// Writes the last row of a copy's window, which has no action yet, as row `target` of the batch of one-row
+    /// windows.
     private func writeRow(of copy: Int, at target: Int) {
         let row = copy * length + filled[copy]
         (rows.components + target * width).update(from: components + row * width, count: width)

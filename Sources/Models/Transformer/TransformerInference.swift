@@ -4,7 +4,8 @@ import Neural
 /// The transformer with frozen weights, for one thread: whole windows at once, or one token more against a cache.
 ///
 /// What can be computed once is: the first block's projection of every embedding row is a table, so that its queries,
-/// keys and values are sums of rows.
+/// keys and values are sums of rows. So it has to be made anew when the parameters change. In the last block only the
+/// last token is worked through, since its logits alone are asked for.
 final class TransformerInference: WindowInference {
     let model: TransformerModel
     private let layout: TransformerLayout
@@ -43,6 +44,8 @@ final class TransformerInference: WindowInference {
         (projectedTables, projected) = Self.project(model)
     }
 
+    /// The embedding tables, each row multiplied by the first block's input projection: (rows, 3D) in the order of
+    /// `ck_embedding`.
     private static func project(_ model: TransformerModel) -> (FloatBuffer, ck_embedding) {
         let layout = model.layout
         let d = model.settings.modelDimension
@@ -187,6 +190,8 @@ final class TransformerInference: WindowInference {
             columns: 3 * d, depth: d)
     }
 
+    /// All heads of a block for one window of `length` tokens, from `projected` into `attended`; the weights are
+    /// scratch.
     private func attend(_ bias: UnsafeMutablePointer<Float>, _ kept: TransformerArena.Block, _ length: Int) {
         let attention = CausalAttention(tokens: length, dimension: d, headDimension: d / heads)
         for head in 0..<heads {
@@ -234,6 +239,7 @@ final class TransformerInference: WindowInference {
             dimension: d)
     }
 
+    /// Logits (rows, A) of x, whose rows lie `stride` floats apart.
     private func head(
         _ x: UnsafeMutablePointer<Float>, rows: Int, stride: Int, into logits: UnsafeMutablePointer<Float>
     ) {

@@ -2,7 +2,8 @@ import Experience
 package import Neural
 import Settings
 
-/// The causal transformer as a kind of model.
+/// The causal transformer as a kind of model: the entry of the registry, which stores nothing. `TransformerModel` is
+/// the model itself.
 package enum Transformer: SequenceModelKind {
     package static let name = "transformer"
     package static let summary = "The paper's causal transformer over the last transitions."
@@ -20,7 +21,10 @@ package enum Transformer: SequenceModelKind {
     { try TransformerModel(settings: settings, spaces: spaces, seed: seed) }
 }
 
-/// A transformer: its layout and its parameters.
+/// A transformer: its layout and its parameters, and the maker of its passes, contexts and inferences.
+///
+/// Post-norm blocks of attention and a GELU MLP over learned absolute positions, with a linear head on the token of o_t
+/// (paper, Table 1). It embeds observations of a few integers; images need a kind of model with an encoder.
 package final class TransformerModel: SequenceModel {
     package let layout: TransformerLayout
     package let parameters: FloatBuffer
@@ -53,6 +57,7 @@ package final class TransformerModel: SequenceModel {
     /// A second-level cache as most processors have it.
     private static let cacheBytes = 1 << 20
 
+    /// All passes share one copy of the packed weights: each worker packs some of the blocks in `prepare`.
     package func makePasses(workers: Int, windows: Int, seed: UInt64) -> [any TrainingPass] {
         let packed = PackedWeights(layout, training: true)
         return (0..<workers).map { worker in

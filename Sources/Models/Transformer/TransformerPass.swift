@@ -3,7 +3,11 @@ import Neural
 
 /// One worker's way through the transformer: forward and backward of a few windows at a time in its own arena.
 ///
-/// Every operation has its forward and its backward function side by side. D: model dimension; H: heads.
+/// Every operation has its forward and its backward function side by side. D: model dimension; H: heads. Backward, the
+/// gradient of what is at hand lies in `arena.gradient` (rows, D); a half of a block takes its branch from
+/// `arena.branch` and adds to `arena.gradient` what flows past it.
+///
+/// One thread calls it; the packed weights are shared by the passes of all workers.
 final class TransformerPass: TrainingPass {
     /// Which blocks' weights this worker packs for all: `worker`, `worker + workers`, ...
     struct Share {

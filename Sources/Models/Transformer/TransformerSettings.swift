@@ -23,7 +23,9 @@ package struct TransformerSettings: SequenceModelSettings {
     package var contextLength = 100
     /// Width of a token, D.
     package var modelDimension = 64
+    /// Blocks, each attention and an MLP.
     package var layers = 4
+    /// Attention heads of a block; a head has `modelDimension / heads` columns.
     package var heads = 4
     /// Hidden units of a block's MLP.
     package var feedForward = 2048
