@@ -1,7 +1,8 @@
 import Foundation
 import Neural
 
-/// How long and how often a benchmark measures, and where it says how far it is.
+/// How long and how often a benchmark measures, and where it says how far it is. One plan serves all cases of a suite;
+/// `progress` and `mayGoOn` are the command's way to print a line and to stop at a signal.
 package struct BenchmarkPlan {
     /// Repetitions; their median counts.
     package var repetitions: Int
@@ -22,7 +23,7 @@ package struct BenchmarkPlan {
         self.mayGoOn = mayGoOn
     }
 
-    /// What `sample` gives in each repetition.
+    /// What `sample` gives in each repetition, in order. Throws what `mayGoOn` or `sample` throws.
     package func repeated<Value>(_ sample: () throws -> Value) throws -> [Value] {
         try (0..<repetitions).map { _ in
             try mayGoOn()
@@ -44,7 +45,7 @@ package struct BenchmarkPlan {
     }
 }
 
-/// Seconds that `body` takes.
+/// Seconds that `body` takes, by a monotonic clock: time in which other processes had the core counts too.
 package func secondsTaken(_ body: () throws -> Void) rethrows -> Double {
     let start = monotonicSeconds()
     try body()

@@ -3,6 +3,7 @@
 /// As JSON: name, configuration, the median of each rate under its unit's name, `spread` over the repetitions, and
 /// whatever else was `measured`.
 package struct BenchmarkResult: Sendable, Encodable {
+    /// Units of rates; the raw value is the key in JSON.
     package enum Unit: String, Sendable, CaseIterable {
         case environmentSteps = "environment_steps_per_second"
         case transitions = "transitions_per_second"
@@ -13,7 +14,7 @@ package struct BenchmarkResult: Sendable, Encodable {
         case streams = "streams_per_second"
     }
 
-    /// A number or a word of a configuration.
+    /// A number or a word of a configuration, as JSON has it.
     package enum Setting: Sendable, Equatable {
         case number(Double)
         case text(String)
@@ -23,6 +24,7 @@ package struct BenchmarkResult: Sendable, Encodable {
     package let configuration: [String: Setting]
     /// The rate of every repetition.
     package let rates: [Unit: [Double]]
+    /// Other numbers by name, such as `share_of_peak`; left out of the JSON where empty.
     package var measured: [String: Double]
 
     package init(

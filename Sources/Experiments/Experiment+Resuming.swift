@@ -2,8 +2,9 @@ package import Distillation
 import Models
 
 extension Experiment {
-    /// A setting that is not what it was.
+    /// A setting that is not what it was when the checkpoint was made; values as they stand in YAML.
     package struct Change: Sendable, Equatable, CustomStringConvertible {
+        /// The path, such as `distil.training.steps`.
         package let key: String
         package let before: String
         package let now: String

@@ -4,7 +4,8 @@ package import Environments
 package import Models
 package import Settings
 
-/// What is distilled, from which pieces of the streams, and how.
+/// What is distilled, from which pieces of the streams, and how: the section `distil`, which puts together settings of
+/// `Models` and `Distillation`.
 package struct DistilSettings: SettingsGroup {
     package var model = ModelChoice(Transformer.self)
     package var windows = WindowSettings()
@@ -21,7 +22,12 @@ package struct DistilSettings: SettingsGroup {
     ]
 }
 
-/// Everything that one run does: typed, complete and checked. What has this type can be run.
+/// Everything that one run does: typed, complete and checked. Other modules get one only by reading it, so what has
+/// this type can be run; the defaults are the paper's where it states them.
+///
+///     let experiment = try Experiment(path: "quickstart.yaml", overrides: ["collect.actors=8"])
+///     let tasks = try experiment.makeTasks()
+///     print(experiment.trainTasks(of: tasks).count)
 package struct Experiment: SettingsGroup {
     /// Names the run's folder.
     package internal(set) var name: String = ""
@@ -39,7 +45,8 @@ package struct Experiment: SettingsGroup {
     /// All defaults; not an experiment yet, for it has no name.
     package init() {}
 
-    /// Cannot throw for an experiment that was read: its split was checked.
+    /// The environment's tasks, divided as this experiment says. Cannot throw for an experiment that was read: its
+    /// split was checked.
     package func makeTasks() throws -> any TaskDistribution {
         try environment.makeTasks(split: TaskSplit(testTasks: tasks.test, seed: tasks.splitSeed))
     }
@@ -65,6 +72,7 @@ extension Experiment {
 
     /// All actors that a lifetime ever has are numbered below this.
     package var actorLimit: Int { collect.elastic ? Self.elasticActorLimit : collect.actors }
+    /// The numbers that actors of an elastic lifetime may have, since how many will join is not known.
     package static let elasticActorLimit = 1 << 16
 
     /// Actors that one actor process carries at most.

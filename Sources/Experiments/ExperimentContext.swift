@@ -1,7 +1,9 @@
 package import Agents
 package import Environments
 
-/// What every role derives from the experiment that the coordinator sent.
+/// What every role derives from the experiment that the coordinator sent: a node makes it once, when it is taken in,
+/// and asks it for tasks. The learner's and the actors' needs follow from it, so that both sides agree on sizes without
+/// saying them.
 package struct ExperimentContext {
     package let experiment: Experiment
     package let distribution: any TaskDistribution
@@ -30,6 +32,8 @@ package struct ExperimentContext {
         }
     }
 
+    /// The task of an id, made when it is asked for. Throws `ContextError` for an id that the distribution does not
+    /// have: it came from another node.
     package func task(_ id: Int) throws(ContextError) -> Task {
         do {
             return try distribution.task(id)
@@ -42,7 +46,8 @@ package struct ExperimentContext {
     package var algorithm: SourceAlgorithm { experiment.source }
 }
 
-/// What does not fit the experiment that a node works for, in words for people.
+/// What does not fit the experiment that a node works for, in words for people: another run's welcome, or a task that
+/// there is not.
 package struct ContextError: Error, CustomStringConvertible, Sendable {
     package let description: String
     init(_ description: String) { self.description = description }

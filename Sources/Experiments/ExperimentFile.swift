@@ -9,6 +9,8 @@ enum ExperimentFile {
     static let maximumBytes = 1 << 20
     private static let pieceBytes = 64 << 10
 
+    /// All of the file as UTF-8 text. Throws `SettingsError` for what cannot be read, is too long or is not text.
+    /// Blocks where the path is a pipe.
     static func text(at path: String) throws(SettingsError) -> String {
         let bytes = try bytes(at: path)
         guard let text = String(data: bytes, encoding: .utf8) else { throw refusal(path, "it is not UTF-8 text") }

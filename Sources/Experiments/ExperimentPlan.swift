@@ -6,9 +6,13 @@ import Models
 import Neural
 
 /// What an experiment is about to do: how much, how large, about how long. Counts are upper bounds, since a lifetime
-/// may end early; times are estimates.
+/// may end early; times are estimates. `distillery run` prints it before it starts anything, and refuses a run for
+/// which there is too little disk.
+///
+/// With 36 lifetimes on train tasks and 10 on held-out ones, 10 actors, at most 1,000 episodes of 10 steps,
+/// `maximumTransitions` is 46 * 10 * 1,000 * 10 = 4,600,000.
 package struct ExperimentPlan: Sendable, Equatable {
-    /// What a machine can do, for the estimate of the time.
+    /// What a machine can do, for the estimate of the time: billions of floating-point operations a second of one core.
     package struct Rates: Sendable, Equatable {
         /// Single-precision arithmetic of one core in small networks: acting and learning of the source.
         package var sourceGigaflops: Double
@@ -43,10 +47,15 @@ package struct ExperimentPlan: Sendable, Equatable {
     package let recordedActors: Int
     /// Most episodes of an actor; a lifetime may end before.
     package let episodesPerActor: Int
+    /// Whether a lifetime ends once its algorithm has converged.
     package let mayEndEarly: Bool
+    /// Steps that all actors take together, recorded or not.
     package let maximumTransitions: Int
+    /// Rows of all stream files of the collection.
     package let maximumRecordedTransitions: Int
+    /// With the control's, where there is one.
     package let evaluationEpisodes: Int
+    /// Streams before compression, checkpoints and learners' states together.
     package let maximumDiskBytes: Int
     /// Checkpoints of the distiller that lie on the disk at most.
     package let keptCheckpoints: Int
@@ -114,6 +123,7 @@ package struct ExperimentPlan: Sendable, Equatable {
         evaluateSeconds = passes * model.forwardFlopsPerToken / (workers * rates.evaluationGigaflops * 1e9)
     }
 
+    /// Of all phases, one after the other.
     package var seconds: Double { collectSeconds + distilSeconds + evaluateSeconds }
 
     /// Bytes of the state that a lifetime's learner leaves behind, at most.

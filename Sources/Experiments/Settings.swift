@@ -9,7 +9,7 @@ package enum Synchronization: String, Sendable, CaseIterable {
     case lockstep
 }
 
-/// Which of the environment's tasks are used, and for what.
+/// Which of the environment's tasks are used, and for what: the section `tasks`.
 package struct TaskSettings: SettingsGroup {
     /// Tasks held out from training.
     package var test: Int = 16
@@ -31,7 +31,8 @@ package struct TaskSettings: SettingsGroup {
     ]
 }
 
-/// How learning histories are collected.
+/// How learning histories are collected: the section `collect`. A lifetime is one source algorithm's learning of one
+/// task from scratch, with `actors` environments whose experience it learns from.
 package struct CollectSettings: SettingsGroup {
     /// Actors of a lifetime.
     package var actors: Int = 100
@@ -94,8 +95,10 @@ package struct CollectSettings: SettingsGroup {
     }
 }
 
-/// How many processes of each role there are.
+/// How many processes of each role there are, and their limits: the section `cluster`. None of it changes what a
+/// lockstep lifetime records.
 package struct ClusterSettings: SettingsGroup {
+    /// Learner processes, each of which works on `lifetimesPerLearner` lifetimes.
     package var learners: Int = 1
     package var actorProcesses: Int = 2
     /// Actors that one process carries at most; nil for as many as the lifetimes that run at once need.
@@ -152,10 +155,12 @@ package struct ClusterSettings: SettingsGroup {
     ]
 }
 
-/// How a checkpoint of the distilled model is evaluated.
+/// How a checkpoint of the distilled model is evaluated: the section `evaluate`. With the defaults a held-out task is
+/// lived 4 times for 200 episodes in one context, and as often with the context cleared.
 package struct EvaluateSettings: SettingsGroup {
     /// Episodes of each (task, seed).
     package var episodes: Int = 200
+    /// Evaluations of each task, each with random numbers of its own.
     package var seeds: Int = 4
     /// Tasks of the train split that are evaluated too.
     package var trainTasks: Int = 8

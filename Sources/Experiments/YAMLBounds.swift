@@ -11,7 +11,8 @@ enum YAMLBounds {
     /// Lists and sections within one another.
     static let maximumDepth = 64
 
-    /// The first thing that is beyond a bound, with its line. Nil also where the text is not YAML: who composes it says so.
+    /// The first thing that is beyond a bound, with its line from 1. Nil also for a text that is not YAML, which the
+    /// composer refuses.
     static func excess(in yaml: String) -> (line: Int, message: String)? {
         var yaml = yaml
         return yaml.withUTF8 { text in

@@ -57,6 +57,8 @@ package final class ActorCriticNetwork {
         }
     }
 
+    /// All layers for `rows` observations from row `first` on. The first layer adds one row of its weight for each
+    /// component.
     private func forwardBlock(
         _ parameters: UnsafePointer<Float>, _ components: UnsafePointer<Int32>, _ first: Int, _ rows: Int
     ) {
@@ -93,6 +95,7 @@ package final class ActorCriticNetwork {
         }
     }
 
+    /// All layers back for a block of rows, whose activations are still those of the forward pass.
     private func backwardBlock(
         _ components: UnsafePointer<Int32>, _ first: Int, _ rows: Int, _ headGradients: UnsafePointer<Float>,
         _ gradients: UnsafeMutablePointer<Float>
@@ -120,6 +123,7 @@ package final class ActorCriticNetwork {
         ck_mlp_bias_backward(above, gradients + shape.biasOffsets[0], rows, shape.widths[0])
     }
 
+    /// Makes room for so many rows; what the buffers held is lost.
     private func reserve(_ rows: Int) {
         guard rows > capacity else { return }
         outputs.forEach { $0.deallocate() }

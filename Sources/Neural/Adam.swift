@@ -1,10 +1,13 @@
 import CKernels
 import Foundation
 
-/// Adam (Kingma and Ba 2015) with epsilon outside the root, as in PyTorch; one fused pass over flat buffers.
+/// Adam (Kingma and Ba 2015) with epsilon outside the root, as in PyTorch; one fused pass over flat buffers. It holds
+/// the three constants alone: the moments are the caller's buffers, so that they can be saved and shared out among
+/// threads.
 package struct Adam: Sendable, Equatable {
     package let beta1: Double
     package let beta2: Double
+    /// Added to the root of the corrected second moment.
     package let epsilon: Double
 
     package init(beta1: Double, beta2: Double, epsilon: Double) {
@@ -26,6 +29,7 @@ package struct Adam: Sendable, Equatable {
             Float(epsilon), Float(1 - pow(beta1, Double(step))), Float(1 - pow(beta2, Double(step))))
     }
 
-    /// What a gradient of this norm is multiplied by so that its norm is at most `limit`.
+    /// What a gradient of this norm is multiplied by so that its norm is at most `limit`, with PyTorch's 1e-6 in the
+    /// denominator: norm 4 and limit 1 give about 0.25.
     package static func clipScale(norm: Double, limit: Double) -> Double { norm > limit ? limit / (norm + 1e-6) : 1 }
 }

@@ -1,6 +1,7 @@
 import Foundation
 
-/// A learning rate that rises linearly from `start` to `peak` and falls along half a cosine to `final`.
+/// A learning rate that rises linearly from `start` to `peak` over `warmupSteps` and falls along half a cosine to
+/// `final`, which it reaches at `steps` and keeps from there on.
 package struct CosineSchedule: Sendable, Equatable {
     package let start: Double
     package let peak: Double

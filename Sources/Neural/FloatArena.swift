@@ -1,4 +1,11 @@
-/// One buffer that is given out in parts once, each on a cache line. Whoever keeps the parts keeps `memory`.
+/// One buffer that is given out in parts once, each on a cache line. The parts are pointers into `memory`, so an owner
+/// that keeps a part has to keep `memory` too.
+///
+///     var arena = FloatArena([100, 7])   // 112 + 16 floats
+///     let first = arena.take(100)
+///     let second = arena.take(7)
+///
+/// Parts have to be taken in the order and the sizes in which they were asked for; nothing checks that.
 package struct FloatArena {
     package let memory: FloatBuffer
     private var next: UnsafeMutablePointer<Float>

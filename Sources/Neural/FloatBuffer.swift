@@ -1,11 +1,15 @@
-/// A fixed number of floats on a cache-line boundary, zero at first, freed with its last owner.
+/// A fixed number of floats on a cache-line boundary, zero at first, freed with its last owner: what parameters,
+/// gradients, moments and activations lie in.
 ///
-/// Who may write is its owner's business: one thread at a time, or threads on ranges that do not overlap.
+/// The owner decides which thread writes: one at a time, or several on ranges that do not overlap. Nothing checks an
+/// index; a loop over `start` has to keep the buffer itself alive.
 package final class FloatBuffer {
     package let count: Int
+    /// The first float, at an address that is a multiple of 64.
     package let start: UnsafeMutablePointer<Float>
     private let memory: UnsafeMutableRawPointer
 
+    /// `count` zeros; 0 is allowed, as where a model has no encoder.
     package init(_ count: Int) {
         self.count = count
         let bytes = max(count, 1) * MemoryLayout<Float>.stride
@@ -16,9 +20,10 @@ package final class FloatBuffer {
 
     deinit { memory.deallocate() }
 
-    /// A copy; `start` is for loops that keep the buffer alive themselves.
+    /// A copy as an array, for tests and files; loops use `start`.
     package var values: [Float] { Array(UnsafeBufferPointer(start: start, count: count)) }
 
+    /// Precondition: both have the same count.
     package func copy(from other: FloatBuffer) {
         precondition(other.count == count)
         start.update(from: other.start, count: count)

@@ -23,7 +23,8 @@ package final class ImageEncoder {
     /// Bytes of all its memory, parameters aside.
     package var byteCount: Int { pass.byteCount + 4 * (features.count + outputs.count) }
 
-    /// Whose statistics a batch norm uses: the batch's, while the running ones move, or the running ones.
+    /// Which statistics a batch norm uses. `training`: the batch's own, while the running ones move towards them.
+    /// `evaluation`: the running ones, which stay.
     package enum Mode: Sendable {
         case training, evaluation
     }
@@ -78,6 +79,8 @@ package final class ImageEncoder {
             gradient.start + layout.linearBias.offset, sums + layout.linearBiasGradientOffset, layout.linearBias.count)
     }
 
+    /// One worker's share of the linear layer's backward pass: sums into the worker's own gradients, and the features
+    /// become their gradient.
     private func backwardLinear(
         _ dOutputs: UnsafePointer<Float>, _ parameters: FloatBuffer, _ worker: Int, _ images: Range<Int>
     ) {
@@ -94,8 +97,10 @@ package final class ImageEncoder {
             inputs: inputs, outputs: width)
     }
 
+    /// The flattened features of one image.
     private func feature(_ image: Int) -> UnsafeMutablePointer<Float> { features.start + image * layout.features.count }
 
+    /// The vector of one image.
     private func output(_ image: Int) -> UnsafeMutablePointer<Float> {
         outputs.start + image * layout.settings.outputWidth
     }

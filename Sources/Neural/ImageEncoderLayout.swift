@@ -1,4 +1,5 @@
-/// The steps of an image encoder and the names, shapes and places of its parameters and running statistics.
+/// The steps of an image encoder and the names, shapes and places of its parameters and running statistics. A value:
+/// `ImageEncoder` has the memory.
 ///
 /// PyTorch's names: `groups.0.convolution`, `groups.0.norm`, `groups.0.blocks.0.convolution1` and so on, `linear`.
 package struct ImageEncoderLayout: Sendable {
@@ -19,7 +20,7 @@ package struct ImageEncoderLayout: Sendable {
     /// Bytes of an image.
     package var pixelCount: Int { settings.height * settings.width * settings.colours }
 
-    /// Throws when no network has these settings.
+    /// Throws `ImageEncoderSettingsError` when no network has these settings.
     package init(_ settings: ImageEncoderSettings) throws {
         try settings.validate()
         self.settings = settings
@@ -36,6 +37,7 @@ package struct ImageEncoderLayout: Sendable {
         self.plan = plan
     }
 
+    /// A convolution, a max pool and the group's residual blocks; returns where the last of them leaves its result.
     private static func appendGroup(
         _ name: String, _ channels: Int, _ settings: ImageEncoderSettings, to plan: inout ImagePlan,
         from input: ImagePlan.Slot?

@@ -27,7 +27,7 @@ package struct ImageEncoderSettings: Sendable, Equatable, Codable {
 
     package init() {}
 
-    /// Refuses sizes that give no network.
+    /// Throws `ImageEncoderSettingsError` for the first size that gives no network.
     package func validate() throws {
         try require(height, in: 1...4096, "height")
         try require(width, in: 1...4096, "width")

@@ -1,11 +1,19 @@
-/// A small recurrent network over tokens: embedding, LSTM, linear head, a class for every step.
+/// A small recurrent network over tokens: embedding, LSTM, linear head, a class for every step. It is what tests
+/// compare with PyTorch over several optimiser steps; no registry names it.
+///
+/// T steps, B sequences, D columns of an embedding, H units. Arrays are time-major. One thread uses it, and its memory
+/// is taken once.
 ///
 /// Parameter names and shapes are PyTorch's: `embed.weight` (vocabulary, D), `lstm.weight_ih_l0` and so on,
 /// `head.weight` (classes, H), `head.bias`.
 package final class LSTMModel {
+    /// Sizes; they are not checked beyond being positive where a layer needs it.
     package struct Settings: Sendable, Equatable, Codable {
+        /// Different tokens, numbered from 0.
         package var vocabulary: Int
+        /// D.
         package var dimension: Int
+        /// H, of every layer.
         package var units: Int
         package var layers: Int
         package var classes: Int
@@ -71,7 +79,7 @@ package final class LSTMModel {
         Linear.addBias(parameters.start + headBias, to: logits, rows: rows, outputs: settings.classes)
     }
 
-    /// The state behind the last forward pass, to begin the next one with.
+    /// The state behind the last forward pass, (layers, B, H) each, to begin the next one with.
     package func copyFinalState(steps: Int, sequences: Int, into final: LSTM.State) {
         lstm.copyFinalState(arena, steps: steps, sequences: sequences, into: final)
     }

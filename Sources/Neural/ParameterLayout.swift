@@ -1,10 +1,17 @@
-/// Names, shapes and places of the tensors of a model inside one flat buffer.
+/// Names, shapes and places of the tensors of a model inside one flat buffer. Parameters, gradient and moments share
+/// it; names and shapes are what a safetensors file has, without the padding.
+///
+///     var layout = ParameterLayout()
+///     let weight = layout.add("head.weight", [5, 64])   // 0
+///     let bias = layout.add("head.bias", [5])           // 320; layout.count is 336
 package struct ParameterLayout: Sendable, Equatable {
+    /// One tensor, row-major, with PyTorch's name and shape.
     package struct Tensor: Sendable, Equatable {
         package let name: String
         package let shape: [Int]
         /// Of the first element, in floats.
         package let offset: Int
+        /// Elements, without the padding behind them.
         package var count: Int { shape.reduce(1, *) }
     }
 
@@ -14,7 +21,8 @@ package struct ParameterLayout: Sendable, Equatable {
 
     package init() {}
 
-    /// Appends a tensor and returns its offset.
+    /// Appends a tensor and returns its offset in floats, a multiple of 16. Names are not checked for being given
+    /// twice.
     package mutating func add(_ name: String, _ shape: [Int]) -> Int {
         let tensor = Tensor(name: name, shape: shape, offset: count)
         tensors.append(tensor)
@@ -22,8 +30,9 @@ package struct ParameterLayout: Sendable, Equatable {
         return tensor.offset
     }
 
-    /// Parameters without what lies between the tensors.
+    /// Numbers that are trained, without the padding between the tensors: what people mean by a model's size.
     package var parameterCount: Int { tensors.reduce(0) { $0 + $1.count } }
 
+    /// The tensor of a name, found by a search through all of them.
     package subscript(_ name: String) -> Tensor? { tensors.first { $0.name == name } }
 }

@@ -1,10 +1,14 @@
 import Files
 package import Foundation
 
-/// Tensors of 32-bit floats in the safetensors format: eight bytes with the header's length, a header in JSON, the data.
+/// Tensors of 32-bit floats in the safetensors format: eight bytes with the header's length, a header in JSON, the
+/// data. PyTorch's `safetensors.torch.load_file` reads what `encode` gives.
 ///
-/// A file comes from outside: everything in its header is checked against the file's size before it is used.
+/// A file comes from outside: everything in its header is checked against the file's size before it is used. Throws
+/// `FileError` in words for the file's owner. Numbers are copied as they are; whether they are finite is the caller's
+/// to check.
 package struct Safetensors {
+    /// A tensor in the header; offsets are in bytes from the header's end, the first byte and the one behind the last.
     private struct Entry: Codable {
         let dtype: String
         let shape: [Int]
@@ -106,8 +110,10 @@ package struct Safetensors {
         }
     }
 
+    /// Ascending.
     package var tensorNames: [String] { entries.keys.sorted() }
 
+    /// Nil for a tensor that the file does not have.
     package func shape(of tensor: String) -> [Int]? { entries[tensor]?.shape }
 
     /// Refuses a missing tensor of `layout`, one of another shape, and one that the layout does not know. Only tensors
@@ -141,7 +147,9 @@ package struct Safetensors {
         }
     }
 
-    /// The bytes of a file with the tensors of every part: a prefix for the names and a flat buffer of `layout`.
+    /// The bytes of a file with the tensors of every part: a prefix for the names and a flat buffer of `layout`. An
+    /// optimiser's state has two parts, "first." and "second.". The padding between tensors is left out. Prefixes must
+    /// make all names different.
     package static func encode(
         _ layout: ParameterLayout, parts: [(prefix: String, buffer: FloatBuffer)], metadata: [String: String] = [:]
     ) throws -> Data {

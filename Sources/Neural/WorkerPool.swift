@@ -1,10 +1,19 @@
 import Foundation
 
-/// Threads that wait for work, wake together and are waited for together. The caller is worker 0.
+/// Threads that wait for work, wake together and are waited for together. The caller is worker 0, so a pool of 1 has no
+/// thread of its own.
 ///
 /// They are threads of the operating system, because a worker computes for tens of milliseconds without suspending,
 /// which Swift's cooperative pool does not allow for.
+///
+///     let pool = WorkerPool(count: 4)
+///     pool.run { worker in
+///         for item in stride(from: worker, to: items.count, by: pool.count) { compute(items[item]) }
+///     }
+///
+/// One thread at a time may call `run`, and not from inside a body. The threads end when the pool is freed.
 package final class WorkerPool {
+    /// Workers, the caller among them.
     package let count: Int
     private let shared: Shared
 
@@ -41,6 +50,7 @@ package final class WorkerPool {
         private var running = 0
         private var stopped = false
 
+        /// Wakes the threads for a round; the caller has its own part still to do.
         func begin(_ body: @escaping (Int) -> Void, workers: Int) {
             condition.lock()
             self.body = body
@@ -50,6 +60,7 @@ package final class WorkerPool {
             condition.unlock()
         }
 
+        /// Returns when the threads have finished the round, and lets go of the body.
         func waitForAll() {
             condition.lock()
             while running > 0 { condition.wait() }
@@ -64,6 +75,7 @@ package final class WorkerPool {
             condition.unlock()
         }
 
+        /// The life of a thread: one round after another until the pool stops.
         func serve(_ worker: Int) {
             var seen = 0
             while let round = work(worker, after: seen) {

@@ -1,16 +1,17 @@
 package import Coordination
 package import Wire
 
-/// Looks for the first proof that somebody does the work of a process that was killed.
+/// Looks for the first proof that another process does the work of one that was killed.
 ///
-/// Counters that a successor has restored prove nothing: what counts is what has been done since it was first seen.
+/// Counters that a successor has restored prove nothing: what counts is what has been done since it was first seen. The
+/// drill makes a watch at each kill and asks it with every status until it says yes.
 package struct RecoveryWatch: Sendable {
     package let role: RoleName
     /// All processes of the cluster that were there before.
     private let processes: Set<Int>
     /// Of each lifetime, when a successor of the learner first spoke of it.
     private var firstUpdates: [String: UInt64] = [:]
-    /// Of each actor process, when first nobody's actors waited any more.
+    /// Environment steps of each actor process at the first status in which no actors waited for a carrier.
     private var stepsWhenCarried: [String: Double]?
 
     package init(role: RoleName, processes: Set<Int>) {
@@ -56,8 +57,8 @@ package struct RecoveryWatch: Sendable {
         return false
     }
 
-    /// Others may have taken the dead one's actors up before its successor had anything to do: then all of them have to have
-    /// taken steps since nobody's actors wait any more.
+    /// Other processes may have taken the dead one's actors up before its successor had anything to do: then all of the
+    /// carriers have to have taken steps since the first status in which no actors waited for a carrier.
     private mutating func areCarriedByOthers(_ status: ClusterStatus) -> Bool {
         let parts = status.leases.flatMap(\.parts).filter { !$0.isFinished }
         guard !parts.isEmpty, parts.allSatisfy({ !$0.node.isEmpty && $0.phase == "running" }) else {

@@ -1,4 +1,7 @@
 /// How long throughput takes after a change until it is what it then stays.
+///
+/// For windows that begin at 0, 1, ... 9 s with rates 20, 60, 98, 101, 100, 99, 100, 102, 100 and 100, the plateau is
+/// 100 and `seconds` is 2: from there on all are within 10 % of it.
 package struct Settling: Sendable, Equatable {
     /// The throughput of a short time that begins so many seconds after the change.
     package struct Window: Sendable, Equatable {
@@ -22,6 +25,7 @@ package struct Settling: Sendable, Equatable {
     /// half, and the plateau is none.
     package let seconds: Double?
 
+    /// `windows` in the order of their time; of none the plateau is 0 and `seconds` nil.
     package init(_ windows: [Window]) {
         let plateau = windows.suffix((windows.count + 1) / 2).map(\.rate).median
         let isOn = windows.map { abs($0.rate - plateau) <= Self.tolerance * plateau }

@@ -1,7 +1,8 @@
 package import Coordination
 import Wire
 
-/// Environment steps of every actor process over time, as its heartbeats told them.
+/// Environment steps of every actor process over time, as its heartbeats told them. Heartbeats come once a second and
+/// at different moments, so counts between two of them are interpolated. Times are seconds of the drill's own clock.
 package struct StepHistory: Sendable {
     /// A count that stays the same for so long was told again by a heartbeat: the process stood still.
     private static let standstillSeconds = 0.9

@@ -1,6 +1,7 @@
 package import Neural
 
 /// The image encoder forward and backward on one batch, the images shared among threads (IMPALA's network at 72 x 96).
+/// Pixels, parameters and gradients are made up.
 package struct EncoderBenchmark {
     package static let name = "encoder"
     package var settings = ImageEncoderSettings()

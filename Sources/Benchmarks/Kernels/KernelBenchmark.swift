@@ -4,7 +4,7 @@
 /// attention its products, the causal half of them; of everything else the operations of an element as the plain loop
 /// has them, each of +, -, *, /, max, exp and root as one.
 package struct KernelBenchmark {
-    /// One kernel at one size.
+    /// One kernel at one size, with its data allocated only when it is measured.
     package struct Case {
         package let name: String
         package let configuration: [String: BenchmarkResult.Setting]
@@ -24,7 +24,7 @@ package struct KernelBenchmark {
         }
     }
 
-    /// Kernels whose name contains `word`.
+    /// Kernels whose name contains `word`; all of them for an empty one.
     package static func cases(containing word: String) -> [Case] {
         (products + attention + elementwise + perceptron + recurrent).filter { word.isEmpty || $0.name.contains(word) }
     }

@@ -16,6 +16,7 @@ package struct ActingBenchmark {
 
     package init() {}
 
+    /// Acting and updates, each with equal observations shared and with every row by itself: four results.
     package func run(_ plan: BenchmarkPlan) throws -> [BenchmarkResult] {
         let tasks = try DarkRoomTasks()
         var results: [BenchmarkResult] = []

@@ -52,6 +52,8 @@ package struct CoordinatorBenchmark {
                 """, file: "the bench's experiment")
     }
 
+    /// Simulates the warm-up and `simulatedSeconds`. Throws `ClusterError` where the cluster is not at work at the end.
+    /// `folder`: for checkpoints.
     package func run(folder: String) throws -> BenchmarkResult {
         let experiment = try Self.experiment(nodes: nodes, simulatedSeconds: simulatedSeconds)
         var now: UInt64 = 1_000_000_000
@@ -172,6 +174,8 @@ private final class StubCluster {
         return answers
     }
 
+    /// Takes what the coordinator says to a node: leases fall due after `lease` nanoseconds, requests are acknowledged
+    /// at once.
     func hear(_ envelope: Envelope, name: String, at now: UInt64, lease: UInt64) {
         switch envelope.message {
         case .welcome: nodes[name]?.isWelcome = true

@@ -3,7 +3,8 @@ package import Models
 import Neural
 import Processes
 
-/// The trainer timed as it is: windows drawn, forward, backward, clipping and Adam, on made-up streams in memory.
+/// The trainer timed as it is: windows drawn, forward, backward, clipping and Adam, on made-up streams in memory. Its
+/// GFLOP/s are those of `TransformerArithmetic`, so time spent elsewhere lowers them.
 package struct DistillerBenchmark {
     package let name: String
     package let model: TransformerSettings
@@ -68,6 +69,7 @@ package struct DistillerBenchmark {
             name: name, configuration: configuration, rates: [.tokens: tokens, .gflops: gflops], measured: measured)
     }
 
+    /// A trainer that never ends by itself.
     private func makeTrainer(_ transformer: TransformerModel, _ data: StreamArrays) throws -> Trainer {
         var training = TrainingSettings()
         training.batchSize = batchSize

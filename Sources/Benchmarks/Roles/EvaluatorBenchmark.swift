@@ -4,7 +4,8 @@ import Experience
 package import Models
 import Neural
 
-/// A distilled model acting in many copies, without an environment: windows that grow, and windows that are full.
+/// A distilled model acting in many copies, without an environment: windows that grow, and windows that are full. Each
+/// thread has an `InContextPolicy` of its own with its share of the copies.
 package struct EvaluatorBenchmark {
     package let model: TransformerSettings
     /// Copies in all; each thread has its share of them.

@@ -122,6 +122,7 @@ private final class RecorderDriver {
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
+    /// Gives the recorder a carrier's message, then lets it work.
     func hear(_ message: [UInt8]) throws {
         try measure {
             try recorder.receive(Envelope(decoding: message), from: .peer("carrier"), now: now, outbox: &outbox)
@@ -129,6 +130,7 @@ private final class RecorderDriver {
         try work()
     }
 
+    /// One turn of the recorder, with the coordinator's answers.
     func work() throws {
         try measure { _ = try recorder.work(now: now, outbox: &outbox) }
         try measure { try recorder.tick(now: now, outbox: &outbox) }

@@ -5,6 +5,9 @@ import CKernels
 /// In training a batch's own statistics count, so that a pass has two parts with a meeting between them: one part for
 /// each image, on any thread (`moments`, `backwardSums`), what all images give together (`gather`, `backwardGather`),
 /// and one part for each image again. Otherwise the running statistics count.
+///
+/// Forward: `moments` of each image, `gather`, `forward` of each image. Backward: `backwardSums` of each image,
+/// `backwardGather`, `backward` of each image. `ImagePass` calls them in that order.
 package struct BatchNorm: Sendable, Equatable {
     package let channels: Int
     /// Of one image.
@@ -21,7 +24,8 @@ package struct BatchNorm: Sendable, Equatable {
         self.epsilon = epsilon
     }
 
-    /// What normalises a batch: mean (channels) and 1 / sqrt(variance + epsilon) (channels), one after the other.
+    /// What normalises a batch: mean (channels) and 1 / sqrt(variance + epsilon) (channels), one after the other in
+    /// memory that the caller owns.
     package struct Statistics {
         package let mean: UnsafeMutablePointer<Float>
         package let inverse: UnsafeMutablePointer<Float>
@@ -81,7 +85,7 @@ package struct BatchNorm: Sendable, Equatable {
         ck_batch_norm_backward_means(sums, images, channels, training ? images * pixels : 0, dGain, dShift, means)
     }
 
-    /// dx, which may be dy.
+    /// dx (pixels, channels) of one image, which may be dy; `means` as `backwardGather` left them.
     package func backward(
         _ dy: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ statistics: Statistics, gain: UnsafePointer<Float>,
         means: UnsafePointer<Float>, into dx: UnsafeMutablePointer<Float>

@@ -1,6 +1,7 @@
 import CKernels
 
-/// What a query of causal self-attention sees of the tokens up to its own.
+/// What a query of causal self-attention sees of the tokens up to its own. The default sees all of them; padding is for
+/// sequences that begin late in a window, `window` for a sight that moves along.
 package struct AttentionSight: Hashable, Sendable {
     /// Leading tokens that no query sees; their own output is 0 and gives no gradient.
     package var padded = 0
@@ -20,12 +21,16 @@ package struct AttentionSight: Hashable, Sendable {
     }
 }
 
-/// Causal self-attention of one head of one sequence: out = dropout(softmax(q k^T / sqrt(d))) v.
+/// Causal self-attention of one head of one sequence: out = dropout(softmax(q k^T / sqrt(d))) v (Vaswani et al. 2017).
 ///
 /// T tokens, model dimension D, head dimension d. Queries, keys and values of the head begin at columns 0, D and 2D of
-/// what it is given. The projections before and after it are `Linear`.
+/// what it is given. The projections before and after it are `Linear` or `Product`.
+///
+/// It has no memory of its own: the caller keeps `weightsCount` floats for each head of each sequence between the
+/// passes and `scratchCount` floats for each thread.
 package struct CausalAttention: Sendable {
     package let tokens: Int
+    /// D, which is also the stride from one row of the output to the next.
     package let dimension: Int
     package let headDimension: Int
     package let sight: AttentionSight

@@ -21,8 +21,11 @@ package struct Convolution: Sendable {
     package var outputs: Int { shape.outputs }
     package var outputHeight: Int { (shape.height + 2 * shape.padding - shape.kernel) / shape.stride + 1 }
     package var outputWidth: Int { (shape.width + 2 * shape.padding - shape.kernel) / shape.stride + 1 }
+    /// Floats of an image that comes in.
     package var inputCount: Int { shape.height * shape.width * shape.inputs }
+    /// Floats of an image that goes out.
     package var outputCount: Int { outputHeight * outputWidth * outputs }
+    /// Of the weight as PyTorch has it.
     package var weightShape: [Int] { [shape.outputs, shape.inputs, shape.kernel, shape.kernel] }
 
     /// Floats of scratch for any one pass.

@@ -20,6 +20,7 @@ package struct Dropout: Sendable {
     /// Drops nothing.
     package static var none: Dropout { Dropout(probability: 0, key: (0, 0), site: 0, sequence: 0, step: 0) }
 
+    /// Whether anything is dropped at all.
     package var drops: Bool { code.threshold > 0 }
 
     /// The dropout so many sites and sequences further on.

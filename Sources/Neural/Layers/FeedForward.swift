@@ -6,7 +6,9 @@ import CKernels
 /// activated units and their gradients exist for one panel alone. x, y (rows, D); W1 (F, D), W2 (D, F) as in PyTorch.
 package struct FeedForward: Sendable, Equatable {
     package static let panelWidth = 64
+    /// D.
     package let dimension: Int
+    /// F.
     package let hidden: Int
 
     package init(dimension: Int, hidden: Int) {
@@ -33,6 +35,7 @@ package struct FeedForward: Sendable, Equatable {
         }
     }
 
+    /// Brings W1 (F, D) and W2 (D, F) into the order of `Packed`. Made anew after each optimiser step.
     package func pack(_ w1: UnsafePointer<Float>, _ w2: UnsafePointer<Float>, into packed: Packed) {
         let d = dimension
         Product.transpose(w2, into: packed.secondTransposed, rows: d, columns: hidden)
@@ -89,6 +92,7 @@ package struct FeedForward: Sendable, Equatable {
         }
     }
 
+    /// Each panel's first hidden unit and its width, which is below 64 in the last one where 64 does not divide F.
     @inline(__always)
     private func forEachPanel(_ body: (_ first: Int, _ width: Int) -> Void) {
         for first in stride(from: 0, to: hidden, by: Self.panelWidth) {

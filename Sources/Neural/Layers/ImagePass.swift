@@ -57,12 +57,14 @@ final class ImagePass {
     /// The images of a worker.
     func share(of worker: Int) -> Range<Int> { images * worker / pool.count..<images * (worker + 1) / pool.count }
 
+    /// What a slot holds of an image, or of the image that the worker has at hand where the slot is passing.
     func activation(_ slot: ImagePlan.Slot, image: Int, worker: Int) -> UnsafeMutablePointer<Float> {
         slot.isPassing
             ? passing[worker].start + slot.offset
             : activations.start + image * plan.activationCount + slot.offset
     }
 
+    /// The gradient of a slot: of the image where there are norms, otherwise of the image that the worker has at hand.
     func gradient(_ slot: ImagePlan.Slot, image: Int, worker: Int) -> UnsafeMutablePointer<Float> {
         gradients.start + (plan.hasNorms ? image : worker) * plan.gradientCount + slot.gradientOffset
     }
@@ -103,6 +105,7 @@ extension ImagePass {
         }
     }
 
+    /// A worker's share of the convolutions' weights, brought into the order of the kernels.
     private func pack(_ parameters: UnsafePointer<Float>, worker: Int) {
         for (index, step) in plan.steps.enumerated() where index % pool.count == worker {
             guard case .convolution(let step) = step else { continue }
@@ -112,6 +115,7 @@ extension ImagePass {
         }
     }
 
+    /// The running statistics take the place of the batch's.
     private func useRunning(_ running: UnsafePointer<Float>) {
         for case .norm(let norm) in plan.steps {
             norm.layer.evaluation(
@@ -120,6 +124,7 @@ extension ImagePass {
         }
     }
 
+    /// Mean and inverse deviation that a norm uses in this pass.
     private func statistics(of norm: ImagePlan.NormStep) -> BatchNorm.Statistics {
         BatchNorm.Statistics(at: statistics.start + norm.statisticsOffset, channels: norm.layer.channels)
     }
@@ -150,6 +155,7 @@ extension ImagePass {
         }
     }
 
+    /// Where in their windows the largest elements of an image's pool were.
     private func places(_ step: ImagePlan.PoolStep, _ image: Int) -> UnsafeMutablePointer<UInt8> {
         places + image * plan.placesCount + step.placesOffset
     }
@@ -205,6 +211,7 @@ extension ImagePass {
         }
     }
 
+    /// The two means (2, channels) that a norm's backward pass subtracts.
     private func means(of norm: ImagePlan.NormStep) -> UnsafeMutablePointer<Float> {
         statistics.start + norm.statisticsOffset + 2 * norm.layer.channels
     }

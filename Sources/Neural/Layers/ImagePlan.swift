@@ -1,6 +1,7 @@
 /// The steps that an image goes through, each from one slot of memory to another, and where their parameters lie.
 ///
-/// Slots and steps belong to one image; `ImagePass` walks many images through them, forward and back.
+/// Slots and steps belong to one image; `ImagePass` walks many images through them, forward and back. A plan is built
+/// once by `convolve` and `pool`, in the order of the steps, and does not change after that.
 package struct ImagePlan: Sendable {
     /// An activation (height, width, channels) of one image and its gradient.
     struct Slot: Sendable {
@@ -18,6 +19,7 @@ package struct ImagePlan: Sendable {
         var count: Int { pixels * channels }
     }
 
+    /// One step with its layer; a rectification is part of the convolution that reads it.
     enum Step: Sendable {
         case convolution(ConvolutionStep)
         case norm(NormStep)
@@ -87,11 +89,13 @@ package struct ImagePlan: Sendable {
     /// Whether images have to meet inside a pass.
     var hasNorms: Bool { statisticsCount > 0 }
 
+    /// Reserves `count` floats, rounded up to a cache line; gives back where they begin.
     private static func take(_ count: Int, from total: inout Int) -> Int {
         defer { total += (count + 15) & ~15 }
         return total
     }
 
+    /// Whether a backward pass reads a slot's activation.
     private enum Keeping { case kept, passing }
 
     private mutating func slot(
@@ -143,6 +147,7 @@ package struct ImagePlan: Sendable {
         return normalise(norm, from: output, adding: skip, passing: passing)
     }
 
+    /// Appends a batch norm. Its output shares the gradient of the skip, or of its own input.
     private mutating func normalise(_ name: String, from input: Slot, adding skip: Slot?, passing: Bool) -> Slot {
         let channels = input.channels
         let output = slot(

@@ -148,6 +148,7 @@ package struct LSTM: Sendable {
         return UnsafePointer(kept.dropped)
     }
 
+    /// What layer `index` was given in the forward pass, from the memory of the layer below.
     private func input(
         of index: Int, _ arena: LSTMArena, _ sequences: Int, _ dropout: Dropout
     ) -> UnsafeMutablePointer<Float> {
@@ -166,6 +167,7 @@ package struct LSTM: Sendable {
         }
     }
 
+    /// Layer `index`'s part of a state (L, B, H), or zeros without one.
     private static func begin(
         _ target: UnsafeMutablePointer<Float>, _ states: UnsafePointer<Float>?, _ index: Int, _ count: Int
     ) {

@@ -1,7 +1,8 @@
 /// Where the parameters of a long short-term memory of several layers lie in a flat buffer, with PyTorch's names, shapes
 /// and order of gates: input, forget, cell, output.
 package struct LSTMLayout: Sendable, Equatable {
-    /// Offsets of layer l: `weight_ih_l` (4H, inputs), `weight_hh_l` (4H, H), `bias_ih_l` and `bias_hh_l` (4H).
+    /// Offsets in floats of layer l: `weight_ih_l` (4H, inputs), `weight_hh_l` (4H, H), `bias_ih_l` and `bias_hh_l`
+    /// (4H).
     package struct Layer: Sendable, Equatable {
         package let inputs: Int
         package let inputWeight: Int

@@ -1,11 +1,17 @@
 import CKernels
 import COpenBLAS
 
-/// The linear layer y = x W^T with W (outputs, inputs) as in PyTorch; the bias belongs to the kernel that follows, or is
-/// added by `addBias`.
+/// The linear layer y = x W^T with W (outputs, inputs) as in PyTorch; the bias belongs to the kernel that follows, or
+/// is added by `addBias`.
 ///
-/// OpenBLAS runs on the caller's thread alone: parallelism is the caller's.
+/// OpenBLAS runs on the caller's thread alone: parallelism is the caller's. A row's bits may depend on how many rows
+/// stand beside it; where that matters, use `Product`.
+///
+///     let weight: [Float] = [3, 4, 5, 6]                     // (2, 2)
+///     var y: [Float] = [0, 0]
+///     Linear.forward([1, 2], weight: weight, into: &y, rows: 1, inputs: 2, outputs: 2)   // y = (11, 17)
 package enum Linear {
+    /// Set once for the process, before its first product.
     private static let singleThreaded: Void = openblas_set_num_threads(1)
 
     /// y (rows, outputs) = x (rows, inputs) W^T. `stride`, `inputStride`: floats from one row of y or x to the next.

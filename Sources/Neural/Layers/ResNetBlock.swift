@@ -8,6 +8,7 @@ struct ResNetBlock: Sendable {
     let kernel: Int
     let normalised: Bool
 
+    /// Adds the block's steps behind `input`, which must be kept, and returns where the result lies.
     func append(to plan: inout ImagePlan, from input: ImagePlan.Slot) -> ImagePlan.Slot {
         let layer = Convolution(
             height: input.height, width: input.width, inputs: input.channels, outputs: input.channels, kernel: kernel,

@@ -3,10 +3,12 @@ extension Reference {
     private static var slope: Scalar { Scalar(0.7978845608028654) }
     private static var cubic: Scalar { Scalar(0.044715) }
 
+    /// Elements of any shape.
     package static func gelu(_ x: Array) -> Array {
         x.map { $0 / 2 * (1 + .hyperbolicTangent(slope * ($0 + cubic * $0 * $0 * $0))) }
     }
 
+    /// From the gradient of the output and the input of the forward pass.
     package static func geluBackward(_ dy: Array, _ x: Array) -> Array {
         zip(dy, x).map { d, x in
             let t = Scalar.hyperbolicTangent(slope * (x + cubic * x * x * x))
@@ -17,7 +19,9 @@ extension Reference {
 
 // The rectifier max(x, 0).
 extension Reference {
+    /// Elements of any shape.
     package static func relu(_ x: Array) -> Array { x.map { max($0, 0) } }
 
+    /// 0 where the input is 0, as in PyTorch.
     package static func reluBackward(_ dy: Array, _ x: Array) -> Array { zip(dy, x).map { $1 > 0 ? $0 : 0 } }
 }

@@ -20,6 +20,7 @@ extension Reference {
         return weights
     }
 
+    /// The output (T, d); a padded query's row is 0.
     package static func attention(
         _ q: Array, _ k: Array, _ v: Array, d: Int, mask: Array?, sight: AttentionSight = AttentionSight()
     ) -> Array {
@@ -35,6 +36,7 @@ extension Reference {
         return out
     }
 
+    /// Gradients (T, d) each from that of the output, by the derivative of the softmax.
     package static func attentionBackward(
         _ dout: Array, _ q: Array, _ k: Array, _ v: Array, d: Int, mask: Array?,
         sight: AttentionSight = AttentionSight()

@@ -1,6 +1,7 @@
 // Batch normalisation of x (rows, channels), the rows being all pixels of all images:
 // y = (x - mean) / sqrt(variance + epsilon) gain + shift.
 extension Reference {
+    /// A number for each channel.
     package struct ChannelStatistics {
         package var mean: Array
         package var variance: Array
@@ -42,6 +43,7 @@ extension Reference {
             variance: zip(running.variance, batch.variance).map { (1 - momentum) * $0 + momentum * $1 })
     }
 
+    /// Normalised x and 1 / sqrt(variance + epsilon) (channels).
     private static func batchNormalise(_ x: Array, channels: Int, epsilon: Scalar, running: ChannelStatistics?) -> (
         values: Array, inverse: Array
     ) {
@@ -50,6 +52,8 @@ extension Reference {
         return (x.indices.map { (x[$0] - statistics.mean[$0 % channels]) * inverse[$0 % channels] }, inverse)
     }
 
+    /// dx and the gradients of gain and shift (channels). In training the batch's statistics depend on x, which `own`
+    /// accounts for; with `running` they are constants.
     package static func batchNormBackward(
         _ dy: Array, _ x: Array, gain: Array, epsilon: Scalar, running: ChannelStatistics? = nil
     ) -> (dx: Array, dGain: Array, dShift: Array) {

@@ -1,4 +1,5 @@
-/// Where a window of `kernel` rows or columns lies: shared by convolution and pool.
+/// Where a window of `kernel` rows or columns lies: shared by convolution and pool. Sizes are in pixels, the same
+/// padding on all four sides.
 package struct WindowGeometry: Sendable {
     package let height: Int
     package let width: Int
@@ -35,6 +36,7 @@ package struct WindowGeometry: Sendable {
 
 // Convolution of images (images, height, width, inputs); weight (outputs, inputs, kernel, kernel), bias (outputs).
 extension Reference {
+    /// y (images, output height, output width, outputs).
     package static func convolution(_ x: Array, _ weight: Array, _ bias: Array?, inputs: Int, _ window: WindowGeometry)
         -> Array
     {
@@ -56,6 +58,7 @@ extension Reference {
         return y
     }
 
+    /// Gradients of image, weight and bias.
     package static func convolutionBackward(
         _ dy: Array, _ x: Array, _ weight: Array, inputs: Int, _ window: WindowGeometry
     ) -> (dx: Array, dWeight: Array, dBias: Array) {
@@ -91,10 +94,12 @@ extension Reference {
 
 // Max pool of images (images, height, width, channels): the first of equals.
 extension Reference {
+    /// y (images, output height, output width, channels).
     package static func maxPool(_ x: Array, channels: Int, _ window: WindowGeometry) -> Array {
         maxPoolSources(x, channels: channels, window).map { x[$0] }
     }
 
+    /// Each output's gradient goes to the element that it came from.
     package static func maxPoolBackward(_ dy: Array, _ x: Array, channels: Int, _ window: WindowGeometry) -> Array {
         var dx = Array(repeating: 0, count: x.count)
         for (d, source) in zip(dy, maxPoolSources(x, channels: channels, window)) { dx[source] += d }

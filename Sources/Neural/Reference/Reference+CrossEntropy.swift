@@ -1,5 +1,6 @@
 // Cross entropy with label smoothing, summed over the taught rows and multiplied by `scale`.
 extension Reference {
+    /// Logits (rows, classes); the gradient has their shape, and is 0 in rows that are not taught.
     package static func crossEntropy(
         _ logits: Array, targets: [Int], taught: [Bool], smoothing: Scalar, scale: Scalar
     ) -> (loss: Scalar, gradient: Array) {

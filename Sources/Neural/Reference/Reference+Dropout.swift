@@ -1,4 +1,5 @@
 // Dropout: every element times its factor, 0 or 1 / (1 - p); the backward pass is the same on the gradient.
 extension Reference {
+    /// `mask` has the shape of x.
     package static func dropout(_ x: Array, mask: Array?) -> Array { x.indices.map { x[$0] * (mask?[$0] ?? 1) } }
 }

@@ -1,5 +1,6 @@
 // Embedding: y (count, D) = rows of a table (vocabulary, D).
 extension Reference {
+    /// y (count, D) of the rows `indices` (count).
     package static func embedding(_ indices: [Int], _ table: Array, dimension: Int) -> Array {
         indices.flatMap { table[($0 * dimension)..<(($0 + 1) * dimension)] }
     }

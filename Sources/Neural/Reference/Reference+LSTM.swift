@@ -40,6 +40,7 @@ extension Reference {
 
     private static func sigmoid(_ x: Scalar) -> Scalar { 1 / (1 + .exponential(-x)) }
 
+    /// One layer over all steps; several layers are as many calls.
     package static func lstm(_ x: Array, _ layer: LSTMLayer, initial: LSTMState) -> LSTMTrace {
         let (units, width) = (layer.units, initial.hidden.count)
         let (sequences, inputs) = (width / units, layer.inputs)
@@ -69,12 +70,15 @@ extension Reference {
         return trace
     }
 
+    /// What `lstmBackward` returns, each in the shape of what it belongs to.
     package struct LSTMGradients {
         package var x: Array
         package var layer: LSTMLayer
         package var initial: LSTMState
     }
 
+    /// Through time from the last step to the first. `dy` (T, B, H): gradient of the output; `final`: of the state
+    /// behind the last step.
     package static func lstmBackward(
         _ dy: Array, _ x: Array, _ layer: LSTMLayer, _ trace: LSTMTrace, final: LSTMState
     ) -> LSTMGradients {

@@ -1,5 +1,6 @@
 // Residual and normalisation: y = (s - mean) / sqrt(variance + 1e-5) gain + shift, s = residual + mask (z + bias).
 extension Reference {
+    /// y (rows, D) of a residual, z and a mask (rows, D); bias, gain and shift (D).
     package static func residualNorm(
         residual: Array, z: Array, bias: Array, gain: Array, shift: Array, mask: Array?
     ) -> Array {
@@ -8,6 +9,7 @@ extension Reference {
         return normalised.indices.map { normalised[$0] * gain[$0 % d] + shift[$0 % d] }
     }
 
+    /// Normalised sums (rows, D) and inverse deviations (rows).
     private static func normalise(residual: Array, z: Array, bias: Array, mask: Array?) -> (Array, Array) {
         let d = bias.count
         let s = z.indices.map { residual[$0] + (z[$0] + bias[$0 % d]) * (mask?[$0] ?? 1) }
@@ -23,6 +25,7 @@ extension Reference {
         return (normalised, inverses)
     }
 
+    /// Each in the shape of what it belongs to.
     package struct ResidualNormGradients {
         package var residual: Array
         package var z: Array
@@ -31,6 +34,7 @@ extension Reference {
         package var shift: Array
     }
 
+    /// From the gradient dy (rows, D) of the output. That of z passes the mask, that of the residual does not.
     package static func residualNormBackward(
         _ dy: Array, residual: Array, z: Array, bias: Array, gain: Array, mask: Array?
     ) -> ResidualNormGradients {
@@ -56,12 +60,14 @@ extension Reference {
 
 // Layer normalisation alone: the same with a residual of 0.
 extension Reference {
+    /// x (rows, D); gain and shift (D).
     package static func layerNorm(_ x: Array, gain: Array, shift: Array) -> Array {
         let zero = Array(repeating: 0, count: x.count)
         let bias = Array(repeating: 0, count: gain.count)
         return residualNorm(residual: zero, z: x, bias: bias, gain: gain, shift: shift, mask: nil)
     }
 
+    /// From the gradient dy (rows, D) of the output.
     package static func layerNormBackward(_ dy: Array, _ x: Array, gain: Array) -> (
         dx: Array, dGain: Array, dShift: Array
     ) {

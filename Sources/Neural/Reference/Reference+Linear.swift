@@ -1,5 +1,6 @@
 // Linear: y (rows, outputs) = x (rows, inputs) W^T + b, W (outputs, inputs).
 extension Reference {
+    /// y (rows, outputs).
     package static func linear(_ x: Array, _ weight: Array, _ bias: Array, inputs: Int) -> Array {
         let outputs = bias.count
         return (0..<(x.count / inputs)).flatMap { row in
@@ -9,6 +10,7 @@ extension Reference {
         }
     }
 
+    /// From the gradient dy (rows, outputs).
     package static func linearBackward(_ dy: Array, _ x: Array, _ weight: Array, inputs: Int) -> (
         dx: Array, dWeight: Array, dBias: Array
     ) {
