@@ -21,6 +21,7 @@ package struct BenchmarkResult: Sendable, Encodable {
     }
 
     package let name: String
+    /// What was measured: sizes, threads, batch.
     package let configuration: [String: Setting]
     /// The rate of every repetition.
     package let rates: [Unit: [Double]]
@@ -36,6 +37,7 @@ package struct BenchmarkResult: Sendable, Encodable {
         self.measured = measured
     }
 
+    /// The least and the largest of the repetitions' rates.
     private struct Spread: Encodable {
         let minimum: Double
         let maximum: Double

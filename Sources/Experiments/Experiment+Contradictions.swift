@@ -10,6 +10,8 @@ extension Experiment {
         taskContradictions + processContradictions + windowContradictions
     }
 
+    /// What the environment's tasks do not give: a split, enough train tasks, spaces that the source algorithm can act
+    /// in.
     private var taskContradictions: [Contradiction] {
         let tasks: any TaskDistribution
         do {
@@ -41,6 +43,7 @@ extension Experiment {
         return found
     }
 
+    /// Processes that carry fewer actors than one lifetime has, so that no lifetime could begin.
     private var processContradictions: [Contradiction] {
         let carried = cluster.actorProcesses * actorsPerProcess
         guard carried < collect.actors else { return [] }
@@ -52,6 +55,7 @@ extension Experiment {
         ]
     }
 
+    /// A window that is longer than any lifetime, which would be padding in part.
     private var windowContradictions: [Contradiction] {
         guard let environment = try? makeTasks().environment else { return [] }
         let episodes = collect.end.episodesPerActor

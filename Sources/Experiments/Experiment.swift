@@ -22,8 +22,8 @@ package struct DistilSettings: SettingsGroup {
     ]
 }
 
-/// Everything that one run does: typed, complete and checked. Other modules get one only by reading it, so what has
-/// this type can be run; the defaults are the paper's where it states them.
+/// Everything that one run does: typed, complete and checked. Other modules change no field of it but read it from
+/// YAML, so what has this type and a name can be run; the defaults are the paper's where it states them.
 ///
 ///     let experiment = try Experiment(path: "quickstart.yaml", overrides: ["collect.actors=8"])
 ///     let tasks = try experiment.makeTasks()
@@ -34,12 +34,16 @@ package struct Experiment: SettingsGroup {
     /// Of everything random but the distiller, which has its own (`distil.training.seed`).
     package internal(set) var seed: UInt64 = 0
     package internal(set) var environment = EnvironmentSettings(RegisteredEnvironment(DarkRoomTasks.self))
+    /// How the environment's tasks are divided.
     package internal(set) var tasks = TaskSettings()
     /// The source algorithm that every lifetime runs.
     package internal(set) var source = SourceAlgorithm(RegisteredSourceAlgorithm(ActorCritic.self))
+    /// How learning histories are collected.
     package internal(set) var collect = CollectSettings()
+    /// The processes of the run, and their limits.
     package internal(set) var cluster = ClusterSettings()
     package internal(set) var distil = DistilSettings()
+    /// How checkpoints are evaluated.
     package internal(set) var evaluate = EvaluateSettings()
 
     /// All defaults; not an experiment yet, for it has no name.

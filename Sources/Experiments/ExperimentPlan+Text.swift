@@ -39,6 +39,7 @@ extension ExperimentPlan {
     /// Left free for logs, the catalogue and the machine itself.
     package static let reserveBytes = 256 << 20
 
+    /// Digits in groups of three: 4,600,000.
     private func count(_ value: Int) -> String {
         var digits = String(value)
         var groups: [String] = []
@@ -49,6 +50,7 @@ extension ExperimentPlan {
         return ([digits] + groups).joined(separator: ",")
     }
 
+    /// In the unit that people would use, at least 1 s.
     private func time(_ seconds: Double) -> String {
         let whole = Int(min(seconds, 1e9).rounded())
         if whole < 60 { return "\(max(1, whole)) s" }
@@ -56,6 +58,7 @@ extension ExperimentPlan {
         return "\(whole / 3600) h \(whole % 3600 / 60) min"
     }
 
+    /// In decimal units, with one decimal below 100.
     private func bytes(_ count: Int) -> String {
         let units: [(Double, String)] = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")]
         for (size, unit) in units where Double(count) >= size {

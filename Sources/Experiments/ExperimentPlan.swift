@@ -12,7 +12,8 @@ import Neural
 /// With 36 lifetimes on train tasks and 10 on held-out ones, 10 actors, at most 1,000 episodes of 10 steps,
 /// `maximumTransitions` is 46 * 10 * 1,000 * 10 = 4,600,000.
 package struct ExperimentPlan: Sendable, Equatable {
-    /// What a machine can do, for the estimate of the time: billions of floating-point operations a second of one core.
+    /// What a machine can do, for the estimate of the time: billions of floating-point operations a second of one core,
+    /// and what a transition costs besides.
     package struct Rates: Sendable, Equatable {
         /// Single-precision arithmetic of one core in small networks: acting and learning of the source.
         package var sourceGigaflops: Double

@@ -7,6 +7,7 @@ final class PassInference: WindowInference {
     private let encoder: (any ObservationEncoder)?
     private let actionCount: Int
 
+    /// Takes over the parameters as they are: `prepare` is called here alone, so later changes need a new inference.
     init(_ model: any SequenceModel, windows: Int) {
         pass = model.makePasses(workers: 1, windows: windows, seed: 0)[0]
         encoder = model.makeEncoder(observations: windows * model.contextLength, pool: WorkerPool(count: 1))

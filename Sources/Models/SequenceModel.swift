@@ -58,6 +58,7 @@ package protocol SequenceModel: AnyObject {
     /// How windows are laid out for it.
     var form: WindowForm { get }
 
+    /// Names, shapes and places in `parameters`: what a checkpoint's file has.
     var parameterLayout: ParameterLayout { get }
 
     /// What the optimiser changes, laid out as `parameterLayout` says. It may change only while no pass, inference or
@@ -83,6 +84,7 @@ package protocol SequenceModel: AnyObject {
 }
 
 extension SequenceModel {
+    /// Transitions of a window, c.
     package var contextLength: Int { form.length }
     package var spaces: ModelSpaces { form.spaces }
 

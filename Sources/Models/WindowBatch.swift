@@ -92,6 +92,7 @@ package final class WindowBatch {
         taught.deallocate()
     }
 
+    /// `count` zeros, and memory for one at least, so that an empty column has an address.
     private static func zeros<Number: Numeric>(_ count: Int) -> UnsafeMutablePointer<Number> {
         let start = UnsafeMutablePointer<Number>.allocate(capacity: max(1, count))
         start.initialize(repeating: 0, count: count)

@@ -56,6 +56,7 @@ package struct StepHistory: Sendable {
         }
     }
 
+    /// Steps counted by a moment: interpolated between two heartbeats, level before the first and behind the last.
     private static func steps(of points: [Point], until seconds: Double) -> Double {
         guard let first = points.first, seconds > first.seconds else { return points.first?.steps ?? 0 }
         var low = 0

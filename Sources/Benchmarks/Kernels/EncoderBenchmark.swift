@@ -5,6 +5,7 @@ package import Neural
 package struct EncoderBenchmark {
     package static let name = "encoder"
     package var settings = ImageEncoderSettings()
+    /// Images of a batch.
     package var images = 32
     package let threads: Int
 

@@ -48,6 +48,7 @@ package struct KernelBenchmark {
         "\(result.name): \(Int((result.rates[.gflops] ?? []).median)) GFLOP/s"
     }
 
+    /// The peak itself as a result, so that a report shows what the shares are of.
     private static func measurePeak(_ peak: ProductPeak, threads: Int, _ plan: BenchmarkPlan) throws -> BenchmarkResult
     {
         BenchmarkResult(
@@ -55,6 +56,7 @@ package struct KernelBenchmark {
             rates: [.gflops: try plan.repeated { peak.sample() }])
     }
 
+    /// Times one kernel; its share of the peak is of the mean of the samples before and after each repetition.
     private static func measure(_ kernel: Case, _ peak: ProductPeak, _ plan: BenchmarkPlan) throws -> BenchmarkResult {
         let run = kernel.prepare()
         let operations = Double(kernel.operations)

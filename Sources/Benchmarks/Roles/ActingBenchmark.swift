@@ -88,6 +88,8 @@ package struct ActingBenchmark {
         return zip(widths, widths.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }
     }
 
+    /// Times `body`, which makes `transitions` transitions with `operations` floating-point operations; nil where equal
+    /// rows are shared, since the work then depends on the data.
     private func measure(
         _ name: String, transitions: Int, operations: Int?, configuration: [String: BenchmarkResult.Setting],
         _ plan: BenchmarkPlan, _ body: () throws -> Void

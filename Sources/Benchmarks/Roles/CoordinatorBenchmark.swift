@@ -14,8 +14,11 @@ import Wire
 /// Nodes send a heartbeat each second, take every lease and have done with it after ten seconds. Only the coordinator's
 /// work is timed: decoding, deciding, writing down, encoding.
 package struct CoordinatorBenchmark {
+    /// The simulated time between two turns of the coordinator.
     private static let tickNanoseconds: UInt64 = 50_000_000
+    /// How long a node keeps a lease before it reports the work as done, in simulated time.
     private static let leaseNanoseconds: UInt64 = 10_000_000_000
+    /// Simulated seconds in which nodes join and take leases; not counted.
     private static let warmUpSeconds = 12
     private static let actorsPerLifetime = 8
     private static let actorsPerProcess = 4
@@ -126,8 +129,10 @@ private final class StubCluster {
 
     private var nodes: [String: Node] = [:]
     private var order: [String] = []
+    /// What nodes will say at a later moment, in the order of the moments.
     private var due: [(moment: UInt64, name: String, message: Message)] = []
     private var firstDue = 0
+    /// What nodes say at the next turn.
     private var answers: [(name: String, bytes: [UInt8])] = []
     private var recorder = ""
     private var request: UInt64 = 0

@@ -48,6 +48,8 @@ package struct EvaluatorBenchmark {
         return [growing, full]
     }
 
+    /// Times `body`, which makes `transitions` transitions; GFLOP/s are reported where a transition's operations are
+    /// given.
     private func measure(
         _ name: String, transitions: Int, operationsPerTransition: Double? = nil, _ plan: BenchmarkPlan,
         _ body: () -> Void

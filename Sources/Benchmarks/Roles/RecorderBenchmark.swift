@@ -20,7 +20,9 @@ package struct RecorderBenchmark {
     /// Carriers wait for the seals of what they have sent, as for memory in a run.
     private static let unsealedLimit = 1000
 
+    /// Streams that are recorded: a multiple of 100.
     package let streams: Int
+    /// Transitions of each stream.
     package let rows: Int
     private let lifetimes: Int
 
@@ -139,6 +141,8 @@ private final class RecorderDriver {
         for item in items { try answer(Envelope(decoding: item.bytes)) }
     }
 
+    /// Does as a coordinator would: acknowledges seals. Throws `ClusterError` for a stream that is lost or a message
+    /// that is refused.
     private func answer(_ envelope: Envelope) throws {
         switch envelope.message {
         case .streamsSealed(let report):
@@ -155,6 +159,7 @@ private final class RecorderDriver {
         }
     }
 
+    /// Adds the time that `body` takes to what the recorder has spent.
     private func measure(_ body: () throws -> Void) throws {
         let began = TimeSpent.now
         try body()

@@ -116,6 +116,7 @@ extension TransformerPass {
         }
     }
 
+    /// From the gradient in `arena.gradient`, which has gone back through the dropout afterwards.
     private func embedBackward(_ portion: Portion, _ gradients: UnsafeMutablePointer<Float>) {
         var tables = layout.embedding(gradients)
         portion.forEachWindow { window, row in
@@ -162,6 +163,7 @@ extension TransformerPass {
             stride: d, rows: rows, columns: d, depth: 3 * d, accumulate: true)
     }
 
+    /// From projections (rows, 3D) to the heads' outputs (rows, D).
     private func headsForward(_ index: Int, _ portion: Portion) {
         let kept = arena.blocks[index]
         let bias = parameters + layout.blocks[index].inBias
@@ -173,6 +175,7 @@ extension TransformerPass {
         }
     }
 
+    /// From the gradient in the place of the heads' outputs to that of the projections, in `arena.projectedGradient`.
     private func headsBackward(_ index: Int, _ portion: Portion) {
         let kept = arena.blocks[index]
         forEachHead(index, portion) { attention, head in
@@ -241,6 +244,7 @@ extension TransformerPass {
         let site: Int
     }
 
+    /// The norm behind a block's attention.
     private func attentionNorm(_ index: Int) -> Norm {
         let (block, kept) = (layout.blocks[index], arena.blocks[index])
         return Norm(
@@ -248,6 +252,7 @@ extension TransformerPass {
             bias: block.outBias, gain: block.gain1, shift: block.shift1, site: 2 * index)
     }
 
+    /// The norm behind a block's MLP, whose output is the next block's input.
     private func mlpNorm(_ index: Int) -> Norm {
         let (block, kept) = (layout.blocks[index], arena.blocks[index])
         let next = index + 1 < layout.blocks.count ? arena.blocks[index + 1].input : arena.output
@@ -256,6 +261,7 @@ extension TransformerPass {
             gain: block.gain2, shift: block.shift2, site: 2 * index + 1)
     }
 
+    /// A half of a block ends: residual, dropout and norm, window by window, since each window has its own dropout.
     private func normForward(_ norm: Norm, _ portion: Portion) {
         portion.forEachWindow { window, row in
             ResidualNorm.forward(
