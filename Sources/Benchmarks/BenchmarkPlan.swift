@@ -13,6 +13,7 @@ package struct BenchmarkPlan {
     /// Called before each repetition; may throw to end the benchmark.
     package var mayGoOn: () throws -> Void
 
+    /// Defaults print nothing and never end the benchmark.
     package init(
         repetitions: Int, secondsPerRepetition: Double, progress: @escaping (String) throws -> Void = { _ in },
         mayGoOn: @escaping () throws -> Void = {}

@@ -62,6 +62,7 @@ package struct CheckpointConfiguration: Sendable, Equatable {
 
     /// What a file of a kind of model says that it is.
     private static func format(_ model: ModelChoice) -> String { "distillery-\(model.name)" }
+    /// Raised when files of before can no longer be read.
     private static let version = 1
 
     /// JSON with sorted keys, so that equal configurations are equal bytes.

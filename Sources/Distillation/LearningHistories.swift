@@ -19,6 +19,7 @@ package struct LearningHistories: Sendable {
     /// What was appended so far; nil before the first stream.
     package private(set) var arrays: StreamArrays?
 
+    /// Nothing read yet. Throws `SettingsError` for settings out of range.
     package init(settings: WindowSettings) throws {
         try settings.validate()
         self.settings = settings
@@ -67,6 +68,7 @@ package struct LearningHistories: Sendable {
         streamsOfLifetime[lifetime(metadata), default: 0] += 1
     }
 
+    /// The lifetime that a stream belongs to, by which streams are counted.
     private func lifetime(_ metadata: StreamMetadata) -> LifetimeIdentifier {
         LifetimeIdentifier(task: metadata.task.id, repetition: metadata.repetition)
     }
@@ -86,6 +88,7 @@ package struct HistoriesReading: Sendable {
         histories.quarantined = folder.quarantined
     }
 
+    /// Files that are read in all, those that turn out not to count among them.
     package var fileCount: Int { folder.files.count }
     /// Transitions of the streams read so far.
     package var transitions: Int { histories.arrays?.rowCount ?? 0 }

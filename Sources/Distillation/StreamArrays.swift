@@ -30,6 +30,7 @@ package struct StreamArrays: Sendable {
         self.actionSpace = actionSpace
     }
 
+    /// N, transitions of all streams.
     package var rowCount: Int { rewards.count }
     package var streamCount: Int { streamEpisodes.count - 1 }
     package var episodeCount: Int { episodeStarts.count }
@@ -66,6 +67,7 @@ package struct StreamArrays: Sendable {
         streamEpisodes.append(episodeCount)
     }
 
+    /// The part of a column of `width` elements a row that belongs to `rows`.
     private func slice<Column: RandomAccessCollection>(_ column: Column, _ rows: Range<Int>, _ width: Int)
         -> Column.SubSequence
     {

@@ -13,6 +13,7 @@ package struct StepReport: Sendable, Equatable {
     package let loss: Double
     /// What was minimised: the same with label smoothing.
     package let objective: Double
+    /// Of this step, by the schedule.
     package let learningRate: Double
     /// Global norm of the gradient before clipping.
     package let gradientNorm: Double
@@ -34,6 +35,7 @@ package struct StepReport: Sendable, Equatable {
 package final class Trainer {
     package let model: any SequenceModel
     package let settings: TrainingSettings
+    /// How windows are drawn.
     package let windows: WindowSettings
     /// Optimiser steps done.
     package private(set) var completedSteps = 0
@@ -116,6 +118,7 @@ package final class Trainer {
     /// Share of the work that is done, by steps or by time, whichever is further.
     package var progress: Double { min(1, max(Double(completedSteps) / Double(settings.steps), timeShare)) }
 
+    /// Share of `maximumSeconds` that has passed; 0 where there is no limit.
     private var timeShare: Double { settings.maximumSeconds.map { elapsedSeconds / $0 } ?? 0 }
 
     /// One optimiser step: draws the batch, forward, backward, clips and updates. Throws `TrainingError` when the loss
@@ -213,6 +216,7 @@ extension Trainer {
             metadata: ["step": "\(completedSteps)", "seconds": "\(elapsedSeconds)"])
     }
 
+    /// Takes over the moments, the steps and the seconds of an earlier training.
     private func restore(_ data: Data) throws {
         let done = try OptimizerState.read(data, layout: model.parameterLayout, first: first, second: second)
         completedSteps = done.steps

@@ -25,6 +25,7 @@ extension Experiment {
         self = try reader.result { $0.contradictions() }
     }
 
+    /// Why an override is refused, before it has a place among the problems.
     private struct Refusal: Error {
         let key: String
         let message: String
@@ -47,6 +48,7 @@ extension Experiment {
         }
     }
 
+    /// Every key of every section, from which reading, writing and documentation are made.
     static let schema = Schema(Experiment.entries)
 
     /// The resolved experiment: every key with its value. Reading it gives an equal value.

@@ -35,13 +35,16 @@ enum YAMLBounds {
 
 /// Counts what the events of a parser make, with every alias written out.
 private struct YAMLMeasure {
+    /// What a node is with all that lies in it: nodes, bytes of scalars, levels.
     private struct Extent {
         var nodes = 1
         var bytes = 0
         var depth = 0
     }
 
+    /// What each anchor stands for, by its name.
     private var anchors: [String: Extent] = [:]
+    /// Lists and sections that have begun and not ended, outermost first.
     private var open: [(anchor: String?, extent: Extent)] = [(nil, Extent())]
 
     /// Gives back what is beyond a bound with this event.

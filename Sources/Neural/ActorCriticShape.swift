@@ -12,6 +12,7 @@ package struct ActorCriticShape: Hashable, Sendable {
     package let components: [Int]
     /// Units of each hidden layer, before they are rounded up.
     package let hidden: [Int]
+    /// Actions that the policy chooses from.
     package let actions: Int
     /// Columns of each layer, hidden layers first, then the heads.
     package let widths: [Int]

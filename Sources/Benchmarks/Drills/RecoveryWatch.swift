@@ -6,6 +6,7 @@ package import Wire
 /// Counters that a successor has restored prove nothing: what counts is what has been done since it was first seen. The
 /// drill makes a watch at each kill and asks it with every status until it says yes.
 package struct RecoveryWatch: Sendable {
+    /// The role of the process that was killed.
     package let role: RoleName
     /// All processes of the cluster that were there before.
     private let processes: Set<Int>

@@ -3,7 +3,7 @@
 /// For windows that begin at 0, 1, ... 9 s with rates 20, 60, 98, 101, 100, 99, 100, 102, 100 and 100, the plateau is
 /// 100 and `seconds` is 2: from there on all are within 10 % of it.
 package struct Settling: Sendable, Equatable {
-    /// The throughput of a short time that begins so many seconds after the change.
+    /// The throughput, in steps a second, of a short time that begins so many seconds after the change.
     package struct Window: Sendable, Equatable {
         package let seconds: Double
         package let rate: Double

@@ -4,13 +4,18 @@ import Neural
 /// The sizes are those of one sequence of 100 transitions through the model of the paper's Table 1, and of 50 actors of
 /// its Table 4.
 extension KernelBenchmark {
+    /// Tokens of the sequence: one a transition.
     private static let rows = 100
+    /// The model dimension, D.
     private static let dimension = 64
+    /// Columns of one of four heads.
     private static let headDimension = 16
     /// Hidden units that the MLP activates at a time.
     private static let panel = FeedForward.panelWidth
+    /// Rows of the acting network's kernels.
     private static let actors = 50
 
+    /// A buffer of made-up numbers between -1/2 and 1/2, the same at every call.
     static func noise(_ count: Int) -> FloatBuffer {
         let buffer = FloatBuffer(count)
         buffer.fillWithNoise()
@@ -57,6 +62,7 @@ extension KernelBenchmark {
         }
     }
 
+    /// The MLP with `hidden` units on all rows: two products forward, four backward.
     private static func feedForward(_ hidden: Int, isBackward: Bool) -> Case {
         let products = isBackward ? 4 : 2
         return Case(
@@ -98,6 +104,7 @@ extension KernelBenchmark {
         [100, 300].flatMap { [attention($0, isBackward: false), attention($0, isBackward: true)] }
     }
 
+    /// One head over `tokens` tokens: two causal products forward, four backward.
     private static func attention(_ tokens: Int, isBackward: Bool) -> Case {
         let product = tokens * (tokens + 1) * headDimension
         return Case(
@@ -125,6 +132,7 @@ extension KernelBenchmark {
         }
     }
 
+    /// A dropout with a key of no particular kind.
     private static func dropout(_ probability: Double) -> Dropout {
         Dropout(probability: probability, key: (1, 2), site: 3, sequence: 4, step: 5)
     }
@@ -138,6 +146,7 @@ extension KernelBenchmark {
         "rows": .init(rows), "dimension": .init(dimension), "dropout": 0.1,
     ]
 
+    /// 11 operations an element: bias, dropout, residual, mean, variance, normalisation, gain and shift.
     private static var residualNormForward: Case {
         Case(
             "residual-norm-forward", normConfiguration, operations: 11 * rows * dimension
@@ -217,6 +226,7 @@ extension KernelBenchmark {
         }
     }
 
+    /// The logits are copied anew for each call, since the kernel puts their gradient in their place.
     private static var crossEntropy: Case {
         Case(
             "cross-entropy", ["rows": .init(rows), "classes": 5], operations: 8 * rows * 5
@@ -235,6 +245,7 @@ extension KernelBenchmark {
     /// The acting network: one layer, and all of it.
     static var perceptron: [Case] { [perceptronProduct, perceptronForward] }
 
+    /// One hidden layer with its bias and rectification; its work is that of the product.
     private static var perceptronProduct: Case {
         Case(
             "perceptron-product", ["rows": .init(actors), "inputs": 128, "outputs": 128],

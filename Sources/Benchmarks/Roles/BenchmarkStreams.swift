@@ -3,7 +3,8 @@ package import Environments
 import Experience
 import Settings
 
-/// Made-up learning histories of a Dark Room, in memory, for timing what reads them.
+/// Made-up learning histories of a Dark Room, in memory, for timing what reads them: random cells, actions and rewards,
+/// in which nothing can be learnt. The same arguments give the same data.
 package enum BenchmarkStreams {
     package static let environment = EnvironmentDescription(
         name: DarkRoomTasks.name, observationSpace: .multiDiscrete(counts: [9, 9]),

@@ -24,7 +24,9 @@ package struct CoordinatorBenchmark {
     private static let actorsPerProcess = 4
     private static let nodesPerLearner = 20
 
+    /// Nodes of the simulated cluster; a recorder, a twentieth of them learners, the rest actor processes.
     package let nodes: Int
+    /// Simulated time that is counted, after the warm-up.
     package let simulatedSeconds: Int
     private let journal: any RunJournal
     private let withCatalogue: Bool
@@ -120,6 +122,7 @@ private func processSeconds() -> Double {
 
 /// Nodes that say what honest ones would say, without doing it.
 private final class StubCluster {
+    /// A node as the coordinator sees it: whether it was welcomed, and when it speaks next.
     private struct Node {
         let hello: Hello
         var isWelcome = false

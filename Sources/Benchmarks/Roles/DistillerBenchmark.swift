@@ -8,7 +8,9 @@ import Processes
 package struct DistillerBenchmark {
     package let name: String
     package let model: TransformerSettings
+    /// Windows of an optimiser step.
     package let batchSize: Int
+    /// Worker threads of the trainer, and of the peak that it is compared with.
     package let threads: Int
     /// Optimiser steps over which the memory is watched before anything is timed; 0 watches the warm-up alone.
     package var watchedSteps = 0

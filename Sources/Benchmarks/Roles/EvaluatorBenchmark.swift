@@ -10,6 +10,7 @@ package struct EvaluatorBenchmark {
     package let model: TransformerSettings
     /// Copies in all; each thread has its share of them.
     package let copies: Int
+    /// Threads that act, and those of the peak.
     package let threads: Int
 
     package init(model: TransformerSettings, copies: Int, threads: Int) {

@@ -13,9 +13,11 @@ package struct MaxPool: Sendable {
             height: height, width: width, channels: channels, kernel: kernel, stride: stride, padding: padding)
     }
 
+    /// Rows of the output; the last window may not reach the border.
     package var outputHeight: Int { (shape.height + 2 * shape.padding - shape.kernel) / shape.stride + 1 }
     package var outputWidth: Int { (shape.width + 2 * shape.padding - shape.kernel) / shape.stride + 1 }
     package var inputCount: Int { shape.height * shape.width * shape.channels }
+    /// Elements of the output, and of `places`.
     package var outputCount: Int { outputHeight * outputWidth * shape.channels }
 
     /// y (output height, output width, channels); `places` (as y) says where in its window each came from.
