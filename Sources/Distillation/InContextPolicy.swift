@@ -79,8 +79,8 @@ package final class InContextPolicy {
         context.complete(actions: chosen, rewards: rewards)
     }
 
-    /// Shows every copy a transition that it did not choose, as one of a prompt; draws nothing. Columns as streams store
-    /// them, one row for each copy. Precondition: they lie in their spaces; `record` has followed the last `act`.
+    /// Shows every copy a transition that it did not choose, as one of a prompt; draws nothing. Columns as streams
+    /// store them, one row for each copy. Precondition: they lie in their spaces; `record` has followed the last `act`.
     package func show(observations: UnsafeRawPointer, actions: UnsafeRawPointer, rewards: UnsafePointer<Float>) {
         precondition(!awaitsRewards, "a transition was shown between act and record")
         context.observe(observations, logits: logits.start)

@@ -5,9 +5,9 @@ import Neural
 /// The model's action logits along a stream that it does not act in: what `distillery predict` prints, and what tests
 /// compare with acting. Windows are computed 16 at a time, each by itself, with frozen weights and without masks.
 package enum Prediction {
-    /// Logits (N, A), end to end: row t is computed from rows max(0, t - c + 1) to t, the first of which has action "none"
-    /// and reward 0. `observations` and `actions` are (N, bytes) as streams store them.
-    /// Throws `StreamArraysError` when the columns do not fit each other or leave their spaces.
+    /// Logits (N, A), end to end: row t is computed from rows max(0, t - c + 1) to t, the first of which has action
+    /// "none" and reward 0. `observations` and `actions` are (N, bytes) as streams store them. Throws
+    /// `StreamArraysError` when the columns do not fit each other or leave their spaces.
     package static func logits(
         model: any SequenceModel, observationSpace: Space, actionSpace: Space, observations: [UInt8], actions: [UInt8],
         rewards: [Float]

@@ -2,7 +2,8 @@ import Settings
 import Yams
 
 extension SettingNode {
-    /// `file` is what to call the text in errors. Throws `SettingsError` for what is not YAML, empty or beyond the bounds.
+    /// `file` is what to call the text in errors. Throws `SettingsError` for what is not YAML, empty or beyond the
+    /// bounds.
     init(yaml: String, file: String) throws(SettingsError) {
         if let (line, message) = YAMLBounds.excess(in: yaml) {
             throw SettingsError([Problem(origin: .file(file, line: line), key: "", message: message)])

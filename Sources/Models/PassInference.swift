@@ -1,7 +1,7 @@
 import Neural
 
-/// Frozen weights over whole windows by way of a training pass: what a model gets that has nothing faster. A causal model
-/// says the same of a row whatever stands behind it, so the rows behind the wanted one may hold anything.
+/// Frozen weights over whole windows by way of a training pass: what a model gets that has nothing faster. A causal
+/// model says the same of a row whatever stands behind it, so the rows behind the wanted one may hold anything.
 final class PassInference: WindowInference {
     private let pass: any TrainingPass
     private let encoder: (any ObservationEncoder)?

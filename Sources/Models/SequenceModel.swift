@@ -4,11 +4,11 @@ package import Settings
 
 /// A kind of sequence model: what a registry holds and an experiment names.
 ///
-/// A new kind is a folder beside `Transformer/` and a line in `Registry.swift`. It brings, in the order in which
-/// they are best written: settings; a `ParameterLayout`; a `TrainingPass`, whose gradients `GradientCheck` compares with
-/// differences of the loss; a `ModelContext`, whose logits must be those of the pass for the same transitions; and, where
-/// observations are not integers, an `ObservationEncoder`. Windows, optimiser, checkpoints, `predict` and evaluation are
-/// there already. `Tests/DistillationTests/ToyModel.swift` is one in a single file.
+/// A new kind is a folder beside `Transformer/` and a line in `Registry.swift`. It brings, in the order in which they
+/// are best written: settings; a `ParameterLayout`; a `TrainingPass`, whose gradients `GradientCheck` compares with
+/// differences of the loss; a `ModelContext`, whose logits must be those of the pass for the same transitions; and,
+/// where observations are not integers, an `ObservationEncoder`. Windows, optimiser, checkpoints, `predict` and
+/// evaluation are there already. `Tests/DistillationTests/ToyModel.swift` is one in a single file.
 package protocol SequenceModelKind: SendableMetatype {
     associatedtype Settings: SequenceModelSettings
 
@@ -19,7 +19,8 @@ package protocol SequenceModelKind: SendableMetatype {
     static var summary: String { get }
 
     /// Names, shapes and places of the parameters, without taking memory for them: a checkpoint's file is compared with
-    /// it before its dimensions are believed. Throws `SettingsError` for settings or spaces that no such model can have.
+    /// it before its dimensions are believed. Throws `SettingsError` for settings or spaces that no such model can
+    /// have.
     static func parameterLayout(_ settings: Settings, _ spaces: ModelSpaces) throws -> ParameterLayout
 
     /// Floating-point operations of the forward pass over one full window, with logits for every transition; what plans
@@ -49,8 +50,8 @@ extension SequenceModelSettings {
 /// A model that predicts the action of every transition of a window from what came before it: one flat buffer of
 /// parameters, and what makes the things that compute with them.
 ///
-/// Training works on whole windows in a `TrainingPass` for each of its threads; acting goes on transition by transition in
-/// a `ModelContext`. Training and evaluation know a model by these protocols alone.
+/// Training works on whole windows in a `TrainingPass` for each of its threads; acting goes on transition by transition
+/// in a `ModelContext`. Training and evaluation know a model by these protocols alone.
 package protocol SequenceModel: AnyObject {
     /// Its kind and settings, as a checkpoint's configuration names them.
     var choice: ModelChoice { get }

@@ -84,8 +84,8 @@ package final class WorkerPool {
             }
         }
 
-        /// Waits for a round after `seen`, does this worker's part and returns the round; nil at the end. Never inlined,
-        /// so that the reference to the body is gone before `finish` says that it is.
+        /// Waits for a round after `seen`, does this worker's part and returns the round; nil at the end. Never
+        /// inlined, so that the reference to the body is gone before `finish` says that it is.
         @inline(never)
         private func work(_ worker: Int, after seen: Int) -> Int? {
             condition.lock()

@@ -42,8 +42,8 @@ package struct MemoryHistory: Sendable {
         series.filter { $0.key.role == role }.values.joined().map(\.megabytes).max()
     }
 
-    /// What a process of the role had more at its end than early, in percent of the latter's median: by the median and by
-    /// the maximum of the end; the process with the largest growth counts. Nil when none was there for long enough.
+    /// What a process of the role had more at its end than early, in percent of the latter's median: by the median and
+    /// by the maximum of the end; the process with the largest growth counts. Nil when none was there for long enough.
     package func growthPercent(of role: RoleName) -> (median: Double, maximum: Double)? {
         let growths = series.filter { $0.key.role == role }.values.compactMap(growthPercent)
         return growths.max { $0.maximum < $1.maximum }

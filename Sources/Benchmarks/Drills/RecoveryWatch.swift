@@ -38,8 +38,8 @@ package struct RecoveryWatch: Sendable {
         }
     }
 
-    /// The answer is of a coordinator that began after the kill, that has leased a lifetime, and that has heard of it from
-    /// its learner and from an actor process that steps its environments.
+    /// The answer is of a coordinator that began after the kill, that has leased a lifetime, and that has heard of it
+    /// from its learner and from an actor process that steps its environments.
     private func isCoordinated(_ status: ClusterStatus, seconds: Double) -> Bool {
         status.seconds < seconds
             && status.leases.contains { lease in

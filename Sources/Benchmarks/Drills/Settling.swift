@@ -21,8 +21,8 @@ package struct Settling: Sendable, Equatable {
 
     /// Steps a second: the median of the second half.
     package let plateau: Double
-    /// Where the first window begins that is on the plateau, as nearly all after it are; nil when there is none in the first
-    /// half, and the plateau is none.
+    /// Where the first window begins that is on the plateau, as nearly all after it are; nil when there is none in the
+    /// first half, and the plateau is none.
     package let seconds: Double?
 
     /// `windows` in the order of their time; of none the plateau is 0 and `seconds` nil.

@@ -98,8 +98,8 @@ extension KernelBenchmark {
         }
     }
 
-    /// One head of one sequence, with half of the weights dropped. Its work is that of its products, the half of them at
-    /// or below the diagonal.
+    /// One head of one sequence, with half of the weights dropped. Its work is that of its products, the half of them
+    /// at or below the diagonal.
     static var attention: [Case] {
         [100, 300].flatMap { [attention($0, isBackward: false), attention($0, isBackward: true)] }
     }

@@ -1,9 +1,9 @@
-/// The stage before a model where observations are not integers: all observations of a batch go through it at once, before
-/// the workers share the windows among them, and their gradients go back through it when all workers are done. So a batch
-/// norm sees the whole batch, and an image that several windows hold could be encoded once.
+/// The stage before a model where observations are not integers: all observations of a batch go through it at once,
+/// before the workers share the windows among them, and their gradients go back through it when all workers are done.
+/// So a batch norm sees the whole batch, and an image that several windows hold could be encoded once.
 ///
-/// Its parameters lie in the model's flat buffer, where the optimiser finds them. One thread calls it; it has the pool's
-/// threads for its work. All memory is taken when it is made.
+/// Its parameters lie in the model's flat buffer, where the optimiser finds them. One thread calls it; it has the
+/// pool's threads for its work. All memory is taken when it is made.
 package protocol ObservationEncoder: AnyObject {
     /// Vectors (count, width) of `count` observations, (count, bytes) as their space stores them.
     func forward(_ observations: UnsafeRawPointer, count: Int, into vectors: UnsafeMutablePointer<Float>)

@@ -98,8 +98,8 @@ final class TransformerContext: ModelContext {
         }
     }
 
-    /// The oldest transition of a full window leaves. The window is as long again with the row to come, so nothing of it
-    /// is cached.
+    /// The oldest transition of a full window leaves. The window is as long again with the row to come, so nothing of
+    /// it is cached.
     private func slide(_ copy: Int) {
         let first = copy * length
         let kept = length - 1

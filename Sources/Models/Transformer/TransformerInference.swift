@@ -87,8 +87,8 @@ final class TransformerInference: WindowInference {
         head(x.start, rows: windows, stride: d, into: logits)
     }
 
-    /// All blocks for window `window` of `batch`. The last block is begun for the last token alone: the token goes to `x`
-    /// at `window`, what its heads give to `branch`.
+    /// All blocks for window `window` of `batch`. The last block is begun for the last token alone: the token goes to
+    /// `x` at `window`, what its heads give to `branch`.
     private func runWindow(_ batch: WindowBatch, _ window: Int, _ transitions: Int) {
         let length = transitions * perTransition
         let kept = arena.blocks[0]
@@ -213,7 +213,8 @@ final class TransformerInference: WindowInference {
         let branch, middle, activated, inverse: UnsafeMutablePointer<Float>
     }
 
-    /// The tokens in `x`, whose heads' outputs lie in `branch`. Their queries are done with, so these lend their memory.
+    /// The tokens in `x`, whose heads' outputs lie in `branch`. Their queries are done with, so these lend their
+    /// memory.
     private func lastTokens(_ count: Int) -> Tokens {
         Tokens(
             count: count, x: x.start, attended: branch.start, branch: qkv.start + count * d, middle: qkv.start,

@@ -4,8 +4,8 @@ package import Settings
 package enum TokenLayout: String, Sendable, Codable, CaseIterable {
     /// One token a transition: the sum of the embeddings of o_t, a_(t-1) and r_(t-1).
     case merged
-    /// Three tokens a transition: a_(t-1), r_(t-1) and o_t, which predicts a_t. A window is the paper's sequence o, a, r,
-    /// o, a, r, ..., o with "none" and 0 before its first observation.
+    /// Three tokens a transition: a_(t-1), r_(t-1) and o_t, which predicts a_t. A window is the paper's sequence o, a,
+    /// r, o, a, r, ..., o with "none" and 0 before its first observation.
     case separate
 
     package var tokensPerTransition: Int {

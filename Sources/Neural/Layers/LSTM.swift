@@ -72,8 +72,8 @@ package struct LSTM: Sendable {
         }
     }
 
-    /// Adds to `gradients` (flat, like the parameters) what `outputGradient` and `finalGradient` ask for, and writes the
-    /// gradients of x (T, B, I) and of the initial state where they are wanted. Follows `forward` with the same x,
+    /// Adds to `gradients` (flat, like the parameters) what `outputGradient` and `finalGradient` ask for, and writes
+    /// the gradients of x (T, B, I) and of the initial state where they are wanted. Follows `forward` with the same x,
     /// sizes and dropout.
     package func backward(
         _ parameters: UnsafePointer<Float>, gradients: UnsafeMutablePointer<Float>, _ x: UnsafePointer<Float>,

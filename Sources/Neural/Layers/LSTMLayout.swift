@@ -1,5 +1,5 @@
-/// Where the parameters of a long short-term memory of several layers lie in a flat buffer, with PyTorch's names, shapes
-/// and order of gates: input, forget, cell, output.
+/// Where the parameters of a long short-term memory of several layers lie in a flat buffer, with PyTorch's names,
+/// shapes and order of gates: input, forget, cell, output.
 package struct LSTMLayout: Sendable, Equatable {
     /// Offsets in floats of layer l: `weight_ih_l` (4H, inputs), `weight_hh_l` (4H, H), `bias_ih_l` and `bias_hh_l`
     /// (4H).

@@ -8,8 +8,8 @@ package enum LayerNorm {
         into y: UnsafeMutablePointer<Float>, inverse: UnsafeMutablePointer<Float>, rows: Int, dimension: Int
     ) { ck_layer_norm_forward(x, gain, shift, y, inverse, rows, dimension) }
 
-    /// dx (rows, D) from dy, which it may be, and from what the forward pass left in `normalised` and `inverse`; adds to
-    /// dGain and dShift (D).
+    /// dx (rows, D) from dy, which it may be, and from what the forward pass left in `normalised` and `inverse`; adds
+    /// to dGain and dShift (D).
     package static func backward(
         _ dy: UnsafePointer<Float>, normalised: UnsafePointer<Float>, inverse: UnsafePointer<Float>,
         gain: UnsafePointer<Float>, into dx: UnsafeMutablePointer<Float>, dGain: UnsafeMutablePointer<Float>,
@@ -19,7 +19,8 @@ package enum LayerNorm {
 
 /// What ends each half of a post-norm block: y = layer norm of (residual + dropout(z + bias)).
 package enum ResidualNorm {
-    /// y (rows, D), which may be `residual`. z (rows, D) becomes the normalised sum; `inverse` (rows) as in `LayerNorm`.
+    /// y (rows, D), which may be `residual`. z (rows, D) becomes the normalised sum; `inverse` (rows) as in
+    /// `LayerNorm`.
     package static func forward(
         residual: UnsafePointer<Float>, _ z: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>,
         gain: UnsafePointer<Float>, shift: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>,

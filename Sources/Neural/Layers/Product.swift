@@ -2,8 +2,8 @@ import CKernels
 
 /// Matrix products of our own kernel: a row's bits do not depend on the rows around it.
 ///
-/// They are fastest for right-hand sides that stay in the second-level cache and whose rows lie close together, which are
-/// read where they lie; `Linear` is for large ones. A stride is the number of floats from one row to the next.
+/// They are fastest for right-hand sides that stay in the second-level cache and whose rows lie close together, which
+/// are read where they lie; `Linear` is for large ones. A stride is the number of floats from one row to the next.
 package enum Product {
     /// c (rows, columns) = a b, or is increased by it; a (rows, depth), b (depth, columns).
     @inline(__always)

@@ -1,5 +1,6 @@
-/// A residual block with the activation before the convolutions, as in the deep network of IMPALA (Espeholt et al. 2018,
-/// figure 3): x + convolution2(relu(convolution1(relu(x)))), each convolution followed by a batch norm if there is one.
+/// A residual block with the activation before the convolutions, as in the deep network of IMPALA (Espeholt et al.
+/// 2018, figure 3): x + convolution2(relu(convolution1(relu(x)))), each convolution followed by a batch norm if there
+/// is one.
 ///
 /// Channels and size stay; parameters are called `convolution1`, `norm1`, `convolution2` and `norm2` under `name`.
 struct ResNetBlock: Sendable {

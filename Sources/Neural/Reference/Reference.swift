@@ -27,7 +27,7 @@ extension Double: ReferenceScalar {
 /// Backward functions return gradients; they add to nothing.
 ///
 /// In `Double` a test compares a backward function with differences of the forward one; in `Float` it compares the fast
-/// path with both.
+/// path with it.
 package enum Reference<Scalar: ReferenceScalar> {
     package typealias Array = [Scalar]
 }
