@@ -10,7 +10,8 @@ package struct BenchmarkPlan {
     package var secondsPerRepetition: Double
     /// Called with a line of text after whatever takes long; may throw to end the benchmark.
     package var progress: (String) throws -> Void
-    /// Called before each repetition; may throw to end the benchmark.
+    /// Called before each repetition of a kernel or of acting; may throw to end the benchmark. The trainer's, the
+    /// evaluator's and the encoder's benchmarks do not call it and can be ended by `progress` alone.
     package var mayGoOn: () throws -> Void
 
     /// Defaults print nothing and never end the benchmark.

@@ -208,7 +208,7 @@ extension KernelBenchmark {
         }
     }
 
-    /// As many parameters as the model has.
+    /// About as many parameters as the model of Table 1 has.
     private static let parameterCount = 1_132_000
 
     private static var adam: Case {
