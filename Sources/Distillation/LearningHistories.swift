@@ -10,7 +10,7 @@ import Settings
 /// Streams are asked for in the order in which they come: a limit of streams a lifetime keeps the first ones.
 package struct LearningHistories: Sendable {
     private let settings: WindowSettings
-    /// Streams that were left out because their recorder had given them up.
+    /// Streams that were left out because they are damaged, whether or not their recorder has given them up.
     package fileprivate(set) var quarantined: [String] = []
     private var streamsOfLifetime: [LifetimeIdentifier: Int] = [:]
     private var tasks: Set<Int> = []
@@ -94,13 +94,21 @@ package struct HistoriesReading: Sendable {
     package var transitions: Int { histories.arrays?.rowCount ?? 0 }
 
     /// Reads one more file; gives the transitions that came with it, 0 where the stream does not count, nil when all
-    /// are read. Throws `StreamError` for a damaged stream.
+    /// are read. A damaged stream is left out and counts as given up. Throws `StreamError` for what cannot be read for
+    /// another reason, and `StreamArraysError` for a stream of another environment.
     package mutating func readNext() throws -> Int? {
         guard filesRead < folder.files.count else { return nil }
         let before = transitions
-        let reader = try StreamReader(path: folder.files[filesRead])
-        defer { reader.close() }
-        if histories.accepts(reader.metadata) { try histories.append(StreamContents(reader)) }
+        let path = folder.files[filesRead]
+        do {
+            let reader = try StreamReader(path: path)
+            defer { reader.close() }
+            if histories.accepts(reader.metadata) { try histories.append(StreamContents(reader)) }
+        } catch StreamError.damaged {
+            // As one that its recorder has given up: the others are learnt from. A recorder finds the damage only when it
+            // opens the stream, which it may never do again where the catalogue was lost too.
+            histories.quarantined.append(path)
+        }
         filesRead += 1
         return transitions - before
     }

@@ -50,7 +50,7 @@ struct DistillCommand: ParsableCommand {
             resumeFrom: resumeFrom)
         let training = try load(loading, &line, signals)
         for change in training.changes { printError("goes on with another setting: \(change)") }
-        for path in training.quarantined { printError("left out, its recorder has given it up: \(path)") }
+        for path in training.quarantined { printError("left out, it is damaged: \(path)") }
         printError("\(training.streams) streams, \(training.transitions) transitions")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         var signal: Signal?
