@@ -71,14 +71,6 @@ package final class CheckpointStore {
     package func read(_ request: CheckpointRequest) throws -> CheckpointPiece? {
         let file = folder.appendingPathComponent(request.checkpoint).appendingPathComponent(request.file)
         guard let handle = try? FileHandle(forReadingFrom: file) else { return nil }
-        defer { try? handle.close() }
-        let size = try handle.seekToEnd()
-        guard request.offset <= size else { return nil }
-        try handle.seek(toOffset: request.offset)
-        let content = [UInt8](try handle.read(upToCount: WireProtocol.checkpointPieceBytes) ?? Data())
-        return CheckpointPiece(
-            checkpoint: request.checkpoint, file: request.file, offset: request.offset, size: size,
-            checksum: content.withUnsafeBytes { CRC32C.of($0) }, content: content,
-            last: request.offset + UInt64(content.count) >= size)
+        return try CheckpointPiece(asked: request, of: handle)
     }
 }

@@ -142,15 +142,7 @@ package final class LearnerCheckpointStore {
             let handle = FileHandle(
                 forReadingAtPath: path(of: LifetimeIdentifier(task: task, repetition: repetition)))
         else { return nil }
-        defer { try? handle.close() }
-        let size = try handle.seekToEnd()
-        guard request.offset <= size else { return nil }
-        try handle.seek(toOffset: request.offset)
-        let content = [UInt8](try handle.read(upToCount: WireProtocol.checkpointPieceBytes) ?? Data())
-        return CheckpointPiece(
-            checkpoint: request.checkpoint, file: request.file, offset: request.offset, size: size,
-            checksum: content.withUnsafeBytes { CRC32C.of($0) }, content: content,
-            last: request.offset + UInt64(content.count) >= size)
+        return try CheckpointPiece(asked: request, of: handle)
     }
 
     /// The lifetime has ended, or is lived from its beginning again; a state that is on its way to the disk goes when
