@@ -27,8 +27,6 @@ final class StreamFile {
     /// Where it is made; nil where it is on the disk.
     private let memory: MemoryImage?
     private var datasets: [hid_t] = []
-    /// What fits the stored bytes of each column, for existing files.
-    private var largestCounts: [Int] = []
     private var isOpen = true
 
     /// The open file alone; `open` and `create` add the datasets.
@@ -204,10 +202,7 @@ final class StreamFile {
     ///
     /// Throws `damaged` where one is missing or has another type or shape than the environment's spaces say.
     private func openDatasets() throws(StreamError) {
-        defer {
-            datasets.reverse()
-            largestCounts.reverse()
-        }
+        defer { datasets.reverse() }
         for column in columns.reversed() {
             let dataset = H5Dopen2(file, column.name, 0)
             if dataset < 0 {
@@ -225,8 +220,11 @@ final class StreamFile {
 extension StreamFile {
     /// Rows of a column that can be there: a dataset may claim more than it holds, by malice or because its writer
     /// was killed or found the disk full between making room and writing.
+    ///
+    /// Takes longer the longer the column is, since the library adds up its chunks: a writer, which knows how far it is,
+    /// does not ask.
     func count(_ column: Int) throws(StreamError) -> Int {
-        min(try extent(column), largestCounts[column])
+        min(try extent(column), try largestCount(of: column))
     }
 
     /// Rows that a column claims to have.
@@ -344,30 +342,35 @@ extension StreamFile {
                 path: path,
                 problem: "\(column.name) should have the shape (N\(column.shape.map { ", \($0)" }.joined()))")
         }
-        largestCounts.append(try largestCount(of: column, dataset, rank: rank))
+        try checkChunks(of: column, dataset, rank: rank)
+    }
+
+    private func checkChunks(of column: StreamColumn, _ dataset: hid_t, rank: Int) throws(StreamError) {
+        let what = "read the layout of \(column.name)"
+        let creation = try HDF5Identifier(H5Dget_create_plist(dataset), closing: H5Pclose, path, what)
+        guard H5Pget_layout(creation.raw) == H5D_CHUNKED else { return }
+        var chunk = [hsize_t](repeating: 0, count: 33)
+        try HDF5.check(H5Pget_chunk(creation.raw, 33, &chunk), path, what)
+        let chunkBytes = chunk[..<rank].reduce(hsize_t(column.type.byteCount)) {
+            $0.multipliedReportingOverflow(by: $1).overflow ? .max : $0 * $1
+        }
+        guard chunkBytes <= StreamFile.largestChunkBytes else {
+            throw .damaged(path: path, problem: "\(column.name) has chunks of \(chunkBytes) bytes")
+        }
     }
 
     /// Rows that fit the stored bytes at deflate's best ratio (1,032 to 1, taken as 1,100), so that no reader allocates
     /// what a damaged file merely claims.
-    private func largestCount(of column: StreamColumn, _ dataset: hid_t, rank: Int) throws(StreamError) -> Int {
+    private func largestCount(of index: Int) throws(StreamError) -> Int {
+        let (column, dataset) = (columns[index], datasets[index])
         let what = "read the layout of \(column.name)"
         let creation = try HDF5Identifier(H5Dget_create_plist(dataset), closing: H5Pclose, path, what)
         var possible = H5Dget_storage_size(dataset)
         // 0 is also what it says when the list of chunks cannot be read.
         if possible == 0, H5Eget_num(0) > 0 { throw HDF5.failure(path, what) }
-        if H5Pget_layout(creation.raw) == H5D_CHUNKED {
-            var chunk = [hsize_t](repeating: 0, count: 33)
-            try HDF5.check(H5Pget_chunk(creation.raw, 33, &chunk), path, what)
-            let chunkBytes = chunk[..<rank].reduce(hsize_t(column.type.byteCount)) {
-                $0.multipliedReportingOverflow(by: $1).overflow ? .max : $0 * $1
-            }
-            guard chunkBytes <= StreamFile.largestChunkBytes else {
-                throw .damaged(path: path, problem: "\(column.name) has chunks of \(chunkBytes) bytes")
-            }
-            if H5Pget_nfilters(creation.raw) > 0 {
-                let (product, overflow) = possible.multipliedReportingOverflow(by: 1100)
-                possible = overflow ? .max : product
-            }
+        if H5Pget_nfilters(creation.raw) > 0 {
+            let (product, overflow) = possible.multipliedReportingOverflow(by: 1100)
+            possible = overflow ? .max : product
         }
         return Int(clamping: possible / hsize_t(column.rowBytes))
     }
