@@ -14,6 +14,9 @@ struct IndexedStreams {
     private(set) var streams: [IndexedStream] = []
     /// What is wrong with files, each with its path.
     private(set) var damaged: [String] = []
+    /// Streams of whose files not even the attributes can be read: the path says which they are, and they count as given
+    /// up. Their recorder says the same when it opens them, which it may never do again.
+    private(set) var unreadable: [HistoriesIndex.Quarantined] = []
     /// Optimum and random return are properties of a task, and take a while to be found out: each environment's
     /// distribution is built once, and each task of it asked for once, however many streams it has.
     private var distributions: [EnvironmentDescription: any TaskDistribution] = [:]
@@ -23,11 +26,14 @@ struct IndexedStreams {
 
     /// The stream that a recorder gave up, and its words; nil where the file is no stream of this run.
     func quarantined(_ file: String) -> HistoriesIndex.Quarantined? {
-        guard file.hasPrefix(root + "/"),
-            let stream = StreamIdentifier(path: String(file.dropFirst(root.count + 1))),
-            let mark = StreamQuarantine(of: file)
-        else { return nil }
+        guard let stream = identifier(of: file), let mark = StreamQuarantine(of: file) else { return nil }
         return HistoriesIndex.Quarantined(stream, reason: mark.reason)
+    }
+
+    /// What the file's place in the run says that it is; nil where no stream has that place.
+    private func identifier(of file: String) -> StreamIdentifier? {
+        guard file.hasPrefix(root + "/") else { return nil }
+        return StreamIdentifier(path: String(file.dropFirst(root.count + 1)))
     }
 
     /// Reads all of the file and checks its checksums. Memory: one stream at a time.
@@ -67,6 +73,8 @@ struct IndexedStreams {
             streams.append(summary)
         } catch {
             damaged.append("\(error)")
+            guard case .damaged(_, let problem) = error, let stream = identifier(of: file) else { return }
+            unreadable.append(HistoriesIndex.Quarantined(stream, reason: problem))
         }
     }
 

@@ -42,7 +42,7 @@ package struct RunIndex {
                 episodes: $0.evaluate.episodes)
         }
         index = HistoriesIndex(
-            reader.streams, quarantined: streams.quarantined.compactMap(reader.quarantined),
+            reader.streams, quarantined: streams.quarantined.compactMap(reader.quarantined) + reader.unreadable,
             tasks: try RunIndex.tasks(of: experiment), expected: expected)
         damaged =
             reader.damaged
