@@ -127,7 +127,8 @@ let package = Package(
         tests(
             "TutorialsTests",
             [
-                "Tutorials", "Agents", "Coordination", "Environments", "Experience", "Experiments", "Settings",
+                "Tutorials", "Agents", "Coordination", "Environments", "Experience", "Experiments", "Histories",
+                "Settings",
                 "Simulation", "TestSupport",
             ]),
         tests("HouseTests", []),

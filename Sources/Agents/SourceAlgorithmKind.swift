@@ -20,9 +20,10 @@ package protocol SourceAlgorithmKind: SendableMetatype {
     static func makeActor(
         _ settings: Settings, environment: EnvironmentDescription, keys: [StreamKey]
     ) throws -> any SourceActor
-    /// A learner at version 0; seed, task and repetition determine its initial parameters. Throws as `needs` does.
+    /// A learner at version 0; seed, task and repetition determine its initial parameters. What rollouts hold of an
+    /// observation is what streams store: it sees them through `scene.view` where there is one. Throws as `needs` does.
     static func makeLearner(
-        _ settings: Settings, environment: EnvironmentDescription, seed: UInt64, task: Int, repetition: Int
+        _ settings: Settings, scene: Scene, seed: UInt64, task: Int, repetition: Int
     ) throws -> any SourceLearner
 }
 
@@ -53,7 +54,7 @@ package struct RegisteredSourceAlgorithm: SettingsKind {
     fileprivate let makeActor:
         @Sendable (any SettingsGroup, EnvironmentDescription, [StreamKey]) throws -> any SourceActor
     fileprivate let makeLearner:
-        @Sendable (any SettingsGroup, EnvironmentDescription, _ seed: UInt64, _ task: Int, _ repetition: Int) throws ->
+        @Sendable (any SettingsGroup, Scene, _ seed: UInt64, _ task: Int, _ repetition: Int) throws ->
             any SourceLearner
 
     package init<Kind: SourceAlgorithmKind>(_ kind: Kind.Type) {
@@ -68,9 +69,7 @@ package struct RegisteredSourceAlgorithm: SettingsKind {
         defaults = Kind.Settings()
         needs = { try Kind.needs(own($0), environment: $1, actors: $2) }
         makeActor = { try Kind.makeActor(own($0), environment: $1, keys: $2) }
-        makeLearner = {
-            try Kind.makeLearner(own($0), environment: $1, seed: $2, task: $3, repetition: $4)
-        }
+        makeLearner = { try Kind.makeLearner(own($0), scene: $1, seed: $2, task: $3, repetition: $4) }
     }
 }
 
@@ -93,8 +92,8 @@ extension Chosen where Kind == RegisteredSourceAlgorithm {
 
     /// See `SourceAlgorithmKind.makeLearner`.
     package func makeLearner(
-        environment: EnvironmentDescription, seed: UInt64, task: Int, repetition: Int
+        scene: Scene, seed: UInt64, task: Int, repetition: Int
     ) throws -> any SourceLearner {
-        try kind.makeLearner(settings, environment, seed, task, repetition)
+        try kind.makeLearner(settings, scene, seed, task, repetition)
     }
 }

@@ -5167,7 +5167,7 @@ const ProtobufCMessageDescriptor distillery__stream_quarantined__descriptor =
   (ProtobufCMessageInit) distillery__stream_quarantined__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__streams_refused__field_descriptors[6] =
+static const ProtobufCFieldDescriptor distillery__streams_refused__field_descriptors[7] =
 {
   {
     "lifetime",
@@ -5241,10 +5241,23 @@ static const ProtobufCFieldDescriptor distillery__streams_refused__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "environment_failed",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__StreamsRefused, environment_failed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__streams_refused__field_indices_by_name[] = {
   3,   /* field[3] = above */
   5,   /* field[5] = diverged */
+  6,   /* field[6] = environment_failed */
   1,   /* field[1] = first_actor */
   2,   /* field[2] = incarnation */
   0,   /* field[0] = lifetime */
@@ -5253,7 +5266,7 @@ static const unsigned distillery__streams_refused__field_indices_by_name[] = {
 static const ProtobufCIntRange distillery__streams_refused__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor distillery__streams_refused__descriptor =
 {
@@ -5263,7 +5276,7 @@ const ProtobufCMessageDescriptor distillery__streams_refused__descriptor =
   "Distillery__StreamsRefused",
   "distillery",
   sizeof(Distillery__StreamsRefused),
-  6,
+  7,
   distillery__streams_refused__field_descriptors,
   distillery__streams_refused__field_indices_by_name,
   1,  distillery__streams_refused__number_ranges,

@@ -151,9 +151,12 @@ package struct CheckpointConfiguration: Sendable, Equatable {
         var name: String
         /// The environment's settings as their own JSON, word for word as streams have them.
         var settings: String
-        var horizon: Int
+        var horizon: Int?
         var observationSpace: SpaceDocument
         var actionSpace: SpaceDocument
+        /// Missing where streams store what is seen.
+        var storedName: String?
+        var storedSpace: SpaceDocument?
 
         init(_ environment: EnvironmentDescription) throws {
             name = environment.name
@@ -161,12 +164,25 @@ package struct CheckpointConfiguration: Sendable, Equatable {
             horizon = environment.horizon
             observationSpace = try SpaceDocument(environment.observationSpace)
             actionSpace = try SpaceDocument(environment.actionSpace)
+            if environment.hasView {
+                storedName = environment.stored.name
+                storedSpace = try SpaceDocument(environment.stored.space)
+            }
         }
 
         func description(_ file: String) throws -> EnvironmentDescription {
             EnvironmentDescription(
                 name: name, observationSpace: try observationSpace.space(file, "observationSpace"),
-                actionSpace: try actionSpace.space(file, "actionSpace"), horizon: horizon, json: settings)
+                stored: try stored(file), actionSpace: try actionSpace.space(file, "actionSpace"), horizon: horizon,
+                json: settings)
+        }
+
+        private func stored(_ file: String) throws -> StoredObservation? {
+            guard let storedName else { return nil }
+            guard let space = try storedSpace?.space(file, "storedSpace"),
+                let stored = StoredObservation(name: storedName, space: space)
+            else { throw FileErrors.config(file, "has no usable environment.storedName and environment.storedSpace") }
+            return stored
         }
     }
 }

@@ -15,7 +15,9 @@ package struct LearningHistories: Sendable {
     private var streamsOfLifetime: [LifetimeIdentifier: Int] = [:]
     private var tasks: Set<Int> = []
     /// The environment of the streams; nil before the first.
-    package private(set) var environment: EnvironmentDescription?
+    package var environment: EnvironmentDescription? { arrays?.environment }
+    /// By the task's description, which streams of one task share.
+    private var views: [String: any ObservationView] = [:]
     /// What was appended so far; nil before the first stream.
     package private(set) var arrays: StreamArrays?
 
@@ -52,20 +54,22 @@ package struct LearningHistories: Sendable {
     /// Adds the finished episodes of a stream. Throws `StreamArraysError` when it is of another environment.
     package mutating func append(_ stream: StreamContents) throws {
         let metadata = stream.metadata
-        let expected = environment ?? metadata.environment
-        guard metadata.environment == expected else {
-            throw StreamArraysError(
-                "\(stream.path) is of \(metadata.environment.name) \(metadata.environment.json), the streams before it "
-                    + "of \(expected.name) \(expected.json); a model is taught with one environment")
-        }
-        var appended =
-            arrays ?? StreamArrays(observationSpace: expected.observationSpace, actionSpace: expected.actionSpace)
+        var appended = arrays ?? StreamArrays(environment: metadata.environment)
+        let view = try view(of: metadata)
         arrays = nil
-        try appended.append(stream)
-        arrays = appended
-        environment = expected
+        defer { arrays = appended.streamCount > 0 ? appended : nil }
+        try appended.append(stream, view: view)
         tasks.insert(metadata.task.id)
         streamsOfLifetime[lifetime(metadata), default: 0] += 1
+    }
+
+    /// What is seen of a stream's observations. Throws `EnvironmentError` where its attributes do not say.
+    private mutating func view(of metadata: StreamMetadata) throws -> (any ObservationView)? {
+        guard metadata.environment.hasView else { return nil }
+        if let known = views[metadata.task.json] { return known }
+        let view = try metadata.makeView()
+        views[metadata.task.json] = view
+        return view
     }
 
     /// The lifetime that a stream belongs to, by which streams are counted.

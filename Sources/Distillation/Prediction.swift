@@ -1,27 +1,39 @@
+package import Environments
 package import Experience
+package import Histories
 package import Models
 import Neural
 
 /// The model's action logits along a stream that it does not act in: what `distillery predict` prints, and what tests
 /// compare with acting. Windows are computed 16 at a time, each by itself, with frozen weights and without masks.
 package enum Prediction {
+    /// As `logits(model:environment:view:observations:actions:rewards:)`, of a stream that was read. Throws also
+    /// `EnvironmentError` where the stream stores something else than what is seen and its attributes do not say how
+    /// that is seen.
+    package static func logits(model: any SequenceModel, stream: StreamContents) throws -> [Float] {
+        try logits(
+            model: model, environment: stream.metadata.environment, view: try stream.metadata.makeView(),
+            observations: stream.rows[.observations], actions: stream.rows[.actions], rewards: stream.rows.rewards)
+    }
+
     /// Logits (N, A), end to end: row t is computed from rows max(0, t - c + 1) to t, the first of which has action
-    /// "none" and reward 0. `observations` and `actions` are (N, bytes) as streams store them. Throws
-    /// `StreamArraysError` when the columns do not fit each other or leave their spaces.
+    /// "none" and reward 0. `observations` and `actions` are (N, bytes) as streams store them; `view` makes what the
+    /// model sees of them. Throws `StreamArraysError` when the columns do not fit each other or leave their spaces.
     package static func logits(
-        model: any SequenceModel, observationSpace: Space, actionSpace: Space, observations: [UInt8], actions: [UInt8],
-        rewards: [Float]
+        model: any SequenceModel, environment: EnvironmentDescription, view: (any ObservationView)? = nil,
+        observations: [UInt8], actions: [UInt8], rewards: [Float]
     ) throws -> [Float] {
         let spaces = model.spaces
-        guard observationSpace == spaces.observationSpace, actionSpace == spaces.actionSpace else {
+        let (stored, actionSpace) = (environment.stored.space, environment.actionSpace)
+        guard environment.observationSpace == spaces.observationSpace, actionSpace == spaces.actionSpace else {
             throw StreamArraysError("the stream's spaces are not those that the model was made for")
         }
         let count = rewards.count
-        guard observations.count == count * observationSpace.byteCount, actions.count == count * actionSpace.byteCount
+        guard observations.count == count * stored.byteCount, actions.count == count * actionSpace.byteCount
         else {
             throw StreamArraysError("a stream of \(count) rows has columns of other lengths")
         }
-        try check(observations, observationSpace, "observation")
+        try check(observations, stored, "observation")
         try check(actions, actionSpace, "action")
         let together = 16
         let length = model.contextLength
@@ -29,7 +41,8 @@ package enum Prediction {
         let batch = WindowBatch(windows: together, form: model.form)
         let logits = FloatBuffer(count * spaces.actionCount)
         let writer = WindowWriter(
-            spaces: spaces, observations: observations, actions: actions, rewards: rewards, batch: batch)
+            spaces: spaces, storedBytes: stored.byteCount, view: view, observations: observations, actions: actions,
+            rewards: rewards, batch: batch)
         var row = 0
         while row < count {
             // Windows of the same length go together; the growing ones at a stream's beginning are alone.
@@ -59,6 +72,9 @@ package enum Prediction {
     /// the stream.
     private struct WindowWriter {
         let spaces: ModelSpaces
+        /// Bytes of an observation as the stream stores it.
+        let storedBytes: Int
+        let view: (any ObservationView)?
         let observations: [UInt8]
         let actions: [UInt8]
         let rewards: [Float]
@@ -71,7 +87,7 @@ package enum Prediction {
                     for row in 0..<rows {
                         let source = first + row
                         let target = window * batch.length + row
-                        batch.observe(observations + source * spaces.observationBytes, row: target)
+                        batch.observe(observations + source * storedBytes, through: view, row: target)
                         batch.previousActions[target] =
                             row == 0
                             ? spaces.noAction

@@ -1,4 +1,4 @@
-import Environments
+package import Environments
 package import Experience
 package import Histories
 
@@ -10,9 +10,9 @@ package import Histories
 /// takes 7 bytes (2 of observation, 1 of action, 4 of reward), so the 65 million of 65 lifetimes with 100 actors and
 /// 500 episodes of 20 steps take 455 MB.
 package struct StreamArrays: Sendable {
-    package let observationSpace: Space
-    package let actionSpace: Space
-    /// (N, observation bytes), as streams store them.
+    /// Of the environment that all streams are of.
+    package let environment: EnvironmentDescription
+    /// (N, stored bytes), as streams store them.
     package private(set) var observations: [UInt8] = []
     /// (N, action bytes)
     package private(set) var actions: [UInt8] = []
@@ -24,11 +24,14 @@ package struct StreamArrays: Sendable {
     package private(set) var episodeLengths: [Int] = []
     /// Number of the first episode of every stream, and one more: the number of all episodes.
     package private(set) var streamEpisodes: [Int] = [0]
+    /// What is seen of every stream's observations; empty where streams store what is seen.
+    private var views: [any ObservationView] = []
 
-    package init(observationSpace: Space, actionSpace: Space) {
-        self.observationSpace = observationSpace
-        self.actionSpace = actionSpace
-    }
+    package init(environment: EnvironmentDescription) { self.environment = environment }
+
+    /// What is seen of the observations of stream number `stream`; nil where that is what is stored.
+    @inline(__always)
+    package func view(of stream: Int) -> (any ObservationView)? { views.isEmpty ? nil : views[stream] }
 
     /// N, transitions of all streams.
     package var rowCount: Int { rewards.count }
@@ -36,15 +39,19 @@ package struct StreamArrays: Sendable {
     package var episodeCount: Int { episodeStarts.count }
 
     /// Appends one stream: its columns and the row ranges of its whole episodes, in order and without overlap.
-    /// Rows outside every episode are dropped. Throws `StreamArraysError` when the columns do not fit each other.
+    /// Rows outside every episode are dropped. `view`: of the stream's task, where there is one. Throws
+    /// `StreamArraysError` when the columns do not fit each other.
     package mutating func append(
         observations newObservations: some RandomAccessCollection<UInt8>,
         actions newActions: some RandomAccessCollection<UInt8>, rewards newRewards: some RandomAccessCollection<Float>,
-        episodes: [Range<Int>]
+        episodes: [Range<Int>], view: (any ObservationView)? = nil
     ) throws {
+        guard environment.hasView == (view != nil) else {
+            throw StreamArraysError("a stream of \(environment.name) does not say how its observations are seen")
+        }
         let rows = newRewards.count
-        let observationBytes = observationSpace.byteCount
-        let actionBytes = actionSpace.byteCount
+        let observationBytes = environment.stored.space.byteCount
+        let actionBytes = environment.actionSpace.byteCount
         guard newObservations.count == rows * observationBytes, newActions.count == rows * actionBytes else {
             throw StreamArraysError(
                 "a stream of \(rows) rewards has \(newObservations.count) bytes of observations and "
@@ -65,6 +72,7 @@ package struct StreamArrays: Sendable {
             rewards.append(contentsOf: slice(newRewards, episode, 1))
         }
         streamEpisodes.append(episodeCount)
+        if let view { views.append(view) }
     }
 
     /// The part of a column of `width` elements a row that belongs to `rows`.
@@ -77,17 +85,18 @@ package struct StreamArrays: Sendable {
 }
 
 extension StreamArrays {
-    /// Appends the finished episodes of a stream that was read.
-    package mutating func append(_ stream: StreamContents) throws {
-        let environment = stream.metadata.environment
-        guard environment.observationSpace == observationSpace, environment.actionSpace == actionSpace else {
+    /// Appends the finished episodes of a stream that was read; `view` as above. Throws `StreamArraysError` where it is
+    /// of another environment.
+    package mutating func append(_ stream: StreamContents, view: (any ObservationView)?) throws {
+        let found = stream.metadata.environment
+        guard found == environment else {
             throw StreamArraysError(
-                "\(stream.path) has observations of \(environment.observationSpace) and actions of "
-                    + "\(environment.actionSpace), the streams before it \(observationSpace) and \(actionSpace)")
+                "\(stream.path) is of \(found.name) \(found.json), the streams before it of \(environment.name) "
+                    + "\(environment.json); a model is taught with one environment")
         }
         try append(
             observations: stream.rows[.observations], actions: stream.rows[.actions], rewards: stream.rows.rewards,
-            episodes: stream.episodes.filter(\.isFinished).map(\.rows))
+            episodes: stream.episodes.filter(\.isFinished).map(\.rows), view: view)
     }
 }
 

@@ -1,3 +1,4 @@
+import Environments
 import Experience
 package import Models
 import Settings
@@ -18,6 +19,8 @@ package struct WindowSampler: Sendable {
     private let settings: WindowSettings
     private let form: WindowForm
     private let length: Int
+    /// Bytes of an observation as streams store it.
+    private let storedBytes: Int
     private let maskingProbability: Float
     private let generator: Philox
     /// Stream of every episode.
@@ -30,7 +33,9 @@ package struct WindowSampler: Sendable {
         data: StreamArrays, settings: WindowSettings, form: WindowForm, maskingProbability: Double, seed: UInt64
     ) throws {
         try settings.validate()
-        guard data.observationSpace == form.spaces.observationSpace, data.actionSpace == form.spaces.actionSpace else {
+        guard data.environment.observationSpace == form.spaces.observationSpace,
+            data.environment.actionSpace == form.spaces.actionSpace
+        else {
             throw StreamArraysError("the streams' spaces are not those that the model was made for")
         }
         guard data.episodeCount > 0 else {
@@ -40,6 +45,7 @@ package struct WindowSampler: Sendable {
         self.settings = settings
         self.form = form
         length = form.length
+        storedBytes = data.environment.stored.space.byteCount
         self.maskingProbability = Float(maskingProbability)
         generator = Philox(StreamKey(seed: seed, task: 0, repetition: 0, actor: 0))
         var streams: [Int32] = []
@@ -103,7 +109,9 @@ package struct WindowSampler: Sendable {
     /// Fills window `index` of the batch of optimiser step `step`. Returns how many actions it teaches.
     func fill(_ batch: WindowBatch, step: Int, index: Int) -> Int {
         let place = place(step: step, index: index)
-        let end = data.streamEpisodes[Int(streams[place.episode]) + 1]
+        let stream = Int(streams[place.episode])
+        let end = data.streamEpisodes[stream + 1]
+        let view = data.view(of: stream)
         let firstTaught = place.fromStart || settings.teachFirstHalf ? 0 : length / 2
         var episode = place.episode
         var within = place.row
@@ -122,7 +130,7 @@ package struct WindowSampler: Sendable {
                         continue
                     }
                     let source = data.episodeStarts[episode] + within
-                    batch.observe(observations + source * spaces.observationBytes, row: target)
+                    batch.observe(observations + source * storedBytes, through: view, row: target)
                     let action = spaces.action(at: actions + source * spaces.actionBytes)
                     batch.previousActions[target] = previousAction
                     batch.previousRewards[target] = previousReward

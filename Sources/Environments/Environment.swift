@@ -5,23 +5,35 @@ package import Experience
 package struct EnvironmentDescription: Hashable, Sendable {
     /// Name in experiment files and streams, for example `dark-room`.
     package let name: String
+    /// What policies see.
     package let observationSpace: Space
+    /// What streams store of it.
+    package let stored: StoredObservation
     package let actionSpace: Space
-    /// Most steps of an episode: an episode that nothing ends earlier is truncated at this one.
-    package let horizon: Int
+    /// Most steps of an episode: an episode that nothing ends earlier is truncated at this one. Nil where the
+    /// environment sets no limit.
+    package let horizon: Int?
     /// Settings as JSON (`{"horizon":20,"size":9}`): the stream attribute `environment_json`.
     package let json: String
 
-    package init(name: String, observationSpace: Space, actionSpace: Space, horizon: Int, json: String) {
+    /// - Parameter stored: nil where what is seen is stored.
+    package init(
+        name: String, observationSpace: Space, stored: StoredObservation? = nil, actionSpace: Space, horizon: Int?,
+        json: String
+    ) {
         self.name = name
         self.observationSpace = observationSpace
+        self.stored = stored ?? StoredObservation(seen: observationSpace)
         self.actionSpace = actionSpace
         self.horizon = horizon
         self.json = json
     }
 
+    /// Whether streams store something else than what is seen, so that each task has an `ObservationView`.
+    package var hasView: Bool { stored != StoredObservation(seen: observationSpace) }
+
     /// What the columns of its rollouts hold.
-    package var rolloutLayout: RolloutLayout { RolloutLayout(observation: observationSpace, action: actionSpace) }
+    package var rolloutLayout: RolloutLayout { RolloutLayout(observation: stored.space, action: actionSpace) }
 }
 
 /// A batch of independent copies of one environment, all on the same task, stepped together by one thread.
@@ -30,6 +42,9 @@ package struct EnvironmentDescription: Hashable, Sendable {
 /// episode's number and the actions, everything is determined. So a recorded stream can be replayed and compared, and
 /// carried on by another process. No call allocates.
 ///
+/// An environment in another process, or one that asks a server, can fail: it throws `EnvironmentFailure` then, and is
+/// not used any more. Its actors lose the episodes that they are in, and go on with another.
+///
 /// The order of calls for one copy: `reset`, then `observe` and `step` in turn; after a step with a flag `observe` once
 /// more, which shows the episode's final observation, then `reset` again.
 package protocol Environment {
@@ -37,17 +52,26 @@ package protocol Environment {
     /// Number of copies, B.
     var count: Int { get }
     /// Starts episode number `episode` (counted from 0 over the whole stream) in copy `index`.
-    mutating func reset(_ index: Int, episode: UInt64)
-    /// Writes o_t of copy `index`: `observationSpace.byteCount` bytes.
+    /// Throws `EnvironmentFailure` where it cannot go on.
+    mutating func reset(_ index: Int, episode: UInt64) throws
+    /// Writes o_t of copy `index` as streams store it: `description.stored.space.byteCount` bytes.
     func observe(_ index: Int, into observation: UnsafeMutableRawPointer)
     /// Takes one step in every copy. `actions`: (B, action bytes), each inside the action space, which is the caller's
     /// duty. Writes r_t, terminated and truncated, (B) each; flags are 0 or 1. A copy whose episode ended must be reset
     /// before the next step.
     ///
-    /// Terminated means that the task's own rules ended the episode, truncated that a limit on its steps did.
+    /// Terminated means that the task's own rules ended the episode, truncated that a limit on its steps did. Throws
+    /// `EnvironmentFailure` where it cannot go on: no copy has taken the step then.
     mutating func step(
         actions: UnsafeRawPointer, rewards: UnsafeMutablePointer<Float>,
-        terminations: UnsafeMutablePointer<UInt8>, truncations: UnsafeMutablePointer<UInt8>)
+        terminations: UnsafeMutablePointer<UInt8>, truncations: UnsafeMutablePointer<UInt8>) throws
+}
+
+/// Why an environment cannot go on, in one sentence: thrown while it steps. Another is made in its place, after a rest;
+/// one that fails again and again ends the run with this sentence.
+package struct EnvironmentFailure: Error, CustomStringConvertible, Sendable {
+    package let description: String
+    package init(_ description: String) { self.description = description }
 }
 
 /// A setting, a split or a task description that an environment cannot accept: a sentence with what was expected and

@@ -67,14 +67,31 @@ extension Chosen where Kind == RegisteredEnvironment {
     }
 }
 
-/// Rebuilds the environment of a recorded stream, one copy, from what the stream's attributes say.
+/// The environment of a recorded stream and its task, rebuilt from what the stream's attributes say.
 ///
-/// `environmentJSON` and `taskJSON` may come from a hostile file: a text that does not describe a task of a known
-/// environment is refused with `EnvironmentError`. The split does not matter to a replay.
-package func makeRecordedEnvironment(
-    name: String, environmentJSON: String, taskJSON: String, key: StreamKey
-) throws -> any Environment {
-    let tasks = try EnvironmentSettings(name: name, json: environmentJSON)
-        .makeTasks(split: TaskSplit(testTasks: 0))
-    return try tasks.makeEnvironment(task: Task(id: key.task, split: .train, json: taskJSON), keys: [key])
+/// The texts may come from a hostile file: one that does not describe a task of a known environment is refused with
+/// `EnvironmentError`. The split does not matter to a replay.
+package struct RecordedTask {
+    private let tasks: any TaskDistribution
+    private let task: Task
+
+    /// Throws `EnvironmentError` for an unknown environment or settings that it does not accept.
+    package init(environment: String, environmentJSON: String, id: Int, taskJSON: String) throws {
+        tasks = try EnvironmentSettings(name: environment, json: environmentJSON)
+            .makeTasks(split: TaskSplit(testTasks: 0))
+        task = Task(id: id, split: .train, json: taskJSON)
+    }
+
+    /// One copy, to be stepped through the stream again. Throws `EnvironmentError` where the environment promises no
+    /// replay.
+    package func makeEnvironment(key: StreamKey) throws -> any Environment {
+        guard tasks.isReplayable else {
+            throw EnvironmentError(
+                "\(tasks.environment.name) does not promise that the same actions bring the same again")
+        }
+        return try tasks.makeEnvironment(task: task, keys: [key])
+    }
+
+    /// What is seen of the stream's stored observations; nil where it is the same.
+    package func makeView() throws -> (any ObservationView)? { try tasks.makeView(of: task) }
 }

@@ -16,6 +16,16 @@ package protocol TaskDistribution: Sendable {
     func references(of task: Task) -> ReferenceReturns
     /// One copy for each key. Throws `EnvironmentError` when `task.json` does not describe a task of this distribution.
     func makeEnvironment(task: Task, keys: [StreamKey]) throws -> any Environment
+    /// What is seen of the stored observations of a task; nil, as where this is not implemented, when what is stored is
+    /// what is seen. Throws as `makeEnvironment` does.
+    func makeView(of task: Task) throws -> (any ObservationView)?
+    /// Whether the actions of a recorded stream bring the same observations and rewards again. True unless implemented.
+    var isReplayable: Bool { get }
+}
+
+extension TaskDistribution {
+    package func makeView(of task: Task) throws -> (any ObservationView)? { nil }
+    package var isReplayable: Bool { true }
 }
 
 /// Returns of one episode of a task, undiscounted; nil where one cannot be computed. The report draws them as lines,

@@ -57,16 +57,16 @@ extension Experiment {
 
     /// A window that is longer than any lifetime, which would be padding in part.
     private var windowContradictions: [Contradiction] {
-        guard let environment = try? makeTasks().environment else { return [] }
+        guard let horizon = try? makeTasks().environment.horizon else { return [] }
         let episodes = collect.end.episodesPerActor
-        let rows = episodes / distil.windows.everyEpisodes * environment.horizon
+        let rows = episodes / distil.windows.everyEpisodes * horizon
         guard rows < distil.model.dimensions.contextLength else { return [] }
         return [
             Contradiction(
                 ["distil.model.context_length", "distil.windows.every_episodes", "collect.end.episodes_per_actor"],
                 "a window of \(distil.model.dimensions.contextLength) transitions is longer than any lifetime: "
                     + "\(episodes) episodes, every \(distil.windows.everyEpisodes)th shown, of "
-                    + "\(environment.horizon) steps are \(rows)")
+                    + "\(horizon) steps are \(rows)")
         ]
     }
 }

@@ -71,7 +71,7 @@ package struct ExperimentPlan: Sendable, Equatable {
     package init(_ experiment: Experiment, cores: Int, rates: Rates = .typical) throws {
         let distribution = try experiment.makeTasks()
         let environment = distribution.environment
-        let horizon = environment.horizon
+        let horizon = environment.horizon ?? Self.assumedEpisodeSteps
         let collect = experiment.collect
         let evaluate = experiment.evaluate
         name = experiment.name
@@ -140,6 +140,8 @@ package struct ExperimentPlan: Sendable, Equatable {
     private static let bytesOfActorInState = 1024
     /// Checkpoints whose size is counted at most: a run that makes more writes them over hours.
     private static let countedCheckpoints = 100
+    /// Steps that an episode is taken to have where the environment sets no limit.
+    fileprivate static let assumedEpisodeSteps = 100
 }
 
 /// Bytes of stream files before they are compressed.
@@ -149,12 +151,13 @@ private struct StreamSize {
     static let fileBytes = 24 << 10
 
     init(environment: EnvironmentDescription, rolloutLength: Int) {
-        let observation = Double(environment.observationSpace.byteCount)
+        let observation = Double(environment.stored.space.byteCount)
+        let horizon = environment.horizon ?? ExperimentPlan.assumedEpisodeSteps
         let flagsAndReward = 6.0
         let rolloutRecord = 8.0 * 8
         row =
             observation + Double(environment.actionSpace.byteCount) + flagsAndReward
-            + observation / Double(environment.horizon) + rolloutRecord / Double(rolloutLength)
+            + observation / Double(horizon) + rolloutRecord / Double(rolloutLength)
     }
 
     func bytes(streams: Int, rows: Int) -> Int { streams * Self.fileBytes + Int(Double(rows) * row) }

@@ -63,7 +63,13 @@ struct StreamColumn: Hashable {
         let layout = environment.rolloutLayout
         let columns = RolloutColumn.allCases.map { column in
             let space = layout.space(of: column)
-            return StreamColumn(name: column.name, type: StoredType(space.elementType), shape: space.shape)
+            let name =
+                switch column {
+                case .observations: environment.stored.name
+                case .finalObservations: "final_\(environment.stored.name)"
+                default: column.name
+                }
+            return StreamColumn(name: name, type: StoredType(space.elementType), shape: space.shape)
         }
         return columns + [StreamColumn(name: "rollouts", type: .uint64, shape: [RolloutRecord.fieldCount])]
     }

@@ -13,8 +13,12 @@ extension StreamMetadata {
         try writer.text("environment", environment.name)
         try writer.text("environment_json", environment.json)
         try writer.text("observation_space", environment.observationSpace.json)
+        if environment.hasView {
+            try writer.text(Self.storedName, environment.stored.name)
+            try writer.text("stored_space", environment.stored.space.json)
+        }
         try writer.text("action_space", environment.actionSpace.json)
-        try writer.integer("horizon", Int64(environment.horizon))
+        try writer.integer("horizon", Int64(environment.horizon ?? 0))
         try writer.integer("task_id", Int64(task.id))
         try writer.text("task_json", task.json)
         try writer.text("split", task.split.rawValue)
@@ -53,12 +57,7 @@ extension StreamMetadata {
             throw .damaged(path: path, problem: "attribute split should be train or test")
         }
         self.init(
-            softwareVersion: try reader.text("software_version"),
-            environment: EnvironmentDescription(
-                name: try reader.text("environment"),
-                observationSpace: try reader.space("observation_space"), actionSpace: try reader.space("action_space"),
-                horizon: Int(try reader.integer("horizon", 0...Int64(Int32.max))),
-                json: try reader.text("environment_json")),
+            softwareVersion: try reader.text("software_version"), environment: try Self.environment(&reader),
             task: Task(
                 id: Int(try reader.integer("task_id", 0...Int64(Int32.max))), split: split,
                 json: try reader.text("task_json")),
@@ -68,6 +67,31 @@ extension StreamMetadata {
             created: try reader.text("created"), firstPolicyVersion: try reader.unsigned("first_policy_version"),
             isComplete: try reader.isComplete())
         try reader.checkChecksum()
+    }
+}
+
+extension StreamMetadata {
+    private static let storedName = "stored_name"
+
+    /// Throws `damaged` as `init` does.
+    private static func environment(_ reader: inout AttributeReader) throws(StreamError) -> EnvironmentDescription {
+        let horizon = Int(try reader.integer("horizon", 0...Int64(Int32.max)))
+        return EnvironmentDescription(
+            name: try reader.text("environment"), observationSpace: try reader.space("observation_space"),
+            stored: try stored(&reader), actionSpace: try reader.space("action_space"),
+            horizon: horizon == 0 ? nil : horizon, json: try reader.text("environment_json"))
+    }
+
+    /// Nil where the file does not say, since it stores what is seen.
+    private static func stored(_ reader: inout AttributeReader) throws(StreamError) -> StoredObservation? {
+        guard try reader.has(storedName) else { return nil }
+        let name = try reader.text(storedName)
+        guard let stored = StoredObservation(name: name, space: try reader.space("stored_space")) else {
+            throw .damaged(
+                path: reader.path,
+                problem: "attribute \(storedName) should name a dataset, found \(name.debugDescription)")
+        }
+        return stored
     }
 }
 
@@ -149,9 +173,7 @@ private struct AttributeReader {
 
     /// Throws where what was read so far is not what the file's writer wrote. Older files do not say what that was.
     func checkChecksum() throws(StreamError) {
-        let found = H5Aexists(file, CheckedAttributes.checksumName)
-        try HDF5.check(found, path, "look for the attribute \(CheckedAttributes.checksumName)")
-        guard found > 0 else { return }
+        guard try has(CheckedAttributes.checksumName) else { return }
         var recorded: UInt64 = 0
         try number(CheckedAttributes.checksumName, distillery_h5_native_uint64(), &recorded)
         guard recorded == UInt64(read.checksum) else {
@@ -159,6 +181,13 @@ private struct AttributeReader {
                 path: path,
                 problem: "its attributes were altered: their checksum is \(read.checksum), recorded is \(recorded)")
         }
+    }
+
+    /// Whether there is such an attribute.
+    func has(_ name: String) throws(StreamError) -> Bool {
+        let found = H5Aexists(file, name)
+        try HDF5.check(found, path, "look for the attribute \(name)")
+        return found > 0
     }
 
     /// The only attribute that is written later.

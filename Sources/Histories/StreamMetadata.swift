@@ -13,7 +13,8 @@ package struct StreamMetadata: Hashable, Sendable {
 
     /// Of the program that began the stream. Streams with different ones may be taken up by each other's writers.
     package var softwareVersion: String
-    /// `environment` (the name), `environment_json`, `horizon`, `observation_space`, `action_space`.
+    /// `environment` (the name), `environment_json`, `horizon` (0 where there is none), `observation_space`,
+    /// `action_space`; `stored_name` and `stored_space` where streams store something else than what is seen.
     package var environment: EnvironmentDescription
     /// `task_id`, `task_json`, `split`
     package var task: Task
@@ -59,6 +60,19 @@ package struct StreamMetadata: Hashable, Sendable {
         return StreamKey(
             collection: evaluation.map { .evaluation($0) } ?? .histories, seed: seed, task: task.id,
             repetition: repetition, actor: actor)
+    }
+
+    /// The stream's task, from the registry of environments. Throws `EnvironmentError` where the attributes do not
+    /// describe one.
+    package func makeRecordedTask() throws -> RecordedTask {
+        try RecordedTask(
+            environment: environment.name, environmentJSON: environment.json, id: task.id, taskJSON: task.json)
+    }
+
+    /// What is seen of the stream's observations; nil, without a look at the registry, where that is what is stored.
+    /// Throws as `makeRecordedTask` does.
+    package func makeView() throws -> (any ObservationView)? {
+        environment.hasView ? try makeRecordedTask().makeView() : nil
     }
 
     /// Now, as `2026-01-31T12:00:00Z`.

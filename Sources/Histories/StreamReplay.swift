@@ -38,15 +38,15 @@ package struct StreamReplay: Sendable, Codable, Equatable {
 
     /// The environments that come with Distillery.
     package static func builtIn(_ metadata: StreamMetadata) throws -> any Environment {
-        try makeRecordedEnvironment(
-            name: metadata.environment.name, environmentJSON: metadata.environment.json,
-            taskJSON: metadata.task.json, key: metadata.key)
+        try metadata.makeRecordedTask().makeEnvironment(key: metadata.key)
     }
 
     private mutating func replay(_ contents: StreamContents, _ environment: any Environment) throws {
         let recorded = contents.metadata.environment
         let found = environment.description
-        guard found.observationSpace == recorded.observationSpace, found.actionSpace == recorded.actionSpace else {
+        guard found.observationSpace == recorded.observationSpace, found.stored == recorded.stored,
+            found.actionSpace == recorded.actionSpace
+        else {
             problem = "the file's spaces are not those of \(recorded.name)"
             return
         }
@@ -55,15 +55,16 @@ package struct StreamReplay: Sendable, Codable, Equatable {
             problem = "row \(outside): the action is outside its space"
             return
         }
-        (transitions, difference) = simulate(contents, environment)
+        (transitions, difference) = try simulate(contents, environment)
     }
 }
 
-/// Steps one copy through all episodes. Gives the transitions that were equal and the first difference.
-private func simulate(_ contents: StreamContents, _ start: some Environment) -> (Int, String?) {
+/// Steps one copy through all episodes. Gives the transitions that were equal and the first difference. Throws what the
+/// environment throws.
+private func simulate(_ contents: StreamContents, _ start: some Environment) throws -> (Int, String?) {
     var environment = start
     let rows = contents.rows
-    let width = contents.metadata.environment.observationSpace.byteCount
+    let width = contents.metadata.environment.stored.space.byteCount
     let actionWidth = contents.metadata.environment.actionSpace.byteCount
     var observation = [UInt8](repeating: 0, count: width)
     var equal = 0
@@ -79,7 +80,7 @@ private func simulate(_ contents: StreamContents, _ start: some Environment) -> 
     }
 
     for episode in contents.episodes {
-        environment.reset(0, episode: episode.number)
+        try environment.reset(0, episode: episode.number)
         for row in episode.rows {
             var place: String { "row \(row), episode \(episode.number), step \(row - episode.rows.lowerBound)" }
             if let difference = observationDifference(rows[.observations], row) {
@@ -88,9 +89,9 @@ private func simulate(_ contents: StreamContents, _ start: some Environment) -> 
             var reward: Float = 0
             var terminated: UInt8 = 0
             var truncated: UInt8 = 0
-            rows[.actions].withUnsafeBytes { actions in
+            try rows[.actions].withUnsafeBytes { actions in
                 if let base = actions.baseAddress {
-                    environment.step(
+                    try environment.step(
                         actions: base + row * actionWidth, rewards: &reward, terminations: &terminated,
                         truncations: &truncated)
                 }

@@ -11,7 +11,7 @@ package struct ModelSpaces: Sendable, Hashable {
     package let actionSpace: Space
     /// A, how many actions there are; logits have so many columns.
     package let actionCount: Int
-    /// Bytes of an observation as streams store it.
+    /// Bytes of an observation as it is seen.
     package let observationBytes: Int
     /// Bytes of an action as streams store it.
     package let actionBytes: Int

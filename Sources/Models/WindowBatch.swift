@@ -1,5 +1,5 @@
 import CKernels
-import Experience
+package import Experience
 package import Neural
 
 /// How windows are laid out for a model: what a `WindowSampler` and a `WindowBatch` have to know of it.
@@ -55,9 +55,12 @@ package final class WindowBatch {
     package let taught: UnsafeMutablePointer<UInt8>
     private let integers: IntegerComponents?
     private let observationBytes: Int
+    /// Bytes of an observation as it is seen.
+    private let seenBytes: Int
 
     package init(windows: Int, form: WindowForm) {
         self.windows = windows
+        seenBytes = form.spaces.observationBytes
         length = form.length
         let rows = windows * length
         switch form.input {
@@ -99,7 +102,27 @@ package final class WindowBatch {
         return start
     }
 
-    /// Writes the observation of a row from its stored bytes.
+    /// Writes the observation of a row from what a stream stores of it; `view` is nil where that is what is seen.
+    /// Precondition: it lies in its space; `Space.contains` is for what comes from outside.
+    @inline(__always)
+    package func observe(_ stored: UnsafeRawPointer, through view: (any ObservationView)?, row: Int) {
+        guard let view else { return observe(stored, row: row) }
+        see(stored, through: view, row: row)
+    }
+
+    /// A vector is seen where it belongs; integers, which are few bytes, on the stack first.
+    private func see(_ stored: UnsafeRawPointer, through view: any ObservationView, row: Int) {
+        guard integers != nil else {
+            return view.see(stored, count: 1, into: observations + row * observationBytes)
+        }
+        withUnsafeTemporaryAllocation(byteCount: seenBytes, alignment: 16) { seen in
+            guard let start = seen.baseAddress else { return }
+            view.see(stored, count: 1, into: start)
+            observe(start, row: row)
+        }
+    }
+
+    /// Writes the observation of a row from its bytes.
     /// Precondition: it lies in its space; `Space.contains` is for what comes from outside.
     @inline(__always)
     package func observe(_ observation: UnsafeRawPointer, row: Int) {

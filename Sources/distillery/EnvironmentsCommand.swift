@@ -15,7 +15,8 @@ struct EnvironmentsCommand: ParsableCommand {
         let summary: String
         let settings: String
         let tasks: Int
-        let horizon: Int
+        /// Most steps of an episode; missing where there is no limit.
+        let horizon: Int?
         /// Spaces as Gymnasium writes them.
         let observation: String
         let actions: String
@@ -32,7 +33,9 @@ struct EnvironmentsCommand: ParsableCommand {
         }
         if json { return try printJSON(entries) }
         for entry in entries {
-            print("\(entry.name): \(entry.tasks) tasks, \(entry.horizon) steps an episode")
+            print(
+                "\(entry.name): \(entry.tasks) tasks, \(entry.horizon.map { "\($0) steps an episode" } ?? "episodes without a limit")"
+            )
             print("  \(entry.summary)")
             print("  observations \(entry.observation), actions \(entry.actions)")
             print("  settings \(entry.settings)")

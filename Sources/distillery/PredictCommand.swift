@@ -1,7 +1,5 @@
 import ArgumentParser
 import Distillation
-import Environments
-import Experience
 import Foundation
 import Histories
 
@@ -25,11 +23,7 @@ struct PredictCommand: ParsableCommand {
         let out = try OutputFile(out, matrix: Self.dataset, inputs: inputs, force: output.force).path
         let model = try Checkpoint(folder: URL(fileURLWithPath: checkpoint)).makeModel()
         let contents = try StreamContents(path: stream)
-        let environment = contents.metadata.environment
-        let logits = try Prediction.logits(
-            model: model, observationSpace: environment.observationSpace, actionSpace: environment.actionSpace,
-            observations: contents.rows[.observations], actions: contents.rows[.actions], rewards: contents.rows.rewards
-        )
+        let logits = try Prediction.logits(model: model, stream: contents)
         let rows = contents.rows.rewards.count
         try MatrixFile.write(logits, rows: rows, name: Self.dataset, to: out)
         print("\(out): logits (\(rows), \(rows == 0 ? 0 : logits.count / rows))")

@@ -65,7 +65,8 @@ struct ActingTests {
 
     private func firstLearner(_ tasks: DarkRoomTasks) throws -> ActorCriticLearner {
         try ActorCriticLearner(
-            settings: ActorCriticSettings(), environment: tasks.environment, seed: 9, task: 0, repetition: 0)
+            settings: ActorCriticSettings(), scene: Scene(environment: tasks.environment), seed: 9, task: 0,
+            repetition: 0)
     }
 
     @Test("an actor acts the same alone, among others, by a table, and with or without memory of equal observations")
@@ -173,7 +174,7 @@ struct ActingTests {
         let saved = learner.save()
         let lifetime = try LocalLifetime(
             algorithm: source, tasks: tasks, task: try tasks.task(0), repetition: 0, seed: 9, actors: 4)
-        for _ in 0..<3 { _ = try learner.update(lifetime.collect(episodeLimit: .max)) }
+        for _ in 0..<3 { _ = try learner.update(try lifetime.collect(episodeLimit: .max)) }
         try expectEqual("after updates")
         #expect(learner.actingParameters != first)
         try learner.restore(saved)
@@ -193,7 +194,7 @@ struct ActingTests {
         let count = components.reduce(1, *)
         let keys = (0..<count).map { StreamKey(seed: 1, task: 2, repetition: 3, actor: $0) }
         let learner = try ActorCriticLearner(
-            settings: ActorCriticSettings(), environment: environment, seed: 4, task: 0, repetition: 0)
+            settings: ActorCriticSettings(), scene: Scene(environment: environment), seed: 4, task: 0, repetition: 0)
         let tabular = try SourceAlgorithm.actorCritic(ActorCriticSettings()).makeActor(
             environment: environment, keys: keys)
         try #require(tabular is TabularActor)
@@ -240,7 +241,7 @@ struct ActingTests {
             let environment = try DarkRoomTasks(settings: DarkRoomSettings(size: size)).environment
             let actor = try SourceAlgorithm.actorCritic(settings).makeActor(environment: environment, keys: keys)
             let learner = try SourceAlgorithm.actorCritic(settings).makeLearner(
-                environment: environment, seed: 0, task: 0, repetition: 0)
+                scene: Scene(environment: environment), seed: 0, task: 0, repetition: 0)
             try learner.withActingParameters { try actor.load(parameters: $0) }
             return actor is TabularActor
         }

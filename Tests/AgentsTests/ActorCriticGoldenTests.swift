@@ -93,7 +93,8 @@ struct ActorCriticGoldenTests {
     /// A learner with the parameters that the script makes by the same rule.
     private func learner(_ golden: Golden, _ map: TensorMap) throws -> ActorCriticLearner {
         let learner = try ActorCriticLearner(
-            settings: golden.settings, environment: describe(components: golden.counts, actions: golden.actions),
+            settings: golden.settings,
+            scene: Scene(environment: describe(components: golden.counts, actions: golden.actions)),
             seed: 0, task: 0, repetition: 0)
         var number: UInt64 = 0
         learner.withParameters { parameters in

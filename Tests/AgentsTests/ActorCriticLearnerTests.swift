@@ -12,7 +12,8 @@ struct ActorCriticLearnerTests {
         _ settings: ActorCriticSettings, components: [Int], actions: Int, sharing: Bool = true
     ) throws -> ActorCriticLearner {
         try ActorCriticLearner(
-            settings: settings, environment: describe(components: components, actions: actions), seed: 3, task: 1,
+            settings: settings, scene: Scene(environment: describe(components: components, actions: actions)), seed: 3,
+            task: 1,
             repetition: 0, sharesEqualObservations: sharing)
     }
 
@@ -236,7 +237,8 @@ struct ActorCriticLearnerTests {
         var settings = ActorCriticSettings()
         settings.hidden = [16]
         let learner = try ActorCriticLearner(
-            settings: settings, environment: describe(components: [4], actions: 3), seed: 1, task: 0, repetition: 0)
+            settings: settings, scene: Scene(environment: describe(components: [4], actions: 3)), seed: 1, task: 0,
+            repetition: 0)
         var numbers = Numbers(seed: 31)
         let rollouts = randomRollouts(components: [4], actions: 3, lengths: [20, 20], numbers: &numbers)
         var absurd = rollouts
@@ -261,7 +263,7 @@ struct ActorCriticLearnerTests {
         for environment in [pixels, levers] {
             #expect(throws: SourceAlgorithmError.self) {
                 try SourceAlgorithm.actorCritic(ActorCriticSettings())
-                    .makeLearner(environment: environment, seed: 0, task: 0, repetition: 0)
+                    .makeLearner(scene: Scene(environment: environment), seed: 0, task: 0, repetition: 0)
             }
         }
     }

@@ -23,7 +23,7 @@ struct LearningTests {
         var first: Double?
         var last = 0.0
         while !lifetime.isDone {
-            let batches = lifetime.collect(episodeLimit: progress.episodeLimit)
+            let batches = try lifetime.collect(episodeLimit: progress.episodeLimit)
             let finished = returns.add(batches, RolloutLayout(observationBytes: 2, actionBytes: 1))
             if !finished.isEmpty {
                 last = finished.reduce(0) { $0 + $1.totalReward } / Double(finished.count)

@@ -63,7 +63,8 @@ struct RolloutEdgeTests {
         settings.lambda = 0.9
         change(&settings)
         return try ActorCriticLearner(
-            settings: settings, environment: describe(components: [4, 3], actions: 3), seed: 3, task: 1, repetition: 0)
+            settings: settings, scene: Scene(environment: describe(components: [4, 3], actions: 3)), seed: 3, task: 1,
+            repetition: 0)
     }
 
     struct Lengths: Sendable, CustomTestStringConvertible {

@@ -95,7 +95,9 @@ struct LateRefusalTests {
         #expect(actor.role.numbers["refused_parts"] == 0 && actor.role.parts(now: actor.now).count == 1)
         let refused = try actor.say(durable(lifetime, 10, state), from: recorder).refused
         #expect(refused.map(\.incarnation) == [9] && refused.map(\.above) == [9])
-        #expect(refused.map(\.isDiverged) == [state == .diverged] && actor.role.parts(now: actor.now).isEmpty)
+        #expect(
+            refused.map(\.cause) == [state == .diverged ? .divergence : .refusal]
+                && actor.role.parts(now: actor.now).isEmpty)
     }
 
     @Test("an actor process takes up no part of an attempt that a later one of the lifetime has overtaken")

@@ -26,11 +26,11 @@ import Wire
         return leases
     }
 
-    private func refusal(of carry: CarryActors, above: UInt64, isDiverged: Bool = false) -> Message {
+    private func refusal(of carry: CarryActors, above: UInt64, cause: StreamsRefused.Cause = .refusal) -> Message {
         .streamsRefused(
             StreamsRefused(
                 lifetime: carry.lifetime, firstActor: carry.actors.lowerBound, incarnation: carry.incarnation,
-                above: above, reason: "the file is further", isDiverged: isDiverged))
+                above: above, reason: "the file is further", cause: cause))
     }
 
     /// Heartbeats keep everybody alive while time goes on.
@@ -108,7 +108,7 @@ import Wire
         let state = "\(lone.folder)/checkpoints/learner/task-0000\(carry.lifetime.task)/lifetime-000"
         try FileManager.default.createDirectory(atPath: state, withIntermediateDirectories: true)
         try Data([1, 2, 3]).write(to: URL(filePath: state + "/learner.state"))
-        let sent = try lone.say(refusal(of: carry, above: 0, isDiverged: true), from: "a")
+        let sent = try lone.say(refusal(of: carry, above: 0, cause: .divergence), from: "a")
         #expect(!FileManager.default.fileExists(atPath: state + "/learner.state"))
         var order: (request: UInt64, discard: DiscardStreams)?
         for (to, envelope) in sent {

@@ -9,6 +9,12 @@ let smallEnvironment = EnvironmentDescription(
     name: "dark-room", observationSpace: .multiDiscrete(counts: [5, 4]), actionSpace: .discrete(count: 3), horizon: 6,
     json: "{\"horizon\":6,\"size\":5}")
 
+/// One that nothing but its spaces is known of.
+func madeUpEnvironment(_ observation: Space, _ action: Space) -> EnvironmentDescription {
+    EnvironmentDescription(
+        name: "made-up", observationSpace: observation, actionSpace: action, horizon: nil, json: "{}")
+}
+
 func smallSettings(dropouts: Double = 0, layout: TokenLayout = .merged) -> TransformerSettings {
     var settings = TransformerSettings()
     settings.tokenLayout = layout
@@ -44,8 +50,7 @@ struct SyntheticColumns {
 }
 
 func smallData(streams: Int = 4, episodes: Int = 20) throws -> StreamArrays {
-    var data = StreamArrays(
-        observationSpace: smallEnvironment.observationSpace, actionSpace: smallEnvironment.actionSpace)
+    var data = StreamArrays(environment: smallEnvironment)
     for stream in 0..<streams {
         let columns = SyntheticColumns(episodes: episodes, seed: UInt32(stream))
         try data.append(

@@ -141,8 +141,9 @@ struct GoldenTests {
             let range = (window * length)..<((window + 1) * length)
             let width = golden.componentCounts.count
             let found = try Prediction.logits(
-                model: model, observationSpace: .multiDiscrete(counts: golden.componentCounts),
-                actionSpace: .discrete(count: golden.actions),
+                model: model,
+                environment: madeUpEnvironment(
+                    .multiDiscrete(counts: golden.componentCounts), .discrete(count: golden.actions)),
                 observations: Array(rows.observations[(range.lowerBound * width)..<(range.upperBound * width)]),
                 actions: rows.targets[range].map { UInt8($0) }, rewards: Array(rows.rewards[range]))
             let wanted = expected[(range.lowerBound * golden.actions)..<(range.upperBound * golden.actions)]

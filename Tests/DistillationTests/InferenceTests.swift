@@ -10,8 +10,7 @@ import Testing
 struct InferenceTests {
     func logits(_ model: TransformerModel, _ columns: SyntheticColumns) throws -> [Float] {
         try Prediction.logits(
-            model: model, observationSpace: smallEnvironment.observationSpace,
-            actionSpace: smallEnvironment.actionSpace, observations: columns.observations, actions: columns.actions,
+            model: model, environment: smallEnvironment, observations: columns.observations, actions: columns.actions,
             rewards: columns.rewards)
     }
 

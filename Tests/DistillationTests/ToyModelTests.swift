@@ -14,8 +14,7 @@ struct ToyModelTests {
     /// Streams of a rule that the context alone decides: after a reward the action is repeated, otherwise the next one
     /// follows.
     func data() throws -> StreamArrays {
-        var data = StreamArrays(
-            observationSpace: smallEnvironment.observationSpace, actionSpace: smallEnvironment.actionSpace)
+        var data = StreamArrays(environment: smallEnvironment)
         for stream in 0..<4 {
             var columns = SyntheticColumns(episodes: 20, seed: UInt32(stream))
             for row in 1..<columns.actions.count {
@@ -120,8 +119,7 @@ struct ToyModelTests {
         #expect(policy.attention(of: 0) == nil)
         for (stream, acted) in zip(streams, logits) {
             let predicted = try Prediction.logits(
-                model: model, observationSpace: smallEnvironment.observationSpace,
-                actionSpace: smallEnvironment.actionSpace, observations: stream.observations, actions: stream.actions,
+                model: model, environment: smallEnvironment, observations: stream.observations, actions: stream.actions,
                 rewards: stream.rewards)
             #expect(largestDifference(acted, predicted) < 1e-5)
         }

@@ -87,8 +87,7 @@ struct TrainerTests {
 
     @Test("batches that teach nothing but one window of padding do not disturb")
     func shortStreams() throws {
-        var data = StreamArrays(
-            observationSpace: smallEnvironment.observationSpace, actionSpace: smallEnvironment.actionSpace)
+        var data = StreamArrays(environment: smallEnvironment)
         let columns = SyntheticColumns(episodes: 1, seed: 4)
         try data.append(
             observations: columns.observations, actions: columns.actions, rewards: columns.rewards,
@@ -100,12 +99,11 @@ struct TrainerTests {
 
     @Test("streams of other spaces and empty data are refused")
     func refusals() throws {
-        let empty = StreamArrays(
-            observationSpace: smallEnvironment.observationSpace, actionSpace: smallEnvironment.actionSpace)
+        let empty = StreamArrays(environment: smallEnvironment)
         #expect(throws: StreamArraysError.self) {
             try Trainer(model: smallModel(), training: smallTraining(), windows: WindowSettings(), data: empty)
         }
-        let other = StreamArrays(observationSpace: .discrete(count: 2), actionSpace: .discrete(count: 3))
+        let other = StreamArrays(environment: madeUpEnvironment(.discrete(count: 2), .discrete(count: 3)))
         #expect(throws: StreamArraysError.self) {
             try Trainer(model: smallModel(), training: smallTraining(), windows: WindowSettings(), data: other)
         }

@@ -9,7 +9,7 @@ struct WindowSamplerTests {
     /// A stream whose observation says which episode of which stream a row belongs to, and its action the step in it.
     func data(streams: Int, episodes: Int, length: Int = 4) throws -> StreamArrays {
         var data = StreamArrays(
-            observationSpace: .multiDiscrete(counts: [streams, episodes]), actionSpace: .discrete(count: length))
+            environment: madeUpEnvironment(.multiDiscrete(counts: [streams, episodes]), .discrete(count: length)))
         for stream in 0..<streams {
             let rows = 0..<(episodes * length)
             try data.append(
@@ -28,8 +28,10 @@ struct WindowSamplerTests {
         settings.shareFromStart = 0
         change(&settings)
         let form = WindowForm(
-            spaces: try ModelSpaces(observationSpace: data.observationSpace, actionSpace: data.actionSpace),
-            length: context, input: try .components(of: data.observationSpace), masksTogether: masksTogether)
+            spaces: try ModelSpaces(
+                observationSpace: data.environment.observationSpace, actionSpace: data.environment.actionSpace),
+            length: context, input: try .components(of: data.environment.observationSpace), masksTogether: masksTogether
+        )
         return try WindowSampler(data: data, settings: settings, form: form, maskingProbability: masking, seed: 3)
     }
 
@@ -132,8 +134,7 @@ struct WindowSamplerTests {
     /// Streams of episodes of these lengths, whose observation is the number of the row among all rows.
     private func numberedData(_ streams: [[Int]]) throws -> StreamArrays {
         let total = streams.joined().reduce(0, +)
-        var data = StreamArrays(
-            observationSpace: .discrete(count: total), actionSpace: .discrete(count: 2))
+        var data = StreamArrays(environment: madeUpEnvironment(.discrete(count: total), .discrete(count: 2)))
         var next = 0
         for lengths in streams {
             let rows = next..<(next + lengths.reduce(0, +))
@@ -214,7 +215,7 @@ struct WindowSamplerTests {
 
     @Test("rows outside whole episodes are left out, and episodes that do not fit are refused")
     func cuts() throws {
-        var data = StreamArrays(observationSpace: .discrete(count: 9), actionSpace: .discrete(count: 2))
+        var data = StreamArrays(environment: madeUpEnvironment(.discrete(count: 9), .discrete(count: 2)))
         try data.append(
             observations: [0, 1, 2, 3, 4, 5, 6] as [UInt8], actions: [0, 0, 0, 1, 1, 1, 1] as [UInt8],
             rewards: [0, 1, 2, 3, 4, 5, 6], episodes: [0..<2, 4..<7])

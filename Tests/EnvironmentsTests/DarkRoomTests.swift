@@ -6,17 +6,18 @@ import Testing
 @Suite("Dark Room")
 struct DarkRoomTests {
     /// Plays `actions` in every copy of a task and returns rewards and positions of copy 0.
-    private func play(_ environment: inout any Environment, _ actions: [UInt8]) -> (rewards: [Float], cells: [[UInt8]])
-    {
+    private func play(
+        _ environment: inout any Environment, _ actions: [UInt8]
+    ) throws -> (rewards: [Float], cells: [[UInt8]]) {
         var rewards: [Float] = []
         var cells: [[UInt8]] = []
         let count = environment.count
-        for index in 0..<count { environment.reset(index, episode: 0) }
+        for index in 0..<count { try environment.reset(index, episode: 0) }
         for (step, action) in actions.enumerated() {
             var reward = [Float](repeating: -1, count: count)
             var terminated = [UInt8](repeating: 9, count: count)
             var truncated = [UInt8](repeating: 9, count: count)
-            environment.step(
+            try environment.step(
                 actions: [UInt8](repeating: action, count: count), rewards: &reward, terminations: &terminated,
                 truncations: &truncated)
             var cell: [UInt8] = [0, 0]
@@ -49,7 +50,7 @@ struct DarkRoomTests {
     func moves() throws {
         let tasks = try DarkRoomTasks(settings: DarkRoomSettings(size: 3, horizon: 12), split: TaskSplit(testTasks: 2))
         var environment = try tasks.makeEnvironment(task: try tasks.task(0), keys: keys(2))
-        let played = play(&environment, [4, 0, 0, 2, 2, 4, 1, 1, 1, 3, 3, 3])
+        let played = try play(&environment, [4, 0, 0, 2, 2, 4, 1, 1, 1, 3, 3, 3])
         #expect(
             played.cells == [
                 [1, 1], [0, 1], [0, 1], [0, 0], [0, 0], [0, 0], [1, 0], [2, 0], [2, 0], [2, 1], [2, 2], [2, 2],
@@ -69,7 +70,7 @@ struct DarkRoomTests {
                     return UInt8(rest % 5)
                 }
                 var environment = try tasks.makeEnvironment(task: task, keys: keys(1))
-                best = max(best, play(&environment, actions).rewards.reduce(0, +))
+                best = max(best, try play(&environment, actions).rewards.reduce(0, +))
             }
             #expect(tasks.references(of: task).optimum == Double(best), "task \(task.id)")
         }
@@ -90,7 +91,7 @@ struct DarkRoomTests {
             for code in 0..<625 {
                 let actions = [code % 5, code / 5 % 5, code / 25 % 5, code / 125].map { UInt8($0) }
                 var environment = try tasks.makeEnvironment(task: task, keys: keys(1))
-                total += Double(play(&environment, actions).rewards.reduce(0, +))
+                total += Double(try play(&environment, actions).rewards.reduce(0, +))
             }
             let expected = try #require(tasks.references(of: task).random)
             #expect(abs(expected - total / 625) < 1e-12)
@@ -151,12 +152,13 @@ struct RecordedEnvironmentTests {
 
     @Test("name, settings and task give back an environment that rewards the goal")
     func rebuilt() throws {
-        var environment = try makeRecordedEnvironment(
-            name: "dark-room", environmentJSON: #"{"horizon":20,"size":9}"#, taskJSON: #"{"goal":[4,5]}"#, key: key)
-        environment.reset(0, episode: 3)
+        var environment = try RecordedTask(
+            environment: "dark-room", environmentJSON: #"{"horizon":20,"size":9}"#, id: 48, taskJSON: #"{"goal":[4,5]}"#
+        ).makeEnvironment(key: key)
+        try environment.reset(0, episode: 3)
         var reward: Float = 0
         var flags: (UInt8, UInt8) = (9, 9)
-        environment.step(actions: [UInt8(3)], rewards: &reward, terminations: &flags.0, truncations: &flags.1)
+        try environment.step(actions: [UInt8(3)], rewards: &reward, terminations: &flags.0, truncations: &flags.1)
         #expect(reward == 1)
         #expect(flags == (0, 0))
         #expect(environment.description.horizon == 20)
@@ -180,8 +182,9 @@ struct RecordedEnvironmentTests {
         ])
     func hostileSettings(json: String) {
         #expect(throws: EnvironmentError.self) {
-            try makeRecordedEnvironment(
-                name: "dark-room", environmentJSON: json, taskJSON: #"{"goal":[4,5]}"#, key: key)
+            try RecordedTask(
+                environment: "dark-room", environmentJSON: json, id: 48, taskJSON: #"{"goal":[4,5]}"#
+            ).makeEnvironment(key: key)
         }
     }
 
@@ -202,8 +205,9 @@ struct RecordedEnvironmentTests {
         ])
     func hostileTask(json: String) {
         #expect(throws: EnvironmentError.self) {
-            try makeRecordedEnvironment(
-                name: "dark-room", environmentJSON: #"{"horizon":20,"size":9}"#, taskJSON: json, key: key)
+            try RecordedTask(
+                environment: "dark-room", environmentJSON: #"{"horizon":20,"size":9}"#, id: 48, taskJSON: json
+            ).makeEnvironment(key: key)
         }
     }
 }

@@ -3,7 +3,7 @@ import Environments
 package import Experience
 import Experiments
 import Foundation
-import Histories
+package import Histories
 import Transport
 import Wire
 
@@ -35,12 +35,7 @@ extension SimulatedCluster {
             + [traffic.storm(seconds: seconds)].compactMap { $0 }
         var files: Set<StreamIdentifier> = []
         // Where a catalogue was remade from the files, one that is damaged stays where it is.
-        var givenUp = Set(journal.quarantined.keys.map { "\(folder)/\($0.path)" })
-        // So does one of an elastic lifetime whose actor had left by then: no carrier opens it again, and the remade
-        // catalogue does not know whose it is. `histories verify` names it.
-        for stream in damaged where context.experiment.collect.elastic && journal.sealed[stream] == nil {
-            givenUp.insert("\(folder)/\(stream.path)")
-        }
+        let givenUp = Set(journal.quarantined.keys.map { "\(folder)/\($0.path)" })
         for file in streamFiles(below: folder) where !givenUp.contains(file) {
             files.insert(try check(file, &violations))
         }
@@ -218,7 +213,7 @@ extension SimulatedCluster {
 
 /// The content of one stream without what may differ between two runs of the same experiment.
 package struct StreamData: Equatable, Sendable {
-    let rows: StreamRows
+    package let rows: StreamRows
     let rollouts: [RolloutRecord]
 
     package var rewards: Int { rows.rewards.count }

@@ -40,9 +40,12 @@ package enum TabularQ: SourceAlgorithmKind {
     }
 
     package static func makeLearner(
-        _ settings: TabularQSettings, environment: EnvironmentDescription, seed: UInt64, task: Int, repetition: Int
+        _ settings: TabularQSettings, scene: Scene, seed: UInt64, task: Int, repetition: Int
     ) throws -> any SourceLearner {
-        TabularQLearner(settings, try QTable(environment), environment)
+        guard scene.view == nil else {
+            throw SourceAlgorithmError("tabular-q learns from observations as streams store them")
+        }
+        return TabularQLearner(settings, try QTable(scene.environment), scene.environment)
     }
 }
 

@@ -72,7 +72,7 @@ struct TutorialTests {
         var returns = EpisodeReturns()
         var finished: [Double] = []
         while !lifetime.isDone {
-            let batches = lifetime.collect(episodeLimit: 60)
+            let batches = try lifetime.collect(episodeLimit: 60)
             finished += returns.add(batches, tasks.environment.rolloutLayout).map { Double($0.totalReward) }
             _ = try lifetime.learn(from: batches)
         }

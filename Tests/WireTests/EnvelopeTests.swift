@@ -64,7 +64,8 @@ struct EnvelopeTests {
                     resend: false, refusal: "why")),
             .streamsRefused(
                 StreamsRefused(
-                    lifetime: lifetime, firstActor: 5, incarnation: 1, above: 1 << 40, reason: "why", isDiverged: true)),
+                    lifetime: lifetime, firstActor: 5, incarnation: 1, above: 1 << 40, reason: "why", cause: .divergence
+                )),
             .discardStreams(DiscardStreams(lifetime: lifetime, incarnation: 7, reason: "why")),
             .streamQuarantined(StreamQuarantined(lifetime: evaluation, actor: 1, reason: "why")),
             .streamsSealed(

@@ -21,7 +21,7 @@ package enum ActorCritic: SourceAlgorithmKind {
         return LifetimeNeeds(
             rolloutLength: settings.rolloutLength,
             largestSavedBytes: ActorCriticLearner.savedBytes(
-                shape, cutRows: actors, observationBytes: environment.observationSpace.byteCount),
+                shape, cutRows: actors, observationBytes: environment.stored.space.byteCount),
             operationsPerTransition: Double(2 * products * (1 + 3)))
     }
 
@@ -32,10 +32,9 @@ package enum ActorCritic: SourceAlgorithmKind {
     }
 
     package static func makeLearner(
-        _ settings: ActorCriticSettings, environment: EnvironmentDescription, seed: UInt64, task: Int, repetition: Int
+        _ settings: ActorCriticSettings, scene: Scene, seed: UInt64, task: Int, repetition: Int
     ) throws -> any SourceLearner {
-        try ActorCriticLearner(
-            settings: settings, environment: environment, seed: seed, task: task, repetition: repetition)
+        try ActorCriticLearner(settings: settings, scene: scene, seed: seed, task: task, repetition: repetition)
     }
 }
 

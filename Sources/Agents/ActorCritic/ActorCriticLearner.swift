@@ -35,9 +35,10 @@ package final class ActorCriticLearner: SourceLearner {
     /// `sharesEqualObservations` off computes every row by itself, for comparison. Throws `SourceAlgorithmError` for
     /// settings or spaces that the algorithm cannot take.
     package init(
-        settings: ActorCriticSettings, environment: EnvironmentDescription, seed: UInt64, task: Int, repetition: Int,
+        settings: ActorCriticSettings, scene: Scene, seed: UInt64, task: Int, repetition: Int,
         sharesEqualObservations: Bool = true
     ) throws {
+        let environment = scene.environment
         self.settings = settings
         shape = try settings.makeShape(environment: environment)
         network = settings.makeNetwork(shape: shape)
@@ -45,7 +46,7 @@ package final class ActorCriticLearner: SourceLearner {
         table = PolicyTable(observation, shape: shape)
         rows = RolloutRowsInOrder(
             slots: ObservationSlots(observation, sharesEqual: sharesEqualObservations),
-            actionSpace: environment.actionSpace, actions: shape.actions,
+            layout: environment.rolloutLayout, view: scene.view, actions: shape.actions,
             keepsFinalObservations: settings.bootstrapsTruncation)
         weights = FloatBuffer(shape.parameterCount)
         firstMoments = FloatBuffer(shape.parameterCount)

@@ -43,15 +43,25 @@ final class RolloutRowsInOrder {
     private(set) var segments: [Segment] = []
     /// Place in `segments` of each rollout, in the order in which they came.
     private let segmentOfArrival = GrowingBuffer<Int>()
-    private let actionSpace: Space
+    private let layout: RolloutLayout
+    private let view: (any ObservationView)?
+    /// (count, observation bytes), as `view` sees them; empty without one.
+    private let seen = GrowingBuffer<UInt8>()
     private let actions: Int
     /// Whether values of final observations continue the returns of truncated episodes.
     private let keepsFinalObservations: Bool
 
-    init(slots: ObservationSlots, actionSpace: Space, actions: Int, keepsFinalObservations: Bool) {
+    /// - Parameters:
+    ///   - layout: of the rollouts that come
+    ///   - view: makes what `slots` hold of the rollouts' observations; nil where these are the same
+    init(
+        slots: ObservationSlots, layout: RolloutLayout, view: (any ObservationView)?, actions: Int,
+        keepsFinalObservations: Bool
+    ) {
         self.slots = slots
-        waiting = CutRows(observationBytes: slots.observation.byteCount)
-        self.actionSpace = actionSpace
+        self.layout = layout
+        self.view = view
+        waiting = CutRows(observationBytes: layout.width(of: .observations))
         self.actions = actions
         self.keepsFinalObservations = keepsFinalObservations
     }
@@ -88,7 +98,7 @@ final class RolloutRowsInOrder {
     /// Takes over `batches`. Throws `SourceAlgorithmError` for an observation or action outside its space.
     func arrange(_ batches: [RolloutBatch]) throws {
         placeSegments(batches)
-        let width = slots.observation.byteCount
+        let width = waiting.observationBytes
         slotOfRow.reserve(count)
         actionOfRow.reserve(count)
         advantages.reserve(count)
@@ -102,11 +112,22 @@ final class RolloutRowsInOrder {
         placeWaitingRows()
         joinSegments()
         slots.clear(rows: count + (keepsFinalObservations ? finalCount : 0))
-        for row in 0..<count { slotOfRow.base[row] = try slot(of: observations.base + row * width, row) }
-        guard keepsFinalObservations else { return }
-        for final in 0..<finalCount {
-            slotOfFinal.base[final] = try slot(of: finalObservations.base + final * width, final)
+        try findSlots(of: observations, count, into: slotOfRow)
+        if keepsFinalObservations { try findSlots(of: finalObservations, finalCount, into: slotOfFinal) }
+    }
+
+    /// Gives each of `count` stored observations its slot.
+    private func findSlots(
+        of stored: GrowingBuffer<UInt8>, _ count: Int, into slots: GrowingBuffer<Int>
+    ) throws {
+        let width = self.slots.observation.byteCount
+        var observations = stored.base
+        if let view {
+            seen.reserve(count * width)
+            observations = seen.base
+            view.see(stored.base, count: count, into: observations)
         }
+        for row in 0..<count { slots.base[row] = try slot(of: observations + row * width, row) }
     }
 
     /// Orders the rollouts and gives each its place, with one row before it where it continues one of `waiting`.
@@ -151,7 +172,7 @@ final class RolloutRowsInOrder {
 
     /// Puts the rows of `waiting` before the rollouts that continue them.
     private func placeWaitingRows() {
-        let width = slots.observation.byteCount
+        let width = waiting.observationBytes
         var place = 0
         for segment in segments where segment.continuesRow {
             guard let row = waiting.row(of: segment.actor, from: &place) else { continue }
@@ -180,8 +201,7 @@ final class RolloutRowsInOrder {
     /// Copies every column of every rollout to its place. Throws `SourceAlgorithmError` for an action outside its
     /// space.
     private func copyRows(_ batches: [RolloutBatch]) throws {
-        let layout = RolloutLayout(observation: slots.observation.space, action: actionSpace)
-        let width = slots.observation.byteCount
+        let width = waiting.observationBytes
         var arrival = 0
         for batch in batches {
             try batch.forEachRollout(layout) { header, rows in
@@ -203,9 +223,9 @@ final class RolloutRowsInOrder {
 
     private func copyActions(of rows: RolloutRows, _ header: RolloutHeader, to first: Int) throws {
         guard let bytes = rows[.actions].baseAddress else { return }
-        let width = actionSpace.byteCount
+        let width = layout.action.byteCount
         for row in 0..<rows.length {
-            let action = actionSpace.integer(at: 0, of: bytes + row * width)
+            let action = layout.action.integer(at: 0, of: bytes + row * width)
             guard action >= 0, action < self.actions else {
                 throw SourceAlgorithmError(
                     "row \(row) of rollout \(header.sequence) of actor \(header.actor) has action \(action), "

@@ -22,15 +22,15 @@ package struct LocalLifetime {
         precondition(actors > 0 && groups > 0 && groups <= actors, "every group has an actor")
         let identifier = LifetimeIdentifier(task: task.id, repetition: repetition)
         let learner = try algorithm.makeLearner(
-            environment: tasks.environment, seed: seed, task: task.id, repetition: repetition)
+            scene: try tasks.scene(of: task), seed: seed, task: task.id, repetition: repetition)
         let groups = try (0..<groups).map { group in
             let members = (group * actors / groups)..<((group + 1) * actors / groups)
             let keys = members.map { StreamKey(seed: seed, task: task.id, repetition: repetition, actor: $0) }
             let actor = try algorithm.makeActor(environment: tasks.environment, keys: keys)
             try learner.withActingParameters { try actor.load(parameters: $0) }
-            let collector = RolloutCollector(
-                environment: try tasks.makeEnvironment(task: task, keys: keys), actor: actor, lifetime: identifier,
-                positions: members.map { ActorPosition(actor: $0) })
+            let collector = try RolloutCollector(
+                environment: try tasks.makeEnvironment(task: task, keys: keys), view: try tasks.makeView(of: task),
+                actor: actor, lifetime: identifier, positions: members.map { ActorPosition(actor: $0) })
             return (actor: actor, collector: collector)
         }
         self.identifier = identifier
@@ -44,9 +44,10 @@ package struct LocalLifetime {
     package var isDone: Bool { collectors.allSatisfy(\.isDone) }
 
     /// One rollout of every stream that has not ended, under the learner's present version: one batch a group.
-    package func collect(episodeLimit: UInt64) -> [RolloutBatch] {
-        collectors.map {
-            $0.collect(length: rolloutLength, policyVersion: learner.version, episodeLimit: episodeLimit)
+    /// Throws `EnvironmentFailure`.
+    package func collect(episodeLimit: UInt64) throws -> [RolloutBatch] {
+        try collectors.map {
+            try $0.collect(length: rolloutLength, policyVersion: learner.version, episodeLimit: episodeLimit)
         }
     }
 

@@ -41,6 +41,9 @@ package final class RolloutCollector {
     /// Where each stream stands, in the order of the environment's copies.
     package private(set) var positions: [ActorPosition]
     private var environment: any Environment
+    private let view: (any ObservationView)?
+    /// (streams, observation bytes): what the actor sees, where that is not what is stored.
+    private let seen = GrowingBuffer<UInt8>()
     private let actor: any StreamActor
     private let columns: RolloutColumns
     private var episodes: [UInt64]
@@ -51,21 +54,29 @@ package final class RolloutCollector {
     private var firstEpisodes: [UInt64] = []
     private var wasDone: [Bool] = []
 
-    /// `positions`: one for each copy of `environment`, each at the beginning of an episode.
+    /// - Parameters:
+    ///   - view: what `actor` sees of what `environment` shows; nil where it sees the same
+    ///   - positions: one for each copy of `environment`, each at the beginning of an episode
+    ///
+    /// Throws `EnvironmentFailure`, as all that steps does: no rollout comes of it, and the collector is not used any
+    /// more.
     package init(
-        environment: any Environment, actor: any StreamActor, lifetime: LifetimeIdentifier, positions: [ActorPosition]
-    ) {
+        environment: any Environment, view: (any ObservationView)? = nil, actor: any StreamActor,
+        lifetime: LifetimeIdentifier, positions: [ActorPosition]
+    ) throws {
         precondition(
             environment.count == actor.count && actor.count == positions.count && positions.allSatisfy { $0.step == 0 },
             "one environment, one actor and one position at an episode's beginning for each stream")
         self.environment = environment
+        self.view = view
         self.actor = actor
         self.lifetime = lifetime
         self.positions = positions
         columns = RolloutColumns(streams: positions.count, layout: environment.description.rolloutLayout)
         episodes = positions.map(\.episode)
         steps = positions.map { _ in 0 }
-        for index in positions.indices { self.environment.reset(index, episode: positions[index].episode) }
+        if view != nil { seen.reserve(positions.count * environment.description.observationSpace.byteCount) }
+        for index in positions.indices { try self.environment.reset(index, episode: positions[index].episode) }
     }
 
     /// Whether every stream has ended.
@@ -76,9 +87,9 @@ package final class RolloutCollector {
     /// A stream ends at the end of its first episode with which it has lived at least `episodeLimit` episodes; its
     /// last rollout is marked and may be shorter, or empty if the limit was reached when the call began. The batch is
     /// empty when all streams have ended.
-    package func collect(length: Int, policyVersion: UInt64, episodeLimit: UInt64 = .max) -> RolloutBatch {
+    package func collect(length: Int, policyVersion: UInt64, episodeLimit: UInt64 = .max) throws -> RolloutBatch {
         begin(length: length, episodeLimit: episodeLimit)
-        while advance() {}
+        while try advance() {}
         return finish(policyVersion: policyVersion)
     }
 
@@ -102,10 +113,10 @@ package final class RolloutCollector {
     }
 
     /// Takes one step in every stream. False when that was the last one, or when there was none to take.
-    package func advance() -> Bool {
+    package func advance() throws -> Bool {
         guard stepsLeft > 0, !isDone else { return false }
         stepsLeft -= 1
-        step()
+        try step()
         return stepsLeft > 0 && !isDone
     }
 
@@ -129,11 +140,11 @@ package final class RolloutCollector {
         return columns.makeBatch(lifetime: lifetime, headers: headers)
     }
 
-    private func step() {
+    private func step() throws {
         for index in positions.indices {
             environment.observe(index, into: columns.present(.observations, of: index))
         }
-        act()
+        try act()
         let terminations = columns.present(.terminations).assumingMemoryBound(to: UInt8.self)
         let truncations = columns.present(.truncations).assumingMemoryBound(to: UInt8.self)
         columns.append { !positions[$0].isDone }
@@ -147,17 +158,25 @@ package final class RolloutCollector {
             // A stream that has ended keeps stepping with the others, unrecorded: copies are stepped together.
             episodes[index] += 1
             steps[index] = 0
-            environment.reset(index, episode: episodes[index])
+            try environment.reset(index, episode: episodes[index])
         }
     }
 
+    /// What all copies show, as the actor sees it: (streams, observation bytes).
+    private var seenObservations: UnsafeRawPointer {
+        let stored = UnsafeRawPointer(columns.present(.observations))
+        guard let view else { return stored }
+        view.see(stored, count: positions.count, into: seen.base)
+        return UnsafeRawPointer(seen.base)
+    }
+
     /// One step of all copies, from what they show to what comes of it.
-    private func act() {
+    private func act() throws {
         let rewards = columns.present(.rewards).assumingMemoryBound(to: Float.self)
         actor.act(
-            observations: columns.present(.observations), episodes: episodes, steps: steps,
+            observations: seenObservations, episodes: episodes, steps: steps,
             actions: columns.present(.actions))
-        environment.step(
+        try environment.step(
             actions: columns.present(.actions), rewards: rewards,
             terminations: columns.present(.terminations).assumingMemoryBound(to: UInt8.self),
             truncations: columns.present(.truncations).assumingMemoryBound(to: UInt8.self))

@@ -60,11 +60,11 @@ package struct ActingBenchmark {
         let learner = try makeLearner(tasks, sharing: sharing)
         let actor = try ActorCriticActor(settings: settings, environment: tasks.environment, keys: keys(rollouts))
         try learner.withParameters { try actor.load(parameters: $0) }
-        let collector = RolloutCollector(
+        let collector = try RolloutCollector(
             environment: try tasks.makeEnvironment(task: try tasks.task(0), keys: keys(rollouts)), actor: actor,
             lifetime: LifetimeIdentifier(task: 0, repetition: 0),
             positions: (0..<rollouts).map { ActorPosition(actor: $0) })
-        let batch = collector.collect(length: settings.rolloutLength, policyVersion: 0)
+        let batch = try collector.collect(length: settings.rolloutLength, policyVersion: 0)
         return try measure(
             sharing ? "update-shared-rows" : "update-distinct-rows", transitions: batch.rowCount,
             operations: sharing ? nil : 6 * multiplications * batch.rowCount,
@@ -74,7 +74,7 @@ package struct ActingBenchmark {
 
     private func makeLearner(_ tasks: DarkRoomTasks, sharing: Bool) throws -> ActorCriticLearner {
         try ActorCriticLearner(
-            settings: settings, environment: tasks.environment, seed: 0, task: 0, repetition: 0,
+            settings: settings, scene: Scene(environment: tasks.environment), seed: 0, task: 0, repetition: 0,
             sharesEqualObservations: sharing)
     }
 

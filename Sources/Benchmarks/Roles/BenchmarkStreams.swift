@@ -6,15 +6,15 @@ import Settings
 /// Made-up learning histories of a Dark Room, in memory, for timing what reads them: random cells, actions and rewards,
 /// in which nothing can be learnt. The same arguments give the same data.
 package enum BenchmarkStreams {
+    private static let horizon = 20
     package static let environment = EnvironmentDescription(
         name: DarkRoomTasks.name, observationSpace: .multiDiscrete(counts: [9, 9]),
-        actionSpace: .discrete(count: 5), horizon: 20, json: DarkRoomSettings().json)
+        actionSpace: .discrete(count: 5), horizon: horizon, json: DarkRoomSettings().json)
 
     /// `streams` streams of `episodes` episodes of 20 rows.
     package static func make(streams: Int, episodes: Int) throws -> StreamArrays {
-        var data = StreamArrays(
-            observationSpace: environment.observationSpace, actionSpace: environment.actionSpace)
-        let rows = episodes * environment.horizon
+        var data = StreamArrays(environment: environment)
+        let rows = episodes * horizon
         for stream in 0..<streams {
             let generator = Philox(key0: UInt32(truncatingIfNeeded: stream), key1: 0)
             let words = (0..<rows).map { generator.block(UInt32(truncatingIfNeeded: $0), 0, 0, 0) }
@@ -22,7 +22,7 @@ package enum BenchmarkStreams {
                 observations: words.flatMap { [UInt8($0.x % 9), UInt8($0.y % 9)] },
                 actions: words.map { UInt8($0.z % 5) }, rewards: words.map { $0.w % 4 == 0 ? 1 : 0 },
                 episodes: (0..<episodes).map {
-                    ($0 * environment.horizon)..<(($0 + 1) * environment.horizon)
+                    ($0 * horizon)..<(($0 + 1) * horizon)
                 })
         }
         return data

@@ -842,10 +842,14 @@ struct  Distillery__StreamsRefused
    * What was lived again came out otherwise than the file has it.
    */
   protobuf_c_boolean diverged;
+  /*
+   * The environment could not go on: recorder and learner have nothing against the streams.
+   */
+  protobuf_c_boolean environment_failed;
 };
 #define DISTILLERY__STREAMS_REFUSED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__streams_refused__descriptor) \
-    , NULL, 0, 0, 0, (char *)protobuf_c_empty_string, 0 }
+    , NULL, 0, 0, 0, (char *)protobuf_c_empty_string, 0, 0 }
 
 
 /*

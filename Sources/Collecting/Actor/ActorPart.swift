@@ -65,7 +65,7 @@ final class ActorPart {
 
     /// Begins to act: makes the environments and puts every actor where its stream goes on. In lockstep the learner
     /// has said where that is; otherwise `opened`, the recorder's answer, says so for the actors that are recorded,
-    /// and the others begin at their beginning.
+    /// and the others begin at their beginning. Throws `EnvironmentFailure` where the environments cannot begin.
     func start(_ opened: [StreamsOpened.Stream]) throws {
         let positions = carry.actors.enumerated().map { index, actor in
             var position = ActorPosition(actor: actor, incarnation: carry.incarnation)
@@ -79,9 +79,10 @@ final class ActorPart {
             }
             return position
         }
-        collector = RolloutCollector(
-            environment: try context.distribution.makeEnvironment(
-                task: try context.task(carry.lifetime.task), keys: keys), actor: policy, lifetime: carry.lifetime,
+        let task = try context.task(carry.lifetime.task)
+        collector = try RolloutCollector(
+            environment: try context.distribution.makeEnvironment(task: task, keys: keys),
+            view: try context.distribution.makeView(of: task), actor: policy, lifetime: carry.lifetime,
             positions: positions)
         retire()
         phase = .running
@@ -98,10 +99,10 @@ final class ActorPart {
 
     /// Steps all actors for the length of a rollout; the rollouts of those whose streams have not ended, encoded as
     /// one message for learner and recorder alike, with their headers. The batch then counts as unanswered. Nil
-    /// when every stream has ended.
-    func nextRollouts() -> (bytes: [UInt8], headers: [RolloutHeader])? {
+    /// when every stream has ended. Throws `EnvironmentFailure`.
+    func nextRollouts() throws -> (bytes: [UInt8], headers: [RolloutHeader])? {
         guard let collector, !collector.isDone else { return nil }
-        let content = collector.collect(
+        let content = try collector.collect(
             length: context.needs.rolloutLength, policyVersion: version,
             episodeLimit: episodeLimit)
         batch += 1

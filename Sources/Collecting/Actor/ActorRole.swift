@@ -54,14 +54,16 @@ package final class ActorRole: Role {
     private var turns: [Key] = []
     private var nextTurn = 0
     /// To the coordinator: ends of parts, refusals of streams.
-    private var reports = ReliableSender()
+    var reports = ReliableSender()
     /// When it leaves at the latest; nil while it stays.
     private var leavesAt: UInt64?
     private var isDraining: Bool { leavesAt != nil }
     private var environmentSteps: UInt64 = 0
     private var refusedMessages = 0
     /// Parts that were given up because their recorder refused them.
-    private var refusedParts = 0
+    var refusedParts = 0
+    /// Parts that were given up because their environments could not go on.
+    var failedEnvironments = 0
     /// Complaints of recorders and learners.
     private var complaints = 0
     /// Numbers the questions to recorders and learners.
@@ -113,7 +115,8 @@ package final class ActorRole: Role {
             "unacknowledged_limit_bytes": Double(unacknowledgedLimit),
             "unanswered_rollouts": Double(parts.values.reduce(0) { $0 + $1.unanswered.count }),
             "unanswered_limit": Double(parts.count * window), "refused_messages": Double(refusedMessages),
-            "refused_parts": Double(refusedParts), "complaints": Double(complaints),
+            "refused_parts": Double(refusedParts), "failed_environments": Double(failedEnvironments),
+            "complaints": Double(complaints),
         ]
     }
 
@@ -225,7 +228,7 @@ package final class ActorRole: Role {
         guard let part = parts[Key(lifetime: opened.lifetime, firstActor: opened.firstActor)],
             part.recorder?.take(opened, from: sender, now: now, outbox: &outbox) == true
         else { return }
-        if part.phase == .opening { try part.start(opened.streams) }
+        if part.phase == .opening { try start(part, opened.streams, now: now, outbox: &outbox) }
     }
 
     /// The recorder's word on how far streams are; a higher incarnation in it means that the part is refused.
@@ -240,31 +243,13 @@ package final class ActorRole: Role {
             if let above = refused.map(\.incarnation).max() {
                 giveUp(
                     part, above: max(above, 1) - 1, reason: durable.refusal,
-                    isDiverged: refused.contains { $0.state == .diverged }, now: now, outbox: &outbox)
+                    cause: refused.contains { $0.state == .diverged } ? .divergence : .refusal, now: now,
+                    outbox: &outbox)
                 continue
             }
             onDurable?(durable)
             part.recorder?.take(durable, actors: actors, from: sender, now: now, outbox: &outbox)
         }
-    }
-
-    /// The recorder or the learner takes no more of these streams from here: the part is dropped and the
-    /// coordinator told, which knows whether others carry them already.
-    /// - Parameters:
-    ///   - above: the next attempt's incarnations have to be above this one.
-    ///   - isDiverged: what was lived again differed from the file.
-    func giveUp(
-        _ part: ActorPart, above: UInt64, reason: String, isDiverged: Bool = false, now: UInt64, outbox: inout Outbox
-    ) {
-        refusedParts += 1
-        let carry = part.carry
-        reports.send(
-            .streamsRefused(
-                StreamsRefused(
-                    lifetime: carry.lifetime, firstActor: carry.actors.lowerBound, incarnation: carry.incarnation,
-                    above: above, reason: reason, isDiverged: isDiverged)), to: .coordinator, now: now,
-            outbox: &outbox)
-        remove(Key(lifetime: carry.lifetime, firstActor: carry.actors.lowerBound))
     }
 
     /// A learner's answer: newer parameters, the batch that it has, the episode limit. Throws `WireError` for one
@@ -301,7 +286,7 @@ package final class ActorRole: Role {
         for (actor, place) in zip(part.carry.recorded, answer.places) {
             part.recorder?.know(actor: actor, isDurableTo: place.nextSequence)
         }
-        guard part.carry.recordsAny else { return try part.start([]) }
+        guard part.carry.recordsAny else { return try start(part, [], now: now, outbox: &outbox) }
         part.phase = .opening
         open(part, now: now, outbox: &outbox)
     }
@@ -315,7 +300,15 @@ package final class ActorRole: Role {
             part.waitsForLearnerSince = now
             part.lastLearnerSign = now
         }
-        if let (bytes, headers) = part.nextRollouts() {
+        do { try sendRollouts(of: part, now: now, outbox: &outbox) } catch let failure as EnvironmentFailure {
+            giveUp(part, because: failure, now: now, outbox: &outbox)
+        }
+        return nextRunnable(peek: true) != nil
+    }
+
+    /// Steps the part's actors and sends what comes of it to learner and recorder. Throws `EnvironmentFailure`.
+    private func sendRollouts(of part: ActorPart, now: UInt64, outbox: inout Outbox) throws {
+        if let (bytes, headers) = try part.nextRollouts() {
             environmentSteps += headers.reduce(0) { $0 + UInt64($1.length) }
             var receivers = [Address.endpoint(part.carry.learnerEndpoint)]
             if part.recorder?.append(bytes, headers, recordedActors: part.carry.recordedActors, now: now) == true,
@@ -327,7 +320,6 @@ package final class ActorRole: Role {
             part.lastLearnerRequest = now
         }
         if part.everyStreamHasEnded { part.phase = .draining }
-        return nextRunnable(peek: true) != nil
     }
 
     /// The next part, in turn, that none of the bounds holds back. With `peek` the turn stays where it is.
@@ -387,7 +379,7 @@ package final class ActorRole: Role {
             outbox: &outbox)
     }
 
-    private func remove(_ key: Key) {
+    func remove(_ key: Key) {
         parts[key] = nil
         turns.removeAll { $0 == key }
         nextTurn = 0

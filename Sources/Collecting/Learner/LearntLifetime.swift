@@ -78,8 +78,8 @@ final class LearntLifetime {
         collect = context.experiment.collect
         environment = context.distribution.environment
         learner = try context.algorithm.makeLearner(
-            environment: environment, seed: context.experiment.seed, task: lease.lifetime.task,
-            repetition: lease.lifetime.repetition)
+            scene: try context.distribution.scene(of: try context.task(lease.lifetime.task)),
+            seed: context.experiment.seed, task: lease.lifetime.task, repetition: lease.lifetime.repetition)
         learner.onProgress = { progress?.advance() }
         if saved.isEmpty {
             let places = collect.synchronization == .lockstep ? lease.actors : 0

@@ -298,7 +298,7 @@ extension Coordinator {
                 takeUpAgain(identifier, now: now, outbox: &outbox)
                 continue
             }
-            while let index = lifetime.parts.firstIndex(where: { $0.node == nil }),
+            while let index = lifetime.parts.firstIndex(where: { $0.node == nil && now >= $0.restsUntil }),
                 let place = place(for: lifetime.parts[index])
             {
                 lifetime.split(index, at: place.free)

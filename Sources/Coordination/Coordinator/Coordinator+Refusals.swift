@@ -1,4 +1,5 @@
 import Experience
+import Experiments
 import Logging
 import Nodes
 import Wire
@@ -40,27 +41,30 @@ extension Coordinator {
         _ refused: StreamsRefused, from name: String, now: UInt64, outbox: inout Outbox
     ) throws {
         guard var lifetime = lifetimes[refused.lifetime], lifetime.isLeased,
-            lifetime.parts.contains(where: {
+            let index = lifetime.parts.firstIndex(where: {
                 $0.actors.lowerBound == refused.firstActor && $0.incarnation == refused.incarnation && $0.node == name
                     && !$0.isFinished
             })
         else { return }
+        if refused.cause == .environment, context.experiment.collect.synchronization != .lockstep {
+            return restPart(index, of: lifetime, because: refused, from: name, now: now)
+        }
         logger.warning(
-            "the recorder refuses streams",
+            "streams are given up",
             metadata: [
                 "lifetime": "\(refused.lifetime)", "carrier": "\(name)", "incarnation": "\(refused.incarnation)",
                 "above": "\(refused.above)", "reason": "\(refused.reason)",
             ])
-        lifetime.note(refused.reason, now: now)
+        lifetime.note(refused, now: now)
         if refused.above >> 16 < Self.attemptLimit { lifetime.goAbove(refused.above) }
         lifetimes[refused.lifetime] = lifetime
         guard lifetime.refusals <= Self.refusalLimit else {
-            return failBecauseRefused("\(refused.lifetime)", refused.reason)
+            return fail("\(refused.lifetime)", because: refused)
         }
         takeUpAgain(refused.lifetime, now: now, outbox: &outbox)
         queue.removeAll { $0 == refused.lifetime }
         resting[refused.lifetime] = now + Self.rest(after: lifetime.refusals)
-        if refused.isDiverged {
+        if refused.cause == .divergence {
             try learnerCheckpoints.remove(refused.lifetime)
             discards[refused.lifetime] = Discard(incarnation: lifetime.attempt << 16, reason: refused.reason)
             orderDiscard(of: refused.lifetime, now: now, outbox: &outbox)
@@ -77,7 +81,7 @@ extension Coordinator {
             })
         else { return }
         logger.warning(
-            "the recorder refuses streams",
+            "streams are given up",
             metadata: ["job": "\(refused.lifetime)", "evaluator": "\(name)", "reason": "\(refused.reason)"])
         jobs[index].node = nil
         jobs[index].refusals += 1
@@ -86,22 +90,27 @@ extension Coordinator {
             jobs[index].job.incarnation = max(jobs[index].job.incarnation, refused.above)
         }
         guard jobs[index].refusals <= Self.refusalLimit else {
-            return failBecauseRefused("\(refused.lifetime)", refused.reason)
+            return fail("\(refused.lifetime)", because: refused)
         }
-        if refused.isDiverged {
+        if refused.cause == .divergence {
             discards[refused.lifetime] = Discard(
                 incarnation: jobs[index].job.incarnation + 1, reason: refused.reason)
             orderDiscard(of: refused.lifetime, now: now, outbox: &outbox)
         }
     }
 
-    private func failBecauseRefused(_ what: String, _ reason: String) {
+    private func fail(_ what: String, because refused: StreamsRefused) {
+        let times = "\(Self.refusalLimit + 1) times in a row, the last time because: "
+        let reason = refused.reason.isEmpty ? "no reason was given" : refused.reason
+        guard refused.cause != .environment else {
+            return fail("an environment of \(what) failed \(times)\(reason)")
+        }
         fail(
-            "the recorder refused the streams of \(what) \(Self.refusalLimit + 1) times in a row, the last time because: "
-                + "\(reason.isEmpty ? "no reason was given" : reason); look at them with `distillery histories verify`")
+            "the recorder refused the streams of \(what) \(times)\(reason); look at them with `distillery histories verify`"
+        )
     }
 
-    private static func rest(after refusals: Int) -> UInt64 {
+    static func rest(after refusals: Int) -> UInt64 {
         guard refusals > 1 else { return 0 }
         return min(firstRestNanoseconds << UInt64(min(refusals - 2, 16)), longestRestNanoseconds)
     }
@@ -150,11 +159,13 @@ extension Coordinator {
 }
 
 extension LeasedLifetime {
-    /// It was refused once more.
-    fileprivate mutating func note(_ reason: String, now: UInt64) {
-        if now >= lastRefusalAt + Coordinator.refusalMemoryNanoseconds { refusals = 0 }
+    /// It was given up once more.
+    fileprivate mutating func note(_ refused: StreamsRefused, now: UInt64) {
+        let isFailure = refused.cause == .environment
+        let memory = isFailure ? Coordinator.failureMemoryNanoseconds : Coordinator.refusalMemoryNanoseconds
+        if now >= lastRefusalAt + memory { refusals = 0 }
         refusals += 1
-        lastRefusal = reason
+        lastRefusal = refused.reason
         lastRefusalAt = now
     }
 }

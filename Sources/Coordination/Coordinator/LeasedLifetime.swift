@@ -29,6 +29,11 @@ struct LeasedLifetime {
         /// These actors began later than the lifetime, or were taken over from another process: they may not have
         /// had the learner's first answer yet, so that they cannot do without a learner.
         var isTakenOver = false
+        /// How often in a row their environment has failed, and why it did last.
+        var failures = 0
+        var lastFailure = ""
+        /// No process is given to them before; in nanoseconds of the coordinator's clock.
+        var restsUntil: UInt64 = 0
 
         /// The actors of the part that are not to leave; empty when the part is finished.
         var staying: Range<Int> { isFinished ? 0..<0 : actors.clamped(to: 0..<(retireFrom ?? actors.upperBound)) }

@@ -4,7 +4,8 @@ import Wire
 struct Lack {
     /// Of each kind there is one lack at a time; since when it has lasted is kept by kind.
     enum Kind: Hashable {
-        case disk, checkpoints, recorder, learner, room, carriers, seals, refusals, distiller, evaluator, movement
+        case disk, checkpoints, recorder, learner, room, carriers, seals, refusals, environment, distiller, evaluator,
+            movement
     }
 
     /// Who waits, in a status.
@@ -31,7 +32,10 @@ extension Coordinator {
     /// What the run lacks now. Where nothing else is known, that nothing has moved for `after` nanoseconds is one.
     func findLacks(now: UInt64, after: UInt64 = Coordinator.noticeableStillnessNanoseconds) -> [Lack] {
         let known =
-            [withheld.map { Lack(kind: .disk, why: $0.obstacle) }, lackOfCheckpoints(now: now), refusedNow(now: now)]
+            [
+                withheld.map { Lack(kind: .disk, why: $0.obstacle) }, lackOfCheckpoints(now: now), refusedNow(now: now),
+                failingNow(now: now),
+            ]
             .compactMap { $0 }
             + lacksOfPhase()
         return known.isEmpty ? [lackOfMovement(now: now, after: after)].compactMap { $0 } : known
@@ -95,7 +99,9 @@ extension Coordinator {
         var actors = 0
         var example = ""
         for lifetime in lifetimes.orphaned.compactMap({ lifetimes[$0] }) {
-            let orphans = lifetime.parts.filter { $0.node == nil && !$0.isFinished }.reduce(0) { $0 + $1.actors.count }
+            let orphans = lifetime.parts.filter { $0.node == nil && !$0.isFinished && $0.failures == 0 }.reduce(0) {
+                $0 + $1.actors.count
+            }
             guard orphans > 0 else { continue }
             actors += orphans
             example = max(example, "\(lifetime.identifier)")

@@ -131,12 +131,19 @@ package final class EvaluatorRole: Role {
         }
         giveUp(
             running, above: max(above, 1) - 1, reason: durable.refusal,
-            isDiverged: refused.contains { $0.state == .diverged }, now: now, outbox: &outbox)
+            cause: refused.contains { $0.state == .diverged } ? .divergence : .refusal, now: now, outbox: &outbox)
     }
 
-    /// The recorder takes no more of the job's streams from here.
+    /// The job's environments cannot go on.
+    private func giveUp(_ running: RunningJob, because failure: EnvironmentFailure, now: UInt64, outbox: inout Outbox) {
+        giveUp(
+            running, above: running.job.incarnation, reason: "\(failure)", cause: .environment, now: now,
+            outbox: &outbox)
+    }
+
+    /// The job is not played from here any more.
     private func giveUp(
-        _ running: RunningJob, above: UInt64, reason: String, isDiverged: Bool = false, now: UInt64,
+        _ running: RunningJob, above: UInt64, reason: String, cause: StreamsRefused.Cause = .refusal, now: UInt64,
         outbox: inout Outbox
     ) {
         refusedJobs += 1
@@ -144,7 +151,7 @@ package final class EvaluatorRole: Role {
             .streamsRefused(
                 StreamsRefused(
                     lifetime: running.lifetime, firstActor: 0, incarnation: running.job.incarnation, above: above,
-                    reason: reason, isDiverged: isDiverged)), to: .coordinator, now: now, outbox: &outbox)
+                    reason: reason, cause: cause)), to: .coordinator, now: now, outbox: &outbox)
         finished.insert([running.job.job, running.job.incarnation])
         self.running = nil
     }
@@ -224,19 +231,30 @@ package final class EvaluatorRole: Role {
             running.recorder.take(opened, from: sender, now: now, outbox: &outbox)
         else { return }
         // Whatever is recorded already comes out the same again; the recorder drops what it has.
-        if running.phase == .opening { try running.start(model: model.model, context: context, progress) }
+        guard running.phase == .opening else { return }
+        do {
+            try running.start(model: model.model, context: context, progress)
+        } catch let failure as EnvironmentFailure {
+            giveUp(running, because: failure, now: now, outbox: &outbox)
+        }
     }
 
     /// One step of all seeds of the job; true while the job goes on.
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
         guard let running, running.phase == .running else { return false }
         environmentSteps += running.job.seeds
-        if let (bytes, headers) = running.step(),
+        do { try step(running, now: now, outbox: &outbox) } catch let failure as EnvironmentFailure {
+            giveUp(running, because: failure, now: now, outbox: &outbox)
+        }
+        return self.running?.phase == .running
+    }
+
+    private func step(_ running: RunningJob, now: UInt64, outbox: inout Outbox) throws {
+        if let (bytes, headers) = try running.step(),
             running.recorder.append(bytes, headers, recordedActors: running.job.seeds, now: now)
         {
             outbox.send(bytes, to: [.endpoint(running.recorder.endpoint)])
         }
-        return running.phase == .running
     }
 
     package func tick(now: UInt64, outbox: inout Outbox) throws {

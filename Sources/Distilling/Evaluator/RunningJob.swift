@@ -24,9 +24,12 @@ final class RunningJob {
 
     private var actor: InContextActor?
     private var collector: RolloutCollector?
-    /// Steps of the longest episode: the length of a rollout.
-    private var horizon = 0
+    /// Steps of a rollout.
+    private var rolloutLength = 0
     private var batch: UInt64 = 0
+
+    /// Where episodes have no limit.
+    private static let usualRolloutLength = 128
 
     init(job: EvaluationJob, command: UInt64) {
         self.job = job
@@ -53,30 +56,33 @@ final class RunningJob {
     ///
     /// Every random number depends on the experiment's seed, the evaluation's name, the task and the seed's number
     /// alone, so that the result depends neither on the evaluator that plays the job nor on how often it was begun.
+    /// Throws `EnvironmentFailure` where the environments cannot begin.
     func start(model: any SequenceModel, context: ExperimentContext, _ progress: WorkProgress?) throws {
         let keys = (0..<job.seeds).map {
             StreamKey(seed: context.experiment.seed, stream: StreamIdentifier(lifetime: lifetime, actor: $0))
         }
-        let environment = try context.distribution.makeEnvironment(task: try context.task(job.task), keys: keys)
+        let task = try context.task(job.task)
+        let environment = try context.distribution.makeEnvironment(task: task, keys: keys)
         let policy = try InContextPolicy(
             model: model, keys: keys, settings: InContextPolicy.Settings(temperature: job.temperature))
         policy.onProgress = { progress?.advance() }
         let actor = InContextActor(policy: policy, episodes: job.episodes, clearsContext: job.clearContext)
-        collector = RolloutCollector(
-            environment: environment, actor: actor, lifetime: lifetime,
+        collector = try RolloutCollector(
+            environment: environment, view: try context.distribution.makeView(of: task), actor: actor,
+            lifetime: lifetime,
             positions: keys.map { ActorPosition(actor: $0.actor, incarnation: job.incarnation) })
         self.actor = actor
-        horizon = context.distribution.environment.horizon
+        rolloutLength = context.distribution.environment.horizon ?? Self.usualRolloutLength
         beginRollouts()
         phase = .running
     }
 
     /// A rollout is as long as an episode can be, so that most hold one episode.
-    private func beginRollouts() { collector?.begin(length: horizon, episodeLimit: UInt64(job.episodes)) }
+    private func beginRollouts() { collector?.begin(length: rolloutLength, episodeLimit: UInt64(job.episodes)) }
 
-    /// One step of every seed; encoded rollouts, with their headers, when they are whole.
-    func step() -> (bytes: [UInt8], headers: [RolloutHeader])? {
-        guard let collector, !collector.advance() else { return nil }
+    /// One step of every seed; encoded rollouts, with their headers, when they are whole. Throws `EnvironmentFailure`.
+    func step() throws -> (bytes: [UInt8], headers: [RolloutHeader])? {
+        guard let collector, try !collector.advance() else { return nil }
         batch += 1
         let content = collector.finish(policyVersion: 0)
         let rollouts = Rollouts(attempt: 0, firstActor: 0, batch: batch, content: content)

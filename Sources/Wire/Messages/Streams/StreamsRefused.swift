@@ -1,11 +1,12 @@
 import CWire
 package import Experience
 
-/// Actor process or evaluator to coordinator, again until it is acknowledged: the recorder takes no more of these streams
-/// from it, and it has given them up.
+/// Actor process or evaluator to coordinator, again until it is acknowledged: it cannot carry these streams any more, and
+/// has given them up.
 ///
-/// The coordinator begins the lifetime again with higher incarnations, at once the first time, then after rests that
-/// double up to 30 s; the ninth refusal in a row ends the run.
+/// Where the recorder takes no more of them, the coordinator begins the lifetime again with higher incarnations; where
+/// the environment failed, it leases these actors alone again, unless lockstep needs them all. At once the first time,
+/// then after rests that double up to 30 s; the ninth time in a row ends the run.
 package struct StreamsRefused: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
     package var firstActor: Int
@@ -13,21 +14,30 @@ package struct StreamsRefused: Sendable, Equatable {
     package var incarnation: UInt64
     /// An incarnation has to be above this one for the recorder to take it.
     package var above: UInt64
-    /// In the recorder's words.
+    /// In the words of the recorder, the learner or the environment.
     package var reason: String
-    /// What was lived again came out otherwise than the file has it.
-    package var isDiverged: Bool
+    package var cause: Cause
+
+    /// Why streams are given up.
+    package enum Cause: Sendable, Equatable {
+        /// Recorder or learner take no more of them from this process.
+        case refusal
+        /// What was lived again came out otherwise than the file has it.
+        case divergence
+        /// The environment could not go on.
+        case environment
+    }
 
     package init(
         lifetime: LifetimeIdentifier, firstActor: Int, incarnation: UInt64, above: UInt64, reason: String,
-        isDiverged: Bool = false
+        cause: Cause = .refusal
     ) {
         self.lifetime = lifetime
         self.firstActor = firstActor
         self.incarnation = incarnation
         self.above = above
         self.reason = reason
-        self.isDiverged = isDiverged
+        self.cause = cause
     }
 }
 
@@ -45,7 +55,8 @@ extension StreamsRefused: WireMessage {
         body.incarnation = incarnation
         body.above = above
         body.reason = arena.string(reason)
-        body.diverged = arena.flag(isDiverged)
+        body.diverged = arena.flag(cause == .divergence)
+        body.environment_failed = arena.flag(cause == .environment)
     }
 
     init(decoding body: Distillery__StreamsRefused) throws {
@@ -54,6 +65,6 @@ extension StreamsRefused: WireMessage {
         incarnation = body.incarnation
         above = body.above
         reason = Field.beginning(of: body.reason)
-        isDiverged = body.diverged != 0
+        cause = body.diverged != 0 ? .divergence : body.environment_failed != 0 ? .environment : .refusal
     }
 }
