@@ -96,9 +96,9 @@ let package = Package(
                 "CKernels", "Neural", "Models", "Agents", "Distillation", "Nodes", "Collecting", "Coordination",
                 "Processes", "Experiments", "Environments", "Experience", "Wire", logging,
             ]),
-        .executableTarget(
-            name: "distillery",
-            dependencies: [
+        module(
+            "Commands",
+            [
                 "Settings",
                 "Environments", "Experience", "Histories", "Wire", "Transport", "Processes",
                 "Distillation",
@@ -106,8 +106,8 @@ let package = Package(
                 "Benchmarks",
                 "Reporting", "Files",
                 arguments, logging,
-            ],
-            swiftSettings: strict),
+            ]),
+        .executableTarget(name: "distillery", dependencies: ["Commands"], swiftSettings: strict),
 
         // Tests.
         .target(
@@ -191,7 +191,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "distillery", "Histories", "Catalog", "Nodes", "Collecting", "Distilling", "Coordination",
+                "distillery", "Histories", "Catalog", "Nodes", "Collecting", "Distilling",
+                "Coordination",
                 "Supervision", "Wire", "Transport", "Processes", "Environments",
                 "Experience",
                 "Experiments", "Simulation", "TestSupport",
