@@ -122,12 +122,16 @@ let package = Package(
                 "Reporting", "TestSupport", logging,
             ], path: "Tests/Simulation", swiftSettings: strict),
         .target(
-            name: "Tutorials", dependencies: ["Agents", "Environments", "Experience", "Settings"],
-            path: "Tests/Tutorials", swiftSettings: strict),
+            name: "Toys", dependencies: ["Agents", "Environments", "Experience", "Models", "Neural", "Settings"],
+            path: "Tests/Toys", swiftSettings: strict),
+        .executableTarget(
+            name: "DistilleryWithToys",
+            dependencies: ["Commands", "Toys", "Agents", "Environments", "Models", "Settings"],
+            path: "Tests/DistilleryWithToys", swiftSettings: strict),
         tests(
             "TutorialsTests",
             [
-                "Tutorials", "Agents", "Coordination", "Environments", "Experience", "Experiments", "Settings",
+                "Toys", "Agents", "Coordination", "Environments", "Experience", "Experiments", "Settings",
                 "Simulation", "TestSupport",
             ]),
         tests("HouseTests", []),
@@ -191,7 +195,7 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "distillery", "Histories", "Catalog", "Nodes", "Collecting", "Distilling",
+                "distillery", "DistilleryWithToys", "Histories", "Catalog", "Nodes", "Collecting", "Distilling",
                 "Coordination",
                 "Supervision", "Wire", "Transport", "Processes", "Environments",
                 "Experience",
@@ -201,7 +205,7 @@ let package = Package(
             "DistillationTests",
             [
                 "Settings", "Distillation", "Files", "Models", "Neural", "Histories", "Environments", "Experience",
-                "TestSupport",
+                "TestSupport", "Toys",
             ],
             resources: [.copy("Golden")]),
     ],
