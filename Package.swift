@@ -132,7 +132,7 @@ let package = Package(
             "TutorialsTests",
             [
                 "Toys", "Agents", "Coordination", "Environments", "Experience", "Experiments", "Settings",
-                "Simulation", "TestSupport",
+                "Simulation", "TestSupport", "Wire",
             ]),
         tests("HouseTests", []),
         tests("FilesTests", ["Files", "TestSupport"]),
