@@ -96,9 +96,9 @@ let package = Package(
                 "CKernels", "Neural", "Models", "Agents", "Distillation", "Nodes", "Collecting", "Coordination",
                 "Processes", "Experiments", "Environments", "Experience", "Wire", logging,
             ]),
-        .executableTarget(
-            name: "distillery",
-            dependencies: [
+        module(
+            "Commands",
+            [
                 "Settings",
                 "Environments", "Experience", "Histories", "Wire", "Transport", "Processes",
                 "Distillation",
@@ -106,8 +106,8 @@ let package = Package(
                 "Benchmarks",
                 "Reporting", "Files",
                 arguments, logging,
-            ],
-            swiftSettings: strict),
+            ]),
+        .executableTarget(name: "distillery", dependencies: ["Commands"], swiftSettings: strict),
 
         // Tests.
         .target(
@@ -122,14 +122,17 @@ let package = Package(
                 "Reporting", "TestSupport", logging,
             ], path: "Tests/Simulation", swiftSettings: strict),
         .target(
-            name: "Tutorials", dependencies: ["Agents", "Environments", "Experience", "Settings"],
-            path: "Tests/Tutorials", swiftSettings: strict),
+            name: "Toys", dependencies: ["Agents", "Environments", "Experience", "Models", "Neural", "Settings"],
+            path: "Tests/Toys", swiftSettings: strict),
+        .executableTarget(
+            name: "DistilleryWithToys",
+            dependencies: ["Commands", "Toys", "Agents", "Environments", "Models", "Settings"],
+            path: "Tests/DistilleryWithToys", swiftSettings: strict),
         tests(
             "TutorialsTests",
             [
-                "Tutorials", "Agents", "Coordination", "Environments", "Experience", "Experiments", "Histories",
-                "Settings",
-                "Simulation", "TestSupport",
+                "Toys", "Agents", "Coordination", "Environments", "Experience", "Experiments", "Histories", "Settings",
+                "Simulation", "TestSupport", "Wire",
             ]),
         tests("HouseTests", []),
         tests("FilesTests", ["Files", "TestSupport"]),
@@ -192,7 +195,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "distillery", "Histories", "Catalog", "Nodes", "Collecting", "Distilling", "Coordination",
+                "distillery", "DistilleryWithToys", "Histories", "Catalog", "Nodes", "Collecting", "Distilling",
+                "Coordination",
                 "Supervision", "Wire", "Transport", "Processes", "Environments",
                 "Experience",
                 "Experiments", "Simulation", "TestSupport",
@@ -201,7 +205,7 @@ let package = Package(
             "DistillationTests",
             [
                 "Settings", "Distillation", "Files", "Models", "Neural", "Histories", "Environments", "Experience",
-                "TestSupport",
+                "TestSupport", "Toys",
             ],
             resources: [.copy("Golden")]),
     ],

@@ -43,6 +43,13 @@ package protocol SourceLearner: AnyObject {
     /// Lends what actors load to act as the learner would after its last update: the parameters of a network, or a
     /// table of what it computes, whichever is less to send. A table is computed anew by each call.
     func withActingParameters<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result
+    /// How many of the rollouts that wait the next update is to learn from, the oldest ones; 0 waits for more. It is
+    /// asked again after each update. Pure: the answer follows from `waiting` and from what `save` holds, and asking
+    /// changes nothing.
+    ///
+    /// With 10 actors, one rollout of each an update is `waiting.count >= 10 ? waiting.count : 0`, an update from every
+    /// rollout is 1. A learner that never wants what waits does not stop the lifetime: see `RolloutQueue`.
+    func rolloutsOfNextUpdate(_ waiting: WaitingRollouts) -> Int
     /// Learns once from all rollouts. What comes out depends on the rollouts, of this update and those before, not on
     /// how batches divide them: they are ordered by actor and sequence first. Throws `SourceAlgorithmError`, and learns
     /// nothing, when an observation or an action lies outside its space.

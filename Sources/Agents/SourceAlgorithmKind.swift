@@ -30,14 +30,20 @@ package protocol SourceAlgorithmKind: SendableMetatype {
 /// What a lifetime of a source algorithm needs of everything around it. Asked when an experiment is read, so that one
 /// that cannot be run is refused before anything starts.
 package struct LifetimeNeeds: Hashable, Sendable {
-    /// Steps that an actor takes between two updates.
+    /// Steps of a rollout: what an actor takes between two words from its learner.
     package var rolloutLength: Int
     /// Bytes that a learner saves at most. A plan counts the disk that learners' checkpoints take by it.
     package var largestSavedBytes: Int
     /// Multiplications and additions of one transition: forward to act, forward and backward to learn. For estimates.
     package var operationsPerTransition: Double
+    /// Rollouts of each actor that may wait after the learner was asked, on average over the actors. What comes beyond
+    /// that is never learnt from.
+    package var waitingRollouts: Int
 
-    package init(rolloutLength: Int, largestSavedBytes: Int, operationsPerTransition: Double) {
+    package init(
+        rolloutLength: Int, largestSavedBytes: Int, operationsPerTransition: Double, waitingRollouts: Int = 1
+    ) {
+        self.waitingRollouts = waitingRollouts
         self.rolloutLength = rolloutLength
         self.largestSavedBytes = largestSavedBytes
         self.operationsPerTransition = operationsPerTransition

@@ -99,6 +99,19 @@ extension RolloutBatch {
         }
     }
 
+    /// Some of its rollouts, by their places in `headers`, with the same bytes: nothing is copied. The columns must be as
+    /// long as the headers say.
+    package func rollouts(_ range: Range<Int>, _ layout: RolloutLayout) -> RolloutBatch {
+        let before = RolloutBatch(lifetime: lifetime, headers: Array(headers[..<range.lowerBound]), bytes: bytes)
+        var part = RolloutBatch(lifetime: lifetime, headers: Array(headers[range]), bytes: bytes)
+        part.bytes = bytes.part { column in
+            let (first, count) = (before.count(of: column), part.count(of: column))
+            let width = layout.width(of: column)
+            return (first * width)..<((first + count) * width)
+        }
+        return part
+    }
+
     /// Fills in every header's checksum: the last step of making a batch, after which it may be sent.
     package mutating func seal(_ layout: RolloutLayout) {
         var checksums: [UInt32] = []

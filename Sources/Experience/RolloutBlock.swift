@@ -63,6 +63,11 @@ package struct RolloutBytes: @unchecked Sendable {
         return RolloutBytes(keptBy: block) { UnsafeRawBufferPointer(start: block[$0], count: count(of: $0)) }
     }
 
+    /// A range of each column, in the memory in which it lies.
+    func part(_ range: (RolloutColumn) -> Range<Int>) -> RolloutBytes {
+        RolloutBytes(keptBy: owner) { UnsafeRawBufferPointer(rebasing: columns[$0.rawValue][range($0)]) }
+    }
+
     package func count(of column: RolloutColumn) -> Int { columns[column.rawValue].count }
     package var byteCount: Int { columns.reduce(0) { $0 + $1.count } }
 

@@ -132,8 +132,13 @@ package struct ExperimentPlan: Sendable, Equatable {
         _ experiment: Experiment, _ environment: EnvironmentDescription
     ) throws -> Int {
         let actors = experiment.collect.actors
-        return try experiment.source.needs(environment: environment, actors: actors).largestSavedBytes
-            + (1 + actors) * bytesOfActorInState
+        let needs = try experiment.source.needs(environment: environment, actors: actors)
+        let columns = environment.rolloutLayout
+        let row = RolloutColumn.allCases.reduce(0) { $0 + columns.width(of: $1) }
+        // In lockstep the rollouts that wait are in it, as text.
+        let isLockstep = experiment.collect.synchronization == .lockstep
+        let waiting = isLockstep ? actors * needs.waitingRollouts * (needs.rolloutLength * row + 128) * 4 / 3 : 0
+        return needs.largestSavedBytes + waiting + (1 + actors) * bytesOfActorInState
     }
 
     /// What a state says of each actor beside the algorithm's own: returns of its last episodes, where it stands.

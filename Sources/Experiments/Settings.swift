@@ -61,7 +61,7 @@ package struct CollectSettings: SettingsGroup {
             "Lifetimes of each held-out task, for comparison in the report; never trained on."),
         .key(
             "synchronization", \.synchronization, .choice,
-            "`lockstep` waits for one rollout of every actor per update and is deterministic; `asynchronous` does not wait."
+            "`lockstep` waits for one rollout of every actor before its learner learns, and is deterministic; `asynchronous` does not wait."
         ),
         .key(
             "maximum_policy_lag", \.maximumPolicyLag, .integer(0...1_000_000),

@@ -8,7 +8,7 @@ package import Settings
 /// are best written: settings; a `ParameterLayout`; a `TrainingPass`, whose gradients `GradientCheck` compares with
 /// differences of the loss; a `ModelContext`, whose logits must be those of the pass for the same transitions; and,
 /// where observations are not integers, an `ObservationEncoder`. Windows, optimiser, checkpoints, `predict` and
-/// evaluation are there already. `Tests/DistillationTests/ToyModel.swift` is one in a single file.
+/// evaluation are there already. `Tests/Toys/ToyModel.swift` is one in a single file.
 package protocol SequenceModelKind: SendableMetatype {
     associatedtype Settings: SequenceModelSettings
 

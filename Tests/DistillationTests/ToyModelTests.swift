@@ -5,8 +5,10 @@ import Files
 import Foundation
 import Models
 import Neural
+import Settings
 import TestSupport
 import Testing
+import Toys
 
 /// A kind of model that the registry does not have, added to it by one line.
 @Suite("A model of another kind")
@@ -26,6 +28,9 @@ struct ToyModelTests {
         }
         return data
     }
+
+    /// What an executable says at its start.
+    static func register() { RegisteredModel.registry.add(RegisteredModel(ToyKind.self)) }
 
     func rule(_ action: UInt8, _ reward: Float) -> UInt8 { reward > 0 ? action : (action + 1) % 3 }
 
@@ -83,7 +88,7 @@ struct ToyModelTests {
     func actsInContext() async {
         // In a process of its own, because the registry is one for all of them.
         await #expect(processExitsWith: .success) {
-            ToyKind.register
+            ToyModelTests.register()
             try ToyModelTests().actInContext()
         }
     }
@@ -128,7 +133,7 @@ struct ToyModelTests {
     @Test("a checkpoint of a kind that is not registered is refused with the kinds there are")
     func unknown() async {
         await #expect(processExitsWith: .success) {
-            ToyKind.register
+            ToyModelTests.register()
             try ToyModelTests().refuseUnknown()
         }
     }

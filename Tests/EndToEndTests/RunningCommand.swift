@@ -6,9 +6,16 @@ import Wire
 /// The built executable: beside the test bundle, or where DISTILLERY says.
 let distillery: URL = {
     if let path = ProcessInfo.processInfo.environment["DISTILLERY"] { return URL(filePath: path) }
-    let bundle = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-    return bundle.deletingLastPathComponent().appending(path: "distillery")
+    return besideTests("distillery")
 }()
+
+/// The executable that knows the tests' own environment, source algorithm and model, too.
+let distilleryWithToys = besideTests("DistilleryWithToys")
+
+private func besideTests(_ name: String) -> URL {
+    let bundle = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+    return bundle.deletingLastPathComponent().appending(path: name)
+}
 
 /// A folder for one test, gone with it.
 final class Scratch {
@@ -99,9 +106,10 @@ final class RunningCommand {
 /// Runs a command to its end.
 @discardableResult
 func run(
-    _ arguments: [String], in scratch: Scratch, expecting code: Int32 = 0, location: SourceLocation = #_sourceLocation
+    _ arguments: [String], in scratch: Scratch, executable: URL = distillery, expecting code: Int32 = 0,
+    location: SourceLocation = #_sourceLocation
 ) throws -> RunningCommand {
-    let command = try RunningCommand(arguments, in: scratch)
+    let command = try RunningCommand(arguments, in: scratch, executable: executable)
     let found = command.wait()
     #expect(
         found == code, "\(arguments.joined(separator: " ")): \(command.standardError.suffix(2000))",

@@ -56,7 +56,7 @@ enum House {
             ]
         ),
         (
-            "distillery",
+            "Commands",
             [
                 "Settings",
                 "Benchmarks", "Reporting", "Supervision", "Coordination", "Distilling", "Collecting", "Nodes",
@@ -65,6 +65,7 @@ enum House {
                 "Environments", "Experience", "Files",
             ]
         ),
+        ("distillery", ["Commands"]),
     ]
 
     static var modules: Set<String> { Set(allowed.map(\.module)) }

@@ -217,6 +217,7 @@ package struct StreamData: Equatable, Sendable {
     let rollouts: [RolloutRecord]
 
     package var rewards: Int { rows.rewards.count }
+    package var rolloutCount: Int { rollouts.count }
 }
 
 /// None where there is no stream yet: a folder without one is an error to a person, not here.

@@ -9,7 +9,7 @@ import Simulation
 import Synchronization
 import TestSupport
 import Testing
-import Tutorials
+import Toys
 
 /// Steps that all copies of all brittle corridors have taken; nil where none breaks any more, as for a replay.
 private let steps = Mutex<Int?>(0)

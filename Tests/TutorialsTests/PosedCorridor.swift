@@ -1,6 +1,6 @@
 import Environments
 import Experience
-import Tutorials
+import Toys
 
 /// The corridor of the tutorial, whose streams store where an agent stands as a share of the corridor's length: what is
 /// seen, the cell, follows from it.

@@ -8,7 +8,7 @@ import Settings
 import Simulation
 import TestSupport
 import Testing
-import Tutorials
+import Toys
 
 /// What the tutorials add: one line each, at a program's start. Other tests know nothing of it, so that whoever calls this
 /// does so in a process of its own.
@@ -130,7 +130,7 @@ struct TutorialTests {
         "the pages of docs have the code that is compiled here",
         arguments: [("add-an-environment", "Corridor"), ("add-a-source-algorithm", "TabularQ")])
     func pages(page: String, file: String) throws {
-        let code = try String(contentsOf: root.appendingPathComponent("Tests/Tutorials/\(file).swift"), encoding: .utf8)
+        let code = try String(contentsOf: root.appendingPathComponent("Tests/Toys/\(file).swift"), encoding: .utf8)
         let text = try String(contentsOf: root.appendingPathComponent("docs/\(page).md"), encoding: .utf8)
         let blocks = text.components(separatedBy: "```swift\n").dropFirst().compactMap {
             $0.components(separatedBy: "```").first

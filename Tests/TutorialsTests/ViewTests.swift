@@ -9,7 +9,7 @@ import Settings
 import Simulation
 import TestSupport
 import Testing
-import Tutorials
+import Toys
 
 /// Both corridors, for a test in a process of its own.
 private func register() {

@@ -82,6 +82,11 @@ package final class ActorCriticLearner: SourceLearner {
     /// A copy of the network's flat parameters.
     package var parameters: [Float] { withParameters { Array($0) } }
 
+    /// All that wait, once they are as many as one of each actor, and the rest at the end.
+    package func rolloutsOfNextUpdate(_ waiting: WaitingRollouts) -> Int {
+        waiting.count >= waiting.roundSize || waiting.isOver ? waiting.count : 0
+    }
+
     package func update(_ batches: [RolloutBatch]) throws -> UpdateReport {
         var report = try accumulateGradient(batches)
         rows.keepCutRows()

@@ -6,12 +6,14 @@ package import Experience
 /// The same experiment on a cluster in lockstep gives the same rollouts, however many processes carry the actors:
 /// `groups` divides them here as processes would. Belongs to one thread. What tests and benchmarks of a source
 /// algorithm begin with.
-package struct LocalLifetime {
+package final class LocalLifetime {
     package let identifier: LifetimeIdentifier
     package let learner: any SourceLearner
     private let actors: [any SourceActor]
     private let collectors: [RolloutCollector]
+    private let actorCount: Int
     private let rolloutLength: Int
+    private var queue: RolloutQueue
 
     /// `groups`: how many collectors share the actors, in ascending order. Throws `SourceAlgorithmError` or
     /// `EnvironmentError` for settings that do not go together.
@@ -37,7 +39,10 @@ package struct LocalLifetime {
         self.learner = learner
         self.actors = groups.map(\.actor)
         collectors = groups.map(\.collector)
-        rolloutLength = try algorithm.needs(environment: tasks.environment, actors: actors).rolloutLength
+        actorCount = actors
+        let needs = try algorithm.needs(environment: tasks.environment, actors: actors)
+        rolloutLength = needs.rolloutLength
+        queue = RolloutQueue(tasks.environment.rolloutLayout, needs: needs)
     }
 
     /// Whether every stream has ended.
@@ -51,12 +56,16 @@ package struct LocalLifetime {
         }
     }
 
-    /// One update, after which all actors act by its parameters. Throws as `SourceLearner.update` does.
-    package func learn(from batches: [RolloutBatch]) throws -> UpdateReport {
-        let report = try learner.update(batches)
+    /// Ends a round that `collect` began: the updates that the learner wants by now, after which all actors act by its
+    /// parameters. Throws as `SourceLearner.update` does.
+    package func learn(from round: [RolloutBatch]) throws -> [UpdateReport] {
+        for batch in round { queue.append(batch) }
+        let outcome = try queue.learn(
+            with: learner, actors: actorCount, roundSize: round.reduce(0) { $0 + $1.headers.count }, isOver: isDone)
+        guard !outcome.updates.isEmpty else { return [] }
         try learner.withActingParameters { parameters in
             for actor in actors { try actor.load(parameters: parameters) }
         }
-        return report
+        return outcome.updates
     }
 }

@@ -6,7 +6,7 @@ import Wire
 
 /// Everything that the next update of a lifetime depends on, as a learner leaves it behind and takes it up again:
 /// how far the lifetime is (`LifetimeProgress`), the returns of unfinished episodes, counts for reports and, in
-/// lockstep, the places at which the actors go on.
+/// lockstep, the places at which the actors go on and the rollouts that wait for an update.
 ///
 /// Bytes: the length of the first part as UInt32, little-endian; the first part, JSON; the source learner's own
 /// state; CRC-32C of all before it as UInt32. They are written by a learner, kept by the coordinator and read by
@@ -28,6 +28,9 @@ struct LearnerState: Codable {
     var nextRecent = 0
     /// In lockstep, where each actor goes on; empty otherwise.
     var places: [RolloutAnswer.Place]
+    /// In lockstep, rollouts that had come and were not learnt from, each batch as an envelope; nil for none. Otherwise
+    /// they are lost with the learner that had them.
+    var waiting: [Data]?
 
     /// The state of a lifetime that begins.
     init(progress: LifetimeProgress, places: [RolloutAnswer.Place]) {
@@ -49,6 +52,25 @@ struct LearnerState: Codable {
         let checksum = bytes.withUnsafeBytes { CRC32C.of($0) }
         withUnsafeBytes(of: checksum.littleEndian) { bytes.append(contentsOf: $0) }
         return bytes
+    }
+
+    /// The rollouts that wait, which travel as they came.
+    static func encoded(_ waiting: [RolloutBatch]) -> [Data]? {
+        guard !waiting.isEmpty else { return nil }
+        return waiting.map {
+            Data(Envelope(.rollouts(Rollouts(attempt: 0, firstActor: 0, batch: 0, content: $0))).encoded())
+        }
+    }
+
+    /// Takes the rollouts that wait out of the state. Throws `ClusterError`, `WireError` or `RolloutError` for what are
+    /// none of this lifetime's.
+    mutating func takeWaiting(_ layout: RolloutLayout, actors: Int) throws -> [RolloutBatch] {
+        defer { waiting = nil }
+        return try (waiting ?? []).map { bytes in
+            guard case .rollouts(let rollouts) = try bytes.withUnsafeBytes({ try Envelope(decoding: $0) }).message
+            else { throw ClusterError("a learner's checkpoint with rollouts that are none") }
+            return try rollouts.content.checked(against: layout, actors: actors).batch
+        }
     }
 
     /// Whether the bytes are what `encoded` gave.

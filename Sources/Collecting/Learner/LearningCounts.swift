@@ -8,6 +8,8 @@ struct LearningCounts: Codable {
     /// Transitions that came, and those of them that were too stale to learn from.
     var recorded = 0
     var stale = 0
+    /// Transitions that the source algorithm left waiting for so long that they were given up.
+    var unwanted = 0
     var episodes = 0
     private var learnt = 0
     private var diverged = 0
@@ -42,7 +44,8 @@ struct LearningCounts: Codable {
     var numbers: [String: Double] {
         var numbers: [String: Double] = [
             "transitions": Double(recorded), "transitions_learnt": Double(learnt), "transitions_stale": Double(stale),
-            "transitions_diverged": Double(diverged), "transitions_cut": Double(cut), "episodes": Double(episodes),
+            "transitions_unwanted": Double(unwanted), "transitions_diverged": Double(diverged),
+            "transitions_cut": Double(cut), "episodes": Double(episodes),
             "mean_policy_lag": lagRows == 0 ? 0 : lagTimesRows / Double(lagRows), "maximum_policy_lag": maximumLag,
         ]
         // A measure of a lifetime that has not learnt, or of an algorithm that does not tell it, is not known.
@@ -53,7 +56,8 @@ struct LearningCounts: Codable {
 
 extension LearningCounts {
     private enum CodingKeys: String, CodingKey {
-        case recorded, stale, episodes, learnt, diverged, cut, lagTimesRows, lagRows, maximumLag, measureTimesRows
+        case recorded, stale, unwanted, episodes, learnt, diverged, cut, lagTimesRows, lagRows, maximumLag,
+            measureTimesRows
         case entropyTimesRows
     }
 
@@ -61,6 +65,8 @@ extension LearningCounts {
         let saved = try decoder.container(keyedBy: CodingKeys.self)
         recorded = try saved.decode(Int.self, forKey: .recorded)
         stale = try saved.decode(Int.self, forKey: .stale)
+        // A state of before has none.
+        unwanted = try saved.decodeIfPresent(Int.self, forKey: .unwanted) ?? 0
         episodes = try saved.decode(Int.self, forKey: .episodes)
         learnt = try saved.decode(Int.self, forKey: .learnt)
         diverged = try saved.decode(Int.self, forKey: .diverged)
@@ -79,6 +85,7 @@ extension LearningCounts {
         var saved = encoder.container(keyedBy: CodingKeys.self)
         try saved.encode(recorded, forKey: .recorded)
         try saved.encode(stale, forKey: .stale)
+        try saved.encode(unwanted, forKey: .unwanted)
         try saved.encode(episodes, forKey: .episodes)
         try saved.encode(learnt, forKey: .learnt)
         try saved.encode(diverged, forKey: .diverged)

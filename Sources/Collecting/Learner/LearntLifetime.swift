@@ -8,15 +8,16 @@ import Wire
 /// One lifetime in the hands of a learner: its algorithm, its actors' processes, the rollouts that wait for an
 /// update.
 ///
-/// Asynchronous: each batch is answered as soon as it was taken, and an update is made when as many rollouts are
-/// there as the lifetime has actors; rollouts of a policy more than `collect.maximum_policy_lag` updates old are
-/// counted, and not learnt from. Lockstep: an update waits for one rollout of each actor, and all are answered
-/// after it. An elastic lifetime updates from as many rollouts as actors are there at the time.
+/// The source algorithm decides what an update learns from (`RolloutQueue`), and this type when it is asked.
+/// Asynchronous: with each batch, which is answered right then; rollouts of a policy more than
+/// `collect.maximum_policy_lag` updates old are counted, and not learnt from. Lockstep: when a round is whole, that is
+/// when one rollout of each actor has come, after which all are answered.
 ///
-/// Owned by `LearnerRole`, on its thread. It only speaks to the actor processes that have joined.
+/// Owned by `LearnerRole`, on its thread. It speaks to the actor processes that have joined, and complains to the
+/// coordinator where its algorithm does not want what comes.
 final class LearntLifetime {
     /// A process that carries some of the actors.
-    private struct Part {
+    struct Part {
         let address: Address
         let actors: Range<Int>
         let incarnation: UInt64
@@ -35,23 +36,22 @@ final class LearntLifetime {
     /// When rollouts last came, or an actor process joined.
     var lastHeard: UInt64
     /// The source algorithm; its `version` counts the updates.
-    private let learner: any SourceLearner
+    let learner: any SourceLearner
     private let collect: CollectSettings
     private let environment: EnvironmentDescription
-    private var state: LearnerState
+    private(set) var state: LearnerState
     /// By the first actor of each.
-    private var parts: [Int: Part] = [:]
-    /// Rollouts for the next update, in the order in which they came.
-    private var waiting: [RolloutBatch] = []
-    /// Rollouts in `waiting`, each of one actor.
-    private var waitingRollouts = 0
-    /// Rollouts whose episodes are not yet counted, those too stale to learn from among them.
-    private var unseen: [RolloutBatch] = []
+    private(set) var parts: [Int: Part] = [:]
+    /// In lockstep, what has come of the present round.
+    private var round: [RolloutBatch] = []
+    /// What was offered to the source algorithm, and not wanted yet.
+    private var queue: RolloutQueue
+    private var hasComplained = false
     private var endedActors: Set<Int> = []
-    /// Actors that had ended when the last update was made: lockstep waits for nothing of theirs.
+    /// Actors that had ended when the present round began: lockstep waits for nothing of theirs.
     private var endedBeforeRound = 0
     /// Actors that have joined, ended ones among them.
-    private var joinedActors: Set<Int> = []
+    private(set) var joinedActors: Set<Int> = []
     /// An elastic lifetime has been lived to its end by one of its actors: the others end theirs too.
     private var isOver = false
 
@@ -81,6 +81,7 @@ final class LearntLifetime {
             scene: try context.distribution.scene(of: try context.task(lease.lifetime.task)),
             seed: context.experiment.seed, task: lease.lifetime.task, repetition: lease.lifetime.repetition)
         learner.onProgress = { progress?.advance() }
+        queue = RolloutQueue(environment.rolloutLayout, needs: context.needs)
         if saved.isEmpty {
             let places = collect.synchronization == .lockstep ? lease.actors : 0
             state = LearnerState(
@@ -91,12 +92,12 @@ final class LearntLifetime {
                 places: Array(repeating: RolloutAnswer.Place(), count: places))
         } else {
             state = try LearnerState(saved, restoring: learner)
+            for batch in try state.takeWaiting(environment.rolloutLayout, actors: lease.actors) { queue.append(batch) }
             if collect.elastic { state.progress.forgetActors() }
         }
         checkpointedVersion = learner.version
     }
 
-    var numbers: [String: Double] { state.counts.numbers }
     /// Updates so far.
     var version: UInt64 { learner.version }
     /// Actors are numbered below this.
@@ -175,22 +176,23 @@ final class LearntLifetime {
         }
         for header in headers where header.isLast { end(header) }
         hasEnded = collect.elastic ? isOver && present == 0 : endedActors.count == lease.actors
-        if isLockstep { notePlaces(checked) }
-        enqueue(rollouts.content)
-        // Where episodes differ in length some actors end before others, and send nothing more.
-        if waitingRollouts >= rolloutsOfUpdate || (hasEnded && !waiting.isEmpty) { try update(outbox: &outbox) }
-        if !isLockstep { answer(rollouts.firstActor, outbox: &outbox) }
+        if isLockstep {
+            notePlaces(checked)
+            try takeOfRound(rollouts.content, outbox: &outbox)
+        } else {
+            try take(rollouts.content, outbox: &outbox)
+            answer(rollouts.firstActor, outbox: &outbox)
+        }
         return nil
     }
 
     /// No actor begins before all have come that the lifetime begins with: a first policy version above 0 is the mark
     /// of those that joined an elastic lifetime later.
-    private var hasBegun: Bool { learner.version > 0 || joinedActors.count >= lease.actors }
+    var hasBegun: Bool { learner.version > 0 || joinedActors.count >= lease.actors }
     /// Actors that have joined and not ended.
     private var present: Int { joinedActors.count - endedActors.count }
-    /// One of each actor that had not ended when the round began; an elastic lifetime is learnt from those that are
-    /// there.
-    private var rolloutsOfUpdate: Int {
+    /// See `WaitingRollouts.roundSize`.
+    private var roundSize: Int {
         if collect.elastic { return max(1, present) }
         return isLockstep ? lease.actors - endedBeforeRound : lease.actors
     }
@@ -208,33 +210,58 @@ final class LearntLifetime {
 
     // MARK: - Learning
 
-    /// Keeps what is fresh enough to be learnt from.
-    private func enqueue(_ content: RolloutBatch) {
+    /// Asynchronous: offers what is fresh enough to be learnt from.
+    private func take(_ content: RolloutBatch, outbox: inout Outbox) throws {
         let oldest = content.headers.map(\.policyVersion).min() ?? learner.version
         let lag = learner.version - min(learner.version, oldest)
-        unseen.append(content)
-        guard isLockstep || lag <= UInt64(collect.maximumPolicyLag) else {
+        if lag <= UInt64(collect.maximumPolicyLag) {
+            state.counts.add(lag: Double(lag), rows: content.rowCount)
+            queue.append(content)
+        } else {
             state.counts.stale += content.rowCount
-            return
         }
-        state.counts.add(lag: Double(lag), rows: content.rowCount)
-        waiting.append(content)
-        waitingRollouts += content.headers.count
+        try learn(outbox: &outbox)
+        count([content])
     }
 
-    /// Learns from the rollouts that wait, and counts the episodes that have ended in them.
-    private func update(outbox: inout Outbox) throws {
-        state.counts.add(try learner.update(waiting))
-        waiting.removeAll(keepingCapacity: true)
-        waitingRollouts = 0
+    /// Lockstep: offers a round once it is whole, in the order of the actors, and answers them.
+    private func takeOfRound(_ content: RolloutBatch, outbox: inout Outbox) throws {
+        round.append(content)
+        // Where episodes differ in length some actors end before others, and send nothing more.
+        guard round.reduce(0, { $0 + $1.headers.count }) >= roundSize || hasEnded else { return }
+        for batch in round.sorted(by: { ($0.headers.first?.actor ?? 0) < ($1.headers.first?.actor ?? 0) }) {
+            state.counts.add(lag: 0, rows: batch.rowCount)
+            queue.append(batch)
+        }
+        try learn(outbox: &outbox)
+        count(round)
+        round.removeAll(keepingCapacity: true)
         endedBeforeRound = endedActors.count
-        let finished = state.returns.add(unseen, environment.rolloutLayout)
-        unseen.removeAll(keepingCapacity: true)
-        state.progress.add(finished)
-        for episode in finished { note(episode.totalReward) }
-        guard isLockstep else { return }
         try prepareCheckpoint()
         for firstActor in parts.keys.sorted() { answer(firstActor, outbox: &outbox) }
+    }
+
+    /// Makes the updates that the source algorithm wants of what waits. The coordinator hears of one that does not want
+    /// what comes: its actors go on, and learn nothing more.
+    private func learn(outbox: inout Outbox) throws {
+        let outcome = try queue.learn(
+            with: learner, actors: collect.elastic ? max(1, present) : lease.actors, roundSize: roundSize,
+            isOver: hasEnded)
+        for update in outcome.updates { state.counts.add(update) }
+        state.counts.unwanted += outcome.unwantedRows
+        guard outcome.unwantedRows > 0, !hasEnded, !hasComplained else { return }
+        hasComplained = true
+        outbox.send(
+            .failure(
+                "\(lease.lifetime): its source algorithm does not learn from what waits, of which the oldest "
+                    + "\(outcome.unwantedRows) transitions were given up"), to: .coordinator)
+    }
+
+    /// Counts the episodes that have ended in rollouts, those that are too stale to learn from among them.
+    private func count(_ batches: [RolloutBatch]) {
+        let finished = state.returns.add(batches, environment.rolloutLayout)
+        state.progress.add(finished)
+        for episode in finished { note(episode.totalReward) }
     }
 
     /// Counts a finished episode, and keeps its return in a ring of the last ones.
@@ -310,6 +337,8 @@ final class LearntLifetime {
     /// The whole state of now, encoded: it does not change while its pieces travel.
     private func makeCheckpoint() throws -> LearnerCheckpoint {
         checkpointedVersion = learner.version
+        var state = state
+        if isLockstep { state.waiting = LearnerState.encoded(queue.batches) }
         return LearnerCheckpoint(
             lifetime: lease.lifetime, attempt: lease.attempt, version: learner.version,
             state: try state.encoded(with: learner))
@@ -328,48 +357,5 @@ final class LearntLifetime {
         }
         candidate = nil
         return ready.checkpoint
-    }
-
-    // MARK: - Status
-
-    /// Which node learning waits for, and what is missing; `whom` is empty where it is not one node alone. Nil
-    /// where nothing is missing.
-    var missing: (whom: String, what: String)? {
-        guard !hasEnded else { return nil }
-        guard hasBegun else {
-            return ("", "\(lease.actors - joinedActors.count) of \(lease.actors) actors of \(lease.lifetime) to join")
-        }
-        let late = parts.values.filter { $0.answered == $0.batch }.sorted {
-            $0.actors.lowerBound < $1.actors.lowerBound
-        }
-        guard let first = late.first, late.count < parts.count || late.count == 1 else {
-            return ("", "rollouts of \(lease.lifetime)")
-        }
-        let actors = late.map { rangeText($0.actors) }.joined(separator: ", ")
-        return (late.count == 1 ? "\(first.address)" : "", "rollouts of actors \(actors) of \(lease.lifetime)")
-    }
-
-    /// Mean of the last finished episodes; nil before the first.
-    private var recentReturn: Double? {
-        state.recent.isEmpty ? nil : state.recent.reduce(0, +) / Double(state.recent.count)
-    }
-
-    /// For heartbeats, and the curves that the coordinator plots from them.
-    var report: LearningReport {
-        let numbers = state.counts.numbers
-        return LearningReport(
-            lifetime: lease.lifetime, updates: learner.version, transitions: UInt64(state.counts.recorded),
-            episodes: UInt64(state.counts.episodes), meanPolicyLag: numbers["mean_policy_lag"] ?? 0,
-            maximumPolicyLag: numbers["maximum_policy_lag"] ?? 0, recentReturn: recentReturn ?? 0,
-            recentEpisodes: UInt64(state.recent.count))
-    }
-
-    /// What the coordinator is told at the end of the lifetime, and writes into the catalogue.
-    var summary: [String: Double] {
-        var numbers = state.counts.numbers
-        numbers["updates"] = Double(learner.version)
-        numbers["final_return"] = recentReturn
-        numbers["episodes_per_actor"] = Double(state.progress.longestLife)
-        return numbers
     }
 }

@@ -132,11 +132,12 @@ package final class LedgerJournal: RunJournal {
             $0.finalReturn = numbers["final_return"]
         }
         let time = Date().timeIntervalSince1970
-        batch.metrics += ["mean_policy_entropy", "transitions_stale", "transitions_cut"].compactMap { name in
-            numbers[name].map {
-                MetricRecord(time: time, source: "learner", name: "learner/\(name)", step: lifetime.task, value: $0)
+        batch.metrics += ["mean_policy_entropy", "transitions_stale", "transitions_cut", "transitions_unwanted"]
+            .compactMap { name in
+                numbers[name].map {
+                    MetricRecord(time: time, source: "learner", name: "learner/\(name)", step: lifetime.task, value: $0)
+                }
             }
-        }
         if !isKnown { try plotEnd(numbers) }
     }
 

@@ -1,11 +1,13 @@
-import ArgumentParser
+package import ArgumentParser
 import Glibc
 import Nodes
 import Processes
 
-@main
-struct Distillery: ParsableCommand {
-    static let configuration = CommandConfiguration(
+/// The command line with all its commands, of `distillery` itself and of any other executable that links this module.
+/// What such a program adds to a registry before `main` is there in each of its processes: roles are started by the path
+/// of the executable that runs.
+package struct Distillery: ParsableCommand {
+    package static let configuration = CommandConfiguration(
         commandName: "distillery",
         abstract: "Algorithm Distillation: collect learning histories, distil them, evaluate in context.",
         version: softwareVersion,
@@ -18,8 +20,11 @@ struct Distillery: ParsableCommand {
         ]
     )
 
-    /// As ArgumentParser's own, but wrong usage exits with 2, and results that cannot be written with 1.
-    static func main() {
+    package init() {}
+
+    /// Runs the command that this process's arguments name, on the calling thread, and ends the process with its exit
+    /// code: as ArgumentParser's own, but wrong usage exits with 2, and results that cannot be written with 1.
+    package static func main() {
         StandardStreams.open()
         // A limit on the size of files (`ulimit -f`) is an error of the write that meets it, as a full disk is.
         signal(SIGXFSZ, SIG_IGN)

@@ -134,6 +134,11 @@ final class TabularQLearner: SourceLearner {
         try table.values.withUnsafeBufferPointer(body)
     }
 
+    /// One rollout of each actor an update, and the rest at the end.
+    func rolloutsOfNextUpdate(_ waiting: WaitingRollouts) -> Int {
+        waiting.count >= waiting.roundSize || waiting.isOver ? waiting.count : 0
+    }
+
     func update(_ batches: [RolloutBatch]) throws -> UpdateReport {
         var report = UpdateReport(version: version + 1)
         var rollouts: [(header: RolloutHeader, steps: [Step])] = []

@@ -1,7 +1,7 @@
 import Experience
-import Models
-import Neural
-import Settings
+package import Models
+package import Neural
+package import Settings
 
 /// A sequence model in one file: softmax of what is linear in an observation's vector and in the last few transitions.
 ///
@@ -9,41 +9,40 @@ import Settings
 ///
 /// It has all that a model can have: parameters of its own, an encoder before the passes, a pass, a context. Its
 /// `predict` is the one that comes with a pass.
-enum ToyKind: SequenceModelKind {
-    struct Settings: SequenceModelSettings {
-        var contextLength = 8
+package enum ToyKind: SequenceModelKind {
+    package struct Settings: SequenceModelSettings {
+        package var contextLength = 8
         /// Transitions that are looked back to.
-        var lags = 2
+        package var lags = 2
         /// Width of an observation's vector.
-        var width = 4
+        package var width = 4
 
-        static let entries: [Entry<Settings>] = [
+        package init() {}
+
+        package static let entries: [Entry<Settings>] = [
             .key("context_length", \.contextLength, .integer(1...1000), "Transitions that the model sees at once."),
             .key("lags", \.lags, .integer(1...999), "Earlier transitions that it looks at."),
             .key("width", \.width, .integer(1...100), "Width of an observation's embedding."),
         ]
 
-        func contradictions() -> [Contradiction] {
+        package func contradictions() -> [Contradiction] {
             lags < max(2, contextLength)
                 ? [] : [Contradiction(["lags", "context_length"], "the context is shorter than \(lags) lags")]
         }
     }
 
-    static let name = "toy"
-    static let summary = "Softmax of what is linear in the last few transitions."
+    package static let name = "toy"
+    package static let summary = "Softmax of what is linear in the last few transitions."
 
-    /// The line that a kind of the program has in `Registry.swift`.
-    static let register: Void = RegisteredModel.registry.add(RegisteredModel(ToyKind.self))
-
-    static func parameterLayout(_ settings: Settings, _ spaces: ModelSpaces) throws -> ParameterLayout {
+    package static func parameterLayout(_ settings: Settings, _ spaces: ModelSpaces) throws -> ParameterLayout {
         try ToyLayout(settings, spaces).parameters
     }
 
-    static func forwardOperations(_ settings: Settings, _ spaces: ModelSpaces) throws -> Double {
+    package static func forwardOperations(_ settings: Settings, _ spaces: ModelSpaces) throws -> Double {
         Double(2 * settings.contextLength * spaces.actionCount * (settings.width + 2 * settings.lags))
     }
 
-    static func make(_ settings: Settings, _ spaces: ModelSpaces, seed: UInt64?) throws -> any SequenceModel {
+    package static func make(_ settings: Settings, _ spaces: ModelSpaces, seed: UInt64?) throws -> any SequenceModel {
         try ToyModel(settings, spaces, seed: seed)
     }
 }
