@@ -36,5 +36,6 @@ package enum WireProtocol {
 /// on.
 package struct WireError: Error, CustomStringConvertible, Sendable {
     package let description: String
+    /// `description`: a sentence without a full stop, fit to be sent back.
     package init(_ description: String) { self.description = description }
 }

@@ -14,6 +14,7 @@ package struct Deployment: Sendable, Equatable {
     /// Why the run failed; empty when it did not.
     package var failure: String
 
+    /// Roles that are missing from `processes` have no process.
     package init(processes: [RoleName: Int], finished: Bool = false, stopped: Bool = false, failure: String = "") {
         self.processes = processes
         self.finished = finished
@@ -36,6 +37,8 @@ extension Deployment: WireMessage {
         body.failure = arena.string(failure)
     }
 
+    /// Throws for a role that this version does not know, and for numbers of processes below 0 or above
+    /// `WireProtocol.actorLimit`.
     init(decoding body: Distillery__Deployment) throws {
         processes = [:]
         for (role, number) in try Field.numbers(body.processes, body.n_processes) {

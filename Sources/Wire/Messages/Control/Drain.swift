@@ -7,6 +7,7 @@ import CWire
 /// An actor process that drains brings its streams to the end of their episodes and onto the disk first, in at most 6
 /// s.
 struct Drain {
+    /// As its `Hello` had it.
     let node: String
 }
 
@@ -16,5 +17,6 @@ extension Drain: WireMessage {
 
     func encode(into body: inout Distillery__Drain, _ arena: EncodingArena) { body.node = arena.string(node) }
 
+    /// Throws for a name that no node can have.
     init(decoding body: Distillery__Drain) throws { node = try Field.name(body.node, "node") }
 }

@@ -6,6 +6,7 @@ package import Experience
 ///
 /// The process joins the learner (`JoinLifetime`), opens the streams (`OpenStreams`) and then acts.
 package struct CarryActors: Sendable, Equatable {
+    /// Which lifetime the part belongs to.
     package var lifetime: LifetimeIdentifier
     /// The part of the lifetime's actors that is leased to this process.
     package var actors: Range<Int>
@@ -28,6 +29,7 @@ package struct CarryActors: Sendable, Equatable {
     /// Shows the recorder the same.
     package var recorderTicket: [UInt8]
 
+    /// Without `retireFrom` no actor of the part leaves early.
     package init(
         lifetime: LifetimeIdentifier, actors: Range<Int>, incarnation: UInt64, attempt: UInt64,
         learnerEndpoint: String, recorderEndpoint: String, recordedActors: Int, retireFrom: Int? = nil,
@@ -66,6 +68,8 @@ extension CarryActors: WireMessage {
         body.recorder_ticket = arena.bytes(recorderTicket)
     }
 
+    /// Throws where the actors lie beyond `WireProtocol.actorLimit`, an endpoint is too long or a ticket has another
+    /// length than 0 or 32 bytes.
     init(decoding body: Distillery__CarryActors) throws {
         lifetime = try LifetimeIdentifier(decoding: body.lifetime)
         actors = try Field.actors(body.first_actor, body.actors)

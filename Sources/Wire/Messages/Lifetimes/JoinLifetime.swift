@@ -6,15 +6,18 @@ package import Experience
 ///
 /// Asked again, ever less often, while no answer comes.
 package struct JoinLifetime: Sendable, Equatable {
+    /// The lifetime that the part belongs to.
     package var lifetime: LifetimeIdentifier
     /// Has to be the learner's.
     package var attempt: UInt64
     /// The part that the sender carries.
     package var actors: Range<Int>
+    /// Of the sender; learners compare it with the ticket.
     package var incarnation: UInt64
     /// As the `CarryActors` has it.
     package var ticket: [UInt8]
 
+    /// `ticket` stays empty in a cluster without a ticket secret.
     package init(
         lifetime: LifetimeIdentifier, attempt: UInt64, actors: Range<Int>, incarnation: UInt64, ticket: [UInt8] = []
     ) {
@@ -43,6 +46,8 @@ extension JoinLifetime: WireMessage {
         body.ticket = arena.bytes(ticket)
     }
 
+    /// Throws where the actors lie beyond `WireProtocol.actorLimit`, or the ticket has another length than 0 or 32
+    /// bytes.
     init(decoding body: Distillery__JoinLifetime) throws {
         lifetime = try LifetimeIdentifier(decoding: body.lifetime)
         attempt = body.attempt

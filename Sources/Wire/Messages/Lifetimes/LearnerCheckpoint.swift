@@ -6,7 +6,9 @@ package import Experience
 ///
 /// A learner that takes the lifetime over fetches the last whole one by `CheckpointRequest`.
 package struct LearnerCheckpoint: Sendable, Equatable {
+    /// The lifetime whose state it is.
     package var lifetime: LifetimeIdentifier
+    /// Of the sender's lease: a state of an earlier attempt is not stored.
     package var attempt: UInt64
     /// Updates so far.
     package var version: UInt64
@@ -48,6 +50,8 @@ extension LearnerCheckpoint: WireMessage {
         body.size = size
     }
 
+    /// Whether pieces fit together is for the coordinator to find, which has those before. Throws for a version near
+    /// the end of its type.
     init(decoding body: Distillery__LearnerCheckpoint) throws {
         lifetime = try LifetimeIdentifier(decoding: body.lifetime)
         attempt = body.attempt

@@ -21,6 +21,7 @@ package struct Hello: Sendable, Equatable {
     /// as the experiment has it.
     package var capacity: Int
 
+    /// A node says the same hello again until it is answered: a second one under the same name changes nothing.
     package init(role: RoleName, name: String, host: String, process: Int, endpoint: String, capacity: Int) {
         self.role = role
         self.name = name
@@ -44,6 +45,7 @@ extension Hello: WireMessage {
         body.capacity = UInt32(capacity)
     }
 
+    /// Throws for a role that this version does not know, a name that is none, and texts that are too long.
     init(decoding body: Distillery__Hello) throws {
         role = try RoleName(decoding: Field.text(body.role))
         name = try Field.name(body.name, "node name")

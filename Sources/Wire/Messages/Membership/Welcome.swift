@@ -19,6 +19,7 @@ package struct Welcome: Sendable, Equatable {
     /// What a learner or a recorder verifies tickets with; empty for others.
     package var ticketSecret: [UInt8]
 
+    /// `ticketSecret` is given to learners and recorders alone.
     package init(
         run: String, experiment: String, heartbeatIntervalMilliseconds: Int, silenceLimitMilliseconds: Int,
         folder: String, ticketSecret: [UInt8] = []
@@ -45,6 +46,8 @@ extension Welcome: WireMessage {
         body.ticket_secret = arena.bytes(ticketSecret)
     }
 
+    /// Throws for texts that are too long and for a secret of another length than 0 or 32 bytes. The experiment may be
+    /// as long as the message: it is parsed, with bounds, by its reader.
     init(decoding body: Distillery__Welcome) throws {
         run = try Field.shortText(body.run, "run")
         experiment = Field.text(body.experiment)

@@ -21,6 +21,7 @@ package struct Heartbeat: Sendable, Equatable {
     /// Nil unless a step takes long, or a piece of work of many steps is under way.
     package var work: Work?
 
+    /// Every field has a default: a node without work sends an empty heartbeat.
     package init(
         numbers: [String: Double] = [:], waiting: Waiting? = nil, parts: [CarriedPart] = [],
         learning: [LearningReport] = [], work: Work? = nil
@@ -45,6 +46,7 @@ extension Heartbeat: WireMessage {
         body.work = work.map { arena.make($0) }
     }
 
+    /// Throws for lists longer than `listLimit`, and for any part that its own type refuses.
     init(decoding body: Distillery__Heartbeat) throws {
         numbers = try Field.numbers(body.numbers, body.n_numbers)
         waiting = try body.waiting.map { try Waiting(decoding: $0.pointee) }

@@ -13,8 +13,10 @@ package enum StreamState: UInt32, Sendable, Equatable, CaseIterable {
 }
 
 extension StreamState {
+    /// The C enumeration has the same numbers.
     var encoded: Distillery__StreamState { Distillery__StreamState(rawValue) }
 
+    /// Throws for a number that no state has: a later version may have more.
     init(decoding value: Distillery__StreamState) throws {
         guard let state = StreamState(rawValue: value.rawValue) else {
             throw WireError("a stream's state of \(value.rawValue)")

@@ -7,7 +7,9 @@ package import Experience
 /// The coordinator begins the lifetime again with higher incarnations, at once the first time, then after rests that
 /// double up to 30 s; the ninth refusal in a row ends the run.
 package struct StreamsRefused: Sendable, Equatable {
+    /// The lifetime that the part belongs to.
     package var lifetime: LifetimeIdentifier
+    /// Names the part together with `lifetime`.
     package var firstActor: Int
     /// The incarnation that the sender carried the streams as.
     package var incarnation: UInt64
@@ -18,6 +20,7 @@ package struct StreamsRefused: Sendable, Equatable {
     /// What was lived again came out otherwise than the file has it.
     package var isDiverged: Bool
 
+    /// `isDiverged` is false where only the incarnation was refused.
     package init(
         lifetime: LifetimeIdentifier, firstActor: Int, incarnation: UInt64, above: UInt64, reason: String,
         isDiverged: Bool = false
@@ -48,6 +51,7 @@ extension StreamsRefused: WireMessage {
         body.diverged = arena.flag(isDiverged)
     }
 
+    /// Throws for a lifetime that is missing; the reason is cut off where it is long.
     init(decoding body: Distillery__StreamsRefused) throws {
         lifetime = try LifetimeIdentifier(decoding: body.lifetime)
         firstActor = Int(body.first_actor)
