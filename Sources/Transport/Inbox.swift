@@ -63,38 +63,52 @@ package struct Inbox {
         /// Taken from the socket in one go.
         package var messagesOfFill = 1 << 13
 
+        /// The defaults are those of every server of a cluster; tests use smaller ones.
         package init() {}
 
+        /// Limits of the part for known peers.
         fileprivate var known: WaitingMessages.Limits {
             WaitingMessages.Limits(messages: messages, bytes: bytes, allBytes: allBytes, peers: peers)
         }
 
+        /// Limits of the part for newcomers.
         fileprivate var newcomers: WaitingMessages.Limits {
             WaitingMessages.Limits(
                 messages: newcomerMessages, bytes: newcomerBytes, allBytes: allNewcomersBytes, peers: newcomerPeers)
         }
     }
 
+    /// What is remembered of a restrained peer, so that it is heard at a bounded rate.
     private struct Restraint {
+        /// When it last sent anything, heard or not: quiet is counted from here.
         var lastArrival: UInt64
         /// When the reader said so last.
         var lastConfirmation: UInt64
         /// The moment up to which messages have been taken, each for one interval.
         var takenUpTo: UInt64 = 0
         /// Since it was cut off last.
+        ///
+        /// Messages since the last cut.
         var droppedMessages = 0
+        /// Content of these, in bytes.
         var droppedBytes = 0
+        /// How often its connection was cut off while it was restrained.
         var cuts = 0
+        /// When that was last; 0 before the first.
         var lastCut: UInt64 = 0
     }
 
+    /// Fixed for the inbox's life.
     private let limits: Limits
     /// Nil where every peer is known from the beginning.
     private var knownPeers: Set<PeerIdentity>?
+    /// Messages of peers of which something was taken.
     private var known: WaitingMessages
+    /// Messages of all other peers.
     private var newcomers: WaitingMessages
     /// Messages of known peers since the last one of a newcomer.
     private var turnsOfKnown = 0
+    /// By peer; at most `Limits.restrainedPeers`.
     private var restraints: [PeerIdentity: Restraint] = [:]
     /// Messages of restrained peers that were dropped.
     private var droppedUnread: UInt64 = 0
@@ -111,6 +125,7 @@ package struct Inbox {
         newcomers = WaitingMessages(limits.newcomers)
     }
 
+    /// Nothing waits; the socket may still have something.
     package var isEmpty: Bool { known.isEmpty && newcomers.isEmpty }
     /// Messages that were dropped since the beginning, for a limit or because their peer is restrained.
     package var dropped: UInt64 { known.dropped + newcomers.dropped + droppedUnread }
@@ -121,6 +136,8 @@ package struct Inbox {
 
     /// Takes what has come from the socket, at most `messagesOfFill` messages; `onArrival` hears the sender of each.
     /// Cuts off the connections of peers that go on flooding.
+    ///
+    /// `now` is in nanoseconds of the owner's clock. Throws what the socket throws; what was taken before stays.
     package mutating func fill(
         from socket: RouterSocket, now: UInt64, onArrival: (PeerIdentity) -> Void = { _ in }
     ) throws(TransportError) {
@@ -133,6 +150,8 @@ package struct Inbox {
     }
 
     /// Peers that go on flooding though they are restrained, since this was asked last.
+    ///
+    /// For owners that do not use `fill`, as in a simulated network.
     package mutating func takePeersToCutOff() -> [PeerIdentity] {
         guard !toCutOff.isEmpty else { return [] }
         defer { toCutOff.removeAll() }
@@ -140,12 +159,16 @@ package struct Inbox {
     }
 
     /// Lets go of everything that waits.
+    ///
+    /// These messages are not counted in `dropped`.
     package mutating func removeAll() {
         known.removeAll()
         newcomers.removeAll()
     }
 
     /// - Parameter now: nanoseconds that never go back.
+    ///
+    /// Never fails: a message for which there is no room is dropped and counted, and its sender sends it again.
     package mutating func append(_ message: Frame, from peer: PeerIdentity, now: UInt64) {
         if !restraints.isEmpty, !mayBeHeard(peer, message, now: now) {
             droppedUnread += 1
@@ -161,6 +184,7 @@ package struct Inbox {
         knownPeers.map { $0.contains(peer) || known.contains(peer) } ?? true
     }
 
+    /// A token bucket: `takenUpTo` moves by one interval a message, and may be ahead of `now` by a burst.
     private mutating func mayBeHeard(_ peer: PeerIdentity, _ message: Frame, now: UInt64) -> Bool {
         guard var restraint = restraints[peer] else { return true }
         guard !isOver(restraint, now: now) else {
@@ -179,12 +203,14 @@ package struct Inbox {
         return isHeard
     }
 
+    /// Each cut doubles both times, up to `harsherTimes` doublings.
     private func isOver(_ restraint: Restraint, now: UInt64) -> Bool {
         let times = UInt64(min(restraint.cuts, limits.harsherTimes))
         return now >= restraint.lastArrival + limits.quietNanoseconds << times
             || now >= restraint.lastConfirmation + limits.unconfirmedNanoseconds << times
     }
 
+    /// Counts towards the next cut. A peer that reaches a limit is put on the list of those to be cut off.
     private mutating func noteDropped(
         _ message: Frame, of peer: PeerIdentity, _ restraint: inout Restraint, now: UInt64
     ) {
@@ -208,16 +234,23 @@ package struct Inbox {
     // MARK: - What the reader says of peers
 
     /// Something of the peer was taken: from now on it has turns of its own.
+    ///
+    /// Messages of the peer that wait among the newcomers' keep their order and come behind those that wait among the
+    /// known ones.
     package mutating func know(_ peer: PeerIdentity) {
         guard knownPeers?.insert(peer).inserted == true else { return }
         for message in newcomers.takeAll(of: peer) { known.append(message, from: peer) }
     }
 
     /// From now on all peers are newcomers until something of them is taken.
+    ///
+    /// The reader says so when it has known too many peers and counts anew.
     package mutating func forgetPeers() { knownPeers?.removeAll() }
 
     /// From now on little is taken of the peer. Of what waits, only the last messages stay: a peer that was confused may
     /// say there how it wants to begin anew.
+    ///
+    /// Called again while it goes on, it only renews the confirmation.
     package mutating func restrain(_ peer: PeerIdentity, now: UInt64) {
         guard restraints[peer] == nil else {
             restraints[peer]?.lastConfirmation = now
@@ -229,12 +262,15 @@ package struct Inbox {
         newcomers.dropAll(of: peer, butLast: limits.restrainedMessages)
     }
 
+    /// Makes room for another restraint: those that are over go, or all where none is.
     private mutating func releaseQuiet(now: UInt64) {
         restraints = restraints.filter { !isOver($0.value, now: now) }
         if restraints.count >= limits.restrainedPeers { restraints.removeAll() }
     }
 
     /// Everything of the peer is taken again, within the limits.
+    ///
+    /// The reader says so where it takes the peer's messages again.
     package mutating func release(_ peer: PeerIdentity) { restraints[peer] = nil }
 
     // MARK: - Out
@@ -242,6 +278,8 @@ package struct Inbox {
     /// The next message, of another peer than the last where more than one have sent something.
     ///
     /// Nil when nothing waits. Known peers have seven turns to one of the newcomers, where both wait.
+    ///
+    /// Within both parts peers take turns, as `WaitingMessages.next` has them.
     package mutating func next() -> (peer: PeerIdentity, message: Frame)? {
         if known.isEmpty || turnsOfKnown >= limits.turnsBetweenNewcomers, let item = newcomers.next() {
             turnsOfKnown = 0

@@ -9,12 +9,16 @@ package final class Poller {
         fileprivate let number: Int
     }
 
+    /// What libzmq is handed, with the results of the last wait.
     private var items: [zmq_pollitem_t] = []
+    /// Numbers of the tokens, at the same places as `items`.
     private var numbers: [Int] = []
     /// Keeps what is polled alive.
     private var sockets: [Int: Socket] = [:]
+    /// How many were ever added: the next token's number.
     private var added = 0
 
+    /// Nothing is watched at first.
     package init() {}
 
     /// - Parameter writable: also wake when a message can be sent; leave it off unless something waits to be sent.
@@ -27,6 +31,8 @@ package final class Poller {
     }
 
     /// A file descriptor that the caller keeps open: a wake signal's, a signal watcher's.
+    ///
+    /// The descriptor is not closed with the poller.
     @discardableResult
     package func add(descriptor: Int32) -> Token {
         add(zmq_pollitem_t(socket: nil, fd: descriptor, events: Int16(ZMQ_POLLIN), revents: 0))
@@ -42,6 +48,8 @@ package final class Poller {
 
     /// Waits at most `milliseconds`; 0 only looks. A signal to the thread ends the wait early with nothing ready.
     /// - Returns: whether anything is ready.
+    ///
+    /// Throws `system` for anything but an interrupted wait, such as a socket whose context has ended.
     @discardableResult
     package func wait(milliseconds: Int) throws(TransportError) -> Bool {
         let ready = zmq_poll(&items, Int32(items.count), max(0, milliseconds))
@@ -52,16 +60,20 @@ package final class Poller {
     }
 
     /// Whether the last `wait` found something to read (or the descriptor broken, which reading will tell).
+    ///
+    /// May be true though a `receive` then gives nil: a message that is refused counts as something to read.
     package func isReadable(_ token: Token) -> Bool { has(token, ZMQ_POLLIN | ZMQ_POLLERR) }
 
     /// Whether the last `wait` found that the socket can send; always false where it was added without `writable`.
     package func isWritable(_ token: Token) -> Bool { has(token, ZMQ_POLLOUT) }
 
+    /// False for a token that was removed.
     private func has(_ token: Token, _ events: Int32) -> Bool {
         guard let index = numbers.firstIndex(of: token.number) else { return false }
         return items[index].revents & Int16(events) != 0
     }
 
+    /// Numbers are never used twice, so that an old token does not mean a new socket.
     private func add(_ item: zmq_pollitem_t) -> Token {
         let token = Token(number: added)
         added += 1

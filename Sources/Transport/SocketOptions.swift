@@ -30,5 +30,6 @@ package struct SocketOptions: Sendable {
     /// Keys, and which clients may connect.
     package var security = SocketSecurity.none
 
+    /// The defaults that every node of a cluster uses, without keys and without a name.
     package init() {}
 }

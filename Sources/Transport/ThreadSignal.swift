@@ -6,8 +6,10 @@ internal import Glibc
 package final class ThreadSignal: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    /// Guarded by `mutex`.
     private var isRaised = false
 
+    /// Lowered at first.
     package init() {
         pthread_mutex_init(mutex, nil)
         var attributes = pthread_condattr_t()
@@ -26,6 +28,8 @@ package final class ThreadSignal: @unchecked Sendable {
     }
 
     /// Ends the present wait, or the next one.
+    ///
+    /// Any thread. Raising it twice before the wait ends one wait.
     package func raise() {
         pthread_mutex_lock(mutex)
         isRaised = true

@@ -29,9 +29,12 @@ struct WaitingMessages {
         /// Bytes that it may still give out before others have their turn.
         var credit = 0
 
+        /// Messages that wait.
         var count: Int { messages.count - next }
 
         /// The next message is given out.
+        ///
+        /// `size` includes the overhead. The rest of the credit stays for the next turn, at most one turn's.
         mutating func give(_ size: Int, credit limit: Int) {
             messages[next] = nil
             next += 1
@@ -44,21 +47,29 @@ struct WaitingMessages {
         }
     }
 
+    /// Fixed for its life.
     private let limits: Limits
+    /// By peer; a peer without messages has no queue.
     private var queues: [PeerIdentity: Queue] = [:]
     /// Peers whose messages wait, by turns.
     private var turns: [PeerIdentity] = []
+    /// Index in `turns` of the peer whose turn is next.
     private var turn = 0
+    /// Of all messages that wait, overhead included.
     private var bytes = 0
     /// Messages beyond a limit.
     private(set) var dropped: UInt64 = 0
 
+    /// Nothing waits at first.
     init(_ limits: Limits) { self.limits = limits }
 
+    /// No peer has a message here.
     var isEmpty: Bool { turns.isEmpty }
 
+    /// Whether something of the peer waits.
     func contains(_ peer: PeerIdentity) -> Bool { queues[peer] != nil }
 
+    /// Not counted in `dropped`.
     mutating func removeAll() { (queues, turns, turn, bytes) = ([:], [], 0, 0) }
 
     /// Drops the message, or the last ones of the peer that has the most here, where a limit is met; both are counted
@@ -80,9 +91,13 @@ struct WaitingMessages {
         bytes += size
     }
 
+    /// In bytes: content and overhead.
     private func size(of message: Frame) -> Int { message.count + limits.overheadBytes }
 
     /// False where `peer` itself would have the most here.
+    ///
+    /// Takes from the peer that has the most, one message at a time, as long as that peer has more than `peer` would
+    /// have.
     private mutating func makeRoom(for size: Int, of peer: PeerIdentity, having own: Int) -> Bool {
         guard size <= limits.allBytes else { return false }
         while bytes + size > limits.allBytes {
@@ -104,6 +119,7 @@ struct WaitingMessages {
         if queues[peer]?.count == 0 { _ = removeQueue(of: peer) }
     }
 
+    /// Keeps `turn` at the peer whose turn was next.
     private mutating func removeQueue(of peer: PeerIdentity) -> Queue? {
         guard let queue = queues.removeValue(forKey: peer) else { return nil }
         bytes -= queue.bytes
@@ -115,12 +131,16 @@ struct WaitingMessages {
     }
 
     /// Takes out what waits of a peer, in order.
+    ///
+    /// Oldest first. Takes constant time a message.
     mutating func takeAll(of peer: PeerIdentity) -> [Frame] {
         guard let queue = removeQueue(of: peer) else { return [] }
         return queue.messages[queue.next...].compactMap { $0 }
     }
 
     /// Drops what waits of a peer, but for the last messages.
+    ///
+    /// Their order stays. Messages that no longer fit a limit are dropped too.
     mutating func dropAll(of peer: PeerIdentity, butLast count: Int) {
         let messages = takeAll(of: peer)
         dropped += UInt64(max(0, messages.count - count))
@@ -128,6 +148,8 @@ struct WaitingMessages {
     }
 
     /// The next message, of another peer than the last where more than one have sent something.
+    ///
+    /// Nil when nothing waits. A peer with large messages is passed over until its credit covers the first of them.
     mutating func next() -> (peer: PeerIdentity, message: Frame)? {
         while !turns.isEmpty {
             if turn >= turns.count { turn = 0 }

@@ -8,6 +8,7 @@ package struct PublicKey: Hashable, Sendable {
     /// Characters of a key in Z85, secret or public.
     package static let textCount = 40
 
+    /// Always 32.
     package let bytes: [UInt8]
 
     /// Exactly 32 bytes; nil otherwise.
@@ -24,12 +25,15 @@ package struct PublicKey: Hashable, Sendable {
 }
 
 extension PublicKey: CustomStringConvertible {
+    /// The same as `text`: a public key may be shown.
     package var description: String { text }
 }
 
 /// The half that stays where it was made. Never printed: `text` is for its file alone.
 package struct SecretKey: Sendable {
+    /// Never leaves this file but by `text` and `withUnsafeBytes`.
     fileprivate let bytes: [UInt8]
+    /// Belongs to `bytes`: it was derived from them, or made with them.
     package let publicKey: PublicKey
 
     /// Derives the public half. Throws `key` for what is not 40 characters of Z85, without repeating it.
@@ -40,6 +44,7 @@ package struct SecretKey: Sendable {
         publicKey = try PublicKey(string(of: derived))
     }
 
+    /// For a pair that the library has made.
     private init(bytes: [UInt8], publicKey: PublicKey) {
         self.bytes = bytes
         self.publicKey = publicKey
@@ -58,23 +63,27 @@ package struct SecretKey: Sendable {
     /// 40 characters of Z85: for the key's file alone, never for a log.
     package var text: String { encodedKey(bytes) }
 
+    /// For the library's socket option. The pointer is valid during the call.
     func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
         try bytes.withUnsafeBytes(body)
     }
 }
 
 extension SecretKey: CustomStringConvertible, CustomReflectable {
+    /// What a log or an error shows.
     package var description: String { "the secret key of \(publicKey)" }
     /// Otherwise a dump would show the bytes.
     package var customMirror: Mirror { Mirror(self, children: ["publicKey": publicKey]) }
 }
 
+/// The count of bytes must be a multiple of 4, which 32 is.
 private func encodedKey(_ bytes: [UInt8]) -> String {
     var text = [CChar](repeating: 0, count: PublicKey.textCount + 1)
     guard zmq_z85_encode(&text, bytes, bytes.count) != nil else { preconditionFailure("a key of \(bytes.count) bytes") }
     return string(of: text)
 }
 
+/// `what` names the key in the error.
 private func decodedKey(_ text: String, _ what: String) throws(TransportError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: PublicKey.byteCount)
     let isKey = text.utf8.count == PublicKey.textCount && !text.utf8.contains(0) && zmq_z85_decode(&bytes, text) != nil

@@ -12,8 +12,10 @@ package struct RefusedConnection: Hashable, Sendable {
 
     /// The host alone: the port is another with each attempt.
     package let address: String
+    /// Why it came to nothing, in words for a log.
     package let reason: Reason
 
+    /// Made by the authenticator's thread.
     package init(address: String, reason: Reason) {
         self.address = address
         self.reason = reason
@@ -26,14 +28,18 @@ package struct RefusedConnections: Sendable {
     /// More addresses than this between two reports are not told apart.
     package static let addressLimit = 8
 
+    /// By address and reason.
     package private(set) var counts: [RefusedConnection: UInt64] = [:]
     /// Attempts from addresses beyond the limit.
     package private(set) var others: UInt64 = 0
 
+    /// Nothing was refused yet.
     package init() {}
 
+    /// Then there is nothing to log.
     package var isEmpty: Bool { counts.isEmpty && others == 0 }
 
+    /// Called under the authenticator's lock.
     mutating func add(_ refused: RefusedConnection) {
         guard counts[refused] != nil || counts.count < Self.addressLimit else { return others += 1 }
         counts[refused, default: 0] += 1
