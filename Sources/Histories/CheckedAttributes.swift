@@ -7,9 +7,12 @@ struct CheckedAttributes {
     /// The attribute that holds it, as a number of 64 bits. Files from before it have none.
     static let checksumName = "metadata_checksum"
 
+    /// By the attribute's name.
     private var texts: [String: String] = [:]
 
     /// `text`: a text as it is, a number in decimal.
+    ///
+    /// The order of the calls does not matter; a name that is noted twice counts with its last text.
     mutating func note(_ name: String, _ text: String) { texts[name] = text }
 
     /// CRC-32C over name, zero byte, text and zero byte of each, in the order of their names' bytes.

@@ -8,6 +8,8 @@ import Glibc
 /// the flush of another.
 enum HDF5 {
     /// Runs `body` alone among all threads that use HDF5. Not recursive.
+    ///
+    /// The first call prepares the library. A `body` that calls `locked` again waits for itself for ever.
     static func locked<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
         pthread_mutex_lock(lock.mutex)
         defer { pthread_mutex_unlock(lock.mutex) }
@@ -25,13 +27,17 @@ enum HDF5 {
         return try body()
     }
 
+    /// One for the process, because the library's state is.
     private static let lock = Lock()
 
     /// Unchecked: `started` is only touched while `mutex` is held, and `mutex` itself never changes.
     private final class Lock: @unchecked Sendable {
+        /// Never freed: the lock lives as long as the process.
         let mutex: UnsafeMutablePointer<pthread_mutex_t>
+        /// Whether the library was prepared.
         var started = false
 
+        /// Made once, by the first call of `locked`.
         init() {
             mutex = .allocate(capacity: 1)
             pthread_mutex_init(mutex, nil)
@@ -39,6 +45,8 @@ enum HDF5 {
     }
 
     /// The library's own words about the last failure, as a `StreamError`. A lack of room becomes `diskFull`.
+    ///
+    /// Reads the library's stack of errors, so it must come right after the failure, under the lock.
     static func failure(_ path: String, _ operation: String) -> StreamError {
         var error = distillery_h5_error()
         distillery_h5_take_error(&error)
@@ -56,6 +64,8 @@ enum HDF5 {
     }
 
     /// Passes on a status or an identifier, or throws what the library says.
+    ///
+    /// The text of `operation` is only made where the call failed.
     @discardableResult
     static func check<Status: SignedInteger>(
         _ status: Status, _ path: String, _ operation: @autoclosure () -> String
@@ -70,8 +80,10 @@ enum HDF5 {
 /// `raw` is valid as long as the value is; do not keep it.
 struct HDF5Identifier: ~Copyable {
     let raw: hid_t
+    /// The library's own function for this kind of identifier.
     private let close: (hid_t) -> herr_t
 
+    /// Throws what the library says where `raw` is negative.
     init(
         _ raw: hid_t, closing close: @escaping (hid_t) -> herr_t, _ path: String, _ operation: @autoclosure () -> String
     ) throws(StreamError) {

@@ -29,6 +29,8 @@ extension StreamError {
     /// The machine lacks something (room, rights, open files) and the file is as it was: the same call may succeed later.
     ///
     /// A recorder waits and tries again then, where it would otherwise give the stream up.
+    ///
+    /// EMFILE, EACCES and the like: what a person or another process may put right.
     package var isPassing: Bool {
         switch self {
         case .diskFull: true
@@ -37,10 +39,12 @@ extension StreamError {
         }
     }
 
+    /// Numbers of errno.
     private static let passingCodes: Set<Int32> = [EMFILE, ENFILE, ENOMEM, EACCES, EPERM, EROFS, EAGAIN, EINTR]
 }
 
 extension StreamError: CustomStringConvertible {
+    /// One sentence, with the path in front and what to do where something can be done.
     package var description: String {
         switch self {
         case .diskFull(let path, let operation):

@@ -20,15 +20,19 @@ final class StreamFile {
         case read
     }
 
+    /// Of the file on the disk, or the name of one that is made in memory.
     let path: String
     /// In the order of `StreamColumn.all`; every `Int` that names a column is an index into it.
     private(set) var columns: [StreamColumn] = []
+    /// The library's identifier of the file.
     private let file: hid_t
     /// Where it is made; nil where it is on the disk.
     private let memory: MemoryImage?
+    /// By column, in the order of `columns`.
     private var datasets: [hid_t] = []
     /// What fits the stored bytes of each column, for existing files.
     private var largestCounts: [Int] = []
+    /// False after `close`, whether it succeeded or not.
     private var isOpen = true
 
     /// The open file alone; `open` and `create` add the datasets.
@@ -41,6 +45,8 @@ final class StreamFile {
     deinit { abandon() }
 
     /// Opens an existing file whose datasets are known.
+    ///
+    /// A writer knows its columns, so that no attribute has to be read. Throws `damaged` for other datasets.
     static func open(_ path: String, _ mode: Mode, columns: [StreamColumn]) throws(StreamError) -> StreamFile {
         let stream = StreamFile(path: path, file: try openIdentifier(path, mode))
         stream.columns = columns
@@ -49,6 +55,8 @@ final class StreamFile {
     }
 
     /// Opens an existing file whose attributes say what it holds.
+    ///
+    /// Throws `damaged` for what is no stream of this layout.
     static func open(_ path: String, _ mode: Mode) throws(StreamError) -> (StreamFile, StreamMetadata) {
         let stream = StreamFile(path: path, file: try openIdentifier(path, mode))
         let metadata = try StreamMetadata(from: stream.file, path: path)
@@ -57,6 +65,7 @@ final class StreamFile {
         return (stream, metadata)
     }
 
+    /// Throws `damaged` for an empty file, otherwise what the library says.
     private static func openIdentifier(_ path: String, _ mode: Mode) throws(StreamError) -> hid_t {
         // The library would make an empty file a new one.
         if fileSize(path) == 0 { throw .damaged(path: path, problem: "it is empty") }
@@ -93,6 +102,8 @@ final class StreamFile {
     /// - Parameters:
     ///   - counts: as for `create`
     ///   - body: writes its rows
+    ///
+    /// The library writes to memory as it would to a disk; `path` need not exist.
     static func image(
         _ path: String, metadata: StreamMetadata, counts: [Int]?, _ body: (StreamFile) throws(StreamError) -> Void
     ) throws(StreamError) -> [UInt8] {
@@ -153,6 +164,7 @@ final class StreamFile {
         return access
     }
 
+    /// 64 KiB for each open file.
     private static let metadataCacheBytes = 64 << 10
 
     /// How often metadata that do not match their checksum are read again, because a writer may be at work on them.
@@ -180,6 +192,7 @@ final class StreamFile {
             H5Dcreate2(file, column.name, column.type.identifier, space.raw, 0, creation.raw, 0), path, what)
     }
 
+    /// Whole columns are known when a file is sealed: short ones are stored in one piece, others in chunks.
     private func describeSealed(
         _ column: StreamColumn, count: Int, _ creation: hid_t, _ what: String
     ) throws(StreamError) {
@@ -195,6 +208,7 @@ final class StreamFile {
         try check(H5Pset_deflate(creation, StreamFile.deflateLevel), what)
     }
 
+    /// With this file's path in the error.
     private func check(_ status: herr_t, _ what: String) throws(StreamError) { try HDF5.check(status, path, what) }
 
     /// Level 1: higher ones make these columns hardly smaller and take several times as long.
@@ -230,6 +244,8 @@ extension StreamFile {
     }
 
     /// Rows that a column claims to have.
+    ///
+    /// May be more than `count`.
     func extent(_ column: Int) throws(StreamError) -> Int {
         let what = "read the size of \(columns[column].name)"
         let space = try HDF5Identifier(H5Dget_space(datasets[column]), closing: H5Sclose, path, what)
@@ -256,6 +272,7 @@ extension StreamFile {
         }
     }
 
+    /// Shared by all types of values.
     private func write(_ column: Int, at start: Int, _ bytes: UnsafeRawBufferPointer) throws(StreamError) {
         let count = bytes.count / columns[column].rowBytes
         guard count > 0, let address = bytes.baseAddress else { return }
@@ -279,6 +296,7 @@ extension StreamFile {
         return values
     }
 
+    /// Row-wise slices: whole rows from `start` on, in memory and in the file.
     private func transfer(
         _ column: Int, at start: Int, count: Int, _ verb: String, _ body: (hid_t, hid_t, hid_t, hid_t) -> herr_t
     ) throws(StreamError) {
@@ -296,11 +314,15 @@ extension StreamFile {
     /// Hands everything written so far to the operating system, in an order that readers can follow.
     ///
     /// Not yet durable: that takes an fdatasync of `duplicateDescriptor`.
+    ///
+    /// Between data and `rollouts` it keeps their order for readers; before an fdatasync it hands over the rest.
     func flush() throws(StreamError) {
         try HDF5.check(H5Fflush(file, H5F_SCOPE_GLOBAL), path, "flush")
     }
 
     /// A descriptor of the file for fdatasync, to be closed by the caller; it outlives the library's own.
+    ///
+    /// An fdatasync through it makes durable what `flush` handed over, while the library goes on with the file.
     func duplicateDescriptor() throws(StreamError) -> Int32 {
         var handle: UnsafeMutableRawPointer?
         try HDF5.check(H5Fget_vfd_handle(file, 0, &handle), path, "find the file's descriptor")
@@ -310,11 +332,15 @@ extension StreamFile {
     }
 
     /// Writes 1 into the attribute `complete`.
+    ///
+    /// In a copy that is still without its name, so that no growing file says that it is complete.
     func markComplete() throws(StreamError) {
         try StreamMetadata.writeComplete(to: file, path: path)
     }
 
     /// Closes the file, writing what is left. A failure leaves the file as a crash would.
+    ///
+    /// May be called twice.
     func close() throws(StreamError) {
         guard isOpen else { return }
         isOpen = false
@@ -323,11 +349,15 @@ extension StreamFile {
     }
 
     /// Closes without caring for what could not be written.
+    ///
+    /// For files that are not trusted, and for readers, which have nothing to write.
     func abandon() {
         do throws(StreamError) { try close() } catch { _ = error }
     }
 
     /// Refuses datasets of another type or shape than the spaces say, and chunks that no file of ours has.
+    ///
+    /// Reads 33 dimensions at most, the library's own limit and one more.
     private func checkShape(of column: StreamColumn, _ dataset: hid_t) throws(StreamError) {
         let what = "read the type of \(column.name)"
         let type = try HDF5Identifier(H5Dget_type(dataset), closing: H5Tclose, path, what)
@@ -377,6 +407,8 @@ extension StreamFile {
 }
 
 /// errno as a `StreamError`.
+///
+/// Must come right after the call that failed.
 func systemFailure(_ path: String, _ operation: String) -> StreamError {
     let code = errno
     if FileError.isLackOfRoom(code) { return .diskFull(path: path, operation: operation) }

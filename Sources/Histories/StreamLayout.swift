@@ -6,6 +6,7 @@ import Experience
 enum StoredType: Hashable {
     case uint8, int32, float32, uint64
 
+    /// Every element type of a space can be stored as it is.
     init(_ type: ElementType) {
         switch type {
         case .uint8: self = .uint8
@@ -49,7 +50,9 @@ enum StoredType: Hashable {
 /// Rows of all columns but `final_observations` and `rollouts` are transitions. `final_observations` has a row for each
 /// episode that ended at a flag, `rollouts` one for each rollout.
 struct StreamColumn: Hashable {
+    /// Name of the dataset.
     let name: String
+    /// Of each number of a row.
     let type: StoredType
     /// Dimensions of one row.
     let shape: [Int]
@@ -59,6 +62,8 @@ struct StreamColumn: Hashable {
 
     /// The datasets of a stream in the order in which they are created, written and checked: the columns of its rollouts,
     /// then `rollouts`.
+    ///
+    /// `final_observations` has the shape of observations.
     static func all(of environment: EnvironmentDescription) -> [StreamColumn] {
         let layout = environment.rolloutLayout
         let columns = RolloutColumn.allCases.map { column in
@@ -82,6 +87,7 @@ struct StreamColumn: Hashable {
     /// blocks of 4 KiB.
     func isCompressed(count: Int) -> Bool { count * rowBytes > StreamColumn.uncompressedBytes }
 
+    /// 2 KiB.
     private static let uncompressedBytes = 2 << 10
 
     /// Halves the upper bound until a chunk fits `bytes`, but never goes below the lower bound: 16 rows of images may
@@ -95,9 +101,13 @@ struct StreamColumn: Hashable {
 
 /// Positions of the columns in `StreamColumn.all`; that of a rollout's column is its raw value.
 enum ColumnIndex {
+    /// 1 in each row where the episode ended, else 0.
     static let terminations = RolloutColumn.terminations.rawValue
+    /// 1 in each row where the episode was cut off by a limit on its steps, else 0.
     static let truncations = RolloutColumn.truncations.rawValue
+    /// A row for each episode that ended.
     static let finalObservations = RolloutColumn.finalObservations.rawValue
+    /// Behind the columns of rollouts.
     static let rollouts = RolloutColumn.allCases.count
     /// Columns with one row a transition.
     static let transitions = 0..<RolloutColumn.ofRows.count
@@ -108,6 +118,7 @@ enum ColumnIndex {
 /// The file has it as 8 numbers of 64 bits in the order of the properties. A row with a
 /// `wallClock` of 0 was never written.
 package struct RolloutRecord: Hashable, Sendable {
+    /// Numbers in a row of `rollouts`.
     static let fieldCount = 8
 
     /// The rollout's number in the stream, from 0 without holes; equal to its row in `rollouts`.
@@ -130,6 +141,7 @@ package struct RolloutRecord: Hashable, Sendable {
     /// Row behind its last transition. Wraps around on a damaged record, so check it against the rows that there are.
     package var endStep: UInt64 { firstStep &+ length }
 
+    /// In the order in which the file has them.
     var fields: [UInt64] {
         [sequence, firstStep, length, policyVersion, incarnation, checksum, wallClock, firstEpisode]
     }
@@ -147,6 +159,7 @@ package struct RolloutRecord: Hashable, Sendable {
         firstEpisode = fields[start + 7]
     }
 
+    /// `firstStep`: rows of the stream before it. The checksum is the carrier's.
     init(_ header: RolloutHeader, firstStep: Int, wallClock: UInt64) {
         sequence = header.sequence
         self.firstStep = UInt64(firstStep)

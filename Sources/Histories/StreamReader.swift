@@ -16,6 +16,7 @@ package final class StreamReader {
     package let fileBytes: Int
     /// Lengths of the datasets, in the order of `StreamColumn.all`.
     let counts: [Int]
+    /// Nil after `close`.
     private var file: StreamFile?
 
     /// Throws `StreamError`: `damaged` for what is not a stream, with what is wrong.
@@ -44,6 +45,8 @@ package final class StreamReader {
     }
 
     /// Rows that all columns of transitions have.
+    ///
+    /// Less than the longest column where a writer was killed between two columns.
     package var rowCount: Int { counts[ColumnIndex.transitions].min() ?? 0 }
     /// Rows of `final_observations`, whether a rollout covers them or not.
     package var finalCount: Int { counts[ColumnIndex.finalObservations] }
@@ -61,6 +64,7 @@ package final class StreamReader {
         try HDF5.locked { () throws(StreamError) in try opened().readFlags(range) }
     }
 
+    /// Throws EBADF after `close`.
     private func opened() throws(StreamError) -> StreamFile {
         guard let file else {
             throw .inputOutput(path: path, operation: "read", message: "the reader was closed", code: EBADF)
@@ -68,6 +72,7 @@ package final class StreamReader {
         return file
     }
 
+    /// Opened for reading alone; a growing file may go on growing.
     private static func open(_ path: String) throws(StreamError) -> (StreamFile, StreamMetadata) {
         do throws(StreamError) { return try StreamFile.open(path, .read) } catch {
             // Whatever HDF5 cannot open or decode is, seen from outside, not a sound stream.

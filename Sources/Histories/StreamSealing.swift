@@ -30,9 +30,13 @@ package final class StreamSealing {
 
     /// Kept alive, and not to be appended to, until the sealing is committed or abandoned.
     package let writer: StreamWriter
+    /// `actor-0007.h5.sealing`, in the same folder, so that a rename can put it in the place.
     private let temporary: String
+    /// Rows of each column, which no longer change.
     private let counts: [Int]
+    /// The writer's, so that a test sees and fails them here as well.
     private let calls: FileCalls
+    /// How far the work has come.
     private var stage = Stage.beginning
 
     /// Nothing may be appended to the writer any more.
@@ -76,6 +80,7 @@ package final class StreamSealing {
 
     // MARK: - Copying
 
+    /// Of all columns, uncompressed.
     private var bytes: Int { zip(writer.columns, counts).reduce(0) { $0 + $1.0.rowBytes * $1.1 } }
 
     /// It takes more than one piece.
@@ -94,6 +99,7 @@ package final class StreamSealing {
         }
     }
 
+    /// A short stream goes all the way here, a long one only gets its file.
     private func begin() throws(StreamError) {
         // An earlier attempt came as far as that.
         guard !writer.isReplaced else {
@@ -129,6 +135,8 @@ package final class StreamSealing {
     }
 
     /// A small stream's copy is made in memory, and written at once.
+    ///
+    /// Under the lock. The growing file is closed afterwards, since nothing reads it any more.
     private func copyWhole() throws(StreamError) -> [UInt8] {
         let image = try StreamFile.image(temporary, metadata: writer.metadata, counts: counts) {
             (target) throws(StreamError) in
@@ -142,6 +150,8 @@ package final class StreamSealing {
     }
 
     /// What the growing file has, and what still waits in memory; one that never had a file has all of it there.
+    ///
+    /// (rows, width) bytes.
     private func wholeColumn(_ index: Int) throws(StreamError) -> [UInt8] {
         let durable = writer.durablePosition.count(of: index)
         let onDisk =
@@ -149,6 +159,7 @@ package final class StreamSealing {
         return onDisk + writer.pendingBytes(of: index)
     }
 
+    /// Whole chunks at a time, so that each is compressed once.
     private func copy(to target: StreamFile, _ column: Int, from row: Int) throws(StreamError) {
         guard column < counts.count else { return try finishCopy(target) }
         let rowsOfChunk = writer.columns[column].sealedChunkRows(count: counts[column])
@@ -162,6 +173,7 @@ package final class StreamSealing {
             ? .copying(target, column: column, row: range.upperBound) : .copying(target, column: column + 1, row: 0)
     }
 
+    /// The copy is closed before it is verified: a reader of the same process would share its state.
     private func finishCopy(_ target: StreamFile) throws(StreamError) {
         try HDF5.locked { () throws(StreamError) in
             try target.markComplete()
@@ -172,6 +184,8 @@ package final class StreamSealing {
     }
 
     /// Throws `damaged` where the copy is not sound, or has less in it than was appended.
+    ///
+    /// The numbers are compared as well: a file that lost whole rollouts may still be sound in itself.
     private func conclude(_ found: StreamVerification) throws(StreamError) {
         if let problem = found.problems.first { throw .damaged(path: writer.path, problem: problem) }
         let position = writer.position
@@ -191,6 +205,8 @@ package final class StreamSealing {
     ///
     /// Several at once are worth it: copies that are synced together cost little more than one. Each is independent:
     /// one that fails does not keep the others from their places.
+    ///
+    /// A folder that several streams share is synced by the first of them, and its failure counts for all.
     package static func commit(_ sealings: [StreamSealing]) -> [StreamError?] {
         var failures = synchronize(sealings)
         for (index, sealing) in sealings.enumerated() where failures[index] == nil {
@@ -209,6 +225,7 @@ package final class StreamSealing {
         return failures
     }
 
+    /// Copies that are renamed already have been synced.
     private static func synchronize(_ sealings: [StreamSealing]) -> [StreamError?] {
         let copies = sealings.map { sealing in
             (calls: sealing.calls, path: sealing.isRenamed ? nil : sealing.temporary)
@@ -220,6 +237,7 @@ package final class StreamSealing {
         return failures
     }
 
+    /// Nothing where it was renamed before.
     private func rename() throws(StreamError) {
         guard case .made = stage else { return }
         try calls.replaceFile(temporary, writer.path)
@@ -227,6 +245,7 @@ package final class StreamSealing {
         stage = .renamed
     }
 
+    /// Abandons the sealing where `body` throws.
     private func attempt(_ body: (StreamSealing) throws(StreamError) -> Void) -> StreamError? {
         do throws(StreamError) {
             try body(self)

@@ -36,12 +36,17 @@ package final class StreamWriter {
     /// The `now` of the first rollout that is not durable yet, in nanoseconds; nil when all are.
     package private(set) var oldestPendingTime: UInt64?
 
+    /// In the order of `StreamColumn.all`.
     let columns: [StreamColumn]
+    /// What a rollout has to have been checked against.
     private let layout: RolloutLayout
+    /// Opens the file when it is needed.
     let handle: AppendHandle
+    /// The operating system's, or a test's.
     let calls: FileCalls
     /// Bytes that wait to be flushed, one array a column in the order of `RolloutColumn.allCases`.
     private(set) var pending: [[UInt8]]
+    /// Their rows of `rollouts`, in order.
     private(set) var pendingRecords: [RolloutRecord] = []
     /// There is a growing file of it; until then everything is in memory.
     private(set) var hasFile: Bool
@@ -51,10 +56,12 @@ package final class StreamWriter {
     private var folderIsDurable: Bool
     /// The file after the last flush, while it stays open.
     private var place: FilePlace?
+    /// Nil where nothing counts its bytes.
     private var tally: WriterTally?
     /// fdatasync failed: the system may have dropped what it could not write, only `recover` can tell.
     private var syncFailed = false
 
+    /// For a stream that is new, or was just recovered: nothing waits.
     init(
         path: String, metadata: StreamMetadata, position: StreamPosition, hasFile: Bool, folderIsDurable: Bool,
         calls: FileCalls
@@ -98,12 +105,16 @@ package final class StreamWriter {
     package private(set) var restoredCount = 0
 
     /// 1,024 rows, 4 MiB or 500 ms are waiting. `now` on the clock that `append` is given.
+    ///
+    /// False where nothing waits.
     package func isFlushDue(now: UInt64) -> Bool {
         guard let oldestPendingTime else { return false }
         return isFull || now >= oldestPendingTime + StreamWriter.flushNanoseconds
     }
 
     /// 1,024 rows or 4 MiB are waiting.
+    ///
+    /// Marks of an end count as rollouts, though they have no rows.
     package var isFull: Bool {
         pendingRows >= StreamWriter.flushRows || pendingBytes >= StreamWriter.flushBytes
             || pendingRecords.count >= StreamWriter.flushRows
@@ -142,6 +153,8 @@ package final class StreamWriter {
 
     /// CRC-32C of its rollouts from `first` on, at most `limit`. Where `first` is durable they are read from the file,
     /// and those that wait in memory are not among them.
+    ///
+    /// A sender that lives something again compares them with its own. Throws where the file cannot be read.
     package func checksums(from first: UInt64, limit: Int) throws(StreamError) -> [UInt32] {
         guard first < durableCount else {
             return pendingRecords.dropFirst(Int(first - durableCount)).prefix(limit).map { UInt32($0.checksum) }
@@ -161,6 +174,9 @@ package final class StreamWriter {
     }
 
     /// As `flush` of each, with one wait for the disk. What failed of each, nil where nothing did.
+    ///
+    /// Errors are independent: a full disk for one stream does not keep another's from being flushed. Blocks for as
+    /// long as the slowest sync.
     package static func flush(_ writers: [StreamWriter]) -> [StreamError?] {
         var failures: [StreamError?] = Array(repeating: nil, count: writers.count)
         var written: [(index: Int, descriptor: Int32)] = []
@@ -185,6 +201,8 @@ package final class StreamWriter {
     ///
     /// Throws `StreamError` and leaves everything in memory then. After an error of the library the file is closed, and
     /// opened anew in `repair` mode next time.
+    ///
+    /// On the calling thread, under HDF5's lock.
     private func write() throws(StreamError) -> Int32? {
         try checkSync()
         guard !pendingRecords.isEmpty else { return nil }
@@ -207,6 +225,8 @@ package final class StreamWriter {
     }
 
     /// Closes the descriptor. `failure`: what fdatasync said, nil where it succeeded.
+    ///
+    /// `place` is noted only then, so that `checkPlace` compares with a file that was whole.
     private func noteWritten(_ descriptor: Int32, _ failure: StreamError?) throws(StreamError) {
         defer { Glibc.close(descriptor) }
         if let failure {
@@ -223,6 +243,8 @@ package final class StreamWriter {
 
     /// Makes the growing file with what waits to be flushed. It appears under its name only when it is whole, so a reader
     /// never sees half of one.
+    ///
+    /// Throws what writing throws; the temporary file is removed then, and everything stays in memory.
     func createFile() throws(StreamError) {
         try checkNameIsFree()
         try makeFolders(of: path)
@@ -253,12 +275,16 @@ package final class StreamWriter {
     }
 
     /// A stream whose file is still to be made finds nothing in its place.
+    ///
+    /// Throws `damaged`: a recorder that finds a foreign file there gives the stream up.
     func checkNameIsFree() throws(StreamError) {
         guard fileSize(path) != nil else { return }
         throw .damaged(path: path, problem: "another file was put in its place before it had one")
     }
 
     /// From now on its bytes and itself are counted in `tally`, until the writer is freed or counted elsewhere.
+    ///
+    /// A writer is counted in one tally at a time.
     package func count(in tally: WriterTally) {
         self.tally?.remove(self)
         self.tally = tally
@@ -274,6 +300,8 @@ package final class StreamWriter {
     /// Notices that the file was deleted, replaced or cut behind our back, as far as that can be seen from outside. A
     /// deleted file that is still open gets its name back.
     /// - Throws: `damaged`
+    ///
+    /// Costs a look at the name before each flush. Where the file is closed between flushes nothing can be compared.
     func checkPlace() throws(StreamError) {
         guard let place, HDF5.locked({ handle.opened != nil }) else { return }
         guard let found = FilePlace(path: path) else { return try putBack() }
@@ -287,6 +315,8 @@ package final class StreamWriter {
     }
 
     /// The name is gone but the open file is whole up to the last flush: a copy of it takes the name.
+    ///
+    /// The copy is of the descriptor, since the name leads to nothing any more.
     private func putBack() throws(StreamError) {
         let temporary = path + ".creating"
         try makeFolders(of: path)
@@ -311,12 +341,16 @@ package final class StreamWriter {
     package func abandon() { HDF5.locked { handle.distrust() } }
 
     /// Flushes, closes the file and leaves it growing: `recover` takes it up again.
+    ///
+    /// Throws what `flush` throws.
     package func close() throws(StreamError) {
         try flush()
         try HDF5.locked { () throws(StreamError) in try handle.close() }
     }
 
     /// Nanoseconds since 1970.
+    ///
+    /// By the host's clock, which may be set back.
     package static func wallClock() -> UInt64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
@@ -325,6 +359,7 @@ package final class StreamWriter {
 }
 
 extension StreamWriter {
+    /// Why a rollout is refused though its sequence number is right; nil where it may be appended.
     private func problem(_ rollout: CheckedRollout) -> String? {
         let header = rollout.header
         guard header.actor == metadata.actor else { return "actor \(header.actor), expected \(metadata.actor)" }
@@ -337,6 +372,8 @@ extension StreamWriter {
     }
 
     /// As `writeRows`. Gives a descriptor to sync.
+    ///
+    /// On an error nothing may be assumed of the file: the caller distrusts it.
     private func writePending(to file: StreamFile) throws(StreamError) -> Int32 {
         try writeRows(to: file)
         try file.flush()
@@ -358,6 +395,7 @@ extension StreamWriter {
         try file.write(ColumnIndex.rollouts, at: Int(durablePosition.rollouts), fields)
     }
 
+    /// After a flush: everything that was appended is durable.
     private func forgetPending() {
         for index in pending.indices {
             pending[index].removeAll(keepingCapacity: pending[index].capacity <= StreamWriter.keptBytes)
@@ -380,6 +418,8 @@ extension StreamWriter {
     }
 
     /// Rows of a column that are not in the file yet, `rollouts` included.
+    ///
+    /// As bytes, for a sealed copy that is made from memory.
     func pendingBytes(of index: Int) -> [UInt8] {
         guard index == ColumnIndex.rollouts else { return pending[index] }
         return pendingRecords.flatMap(\.fields).withUnsafeBytes { Array($0) }

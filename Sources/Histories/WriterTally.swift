@@ -6,13 +6,16 @@ package final class WriterTally {
     /// Bytes of rollouts that are not on disk, of all its writers.
     package internal(set) var pendingBytes = 0
 
+    /// One for each recorder.
     package init() {}
 
+    /// Called when a writer is to be counted here.
     func add(_ writer: StreamWriter) {
         writers += 1
         pendingBytes += writer.pendingBytes
     }
 
+    /// Called when a writer is freed, or counted elsewhere.
     func remove(_ writer: StreamWriter) {
         writers -= 1
         pendingBytes -= writer.pendingBytes
