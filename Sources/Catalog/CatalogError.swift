@@ -48,7 +48,8 @@ package struct CatalogError: Error, Sendable, CustomStringConvertible {
                     + "`distillery histories index RUN`")
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             self.init(.busy, path, "another process writes the catalogue (\(detail)); stop the run that uses it first")
-        // Its index of the write-ahead log and its journals are files too, and say less of what they lack.
+        // SQLite's index of the write-ahead log and its journals are files too, and their errors do not name the lack
+        // of room.
         case .SQLITE_IOERR where !hasRoom(besides: path) || isAtLimit(path):
             self.init(.full, path, "no space is left for the catalogue (\(detail)); free some and go on with --resume")
         case .SQLITE_FULL:

@@ -79,7 +79,7 @@ package struct HistoriesIndex: Hashable, Sendable {
     /// By folder. Returns only of jobs that are whole; the others are to be played again.
     package private(set) var evaluations: [EvaluationReturns] = []
 
-    /// A lifetime's final return is the mean over so many last episodes of each of its streams.
+    /// A lifetime's final return is the mean over this many last episodes of each of its streams.
     package static let finalEpisodes = 10
 
     /// What the run's experiment asks for, where it is known: what has less than that was interrupted.

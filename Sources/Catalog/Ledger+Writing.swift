@@ -63,7 +63,7 @@ extension Ledger {
     /// what was learnt, the policy lag. Of two attempts the higher is kept. Call it only while no coordinator is at
     /// work on the run.
     ///
-    /// A lifetime of which no file could be read loses its row, its attempt included.
+    /// A lifetime loses its row, its attempt included, where none of its files could be read.
     package func replaceIndex(_ index: HistoriesIndex) throws(CatalogError) {
         let known = Dictionary(grouping: try lifetimes()) { [$0.task, $0.repetition] }
         let lifetimes = index.lifetimes.map { found in

@@ -56,7 +56,7 @@ package struct TaskRecord: Hashable, Sendable {
         self.randomReturn = randomReturn
     }
 
-    /// A task of `distribution` with what its returns are measured against; finding that out may take a while.
+    /// A task of `distribution` with the two returns that curves are measured against; computing them may take a while.
     ///
     /// Blocks its thread while the environment computes the references, such as a value iteration.
     package init(_ task: Task, _ distribution: any TaskDistribution) {
@@ -100,7 +100,7 @@ package struct LifetimeRecord: Hashable, Sendable {
     package var transitionsLearnt: Int?
     /// Updates of its learner, which is the last policy version.
     package var updates: Int?
-    /// Mean number of updates by which the learner was ahead of the policy of what it learnt from.
+    /// Mean number of updates by which the learner was ahead of the policy that had acted.
     package var meanPolicyLag: Double?
     /// Mean return of its last episodes; what `HistoriesIndex` writes is over the last ten of each stream.
     package var finalReturn: Double?

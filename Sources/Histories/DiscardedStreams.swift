@@ -2,8 +2,9 @@ import Files
 import FoundationEssentials
 import Glibc
 
-/// The mark of a lifetime that was lived anew from its beginning: what was lived again after a death came out otherwise
-/// than the files had it, so they are no single life. They were moved aside, `actor-0007.h5.discarded`, and begun anew.
+/// The mark of a lifetime that was lived anew from its beginning: after a death its actors lived a part of it again and
+/// came to other rollouts than the files have, so that the files are no single life. The files were moved aside,
+/// `actor-0007.h5.discarded-1`, and the lifetime was begun anew.
 ///
 /// Lies as JSON in the lifetime's folder, `discarded.json`; `verify` tells of it.
 package struct DiscardedStreams: Sendable, Codable, Equatable {

@@ -383,7 +383,7 @@ extension StreamFile {
         let what = "read the layout of \(column.name)"
         let creation = try HDF5Identifier(H5Dget_create_plist(dataset), closing: H5Pclose, path, what)
         var possible = H5Dget_storage_size(dataset)
-        // 0 is also what it says when the list of chunks cannot be read.
+        // The library also gives 0 when it cannot read the list of chunks.
         if possible == 0, H5Eget_num(0) > 0 { throw HDF5.failure(path, what) }
         if H5Pget_layout(creation.raw) == H5D_CHUNKED {
             var chunk = [hsize_t](repeating: 0, count: 33)

@@ -80,7 +80,7 @@ extension StreamFile {
 
     /// Rows of `rollouts`, unchecked: a damaged file may have any numbers there.
     ///
-    /// Fields that make no sense stay: whoever uses a record has to look at it.
+    /// Fields that make no sense stay as they are: every user of a record has to check it.
     func readRollouts(_ range: Range<Int>) throws(StreamError) -> [RolloutRecord] {
         let fields = try read(ColumnIndex.rollouts, range, as: UInt64.self, zero: 0)
         return stride(from: 0, to: fields.count, by: RolloutRecord.fieldCount).map {

@@ -67,7 +67,8 @@ package final class StreamSealing {
         }
     }
 
-    /// The copy has taken its place, and only its name is not known to be durable: what is begun anew finds it there.
+    /// The copy has taken its place, and only its name is not known to be durable. A sealing that is begun anew finds
+    /// the copy there.
     package var isRenamed: Bool { if case .renamed = stage { true } else { false } }
 
     /// Removes what was made. The growing file is as it was, unless the copy has taken its place already.
@@ -124,7 +125,8 @@ package final class StreamSealing {
         }
         let image = try HDF5.locked { () throws(StreamError) in try copyWhole() }
         try calls.writeFile(temporary, image)
-        // What never left the memory was checked when it came; what comes from the disk the disk may have changed.
+        // Rows that never left the memory were checked when they came; rows that come from the disk may have changed
+        // there.
         guard writer.hasFile else {
             stage = .made
             return

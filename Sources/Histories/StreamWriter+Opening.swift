@@ -61,7 +61,7 @@ extension StreamWriter {
     package static func recover(at path: String, calls: FileCalls = .system) throws(StreamError) -> StreamWriter {
         removeCopies(at: path)
         let (metadata, position) = try HDF5.locked { () throws(StreamError) in
-            // The library is at home with reading what is damaged; writing to it, it may crash or never return.
+            // HDF5 can read a damaged file; if it writes to one, it may crash or never return.
             let (damaged, metadata) = try StreamFile.open(path, .read)
             defer { damaged.abandon() }
             if metadata.isComplete { throw .sealed(path: path) }

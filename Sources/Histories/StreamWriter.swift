@@ -15,13 +15,13 @@ import Glibc
 ///     if writer.isFlushDue(now: now) { try writer.flush() }
 ///     acknowledge(rolloutsBelow: writer.durableCount)
 package final class StreamWriter {
-    /// So many waiting rows, or rollouts, make a flush due.
+    /// A flush is due when this many rows, or this many rollouts, wait.
     package static let flushRows = 1024
-    /// So many waiting bytes make a flush due.
+    /// A flush is due when this many bytes wait.
     package static let flushBytes = 4 << 20
-    /// A rollout that has waited for so long makes a flush due, however little there is.
+    /// A flush is due when a rollout has waited for this long, however few rows wait.
     package static let flushNanoseconds: UInt64 = 500_000_000
-    /// Rollouts that may wait for one flush: so many at most can be torn by a crash.
+    /// Most rollouts that may wait for one flush, and therefore the most that a crash can tear.
     package static let largestFlushRollouts = 2 * flushRows
 
     /// Where the stream belongs: the growing file, and later the sealed one. Beside it lie `.creating` and `.sealing`
@@ -136,7 +136,7 @@ package final class StreamWriter {
         }
         if let problem = problem(rollout) { throw .invalidRollout(path: path, problem: problem) }
         if !hasFile, position.rollouts == 0 {
-            // A carrier may bring again what it did before another recorder died without a file of it.
+            // A carrier may send rollouts again that an earlier recorder, which died, had not written to any file.
             metadata.firstPolicyVersion = min(metadata.firstPolicyVersion, header.policyVersion)
         }
         pendingRecords.append(RolloutRecord(header, firstStep: position.rows, wallClock: max(wallClock, 1)))

@@ -140,7 +140,7 @@ package final class ActorCriticNetwork {
         ck_mlp_bias_backward(above, gradients + shape.biasOffsets[0], rows, shape.widths[0])
     }
 
-    /// Makes room for so many rows; what the buffers held is lost.
+    /// Makes room for `rows` rows; the buffers' old content is lost.
     ///
     /// Capacity at least doubles, so that batches that grow by a little do not allocate each time.
     private func reserve(_ rows: Int) {

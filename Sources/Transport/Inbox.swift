@@ -25,7 +25,7 @@ package struct Inbox {
         package var messages = 1 << 14
         /// Most bytes of one known peer; where nothing of it waits, a single message may be larger.
         package var bytes = 32 << 20
-        /// Most bytes of all known peers. Beyond them the peer loses messages that has the most here.
+        /// Most bytes of all known peers. Beyond them the peer that has the most here loses messages.
         package var allBytes = 128 << 20
         /// Most messages of one peer that is not known yet.
         package var newcomerMessages = 64
@@ -37,23 +37,23 @@ package struct Inbox {
         package var peers = 1 << 14
         /// Most peers that are not known yet whose messages may wait.
         package var newcomerPeers = 1 << 10
-        /// While messages of known peers wait, newcomers have one turn after so many of theirs.
+        /// While messages of known peers wait, newcomers have one turn after this many turns of known peers.
         package var turnsBetweenNewcomers = 7
         /// Messages of a restrained peer that are heard at once.
         package var restrainedMessages = 16
-        /// After these one more is heard each time that so long has passed.
+        /// After these, one more message is heard each time that this interval has passed.
         package var restrainedIntervalNanoseconds: UInt64 = 5_000_000
-        /// A restrained peer that sends nothing for so long is released.
+        /// A restrained peer that sends nothing for this long is released.
         package var quietNanoseconds: UInt64 = 1_000_000_000
-        /// A restrained peer is also released when the reader has not said for so long that it is to be restrained.
-        /// During a flood the reader says so many times a second.
+        /// A restrained peer is also released when the reader has not confirmed the restraint for this long. During a
+        /// flood the reader confirms it many times a second.
         package var unconfirmedNanoseconds: UInt64 = 10_000_000_000
-        /// A restrained peer that has lost so many messages is cut off: nothing more is read of its connection.
+        /// A restrained peer that has lost this many messages is cut off: nothing more is read of its connection.
         package var messagesBeforeCut = 1 << 13
         /// The same, in bytes that it has lost.
         package var bytesBeforeCut = 64 << 20
         /// After each cut half as much suffices for the next, and the peer has to be quiet for twice as long to be
-        /// released; so many times at most.
+        /// released; this many times at most.
         package var harsherTimes = 6
         /// A restrained newcomer is cut off after this part of `messagesBeforeCut`: it has other names. That is still
         /// more than a carrier usually has on its way to a recorder that was started again, to which it is a newcomer.
@@ -82,7 +82,7 @@ package struct Inbox {
     private struct Restraint {
         /// When it last sent anything, heard or not: quiet is counted from here.
         var lastArrival: UInt64
-        /// When the reader said so last.
+        /// When the reader last asked for the restraint.
         var lastConfirmation: UInt64
         /// The moment up to which messages have been taken, each for one interval.
         var takenUpTo: UInt64 = 0
@@ -102,7 +102,7 @@ package struct Inbox {
     private let limits: Limits
     /// Nil where every peer is known from the beginning.
     private var knownPeers: Set<PeerIdentity>?
-    /// Messages of peers of which something was taken.
+    /// Messages of known peers: the reader has taken something of each.
     private var known: WaitingMessages
     /// Messages of all other peers.
     private var newcomers: WaitingMessages

@@ -10,13 +10,13 @@ struct WaitingMessages {
         var messages: Int
         /// Most bytes of one peer; where nothing of it waits, a single message may be larger.
         var bytes: Int
-        /// Of all together. Beyond them the peer loses messages that has the most here.
+        /// Most bytes of all peers together. Beyond them the peer that has the most here loses messages.
         var allBytes: Int
         /// Peers whose messages wait at a time.
         var peers: Int
         /// What a message takes besides its content.
         var overheadBytes = 256
-        /// A peer with larger messages waits so many turns more as they are multiples of this.
+        /// The credit of one turn: a message that is n times as large waits for n turns of its peer.
         var bytesOfTurn = 16 << 10
     }
 
@@ -109,7 +109,7 @@ struct WaitingMessages {
         return true
     }
 
-    /// What came last is what is sent again first.
+    /// The peer's last message is dropped, because its sender sends that one again first.
     private mutating func dropLast(of peer: PeerIdentity) {
         guard let last = queues[peer]?.messages.popLast(), let message = last else { return }
         let size = size(of: message)

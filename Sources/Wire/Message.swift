@@ -15,9 +15,9 @@ package enum Message: Sendable {
     case rejoin
     case allowedKeys(AllowedKeys)
     case heartbeat(Heartbeat)
-    /// What the envelope's number names was taken, now or before.
+    /// The message with the envelope's number was taken, now or before.
     case acknowledgement
-    /// What the envelope's number names was refused; the reason is for people.
+    /// The message with the envelope's number was refused; the reason is for people.
     case failure(String)
 
     // Status and control: what people and supervisors ask of the coordinator, and what it asks of supervisors.

@@ -23,7 +23,7 @@ package struct Dropout: Sendable {
     /// Whether anything is dropped at all.
     package var drops: Bool { code.threshold > 0 }
 
-    /// The dropout so many sites and sequences further on.
+    /// The dropout of a place that is `site` sites and `sequence` sequences further on.
     ///
     /// A caller makes one `Dropout` for a step, and each layer and sequence derives its own, so that no two of them
     /// share a mask.

@@ -19,12 +19,12 @@ package final class EventFileWriter {
     private let handle: FileHandle
     /// Whole framed messages that the operating system has not been given yet.
     private var pending = Data()
-    /// When something was last handed on, in seconds since 1970.
+    /// When pending messages were last handed on, in seconds since 1970.
     private var flushed: Double
 
     /// Bytes that are kept before they are written.
     package static let bufferBytes = 1 << 16
-    /// What is kept is written with the first number that comes so long after the last time.
+    /// Pending numbers are written when a number arrives at least this many seconds after the last write.
     package static let flushSeconds = 10.0
 
     /// Makes `folder` if need be and a new file in it, `events.out.tfevents.SECONDS.NAME`. `time`: seconds since 1970.
@@ -43,8 +43,9 @@ package final class EventFileWriter {
         try flush()
     }
 
-    /// Kept in memory until `bufferBytes` are there, or `flushSeconds` are over; then it throws what `flush` does.
-    /// `time`: seconds since 1970, by which TensorBoard can order points. Stored as a Float.
+    /// Keeps the number in memory until `bufferBytes` are pending or `flushSeconds` have passed; then flushes, and
+    /// throws what `flush` throws. `time`: seconds since 1970, by which TensorBoard can order points. Stored as a
+    /// Float.
     ///
     /// A value that is not finite is written as it is.
     package func append(_ name: String, step: UInt64, value: Double, time: Double) throws {
@@ -54,7 +55,8 @@ package final class EventFileWriter {
         try flush()
     }
 
-    /// Hands what is kept to the operating system. What it does not take, on a full disk, is dropped whole.
+    /// Hands the pending messages to the operating system. Where a full disk does not take all of them, all of them are
+    /// dropped.
     ///
     /// On an error the file ends where it ended before, so that a reader never meets half a message; the numbers in
     /// between are lost to TensorBoard alone, because the catalogue has them too.

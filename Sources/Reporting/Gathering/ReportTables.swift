@@ -109,7 +109,7 @@ struct ReportTables {
         }.joined(separator: ", ")
     }
 
-    /// How much of what was recorded was learnt from, and how old its policy was by then.
+    /// Which share of the recorded transitions the learners learnt from, and how old the acting policy was by then.
     ///
     /// Policy lag is the number of updates between the policy that acted and the policy that learnt; lifetimes are
     /// weighted by the transitions that they learnt from. Rows without numbers are left out.
@@ -120,7 +120,7 @@ struct ReportTables {
         if transitions > 0, learnt > 0 {
             rows.append(["transitions learnt from", NumberText.percent(Double(learnt) / Double(transitions))])
         }
-        // Every lifetime counts with what it learnt from.
+        // Lifetimes are weighted by the transitions that they learnt from.
         let lags = contents.lifetimes.compactMap { lifetime in
             lifetime.meanPolicyLag.map { (lag: $0, weight: Double(lifetime.transitionsLearnt ?? 1)) }
         }

@@ -51,8 +51,7 @@ package struct RunContents: Sendable {
     /// Reads the run in `folder`. Throws `CatalogError` without a catalogue; all else that is missing becomes a remark.
     /// `progress` is told how many stream files are read.
     ///
-    /// Blocks on the disk: a run of thousands of streams takes seconds to minutes, of which `progress` is told after
-    /// each file.
+    /// Blocks on the disk: a run of thousands of streams takes seconds to minutes. `progress` is told after each file.
     package init(folder: URL, progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }) throws {
         self.init(name: folder.standardizedFileURL.lastPathComponent)
         let ledger = try Ledger(path: folder.appendingPathComponent("catalog.sqlite").path, mode: .read)

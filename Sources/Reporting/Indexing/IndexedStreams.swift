@@ -55,7 +55,8 @@ struct IndexedStreams {
                 returns = contents.episodes.compactMap(\.episodeReturn).map { Float($0) }
                 rollouts = contents.rollouts
             } catch {
-                // Of a growing file the end may be torn: its recorder, who cuts it off, decides what is left.
+                // The end of a growing file may be torn. Its recorder cuts the end off, and so decides how much is
+                // left.
                 integrity = metadata.isComplete ? .damaged : .unchecked
                 damaged.append("\(error)")
             }

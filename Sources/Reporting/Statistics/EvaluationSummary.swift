@@ -97,7 +97,7 @@ package struct EvaluationSummary: Sendable, Encodable {
     }
 }
 
-/// `number` with so many digits after the point.
+/// `number` with `digits` digits after the point.
 ///
 /// Without a locale: the point is a point everywhere.
 private func fixed(_ number: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", number) }

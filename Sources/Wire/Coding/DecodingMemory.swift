@@ -7,7 +7,7 @@ import CProtobufC
 ///
 /// Used by one thread while a message is decoded, and not changed afterwards.
 final class DecodingMemory {
-    /// What every message may take, whatever its length; 65,536 rollouts' numbers fit.
+    /// Memory that every message may take, however short it is; 65,536 rollouts' numbers fit.
     ///
     /// 8 MiB.
     private static let baseBytes = 8 << 20

@@ -51,7 +51,7 @@ final class EncodingArena {
 
     /// The elements as they lie in memory: little-endian on every machine that we run on.
     ///
-    /// For parameters, states and contents: one copy, of which protobuf-c makes another when it packs.
+    /// For parameters, states and contents: copied once here, and once more when protobuf-c packs.
     func bytes<Element>(_ elements: [Element]) -> ProtobufCBinaryData {
         let count = elements.count * MemoryLayout<Element>.stride
         let pointer = allocate(UInt8.self, count: count)

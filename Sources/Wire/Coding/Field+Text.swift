@@ -26,7 +26,7 @@ extension Field {
 
     /// What people read may be cut off, but is not refused for its length.
     ///
-    /// For reasons and descriptions, of which the beginning tells enough. Cut after `WireProtocol.textLimitBytes`.
+    /// For reasons and descriptions, whose beginning tells enough. Cut after `WireProtocol.textLimitBytes`.
     static func beginning(of pointer: UnsafeMutablePointer<CChar>?) -> String {
         guard let pointer else { return "" }
         let length = strnlen(pointer, WireProtocol.textLimitBytes)

@@ -7,7 +7,7 @@ package struct Deployment: Sendable, Equatable {
     package var processes: [RoleName: Int]
     /// The run is over: nothing is to be started any more.
     package var finished: Bool
-    /// It ends before it is complete, because a person, or a signal, asked it to.
+    /// The run ends before it is complete, because a person or a signal asked for it.
     ///
     /// `--resume` goes on from there.
     package var stopped: Bool

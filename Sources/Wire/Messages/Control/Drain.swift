@@ -1,8 +1,8 @@
 import CWire
 
-/// A client (`distillery drain`) to the coordinator, or the coordinator to the node itself: the node is to bring what it
-/// has to an end and to leave; answered with an acknowledgement or a failure. A node to the coordinator, with its own
-/// name: it leaves now.
+/// A client (`distillery drain`) to the coordinator, or the coordinator to the node itself: the node is to finish its
+/// work and to leave; answered with an acknowledgement or a failure. A node to the coordinator, with its own name: it
+/// leaves now.
 ///
 /// An actor process that drains brings its streams to the end of their episodes and onto the disk first, in at most 6
 /// s.

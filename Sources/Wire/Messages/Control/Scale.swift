@@ -1,7 +1,7 @@
 import CWire
 
-/// A client (`distillery scale`) to the coordinator: so many actors from now on. Answered with an acknowledgement or a
-/// failure.
+/// A client (`distillery scale`) to the coordinator: the run is to have this many actors from now on. Answered with an
+/// acknowledgement or a failure.
 ///
 /// Processes are started or sent home to match, and elastic lifetimes share the actors. Refused above
 /// `WireProtocol.actorLimit`, and where the hosts lack room for the processes.

@@ -1,8 +1,8 @@
 import CWire
 package import Experience
 
-/// Coordinator to actor process, again until it is acknowledged: carry these actors of a lifetime. Said anew, with a later
-/// number of the envelope, where an endpoint, a ticket or `retireFrom` has changed.
+/// Coordinator to actor process, again until it is acknowledged: carry these actors of a lifetime. The coordinator
+/// sends it anew, with a later number in the envelope, where an endpoint, a ticket or `retireFrom` has changed.
 ///
 /// The process joins the learner (`JoinLifetime`), opens the streams (`OpenStreams`) and then acts.
 package struct CarryActors: Sendable, Equatable {
@@ -10,7 +10,8 @@ package struct CarryActors: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
     /// The part of the lifetime's actors that is leased to this process.
     package var actors: Range<Int>
-    /// What the recorder tells this carrier from the ones before it by; given out once only.
+    /// The number by which the recorder tells this carrier from earlier ones; the coordinator gives each number out
+    /// once only.
     package var incarnation: UInt64
     /// How often the lifetime was begun; learner and actors must agree on it.
     package var attempt: UInt64

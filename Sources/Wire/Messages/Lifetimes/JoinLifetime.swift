@@ -1,7 +1,7 @@
 import CWire
 package import Experience
 
-/// Actor process to learner, before its first rollouts: asks what its actors act by to begin with. Answered with a
+/// Actor process to learner, before its first rollouts: asks for the policy that its actors begin with. Answered with a
 /// `RolloutAnswer` of batch 0, or a failure that says why the actors may not join.
 ///
 /// Asked again, ever less often, while no answer comes.

@@ -10,9 +10,9 @@ package struct Welcome: Sendable, Equatable {
     package var experiment: String
     /// How often the node is to send a `Heartbeat`.
     package var heartbeatIntervalMilliseconds: Int
-    /// Without a word for so long, either side takes the other for gone.
+    /// Node and coordinator each take the other for gone when they have heard nothing from it for this long.
     ///
-    /// 5,000 in every run: a node that is silent for so long loses its leases.
+    /// 5,000 in every run: a node that is silent for this long loses its leases.
     package var silenceLimitMilliseconds: Int
     /// The run's folder on the coordinator's host.
     package var folder: String

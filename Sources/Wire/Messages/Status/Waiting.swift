@@ -2,8 +2,8 @@ import CWire
 
 /// What a node waits for, in its heartbeat.
 ///
-/// Told once nothing has come of it for a second. A chain of them leads from the node that stands still to the one that
-/// holds it up.
+/// A node tells of a wait once it has lasted for a second without any progress. A chain of waits leads from the node
+/// that stands still to the one that holds it up.
 package struct Waiting: Sendable, Equatable {
     /// The name or endpoint of the node that is waited for; empty where it is no node.
     package var whom: String

@@ -1,7 +1,7 @@
 import CWire
 
-/// Long work of a node, in its heartbeat: what it is at, and how it gets on. Shown by `status`; a node whose work stands
-/// still for `cluster.work_limit_seconds` is given up.
+/// Long work of a node, told in its heartbeat: its name, its duration and its progress. Shown by `status`; a node whose
+/// work stands still for `cluster.work_limit_seconds` is given up.
 package struct Work: Sendable, Equatable {
     /// In words, as `status` shows it: `seals streams`.
     package var what: String

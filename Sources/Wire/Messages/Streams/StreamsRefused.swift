@@ -17,7 +17,7 @@ package struct StreamsRefused: Sendable, Equatable {
     package var above: UInt64
     /// In the recorder's words.
     package var reason: String
-    /// What was lived again came out otherwise than the file has it.
+    /// The sender lived the streams again, and its rollouts differ from those in the file.
     package var isDiverged: Bool
 
     /// `isDiverged` is false where only the incarnation was refused.
