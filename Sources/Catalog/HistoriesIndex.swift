@@ -38,7 +38,6 @@ package struct IndexedStream: Hashable, Sendable {
     /// In a stream of an evaluation, whether its context was cleared; nil in histories.
     package var kind: EvaluationKind?
 
-    /// Made in tests as well, without any file.
     package init(
         stream: StreamIdentifier, task: Task, optimalReturn: Double? = nil, randomReturn: Double? = nil, rows: Int,
         rollouts: Int, lastPolicyVersion: UInt64, lastIncarnation: UInt64 = 0, isSealed: Bool, integrity: Integrity,

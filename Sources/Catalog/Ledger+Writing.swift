@@ -157,7 +157,6 @@ extension Database {
         }
     }
 
-    /// By name.
     fileprivate func save(_ checkpoint: CheckpointRecord) throws {
         try execute(
             sql: "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?)",

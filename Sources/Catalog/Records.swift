@@ -273,7 +273,6 @@ package struct EvaluationRecord: Hashable, Sendable {
     /// When its result was stored; nil until then.
     package var ended: Double?
 
-    /// The returns belong to `EvaluationReturns`.
     package init(
         evaluation: String, task: Int, checkpoint: String, split: Split, kind: EvaluationKind,
         status: WorkStatus = .queued, seeds: Int, episodes: Int, ended: Double? = nil

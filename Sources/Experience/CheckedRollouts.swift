@@ -35,7 +35,6 @@ package struct CheckedRollouts: Sendable {
 package struct CheckedRollout {
     /// Consistent with `rows`: lengths, flags and checksum were compared.
     package private(set) var header: RolloutHeader
-    /// Of this rollout alone.
     package let rows: RolloutRows
     /// What the rows were checked against; a stream's writer compares it with its own.
     package let layout: RolloutLayout

@@ -23,7 +23,6 @@ package struct StreamKey: Hashable, Sendable {
     /// Number of the actor in its lifetime, or of the seed in an evaluation.
     package let actor: Int
 
-    /// The fields as a recorded file has them.
     package init(collection: StreamCollection = .histories, seed: UInt64, task: Int, repetition: Int, actor: Int) {
         self.collection = collection
         self.seed = seed
@@ -129,14 +128,12 @@ package struct Philox: Sendable {
 /// A sequence of words under one key and purpose, for shuffles and initialisation, where there is no episode or step to
 /// count by. It starts at the beginning each time one is made; a copy goes on from where the original was.
 package struct PhiloxSequence: RandomNumberGenerator, Sendable {
-    /// Its key; never changes.
     private let generator: Philox
     /// What the sequence is for; other purposes under the same key do not meet it.
     private let purpose: RandomPurpose
     /// Calls so far.
     private var position: UInt64 = 0
 
-    /// Begins with call 0.
     package init(_ generator: Philox, purpose: RandomPurpose) {
         self.generator = generator
         self.purpose = purpose

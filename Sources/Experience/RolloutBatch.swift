@@ -34,15 +34,11 @@ package struct RolloutBatch: Sendable, Equatable {
 /// The rows of one rollout inside its batch: a slice of every column, nothing copied. Valid only inside the call that
 /// lends it.
 package struct RolloutRows {
-    /// As the header says.
     package let length: Int
-    /// As the header says.
     package let finishedEpisodes: Int
-    /// All columns of the batch.
     private let columns: UnsafeBufferPointer<UnsafeRawBufferPointer>
-    /// Widths of the columns.
     private let layout: RolloutLayout
-    /// Of the batch, which are this rollout's.
+    /// Rows of the batch that are this rollout's.
     private let rows: Range<Int>
     /// Final observations of the batch, which are this rollout's.
     private let episodes: Range<Int>

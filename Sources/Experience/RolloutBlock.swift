@@ -23,7 +23,6 @@ package final class RolloutBlock {
 
     deinit { memory.deallocate() }
 
-    /// As any element type may need.
     private static let alignment = 16
 
     /// Where the column begins, aligned to 16 bytes. Its room is not checked.
@@ -42,8 +41,6 @@ package struct RolloutBytes: @unchecked Sendable {
     private let owner: AnyObject
 
     /// `column` gives each column's bytes, which `owner` keeps, unchanged, for as long as it lives.
-    ///
-    /// Nothing is copied.
     package init(keptBy owner: AnyObject, _ column: (RolloutColumn) -> UnsafeRawBufferPointer) {
         columns = RolloutColumn.allCases.map(column)
         self.owner = owner

@@ -37,9 +37,9 @@ package struct RolloutLayout: Hashable, Sendable {
     package let observation: Space
     /// Of `actions`.
     package let action: Space
-    /// Kept, because widths are asked for with each rollout.
+    /// Bytes of an observation, kept because widths are asked for with each rollout.
     private let observationBytes: Int
-    /// Kept for the same reason.
+    /// Bytes of an action, kept for the same reason.
     private let actionBytes: Int
 
     /// Two layouts are equal where their spaces are.

@@ -27,7 +27,6 @@ extension Space {
 }
 
 extension UnsafeRawBufferPointer {
-    /// One maximum over all bytes.
     fileprivate func areAllBelow(_ bound: Int) -> Bool {
         if bound > 255 { return true }
         var largest: UInt8 = 0

@@ -3,7 +3,6 @@ package enum ElementType: String, Sendable, Codable {
     /// The raw values stand in files' attributes.
     case uint8, int32, float32
 
-    /// Of one number.
     package var byteCount: Int {
         switch self {
         case .uint8: 1

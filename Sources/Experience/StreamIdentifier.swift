@@ -40,8 +40,6 @@ package struct StreamIdentifier: Hashable, Sendable {
 
 extension LifetimeIdentifier: CustomStringConvertible {
     /// For people: `task 42 lifetime 0`, or `evaluation step-00020000 task 42`.
-    ///
-    /// In logs and errors.
     package var description: String {
         switch collection {
         case .histories: "task \(task) lifetime \(repetition)"

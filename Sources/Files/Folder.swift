@@ -132,7 +132,6 @@ package enum Folder {
         return names.sorted()
     }
 
-    /// `/` stays as it is.
     private static func withoutTrailingSlashes(_ path: String) -> String {
         var path = path[...]
         while path.count > 1, path.hasSuffix("/") { path = path.dropLast() }

@@ -9,7 +9,6 @@ final class AppendHandle {
     /// 128 files are 80 MB.
     static let openFileLimit = 128
 
-    /// Of the growing file.
     private let path: String
     /// What the file must have, so that its attributes need not be read each time.
     private let columns: [StreamColumn]
@@ -68,7 +67,6 @@ final class AppendHandle {
 
 /// Unchecked: only touched under `HDF5.locked`.
 private final class OpenHandles: @unchecked Sendable {
-    /// In no particular order.
     var handles: [AppendHandle] = []
     /// A fixed key: which file is closed changes no result.
     private var choice = PhiloxSequence(Philox(key0: 0, key1: 0), purpose: .other)

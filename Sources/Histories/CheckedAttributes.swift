@@ -7,7 +7,6 @@ struct CheckedAttributes {
     /// The attribute that holds it, as a number of 64 bits. Files from before it have none.
     static let checksumName = "metadata_checksum"
 
-    /// By the attribute's name.
     private var texts: [String: String] = [:]
 
     /// `text`: a text as it is, a number in decimal.

@@ -81,7 +81,6 @@ private struct EpisodeBuilder {
     /// Between two episodes there is none.
     var isOpen: Bool { end > start }
 
-    /// Rows come one by one, without a gap.
     mutating func add(_ row: Int, _ reward: Float, policyVersion: UInt64) {
         if !isOpen { self.policyVersion = policyVersion }
         end = row + 1

@@ -29,8 +29,6 @@ struct EpisodeEnds {
     }
 
     /// Episodes that ended in the first `count` rollouts.
-    ///
-    /// `count` up to the number of records.
     func finals(before count: Int) -> Int { ends[count] }
 
     /// Where the stream stands behind its first `count` rollouts.

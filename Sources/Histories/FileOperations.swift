@@ -86,7 +86,6 @@ struct FilePlace: Equatable {
         self.init(status)
     }
 
-    /// What the system's call gave.
     private init(_ status: stat) {
         device = UInt(status.st_dev)
         inode = UInt(status.st_ino)

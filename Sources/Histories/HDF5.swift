@@ -37,7 +37,6 @@ enum HDF5 {
         /// Whether the library was prepared.
         var started = false
 
-        /// Made once, by the first call of `locked`.
         init() {
             mutex = .allocate(capacity: 1)
             pthread_mutex_init(mutex, nil)

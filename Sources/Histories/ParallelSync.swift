@@ -37,10 +37,8 @@ enum ParallelSync {
 
     /// What failed, written by several queues.
     private final class Failures: Sendable {
-        /// By number.
         private let list: Mutex<[StreamError?]>
 
-        /// All nil.
         init(_ count: Int) { list = Mutex(Array(repeating: nil, count: count)) }
 
         /// Called once a number.

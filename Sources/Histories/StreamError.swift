@@ -39,7 +39,6 @@ extension StreamError {
         }
     }
 
-    /// Numbers of errno.
     private static let passingCodes: Set<Int32> = [EMFILE, ENFILE, ENOMEM, EACCES, EPERM, EROFS, EAGAIN, EINTR]
 }
 

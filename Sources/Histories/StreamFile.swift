@@ -24,7 +24,6 @@ final class StreamFile {
     let path: String
     /// In the order of `StreamColumn.all`; every `Int` that names a column is an index into it.
     private(set) var columns: [StreamColumn] = []
-    /// The library's identifier of the file.
     private let file: hid_t
     /// Where it is made; nil where it is on the disk.
     private let memory: MemoryImage?
@@ -272,7 +271,6 @@ extension StreamFile {
         }
     }
 
-    /// Shared by all types of values.
     private func write(_ column: Int, at start: Int, _ bytes: UnsafeRawBufferPointer) throws(StreamError) {
         let count = bytes.count / columns[column].rowBytes
         guard count > 0, let address = bytes.baseAddress else { return }

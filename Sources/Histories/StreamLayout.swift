@@ -50,7 +50,6 @@ enum StoredType: Hashable {
 /// Rows of all columns but `final_observations` and `rollouts` are transitions. `final_observations` has a row for each
 /// episode that ended at a flag, `rollouts` one for each rollout.
 struct StreamColumn: Hashable {
-    /// Name of the dataset.
     let name: String
     /// Of each number of a row.
     let type: StoredType
@@ -107,7 +106,6 @@ enum ColumnIndex {
     static let truncations = RolloutColumn.truncations.rawValue
     /// A row for each episode that ended.
     static let finalObservations = RolloutColumn.finalObservations.rawValue
-    /// Behind the columns of rollouts.
     static let rollouts = RolloutColumn.allCases.count
     /// Columns with one row a transition.
     static let transitions = 0..<RolloutColumn.ofRows.count

@@ -84,7 +84,6 @@ private struct AttributeWriter {
     /// Everything but `complete` and the checksum itself.
     private var written = CheckedAttributes()
 
-    /// `path` is for errors.
     init(file: hid_t, path: String) {
         self.file = file
         self.path = path
@@ -132,7 +131,6 @@ private struct AttributeWriter {
         try create(name, type.raw, &bytes)
     }
 
-    /// One number.
     private func write<Value: BitwiseCopyable>(_ name: String, _ type: hid_t, _ value: Value) throws(StreamError) {
         var value = value
         try create(name, type, &value)
@@ -159,7 +157,6 @@ private struct AttributeReader {
     /// What the checksum is made of again, in the same words as the writer's.
     private var read = CheckedAttributes()
 
-    /// `path` is for errors.
     init(file: hid_t, path: String) {
         self.file = file
         self.path = path

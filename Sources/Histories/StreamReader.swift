@@ -16,7 +16,6 @@ package final class StreamReader {
     package let fileBytes: Int
     /// Lengths of the datasets, in the order of `StreamColumn.all`.
     let counts: [Int]
-    /// Nil after `close`.
     private var file: StreamFile?
 
     /// Throws `StreamError`: `damaged` for what is not a stream, with what is wrong.

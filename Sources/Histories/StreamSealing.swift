@@ -36,7 +36,6 @@ package final class StreamSealing {
     private let counts: [Int]
     /// The writer's, so that a test sees and fails them here as well.
     private let calls: FileCalls
-    /// How far the work has come.
     private var stage = Stage.beginning
 
     /// Nothing may be appended to the writer any more.

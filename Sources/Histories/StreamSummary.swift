@@ -6,7 +6,6 @@ import Environments
 package struct StreamSummary: Sendable, Codable, Equatable {
     /// As the reader was given it.
     package let path: String
-    /// Name of the environment.
     package let environment: String
     /// Settings of the environment, as `StreamMetadata.environment` has them.
     package let environmentJson: String
@@ -20,7 +19,6 @@ package struct StreamSummary: Sendable, Codable, Equatable {
     package let repetition: Int
     /// Number of the actor in its lifetime, from 0; in an evaluation the number of the seed.
     package let actor: Int
-    /// The run's seed.
     package let seed: UInt64
     /// `a3c`, `ucb`, `dqn`, `rl2`, or `distilled` in an evaluation.
     package let sourceAlgorithm: String

@@ -75,7 +75,6 @@ package struct StreamVerification: Sendable, Codable, Equatable {
         if problems.count < StreamVerification.listedProblems { problems.append(problem) }
     }
 
-    /// Piece by piece, in the order of the stream.
     private mutating func check(_ reader: StreamReader) throws(StreamError) {
         let ends = try begin(reader)
         var first = 0
@@ -232,7 +231,6 @@ package struct StreamVerification: Sendable, Codable, Equatable {
         }
     }
 
-    /// Nothing is checked yet.
     private init(begun path: String) { self.path = path }
 }
 

@@ -40,7 +40,6 @@ package final class StreamWriter {
     let columns: [StreamColumn]
     /// What a rollout has to have been checked against.
     private let layout: RolloutLayout
-    /// Opens the file when it is needed.
     let handle: AppendHandle
     /// The operating system's, or a test's.
     let calls: FileCalls
@@ -56,7 +55,7 @@ package final class StreamWriter {
     private var folderIsDurable: Bool
     /// The file after the last flush, while it stays open.
     private var place: FilePlace?
-    /// Nil where nothing counts its bytes.
+    /// The counts of its recorder; nil in tools and tests.
     private var tally: WriterTally?
     /// fdatasync failed: the system may have dropped what it could not write, only `recover` can tell.
     private var syncFailed = false
@@ -202,7 +201,7 @@ package final class StreamWriter {
     /// Throws `StreamError` and leaves everything in memory then. After an error of the library the file is closed, and
     /// opened anew in `repair` mode next time.
     ///
-    /// On the calling thread, under HDF5's lock.
+    /// Runs on the calling thread, under HDF5's lock.
     private func write() throws(StreamError) -> Int32? {
         try checkSync()
         guard !pendingRecords.isEmpty else { return nil }
@@ -341,8 +340,6 @@ package final class StreamWriter {
     package func abandon() { HDF5.locked { handle.distrust() } }
 
     /// Flushes, closes the file and leaves it growing: `recover` takes it up again.
-    ///
-    /// Throws what `flush` throws.
     package func close() throws(StreamError) {
         try flush()
         try HDF5.locked { () throws(StreamError) in try handle.close() }

@@ -9,13 +9,11 @@ package final class WriterTally {
     /// One for each recorder.
     package init() {}
 
-    /// Called when a writer is to be counted here.
     func add(_ writer: StreamWriter) {
         writers += 1
         pendingBytes += writer.pendingBytes
     }
 
-    /// Called when a writer is freed, or counted elsewhere.
     func remove(_ writer: StreamWriter) {
         writers -= 1
         pendingBytes -= writer.pendingBytes

@@ -22,7 +22,6 @@ package struct ParameterLayout: Sendable, Equatable {
     /// Floats of the flat buffer. Every tensor begins on a cache line; what lies between stays zero.
     package private(set) var count = 0
 
-    /// A layout without tensors, to be filled by `add`.
     package init() {}
 
     /// Appends a tensor and returns its offset in floats, a multiple of 16. Names are not checked for being given

@@ -32,7 +32,6 @@ package struct Safetensors {
     package let metadata: [String: String]
     /// For errors: usually the path.
     private let name: String
-    /// By the tensor's name.
     private let entries: [String: Entry]
     /// All tensors' bytes: what follows the header.
     private let body: Data

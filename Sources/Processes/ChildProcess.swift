@@ -8,7 +8,6 @@ package enum ExitStatus: Hashable, Sendable, CustomStringConvertible {
     /// The kernel's number of the signal, such as 9 for SIGKILL.
     case killed(signal: Int32)
 
-    /// Ended by itself, with code 0.
     package var isSuccess: Bool { self == .exited(code: 0) }
 
     /// Completes "actor 3 ...".
@@ -118,7 +117,7 @@ package final class ChildProcess {
     package func lastLines(_ count: Int = 20) -> [String] { Self.lastLines(of: log, count) }
 
     // The number of a collected process may belong to another one by now.
-    /// To the whole group, hence the negative number.
+    /// Sends to the whole group: a negative number stands for a group in kill(2).
     private func send(_ signal: Int32) {
         guard status == nil else { return }
         _ = Glibc.kill(-identifier, signal)

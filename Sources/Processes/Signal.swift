@@ -12,8 +12,6 @@ package enum Signal: Int32, Hashable, Sendable, CaseIterable {
     case childExit = 17
 
     /// Whether the sender wants the process to end.
-    ///
-    /// The first three do.
     package var asksToEnd: Bool { self != .childExit }
 
     /// The exit code that a shell reports for a process ended by this signal: 130 for Ctrl-C.

@@ -115,7 +115,6 @@ extension Chosen: Hashable {
         one.kind.name == other.kind.name && AnyHashable(one.settings) == AnyHashable(other.settings)
     }
 
-    /// Consistent with `==`.
     package func hash(into hasher: inout Hasher) {
         hasher.combine(kind.name)
         hasher.combine(AnyHashable(settings))

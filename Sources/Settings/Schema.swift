@@ -3,7 +3,6 @@
 ///
 /// It holds no value and costs nothing to make anew. Reading is `SettingsReader`'s.
 package struct Schema<Root>: Sendable {
-    /// In the order of declaration.
     let entries: [Entry<Root>]
 
     /// Names must differ within a section; nothing checks that.

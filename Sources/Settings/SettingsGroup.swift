@@ -22,7 +22,6 @@ package protocol SettingsGroup: Hashable, Sendable {
 }
 
 extension SettingsGroup {
-    /// Most groups have none.
     package func contradictions() -> [Contradiction] { [] }
 
     /// Throws `SettingsError` with everything that is out of range; where nothing is, with all values that do not go

@@ -2,7 +2,6 @@
 ///
 /// Use: `override` for each `--set`, `read` once, then `result`. A reader is for one tree and belongs to its caller.
 package struct SettingsReader<Root> {
-    /// Which keys exist and how each is read.
     private let schema: Schema<Root>
     /// Changes key by key; thrown away where anything was refused.
     private var root: Root
@@ -12,8 +11,6 @@ package struct SettingsReader<Root> {
     private var origins: [String: Origin] = [:]
 
     /// `initial`: what a key that is not given keeps, usually `Root()`.
-    ///
-    /// Keeps `initial` until `read`.
     package init(_ schema: Schema<Root>, initial: Root) {
         self.schema = schema
         root = initial
@@ -56,8 +53,6 @@ package struct SettingsReader<Root> {
     }
 
     /// Adds a problem that the caller has found by itself, for example a `--set` that is not KEY=VALUE.
-    ///
-    /// The order of problems is that of the calls.
     package mutating func report(_ origin: Origin, _ key: String, _ message: String) {
         problems.append(Problem(origin: origin, key: key, message: message))
     }

@@ -56,7 +56,6 @@ package final class ManualClock: Clock {
         self.epoch = epoch
     }
 
-    /// Any thread may read it.
     package var now: UInt64 { elapsed.withLock { $0 } }
     /// Never set back, unlike a host's.
     package var wallClock: UInt64 { epoch + now }

@@ -98,7 +98,6 @@ package struct Inbox {
         var lastCut: UInt64 = 0
     }
 
-    /// Fixed for the inbox's life.
     private let limits: Limits
     /// Nil where every peer is known from the beginning.
     private var knownPeers: Set<PeerIdentity>?

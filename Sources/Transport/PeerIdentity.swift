@@ -67,7 +67,6 @@ extension PeerIdentity: CustomStringConvertible {
         return found
     }
 
-    /// Takes any bytes.
     private init(name: [UInt8]) { bytes = name }
 }
 

@@ -12,8 +12,6 @@ struct PeerRoutes {
     private var earlier: [PeerIdentity: [UInt8]] = [:]
 
     /// Nil for a peer that was never heard, or was forgotten.
-    ///
-    /// Two look-ups in dictionaries.
     subscript(peer: PeerIdentity) -> [UInt8]? { recent[peer] ?? earlier[peer] }
 
     /// Called with every message that comes.

@@ -18,7 +18,6 @@ package final class Poller {
     /// How many were ever added: the next token's number.
     private var added = 0
 
-    /// Nothing is watched at first.
     package init() {}
 
     /// - Parameter writable: also wake when a message can be sent; leave it off unless something waits to be sent.
@@ -67,7 +66,6 @@ package final class Poller {
     /// Whether the last `wait` found that the socket can send; always false where it was added without `writable`.
     package func isWritable(_ token: Token) -> Bool { has(token, ZMQ_POLLOUT) }
 
-    /// False for a token that was removed.
     private func has(_ token: Token, _ events: Int32) -> Bool {
         guard let index = numbers.firstIndex(of: token.number) else { return false }
         return items[index].revents & Int16(events) != 0

@@ -25,7 +25,6 @@ package class Socket {
     fileprivate private(set) var boundPorts: Set<UInt16> = []
     /// Keeps the library's threads alive as long as the socket is.
     private let context: MessageContext
-    /// False after `close`.
     private var isOpen = true
     /// More refused messages than this in one call, and other work goes first.
     fileprivate static let maximumRefusedInARow = 64
@@ -266,13 +265,11 @@ package class Socket {
         try check(status, "secret key")
     }
 
-    /// `name` is for the error.
     fileprivate func set(_ option: Int32, _ value: Int, _ name: String) throws(TransportError) {
         var number = Int32(clamping: value)
         try check(zmq_setsockopt(handle, option, &number, 4), "\(name) to \(value)")
     }
 
-    /// `what` is for the error.
     private func check(_ status: Int32, _ what: String) throws(TransportError) {
         guard status == 0 else { throw .last("set a socket's \(what)") }
     }

@@ -9,7 +9,6 @@ package final class ThreadSignal: @unchecked Sendable {
     /// Guarded by `mutex`.
     private var isRaised = false
 
-    /// Lowered at first.
     package init() {
         pthread_mutex_init(mutex, nil)
         var attributes = pthread_condattr_t()

@@ -29,7 +29,6 @@ struct WaitingMessages {
         /// Bytes that it may still give out before others have their turn.
         var credit = 0
 
-        /// Messages that wait.
         var count: Int { messages.count - next }
 
         /// The next message is given out.
@@ -47,7 +46,6 @@ struct WaitingMessages {
         }
     }
 
-    /// Fixed for its life.
     private let limits: Limits
     /// By peer; a peer without messages has no queue.
     private var queues: [PeerIdentity: Queue] = [:]
@@ -60,13 +58,10 @@ struct WaitingMessages {
     /// Messages beyond a limit.
     private(set) var dropped: UInt64 = 0
 
-    /// Nothing waits at first.
     init(_ limits: Limits) { self.limits = limits }
 
-    /// No peer has a message here.
     var isEmpty: Bool { turns.isEmpty }
 
-    /// Whether something of the peer waits.
     func contains(_ peer: PeerIdentity) -> Bool { queues[peer] != nil }
 
     /// Not counted in `dropped`.

@@ -144,6 +144,5 @@ extension Reference {
         return total
     }
 
-    /// `sum` += `x`, element by element.
     private static func add(_ x: Array, to sum: inout Array) { for k in x.indices { sum[k] += x[k] } }
 }

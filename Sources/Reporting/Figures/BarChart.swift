@@ -63,8 +63,6 @@ package struct BarChart: Figure {
     }
 
     /// Values stand above their bars, with at most one decimal.
-    ///
-    /// Nothing is cached: a report reads it once.
     package var svg: String {
         let y = Axis(
             0...(max(bars.map(\.value).max() ?? 1, 1e-9) * 1.06), from: size.height - 50, to: 14,

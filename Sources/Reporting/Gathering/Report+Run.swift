@@ -34,7 +34,6 @@ extension Report {
             ], tables: ReportTables(contents).all, remarks: contents.remarks)
     }
 
-    /// Figures that exist, in their order.
     private static func present(_ figures: [(any Figure)?]) -> [any Figure] { figures.compactMap { $0 } }
 
     /// The environment with its settings, when the run began, and the version, with dots between them; what is not

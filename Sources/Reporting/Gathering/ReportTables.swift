@@ -13,7 +13,6 @@ struct ReportTables {
     /// The one that the report is about, as in `ReportFigures`.
     let checkpoint: String?
 
-    /// Takes the last evaluated checkpoint.
     init(_ contents: RunContents) {
         self.contents = contents
         checkpoint = contents.evaluatedCheckpoints.last

@@ -60,8 +60,6 @@ extension RunContents {
     func meanRandom(of tasks: [Int]) -> Double? { meanKnown(tasks.map { task($0)?.randomReturn }) }
 
     /// Nil unless all are known.
-    ///
-    /// Nil for no values as well.
     private func meanKnown(_ values: [Double?]) -> Double? {
         let known = values.compactMap { $0 }
         return known.isEmpty || known.count < values.count ? nil : known.reduce(0, +) / Double(known.count)

@@ -45,7 +45,6 @@ package struct Report: Sendable {
 
     /// A heading with figures; left out of the page where it has none.
     package struct Section: Sendable {
-        /// The heading.
         package var title: String
         /// A sentence below the heading; empty for none.
         package var introduction: String
@@ -54,7 +53,6 @@ package struct Report: Sendable {
         /// The first figure takes the whole width.
         package var leadsWide: Bool
 
-        /// `introduction` may be empty.
         package init(_ title: String, _ introduction: String, _ figures: [any Figure], leadsWide: Bool = false) {
             self.title = title
             self.introduction = introduction

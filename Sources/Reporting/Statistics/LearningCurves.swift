@@ -167,8 +167,6 @@ package struct LearningCurves: Sendable {
 }
 
 /// NaN of nothing.
-///
-/// Every value weighs the same.
 func average(_ values: ArraySlice<Double>) -> Double {
     values.isEmpty ? .nan : values.reduce(0, +) / Double(values.count)
 }

@@ -109,7 +109,6 @@ final class AuthenticatorState: Sendable {
     /// Nil where no descriptor was left, which the thread's initialiser then reports.
     private let wake: WakeSignal?
 
-    /// Without a list, and without sockets.
     init() { wake = try? WakeSignal() }
 
     /// For the thread's poll; -1 where there is none.

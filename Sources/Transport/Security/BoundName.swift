@@ -11,8 +11,6 @@ extension PublicKey {
 
     /// The beginning of the key, in hexadecimal digits; also the user id that the authenticator gives to every message
     /// of a client with this key.
-    ///
-    /// 24 characters.
     package var fingerprint: String {
         let digits = Array("0123456789abcdef".utf8)
         return String(

@@ -40,9 +40,7 @@ struct KeyFile {
         fileprivate var optionalFields: Set<String> { self == .allowed ? ["roles"] : [] }
     }
 
-    /// As it was asked for, and found.
     let kind: Kind
-    /// For errors.
     let path: String
     /// By the lines' first words.
     private let values: [String: String]

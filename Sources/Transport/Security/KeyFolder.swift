@@ -46,7 +46,6 @@ package struct KeyFolder: Sendable {
     /// As it was given, without a slash at its end.
     package let path: String
 
-    /// Nothing is read or made yet.
     package init(_ path: String) { self.path = path }
 
     /// Both halves of the coordinator's key.

@@ -44,7 +44,6 @@ package struct SecretKey: Sendable {
         publicKey = try PublicKey(string(of: derived))
     }
 
-    /// For a pair that the library has made.
     private init(bytes: [UInt8], publicKey: PublicKey) {
         self.bytes = bytes
         self.publicKey = publicKey
@@ -70,7 +69,6 @@ package struct SecretKey: Sendable {
 }
 
 extension SecretKey: CustomStringConvertible, CustomReflectable {
-    /// What a log or an error shows.
     package var description: String { "the secret key of \(publicKey)" }
     /// Otherwise a dump would show the bytes.
     package var customMirror: Mirror { Mirror(self, children: ["publicKey": publicKey]) }

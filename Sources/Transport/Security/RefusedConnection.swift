@@ -15,7 +15,6 @@ package struct RefusedConnection: Hashable, Sendable {
     /// Why it came to nothing, in words for a log.
     package let reason: Reason
 
-    /// Made by the authenticator's thread.
     package init(address: String, reason: Reason) {
         self.address = address
         self.reason = reason
@@ -28,15 +27,12 @@ package struct RefusedConnections: Sendable {
     /// More addresses than this between two reports are not told apart.
     package static let addressLimit = 8
 
-    /// By address and reason.
     package private(set) var counts: [RefusedConnection: UInt64] = [:]
     /// Attempts from addresses beyond the limit.
     package private(set) var others: UInt64 = 0
 
-    /// Nothing was refused yet.
     package init() {}
 
-    /// Then there is nothing to log.
     package var isEmpty: Bool { counts.isEmpty && others == 0 }
 
     /// Called under the authenticator's lock.

@@ -45,8 +45,6 @@ final class EncodingArena {
     func string(_ text: String) -> UnsafeMutablePointer<CChar> { array(Array(text.utf8CString)).1 }
 
     /// A boolean field.
-    ///
-    /// protobuf-c's boolean is an integer.
     func flag(_ value: Bool) -> protobuf_c_boolean { value ? 1 : 0 }
 
     /// The elements as they lie in memory: little-endian on every machine that we run on.

@@ -2,7 +2,6 @@ import CWire
 import Experience
 
 extension LifetimeIdentifier: WireValue {
-    /// protobuf-c's generated initialiser.
     static var initialiser: (UnsafeMutablePointer<Distillery__LifetimeIdentifier>?) -> Void {
         distillery__lifetime_identifier__init
     }

@@ -6,7 +6,6 @@ package import Experience
 ///
 /// The process joins the learner (`JoinLifetime`), opens the streams (`OpenStreams`) and then acts.
 package struct CarryActors: Sendable, Equatable {
-    /// Which lifetime the part belongs to.
     package var lifetime: LifetimeIdentifier
     /// The part of the lifetime's actors that is leased to this process.
     package var actors: Range<Int>

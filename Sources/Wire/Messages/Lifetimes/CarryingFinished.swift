@@ -5,7 +5,6 @@ package import Experience
 ///
 /// The coordinator may then give the process other actors.
 package struct CarryingFinished: Sendable, Equatable {
-    /// The lifetime whose part is done.
     package var lifetime: LifetimeIdentifier
     /// Names the part together with `lifetime`.
     package var firstActor: Int

@@ -6,7 +6,6 @@ package import Experience
 ///
 /// Asked again, ever less often, while no answer comes.
 package struct JoinLifetime: Sendable, Equatable {
-    /// The lifetime that the part belongs to.
     package var lifetime: LifetimeIdentifier
     /// Has to be the learner's.
     package var attempt: UInt64

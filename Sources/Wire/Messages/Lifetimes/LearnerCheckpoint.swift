@@ -6,7 +6,6 @@ package import Experience
 ///
 /// A learner that takes the lifetime over fetches the last whole one by `CheckpointRequest`.
 package struct LearnerCheckpoint: Sendable, Equatable {
-    /// The lifetime whose state it is.
     package var lifetime: LifetimeIdentifier
     /// Of the sender's lease: a state of an earlier attempt is not stored.
     package var attempt: UInt64

@@ -5,7 +5,6 @@ package import Experience
 ///
 /// The coordinator deletes the lifetime's state when it has written its end down.
 package struct LifetimeFinished: Sendable, Equatable {
-    /// The lifetime that is over.
     package var lifetime: LifetimeIdentifier
     /// Of the sender's lease: a report of an earlier attempt is answered with a failure.
     package var attempt: UInt64

@@ -15,7 +15,6 @@ package struct CarriedPart: Sendable, Equatable {
         case draining
     }
 
-    /// The lifetime that the part belongs to.
     package var lifetime: LifetimeIdentifier
     /// The actors of the lifetime that this process carries.
     package var actors: Range<Int>

@@ -25,7 +25,6 @@ package struct RolloutsDurable: Sendable, Equatable {
         }
     }
 
-    /// The lifetime that the streams belong to.
     package var lifetime: LifetimeIdentifier
     /// In any order; some of the part's, or all.
     package var streams: [Stream]

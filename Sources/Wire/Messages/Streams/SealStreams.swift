@@ -6,7 +6,6 @@ package import Experience
 ///
 /// A stream that was never flushed has no file, and nothing of it was acknowledged.
 package struct SealStreams: Sendable, Equatable {
-    /// The lifetime that the streams belong to.
     package var lifetime: LifetimeIdentifier
     /// Recorded ones that no carrier has any more.
     package var actors: [Int]

@@ -6,7 +6,6 @@ package import Experience
 ///
 /// The coordinator waits for the stream's seal no longer; its actor goes on acting and is learnt from.
 package struct StreamQuarantined: Sendable, Equatable {
-    /// The lifetime that the stream belongs to.
     package var lifetime: LifetimeIdentifier
     /// Number of the actor, or of the seed in an evaluation.
     package var actor: Int

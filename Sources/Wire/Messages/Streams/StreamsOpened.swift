@@ -20,7 +20,6 @@ package struct StreamsOpened: Sendable, Equatable {
         }
     }
 
-    /// As in the `OpenStreams` that is answered.
     package var lifetime: LifetimeIdentifier
     /// As in the `OpenStreams` that is answered.
     package var firstActor: Int

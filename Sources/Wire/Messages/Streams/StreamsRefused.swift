@@ -7,7 +7,6 @@ package import Experience
 /// The coordinator begins the lifetime again with higher incarnations, at once the first time, then after rests that
 /// double up to 30 s; the ninth refusal in a row ends the run.
 package struct StreamsRefused: Sendable, Equatable {
-    /// The lifetime that the part belongs to.
     package var lifetime: LifetimeIdentifier
     /// Names the part together with `lifetime`.
     package var firstActor: Int

@@ -23,7 +23,6 @@ package struct StreamsSealed: Sendable, Equatable {
         }
     }
 
-    /// The lifetime that the streams belong to.
     package var lifetime: LifetimeIdentifier
     /// All of one lifetime, in any order.
     package var streams: [Stream]
