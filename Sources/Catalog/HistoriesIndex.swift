@@ -85,13 +85,9 @@ package struct HistoriesIndex: Hashable, Sendable {
     ///
     /// Without it a lifetime whose files are all sealed counts as finished, though some of its actors may have no file.
     package struct Expectation: Sendable {
-        /// Streams of a lifetime.
-        ///
-        /// Those that the run records, at most as many as it has.
+        /// Streams of a lifetime: one for each actor that the run records.
         package var recordedActors: Int
-        /// Streams of an evaluated task, and episodes of each.
-        ///
-        /// Copies of the environment that an evaluation plays on each task.
+        /// Streams of an evaluated task: one for each copy of the environment.
         package var seeds: Int
         /// Episodes of each seed.
         package var episodes: Int

@@ -71,7 +71,7 @@ extension Ledger {
 
     /// By training step.
     ///
-    /// Loss and seconds of training are nil where the catalogue was remade from files.
+    /// The loss is nil where the catalogue was remade from files.
     package func checkpoints() throws(CatalogError) -> [CheckpointRecord] {
         try records("SELECT * FROM checkpoints ORDER BY step") { row in
             CheckpointRecord(

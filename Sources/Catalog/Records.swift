@@ -47,7 +47,7 @@ package struct TaskRecord: Hashable, Sendable {
     /// Mean return of an episode by uniformly random actions; nil where the environment does not know it.
     package var randomReturn: Double?
 
-    /// Made by the index from a stream's attributes, where the environment cannot be asked.
+    /// The index makes it of a stream's attributes, `Ledger.tasks` of a row.
     package init(id: Int, split: Split, json: String, optimalReturn: Double? = nil, randomReturn: Double? = nil) {
         self.id = id
         self.split = split
@@ -107,7 +107,7 @@ package struct LifetimeRecord: Hashable, Sendable {
     /// How many it has had; more than at once in an elastic lifetime.
     package var actors: Int?
 
-    /// What a coordinator writes for a lifetime that it has queued: attempt 0, all numbers nil.
+    /// The defaults are those of a lifetime that is queued: attempt 0, all numbers nil.
     package init(
         task: Int, repetition: Int, status: WorkStatus = .queued, learner: String? = nil, attempt: Int = 0,
         started: Double? = nil, ended: Double? = nil, episodes: Int? = nil, transitions: Int? = nil,
@@ -149,11 +149,12 @@ package struct StreamRecord: Hashable, Sendable {
     package var path: String
     /// Transitions.
     package var rows: Int
-    /// Pieces in which transitions were recorded, one for each message of an actor.
+    /// Pieces in which the transitions came; rows of the file's dataset `rollouts`.
     package var rollouts: Int
     /// Whether the file is complete and will not grow.
     package var isSealed: Bool
-    /// A coordinator writes `unchecked`: it does not read the files.
+    /// A coordinator writes `unchecked` for a sealed stream, whose file it does not read, and `damaged` for a
+    /// quarantined one.
     package var integrity: Integrity
     /// Bytes on disk, where they were looked at.
     package var bytes: Int?

@@ -100,7 +100,7 @@ struct StreamColumn: Hashable {
 
 /// Positions of the columns in `StreamColumn.all`; that of a rollout's column is its raw value.
 enum ColumnIndex {
-    /// 1 in each row where the episode ended, else 0.
+    /// 1 in each row where the task's own rules ended the episode, else 0.
     static let terminations = RolloutColumn.terminations.rawValue
     /// 1 in each row where the episode was cut off by a limit on its steps, else 0.
     static let truncations = RolloutColumn.truncations.rawValue

@@ -70,7 +70,7 @@ extension StreamFile {
     ///
     /// (N). Terminations and truncations in one: which of the two ended an episode is not told.
     ///
-    /// Half of what `readRows` would read for the same question.
+    /// Reads two columns, where `readRows` reads all of them.
     func readFlags(_ range: Range<Int>) throws(StreamError) -> [UInt8] {
         var flags = try read(ColumnIndex.terminations, range, as: UInt8.self, zero: 0)
         let truncations = try read(ColumnIndex.truncations, range, as: UInt8.self, zero: 0)

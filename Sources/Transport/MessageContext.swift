@@ -13,7 +13,7 @@ package final class MessageContext: @unchecked Sendable {
     ///   - inputOutputThreads: one is enough for about a gigabyte a second.
     ///   - maximumSockets: the library's own default is 1,023.
     ///
-    /// Throws `system` where the process has no descriptors left for the library's threads.
+    /// Throws `system` where the library finds no memory or no descriptor.
     package init(inputOutputThreads: Int = 1, maximumSockets: Int = 1023) throws(TransportError) {
         guard let handle = zmq_ctx_new() else { throw .last("create a ZeroMQ context") }
         self.handle = handle

@@ -127,7 +127,7 @@ struct WaitingMessages {
 
     /// Takes out what waits of a peer, in order.
     ///
-    /// Oldest first. Takes constant time a message.
+    /// The oldest message comes first.
     mutating func takeAll(of peer: PeerIdentity) -> [Frame] {
         guard let queue = removeQueue(of: peer) else { return [] }
         return queue.messages[queue.next...].compactMap { $0 }

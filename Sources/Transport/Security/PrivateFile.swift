@@ -4,7 +4,7 @@ internal import Glibc
 enum PrivateFile {
     /// A key file is a few lines.
     ///
-    /// Longer files are refused unread, so that a wrong path costs no memory.
+    /// At most one byte more is read of a file, so that a wrong path costs no memory.
     static let maximumBytes = 4096
 
     /// Makes the file at `path`; one that exists is an error. `mode` is 0600 for what is secret.
