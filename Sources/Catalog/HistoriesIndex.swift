@@ -196,7 +196,7 @@ package struct HistoriesIndex: Hashable, Sendable {
                 split: seeds[0].task.split, kind: seeds.lazy.compactMap(\.kind).first ?? .inContext,
                 status: isWhole ? .finished : .running, seeds: seeds.count,
                 episodes: seeds.map(\.returns.count).max() ?? 0, ended: seeds.compactMap(\.ended).max()),
-            // Of a job that is not done nothing counts: it is done again, whole.
+            // A job that is not whole counts for nothing: it is played again as a whole.
             returns: isWhole ? seeds.map(\.returns) : [])
     }
 }

@@ -58,7 +58,7 @@ package final class Ledger: Sendable {
         configuration.foreignKeysEnabled = true
         if mode != .read { configuration.journalMode = .wal }
         configuration.label = "catalogue"
-        // What is read again and again are a few rows of indices; the rest of the pages would only fill the memory.
+        // A few rows of indices are read again and again; other pages would only fill the memory.
         configuration.prepareDatabase { try $0.execute(sql: "PRAGMA cache_size = -\(Self.cacheKibibytes)") }
         do {
             let database = try DatabaseQueue(path: path, configuration: configuration)
@@ -102,7 +102,7 @@ package final class Ledger: Sendable {
     func write(surviving: Survival = .lossOfPower, _ body: (Database) throws -> Void) throws(CatalogError) {
         do {
             try database.writeWithoutTransaction { connection in
-                // It cannot be changed within a transaction.
+                // SQLite does not change this pragma within a transaction.
                 try connection.execute(sql: "PRAGMA synchronous = \(surviving.pragma)")
                 try connection.inTransaction {
                     try body(connection)

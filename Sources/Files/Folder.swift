@@ -46,7 +46,7 @@ package enum Folder {
         case EEXIST where isFolder(path): return false
         case EEXIST: throw notAFolder(path)
         case ENOENT: return false
-        // A read-only disk says so of folders that are there, too.
+        // A read-only disk gives this error for folders that are there, too.
         case EROFS where isFolder(path), EACCES where isFolder(path): return false
         default: throw .system("make the folder", path, code: code)
         }

@@ -110,7 +110,7 @@ func writeFile(_ path: String, _ bytes: [UInt8]) throws(StreamError) {
         close(target)
         throw error
     }
-    // Some file systems say only here what they could not write.
+    // Some file systems report only here that they could not write everything.
     if close(target) != 0 { throw systemFailure(path, "close the file") }
 }
 

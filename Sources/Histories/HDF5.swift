@@ -18,7 +18,7 @@ enum HDF5 {
             setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1)
             H5dont_atexit()
             H5open()
-            // Bounds on what the library keeps of freed memory: 4 MiB in all, 256 KiB a list.
+            // Bounds on the freed memory that the library keeps: 4 MiB in all, 256 KiB a list.
             H5set_free_list_limits(4 << 20, 256 << 10, 4 << 20, 256 << 10, 4 << 20, 256 << 10)
             lock.started = true
         }
@@ -52,7 +52,7 @@ enum HDF5 {
         if FileError.isLackOfRoom(error.system_error) {
             return .diskFull(path: path, operation: operation)
         }
-        // The library's own words for what the system refused are a dump of its arguments.
+        // Where the system refused something, the library's own words are a dump of its arguments.
         let message =
             error.system_error != 0
             ? String(cString: strerror(error.system_error))

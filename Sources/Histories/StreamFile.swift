@@ -66,7 +66,7 @@ final class StreamFile {
 
     /// Throws `damaged` for an empty file, otherwise what the library says.
     private static func openIdentifier(_ path: String, _ mode: Mode) throws(StreamError) -> hid_t {
-        // The library would make an empty file a new one.
+        // The library would take an empty file for a new one.
         if fileSize(path) == 0 { throw .damaged(path: path, problem: "it is empty") }
         let access = try accessList(path)
         let identifier: hid_t
@@ -81,7 +81,7 @@ final class StreamFile {
             try HDF5.check(status, path, "describe the access")
             identifier = H5Fopen(path, distillery_h5_read_only() | distillery_h5_swmr_read(), access.raw)
         case .repair:
-            // What h5clear does: forget the dead writer's mark, and do not mind an end of file that lags behind.
+            // As the tool h5clear does: clear the dead writer's mark, and accept an end of file that lags behind.
             var yes = true
             try HDF5.check(H5Pset(access.raw, "clear_status_flags", &yes), path, "clear the writer's mark")
             try HDF5.check(H5Pset(access.raw, "skip_eof_check", &yes), path, "accept the file's length")
@@ -89,7 +89,7 @@ final class StreamFile {
         }
         try HDF5.check(identifier, path, "open the file")
         if mode == .repair, H5Fincrement_filesize(identifier, 0) < 0 {
-            // Without it new chunks could be put over live ones behind a stale end of allocation.
+            // Without this step new chunks could be put over live ones behind a stale end of allocation.
             let failure = HDF5.failure(path, "put the file's length right")
             H5Fclose(identifier)
             throw failure
@@ -110,7 +110,7 @@ final class StreamFile {
         let stream = try create(path, metadata: metadata, counts: counts, in: memory)
         do throws(StreamError) {
             try body(stream)
-            // It may be longer than what was written to it.
+            // The file may be longer than the rows that were written to it.
             try stream.flush()
         } catch {
             stream.abandon()
@@ -195,7 +195,7 @@ final class StreamFile {
     private func describeSealed(
         _ column: StreamColumn, count: Int, _ creation: hid_t, _ what: String
     ) throws(StreamError) {
-        // It is written once and as a whole.
+        // A sealed column is written once and as a whole.
         guard column.isCompressed(count: count) else {
             return try check(H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER), what)
         }

@@ -90,7 +90,7 @@ package struct StreamQuarantine: Sendable, Codable, Equatable {
         func attempt(_ body: () throws(StreamError) -> Void) {
             do throws(StreamError) { try body() } catch { failure = failure ?? error }
         }
-        // The mark first: with it alone nothing is appended any more.
+        // The mark comes first: with the mark alone no recorder appends any more.
         attempt { () throws(StreamError) in
             try makeFolders(of: path)
             try mark.write(to: path + markSuffix)

@@ -74,7 +74,7 @@ package final class StreamReader {
     /// Opened for reading alone; a growing file may go on growing.
     private static func open(_ path: String) throws(StreamError) -> (StreamFile, StreamMetadata) {
         do throws(StreamError) { return try StreamFile.open(path, .read) } catch {
-            // Whatever HDF5 cannot open or decode is, seen from outside, not a sound stream.
+            // A file that HDF5 cannot open or decode is no sound stream.
             if case .inputOutput(_, let operation, let message, let code) = error, code == 0 {
                 throw .damaged(path: path, problem: "cannot \(operation): \(message)")
             }

@@ -101,7 +101,7 @@ package final class StreamSealing {
 
     /// A short stream goes all the way here, a long one only gets its file.
     private func begin() throws(StreamError) {
-        // An earlier attempt came as far as that.
+        // An earlier attempt has put the copy in its place already.
         guard !writer.isReplaced else {
             stage = .renamed
             return

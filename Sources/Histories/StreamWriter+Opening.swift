@@ -150,7 +150,8 @@ extension StreamFile {
             else { continue }
             let rows = Int(record.firstStep)..<Int(record.endStep)
             let own = flags[rows].count { $0 != 0 }
-            // Counted from the front and from the back: a damaged flag is in one of the two.
+            // Final observations are counted from the front and from the back: a damaged flag spoils only one of the
+            // two counts.
             let before = flags[..<rows.lowerBound].count { $0 != 0 }
             let after = flags[rows.upperBound...].count { $0 != 0 }
             for first in [before, finals - after - own] where first >= 0 && first + own <= finals {

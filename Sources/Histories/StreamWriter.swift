@@ -255,7 +255,7 @@ package final class StreamWriter {
                 }
             }
             try calls.writeFile(temporary, image)
-            // With this a file that is empty, or all zeros, was damaged: no crash leaves one.
+            // After this sync no crash leaves a file that is empty or all zeros: one that is was damaged.
             try calls.synchronizeFile(temporary)
             try calls.replaceFile(temporary, path)
         } catch {
@@ -264,7 +264,7 @@ package final class StreamWriter {
         }
         hasFile = true
         guard !pendingRecords.isEmpty else { return }
-        // With the file open, `checkPlace` notices what becomes of its name.
+        // While the file is open, `checkPlace` notices a name that is gone or leads elsewhere.
         let descriptor = try HDF5.locked { () throws(StreamError) in try handle.open().duplicateDescriptor() }
         defer { Glibc.close(descriptor) }
         try calls.synchronizeFolder(path)
@@ -329,7 +329,7 @@ package final class StreamWriter {
             unlink(temporary)
             throw error
         }
-        // With the next flush, which is the reason for it.
+        // The next flush syncs the folder.
         folderIsDurable = false
         HDF5.locked { handle.distrust() }
         place = nil

@@ -116,8 +116,9 @@ package final class ChildProcess {
     /// Twenty lines are enough for a reason without burying the error that contains them.
     package func lastLines(_ count: Int = 20) -> [String] { Self.lastLines(of: log, count) }
 
-    // The number of a collected process may belong to another one by now.
     /// Sends to the whole group: a negative number stands for a group in kill(2).
+    ///
+    /// Nothing is sent after the process was collected, because its number may belong to another process by then.
     private func send(_ signal: Int32) {
         guard status == nil else { return }
         _ = Glibc.kill(-identifier, signal)
@@ -132,7 +133,7 @@ package final class ChildProcess {
         status =
             processes_exited(raw) != 0
             ? .exited(code: processes_exit_code(raw)) : .killed(signal: processes_signal(raw))
-        // Processes that it left in its group go too.
+        // Processes that the child left in its group end too.
         _ = Glibc.kill(-identifier, SIGKILL)
     }
 }

@@ -213,7 +213,7 @@ package struct Inbox {
     private mutating func noteDropped(
         _ message: Frame, of peer: PeerIdentity, _ restraint: inout Restraint, now: UInt64
     ) {
-        // What had arrived before its connection was cut off is no new flood.
+        // Messages that had arrived before the connection was cut off are no new flood.
         guard restraint.cuts == 0 || now >= restraint.lastCut + limits.quietNanoseconds else { return }
         restraint.droppedMessages += 1
         restraint.droppedBytes += message.count

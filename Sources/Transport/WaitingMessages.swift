@@ -39,7 +39,7 @@ struct WaitingMessages {
             next += 1
             bytes -= size
             credit = min(max(0, credit - size), limit)
-            // What was given out is let go of now and then, not each time.
+            // The places of messages that were given out are removed now and then, not each time.
             guard next >= 64, 2 * next >= messages.count else { return }
             messages.removeFirst(next)
             next = 0

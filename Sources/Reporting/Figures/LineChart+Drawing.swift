@@ -65,7 +65,7 @@ extension LineChart {
         if let yRange { values += [yRange.lowerBound, yRange.upperBound] }
         values = values.filter(\.isFinite)
         guard let low = values.min(), let high = values.max() else { return 0...1 }
-        // Room above and below, but no room below a zero that nothing goes under.
+        // Room above and below, but no room below zero where no value is negative.
         let margin = 0.04 * max(high - low, 1e-9)
         return (low >= 0 && low < 0.25 * high ? 0 : low - margin)...(high + margin)
     }

@@ -66,7 +66,7 @@ package final class Authenticator: Sendable {
             throw .last("watch a server's connections")
         }
         guard let monitor = zmq_socket(context.handle, ZMQ_PAIR) else { throw .last("open a monitor's socket") }
-        // The library's thread waits for a full monitor.
+        // The library's thread waits while a monitor's queue is full, so the queue is long.
         var limit: Int32 = 100_000
         zmq_setsockopt(monitor, ZMQ_RCVHWM, &limit, 4)
         guard zmq_connect(monitor, address) == 0 else {

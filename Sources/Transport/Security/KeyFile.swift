@@ -64,7 +64,7 @@ struct KeyFile {
             guard parts.count == 2, kind.fields.union(kind.optionalFields).contains(parts[0]),
                 values.updateValue(parts[1], forKey: parts[0]) == nil
             else {
-                // What stands there may be secret.
+                // The line may be secret, so the error does not repeat it.
                 throw Self.malformed(
                     path,
                     "line \(number + 1) (without remarks) is none of \(kind.fields.union(kind.optionalFields).sorted().joined(separator: ", ")), "

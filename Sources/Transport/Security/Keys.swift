@@ -86,7 +86,7 @@ private func decodedKey(_ text: String, _ what: String) throws(TransportError) -
     var bytes = [UInt8](repeating: 0, count: PublicKey.byteCount)
     let isKey = text.utf8.count == PublicKey.textCount && !text.utf8.contains(0) && zmq_z85_decode(&bytes, text) != nil
     guard isKey else {
-        // What was meant to be secret may stand here, so it is not repeated.
+        // The text may have been meant to be secret, so the error does not repeat it.
         throw TransportError(
             .key, attempt: "use a \(what)",
             reason: "expected \(PublicKey.textCount) characters of Z85, got \(text.utf8.count) bytes that are none",

@@ -33,7 +33,7 @@ extension Field {
         let repaired = pointer.withMemoryRebound(to: UInt8.self, capacity: length) {
             String(decoding: UnsafeBufferPointer(start: $0, count: length), as: UTF8.self)
         }
-        // What is not UTF-8 becomes longer when it is repaired, and a character must not be cut in two.
+        // Bytes that are not UTF-8 become longer when they are repaired, and a character must not be cut in two.
         var kept = repaired.utf8.prefix(WireProtocol.textLimitBytes)
         while !kept.isEmpty {
             if let text = String(kept) { return text }

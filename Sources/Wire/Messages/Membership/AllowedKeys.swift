@@ -55,7 +55,7 @@ extension AllowedKeys: WireMessage {
         if body.n_roles > 0 { try Field.equal(body.n_key, body.n_roles, "keys' roles") }
         self.init(
             generation: body.generation, keys: keys,
-            // A bit that is none of ours says nothing.
+            // Bits that this version does not know are dropped.
             roles: Field.array(body.roles, body.n_roles).map { KeyRoles(rawValue: $0).intersection(.any) })
     }
 }
