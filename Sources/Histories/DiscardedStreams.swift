@@ -43,8 +43,8 @@ package struct DiscardedStreams: Sendable, Codable, Equatable {
         isComplete = false
     }
 
-    /// Moves every stream file of the folder aside and leaves the mark. May be repeated, after a crash too: the mark says
-    /// at first that it is not complete. No writer may have a file of it open.
+    /// Moves every stream file of the folder aside and leaves the mark. May be repeated, after a crash too: the mark
+    /// says at first that it is not complete. No writer may have a file of it open.
     ///
     /// Throws `diskFull` or `inputOutput`; the call may then be repeated, and goes on with the same number. Names are
     /// durable before the mark says that it is complete.

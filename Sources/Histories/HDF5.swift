@@ -14,7 +14,8 @@ enum HDF5 {
         pthread_mutex_lock(lock.mutex)
         defer { pthread_mutex_unlock(lock.mutex) }
         if !lock.started {
-            // Our files are locked by folder (one recorder a folder); HDF5's own locks would let a reader stop recovery.
+            // Our files are locked by folder (one recorder a folder); HDF5's own locks would let a reader stop
+            // recovery.
             setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1)
             H5dont_atexit()
             H5open()

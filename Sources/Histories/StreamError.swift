@@ -26,7 +26,8 @@ package enum StreamError: Error, Hashable, Sendable {
 }
 
 extension StreamError {
-    /// The machine lacks something (room, rights, open files) and the file is as it was: the same call may succeed later.
+    /// The machine lacks something (room, rights, open files) and the file is as it was: the same call may succeed
+    /// later.
     ///
     /// A recorder waits and tries again then, where it would otherwise give the stream up.
     ///

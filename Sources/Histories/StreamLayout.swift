@@ -59,8 +59,8 @@ struct StreamColumn: Hashable {
     /// Bytes of one row, before compression.
     var rowBytes: Int { shape.reduce(type.byteCount, *) }
 
-    /// The datasets of a stream in the order in which they are created, written and checked: the columns of its rollouts,
-    /// then `rollouts`.
+    /// The datasets of a stream in the order in which they are created, written and checked: the columns of its
+    /// rollouts, then `rollouts`.
     ///
     /// `final_observations` has the shape of observations.
     static func all(of environment: EnvironmentDescription) -> [StreamColumn] {

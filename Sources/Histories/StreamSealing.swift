@@ -4,9 +4,9 @@ import Glibc
 
 /// The sealing of one stream in bounded pieces: other streams are flushed between them, however long this one is.
 ///
-/// `advance` makes the sealed copy and verifies it; `commit` makes several copies durable and puts them in the places of
-/// their growing files, so that streams of one folder share its fsync. Until then nothing has changed. After an error
-/// `abandon`, and begin anew.
+/// `advance` makes the sealed copy and verifies it; `commit` makes several copies durable and puts them in the places
+/// of their growing files, so that streams of one folder share its fsync. Until then nothing has changed. After an
+/// error `abandon`, and begin anew.
 ///
 ///     let sealing = StreamSealing(writer)
 ///     while try !sealing.advance() { flushWhatIsDue() }
@@ -201,8 +201,8 @@ package final class StreamSealing {
 
     // MARK: - Committing
 
-    /// Makes the copies durable, with one wait for the disk, puts them in their places, and makes their names durable, each
-    /// folder once. What failed of each, nil where nothing did; one that failed is abandoned.
+    /// Makes the copies durable, with one wait for the disk, puts them in their places, and makes their names durable,
+    /// each folder once. What failed of each, nil where nothing did; one that failed is abandoned.
     ///
     /// Several at once are worth it: copies that are synced together cost little more than one. Each is independent:
     /// one that fails does not keep the others from their places.

@@ -124,7 +124,8 @@ package final class StreamWriter {
     ///   - rollout: as its carrier sent it: its rows and its checksum are not looked at again
     ///   - now: nanoseconds on any clock, for `isFlushDue`
     ///   - wallClock: nanoseconds since 1970, what `rollouts` records
-    /// - Throws: `outOfOrder` where the sequence number is not `nextSequence`, `invalidRollout` where it contradicts the
+    /// - Throws: `outOfOrder` where the sequence number is not `nextSequence`, `invalidRollout` where it contradicts
+    ///   the
     ///   stream; the stream is unchanged then.
     package func append(
         _ rollout: CheckedRollout, now: UInt64, wallClock: UInt64 = StreamWriter.wallClock()
@@ -240,8 +241,8 @@ package final class StreamWriter {
         forgetPending()
     }
 
-    /// Makes the growing file with what waits to be flushed. It appears under its name only when it is whole, so a reader
-    /// never sees half of one.
+    /// Makes the growing file with what waits to be flushed. It appears under its name only when it is whole, so a
+    /// reader never sees half of one.
     ///
     /// Throws what writing throws; the temporary file is removed then, and everything stays in memory.
     func createFile() throws(StreamError) {

@@ -50,7 +50,7 @@ package struct Schema<Root>: Sendable {
     /// Every key's path with its value, in the order of declaration; an absent section is one of them, under its own
     /// path and with its word.
     ///
-    /// What `distillery` shows of an experiment, and what a report's table of settings has.
+    /// A report's table of settings has them, key by key.
     package func values(of root: Root) -> [(key: String, value: SettingText)] {
         var values: [(key: String, value: SettingText)] = []
         forEachValue(of: root, absent: { values.append(($0, .absent($1))) }) { path, _, value in

@@ -65,8 +65,8 @@ struct Endpoint {
     }
 }
 
-/// Why a server of a cluster cannot listen at this endpoint; nil where it can be tried. Of the library's transports only
-/// tcp is one that other processes on all systems reach.
+/// Why a server of a cluster cannot listen at this endpoint; nil where it can be tried. Of the library's transports
+/// only tcp is one that other processes on all systems reach.
 ///
 /// For settings and flags, before anything is started: the answer becomes a setting's error.
 package func problemOfListening(at text: String) -> String? {

@@ -246,8 +246,8 @@ package struct Inbox {
     /// The reader says so when it has known too many peers and counts anew.
     package mutating func forgetPeers() { knownPeers?.removeAll() }
 
-    /// From now on little is taken of the peer. Of what waits, only the last messages stay: a peer that was confused may
-    /// say there how it wants to begin anew.
+    /// From now on little is taken of the peer. Of what waits, only the last messages stay: a peer that was confused
+    /// may say there how it wants to begin anew.
     ///
     /// Called again while it goes on, it only renews the confirmation.
     package mutating func restrain(_ peer: PeerIdentity, now: UInt64) {

@@ -335,11 +335,11 @@ package final class RouterSocket: Socket {
         return (peer, frames[1])
     }
 
-    /// From now on nothing arrives over the connection that the message came over: its sender waits, and the system ends
-    /// the connection when its keep-alives stay without an answer. The peer may connect anew.
+    /// From now on nothing arrives over the connection that the message came over: its sender waits, and the system
+    /// ends the connection when its keep-alives stay without an answer. The peer may connect anew.
     ///
-    /// The library ends no single connection. Where the connection has ended since, and another that came to this socket
-    /// has its number, that one is lost instead, and made again by its peer.
+    /// The library ends no single connection. Where the connection has ended since, and another that came to this
+    /// socket has its number, that one is lost instead, and made again by its peer.
     package func cutOff(connectionOf message: Frame) {
         let descriptor = zmq_msg_get(message.handle, ZMQ_SRCFD)
         guard descriptor >= 0, isAccepted(descriptor) else { return }

@@ -29,7 +29,7 @@ package final class LSTMArena {
     /// Owns everything that the pointers above point into.
     private let memory: FloatBuffer
 
-    /// What a trainer reports as memory of one worker's arena.
+    /// For reports of what a run or a benchmark needs.
     package var byteCount: Int { memory.count * 4 }
 
     /// Memory for at most `steps` steps of at most `sequences` sequences.

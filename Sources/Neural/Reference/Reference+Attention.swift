@@ -1,5 +1,5 @@
-// Causal attention of one head: out = (softmax(q k^T / sqrt(d)) mask) v over the keys that a query sees; q, k, v (T, d),
-// mask (T, T).
+// Causal attention of one head: out = (softmax(q k^T / sqrt(d)) mask) v over the keys that a query sees; q, k, v (T,
+// d), mask (T, T).
 extension Reference {
     /// softmax(q k^T / sqrt(d)) (T, T), 0 where a query sees nothing.
     ///

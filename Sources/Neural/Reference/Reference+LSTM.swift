@@ -1,4 +1,5 @@
-// Long short-term memory, time-major: x (T, B, I), states (B, H). Gates in PyTorch's order: input, forget, cell, output.
+// Long short-term memory, time-major: x (T, B, I), states (B, H). Gates in PyTorch's order: input, forget, cell,
+// output.
 extension Reference {
     /// Of one layer, or their gradients: input weight (4H, I), hidden weight (4H, H), two biases (4H).
     package struct LSTMLayer {

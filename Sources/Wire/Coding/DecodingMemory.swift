@@ -1,9 +1,10 @@
 import CProtobufC
 
-/// The memory that one message is decoded into. It is freed as a whole, when the last value goes that shows a part of it.
+/// The memory that one message is decoded into. It is freed as a whole, when the last value goes that shows a part of
+/// it.
 ///
-/// It is bounded: a few bytes on the wire, an empty part of a repeated field for example, become a structure of many, and
-/// without a bound a message of an accepted length could take a hundred times its size.
+/// It is bounded: a few bytes on the wire, an empty part of a repeated field for example, become a structure of many,
+/// and without a bound a message of an accepted length could take a hundred times its size.
 ///
 /// Used by one thread while a message is decoded, and not changed afterwards.
 final class DecodingMemory {

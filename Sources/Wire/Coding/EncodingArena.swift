@@ -61,8 +61,8 @@ final class EncodingArena {
         return ProtobufCBinaryData(len: count, data: pointer)
     }
 
-    /// In the order of their names. A number that is none, such as the loss of a training that has diverged, is left out:
-    /// a receiver would refuse the whole message for it.
+    /// In the order of their names. A number that is none, such as the loss of a training that has diverged, is left
+    /// out: a receiver would refuse the whole message for it.
     func numbers(
         _ numbers: [String: Double]
     ) -> (Int, UnsafeMutablePointer<UnsafeMutablePointer<Distillery__NamedNumber>?>) {

@@ -2,8 +2,8 @@ import CWire
 
 /// A value that has a message of its own in `proto/distillery.proto`: all there is of it stands in one file.
 ///
-/// A field is thus named at six places that lie next to each other: property, initialiser, `encode` and `init(decoding:)`
-/// in that file, and the .proto.
+/// A field is thus named at six places that lie next to each other: property, initialiser, `encode` and
+/// `init(decoding:)` in that file, and the .proto.
 ///
 /// Values that stand inside messages conform to this alone (`CarriedPart`, `LifetimeIdentifier`), whole messages to
 /// `WireMessage`.

@@ -1,7 +1,7 @@
 import CWire
 
-/// Evaluator or learner to coordinator: asks for the piece that begins at `offset`. Answered with a `CheckpointPiece`, or
-/// a failure where there is no such checkpoint.
+/// Evaluator or learner to coordinator: asks for the piece that begins at `offset`. Answered with a `CheckpointPiece`,
+/// or a failure where there is no such checkpoint.
 package struct CheckpointRequest: Sendable, Equatable {
     /// `step-00020000`, or what `LearnerStateFile.name` gives.
     package var checkpoint: String

@@ -1,8 +1,8 @@
 import CWire
 package import Experience
 
-/// Learner to coordinator: everything that the lifetime's next update depends on, piece by piece; the next piece follows
-/// the acknowledgement of the one before. In lockstep every rollout before it is on disk.
+/// Learner to coordinator: everything that the lifetime's next update depends on, piece by piece; the next piece
+/// follows the acknowledgement of the one before. In lockstep every rollout before it is on disk.
 ///
 /// A learner that takes the lifetime over fetches the last whole one by `CheckpointRequest`.
 package struct LearnerCheckpoint: Sendable, Equatable {

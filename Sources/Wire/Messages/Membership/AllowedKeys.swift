@@ -1,8 +1,8 @@
 import CProtobufC
 import CWire
 
-/// Coordinator to learner and recorder: exactly these clients may connect, until a later list comes. Sent again until it
-/// is acknowledged.
+/// Coordinator to learner and recorder: exactly these clients may connect, until a later list comes. Sent again until
+/// it is acknowledged.
 ///
 /// Made by the coordinator from the files in `allowed`, which it reads each second.
 package struct AllowedKeys: Sendable, Equatable {

@@ -30,8 +30,8 @@ package struct RolloutAnswer: Sendable, Equatable {
     package var batch: UInt64
     /// Updates so far.
     package var version: UInt64
-    /// What the actors load: the parameters of a network, or a table (observations, actions) of probabilities; empty where
-    /// they have them.
+    /// What the actors load: the parameters of a network, or a table (observations, actions) of probabilities; empty
+    /// where they have them.
     package var parameters: [Float]
     /// Every actor ends its stream with the episode that makes it this many; never rises.
     package var episodeLimit: UInt64

@@ -72,8 +72,8 @@ extension Rollouts: WireMessage {
             bytes: Self.bytes(of: body, in: memory))
     }
 
-    /// A batch that waits to be learnt from keeps the memory of its message: of one that has much in it besides rows, such
-    /// as fields that this protocol does not know, the rows are copied.
+    /// A batch that waits to be learnt from keeps the memory of its message: of one that has much in it besides rows,
+    /// such as fields that this protocol does not know, the rows are copied.
     ///
     /// Kept is what takes less than four times the rows' bytes and 64 KiB.
     private static func bytes(of body: Distillery__Rollouts, in memory: DecodingMemory) -> RolloutBytes {

@@ -1,7 +1,7 @@
 import CWire
 
-/// Distiller to coordinator, about once a second of training: numbers of a moment, for the catalogue and the event files.
-/// Not sent again when they are lost.
+/// Distiller to coordinator, about once a second of training: numbers of a moment, for the catalogue and the event
+/// files. Not sent again when they are lost.
 ///
 /// Plots are all that depends on them.
 package struct Metrics: Sendable, Equatable {

@@ -1,8 +1,8 @@
 import CWire
 package import Experience
 
-/// Coordinator to recorder, again until it is acknowledged: no carrier will come back for these streams. `StreamsSealed`
-/// or `StreamQuarantined` tells what became of each.
+/// Coordinator to recorder, again until it is acknowledged: no carrier will come back for these streams.
+/// `StreamsSealed` or `StreamQuarantined` tells what became of each.
 ///
 /// A stream that was never flushed has no file, and nothing of it was acknowledged.
 package struct SealStreams: Sendable, Equatable {

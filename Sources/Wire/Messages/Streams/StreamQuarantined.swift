@@ -1,8 +1,8 @@
 import CWire
 package import Experience
 
-/// Recorder to coordinator, again until it is acknowledged: this stream's file was damaged behind the recorder's back and
-/// moved aside; all others go on.
+/// Recorder to coordinator, again until it is acknowledged: this stream's file was damaged behind the recorder's back
+/// and moved aside; all others go on.
 ///
 /// The coordinator waits for the stream's seal no longer; its actor goes on acting and is learnt from.
 package struct StreamQuarantined: Sendable, Equatable {

@@ -1,8 +1,8 @@
 import CWire
 package import Experience
 
-/// Actor process or evaluator to coordinator, again until it is acknowledged: the recorder takes no more of these streams
-/// from it, and it has given them up.
+/// Actor process or evaluator to coordinator, again until it is acknowledged: the recorder takes no more of these
+/// streams from it, and it has given them up.
 ///
 /// The coordinator begins the lifetime again with higher incarnations, at once the first time, then after rests that
 /// double up to 30 s; the ninth refusal in a row ends the run.
