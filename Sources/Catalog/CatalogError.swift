@@ -12,11 +12,14 @@ package struct CatalogError: Error, Sendable, CustomStringConvertible {
     /// longer than `Ledger.busyTimeoutSeconds`. `full`: no room on the disk, or the limit on the size of files.
     package enum Reason: Sendable { case missing, exists, damaged, newer, busy, full, other }
 
+    /// What a caller may decide by; the words are for people.
     package let reason: Reason
     /// The catalogue's file.
     package let path: String
+    /// Begins with the path.
     package let description: String
 
+    /// For errors that this module finds itself; `message` says what was expected and what to do.
     init(_ reason: Reason, _ path: String, _ message: String) {
         self.reason = reason
         self.path = path
@@ -45,7 +48,8 @@ package struct CatalogError: Error, Sendable, CustomStringConvertible {
                     + "`distillery histories index RUN`")
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             self.init(.busy, path, "another process writes the catalogue (\(detail)); stop the run that uses it first")
-        // Its index of the write-ahead log and its journals are files too, and say less of what they lack.
+        // SQLite's index of the write-ahead log and its journals are files too, and their errors do not name the lack
+        // of room.
         case .SQLITE_IOERR where !hasRoom(besides: path) || isAtLimit(path):
             self.init(.full, path, "no space is left for the catalogue (\(detail)); free some and go on with --resume")
         case .SQLITE_FULL:
@@ -60,6 +64,8 @@ package struct CatalogError: Error, Sendable, CustomStringConvertible {
 }
 
 /// Whether the disk has room for what a transaction needs at least. True where the file system does not say.
+///
+/// Asked after an I/O error only. A transaction needs far less than 1 MiB, but the file system may keep some back.
 private func hasRoom(besides path: String) -> Bool {
     var found = statvfs()
     guard statvfs((path as NSString).deletingLastPathComponent, &found) == 0 else { return true }
@@ -67,6 +73,8 @@ private func hasRoom(besides path: String) -> Bool {
 }
 
 /// Whether the process may not make the catalogue's files larger (`ulimit -f`), which the library calls any trouble.
+///
+/// SQLite reports a write beyond the limit as an I/O error without saying why; hence sizes and limit are compared here.
 private func isAtLimit(_ path: String) -> Bool {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max else {
@@ -80,4 +88,6 @@ private func isAtLimit(_ path: String) -> Bool {
 }
 
 /// More than one write of the library needs: a page of the log's index.
+///
+/// In bytes.
 private let largestWrite = 64 << 10

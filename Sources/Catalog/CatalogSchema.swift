@@ -6,6 +6,9 @@ import GRDB
 /// once. Records are replaced by primary key, except in `metrics`, which has none.
 enum CatalogSchema {
     /// In the order in which they were released; the names are kept in the file.
+    ///
+    /// GRDB notes each applied migration's name in the file, in `grdb_migrations`; a name that this list does not have
+    /// means a newer version. Each migration is one transaction.
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1: runs, histories, evaluations, metrics") { try $0.execute(sql: first) }
@@ -18,6 +21,8 @@ enum CatalogSchema {
         return migrator
     }
 
+    /// The tables of the first release. `run` has one row at most, `metrics` rows in the order of writing, all others a
+    /// primary key.
     private static let first = """
         CREATE TABLE run (
             id INTEGER PRIMARY KEY CHECK (id = 1),

@@ -5,7 +5,9 @@ package import Experience
 ///
 /// `IndexedStreams` in `Reporting` makes them, so that this module needs no HDF5.
 package struct IndexedStream: Hashable, Sendable {
+    /// Task, repetition and actor, or evaluation, task and seed.
     package var stream: StreamIdentifier
+    /// From the file's attributes, so that a run without an experiment has tasks too.
     package var task: Task
     /// Of its task, where the environment knows it.
     package var optimalReturn: Double?
@@ -19,6 +21,7 @@ package struct IndexedStream: Hashable, Sendable {
     package var lastPolicyVersion: UInt64
     /// The highest incarnation of its rollouts; lockstep and evaluations write 0.
     package var lastIncarnation: UInt64
+    /// Whether its recorder closed it; a sealed file never changes again.
     package var isSealed: Bool
     /// What reading all of it has shown.
     package var integrity: Integrity
@@ -75,19 +78,21 @@ package struct HistoriesIndex: Hashable, Sendable {
     /// By folder. Returns only of jobs that are whole; the others are to be played again.
     package private(set) var evaluations: [EvaluationReturns] = []
 
-    /// A lifetime's final return is the mean over so many last episodes of each of its streams.
+    /// A lifetime's final return is the mean over this many last episodes of each of its streams.
     package static let finalEpisodes = 10
 
     /// What the run's experiment asks for, where it is known: what has less than that was interrupted.
     ///
     /// Without it a lifetime whose files are all sealed counts as finished, though some of its actors may have no file.
     package struct Expectation: Sendable {
-        /// Streams of a lifetime.
+        /// Streams of a lifetime: one for each actor that the run records.
         package var recordedActors: Int
-        /// Streams of an evaluated task, and episodes of each.
+        /// Streams of an evaluated task: one for each copy of the environment.
         package var seeds: Int
+        /// Episodes of each seed.
         package var episodes: Int
 
+        /// From the experiment's `recorded_actors`, `evaluate.seeds` and `evaluate.episodes`.
         package init(recordedActors: Int, seeds: Int, episodes: Int) {
             self.recordedActors = recordedActors
             self.seeds = seeds
@@ -99,10 +104,12 @@ package struct HistoriesIndex: Hashable, Sendable {
     ///
     /// It counts as ended: a lifetime does not wait for its seal.
     package struct Quarantined: Hashable, Sendable {
+        /// The file's place in the run.
         package let stream: StreamIdentifier
         /// The recorder's words, from the mark beside the file.
         package let reason: String
 
+        /// `reason` becomes the stream record's `problem`.
         package init(_ stream: StreamIdentifier, reason: String) {
             self.stream = stream
             self.reason = reason
@@ -110,6 +117,9 @@ package struct HistoriesIndex: Hashable, Sendable {
     }
 
     /// `tasks`: all that the run's environment has, where it is known; otherwise those of the streams.
+    ///
+    /// Where a task is both known and told by a stream, the known one counts. The work is all in memory; the caller has
+    /// read the files.
     package init(
         _ summaries: [IndexedStream], quarantined: [Quarantined] = [], tasks known: [TaskRecord] = [],
         expected: Expectation? = nil
@@ -140,6 +150,7 @@ package struct HistoriesIndex: Hashable, Sendable {
         }
     }
 
+    /// The record of a stream that could be read, damaged or not.
     private static func stream(_ summary: IndexedStream) -> StreamRecord {
         StreamRecord(
             stream: summary.stream, rows: summary.rows, rollouts: summary.rollouts, isSealed: summary.isSealed,
@@ -150,6 +161,9 @@ package struct HistoriesIndex: Hashable, Sendable {
     /// give out higher ones than its files have. Where the files have none (lockstep), it was begun once at least.
     ///
     /// `expected`: sealed streams without which it has not ended.
+    ///
+    /// Begins with the first rollout's wall clock and ends with the last one's. `status` is finished where all files
+    /// are sealed and there are as many as expected.
     private static func lifetime(
         _ lifetime: LifetimeIdentifier, _ members: [IndexedStream], expected: Int
     ) -> LifetimeRecord {
@@ -167,6 +181,8 @@ package struct HistoriesIndex: Hashable, Sendable {
     }
 
     /// Whole: enough sealed, sound streams with enough episodes. Without `expected` what is there is enough.
+    ///
+    /// A job whose seeds are cut short is `running`, and is played again as a whole.
     private static func evaluation(
         _ name: String, _ lifetime: LifetimeIdentifier, _ members: [IndexedStream], expected: Expectation?
     ) -> EvaluationReturns {
@@ -180,7 +196,7 @@ package struct HistoriesIndex: Hashable, Sendable {
                 split: seeds[0].task.split, kind: seeds.lazy.compactMap(\.kind).first ?? .inContext,
                 status: isWhole ? .finished : .running, seeds: seeds.count,
                 episodes: seeds.map(\.returns.count).max() ?? 0, ended: seeds.compactMap(\.ended).max()),
-            // Of a job that is not done nothing counts: it is done again, whole.
+            // A job that is not whole counts for nothing: it is played again as a whole.
             returns: isWhole ? seeds.map(\.returns) : [])
     }
 }

@@ -4,6 +4,8 @@ import GRDB
 
 extension Ledger {
     /// Nil for a catalogue that was remade from the files alone.
+    ///
+    /// One row at most, by the table's own constraint.
     package func run() throws(CatalogError) -> RunRecord? {
         try read { database in
             try Row.fetchOne(database, sql: "SELECT * FROM run").map { row in
@@ -15,6 +17,8 @@ extension Ledger {
     }
 
     /// By id.
+    ///
+    /// Throws `damaged` for a split that this version does not know.
     package func tasks() throws(CatalogError) -> [TaskRecord] {
         try records("SELECT * FROM tasks ORDER BY id") { row in
             TaskRecord(
@@ -24,6 +28,8 @@ extension Ledger {
     }
 
     /// By task and repetition.
+    ///
+    /// Throws `damaged` for a status that this version does not know.
     package func lifetimes() throws(CatalogError) -> [LifetimeRecord] {
         try records("SELECT * FROM lifetimes ORDER BY task, repetition") { row in
             LifetimeRecord(
@@ -36,6 +42,8 @@ extension Ledger {
     }
 
     /// In the order of their paths.
+    ///
+    /// Histories and evaluations together: `evaluations/` comes before `histories/`.
     package func streams() throws(CatalogError) -> [StreamRecord] {
         try records("SELECT * FROM streams ORDER BY path") { row in
             let evaluation: String? = row["evaluation"]
@@ -50,6 +58,8 @@ extension Ledger {
     }
 
     /// In the order in which they joined; a node that joined again has a row for each name.
+    ///
+    /// Nodes that have left are among them, with the reason.
     package func nodes() throws(CatalogError) -> [NodeRecord] {
         try records("SELECT * FROM nodes ORDER BY joined, name") { row in
             NodeRecord(
@@ -60,6 +70,8 @@ extension Ledger {
     }
 
     /// By training step.
+    ///
+    /// The loss is nil where the catalogue was remade from files.
     package func checkpoints() throws(CatalogError) -> [CheckpointRecord] {
         try records("SELECT * FROM checkpoints ORDER BY step") { row in
             CheckpointRecord(
@@ -69,6 +81,8 @@ extension Ledger {
     }
 
     /// By evaluation and task, without their returns.
+    ///
+    /// The coordinator writes jobs that are finished; an index also those whose files are incomplete, as `running`.
     package func evaluations() throws(CatalogError) -> [EvaluationRecord] {
         try records("SELECT * FROM evaluations ORDER BY evaluation, task", evaluation)
     }
@@ -76,6 +90,8 @@ extension Ledger {
     /// The returns of every evaluated task; rows of seeds may differ in length where a job was cut.
     ///
     /// Ordered by evaluation, task, seed and episode. A job without results has no returns.
+    ///
+    /// Rows are (seeds, episodes) as Float; a seed without episodes before one that has some is an empty row.
     package func evaluationReturns() throws(CatalogError) -> [EvaluationReturns] {
         try read { database in
             let jobs = try Row.fetchAll(database, sql: "SELECT * FROM evaluations ORDER BY evaluation, task")
@@ -99,12 +115,16 @@ extension Ledger {
     }
 
     /// Sorted.
+    ///
+    /// Each name once, whatever its sources.
     package func metricNames() throws(CatalogError) -> [String] {
         try records("SELECT DISTINCT name FROM metrics ORDER BY name") { $0["name"] }
     }
 
     /// One metric of all its sources, in the order in which it was written. Empty for a name that was never written; a
     /// value that was not a number is NaN.
+    ///
+    /// Records of all nodes; `source` tells them apart.
     package func metrics(named name: String) throws(CatalogError) -> [MetricRecord] {
         try read { database in
             try Row.fetchAll(database, sql: "SELECT * FROM metrics WHERE name = ? ORDER BY rowid", arguments: [name])
@@ -116,10 +136,12 @@ extension Ledger {
         }
     }
 
+    /// One statement, one snapshot; all rows in memory.
     private func records<Record>(_ sql: String, _ make: (Row) throws -> Record) throws(CatalogError) -> [Record] {
         try read { database in try Row.fetchAll(database, sql: sql).map(make) }
     }
 
+    /// Reads the columns of one row of `evaluations`.
     private func evaluation(_ row: Row) throws -> EvaluationRecord {
         EvaluationRecord(
             evaluation: row["evaluation"], task: row["task"], checkpoint: row["checkpoint"],
@@ -128,6 +150,8 @@ extension Ledger {
     }
 
     /// A word of a fixed list. Throws `damaged` for any other, which a damaged or foreign catalogue may have.
+    ///
+    /// Enumerations are kept as words, so that a person can read the file with any SQLite client.
     private func word<Value: RawRepresentable & CaseIterable>(_ row: Row, _ column: String) throws -> Value
     where Value.RawValue == String {
         let text: String = row[column]

@@ -6,6 +6,8 @@ extension Ledger {
     /// Writes the run's one row, replacing what it was.
     ///
     /// Survives a loss of power.
+    ///
+    /// Called when a run begins, when it ends and when it fails.
     package func save(_ run: RunRecord) throws(CatalogError) {
         try write { database in
             try database.execute(
@@ -17,11 +19,16 @@ extension Ledger {
     }
 
     /// Adds tasks, or replaces those with the same id.
+    ///
+    /// One transaction for all of them, synced.
     package func save(_ tasks: [TaskRecord]) throws(CatalogError) {
         try write { try $0.save(tasks) }
     }
 
     /// Writes all of a batch, or nothing: one transaction.
+    ///
+    /// Batches are what the coordinator writes once a turn, before it sends the messages that tell of it; hence the
+    /// default.
     package func save(_ batch: LedgerBatch, surviving: Survival = .lossOfPower) throws(CatalogError) {
         try write(surviving: surviving) { database in
             if !batch.lifetimes.isEmpty { try database.save(batch.lifetimes) }
@@ -34,6 +41,8 @@ extension Ledger {
     }
 
     /// Adds it, or replaces the one with its name.
+    ///
+    /// Synced: a checkpoint that the coordinator has stored is known after a loss of power.
     package func save(_ checkpoint: CheckpointRecord) throws(CatalogError) {
         try write { try $0.save(checkpoint) }
     }
@@ -41,6 +50,8 @@ extension Ledger {
     /// Adds metrics; one transaction for all.
     ///
     /// Nothing is ever replaced: the same metric written twice is there twice.
+    ///
+    /// Synced, unlike metrics in a batch that need only survive a process.
     package func append(_ metrics: [MetricRecord]) throws(CatalogError) {
         try write { try $0.append(metrics) }
     }
@@ -51,6 +62,8 @@ extension Ledger {
     /// Checkpoints, nodes, metrics and the run's row stay, and so does what no file tells of a lifetime: its learner,
     /// what was learnt, the policy lag. Of two attempts the higher is kept. Call it only while no coordinator is at
     /// work on the run.
+    ///
+    /// A lifetime loses its row, its attempt included, where none of its files could be read.
     package func replaceIndex(_ index: HistoriesIndex) throws(CatalogError) {
         let known = Dictionary(grouping: try lifetimes()) { [$0.task, $0.repetition] }
         let lifetimes = index.lifetimes.map { found in
@@ -70,6 +83,8 @@ extension Ledger {
 
 extension LifetimeRecord {
     /// With what only the coordinator knew. An attempt is never given out twice: the higher one counts.
+    ///
+    /// Numbers that files tell (episodes, transitions, updates) are the files' own.
     fileprivate func completed(from known: LifetimeRecord) -> LifetimeRecord {
         var record = self
         record.attempt = max(attempt, known.attempt)
@@ -82,6 +97,7 @@ extension LifetimeRecord {
 }
 
 extension Database {
+    /// By id; all in the caller's transaction, as the functions below.
     fileprivate func save(_ tasks: [TaskRecord]) throws {
         let statement = try makeStatement(sql: "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?)")
         for task in tasks {
@@ -91,6 +107,7 @@ extension Database {
         }
     }
 
+    /// By task and repetition, every column: a field that is nil replaces a number that was there.
     fileprivate func save(_ lifetimes: [LifetimeRecord]) throws {
         let statement = try makeStatement(
             sql: "INSERT OR REPLACE INTO lifetimes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
@@ -104,6 +121,7 @@ extension Database {
         }
     }
 
+    /// By path. The collection is kept as the evaluation's name, NULL for histories.
     fileprivate func save(_ streams: [StreamRecord]) throws {
         let statement = try makeStatement(
             sql: "INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
@@ -119,6 +137,7 @@ extension Database {
         }
     }
 
+    /// By name; a process that joins again under another name gets a row of its own.
     fileprivate func save(_ nodes: [NodeRecord]) throws {
         let statement = try makeStatement(sql: "INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
         for node in nodes {
@@ -129,6 +148,7 @@ extension Database {
         }
     }
 
+    /// Adds rows; the order of `rowid` is the order of writing.
     fileprivate func append(_ metrics: [MetricRecord]) throws {
         let statement = try makeStatement(sql: "INSERT INTO metrics VALUES (?, ?, ?, ?, ?)")
         for metric in metrics {
@@ -146,6 +166,8 @@ extension Database {
     }
 
     /// In place of what was known of the task: its returns go with its row.
+    ///
+    /// The returns' foreign key deletes them with the row, so that no return of an earlier attempt is left.
     fileprivate func save(_ result: EvaluationReturns) throws {
         let job = result.evaluation
         try execute(

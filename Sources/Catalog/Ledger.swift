@@ -24,6 +24,7 @@ package final class Ledger: Sendable {
 
     /// The file; beside it lie `-wal` and `-shm` while it is open.
     package let path: String
+    /// GRDB's queue: one connection, one call at a time.
     private let database: DatabaseQueue
 
     /// How long a call waits for another process's transaction.
@@ -32,9 +33,13 @@ package final class Ledger: Sendable {
     package static let busyTimeoutSeconds = 5.0
 
     /// Pages that SQLite keeps in memory, in KiB.
+    ///
+    /// SQLite's own default is 2,000.
     static let cacheKibibytes = 512
 
     /// Throws `exists`, `missing`, `newer`, `damaged`, or what SQLite says.
+    ///
+    /// In `create` and `resume` it also switches to a write-ahead log and applies migrations that the file lacks.
     package init(path: String, mode: Mode) throws(CatalogError) {
         let exists = FileManager.default.fileExists(atPath: path)
         switch mode {
@@ -53,7 +58,7 @@ package final class Ledger: Sendable {
         configuration.foreignKeysEnabled = true
         if mode != .read { configuration.journalMode = .wal }
         configuration.label = "catalogue"
-        // What is read again and again are a few rows of indices; the rest of the pages would only fill the memory.
+        // A few rows of indices are read again and again; other pages would only fill the memory.
         configuration.prepareDatabase { try $0.execute(sql: "PRAGMA cache_size = -\(Self.cacheKibibytes)") }
         do {
             let database = try DatabaseQueue(path: path, configuration: configuration)
@@ -67,6 +72,8 @@ package final class Ledger: Sendable {
     }
 
     /// Folds the write-ahead log into the file, so that the file alone can be copied, and closes it.
+    ///
+    /// Throws where the log cannot be folded in; file and log together are then still whole.
     package func close() throws(CatalogError) {
         do {
             if !database.configuration.readonly {
@@ -85,14 +92,17 @@ package final class Ledger: Sendable {
     package enum Survival: Sendable {
         case lossOfPower, deathOfProcess
 
+        /// Value of SQLite's `PRAGMA synchronous`, by which a commit in a write-ahead log syncs or does not.
         fileprivate var pragma: String { self == .lossOfPower ? "FULL" : "NORMAL" }
     }
 
     /// One transaction: all of `body` is kept, or nothing.
+    ///
+    /// Throws what `body` throws as a `CatalogError`, after rolling back. Blocks for an fsync with `lossOfPower`.
     func write(surviving: Survival = .lossOfPower, _ body: (Database) throws -> Void) throws(CatalogError) {
         do {
             try database.writeWithoutTransaction { connection in
-                // It cannot be changed within a transaction.
+                // SQLite does not change this pragma within a transaction.
                 try connection.execute(sql: "PRAGMA synchronous = \(surviving.pragma)")
                 try connection.inTransaction {
                     try body(connection)
@@ -110,12 +120,17 @@ package final class Ledger: Sendable {
     }
 
     /// One snapshot: all statements in `body` see the same state.
+    ///
+    /// Another process may write meanwhile: the write-ahead log keeps the snapshot.
     func read<Result>(_ body: (Database) throws -> Result) throws(CatalogError) -> Result {
         do { return try database.read(body) } catch { throw CatalogError(error, path: path) }
     }
 
     /// Throws `newer` where migrations are applied that this version does not know, `damaged` where a catalogue that is
     /// opened for reading lacks some that it knows.
+    ///
+    /// Reading with missing migrations is refused rather than guessed at, because a read-only connection cannot add the
+    /// columns.
     private static func checkVersion(_ database: DatabaseQueue, path: String) throws {
         let migrator = CatalogSchema.migrator
         try database.read { connection in

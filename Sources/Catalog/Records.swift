@@ -3,6 +3,7 @@ package import Experience
 
 /// The run as a whole: one row in `run`. Times here and below are seconds since 1970, UTC.
 package struct RunRecord: Hashable, Sendable {
+    /// The experiment's name.
     package var name: String
     /// Of the program that began it.
     package var softwareVersion: String
@@ -10,12 +11,14 @@ package struct RunRecord: Hashable, Sendable {
     ///
     /// As YAML, like RUN/experiment.yaml.
     package var experimentYAML: String
+    /// When the coordinator first began it; a resumed run keeps it.
     package var started: Double
     /// Nil while it runs, or where its coordinator died.
     package var ended: Double?
     /// Why the run failed; nil while it runs and where it went well.
     package var failure: String?
 
+    /// Written when a run begins, and written again with `ended` when it is over.
     package init(
         name: String, softwareVersion: String, experimentYAML: String, started: Double, ended: Double? = nil,
         failure: String? = nil
@@ -33,7 +36,9 @@ package struct RunRecord: Hashable, Sendable {
 ///
 /// One row in `tasks`, made from the run's task distribution. The two returns are what curves are measured against.
 package struct TaskRecord: Hashable, Sendable {
+    /// The environment's number of the task, which streams and seeds are named after.
     package var id: Int
+    /// Whether the distiller may learn from it (`train`), or it is kept for evaluation (`test`).
     package var split: Split
     /// The task's own description, as its environment reads it.
     package var json: String
@@ -42,6 +47,7 @@ package struct TaskRecord: Hashable, Sendable {
     /// Mean return of an episode by uniformly random actions; nil where the environment does not know it.
     package var randomReturn: Double?
 
+    /// The index makes it of a stream's attributes, `Ledger.tasks` of a row.
     package init(id: Int, split: Split, json: String, optimalReturn: Double? = nil, randomReturn: Double? = nil) {
         self.id = id
         self.split = split
@@ -50,7 +56,9 @@ package struct TaskRecord: Hashable, Sendable {
         self.randomReturn = randomReturn
     }
 
-    /// A task of `distribution` with what its returns are measured against; finding that out may take a while.
+    /// A task of `distribution` with the two returns that curves are measured against; computing them may take a while.
+    ///
+    /// Blocks its thread while the environment computes the references, such as a value iteration.
     package init(_ task: Task, _ distribution: any TaskDistribution) {
         let references = distribution.references(of: task)
         self.init(
@@ -70,7 +78,9 @@ package enum WorkStatus: String, Hashable, Sendable, CaseIterable, Codable {
 ///
 /// One row in `lifetimes`, by task and repetition. The numbers are nil until the learner or the index has told them.
 package struct LifetimeRecord: Hashable, Sendable {
+    /// The task's id.
     package var task: Int
+    /// From 0: which of several lifetimes on the same task, each with its own random numbers.
     package var repetition: Int
     /// As the coordinator saw it last; `--resume` takes up what is not finished.
     package var status: WorkStatus
@@ -78,7 +88,9 @@ package struct LifetimeRecord: Hashable, Sendable {
     package var learner: String?
     /// How often it was begun. Incarnations of its streams are `(attempt - 1) << 16 | n`, so it must never fall.
     package var attempt: Int
+    /// When it was begun first, or the first rollout's time in a remade catalogue.
     package var started: Double?
+    /// When its learner reported the end, or the last rollout's time in a remade catalogue.
     package var ended: Double?
     /// Episodes of all actors together.
     package var episodes: Int?
@@ -88,13 +100,14 @@ package struct LifetimeRecord: Hashable, Sendable {
     package var transitionsLearnt: Int?
     /// Updates of its learner, which is the last policy version.
     package var updates: Int?
-    /// Mean number of updates by which the learner was ahead of the policy of what it learnt from.
+    /// Mean number of updates by which the learner was ahead of the policy that had acted.
     package var meanPolicyLag: Double?
     /// Mean return of its last episodes; what `HistoriesIndex` writes is over the last ten of each stream.
     package var finalReturn: Double?
     /// How many it has had; more than at once in an elastic lifetime.
     package var actors: Int?
 
+    /// The defaults are those of a lifetime that is queued: attempt 0, all numbers nil.
     package init(
         task: Int, repetition: Int, status: WorkStatus = .queued, learner: String? = nil, attempt: Int = 0,
         started: Double? = nil, ended: Double? = nil, episodes: Int? = nil, transitions: Int? = nil,
@@ -130,19 +143,25 @@ package enum Integrity: String, Hashable, Sendable, CaseIterable, Codable {
 ///
 /// One row in `streams`, by path. The coordinator writes it when a recorder reports a stream sealed or quarantined.
 package struct StreamRecord: Hashable, Sendable {
+    /// Where it belongs, and by `path` its file.
     package var stream: StreamIdentifier
     /// Below the run's folder.
     package var path: String
     /// Transitions.
     package var rows: Int
+    /// Pieces in which the transitions came; rows of the file's dataset `rollouts`.
     package var rollouts: Int
+    /// Whether the file is complete and will not grow.
     package var isSealed: Bool
+    /// A coordinator writes `unchecked` for a sealed stream, whose file it does not read, and `damaged` for a
+    /// quarantined one.
     package var integrity: Integrity
     /// Bytes on disk, where they were looked at.
     package var bytes: Int?
     /// What is wrong with a damaged one, where it is known.
     package var problem: String?
 
+    /// `path` follows from `stream`.
     package init(
         stream: StreamIdentifier, rows: Int, rollouts: Int, isSealed: Bool, integrity: Integrity = .unchecked,
         bytes: Int? = nil, problem: String? = nil
@@ -162,13 +181,17 @@ package struct StreamRecord: Hashable, Sendable {
 ///
 /// One row in `nodes`, by name. People look at it; nothing in a run depends on it.
 package struct NodeRecord: Hashable, Sendable {
+    /// What the process calls itself in its `Hello`.
     package var name: String
+    /// The raw value of its `RoleName`.
     package var role: String
+    /// As the process reported it.
     package var host: String
     /// Its process id on `host`.
     package var process: Int
     /// Where others reach it (learner, recorder); empty otherwise.
     package var endpoint: String
+    /// When the coordinator noted that it joined.
     package var joined: Double
     /// When it was last heard of.
     package var lastSeen: Double
@@ -177,6 +200,7 @@ package struct NodeRecord: Hashable, Sendable {
     /// Why it went, in words.
     package var reason: String?
 
+    /// A node that has just joined has neither `left` nor `reason`; `lastSeen` is its `joined`.
     package init(
         name: String, role: String, host: String, process: Int, endpoint: String = "", joined: Double,
         lastSeen: Double, left: Double? = nil, reason: String? = nil
@@ -201,12 +225,14 @@ package struct CheckpointRecord: Hashable, Sendable {
     package var name: String
     /// Optimiser steps of the distiller.
     package var step: Int
+    /// When it was stored, or the modification time of its `config.json` in a remade catalogue.
     package var created: Double
     /// Seconds of training that it took to get there.
     package var trainingSeconds: Double?
     /// Nats an action; nil in a catalogue that was remade from files.
     package var loss: Double?
 
+    /// `name` follows from `step`: see `Checkpoint.name(ofStep:)`.
     package init(name: String, step: Int, created: Double, trainingSeconds: Double? = nil, loss: Double? = nil) {
         self.name = name
         self.step = step
@@ -231,14 +257,21 @@ package enum EvaluationKind: String, Hashable, Sendable, CaseIterable, Codable {
 package struct EvaluationRecord: Hashable, Sendable {
     /// Folder of its streams below `evaluations`; with the task's number it names the job.
     package var evaluation: String
+    /// The task's id.
     package var task: Int
+    /// Which checkpoint acts.
     package var checkpoint: String
+    /// The split of `task`; kept so that a report need not look it up.
     package var split: Split
+    /// With its context, or cleared.
     package var kind: EvaluationKind
+    /// `finished` once its returns are in `evaluation_returns`.
     package var status: WorkStatus
     /// Copies of the environment that are played.
     package var seeds: Int
+    /// Episodes of each seed.
     package var episodes: Int
+    /// When its result was stored; nil until then.
     package var ended: Double?
 
     package init(
@@ -262,9 +295,12 @@ package struct EvaluationRecord: Hashable, Sendable {
 /// Saved together: replacing the record removes the returns that were there. `returns` is empty for a job that is not
 /// finished.
 package struct EvaluationReturns: Hashable, Sendable {
+    /// The job that played them.
     package var evaluation: EvaluationRecord
+    /// (seeds, episodes), undiscounted, in the order of playing.
     package var returns: [[Float]]
 
+    /// For a job without results `returns` is empty.
     package init(evaluation: EvaluationRecord, returns: [[Float]]) {
         self.evaluation = evaluation
         self.returns = returns
@@ -275,14 +311,18 @@ package struct EvaluationReturns: Hashable, Sendable {
 ///
 /// One row in `metrics`, which only grows: numbers for plots, and the marks of phases (`phase/...`).
 package struct MetricRecord: Hashable, Sendable {
+    /// When the coordinator noted it, by its own clock.
     package var time: Double
     /// The node that it comes from.
     package var source: String
-    /// For example `distil/loss`.
+    /// For example `distiller/loss`.
     package var name: String
+    /// What the x axis of its plot counts: optimiser steps, or the task's id in numbers of lifetimes.
     package var step: Int
+    /// NaN for a number that could not be measured; it comes back as NaN.
     package var value: Double
 
+    /// Nothing is checked: any name makes a plot.
     package init(time: Double, source: String, name: String, step: Int, value: Double) {
         self.time = time
         self.source = source
@@ -294,6 +334,8 @@ package struct MetricRecord: Hashable, Sendable {
 
 extension MetricRecord {
     /// The mark of a run whose distillation is done.
+    ///
+    /// Its `value` is 1; only the name matters.
     package static let distillationFinished = "distiller/finished"
 
     /// Written once, when the training is over; a coordinator that finds it leases no more training.

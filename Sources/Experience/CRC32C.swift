@@ -4,14 +4,18 @@
 ///
 /// The nine bytes "123456789" have 0xE3069283.
 package struct CRC32C: Sendable {
+    /// All ones at first, and inverted at the end, so that leading zeros count.
     private var state: UInt32 = 0xFFFF_FFFF
 
+    /// Of no bytes yet: `value` is 0.
     package init() {}
 
     /// The checksum of everything so far; `update` may go on afterwards.
     package var value: UInt32 { ~state }
 
     /// Adds bytes. How they are divided into calls makes no difference.
+    ///
+    /// May be called any number of times, with no bytes too.
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {
         var crc = state
         CRC32C.tables.withUnsafeBufferPointer { table in
@@ -38,6 +42,7 @@ package struct CRC32C: Sendable {
         state = crc
     }
 
+    /// For bytes that lie in one piece.
     package static func of(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
         var crc = CRC32C()
         crc.update(bytes)

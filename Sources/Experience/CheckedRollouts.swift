@@ -1,7 +1,9 @@
 /// What is wrong with rollouts from outside, in one sentence: lifetime, actor, sequence, what was expected and what
 /// came.
 package struct RolloutError: Error, CustomStringConvertible, Sendable {
+    /// Fit to be sent back to the peer in a `Failure`.
     package let description: String
+    /// One sentence without a full stop.
     init(_ description: String) { self.description = description }
 }
 
@@ -10,15 +12,20 @@ package struct RolloutError: Error, CustomStringConvertible, Sendable {
 ///
 /// Code behind the check may index by a header's lengths and cast elements without looking at them.
 package struct CheckedRollouts: Sendable {
+    /// What was checked; its bytes cannot change any more.
     package let batch: RolloutBatch
+    /// What it was checked against.
     package let layout: RolloutLayout
 
+    /// Only after all checks.
     fileprivate init(_ batch: RolloutBatch, _ layout: RolloutLayout) {
         self.batch = batch
         self.layout = layout
     }
 
     /// Calls `body` with each rollout, in order.
+    ///
+    /// Rows are slices of the batch's columns: nothing is copied. Throws what `body` throws.
     package func forEach(_ body: (CheckedRollout) throws -> Void) rethrows {
         try batch.forEachRollout(layout) { try body(CheckedRollout(header: $0, rows: $1, layout: layout)) }
     }
@@ -26,10 +33,13 @@ package struct CheckedRollouts: Sendable {
 
 /// One rollout of `CheckedRollouts`; valid only inside the call that lends it.
 package struct CheckedRollout {
+    /// Consistent with `rows`: lengths, flags and checksum were compared.
     package private(set) var header: RolloutHeader
     package let rows: RolloutRows
+    /// What the rows were checked against; a stream's writer compares it with its own.
     package let layout: RolloutLayout
 
+    /// Lent by `CheckedRollouts.forEach`.
     fileprivate init(header: RolloutHeader, rows: RolloutRows, layout: RolloutLayout) {
         self.header = header
         self.rows = rows
@@ -53,6 +63,9 @@ extension RolloutBatch {
     /// stream.
     ///
     /// - Parameter actors: the number of the lifetime's actors, which every header's actor must be below.
+    ///
+    /// The layout is that of the lifetime's environment, which the receiver knows by itself: a peer cannot choose what
+    /// it is checked against.
     package func checked(against layout: RolloutLayout, actors: Int) throws -> CheckedRollouts {
         for column in RolloutColumn.allCases {
             let (found, elements) = (bytes.count(of: column), count(of: column))
@@ -73,6 +86,8 @@ extension RolloutBatch {
 
 extension RolloutRows {
     /// What is wrong with the rollout; nil where nothing is.
+    ///
+    /// The order of checks is that of their cost, the checksum last.
     fileprivate func problem(_ header: RolloutHeader, _ layout: RolloutLayout, actors: Int) -> String? {
         guard header.actor < actors else { return "there are only \(actors) actors" }
         guard header.length > 0 || header.isLast else { return "it is empty" }

@@ -16,10 +16,15 @@ package struct IntegerComponents: Hashable, Sendable {
     package let byteCount: Int
     /// Number of different elements where it is at most `largestTable`; nil where there are more.
     package let tableSize: Int?
+    /// For elements of 32 bits; bytes are read without it.
     @usableFromInline package let space: Space
+    /// Whether components are bytes, which all small spaces' are.
     @usableFromInline let isBytes: Bool
 
     /// Nil for a space that is not made of a few integers from 0.
+    ///
+    /// A box counts where it is of bytes, has at most `largestArray` numbers and is within 0 to 255; images are too
+    /// large.
     package init?(_ space: Space) {
         switch space {
         case .discrete(let count): counts = [count]
@@ -37,10 +42,14 @@ package struct IntegerComponents: Hashable, Sendable {
     }
 
     /// Rows of a table with one for every value of every component.
+    ///
+    /// Sum of `counts`.
     package var rowCount: Int { counts.reduce(0, +) }
 
     /// Writes the components as rows of the table, (components). Returns the element's number (0 when there are too
     /// many to number), or nil when a component is out of range.
+    ///
+    /// `bytes` need not be aligned. Called for every step of every actor, hence inlinable and without an array.
     @inlinable
     package func read(_ bytes: UnsafeRawPointer, rows: UnsafeMutablePointer<Int32>) -> Int? {
         var number = 0
@@ -57,6 +66,8 @@ package struct IntegerComponents: Hashable, Sendable {
 
     /// The element's number, below `tableSize`, or nil when a component is out of range. Where `tableSize` is nil the
     /// result has no meaning: it may have wrapped around.
+    ///
+    /// The place of the element in a table of policies, such as (observations, actions).
     @inlinable
     package func number(of bytes: UnsafeRawPointer) -> Int? {
         var number = 0
@@ -69,6 +80,8 @@ package struct IntegerComponents: Hashable, Sendable {
 
     /// Writes the components of the element with a number, as `read` does: (components). `number` must be below
     /// `tableSize`.
+    ///
+    /// The opposite of `number(of:)`: for tables that are filled for all observations at once.
     package func write(_ number: Int, rows: UnsafeMutablePointer<Int32>) {
         var rest = number
         var offset = rowCount
@@ -80,6 +93,8 @@ package struct IntegerComponents: Hashable, Sendable {
     }
 
     /// Component `index` of the element at `bytes`, or nil where it is not in `0..<counts[index]`.
+    ///
+    /// `load` of 32 bits goes through `Space.integer`, which takes any alignment.
     @inlinable
     @inline(__always)
     func value(at index: Int, of bytes: UnsafeRawPointer) -> Int? {

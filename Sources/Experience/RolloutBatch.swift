@@ -6,12 +6,15 @@
 ///
 /// Copies share the columns' bytes. Equal batches have equal headers and bytes, wherever those lie in memory.
 package struct RolloutBatch: Sendable, Equatable {
+    /// All rollouts of a batch are of one lifetime.
     package var lifetime: LifetimeIdentifier
+    /// In the order of their rows. An actor may have several.
     package var headers: [RolloutHeader]
     /// (N, width) of each column of rows, with N the sum of all lengths; (E, width) of each column of episodes, with E
     /// the sum of all finished episodes.
     package var bytes: RolloutBytes
 
+    /// Whether sizes fit the headers is for `checked` to find.
     package init(lifetime: LifetimeIdentifier, headers: [RolloutHeader], bytes: RolloutBytes) {
         self.lifetime = lifetime
         self.headers = headers
@@ -21,6 +24,8 @@ package struct RolloutBatch: Sendable, Equatable {
     /// Rows of all rollouts together.
     package var rowCount: Int { headers.reduce(0) { $0 + $1.length } }
     /// Elements that a column has by the headers.
+    ///
+    /// Wraps around or is absurd where a header is: compare it with the bytes before using it.
     func count(of column: RolloutColumn) -> Int {
         column.isOfEpisodes ? headers.reduce(0) { $0 + $1.finishedEpisodes } : rowCount
     }
@@ -33,9 +38,12 @@ package struct RolloutRows {
     package let finishedEpisodes: Int
     private let columns: UnsafeBufferPointer<UnsafeRawBufferPointer>
     private let layout: RolloutLayout
+    /// Rows of the batch that are this rollout's.
     private let rows: Range<Int>
+    /// Final observations of the batch, which are this rollout's.
     private let episodes: Range<Int>
 
+    /// Lent by `RolloutBatch.forEachRollout`.
     fileprivate init(
         _ header: RolloutHeader, _ columns: UnsafeBufferPointer<UnsafeRawBufferPointer>, _ layout: RolloutLayout,
         rows: Range<Int>, episodes: Range<Int>
@@ -81,6 +89,8 @@ package struct RolloutRows {
 extension RolloutBatch {
     /// Calls `body` with each rollout's header and rows, in order. Where a column is shorter than the headers say, a
     /// rollout gets what is there of it, or nothing: `checked` refuses such a batch.
+    ///
+    /// Ranges are clamped to what is there, so that no header can make a slice reach beyond its column.
     package func forEachRollout(
         _ layout: RolloutLayout, _ body: (RolloutHeader, RolloutRows) throws -> Void
     ) rethrows {
@@ -113,6 +123,8 @@ extension RolloutBatch {
     }
 
     /// Fills in every header's checksum: the last step of making a batch, after which it may be sent.
+    ///
+    /// One pass over all bytes. The rows must not change afterwards.
     package mutating func seal(_ layout: RolloutLayout) {
         var checksums: [UInt32] = []
         checksums.reserveCapacity(headers.count)

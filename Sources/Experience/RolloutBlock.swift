@@ -4,11 +4,14 @@
 /// It belongs to the code that fills it, and is only read once a `RolloutBytes` shows it. The memory is not
 /// initialised.
 package final class RolloutBlock {
+    /// Freed with the block, which the `RolloutBytes` that shows it keeps alive.
     private let memory: UnsafeMutableRawPointer
     /// Where each column begins.
     private let offsets: [Int]
 
     /// `room`: bytes of each column.
+    ///
+    /// Columns begin on multiples of 16 bytes; the sum of their rooms is one allocation.
     package init(room: (RolloutColumn) -> Int) {
         var end = 0
         offsets = RolloutColumn.allCases.map { column in
@@ -34,6 +37,7 @@ package final class RolloutBlock {
 package struct RolloutBytes: @unchecked Sendable {
     /// In the order of `RolloutColumn.allCases`. Not changed while `owner` lives, hence safe to share.
     fileprivate let columns: [UnsafeRawBufferPointer]
+    /// A block, or the memory of a message; only its lifetime matters here.
     private let owner: AnyObject
 
     /// `column` gives each column's bytes, which `owner` keeps, unchanged, for as long as it lives.
@@ -43,6 +47,8 @@ package struct RolloutBytes: @unchecked Sendable {
     }
 
     /// Copies the bytes of each column; a column that is not in `bytes` is empty.
+    ///
+    /// For tests and tools.
     package init(_ bytes: [RolloutColumn: [UInt8]]) {
         let block = RolloutBlock { bytes[$0]?.count ?? 0 }
         for (column, bytes) in bytes {
@@ -54,6 +60,8 @@ package struct RolloutBytes: @unchecked Sendable {
     }
 
     /// The same bytes in memory of their own: for a batch that would otherwise keep a much larger message alive.
+    ///
+    /// Takes one allocation and one pass.
     package func copied() -> RolloutBytes {
         let block = RolloutBlock { count(of: $0) }
         for column in RolloutColumn.allCases {
@@ -68,7 +76,9 @@ package struct RolloutBytes: @unchecked Sendable {
         RolloutBytes(keptBy: owner) { UnsafeRawBufferPointer(rebasing: columns[$0.rawValue][range($0)]) }
     }
 
+    /// Bytes of one column.
     package func count(of column: RolloutColumn) -> Int { columns[column.rawValue].count }
+    /// Of all columns: what a queue that holds the batch is charged.
     package var byteCount: Int { columns.reduce(0) { $0 + $1.count } }
 
     /// The pointers are valid inside the call alone.
@@ -79,10 +89,13 @@ package struct RolloutBytes: @unchecked Sendable {
     }
 
     /// One column, for encoders that copy it into memory of their own: valid while this value is held.
+    ///
+    /// For protobuf-c, which packs while the message that holds this value is alive.
     package func unsafeBytes(of column: RolloutColumn) -> UnsafeRawBufferPointer { columns[column.rawValue] }
 }
 
 extension RolloutBytes: Equatable {
+    /// Compares contents, byte by byte; for tests.
     package static func == (left: RolloutBytes, right: RolloutBytes) -> Bool {
         left.withUnsafeColumns { left in
             right.withUnsafeColumns { right in zip(left, right).allSatisfy { $0.elementsEqual($1) } }

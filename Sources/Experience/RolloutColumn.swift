@@ -33,11 +33,16 @@ package enum RolloutColumn: Int, CaseIterable, Sendable {
 
 /// What the elements of each column are in one environment. Elements are stored little-endian and unpadded.
 package struct RolloutLayout: Hashable, Sendable {
+    /// Of `observations` and `finalObservations`.
     package let observation: Space
+    /// Of `actions`.
     package let action: Space
+    /// Bytes of an observation, kept because widths are asked for with each rollout.
     private let observationBytes: Int
+    /// Bytes of an action, kept for the same reason.
     private let actionBytes: Int
 
+    /// Two layouts are equal where their spaces are.
     package init(observation: Space, action: Space) {
         self.observation = observation
         self.action = action
@@ -45,6 +50,7 @@ package struct RolloutLayout: Hashable, Sendable {
         actionBytes = action.byteCount
     }
 
+    /// Rewards and flags have the same space in every environment.
     package func space(of column: RolloutColumn) -> Space {
         switch column {
         case .observations, .finalObservations: observation
@@ -79,5 +85,6 @@ package struct RolloutLayout: Hashable, Sendable {
     private static let reward = Space.box(
         shape: [], type: .float32, low: -Double(Float.greatestFiniteMagnitude),
         high: Double(Float.greatestFiniteMagnitude))
+    /// 0 or 1, in a byte.
     private static let flag = Space.discrete(count: 2)
 }

@@ -25,6 +25,7 @@ package struct RolloutHeader: Hashable, Sendable {
     /// Nothing follows in this stream.
     package var isLast: Bool
 
+    /// A collector leaves `checksum` at 0, and `RolloutBatch.seal` fills it in.
     package init(
         actor: Int, incarnation: UInt64, sequence: UInt64, policyVersion: UInt64, firstEpisode: UInt64, length: Int,
         finishedEpisodes: Int, checksum: UInt32, isLast: Bool

@@ -2,6 +2,9 @@ extension Space {
     /// Index of the first element in `bytes`, which holds whole elements, that is not of this space; nil where all are.
     /// Spaces of bytes with one bound and of floats are checked in one pass over the numbers, others element by
     /// element.
+    ///
+    /// The fast pass is a bound for all bytes at once; only where it fails are elements looked at one by one, to name
+    /// the first.
     package func firstOutside(_ bytes: UnsafeRawBufferPointer) -> Int? {
         let width = byteCount
         guard let base = bytes.baseAddress, width > 0 else { return nil }
@@ -11,6 +14,8 @@ extension Space {
     }
 
     /// Of a space of bytes that are all below the same bound: that bound. Nil of others.
+    ///
+    /// 256 stands for a space that any byte belongs to.
     private var byteBound: Int? {
         guard elementType == .uint8 else { return nil }
         switch self {
@@ -30,6 +35,8 @@ extension UnsafeRawBufferPointer {
     }
 
     /// NaN is in no range.
+    ///
+    /// Bounds are compared in Double, so that none is rounded.
     fileprivate func areFloats(from low: Double, to high: Double) -> Bool {
         for index in 0..<(count / 4) {
             let value = Double(loadUnaligned(fromByteOffset: 4 * index, as: Float.self))

@@ -1,5 +1,6 @@
 /// How a number of an observation or an action is stored, in streams and on the wire; always little-endian.
 package enum ElementType: String, Sendable, Codable {
+    /// The raw values stand in files' attributes.
     case uint8, int32, float32
 
     package var byteCount: Int {
@@ -21,6 +22,8 @@ package enum Space: Hashable, Sendable {
     case box(shape: [Int], type: ElementType, low: Double, high: Double)
 
     /// The dimensions of one element, without the time axis; `[]` is a single number.
+    ///
+    /// A stream's dataset has this behind its time axis.
     package var shape: [Int] {
         switch self {
         case .discrete: []
@@ -30,6 +33,8 @@ package enum Space: Hashable, Sendable {
     }
 
     /// Integers that fit a byte are stored as one.
+    ///
+    /// So that most observations and actions of small environments take a byte a number.
     package var elementType: ElementType {
         switch self {
         case .discrete(let count): count <= 256 ? .uint8 : .int32
@@ -39,14 +44,20 @@ package enum Space: Hashable, Sendable {
     }
 
     /// Numbers of one element: the product of `shape`.
+    ///
+    /// 1 for `[]`.
     package var elementCount: Int { shape.reduce(1, *) }
 
     /// Bytes of one element as it is stored.
+    ///
+    /// Without padding; what one row of a column takes.
     package var byteCount: Int { elementCount * elementType.byteCount }
 }
 
 extension Space: CustomStringConvertible {
     /// As Gymnasium writes spaces: `Discrete(5)`, `MultiDiscrete([9 9])`, `Box(0, 255, (72, 96, 3), uint8)`.
+    ///
+    /// For errors and tables; `json` in `Histories` is what files have.
     package var description: String {
         switch self {
         case .discrete(let count): return "Discrete(\(count))"
@@ -58,6 +69,8 @@ extension Space: CustomStringConvertible {
     }
 
     /// Bounds of integers without a point.
+    ///
+    /// `0` instead of `0.0` for spaces of integers.
     private func spelled(_ bound: Double, _ type: ElementType) -> String {
         guard type != .float32, let integer = Int(exactly: bound) else { return "\(bound)" }
         return "\(integer)"
@@ -66,6 +79,8 @@ extension Space: CustomStringConvertible {
 
 extension Space {
     /// Whether the `byteCount` bytes at `bytes` are an element of this space: integers in range, no NaN.
+    ///
+    /// A NaN is in no box. `bytes` need not be aligned.
     package func contains(_ bytes: UnsafeRawPointer) -> Bool {
         switch self {
         case .discrete(let count):
@@ -89,6 +104,8 @@ extension Space {
     }
 
     /// Component `index` of an element whose type is an integer. Traps for a space of floats. Its range is not checked.
+    ///
+    /// Inlined, because checks and networks call it for every component.
     @inline(__always)
     package func integer(at index: Int, of bytes: UnsafeRawPointer) -> Int {
         switch elementType {

@@ -1,5 +1,6 @@
 /// What a set of streams belongs to: the histories of a run, or one of its evaluations.
 package enum StreamCollection: Hashable, Sendable {
+    /// The learning histories that a distiller trains on.
     case histories
     /// A name of ASCII letters, digits, `-` and `_`, at most 64 of them.
     case evaluation(String)
@@ -9,10 +10,12 @@ package enum StreamCollection: Hashable, Sendable {
 /// lifetimes, told apart by `repetition`.
 package struct LifetimeIdentifier: Hashable, Sendable {
     package let collection: StreamCollection
+    /// Id of the task in the run's distribution.
     package let task: Int
     /// 0 in an evaluation.
     package let repetition: Int
 
+    /// By default the first lifetime's collection: the histories.
     package init(collection: StreamCollection = .histories, task: Int, repetition: Int) {
         self.collection = collection
         self.task = task
@@ -23,9 +26,12 @@ package struct LifetimeIdentifier: Hashable, Sendable {
 /// One actor's experience in order: the paper's learning history. One stream is one file, and `path` and `init?(path:)`
 /// say which. In an evaluation the actor is the seed's number.
 package struct StreamIdentifier: Hashable, Sendable {
+    /// Which task, and which life on it.
     package let lifetime: LifetimeIdentifier
+    /// Number of the actor in its lifetime, from 0; in an evaluation the number of the seed.
     package let actor: Int
 
+    /// Whether the run has such a stream is not known here.
     package init(lifetime: LifetimeIdentifier, actor: Int) {
         self.lifetime = lifetime
         self.actor = actor
@@ -42,6 +48,8 @@ extension LifetimeIdentifier: CustomStringConvertible {
     }
 
     /// The folder below the run: `histories/task-00042/lifetime-000` or `evaluations/ID/task-00042`.
+    ///
+    /// Its names sort as their numbers do, for tasks below 100,000 and lifetimes below 1,000.
     package var folder: String {
         switch collection {
         case .histories: "histories/task-\(padded(task, 5))/lifetime-\(padded(repetition, 3))"
@@ -51,10 +59,13 @@ extension LifetimeIdentifier: CustomStringConvertible {
 }
 
 extension StreamIdentifier: CustomStringConvertible {
+    /// In logs and errors: `task 42 lifetime 0 actor 7`.
     package var description: String { "\(lifetime) actor \(actor)" }
 
     /// What the file at `path` below the run belongs to; nil where no stream has that place. Only the exact spelling of
     /// `path` is accepted: one stream has one path.
+    ///
+    /// Used to make a catalogue from files. Numbers with too few digits, other suffixes and other folders give nil.
     package init?(path: String) {
         let parts = path.split(separator: "/").map(String.init)
         guard parts.count == 4, let file = parts.last, file.hasSuffix(".h5") else { return nil }
@@ -70,6 +81,8 @@ extension StreamIdentifier: CustomStringConvertible {
     }
 
     /// The file below the run, for example `histories/task-00042/lifetime-000/actor-0007.h5`.
+    ///
+    /// Unique for each stream: what the catalogue's rows are named by.
     package var path: String {
         switch lifetime.collection {
         case .histories: "\(lifetime.folder)/actor-\(padded(actor, 4)).h5"
@@ -79,6 +92,8 @@ extension StreamIdentifier: CustomStringConvertible {
 }
 
 /// `number` in decimal with leading zeros to at least `width` digits.
+///
+/// A number that has more digits keeps them.
 package func padded(_ number: Int, _ width: Int) -> String {
     let digits = String(number)
     return String(repeating: "0", count: max(0, width - digits.count)) + digits

@@ -10,11 +10,14 @@ final class AppendHandle {
     static let openFileLimit = 128
 
     private let path: String
+    /// What the file must have, so that its attributes need not be read each time.
     private let columns: [StreamColumn]
+    /// Nil while the file is closed, which is its usual state where many streams are open.
     private var file: StreamFile?
     /// A write failed: the library's picture of the file is not to be trusted any more.
     private var isSuspect = false
 
+    /// Opens nothing yet.
     init(path: String, columns: [StreamColumn]) {
         self.path = path
         self.columns = columns
@@ -24,6 +27,8 @@ final class AppendHandle {
     var opened: StreamFile? { file }
 
     /// The open file; opens it, and closes another one where too many are open.
+    ///
+    /// Throws what opening throws. After a failed write the file is first opened in `repair` mode, alone.
     func open() throws(StreamError) -> StreamFile {
         if let file { return file }
         if isSuspect {
@@ -38,6 +43,8 @@ final class AppendHandle {
     }
 
     /// Closes the file if it is open. What was not flushed is lost.
+    ///
+    /// Throws where the library could not write its last metadata; the handle is then suspect.
     func close() throws(StreamError) {
         guard let closing = file else { return }
         file = nil
@@ -54,15 +61,19 @@ final class AppendHandle {
         isSuspect = true
     }
 
+    /// All handles of the process whose files are open.
     private static let open = OpenHandles()
 }
 
 /// Unchecked: only touched under `HDF5.locked`.
 private final class OpenHandles: @unchecked Sendable {
     var handles: [AppendHandle] = []
+    /// A fixed key: which file is closed changes no result.
     private var choice = PhiloxSequence(Philox(key0: 0, key1: 0), purpose: .other)
 
     /// Streams take turns, so the least recently used is the next to be wanted: a random one is the better victim.
+    ///
+    /// Called before a file is opened, so that the limit is never passed.
     func makeRoom() {
         while handles.count >= AppendHandle.openFileLimit {
             let victim = handles[Int.random(in: handles.indices, using: &choice)]

@@ -10,6 +10,8 @@ struct CheckedAttributes {
     private var texts: [String: String] = [:]
 
     /// `text`: a text as it is, a number in decimal.
+    ///
+    /// The order of the calls does not matter; a name that is noted twice counts with its last text.
     mutating func note(_ name: String, _ text: String) { texts[name] = text }
 
     /// CRC-32C over name, zero byte, text and zero byte of each, in the order of their names' bytes.

@@ -2,8 +2,9 @@ import Files
 import FoundationEssentials
 import Glibc
 
-/// The mark of a lifetime that was lived anew from its beginning: what was lived again after a death came out otherwise
-/// than the files had it, so they are no single life. They were moved aside, `actor-0007.h5.discarded`, and begun anew.
+/// The mark of a lifetime that was lived anew from its beginning: after a death its actors lived a part of it again and
+/// came to other rollouts than the files have, so that the files are no single life. The files were moved aside,
+/// `actor-0007.h5.discarded-1`, and the lifetime was begun anew.
 ///
 /// Lies as JSON in the lifetime's folder, `discarded.json`; `verify` tells of it.
 package struct DiscardedStreams: Sendable, Codable, Equatable {
@@ -20,6 +21,7 @@ package struct DiscardedStreams: Sendable, Codable, Equatable {
 
     /// The mark's file name, in the folder of the lifetime.
     package static let markName = "discarded.json"
+    /// A number follows, that of the mark's `count`: `actor-0007.h5.discarded-1`.
     private static let movedSuffix = ".discarded"
 
     /// The mark in the folder of a lifetime; nil where it was never lived anew.
@@ -32,6 +34,7 @@ package struct DiscardedStreams: Sendable, Codable, Equatable {
             ?? DiscardedStreams(incarnation: 0, reason: "its mark cannot be read", count: 1)
     }
 
+    /// The mark of a move that begins now.
     private init(incarnation: UInt64, reason: String, count: Int) {
         self.incarnation = incarnation
         self.reason = reason
@@ -40,8 +43,11 @@ package struct DiscardedStreams: Sendable, Codable, Equatable {
         isComplete = false
     }
 
-    /// Moves every stream file of the folder aside and leaves the mark. May be repeated, after a crash too: the mark says
-    /// at first that it is not complete. No writer may have a file of it open.
+    /// Moves every stream file of the folder aside and leaves the mark. May be repeated, after a crash too: the mark
+    /// says at first that it is not complete. No writer may have a file of it open.
+    ///
+    /// Throws `diskFull` or `inputOutput`; the call may then be repeated, and goes on with the same number. Names are
+    /// durable before the mark says that it is complete.
     package static func setAside(_ folder: String, incarnation: UInt64, reason: String) throws(StreamError) {
         let path = folder + "/" + markName
         try makeFolders(of: path)
@@ -60,6 +66,7 @@ package struct DiscardedStreams: Sendable, Codable, Equatable {
         try synchronizeFolder(of: path)
     }
 
+    /// Files that have the streams' own names; those that were moved aside earlier do not end in `.h5`.
     private static func streamNames(in folder: String) throws(StreamError) -> [String] {
         do {
             return try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".h5") }.sorted()
@@ -68,6 +75,7 @@ package struct DiscardedStreams: Sendable, Codable, Equatable {
         }
     }
 
+    /// The mark appears whole or not at all.
     private func write(to path: String) throws(StreamError) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -37,6 +37,8 @@ extension Episode {
     ///
     /// With episodes of 20 steps and a carrier that died after row 31, these are 0..<20 (`terminated` or `truncated`)
     /// and 20..<32 (`cut`), and the next incarnation's first begins at row 32.
+    ///
+    /// Work is one pass over the rows. The last episode is `unfinished` where the stream ends in the middle of one.
     package static func all(in rows: StreamRows, rollouts: [RolloutRecord]) -> [Episode] {
         var builder = EpisodeBuilder()
         let (terminations, truncations) = (rows[.terminations], rows[.truncations])
@@ -61,14 +63,22 @@ extension Episode {
 /// does nothing, so that neither a change of incarnation right after a flag nor the stream's end makes an empty
 /// episode.
 private struct EpisodeBuilder {
+    /// In order, finished ones only: the open one is in the fields below.
     var episodes: [Episode] = []
+    /// Of the open episode, or of the one that comes next.
     var number: UInt64 = 0
+    /// Final observations that have been given to episodes.
     var finals = 0
+    /// First row of the open episode.
     private var start = 0
+    /// Row behind its last.
     private var end = 0
+    /// Of its rows so far, in Double: rewards are Float, and a sum of thousands of them would lose digits.
     private var rewardSum = 0.0
+    /// Of its first row.
     private var policyVersion: UInt64 = 0
 
+    /// Between two episodes there is none.
     var isOpen: Bool { end > start }
 
     mutating func add(_ row: Int, _ reward: Float, policyVersion: UInt64) {
@@ -77,6 +87,7 @@ private struct EpisodeBuilder {
         rewardSum += Double(reward)
     }
 
+    /// The next episode has the next number, unless an incarnation says otherwise.
     mutating func finish(_ how: Episode.End, final: Int?) {
         guard isOpen else { return }
         episodes.append(

@@ -9,9 +9,12 @@ struct EpisodeEnds {
     let records: [RolloutRecord]
     /// Flags of every row (termination or truncation), 0 where the episode goes on.
     private let flags: [UInt8]
+    /// (records + 1): episodes that ended before each record, the total last.
     private let ends: [Int]
 
     /// `flags` must cover the rows of all `records`; more than that is ignored.
+    ///
+    /// One pass over the flags.
     init(records: [RolloutRecord], flags: [UInt8]) {
         self.records = records
         self.flags = flags
@@ -29,6 +32,8 @@ struct EpisodeEnds {
     func finals(before count: Int) -> Int { ends[count] }
 
     /// Where the stream stands behind its first `count` rollouts.
+    ///
+    /// One pass over the rollouts, without any rows.
     func position(behind count: Int) -> StreamPosition {
         var position = StreamPosition()
         for index in 0..<count { advance(&position, over: index) }
@@ -36,6 +41,9 @@ struct EpisodeEnds {
     }
 
     /// Moves `position` from before to behind rollout `index`.
+    ///
+    /// The policy version, incarnation and episode are taken from the record as they are; whether they may follow is
+    /// `StreamPosition.problem`'s to say.
     func advance(_ position: inout StreamPosition, over index: Int) {
         let record = records[index]
         position.advance(
@@ -50,6 +58,8 @@ extension RolloutRecord {
     ///
     /// `rows`: rows that every column of transitions has. What follows the first break is no longer counted, however
     /// sound it looks.
+    ///
+    /// A row of `rollouts` that was reserved but never written has a wall clock of 0.
     static func unbroken(_ records: [RolloutRecord], rows: Int) -> [RolloutRecord] {
         var step: UInt64 = 0
         for (index, record) in records.enumerated() {

@@ -14,6 +14,7 @@ package struct EvaluationSource: Hashable, Sendable, Codable {
     /// The control: every episode begins with an empty context.
     package var clearContext: Bool
 
+    /// Nothing is checked: the fields are an evaluation job's, which decoding has checked.
     package init(evaluation: String, checkpoint: String, temperature: Double, clearContext: Bool) {
         self.evaluation = evaluation
         self.checkpoint = checkpoint
@@ -21,6 +22,7 @@ package struct EvaluationSource: Hashable, Sendable, Codable {
         self.clearContext = clearContext
     }
 
+    /// The names that stand in files.
     private enum CodingKeys: String, CodingKey {
         case evaluation, checkpoint, temperature
         case clearContext = "clear_context"
@@ -48,6 +50,7 @@ package struct EvaluationSource: Hashable, Sendable, Codable {
 
 /// A text that does not say what acts in an evaluation.
 package struct EvaluationSourceError: Error, CustomStringConvertible {
+    /// As it came; at most 80 characters of it are told.
     let found: String
 
     package var description: String {

@@ -2,21 +2,29 @@ import Files
 import Glibc
 
 /// Makes the names in the folder of `path` durable.
+///
+/// A name that a rename or a creation has made is lost with the power until then.
 func synchronizeFolder(of path: String) throws(StreamError) {
     try inWords(path, "sync the folder") { () throws(FileError) in try Folder.synchronize(Folder.of(path)) }
 }
 
 /// Makes a file's content durable.
+///
+/// By an fsync, through a descriptor of its own.
 func synchronizeFile(_ path: String) throws(StreamError) {
     try inWords(path, "sync the file") { () throws(FileError) in try Folder.synchronizeFile(path) }
 }
 
 /// Puts the file `from` in the place of `to` at once.
+///
+/// Readers see the one or the other, never neither. The name is durable after `synchronizeFolder`.
 func replaceFile(_ from: String, _ to: String) throws(StreamError) {
     if rename(from, to) != 0 { throw systemFailure(to, "rename \(from)") }
 }
 
 /// Makes the folders in which `path` lies, where they are missing; their names survive a loss of power.
+///
+/// Does nothing where they are there.
 func makeFolders(of path: String) throws(StreamError) {
     try inWords(path, "make its folder") { () throws(FileError) in try Folder.create(Folder.of(path)) }
 }
@@ -42,6 +50,8 @@ package struct FileCalls: Sendable {
 }
 
 /// An error of the file system in this module's words.
+///
+/// `operation` is in the infinitive, as an error's sentence needs it.
 func inWords(
     _ path: String, _ operation: String, _ body: () throws(FileError) -> Void
 ) throws(StreamError) {
@@ -55,8 +65,11 @@ func inWords(
 ///
 /// Device and inode tell whether a name still leads to the file that is open, the size whether the file was cut.
 struct FilePlace: Equatable {
+    /// Of the file system that it lies on.
     let device: UInt
+    /// Its number there, which a new file may get after the old one is gone.
     let inode: UInt
+    /// In bytes.
     let size: Int
 
     /// Nil where the name leads to nothing, or cannot be looked at.
@@ -79,10 +92,13 @@ struct FilePlace: Equatable {
         size = Int(status.st_size)
     }
 
+    /// Names and sizes may differ: a file that grew is still the same.
     func isSameFile(as other: FilePlace) -> Bool { device == other.device && inode == other.inode }
 }
 
 /// Makes a file with these bytes, over whatever was there. One that fails leaves a part of it.
+///
+/// Mode 0666 less the process's mask. Not synced.
 func writeFile(_ path: String, _ bytes: [UInt8]) throws(StreamError) {
     let target = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
     if target < 0 { throw systemFailure(path, "create the file") }
@@ -94,10 +110,11 @@ func writeFile(_ path: String, _ bytes: [UInt8]) throws(StreamError) {
         close(target)
         throw error
     }
-    // Some file systems say only here what they could not write.
+    // Some file systems report only here that they could not write everything.
     if close(target) != 0 { throw systemFailure(path, "close the file") }
 }
 
+/// Goes on after an interruption and after a part that was written.
 private func writeAll(_ bytes: UnsafeRawBufferPointer, to target: Int32, _ path: String) throws(StreamError) {
     var written = 0
     while written < bytes.count {
@@ -112,6 +129,8 @@ private func writeAll(_ bytes: UnsafeRawBufferPointer, to target: Int32, _ path:
 }
 
 /// Copies all bytes of an open file, which may have lost its name, to a new file.
+///
+/// In pieces of 1 MiB, so that a long file costs no memory. Not synced.
 func copyFile(_ descriptor: Int32, to path: String) throws(StreamError) {
     let target = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     if target < 0 { throw systemFailure(path, "create the file") }
@@ -130,6 +149,8 @@ func copyFile(_ descriptor: Int32, to path: String) throws(StreamError) {
 }
 
 /// Bytes of a file, nil where there is none.
+///
+/// Following links.
 func fileSize(_ path: String) -> Int? {
     var status = stat()
     return stat(path, &status) == 0 ? Int(status.st_size) : nil

@@ -8,15 +8,18 @@ import Glibc
 /// the flush of another.
 enum HDF5 {
     /// Runs `body` alone among all threads that use HDF5. Not recursive.
+    ///
+    /// The first call prepares the library. A `body` that calls `locked` again waits for itself for ever.
     static func locked<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
         pthread_mutex_lock(lock.mutex)
         defer { pthread_mutex_unlock(lock.mutex) }
         if !lock.started {
-            // Our files are locked by folder (one recorder a folder); HDF5's own locks would let a reader stop recovery.
+            // Our files are locked by folder (one recorder a folder); HDF5's own locks would let a reader stop
+            // recovery.
             setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1)
             H5dont_atexit()
             H5open()
-            // Bounds on what the library keeps of freed memory: 4 MiB in all, 256 KiB a list.
+            // Bounds on the freed memory that the library keeps: 4 MiB in all, 256 KiB a list.
             H5set_free_list_limits(4 << 20, 256 << 10, 4 << 20, 256 << 10, 4 << 20, 256 << 10)
             lock.started = true
         }
@@ -25,11 +28,14 @@ enum HDF5 {
         return try body()
     }
 
+    /// One for the process, because the library's state is.
     private static let lock = Lock()
 
     /// Unchecked: `started` is only touched while `mutex` is held, and `mutex` itself never changes.
     private final class Lock: @unchecked Sendable {
+        /// Never freed: the lock lives as long as the process.
         let mutex: UnsafeMutablePointer<pthread_mutex_t>
+        /// Whether the library was prepared.
         var started = false
 
         init() {
@@ -39,13 +45,15 @@ enum HDF5 {
     }
 
     /// The library's own words about the last failure, as a `StreamError`. A lack of room becomes `diskFull`.
+    ///
+    /// Reads the library's stack of errors, so it must come right after the failure, under the lock.
     static func failure(_ path: String, _ operation: String) -> StreamError {
         var error = distillery_h5_error()
         distillery_h5_take_error(&error)
         if FileError.isLackOfRoom(error.system_error) {
             return .diskFull(path: path, operation: operation)
         }
-        // The library's own words for what the system refused are a dump of its arguments.
+        // Where the system refused something, the library's own words are a dump of its arguments.
         let message =
             error.system_error != 0
             ? String(cString: strerror(error.system_error))
@@ -56,6 +64,8 @@ enum HDF5 {
     }
 
     /// Passes on a status or an identifier, or throws what the library says.
+    ///
+    /// The text of `operation` is only made where the call failed.
     @discardableResult
     static func check<Status: SignedInteger>(
         _ status: Status, _ path: String, _ operation: @autoclosure () -> String
@@ -70,8 +80,10 @@ enum HDF5 {
 /// `raw` is valid as long as the value is; do not keep it.
 struct HDF5Identifier: ~Copyable {
     let raw: hid_t
+    /// The library's own function for this kind of identifier.
     private let close: (hid_t) -> herr_t
 
+    /// Throws what the library says where `raw` is negative.
     init(
         _ raw: hid_t, closing close: @escaping (hid_t) -> herr_t, _ path: String, _ operation: @autoclosure () -> String
     ) throws(StreamError) {

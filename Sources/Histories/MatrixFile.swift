@@ -5,6 +5,8 @@ import Glibc
 package enum MatrixFile {
     /// Writes `values` (rows, columns) as the float32 dataset `name` of a new file, beside `path` until it is whole; an
     /// existing file is then replaced. Throws `StreamError`.
+    ///
+    /// Not a stream: it has no attributes, and no checksum of ours. `distillery predict` writes its logits with it.
     package static func write(_ values: [Float], rows: Int, name: String, to path: String) throws(StreamError) {
         precondition(rows == 0 ? values.isEmpty : values.count % rows == 0, "a matrix of whole rows")
         let partial = "\(path).\(getpid()).partial"
@@ -20,6 +22,8 @@ package enum MatrixFile {
     }
 
     /// Whether the file at `path` has a dataset `name` and is no recorded stream, or is empty.
+    ///
+    /// So that a tool does not write over something else by mistake.
     package static func isMatrix(at path: String, name: String) -> Bool {
         if fileSize(path) == 0 { return true }
         return HDF5.locked {
@@ -30,6 +34,7 @@ package enum MatrixFile {
         }
     }
 
+    /// Under the lock. A matrix without rows is a dataset of 0 x 0.
     private static func create(
         _ path: String, _ values: [Float], rows: Int, name: String
     ) throws(StreamError) {

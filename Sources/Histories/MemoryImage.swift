@@ -8,8 +8,10 @@ final class MemoryImage {
     /// Where HDF5's superblock (version 3) says how long the file is.
     private static let lengthOffset = 28
 
+    /// What the C shim fills while the library writes; freed with this object.
     let raw: UnsafeMutablePointer<distillery_h5_image>
 
+    /// Empty: the library grows it by `stepBytes`.
     init() {
         raw = .allocate(capacity: 1)
         raw.initialize(to: distillery_h5_image())
@@ -21,6 +23,8 @@ final class MemoryImage {
     }
 
     /// The whole file, which is closed.
+    ///
+    /// Throws `inputOutput` where the library has run out of memory, or left something that is no file.
     func bytes(_ path: String) throws(StreamError) -> [UInt8] {
         let size = raw.pointee.bytes == nil ? 0 : raw.pointee.size
         let all = UnsafeRawBufferPointer(start: raw.pointee.bytes, count: size)

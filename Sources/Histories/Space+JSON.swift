@@ -32,10 +32,12 @@ extension Space {
     }
 }
 
+/// Without blanks, as the attribute's checksum is over the text.
 private func listed(_ numbers: [Int]) -> String {
     "[" + numbers.map(String.init).joined(separator: ",") + "]"
 }
 
+/// Any of the three kinds, with fields that the others do not have as nil.
 private struct SpaceDescription: Decodable {
     let type: String
     let n: Int?
@@ -45,6 +47,7 @@ private struct SpaceDescription: Decodable {
     let low: Double?
     let high: Double?
 
+    /// Nil for a type that does not exist and for sizes out of bounds.
     var space: Space? {
         let counts = 1...Int(Int32.max)
         switch type {
@@ -61,6 +64,7 @@ private struct SpaceDescription: Decodable {
         }
     }
 
+    /// Multiplies with a check for overflow, since sizes come from a file.
     private func elementsFit(_ shape: [Int], _ type: ElementType) -> Bool {
         var bytes = type.byteCount
         for dimension in shape {

@@ -5,7 +5,9 @@ import Experience
 /// Costs as much memory as the stream has bytes, uncompressed. The file may still grow meanwhile: what is here is the
 /// state at the moment of reading.
 package struct StreamContents: Sendable {
+    /// As it was given, for errors.
     package let path: String
+    /// Checked against the file's checksum of its attributes.
     package let metadata: StreamMetadata
     /// In order, without a break, each with a checksum that its rows match.
     package let rollouts: [RolloutRecord]

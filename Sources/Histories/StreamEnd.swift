@@ -13,6 +13,8 @@ package struct StreamEnd: Sendable, Equatable {
     private static let examinedRollouts = 64
 
     /// Throws `damaged` where the end of the file cannot be that of a stream, or its last rollout is not whole.
+    ///
+    /// Reads the attributes, the last 64 rows of `rollouts` and the rows of these; growing and sealed files alike.
     package init(path: String) throws(StreamError) {
         let position = try HDF5.locked { () throws(StreamError) in
             let (file, _) = try StreamFile.open(path, .read)
@@ -31,6 +33,8 @@ extension StreamEnd {
     ///
     /// Fewer come back where the file ends earlier, none where `first` is behind its end. A sender that lived something
     /// again compares its own with them.
+    ///
+    /// Throws what opening throws. Only `rollouts` is read, not the rows themselves.
     package static func checksums(at path: String, from first: UInt64, limit: Int) throws(StreamError) -> [UInt32] {
         let records = try HDF5.locked { () throws(StreamError) in
             let (file, _) = try StreamFile.open(path, .read)
@@ -45,6 +49,8 @@ extension StreamEnd {
 
 extension StreamFile {
     /// The position behind the last rollout; `finals` are those of the rollouts that were examined.
+    ///
+    /// Throws `damaged` where one of the last rollouts does not follow the one before.
     fileprivate func end(examining limit: Int) throws(StreamError) -> StreamPosition {
         let count = try count(ColumnIndex.rollouts)
         let first = max(0, count - limit)
@@ -67,6 +73,8 @@ extension StreamFile {
     }
 
     /// Throws `damaged` where the last rollout's rows are not what its checksum says.
+    ///
+    /// The last one is where a crash tears a file; those before it were checked when they were written.
     private func check(_ last: RolloutRecord) throws(StreamError) {
         let rows = Int(last.firstStep)..<Int(last.endStep)
         let ended = try readFlags(rows).count { $0 != 0 }
@@ -78,6 +86,8 @@ extension StreamFile {
 
 extension StreamPosition {
     /// A position in the middle of a stream, for a reader that looks only at what follows.
+    ///
+    /// Its numbers of finals, incarnation and episode are those of what follows alone.
     fileprivate init(rollouts: UInt64, rows: Int) {
         self.init()
         skip(rollouts: rollouts, rows: rows)

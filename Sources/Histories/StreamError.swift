@@ -26,9 +26,12 @@ package enum StreamError: Error, Hashable, Sendable {
 }
 
 extension StreamError {
-    /// The machine lacks something (room, rights, open files) and the file is as it was: the same call may succeed later.
+    /// The machine lacks something (room, rights, open files) and the file is as it was: the same call may succeed
+    /// later.
     ///
     /// A recorder waits and tries again then, where it would otherwise give the stream up.
+    ///
+    /// EMFILE, EACCES and the like: what a person or another process may put right.
     package var isPassing: Bool {
         switch self {
         case .diskFull: true
@@ -41,6 +44,7 @@ extension StreamError {
 }
 
 extension StreamError: CustomStringConvertible {
+    /// One sentence, with the path in front and what to do where something can be done.
     package var description: String {
         switch self {
         case .diskFull(let path, let operation):

@@ -20,13 +20,16 @@ final class StreamFile {
         case read
     }
 
+    /// Of the file on the disk, or the name of one that is made in memory.
     let path: String
     /// In the order of `StreamColumn.all`; every `Int` that names a column is an index into it.
     private(set) var columns: [StreamColumn] = []
     private let file: hid_t
     /// Where it is made; nil where it is on the disk.
     private let memory: MemoryImage?
+    /// By column, in the order of `columns`.
     private var datasets: [hid_t] = []
+    /// False after `close`, whether it succeeded or not.
     private var isOpen = true
 
     /// The open file alone; `open` and `create` add the datasets.
@@ -39,6 +42,8 @@ final class StreamFile {
     deinit { abandon() }
 
     /// Opens an existing file whose datasets are known.
+    ///
+    /// A writer knows its columns, so that no attribute has to be read. Throws `damaged` for other datasets.
     static func open(_ path: String, _ mode: Mode, columns: [StreamColumn]) throws(StreamError) -> StreamFile {
         let stream = StreamFile(path: path, file: try openIdentifier(path, mode))
         stream.columns = columns
@@ -47,6 +52,8 @@ final class StreamFile {
     }
 
     /// Opens an existing file whose attributes say what it holds.
+    ///
+    /// Throws `damaged` for what is no stream of this layout.
     static func open(_ path: String, _ mode: Mode) throws(StreamError) -> (StreamFile, StreamMetadata) {
         let stream = StreamFile(path: path, file: try openIdentifier(path, mode))
         let metadata = try StreamMetadata(from: stream.file, path: path)
@@ -55,8 +62,9 @@ final class StreamFile {
         return (stream, metadata)
     }
 
+    /// Throws `damaged` for an empty file, otherwise what the library says.
     private static func openIdentifier(_ path: String, _ mode: Mode) throws(StreamError) -> hid_t {
-        // The library would make an empty file a new one.
+        // The library would take an empty file for a new one.
         if fileSize(path) == 0 { throw .damaged(path: path, problem: "it is empty") }
         let access = try accessList(path)
         let identifier: hid_t
@@ -71,7 +79,7 @@ final class StreamFile {
             try HDF5.check(status, path, "describe the access")
             identifier = H5Fopen(path, distillery_h5_read_only() | distillery_h5_swmr_read(), access.raw)
         case .repair:
-            // What h5clear does: forget the dead writer's mark, and do not mind an end of file that lags behind.
+            // As the tool h5clear does: clear the dead writer's mark, and accept an end of file that lags behind.
             var yes = true
             try HDF5.check(H5Pset(access.raw, "clear_status_flags", &yes), path, "clear the writer's mark")
             try HDF5.check(H5Pset(access.raw, "skip_eof_check", &yes), path, "accept the file's length")
@@ -79,7 +87,7 @@ final class StreamFile {
         }
         try HDF5.check(identifier, path, "open the file")
         if mode == .repair, H5Fincrement_filesize(identifier, 0) < 0 {
-            // Without it new chunks could be put over live ones behind a stale end of allocation.
+            // Without this step new chunks could be put over live ones behind a stale end of allocation.
             let failure = HDF5.failure(path, "put the file's length right")
             H5Fclose(identifier)
             throw failure
@@ -91,6 +99,8 @@ final class StreamFile {
     /// - Parameters:
     ///   - counts: as for `create`
     ///   - body: writes its rows
+    ///
+    /// The library writes to memory as it would to a disk; `path` need not exist.
     static func image(
         _ path: String, metadata: StreamMetadata, counts: [Int]?, _ body: (StreamFile) throws(StreamError) -> Void
     ) throws(StreamError) -> [UInt8] {
@@ -98,7 +108,7 @@ final class StreamFile {
         let stream = try create(path, metadata: metadata, counts: counts, in: memory)
         do throws(StreamError) {
             try body(stream)
-            // It may be longer than what was written to it.
+            // The file may be longer than the rows that were written to it.
             try stream.flush()
         } catch {
             stream.abandon()
@@ -151,6 +161,7 @@ final class StreamFile {
         return access
     }
 
+    /// 64 KiB for each open file.
     private static let metadataCacheBytes = 64 << 10
 
     /// How often metadata that do not match their checksum are read again, because a writer may be at work on them.
@@ -178,10 +189,11 @@ final class StreamFile {
             H5Dcreate2(file, column.name, column.type.identifier, space.raw, 0, creation.raw, 0), path, what)
     }
 
+    /// Whole columns are known when a file is sealed: short ones are stored in one piece, others in chunks.
     private func describeSealed(
         _ column: StreamColumn, count: Int, _ creation: hid_t, _ what: String
     ) throws(StreamError) {
-        // It is written once and as a whole.
+        // A sealed column is written once and as a whole.
         guard column.isCompressed(count: count) else {
             return try check(H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER), what)
         }
@@ -193,6 +205,7 @@ final class StreamFile {
         try check(H5Pset_deflate(creation, StreamFile.deflateLevel), what)
     }
 
+    /// With this file's path in the error.
     private func check(_ status: herr_t, _ what: String) throws(StreamError) { try HDF5.check(status, path, what) }
 
     /// Level 1: higher ones make these columns hardly smaller and take several times as long.
@@ -228,6 +241,8 @@ extension StreamFile {
     }
 
     /// Rows that a column claims to have.
+    ///
+    /// May be more than `count`.
     func extent(_ column: Int) throws(StreamError) -> Int {
         let what = "read the size of \(columns[column].name)"
         let space = try HDF5Identifier(H5Dget_space(datasets[column]), closing: H5Sclose, path, what)
@@ -277,6 +292,7 @@ extension StreamFile {
         return values
     }
 
+    /// Row-wise slices: whole rows from `start` on, in memory and in the file.
     private func transfer(
         _ column: Int, at start: Int, count: Int, _ verb: String, _ body: (hid_t, hid_t, hid_t, hid_t) -> herr_t
     ) throws(StreamError) {
@@ -294,11 +310,15 @@ extension StreamFile {
     /// Hands everything written so far to the operating system, in an order that readers can follow.
     ///
     /// Not yet durable: that takes an fdatasync of `duplicateDescriptor`.
+    ///
+    /// Between data and `rollouts` it keeps their order for readers; before an fdatasync it hands over the rest.
     func flush() throws(StreamError) {
         try HDF5.check(H5Fflush(file, H5F_SCOPE_GLOBAL), path, "flush")
     }
 
     /// A descriptor of the file for fdatasync, to be closed by the caller; it outlives the library's own.
+    ///
+    /// An fdatasync through it makes durable what `flush` handed over, while the library goes on with the file.
     func duplicateDescriptor() throws(StreamError) -> Int32 {
         var handle: UnsafeMutableRawPointer?
         try HDF5.check(H5Fget_vfd_handle(file, 0, &handle), path, "find the file's descriptor")
@@ -308,11 +328,15 @@ extension StreamFile {
     }
 
     /// Writes 1 into the attribute `complete`.
+    ///
+    /// In a copy that is still without its name, so that no growing file says that it is complete.
     func markComplete() throws(StreamError) {
         try StreamMetadata.writeComplete(to: file, path: path)
     }
 
     /// Closes the file, writing what is left. A failure leaves the file as a crash would.
+    ///
+    /// May be called twice.
     func close() throws(StreamError) {
         guard isOpen else { return }
         isOpen = false
@@ -321,11 +345,15 @@ extension StreamFile {
     }
 
     /// Closes without caring for what could not be written.
+    ///
+    /// For files that are not trusted, and for readers, which have nothing to write.
     func abandon() {
         do throws(StreamError) { try close() } catch { _ = error }
     }
 
     /// Refuses datasets of another type or shape than the spaces say, and chunks that no file of ours has.
+    ///
+    /// Reads 33 dimensions at most, the library's own limit and one more.
     private func checkShape(of column: StreamColumn, _ dataset: hid_t) throws(StreamError) {
         let what = "read the type of \(column.name)"
         let type = try HDF5Identifier(H5Dget_type(dataset), closing: H5Tclose, path, what)
@@ -366,7 +394,7 @@ extension StreamFile {
         let what = "read the layout of \(column.name)"
         let creation = try HDF5Identifier(H5Dget_create_plist(dataset), closing: H5Pclose, path, what)
         var possible = H5Dget_storage_size(dataset)
-        // 0 is also what it says when the list of chunks cannot be read.
+        // The library also gives 0 when it cannot read the list of chunks.
         if possible == 0, H5Eget_num(0) > 0 { throw HDF5.failure(path, what) }
         if H5Pget_nfilters(creation.raw) > 0 {
             let (product, overflow) = possible.multipliedReportingOverflow(by: 1100)
@@ -380,6 +408,8 @@ extension StreamFile {
 }
 
 /// errno as a `StreamError`.
+///
+/// Must come right after the call that failed.
 func systemFailure(_ path: String, _ operation: String) -> StreamError {
     let code = errno
     if FileError.isLackOfRoom(code) { return .diskFull(path: path, operation: operation) }

@@ -54,6 +54,8 @@ package struct StreamFolder: Sendable {
         }
     }
 
+    /// Throws where a folder cannot be listed. Marks and moved files count as the stream's, whose own file may be
+    /// missing.
     private static func collect(
         _ folder: String, depth: Int, into files: inout [String], marks: inout Set<String>,
         discarded: inout [String]
@@ -85,5 +87,7 @@ package struct StreamFolder: Sendable {
 
 extension StreamContents {
     /// Rows of the episodes that ended at a flag, in order.
+    ///
+    /// What windows and returns are taken from: cut and unfinished episodes do not count.
     package var finishedEpisodes: [Range<Int>] { episodes.filter(\.isFinished).map(\.rows) }
 }

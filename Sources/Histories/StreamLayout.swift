@@ -6,6 +6,7 @@ import Experience
 enum StoredType: Hashable {
     case uint8, int32, float32, uint64
 
+    /// Every element type of a space can be stored as it is.
     init(_ type: ElementType) {
         switch type {
         case .uint8: self = .uint8
@@ -50,6 +51,7 @@ enum StoredType: Hashable {
 /// episode that ended at a flag, `rollouts` one for each rollout.
 struct StreamColumn: Hashable {
     let name: String
+    /// Of each number of a row.
     let type: StoredType
     /// Dimensions of one row.
     let shape: [Int]
@@ -57,8 +59,10 @@ struct StreamColumn: Hashable {
     /// Bytes of one row, before compression.
     var rowBytes: Int { shape.reduce(type.byteCount, *) }
 
-    /// The datasets of a stream in the order in which they are created, written and checked: the columns of its rollouts,
-    /// then `rollouts`.
+    /// The datasets of a stream in the order in which they are created, written and checked: the columns of its
+    /// rollouts, then `rollouts`.
+    ///
+    /// `final_observations` has the shape of observations.
     static func all(of environment: EnvironmentDescription) -> [StreamColumn] {
         let layout = environment.rolloutLayout
         let columns = RolloutColumn.allCases.map { column in
@@ -88,6 +92,7 @@ struct StreamColumn: Hashable {
     /// blocks of 4 KiB.
     func isCompressed(count: Int) -> Bool { count * rowBytes > StreamColumn.uncompressedBytes }
 
+    /// 2 KiB.
     private static let uncompressedBytes = 2 << 10
 
     /// Halves the upper bound until a chunk fits `bytes`, but never goes below the lower bound: 16 rows of images may
@@ -101,8 +106,11 @@ struct StreamColumn: Hashable {
 
 /// Positions of the columns in `StreamColumn.all`; that of a rollout's column is its raw value.
 enum ColumnIndex {
+    /// 1 in each row where the task's own rules ended the episode, else 0.
     static let terminations = RolloutColumn.terminations.rawValue
+    /// 1 in each row where the episode was cut off by a limit on its steps, else 0.
     static let truncations = RolloutColumn.truncations.rawValue
+    /// A row for each episode that ended.
     static let finalObservations = RolloutColumn.finalObservations.rawValue
     static let rollouts = RolloutColumn.allCases.count
     /// Columns with one row a transition.
@@ -114,6 +122,7 @@ enum ColumnIndex {
 /// The file has it as 8 numbers of 64 bits in the order of the properties. A row with a
 /// `wallClock` of 0 was never written.
 package struct RolloutRecord: Hashable, Sendable {
+    /// Numbers in a row of `rollouts`.
     static let fieldCount = 8
 
     /// The rollout's number in the stream, from 0 without holes; equal to its row in `rollouts`.
@@ -136,6 +145,7 @@ package struct RolloutRecord: Hashable, Sendable {
     /// Row behind its last transition. Wraps around on a damaged record, so check it against the rows that there are.
     package var endStep: UInt64 { firstStep &+ length }
 
+    /// In the order in which the file has them.
     var fields: [UInt64] {
         [sequence, firstStep, length, policyVersion, incarnation, checksum, wallClock, firstEpisode]
     }
@@ -153,6 +163,7 @@ package struct RolloutRecord: Hashable, Sendable {
         firstEpisode = fields[start + 7]
     }
 
+    /// `firstStep`: rows of the stream before it. The checksum is the carrier's.
     init(_ header: RolloutHeader, firstStep: Int, wallClock: UInt64) {
         sequence = header.sequence
         self.firstStep = UInt64(firstStep)

@@ -6,6 +6,8 @@ import Experience
 /// header, under HDF5's own checksum, where variable-length text lies in a heap that nothing protects.
 extension StreamMetadata {
     /// Writes all attributes. Under `HDF5.locked`.
+    ///
+    /// `complete` is written as 0 whatever `isComplete` says. Throws where a text is longer than 60,000 bytes.
     func write(to file: hid_t, path: String) throws(StreamError) {
         var writer = AttributeWriter(file: file, path: path)
         try writer.integer("schema_version", Int64(StreamMetadata.schemaVersion))
@@ -35,6 +37,8 @@ extension StreamMetadata {
 
     /// Sets `complete` to 1 in place: the only attribute that changes after creation, and therefore outside the
     /// checksum.
+    ///
+    /// Under `HDF5.locked`, in a file that is open for writing.
     static func writeComplete(to file: hid_t, path: String) throws(StreamError) {
         let what = "set the attribute complete"
         let attribute = try HDF5Identifier(H5Aopen(file, "complete", 0), closing: H5Aclose, path, what)
@@ -45,6 +49,8 @@ extension StreamMetadata {
     /// Reads and checks all attributes. Under `HDF5.locked`.
     ///
     /// Throws `damaged` where one is missing, of another type, outside its range, or altered.
+    ///
+    /// Unknown attributes are ignored, so that a later version may add some.
     init(from file: hid_t, path: String) throws(StreamError) {
         var reader = AttributeReader(file: file, path: path)
         let version = try reader.integer("schema_version", 0...Int64(Int32.max))
@@ -99,6 +105,7 @@ extension StreamMetadata {
 private struct AttributeWriter {
     let file: hid_t
     let path: String
+    /// Everything but `complete` and the checksum itself.
     private var written = CheckedAttributes()
 
     init(file: hid_t, path: String) {
@@ -106,25 +113,31 @@ private struct AttributeWriter {
         self.path = path
     }
 
+    /// 64 bits, little-endian.
     mutating func integer(_ name: String, _ value: Int64) throws(StreamError) {
         written.note(name, "\(value)")
         try write(name, distillery_h5_int64(), value)
     }
 
+    /// 64 bits, little-endian; for seeds and versions, which may be above what `integer` holds.
     mutating func unsigned(_ name: String, _ value: UInt64) throws(StreamError) {
         written.note(name, "\(value)")
         try write(name, distillery_h5_uint64(), value)
     }
 
     /// Of all that was written so far.
+    ///
+    /// Call it last: what is written later is not covered.
     func checksum() throws(StreamError) {
         try write(CheckedAttributes.checksumName, distillery_h5_uint64(), UInt64(written.checksum))
     }
 
+    /// Not noted for the checksum: for `complete` alone.
     func byte(_ name: String, _ value: UInt8) throws(StreamError) {
         try write(name, distillery_h5_uint8(), value)
     }
 
+    /// An empty text is stored as one zero byte, since the library has no text of length 0.
     mutating func text(_ name: String, _ value: String) throws(StreamError) {
         written.note(name, value)
         let what = "write the attribute \(name)"
@@ -147,6 +160,7 @@ private struct AttributeWriter {
         try create(name, type, &value)
     }
 
+    /// A scalar attribute at the file's root.
     private func create(_ name: String, _ type: hid_t, _ value: UnsafeRawPointer) throws(StreamError) {
         let what = "write the attribute \(name)"
         let space = try HDF5Identifier(H5Screate(H5S_SCALAR), closing: H5Sclose, path, what)
@@ -164,6 +178,7 @@ private struct AttributeReader {
 
     let file: hid_t
     let path: String
+    /// What the checksum is made of again, in the same words as the writer's.
     private var read = CheckedAttributes()
 
     init(file: hid_t, path: String) {
@@ -172,6 +187,8 @@ private struct AttributeReader {
     }
 
     /// Throws where what was read so far is not what the file's writer wrote. Older files do not say what that was.
+    ///
+    /// Call it when all attributes have been read.
     func checkChecksum() throws(StreamError) {
         guard try has(CheckedAttributes.checksumName) else { return }
         var recorded: UInt64 = 0
@@ -191,6 +208,8 @@ private struct AttributeReader {
     }
 
     /// The only attribute that is written later.
+    ///
+    /// 0 or 1; anything else is damage.
     func isComplete() throws(StreamError) -> Bool {
         var value: UInt64 = 0
         try number("complete", distillery_h5_native_uint64(), &value)
@@ -198,6 +217,7 @@ private struct AttributeReader {
         return value == 1
     }
 
+    /// Throws for a text of variable length, a long one, and one that is not UTF-8.
     mutating func text(_ name: String) throws(StreamError) -> String {
         let attribute = try open(name)
         let type = try HDF5Identifier(H5Aget_type(attribute.raw), closing: H5Tclose, path, "read \(name)")
@@ -214,6 +234,7 @@ private struct AttributeReader {
         return text
     }
 
+    /// Throws for a text that is no space, with the reason.
     mutating func space(_ name: String) throws(StreamError) -> Space {
         let text = try text(name)
         do { return try Space(json: text) } catch {
@@ -221,6 +242,7 @@ private struct AttributeReader {
         }
     }
 
+    /// `range` is told in the error.
     mutating func integer(_ name: String, _ range: ClosedRange<Int64>) throws(StreamError) -> Int64 {
         var value: Int64 = 0
         try number(name, distillery_h5_native_int64(), &value)
@@ -231,6 +253,7 @@ private struct AttributeReader {
         return value
     }
 
+    /// Any 64 bits.
     mutating func unsigned(_ name: String) throws(StreamError) -> UInt64 {
         var value: UInt64 = 0
         try number(name, distillery_h5_native_uint64(), &value)
@@ -238,6 +261,7 @@ private struct AttributeReader {
         return value
     }
 
+    /// The library converts between sizes and signs of integers.
     private func number(_ name: String, _ memory: hid_t, _ value: UnsafeMutableRawPointer) throws(StreamError) {
         let attribute = try open(name)
         let type = try HDF5Identifier(H5Aget_type(attribute.raw), closing: H5Tclose, path, "read \(name)")
@@ -248,6 +272,8 @@ private struct AttributeReader {
     }
 
     /// The attribute, which must be a single value.
+    ///
+    /// Throws for lists of values.
     private func open(_ name: String) throws(StreamError) -> HDF5Identifier {
         let raw = H5Aopen(file, name, 0)
         if raw < 0 {

@@ -35,6 +35,7 @@ package struct StreamMetadata: Hashable, Sendable {
     /// The attribute `complete`: the stream was sealed. A writer begins with 0 and ignores what is set here.
     package var isComplete: Bool
 
+    /// Nothing is checked; what does not fit an attribute is found when the file is made.
     package init(
         softwareVersion: String, environment: EnvironmentDescription, task: Task, repetition: Int,
         sourceAlgorithm: String, sourceJSON: String, actor: Int, seed: UInt64,
@@ -55,6 +56,8 @@ package struct StreamMetadata: Hashable, Sendable {
 
     /// The key of the stream's random numbers. Evaluations recorded before their names were in it have `{}` as source,
     /// and the key of the actor of that number.
+    ///
+    /// Computed from the fields, so that a file cannot say a key that it did not have.
     package var key: StreamKey {
         let evaluation = sourceAlgorithm == "distilled" ? try? EvaluationSource(json: sourceJSON).evaluation : nil
         return StreamKey(
@@ -76,6 +79,8 @@ package struct StreamMetadata: Hashable, Sendable {
     }
 
     /// Now, as `2026-01-31T12:00:00Z`.
+    ///
+    /// To the second, without fractions.
     package static func timestamp() -> String {
         Date().formatted(.iso8601)
     }

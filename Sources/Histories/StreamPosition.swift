@@ -25,6 +25,8 @@ package struct StreamPosition: Hashable, Sendable {
     package var nextFreshEpisode: UInt64 { episode + (isMidEpisode ? 1 : 0) }
 
     /// Rows of a column of the stream file.
+    ///
+    /// For `rollouts`, final observations, or any column of transitions.
     func count(of column: Int) -> Int {
         switch column {
         case ColumnIndex.rollouts: Int(rollouts)
@@ -37,6 +39,8 @@ package struct StreamPosition: Hashable, Sendable {
     ///
     /// Everything follows an empty stream. Within an incarnation the policy version may not fall and the episode must
     /// be the one that the stream is at; a new incarnation begins with an episode that no row has.
+    ///
+    /// The reason is for an error; a sequence number is not looked at, which the writer has checked.
     package func problem(incarnation: UInt64, policyVersion: UInt64, firstEpisode: UInt64) -> String? {
         if rollouts == 0 { return nil }
         if incarnation < self.incarnation {
@@ -53,6 +57,8 @@ package struct StreamPosition: Hashable, Sendable {
     }
 
     /// Moves behind rollouts that are not looked at.
+    ///
+    /// The episode and incarnation are not known afterwards until `advance` tells them.
     mutating func skip(rollouts: UInt64, rows: Int) {
         self.rollouts += rollouts
         self.rows += rows
@@ -60,6 +66,9 @@ package struct StreamPosition: Hashable, Sendable {
 
     /// Moves behind a rollout with `length` rows, `finished` of them with a flag that ends an episode.
     /// - Parameter endsEpisode: whether the last row has such a flag; ignored where there are no rows
+    ///
+    /// Checks nothing: call `problem` first where the rollout is not trusted. A mark without rows leaves `isMidEpisode`
+    /// as it is, unless it is of a new incarnation.
     package mutating func advance(
         incarnation: UInt64, policyVersion: UInt64, firstEpisode: UInt64, length: Int, finished: Int, endsEpisode: Bool
     ) {

@@ -22,14 +22,20 @@ package struct StreamQuarantine: Sendable, Codable, Equatable {
     /// When, in seconds since 1970.
     package let time: Int
 
+    /// Behind the stream's own name.
     private static let markSuffix = ".quarantine"
+    /// Behind the stream's own name; a number follows where there is one already.
     private static let movedSuffix = ".damaged"
     /// Earlier damaged files of the same stream that are looked for.
+    ///
+    /// Beyond it a random number is taken.
     private static let movedLimit = 1000
 
     /// The path of the stream that a mark or a moved file belongs to; nil for other names.
     ///
     /// `actor-0007.h5.damaged-2` gives `actor-0007.h5`.
+    ///
+    /// Any folder; the file need not exist.
     static func stream(of path: String) -> String? {
         for suffix in [markSuffix, movedSuffix] {
             guard let range = path.ranges(of: ".h5" + suffix).last else { continue }
@@ -43,6 +49,8 @@ package struct StreamQuarantine: Sendable, Codable, Equatable {
     /// The mark of the stream at `path`, or nil where it is not quarantined.
     ///
     /// A mark that cannot be read is a mark all the same: nothing is recorded under the name.
+    ///
+    /// Looks for the mark first, then for a moved file.
     package init?(of path: String) {
         if let data = FileManager.default.contents(atPath: path + Self.markSuffix) {
             self =
@@ -57,6 +65,7 @@ package struct StreamQuarantine: Sendable, Codable, Equatable {
         }
     }
 
+    /// `nextSequence` and `nextEpisode` are 0 where they are not known.
     private init(reason: String, movedTo: String, nextSequence: UInt64 = 0, nextEpisode: UInt64 = 0) {
         self.reason = reason
         self.movedTo = movedTo
@@ -67,6 +76,9 @@ package struct StreamQuarantine: Sendable, Codable, Equatable {
 
     /// Moves what is left of the file at `path` aside, never over something else, and leaves the mark. No writer may
     /// have it open. What fails of it is in `failure`: the stream is given up all the same.
+    ///
+    /// Never throws: a stream that cannot be moved aside is not recorded any more all the same, and `failure` is the
+    /// first thing that went wrong.
     package static func setAside(
         _ path: String, reason: String, nextSequence: UInt64, nextEpisode: UInt64
     ) -> (mark: StreamQuarantine, failure: StreamError?) {
@@ -78,7 +90,7 @@ package struct StreamQuarantine: Sendable, Codable, Equatable {
         func attempt(_ body: () throws(StreamError) -> Void) {
             do throws(StreamError) { try body() } catch { failure = failure ?? error }
         }
-        // The mark first: with it alone nothing is appended any more.
+        // The mark comes first: with the mark alone no recorder appends any more.
         attempt { () throws(StreamError) in
             try makeFolders(of: path)
             try mark.write(to: path + markSuffix)
@@ -88,6 +100,7 @@ package struct StreamQuarantine: Sendable, Codable, Equatable {
         return (mark, failure)
     }
 
+    /// The mark appears whole or not at all.
     private func write(to path: String) throws(StreamError) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -99,16 +112,20 @@ package struct StreamQuarantine: Sendable, Codable, Equatable {
     }
 
     /// One recorder alone writes this folder, so a name that is free stays so.
+    ///
+    /// `-2`, `-3` and so on.
     private static func freeName(_ path: String) -> String {
         guard isThere(path) else { return path }
         return (2..<movedLimit).lazy.map { "\(path)-\($0)" }.first { !isThere($0) }
             ?? "\(path)-\(UInt64.random(in: 0 ... .max))"
     }
 
+    /// Without following a link.
     private static func isThere(_ path: String) -> Bool {
         var status = stat()
         return lstat(path, &status) == 0
     }
 
+    /// Without its folder: what a mark holds stays true where a run is moved.
     private static func fileName(_ path: String) -> String { String(path.split(separator: "/").last ?? "") }
 }

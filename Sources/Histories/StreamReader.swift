@@ -44,6 +44,8 @@ package final class StreamReader {
     }
 
     /// Rows that all columns of transitions have.
+    ///
+    /// Less than the longest column where a writer was killed between two columns.
     package var rowCount: Int { counts[ColumnIndex.transitions].min() ?? 0 }
     /// Rows of `final_observations`, whether a rollout covers them or not.
     package var finalCount: Int { counts[ColumnIndex.finalObservations] }
@@ -61,6 +63,7 @@ package final class StreamReader {
         try HDF5.locked { () throws(StreamError) in try opened().readFlags(range) }
     }
 
+    /// Throws EBADF after `close`.
     private func opened() throws(StreamError) -> StreamFile {
         guard let file else {
             throw .inputOutput(path: path, operation: "read", message: "the reader was closed", code: EBADF)
@@ -68,9 +71,10 @@ package final class StreamReader {
         return file
     }
 
+    /// Opened for reading alone; a growing file may go on growing.
     private static func open(_ path: String) throws(StreamError) -> (StreamFile, StreamMetadata) {
         do throws(StreamError) { return try StreamFile.open(path, .read) } catch {
-            // Whatever HDF5 cannot open or decode is, seen from outside, not a sound stream.
+            // A file that HDF5 cannot open or decode is no sound stream.
             if case .inputOutput(_, let operation, let message, let code) = error, code == 0 {
                 throw .damaged(path: path, problem: "cannot \(operation): \(message)")
             }

@@ -7,6 +7,7 @@ import Experience
 /// rewards and flags are compared bit by bit. It stops at the first difference, since what follows would only be its
 /// consequence.
 package struct StreamReplay: Sendable, Codable, Equatable {
+    /// As it was given.
     package let path: String
     /// Transitions that were simulated again and found equal.
     package var transitions = 0
@@ -24,6 +25,8 @@ package struct StreamReplay: Sendable, Codable, Equatable {
     package typealias Factory = (StreamMetadata) throws -> any Environment
 
     /// Replays one file. Never throws: what cannot be read is a problem.
+    ///
+    /// Takes as long as the environment takes for all steps, on one thread.
     package init(path: String, environment: Factory = StreamReplay.builtIn) {
         self.path = path
         do {
@@ -37,10 +40,14 @@ package struct StreamReplay: Sendable, Codable, Equatable {
     }
 
     /// The environments that come with Distillery.
+    ///
+    /// Throws what the environment's registry throws for a name or settings that it does not know.
     package static func builtIn(_ metadata: StreamMetadata) throws -> any Environment {
         try metadata.makeRecordedTask().makeEnvironment(key: metadata.key)
     }
 
+    /// Compares spaces and actions before the first step, because an action outside its space may trap in the
+    /// environment.
     private mutating func replay(_ contents: StreamContents, _ environment: any Environment) throws {
         let recorded = contents.metadata.environment
         let found = environment.description
@@ -61,6 +68,8 @@ package struct StreamReplay: Sendable, Codable, Equatable {
 
 /// Steps one copy through all episodes. Gives the transitions that were equal and the first difference. Throws what the
 /// environment throws.
+///
+/// A copy of one: the recorded key gives it the same random numbers as the actor had.
 private func simulate(_ contents: StreamContents, _ start: some Environment) throws -> (Int, String?) {
     var environment = start
     let rows = contents.rows
@@ -116,6 +125,8 @@ private func simulate(_ contents: StreamContents, _ start: some Environment) thr
 }
 
 /// The beginning of an element for a message.
+///
+/// At most 8 bytes of it.
 private func preview(_ bytes: ArraySlice<UInt8>) -> String {
     "\(Array(bytes.prefix(8)))\(bytes.count > 8 ? "..." : "")"
 }

@@ -14,6 +14,7 @@ package struct StreamRows: Sendable, Equatable {
     /// (N): the column of rewards as numbers.
     package let rewards: [Float]
 
+    /// `columns` in the order of `RolloutColumn.allCases`, each with whole rows.
     init(range: Range<Int>, finals: Range<Int>, columns: [[UInt8]]) {
         self.range = range
         self.finals = finals
@@ -24,6 +25,8 @@ package struct StreamRows: Sendable, Equatable {
     }
 
     /// (N, width) bytes of one column; (E, width) for `finalObservations`.
+    ///
+    /// A copy-on-write array: taking it copies nothing.
     package subscript(column: RolloutColumn) -> [UInt8] { columns[column.rawValue] }
 
     /// CRC-32C of all of it.
@@ -52,6 +55,8 @@ extension StreamFile {
     /// Rows of all columns. The ranges must lie inside them.
     ///
     /// Throws `StreamError`; made under `HDF5.locked`, as all of `StreamFile`.
+    ///
+    /// Reads each column in one go, into memory of its own.
     func readRows(_ range: Range<Int>, finals: Range<Int>) throws(StreamError) -> StreamRows {
         var columns: [[UInt8]] = []
         for column in RolloutColumn.allCases {
@@ -64,6 +69,8 @@ extension StreamFile {
     /// For every row whether it ends its episode, 0 or not.
     ///
     /// (N). Terminations and truncations in one: which of the two ended an episode is not told.
+    ///
+    /// Reads two columns, where `readRows` reads all of them.
     func readFlags(_ range: Range<Int>) throws(StreamError) -> [UInt8] {
         var flags = try read(ColumnIndex.terminations, range, as: UInt8.self, zero: 0)
         let truncations = try read(ColumnIndex.truncations, range, as: UInt8.self, zero: 0)
@@ -72,6 +79,8 @@ extension StreamFile {
     }
 
     /// Rows of `rollouts`, unchecked: a damaged file may have any numbers there.
+    ///
+    /// Fields that make no sense stay as they are: every user of a record has to check it.
     func readRollouts(_ range: Range<Int>) throws(StreamError) -> [RolloutRecord] {
         let fields = try read(ColumnIndex.rollouts, range, as: UInt64.self, zero: 0)
         return stride(from: 0, to: fields.count, by: RolloutRecord.fieldCount).map {

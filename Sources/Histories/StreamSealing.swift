@@ -4,9 +4,9 @@ import Glibc
 
 /// The sealing of one stream in bounded pieces: other streams are flushed between them, however long this one is.
 ///
-/// `advance` makes the sealed copy and verifies it; `commit` makes several copies durable and puts them in the places of
-/// their growing files, so that streams of one folder share its fsync. Until then nothing has changed. After an error
-/// `abandon`, and begin anew.
+/// `advance` makes the sealed copy and verifies it; `commit` makes several copies durable and puts them in the places
+/// of their growing files, so that streams of one folder share its fsync. Until then nothing has changed. After an
+/// error `abandon`, and begin anew.
 ///
 ///     let sealing = StreamSealing(writer)
 ///     while try !sealing.advance() { flushWhatIsDue() }
@@ -30,8 +30,11 @@ package final class StreamSealing {
 
     /// Kept alive, and not to be appended to, until the sealing is committed or abandoned.
     package let writer: StreamWriter
+    /// `actor-0007.h5.sealing`, in the same folder, so that a rename can put it in the place.
     private let temporary: String
+    /// Rows of each column, which no longer change.
     private let counts: [Int]
+    /// The writer's, so that a test sees and fails them here as well.
     private let calls: FileCalls
     private var stage = Stage.beginning
 
@@ -63,7 +66,8 @@ package final class StreamSealing {
         }
     }
 
-    /// The copy has taken its place, and only its name is not known to be durable: what is begun anew finds it there.
+    /// The copy has taken its place, and only its name is not known to be durable. A sealing that is begun anew finds
+    /// the copy there.
     package var isRenamed: Bool { if case .renamed = stage { true } else { false } }
 
     /// Removes what was made. The growing file is as it was, unless the copy has taken its place already.
@@ -76,6 +80,7 @@ package final class StreamSealing {
 
     // MARK: - Copying
 
+    /// Of all columns, uncompressed.
     private var bytes: Int { zip(writer.columns, counts).reduce(0) { $0 + $1.0.rowBytes * $1.1 } }
 
     /// It takes more than one piece.
@@ -94,8 +99,9 @@ package final class StreamSealing {
         }
     }
 
+    /// A short stream goes all the way here, a long one only gets its file.
     private func begin() throws(StreamError) {
-        // An earlier attempt came as far as that.
+        // An earlier attempt has put the copy in its place already.
         guard !writer.isReplaced else {
             stage = .renamed
             return
@@ -118,7 +124,8 @@ package final class StreamSealing {
         }
         let image = try HDF5.locked { () throws(StreamError) in try copyWhole() }
         try calls.writeFile(temporary, image)
-        // What never left the memory was checked when it came; what comes from the disk the disk may have changed.
+        // Rows that never left the memory were checked when they came; rows that come from the disk may have changed
+        // there.
         guard writer.hasFile else {
             stage = .made
             return
@@ -129,6 +136,8 @@ package final class StreamSealing {
     }
 
     /// A small stream's copy is made in memory, and written at once.
+    ///
+    /// Under the lock. The growing file is closed afterwards, since nothing reads it any more.
     private func copyWhole() throws(StreamError) -> [UInt8] {
         let image = try StreamFile.image(temporary, metadata: writer.metadata, counts: counts) {
             (target) throws(StreamError) in
@@ -142,6 +151,8 @@ package final class StreamSealing {
     }
 
     /// What the growing file has, and what still waits in memory; one that never had a file has all of it there.
+    ///
+    /// (rows, width) bytes.
     private func wholeColumn(_ index: Int) throws(StreamError) -> [UInt8] {
         let durable = writer.durablePosition.count(of: index)
         let onDisk =
@@ -149,6 +160,7 @@ package final class StreamSealing {
         return onDisk + writer.pendingBytes(of: index)
     }
 
+    /// Whole chunks at a time, so that each is compressed once.
     private func copy(to target: StreamFile, _ column: Int, from row: Int) throws(StreamError) {
         guard column < counts.count else { return try finishCopy(target) }
         let rowsOfChunk = writer.columns[column].sealedChunkRows(count: counts[column])
@@ -162,6 +174,7 @@ package final class StreamSealing {
             ? .copying(target, column: column, row: range.upperBound) : .copying(target, column: column + 1, row: 0)
     }
 
+    /// The copy is closed before it is verified: a reader of the same process would share its state.
     private func finishCopy(_ target: StreamFile) throws(StreamError) {
         try HDF5.locked { () throws(StreamError) in
             try target.markComplete()
@@ -172,6 +185,8 @@ package final class StreamSealing {
     }
 
     /// Throws `damaged` where the copy is not sound, or has less in it than was appended.
+    ///
+    /// The numbers are compared as well: a file that lost whole rollouts may still be sound in itself.
     private func conclude(_ found: StreamVerification) throws(StreamError) {
         if let problem = found.problems.first { throw .damaged(path: writer.path, problem: problem) }
         let position = writer.position
@@ -186,11 +201,13 @@ package final class StreamSealing {
 
     // MARK: - Committing
 
-    /// Makes the copies durable, with one wait for the disk, puts them in their places, and makes their names durable, each
-    /// folder once. What failed of each, nil where nothing did; one that failed is abandoned.
+    /// Makes the copies durable, with one wait for the disk, puts them in their places, and makes their names durable,
+    /// each folder once. What failed of each, nil where nothing did; one that failed is abandoned.
     ///
     /// Several at once are worth it: copies that are synced together cost little more than one. Each is independent:
     /// one that fails does not keep the others from their places.
+    ///
+    /// A folder that several streams share is synced by the first of them, and its failure counts for all.
     package static func commit(_ sealings: [StreamSealing]) -> [StreamError?] {
         var failures = synchronize(sealings)
         for (index, sealing) in sealings.enumerated() where failures[index] == nil {
@@ -209,6 +226,7 @@ package final class StreamSealing {
         return failures
     }
 
+    /// Copies that are renamed already have been synced.
     private static func synchronize(_ sealings: [StreamSealing]) -> [StreamError?] {
         let copies = sealings.map { sealing in
             (calls: sealing.calls, path: sealing.isRenamed ? nil : sealing.temporary)
@@ -220,6 +238,7 @@ package final class StreamSealing {
         return failures
     }
 
+    /// Nothing where it was renamed before.
     private func rename() throws(StreamError) {
         guard case .made = stage else { return }
         try calls.replaceFile(temporary, writer.path)
@@ -227,6 +246,7 @@ package final class StreamSealing {
         stage = .renamed
     }
 
+    /// Abandons the sealing where `body` throws.
     private func attempt(_ body: (StreamSealing) throws(StreamError) -> Void) -> StreamError? {
         do throws(StreamError) {
             try body(self)

@@ -9,6 +9,7 @@ package struct StreamSummary: Sendable, Codable, Equatable {
     package let environment: String
     /// Settings of the environment, as `StreamMetadata.environment` has them.
     package let environmentJson: String
+    /// The environment's number of the task.
     package let taskId: Int
     /// The task's own description, as its environment reads it.
     package let taskJson: String
@@ -16,11 +17,14 @@ package struct StreamSummary: Sendable, Codable, Equatable {
     package let split: String
     /// Number of the lifetime on its task, from 0.
     package let repetition: Int
+    /// Number of the actor in its lifetime, from 0; in an evaluation the number of the seed.
     package let actor: Int
     package let seed: UInt64
+    /// `a3c`, `ucb`, `dqn`, `rl2`, or `distilled` in an evaluation.
     package let sourceAlgorithm: String
     /// Settings of the source algorithm, or in an evaluation what acts (`EvaluationSource`).
     package let sourceJson: String
+    /// Of the program that began the stream.
     package let softwareVersion: String
     /// ISO 8601, UTC.
     package let created: String
@@ -39,6 +43,7 @@ package struct StreamSummary: Sendable, Codable, Equatable {
     /// Size of the file, compressed where it is sealed.
     package let fileBytes: Int
 
+    /// Reads nothing more than the reader has read already; the reader stays open.
     package init(_ reader: StreamReader) {
         let metadata = reader.metadata
         path = reader.path
@@ -69,6 +74,7 @@ package struct StreamSummary: Sendable, Codable, Equatable {
 ///
 /// Reads and checks the whole file, so it takes as long as `verify`.
 package struct StreamDetails: Sendable, Codable, Equatable {
+    /// The same as `list` shows.
     package let summary: StreamSummary
     /// Returns of the finished episodes in order.
     package let episodeReturns: [Double]
@@ -76,6 +82,8 @@ package struct StreamDetails: Sendable, Codable, Equatable {
     package let cutEpisodes: Int
 
     /// Throws `damaged` at the first thing that is wrong with the file.
+    ///
+    /// Memory: the whole stream, uncompressed.
     package init(path: String) throws(StreamError) {
         let reader = try StreamReader(path: path)
         defer { reader.close() }

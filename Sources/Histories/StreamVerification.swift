@@ -20,6 +20,7 @@ package struct StreamVerification: Sendable, Codable, Equatable {
         package let cutsEpisode: Bool
     }
 
+    /// As it was given.
     package let path: String
     /// The attribute `complete` is 1.
     package var isSealed = false
@@ -60,6 +61,8 @@ package struct StreamVerification: Sendable, Codable, Equatable {
     }
 
     /// A stream that its recorder has given up counts as damaged; the reason is the one in its mark. Nothing is read.
+    ///
+    /// For `verify` of a whole run, where quarantined streams count as damage.
     package init(quarantined path: String) {
         self.path = path
         guard let mark = StreamQuarantine(of: path) else { return }
@@ -67,6 +70,7 @@ package struct StreamVerification: Sendable, Codable, Equatable {
         problems.append("quarantined by its recorder: \(mark.reason); \(rest)")
     }
 
+    /// Beyond ten nothing is added.
     private mutating func note(_ problem: String) {
         if problems.count < StreamVerification.listedProblems { problems.append(problem) }
     }
@@ -80,6 +84,8 @@ package struct StreamVerification: Sendable, Codable, Equatable {
     }
 
     /// Checks what needs no rows, and finds which rows there are to check.
+    ///
+    /// Throws only where the flags cannot be read at all.
     private mutating func begin(_ reader: StreamReader) throws(StreamError) -> EpisodeEnds {
         isSealed = reader.metadata.isComplete
         let records = RolloutRecord.unbroken(reader.rollouts, rows: reader.rowCount)
@@ -93,6 +99,8 @@ package struct StreamVerification: Sendable, Codable, Equatable {
     }
 
     /// The first rollout that does not follow the one before.
+    ///
+    /// With the place at which it should have begun and where it does.
     private mutating func noteBreak(_ reader: StreamReader, _ records: [RolloutRecord]) {
         guard records.count < reader.rollouts.count else { return }
         let found = reader.rollouts[records.count]
@@ -102,6 +110,7 @@ package struct StreamVerification: Sendable, Codable, Equatable {
                 + "\(found.endStep) of \(reader.rowCount)")
     }
 
+    /// Columns behind the last rollout are a writer's work in progress, and damage in a sealed file.
     private mutating func noteLengths(_ reader: StreamReader, finals: Int) {
         let lengths = reader.counts[ColumnIndex.transitions]
         unrecordedRows = (lengths.max() ?? rows) - rows
@@ -114,6 +123,8 @@ package struct StreamVerification: Sendable, Codable, Equatable {
     }
 
     /// Incarnations, policy versions and episode numbers, rollout by rollout.
+    ///
+    /// The same rules as a writer's: `StreamPosition.problem`.
     private mutating func checkOrder(_ ends: EpisodeEnds) {
         var position = StreamPosition()
         for index in ends.records.indices {
@@ -130,6 +141,8 @@ package struct StreamVerification: Sendable, Codable, Equatable {
     }
 
     /// `position` is behind the last rollout of the old incarnation, `record` the first of the new one.
+    ///
+    /// An episode that had just ended is not cut.
     private mutating func noteGap(_ position: StreamPosition, _ record: RolloutRecord) {
         gaps.append(
             Gap(
@@ -140,6 +153,8 @@ package struct StreamVerification: Sendable, Codable, Equatable {
     }
 
     /// Checks checksums and elements from rollout `first` on, up to `bytes`. Gives the rollout after the last.
+    ///
+    /// At least one rollout. Rollouts without enough final observations end the check: that was noted before.
     private mutating func checkPiece(
         _ reader: StreamReader, _ ends: EpisodeEnds, from first: Int, bytes: Int
     ) throws(StreamError) -> Int {
@@ -164,6 +179,7 @@ package struct StreamVerification: Sendable, Codable, Equatable {
         return last
     }
 
+    /// The first element outside its space in each column; a finite reward is always inside.
     private mutating func checkElements(_ piece: StreamRows, _ layout: RolloutLayout) {
         for column in RolloutColumn.allCases {
             let space = layout.space(of: column)
@@ -182,14 +198,19 @@ package struct StreamVerification: Sendable, Codable, Equatable {
     final class InPieces {
         /// What was found so far; complete once `advance` has answered true.
         private(set) var result: StreamVerification
+        /// Open until the last piece is checked.
         private let reader: StreamReader
+        /// Found once, from the flags.
         private let ends: EpisodeEnds
+        /// The next rollout to be checked.
         private var first = 0
         /// Of the rollouts that were checked, from 0 to 1.
         var share: Double { Double(first) / Double(max(1, ends.records.count)) }
 
         /// Opens the file, and checks what needs no rows: order, lengths, flags. Throws `damaged` for what is not a
         /// stream.
+        ///
+        /// Takes memory for the flags of all rows.
         init(path: String) throws(StreamError) {
             reader = try StreamReader(path: path)
             var result = StreamVerification(begun: path)
@@ -198,6 +219,8 @@ package struct StreamVerification: Sendable, Codable, Equatable {
         }
 
         /// Checks about `bytes` of rows. True when there are no more.
+        ///
+        /// Throws where rows cannot be read; damage is noted in `result` and does not throw.
         func advance(bytes: Int) throws(StreamError) -> Bool {
             if first < ends.records.count {
                 first = try result.checkPiece(reader, ends, from: first, bytes: bytes)
@@ -213,6 +236,8 @@ package struct StreamVerification: Sendable, Codable, Equatable {
 
 extension StreamError {
     /// What is wrong, without the file's name.
+    ///
+    /// For lists in which the file's name stands already.
     package var problem: String {
         switch self {
         case .damaged(_, let problem), .invalidRollout(_, let problem), .mismatch(_, let problem): problem

@@ -13,6 +13,8 @@ extension StreamWriter {
     }
 
     /// Starts a new stream whose file appears with its first flush. One that is sealed before has never a growing file.
+    ///
+    /// Throws EEXIST where there is a file. Copies of a writer before are removed.
     private static func begin(
         at path: String, metadata: StreamMetadata, calls: FileCalls
     ) throws(StreamError) -> StreamWriter {
@@ -29,6 +31,8 @@ extension StreamWriter {
     /// first flush.
     /// - Throws: `sealed` where the file is complete, `mismatch` where it is that of another stream, `damaged` as
     ///   `recover` does
+    ///
+    /// Opening a stream that is there takes as long as `recover`.
     package static func open(
         at path: String, metadata: StreamMetadata, calls: FileCalls = .system
     ) throws(StreamError) -> StreamWriter {
@@ -41,6 +45,8 @@ extension StreamWriter {
     }
 
     /// Removes the copies that a writer which died had in the making.
+    ///
+    /// Called before a stream is taken up, and never while another writer has it.
     package static func removeCopies(at path: String) {
         unlink(path + ".sealing")
         unlink(path + ".creating")
@@ -50,10 +56,12 @@ extension StreamWriter {
     /// holds. No other process may write the file; readers may have it open. That its name is durable is the caller's
     /// to see to: the writer before may have died between the name and the sync of its folder.
     /// - Throws: `damaged` where more is missing than a crash can tear off: whole rollouts lie behind the damage
+    ///
+    /// Takes as long as reading flags and `rollouts` of the whole file, and the rows of its last rollouts.
     package static func recover(at path: String, calls: FileCalls = .system) throws(StreamError) -> StreamWriter {
         removeCopies(at: path)
         let (metadata, position) = try HDF5.locked { () throws(StreamError) in
-            // The library is at home with reading what is damaged; writing to it, it may crash or never return.
+            // HDF5 can read a damaged file; if it writes to one, it may crash or never return.
             let (damaged, metadata) = try StreamFile.open(path, .read)
             defer { damaged.abandon() }
             if metadata.isComplete { throw .sealed(path: path) }
@@ -74,6 +82,8 @@ extension StreamMetadata {
     /// What differs in what makes a stream this stream; the software's version and times may differ.
     ///
     /// Nil where they are the same stream. The words name the first attribute that differs, with both values.
+    ///
+    /// Times, versions and `first_policy_version` may differ.
     func difference(from found: StreamMetadata) -> String? {
         let pairs: [(String, String, String)] = [
             ("environment", environment.name, found.environment.name),
@@ -93,6 +103,8 @@ extension StreamFile {
     /// Looks from the back: what a crash tears is the end of a file, at most what one flush wrote
     /// (`StreamWriter.largestFlushRollouts`). Throws `damaged` where more is missing, or where a whole rollout lies
     /// behind a damaged one.
+    ///
+    /// Flags of all rows are read, since final observations are found by counting them.
     func positionBehindLastWholeRollout() throws(StreamError) -> StreamPosition {
         let recorded = try count(ColumnIndex.rollouts)
         let records = try readRollouts(0..<recorded)
@@ -115,6 +127,8 @@ extension StreamFile {
     }
 
     /// Makes every column end there.
+    ///
+    /// Longer columns lose their end, shorter ones are made longer: a column may have been torn anywhere.
     func cut(behind position: StreamPosition) throws(StreamError) {
         for index in columns.indices {
             let length = position.count(of: index)
@@ -124,6 +138,8 @@ extension StreamFile {
 
     /// The last of the rollouts `range`, which lie behind damage, that is whole all the same. What a crash tears is the
     /// end of a stream alone, so where there is one, something else has been at work.
+    ///
+    /// Nil where nothing behind the damage is whole, as after a crash.
     private func lastWhole(
         in range: Range<Int>, of records: [RolloutRecord], flags: [UInt8], finals: Int
     ) throws(StreamError) -> Int? {
@@ -134,7 +150,8 @@ extension StreamFile {
             else { continue }
             let rows = Int(record.firstStep)..<Int(record.endStep)
             let own = flags[rows].count { $0 != 0 }
-            // Counted from the front and from the back: a damaged flag is in one of the two.
+            // Final observations are counted from the front and from the back: a damaged flag spoils only one of the
+            // two counts.
             let before = flags[..<rows.lowerBound].count { $0 != 0 }
             let after = flags[rows.upperBound...].count { $0 != 0 }
             for first in [before, finals - after - own] where first >= 0 && first + own <= finals {
@@ -144,9 +161,12 @@ extension StreamFile {
         return nil
     }
 
+    /// From the back: more would take long on a file that is full of damage.
     private static let examinedSurvivors = 64
 
     /// Whether rollout `index` can be read and matches its checksum. What cannot be read does not match.
+    ///
+    /// Throws only where the disk is full.
     private func isWhole(_ index: Int, of chain: EpisodeEnds, finals: Int) throws(StreamError) -> Bool {
         let record = chain.records[index]
         let ends = chain.finals(before: index)..<chain.finals(before: index + 1)
@@ -154,6 +174,7 @@ extension StreamFile {
         return try matches(record, Int(record.firstStep)..<Int(record.endStep), ends)
     }
 
+    /// Whether the rows can be read and have the rollout's checksum.
     private func matches(
         _ record: RolloutRecord, _ rows: Range<Int>, _ finals: Range<Int>
     ) throws(StreamError) -> Bool {

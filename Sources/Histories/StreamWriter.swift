@@ -15,13 +15,13 @@ import Glibc
 ///     if writer.isFlushDue(now: now) { try writer.flush() }
 ///     acknowledge(rolloutsBelow: writer.durableCount)
 package final class StreamWriter {
-    /// So many waiting rows, or rollouts, make a flush due.
+    /// A flush is due when this many rows, or this many rollouts, wait.
     package static let flushRows = 1024
-    /// So many waiting bytes make a flush due.
+    /// A flush is due when this many bytes wait.
     package static let flushBytes = 4 << 20
-    /// A rollout that has waited for so long makes a flush due, however little there is.
+    /// A flush is due when a rollout has waited for this long, however few rows wait.
     package static let flushNanoseconds: UInt64 = 500_000_000
-    /// Rollouts that may wait for one flush: so many at most can be torn by a crash.
+    /// Most rollouts that may wait for one flush, and therefore the most that a crash can tear.
     package static let largestFlushRollouts = 2 * flushRows
 
     /// Where the stream belongs: the growing file, and later the sealed one. Beside it lie `.creating` and `.sealing`
@@ -36,12 +36,16 @@ package final class StreamWriter {
     /// The `now` of the first rollout that is not durable yet, in nanoseconds; nil when all are.
     package private(set) var oldestPendingTime: UInt64?
 
+    /// In the order of `StreamColumn.all`.
     let columns: [StreamColumn]
+    /// What a rollout has to have been checked against.
     private let layout: RolloutLayout
     let handle: AppendHandle
+    /// The operating system's, or a test's.
     let calls: FileCalls
     /// Bytes that wait to be flushed, one array a column in the order of `RolloutColumn.allCases`.
     private(set) var pending: [[UInt8]]
+    /// Their rows of `rollouts`, in order.
     private(set) var pendingRecords: [RolloutRecord] = []
     /// There is a growing file of it; until then everything is in memory.
     private(set) var hasFile: Bool
@@ -51,10 +55,12 @@ package final class StreamWriter {
     private var folderIsDurable: Bool
     /// The file after the last flush, while it stays open.
     private var place: FilePlace?
+    /// The counts of its recorder; nil in tools and tests.
     private var tally: WriterTally?
     /// fdatasync failed: the system may have dropped what it could not write, only `recover` can tell.
     private var syncFailed = false
 
+    /// For a stream that is new, or was just recovered: nothing waits.
     init(
         path: String, metadata: StreamMetadata, position: StreamPosition, hasFile: Bool, folderIsDurable: Bool,
         calls: FileCalls
@@ -98,12 +104,16 @@ package final class StreamWriter {
     package private(set) var restoredCount = 0
 
     /// 1,024 rows, 4 MiB or 500 ms are waiting. `now` on the clock that `append` is given.
+    ///
+    /// False where nothing waits.
     package func isFlushDue(now: UInt64) -> Bool {
         guard let oldestPendingTime else { return false }
         return isFull || now >= oldestPendingTime + StreamWriter.flushNanoseconds
     }
 
     /// 1,024 rows or 4 MiB are waiting.
+    ///
+    /// Marks of an end count as rollouts, though they have no rows.
     package var isFull: Bool {
         pendingRows >= StreamWriter.flushRows || pendingBytes >= StreamWriter.flushBytes
             || pendingRecords.count >= StreamWriter.flushRows
@@ -114,7 +124,8 @@ package final class StreamWriter {
     ///   - rollout: as its carrier sent it: its rows and its checksum are not looked at again
     ///   - now: nanoseconds on any clock, for `isFlushDue`
     ///   - wallClock: nanoseconds since 1970, what `rollouts` records
-    /// - Throws: `outOfOrder` where the sequence number is not `nextSequence`, `invalidRollout` where it contradicts the
+    /// - Throws: `outOfOrder` where the sequence number is not `nextSequence`, `invalidRollout` where it contradicts
+    ///   the
     ///   stream; the stream is unchanged then.
     package func append(
         _ rollout: CheckedRollout, now: UInt64, wallClock: UInt64 = StreamWriter.wallClock()
@@ -125,7 +136,7 @@ package final class StreamWriter {
         }
         if let problem = problem(rollout) { throw .invalidRollout(path: path, problem: problem) }
         if !hasFile, position.rollouts == 0 {
-            // A carrier may bring again what it did before another recorder died without a file of it.
+            // A carrier may send rollouts again that an earlier recorder, which died, had not written to any file.
             metadata.firstPolicyVersion = min(metadata.firstPolicyVersion, header.policyVersion)
         }
         pendingRecords.append(RolloutRecord(header, firstStep: position.rows, wallClock: max(wallClock, 1)))
@@ -142,6 +153,8 @@ package final class StreamWriter {
 
     /// CRC-32C of its rollouts from `first` on, at most `limit`. Where `first` is durable they are read from the file,
     /// and those that wait in memory are not among them.
+    ///
+    /// A sender that lives something again compares them with its own. Throws where the file cannot be read.
     package func checksums(from first: UInt64, limit: Int) throws(StreamError) -> [UInt32] {
         guard first < durableCount else {
             return pendingRecords.dropFirst(Int(first - durableCount)).prefix(limit).map { UInt32($0.checksum) }
@@ -161,6 +174,9 @@ package final class StreamWriter {
     }
 
     /// As `flush` of each, with one wait for the disk. What failed of each, nil where nothing did.
+    ///
+    /// Errors are independent: a full disk for one stream does not keep another's from being flushed. Blocks for as
+    /// long as the slowest sync.
     package static func flush(_ writers: [StreamWriter]) -> [StreamError?] {
         var failures: [StreamError?] = Array(repeating: nil, count: writers.count)
         var written: [(index: Int, descriptor: Int32)] = []
@@ -185,6 +201,8 @@ package final class StreamWriter {
     ///
     /// Throws `StreamError` and leaves everything in memory then. After an error of the library the file is closed, and
     /// opened anew in `repair` mode next time.
+    ///
+    /// Runs on the calling thread, under HDF5's lock.
     private func write() throws(StreamError) -> Int32? {
         try checkSync()
         guard !pendingRecords.isEmpty else { return nil }
@@ -207,6 +225,8 @@ package final class StreamWriter {
     }
 
     /// Closes the descriptor. `failure`: what fdatasync said, nil where it succeeded.
+    ///
+    /// `place` is noted only then, so that `checkPlace` compares with a file that was whole.
     private func noteWritten(_ descriptor: Int32, _ failure: StreamError?) throws(StreamError) {
         defer { Glibc.close(descriptor) }
         if let failure {
@@ -221,8 +241,10 @@ package final class StreamWriter {
         forgetPending()
     }
 
-    /// Makes the growing file with what waits to be flushed. It appears under its name only when it is whole, so a reader
-    /// never sees half of one.
+    /// Makes the growing file with what waits to be flushed. It appears under its name only when it is whole, so a
+    /// reader never sees half of one.
+    ///
+    /// Throws what writing throws; the temporary file is removed then, and everything stays in memory.
     func createFile() throws(StreamError) {
         try checkNameIsFree()
         try makeFolders(of: path)
@@ -234,7 +256,7 @@ package final class StreamWriter {
                 }
             }
             try calls.writeFile(temporary, image)
-            // With this a file that is empty, or all zeros, was damaged: no crash leaves one.
+            // After this sync no crash leaves a file that is empty or all zeros: one that is was damaged.
             try calls.synchronizeFile(temporary)
             try calls.replaceFile(temporary, path)
         } catch {
@@ -243,7 +265,7 @@ package final class StreamWriter {
         }
         hasFile = true
         guard !pendingRecords.isEmpty else { return }
-        // With the file open, `checkPlace` notices what becomes of its name.
+        // While the file is open, `checkPlace` notices a name that is gone or leads elsewhere.
         let descriptor = try HDF5.locked { () throws(StreamError) in try handle.open().duplicateDescriptor() }
         defer { Glibc.close(descriptor) }
         try calls.synchronizeFolder(path)
@@ -253,12 +275,16 @@ package final class StreamWriter {
     }
 
     /// A stream whose file is still to be made finds nothing in its place.
+    ///
+    /// Throws `damaged`: a recorder that finds a foreign file there gives the stream up.
     func checkNameIsFree() throws(StreamError) {
         guard fileSize(path) != nil else { return }
         throw .damaged(path: path, problem: "another file was put in its place before it had one")
     }
 
     /// From now on its bytes and itself are counted in `tally`, until the writer is freed or counted elsewhere.
+    ///
+    /// A writer is counted in one tally at a time.
     package func count(in tally: WriterTally) {
         self.tally?.remove(self)
         self.tally = tally
@@ -274,6 +300,8 @@ package final class StreamWriter {
     /// Notices that the file was deleted, replaced or cut behind our back, as far as that can be seen from outside. A
     /// deleted file that is still open gets its name back.
     /// - Throws: `damaged`
+    ///
+    /// Costs a look at the name before each flush. Where the file is closed between flushes nothing can be compared.
     func checkPlace() throws(StreamError) {
         guard let place, HDF5.locked({ handle.opened != nil }) else { return }
         guard let found = FilePlace(path: path) else { return try putBack() }
@@ -287,6 +315,8 @@ package final class StreamWriter {
     }
 
     /// The name is gone but the open file is whole up to the last flush: a copy of it takes the name.
+    ///
+    /// The copy is of the descriptor, since the name leads to nothing any more.
     private func putBack() throws(StreamError) {
         let temporary = path + ".creating"
         try makeFolders(of: path)
@@ -300,7 +330,7 @@ package final class StreamWriter {
             unlink(temporary)
             throw error
         }
-        // With the next flush, which is the reason for it.
+        // The next flush syncs the folder.
         folderIsDurable = false
         HDF5.locked { handle.distrust() }
         place = nil
@@ -317,6 +347,8 @@ package final class StreamWriter {
     }
 
     /// Nanoseconds since 1970.
+    ///
+    /// By the host's clock, which may be set back.
     package static func wallClock() -> UInt64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
@@ -325,6 +357,7 @@ package final class StreamWriter {
 }
 
 extension StreamWriter {
+    /// Why a rollout is refused though its sequence number is right; nil where it may be appended.
     private func problem(_ rollout: CheckedRollout) -> String? {
         let header = rollout.header
         guard header.actor == metadata.actor else { return "actor \(header.actor), expected \(metadata.actor)" }
@@ -337,6 +370,8 @@ extension StreamWriter {
     }
 
     /// As `writeRows`. Gives a descriptor to sync.
+    ///
+    /// On an error nothing may be assumed of the file: the caller distrusts it.
     private func writePending(to file: StreamFile) throws(StreamError) -> Int32 {
         try writeRows(to: file)
         try file.flush()
@@ -358,6 +393,7 @@ extension StreamWriter {
         try file.write(ColumnIndex.rollouts, at: Int(durablePosition.rollouts), fields)
     }
 
+    /// After a flush: everything that was appended is durable.
     private func forgetPending() {
         for index in pending.indices {
             pending[index].removeAll(keepingCapacity: pending[index].capacity <= StreamWriter.keptBytes)
@@ -380,6 +416,8 @@ extension StreamWriter {
     }
 
     /// Rows of a column that are not in the file yet, `rollouts` included.
+    ///
+    /// As bytes, for a sealed copy that is made from memory.
     func pendingBytes(of index: Int) -> [UInt8] {
         guard index == ColumnIndex.rollouts else { return pending[index] }
         return pendingRecords.flatMap(\.fields).withUnsafeBytes { Array($0) }

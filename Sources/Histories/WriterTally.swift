@@ -6,6 +6,7 @@ package final class WriterTally {
     /// Bytes of rollouts that are not on disk, of all its writers.
     package internal(set) var pendingBytes = 0
 
+    /// One for each recorder.
     package init() {}
 
     func add(_ writer: StreamWriter) {

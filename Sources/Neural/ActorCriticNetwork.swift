@@ -6,11 +6,15 @@ import CKernels
 /// used again: no call allocates after that. A row's heads have the same bits whatever the rows around it. Belongs to
 /// one thread.
 package final class ActorCriticNetwork {
+    /// What the owner chose at the start; the network can be used for any parameters of this shape, and holds none
+    /// itself.
     package let shape: ActorCriticShape
     private let activation: Int32
     /// Rows that go through all layers together, so that what they leave behind is still in the second-level cache.
     private static let blockRows = 128
     /// (rows, width) of every layer, heads last.
+    ///
+    /// Rows that each of `outputs` has room for.
     private var outputs: [UnsafeMutablePointer<Float>] = []
     private var capacity = 0
     /// Gradients of a block's layer outputs, two of (blockRows, widest layer), used in turn.
@@ -19,6 +23,7 @@ package final class ActorCriticNetwork {
     /// Each layer's weight but the first's, transposed, for the backward pass.
     private let transposed: UnsafeMutablePointer<Float>
 
+    /// `shape` fixes every width; memory for activations is taken at the first forward pass, when the rows are known.
     package init(shape: ActorCriticShape, activation: Activation) {
         self.shape = shape
         self.activation = activation.code
@@ -37,11 +42,14 @@ package final class ActorCriticNetwork {
 
     /// What follows the sums of a hidden layer.
     package enum Activation: Sendable {
+        /// Only derivatives that follow from a layer's output are possible: the sum before the activation is not kept.
         case relu, tanh
         fileprivate var code: Int32 { self == .relu ? Int32(CK_RECTIFY) : Int32(CK_TANH) }
     }
 
     /// Called after each block of rows, forward and backward.
+    ///
+    /// For an owner that has to show that it is alive while a large batch takes long. It runs on the network's thread.
     package var onProgress: (() -> Void)?
 
     /// Heads (rows, `shape.headWidth`) of the last forward pass: logits, then the value, then padding.
@@ -49,6 +57,8 @@ package final class ActorCriticNetwork {
 
     /// Computes `heads` of `rows` observations. `components`: (rows, components), rows of the first weight, that is,
     /// component i's value plus the sizes of the components before it.
+    ///
+    /// `rows` may differ from call to call. The pointer in `heads` may move when there are more rows than ever before.
     package func forward(parameters: UnsafePointer<Float>, components: UnsafePointer<Int32>, rows: Int) {
         reserve(rows)
         for first in stride(from: 0, to: rows, by: Self.blockRows) {
@@ -79,6 +89,10 @@ package final class ActorCriticNetwork {
 
     /// Adds to `gradients` (flat, like the parameters) what follows from `headGradients` (rows, `shape.headWidth`), for
     /// the parameters, components and rows of the last forward pass.
+    ///
+    /// The gradient of an observation is not computed: its components are indices, not numbers.
+    ///
+    /// A caller sets `gradients` to 0 before a new batch. Adding is what lets a batch be taken in several calls.
     package func backward(
         parameters: UnsafePointer<Float>, components: UnsafePointer<Int32>, rows: Int,
         headGradients: UnsafePointer<Float>, gradients: UnsafeMutablePointer<Float>
@@ -96,6 +110,9 @@ package final class ActorCriticNetwork {
     }
 
     /// All layers back for a block of rows, whose activations are still those of the forward pass.
+    ///
+    /// Goes from the heads down, and writes each layer's input gradient into one of two buffers while the other is
+    /// read. A layer's own input gradient passes through the activation's derivative before it becomes `above`.
     private func backwardBlock(
         _ components: UnsafePointer<Int32>, _ first: Int, _ rows: Int, _ headGradients: UnsafePointer<Float>,
         _ gradients: UnsafeMutablePointer<Float>
@@ -123,7 +140,9 @@ package final class ActorCriticNetwork {
         ck_mlp_bias_backward(above, gradients + shape.biasOffsets[0], rows, shape.widths[0])
     }
 
-    /// Makes room for so many rows; what the buffers held is lost.
+    /// Makes room for `rows` rows; the buffers' old content is lost.
+    ///
+    /// Capacity at least doubles, so that batches that grow by a little do not allocate each time.
     private func reserve(_ rows: Int) {
         guard rows > capacity else { return }
         outputs.forEach { $0.deallocate() }

@@ -19,11 +19,15 @@ package struct ActorCriticShape: Hashable, Sendable {
     /// Rows of each layer's weight.
     package let depths: [Int]
     /// Where each layer's weight and bias begin.
+    ///
+    /// In floats, by layer. A layer's bias follows its weight without a gap: `biasOffsets[l]` = `weightOffsets[l]` +
+    /// `depths[l]` * `widths[l]`.
     package let weightOffsets: [Int]
     package let biasOffsets: [Int]
     /// Floats in the flat buffer.
     package let parameterCount: Int
 
+    /// Sizes come from validated settings, so that an empty list is a programmer's mistake and traps.
     package init(components: [Int], hidden: [Int], actions: Int) {
         precondition(
             !components.isEmpty && !hidden.isEmpty && actions > 0, "a network needs inputs, layers and actions")
@@ -60,6 +64,13 @@ package struct ActorCriticShape: Hashable, Sendable {
 extension ActorCriticShape {
     /// Parameters drawn as PyTorch draws those of a linear layer: weights and biases uniform within 1 / sqrt(inputs).
     /// The policy's columns are scaled by `policyHeadScale`. `uniform` gives numbers in [0, 1).
+    ///
+    /// `uniform` is called once for each parameter that exists, layer by layer, a layer's rows before its bias; so a
+    /// seeded generator gives the same parameters on every machine. Columns of padding are left at 0 and take no
+    /// number.
+    ///
+    /// `policyHeadScale` below 1 makes the first policy nearly uniform, so that early exploration does not depend on
+    /// chance.
     package func initialParameters(policyHeadScale: Float, uniform: () -> Float) -> [Float] {
         var parameters = [Float](repeating: 0, count: parameterCount)
         for layer in 0..<layerCount {

@@ -5,7 +5,9 @@ import Foundation
 /// the three constants alone: the moments are the caller's buffers, so that they can be saved and shared out among
 /// threads.
 package struct Adam: Sendable, Equatable {
+    /// Share of the first moment (the mean gradient) that a step keeps, such as 0.9.
     package let beta1: Double
+    /// Share of the second moment (the mean squared gradient) that a step keeps, such as 0.99.
     package let beta2: Double
     /// Added to the root of the corrected second moment.
     package let epsilon: Double
@@ -18,6 +20,10 @@ package struct Adam: Sendable, Equatable {
 
     /// Update number `step` (from 1) of `range` of the parameters. The gradient is scaled first, for clipping, and is
     /// zero afterwards. Ranges that do not overlap may be updated by different threads.
+    ///
+    /// `first`, `second`: the moments, zero before step 1 and kept by the caller in checkpoints. `rate`: the step's
+    /// learning rate. Corrections for the moments' start at zero are computed in Double, because `1 - pow(beta2, step)`
+    /// cancels in Float.
     package func update(
         _ parameters: FloatBuffer, gradient: FloatBuffer, first: FloatBuffer, second: FloatBuffer, range: Range<Int>,
         step: Int, rate: Double, gradientScale: Double = 1

@@ -7,7 +7,9 @@
 ///
 /// Parts have to be taken in the order and the sizes in which they were asked for; nothing checks that.
 package struct FloatArena {
+    /// All parts, zero at first. Its size is the sum of the parts', each rounded up to 16 floats.
     package let memory: FloatBuffer
+    /// Where the next part begins; behind the last part it points at the end of `memory`.
     private var next: UnsafeMutablePointer<Float>
 
     /// Room for a part of each of `counts` floats.
@@ -22,5 +24,6 @@ package struct FloatArena {
         return next
     }
 
+    /// `count` rounded up to a cache line of 64 bytes, which is 16 floats.
     private static func padded(_ count: Int) -> Int { (count + 15) & ~15 }
 }

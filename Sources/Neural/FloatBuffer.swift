@@ -4,9 +4,11 @@
 /// The owner decides which thread writes: one at a time, or several on ranges that do not overlap. Nothing checks an
 /// index; a loop over `start` has to keep the buffer itself alive.
 package final class FloatBuffer {
+    /// Floats that may be used; what is allocated is at least one float, so that `start` is always an address.
     package let count: Int
     /// The first float, at an address that is a multiple of 64.
     package let start: UnsafeMutablePointer<Float>
+    /// What `start` points into, kept to be freed.
     private let memory: UnsafeMutableRawPointer
 
     /// `count` zeros; 0 is allowed, as where a model has no encoder.
@@ -24,6 +26,8 @@ package final class FloatBuffer {
     package var values: [Float] { Array(UnsafeBufferPointer(start: start, count: count)) }
 
     /// Precondition: both have the same count.
+    ///
+    /// Neither buffer may be written by another thread meanwhile.
     package func copy(from other: FloatBuffer) {
         precondition(other.count == count)
         start.update(from: other.start, count: count)

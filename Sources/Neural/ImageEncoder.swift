@@ -6,13 +6,19 @@ import CKernels
 /// gradients; one reduction follows. With batch norms the workers meet at each of them, so that statistics are those of
 /// the whole batch. All memory is allocated here, none per call. One thread calls it.
 package final class ImageEncoder {
+    /// Which settings the encoder was built for, and where each of its parameters lies in the buffers that callers
+    /// pass.
     package let layout: ImageEncoderLayout
+    /// Convolutions, norms and pools; the linear layer behind them is computed here.
     private let pass: ImagePass
     /// (images, features), flattened as PyTorch does; the backward pass puts its gradient in its place.
     private let features: FloatBuffer
+    /// (images, output width): the vectors that `forward` gives out.
     private let outputs: FloatBuffer
 
     /// `images`: the largest batch.
+    ///
+    /// Takes all memory for `images` images and for each worker. `pool` may be used for other work between two calls.
     package init(_ layout: ImageEncoderLayout, images: Int, pool: WorkerPool) {
         self.layout = layout
         pass = ImagePass(layout.plan, capacity: images, pool: pool)
@@ -25,12 +31,20 @@ package final class ImageEncoder {
 
     /// Which statistics a batch norm uses. `training`: the batch's own, while the running ones move towards them.
     /// `evaluation`: the running ones, which stay.
+    ///
+    /// A trainer uses `training`; an evaluation, and a policy while it acts, use `evaluation`, so that a vector does
+    /// not depend on the other images of its batch.
     package enum Mode: Sendable {
         case training, evaluation
     }
 
     /// The vectors (images, outputWidth) of `pixels` (images, height, width, colours), until the next call.
     /// `statistics`: the running statistics.
+    ///
+    /// `parameters` and `statistics` are flat buffers of `layout.parameters` and `layout.statistics`; the caller owns
+    /// both and saves both. The steps run on the workers; the call returns when all of them have finished.
+    ///
+    /// The rectification between the last residual block and the linear layer is part of the flattening.
     @discardableResult
     package func forward(
         parameters: FloatBuffer, statistics: FloatBuffer, pixels: UnsafePointer<UInt8>, images: Int, mode: Mode
@@ -57,6 +71,9 @@ package final class ImageEncoder {
 
     /// Adds the parameters' gradients to `gradient`, given that of the last forward pass's vectors, (images,
     /// outputWidth); everything else as it was then. Once for each forward pass.
+    ///
+    /// Workers first sum into their own buffers, which is why no two of them write the same memory; then one reduction
+    /// adds the sums to `gradient`. The gradient of `pixels` is not computed.
     package func backward(
         _ dOutputs: UnsafePointer<Float>, parameters: FloatBuffer, pixels: UnsafePointer<UInt8>, gradient: FloatBuffer
     ) {

@@ -3,11 +3,15 @@
 ///
 /// PyTorch's names: `groups.0.convolution`, `groups.0.norm`, `groups.0.blocks.0.convolution1` and so on, `linear`.
 package struct ImageEncoderLayout: Sendable {
+    /// What the layout was made from. Two layouts of equal settings are equal in every offset.
     package let settings: ImageEncoderSettings
+    /// Convolutions, norms and pools in order, without the flattening and the linear layer behind them.
     let plan: ImagePlan
     /// What the linear layer reads: (features) = channels, rows, columns of the last group.
     let features: ImagePlan.Slot
+    /// (output width, features), the last layer's.
     let linearWeight: ParameterLayout.Tensor
+    /// (output width), the last layer's.
     let linearBias: ParameterLayout.Tensor
     /// In a worker's sums of parameter gradients.
     let linearWeightGradientOffset: Int
@@ -21,6 +25,8 @@ package struct ImageEncoderLayout: Sendable {
     package var pixelCount: Int { settings.height * settings.width * settings.colours }
 
     /// Throws `ImageEncoderSettingsError` when no network has these settings.
+    ///
+    /// A checkpoint's settings come from a file, so that the error names the setting, the bound and the value found.
     package init(_ settings: ImageEncoderSettings) throws {
         try settings.validate()
         self.settings = settings
@@ -38,6 +44,9 @@ package struct ImageEncoderLayout: Sendable {
     }
 
     /// A convolution, a max pool and the group's residual blocks; returns where the last of them leaves its result.
+    ///
+    /// The first group reads pixels (`input` is nil), every other one what the group before left. The pool halves
+    /// height and width with the default stride of 2.
     private static func appendGroup(
         _ name: String, _ channels: Int, _ settings: ImageEncoderSettings, to plan: inout ImagePlan,
         from input: ImagePlan.Slot?
@@ -63,6 +72,9 @@ package struct ImageEncoderLayout: Sendable {
 extension ImageEncoderLayout {
     /// Parameters drawn as PyTorch draws them: convolutions and the linear layer uniform within 1 / sqrt(inputs of a
     /// sum), norms 1 and 0. `uniform` gives numbers in [0, 1).
+    ///
+    /// Numbers are drawn tensor by tensor in the layout's order, so that a seed gives the same parameters everywhere. A
+    /// bias takes its bound from the weight of the same layer, as PyTorch does.
     package func initialise(_ buffer: FloatBuffer, uniform: () -> Float) {
         precondition(buffer.count == parameters.count)
         for tensor in parameters.tensors {
@@ -79,6 +91,8 @@ extension ImageEncoderLayout {
     }
 
     /// Running means 0 and variances 1.
+    ///
+    /// What PyTorch's `BatchNorm2d` begins with. Not to be called on statistics that were read from a checkpoint.
     package func initialiseStatistics(_ buffer: FloatBuffer) {
         precondition(buffer.count == statistics.count)
         for tensor in statistics.tensors {
@@ -89,6 +103,7 @@ extension ImageEncoderLayout {
 }
 
 extension String {
+    /// The string with its last part exchanged, or the string itself where it ends otherwise.
     fileprivate func replacingSuffix(_ suffix: String, _ other: String) -> String {
         hasSuffix(suffix) ? dropLast(suffix.count) + other : self
     }

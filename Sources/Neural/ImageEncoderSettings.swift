@@ -25,9 +25,13 @@ package struct ImageEncoderSettings: Sendable, Equatable, Codable {
     /// Of the vector: the transformer's model dimension.
     package var outputWidth = 64
 
+    /// The network of the defaults: three groups with two residual blocks each, without norms, 64 numbers out.
     package init() {}
 
     /// Throws `ImageEncoderSettingsError` for the first size that gives no network.
+    ///
+    /// The bounds are far above what any experiment uses. They exist so that a damaged checkpoint is refused with a
+    /// sentence before it asks for terabytes, and so that products of sizes cannot overflow.
     package func validate() throws {
         try require(height, in: 1...4096, "height")
         try require(width, in: 1...4096, "width")
@@ -52,6 +56,7 @@ package struct ImageEncoderSettings: Sendable, Equatable, Codable {
         }
     }
 
+    /// Throws with the setting's name, the range and what was found instead.
     private func require(_ value: Int, in range: ClosedRange<Int>, _ setting: String) throws {
         guard range.contains(value) else {
             throw ImageEncoderSettingsError(

@@ -15,7 +15,9 @@ package final class LSTMModel {
         package var dimension: Int
         /// H, of every layer.
         package var units: Int
+        /// L: LSTM layers on top of each other, each of H units.
         package var layers: Int
+        /// Width of the head: how many answers there are at a step.
         package var classes: Int
 
         package init(vocabulary: Int, dimension: Int, units: Int, layers: Int, classes: Int) {
@@ -27,10 +29,15 @@ package final class LSTMModel {
         }
     }
 
+    /// What the model was built with; `layout` follows from it.
     package let settings: Settings
+    /// Names and places of all tensors, for reading and writing PyTorch's files.
     package let layout: ParameterLayout
+    /// Trained numbers, flat as `layout` has it. The optimiser changes them between passes.
     package let parameters: FloatBuffer
+    /// Sums of `backward`, flat as `layout` has it. The optimiser sets them to 0.
     package let gradients: FloatBuffer
+    /// Offsets of the three tensors in the flat buffers, in floats.
     private let embedWeight: Int
     private let headWeight: Int
     private let headBias: Int
@@ -63,6 +70,9 @@ package final class LSTMModel {
     package var logits: UnsafeMutablePointer<Float> { logitBuffer.start }
 
     /// Computes `logits` of tokens (T, B), beginning with the state `initial` or with zeros.
+    ///
+    /// `tokens` are indices below `vocabulary`, time-major; nothing checks them. More steps or sequences than the
+    /// initialiser was given trap.
     package func forward(
         _ tokens: UnsafePointer<Int32>, steps: Int, sequences: Int, initial: LSTM.State? = nil, dropout: Dropout = .none
     ) {
@@ -85,6 +95,8 @@ package final class LSTMModel {
     }
 
     /// Adds to `gradients` what `logits`, which hold their gradient by now, ask for.
+    ///
+    /// Must follow a `forward` of the same tokens, sizes and dropout. No gradient flows into the initial state.
     package func backward(_ tokens: UnsafePointer<Int32>, steps: Int, sequences: Int, dropout: Dropout = .none) {
         let rows = steps * sequences
         Linear.weightGradient(

@@ -7,7 +7,9 @@
 package struct ParameterLayout: Sendable, Equatable {
     /// One tensor, row-major, with PyTorch's name and shape.
     package struct Tensor: Sendable, Equatable {
+        /// As in PyTorch's state dictionary, such as `blocks.0.attention.weight`; what files are read by.
         package let name: String
+        /// Row-major, the last size innermost.
         package let shape: [Int]
         /// Of the first element, in floats.
         package let offset: Int
@@ -15,6 +17,7 @@ package struct ParameterLayout: Sendable, Equatable {
         package var count: Int { shape.reduce(1, *) }
     }
 
+    /// In the order in which they were added, which is also their order in memory and in files.
     package private(set) var tensors: [Tensor] = []
     /// Floats of the flat buffer. Every tensor begins on a cache line; what lies between stays zero.
     package private(set) var count = 0
@@ -34,5 +37,7 @@ package struct ParameterLayout: Sendable, Equatable {
     package var parameterCount: Int { tensors.reduce(0) { $0 + $1.count } }
 
     /// The tensor of a name, found by a search through all of them.
+    ///
+    /// A loop over a step must not use it: offsets are looked up once, when a model is built.
     package subscript(_ name: String) -> Tensor? { tensors.first { $0.name == name } }
 }

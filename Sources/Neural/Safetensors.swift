@@ -9,9 +9,14 @@ package import Foundation
 /// to check.
 package struct Safetensors {
     /// A tensor in the header; offsets are in bytes from the header's end, the first byte and the one behind the last.
+    ///
+    /// Offsets count from the first byte behind the header, as the format has it.
     private struct Entry: Codable {
+        /// The format's name of the number type; `F32` is the only one that is read.
         let dtype: String
+        /// Row-major; sizes may be 0 and must not be negative.
         let shape: [Int]
+        /// Begin and end in bytes. Exactly two numbers, which `checkLayout` makes sure of.
         let dataOffsets: [Int]
 
         enum CodingKeys: String, CodingKey {
@@ -25,11 +30,16 @@ package struct Safetensors {
 
     /// Free text beside the tensors.
     package let metadata: [String: String]
+    /// For errors: usually the path.
     private let name: String
     private let entries: [String: Entry]
+    /// All tensors' bytes: what follows the header.
     private let body: Data
 
     /// Checks the header of `data`; `name` is what errors call the file.
+    ///
+    /// Throws `FileError` where the data is shorter than its header claims, where the header is not the format's JSON,
+    /// or where a tensor does not fit. `data` may be a mapped file: numbers are copied by `read` alone.
     package init(_ data: Data, name: String) throws {
         guard data.count >= 8 else {
             throw FileError("\(name) is not a safetensors file: \(data.count) bytes, expected at least 8")
@@ -47,6 +57,7 @@ package struct Safetensors {
         try checkLayout()
     }
 
+    /// The header is one JSON object: `__metadata__` holds strings, every other key is a tensor.
     private static func parse(_ header: Data, _ name: String) throws -> ([String: Entry], [String: String]) {
         struct Key: CodingKey {
             let stringValue: String
@@ -77,6 +88,8 @@ package struct Safetensors {
     }
 
     /// Every tensor lies inside the file, has the size of its shape, and none overlaps or leaves a hole.
+    ///
+    /// Gaps and overlaps are refused, as the format's own reader does: a file must have one meaning.
     private func checkLayout() throws {
         var end = 0
         let ordered = entries.sorted { ($0.value.dataOffsets.first ?? 0) < ($1.value.dataOffsets.first ?? 0) }
@@ -114,10 +127,15 @@ package struct Safetensors {
     package var tensorNames: [String] { entries.keys.sorted() }
 
     /// Nil for a tensor that the file does not have.
+    ///
+    /// Sizes as PyTorch's `Tensor.shape` gives them.
     package func shape(of tensor: String) -> [Int]? { entries[tensor]?.shape }
 
     /// Refuses a missing tensor of `layout`, one of another shape, and one that the layout does not know. Only tensors
     /// whose names begin with `prefix` are looked at.
+    ///
+    /// Throws `FileError` that names the tensor, the expected shape and what was found. Strangers are refused because a
+    /// model that ignores part of a file would not be the model that was saved.
     package func check(_ layout: ParameterLayout, prefix: String = "") throws {
         for tensor in layout.tensors {
             guard let entry = entries[prefix + tensor.name] else {
@@ -136,6 +154,8 @@ package struct Safetensors {
     }
 
     /// Copies the tensors of `layout`, each called `prefix` and its name, into a flat buffer, after `check`.
+    ///
+    /// Throws `FileError` as `check` does; the buffer is then untouched. Padding in the buffer is left as it is.
     package func read(_ layout: ParameterLayout, prefix: String = "", into buffer: FloatBuffer) throws {
         precondition(buffer.count == layout.count)
         try check(layout, prefix: prefix)
@@ -150,6 +170,9 @@ package struct Safetensors {
     /// The bytes of a file with the tensors of every part: a prefix for the names and a flat buffer of `layout`. An
     /// optimiser's state has two parts, "first." and "second.". The padding between tensors is left out. Prefixes must
     /// make all names different.
+    ///
+    /// Written in memory as a whole: a million parameters take 4 MB for each part. The header's keys keep the order of
+    /// the layout.
     package static func encode(
         _ layout: ParameterLayout, parts: [(prefix: String, buffer: FloatBuffer)], metadata: [String: String] = [:]
     ) throws -> Data {
@@ -180,6 +203,7 @@ package struct Safetensors {
         return data
     }
 
+    /// Keys in order and slashes plain, so that the same tensors always give the same bytes.
     private static func json(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

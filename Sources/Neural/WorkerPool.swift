@@ -15,8 +15,10 @@ import Foundation
 package final class WorkerPool {
     /// Workers, the caller among them.
     package let count: Int
+    /// Owned by the pool and by its threads, which therefore may outlive the pool for a moment.
     private let shared: Shared
 
+    /// Starts `count` - 1 threads with a stack of 4 MiB each, named `worker 1` and so on. `count`: at least 1.
     package init(count: Int) {
         precondition(count >= 1)
         self.count = count
@@ -33,6 +35,8 @@ package final class WorkerPool {
 
     /// Calls `body` once for every worker, each on its own thread, and returns when all have returned. `body` must be
     /// safe to call from several threads at once.
+    ///
+    /// Workers that `body` has no work for return at once. What `body` wrote may be read after the call by the caller.
     package func run(_ body: (_ worker: Int) -> Void) {
         guard count > 1 else { return body(0) }
         withoutActuallyEscaping(body) { escaping in
@@ -45,9 +49,13 @@ package final class WorkerPool {
     /// What the threads share; every field is guarded by `condition`, hence unchecked.
     private final class Shared: @unchecked Sendable {
         private let condition = NSCondition()
+        /// The closure of the round at hand; nil between rounds.
         private var body: ((Int) -> Void)?
+        /// Counts rounds, so that a thread does not do the same one twice.
         private var round = 0
+        /// Threads that have not finished the round.
         private var running = 0
+        /// Set once, when the pool is freed.
         private var stopped = false
 
         /// Wakes the threads for a round; the caller has its own part still to do.
@@ -68,6 +76,7 @@ package final class WorkerPool {
             condition.unlock()
         }
 
+        /// Wakes all threads for the last time. They end on their own; the pool does not wait for them.
         func stop() {
             condition.lock()
             stopped = true
@@ -97,6 +106,7 @@ package final class WorkerPool {
             return current
         }
 
+        /// The last thread to finish wakes the caller.
         private func finish() {
             condition.lock()
             running -= 1

@@ -2,10 +2,15 @@ internal import Glibc
 
 extension ChildProcess {
     /// Bytes of a log's end that are read at most.
+    ///
+    /// 64 KiB: some hundred lines.
     private static let maximumTailBytes = 64 << 10
 
     /// The last `count` lines of the file at `path`, without empty ones; nothing where it cannot be read. For an error
     /// message: fewer come where lines are long, and the first may then be cut at its beginning.
+    ///
+    /// Does not wait and does not lock: a process may be writing to the file meanwhile. Bytes that are not UTF-8 are
+    /// repaired.
     package static func lastLines(of path: String, _ count: Int) -> [String] {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return [] }
@@ -21,6 +26,8 @@ extension ChildProcess {
 
     /// The path of the program that runs now, to start another of its roles. Where the file was removed or replaced
     /// since, the path ends in " (deleted)" and leads nowhere. Throws `ProcessError` without /proc.
+    ///
+    /// The path is the executable's own, with links resolved.
     package static func ownExecutable() throws(ProcessError) -> String {
         var path = [CChar](repeating: 0, count: Int(PATH_MAX))
         let length = readlink("/proc/self/exe", &path, path.count)

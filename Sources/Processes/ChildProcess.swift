@@ -3,7 +3,9 @@ internal import Glibc
 
 /// How a process ended: by itself, with a code, or by a signal that it did not survive.
 package enum ExitStatus: Hashable, Sendable, CustomStringConvertible {
+    /// `exit` was called, or `main` returned; 0 by custom where it succeeded.
     case exited(code: Int32)
+    /// The kernel's number of the signal, such as 9 for SIGKILL.
     case killed(signal: Int32)
 
     package var isSuccess: Bool { self == .exited(code: 0) }
@@ -29,6 +31,7 @@ package final class ChildProcess {
     package let identifier: Int32
     /// The file that standard output and standard error are appended to.
     package let log: String
+    /// Nil until the process was collected; after that the number in `identifier` is not used any more.
     private var status: ExitStatus?
 
     /// Starts the process. Throws `ProcessError` where the log cannot be opened or the executable cannot be started; a
@@ -55,6 +58,7 @@ package final class ChildProcess {
         identifier = answer
     }
 
+    /// Waits for the end, which a killed process reaches at once unless the kernel holds it.
     deinit {
         guard exitStatus == nil else { return }
         kill()
@@ -68,12 +72,18 @@ package final class ChildProcess {
     }
 
     /// Asks it, and what it started in its group, to end.
+    ///
+    /// Does nothing once the process was collected. Whether it ends is up to it.
     package func terminate() { send(SIGTERM) }
 
     /// Ends it, and what it started in its group, at once.
+    ///
+    /// Does nothing once the process was collected.
     package func kill() { send(SIGKILL) }
 
     /// Waits at most `milliseconds` for its end; nil where it still runs then. Blocks the thread, looking every 5 ms.
+    ///
+    /// At least one look, whatever the number.
     package func wait(milliseconds: Int) -> ExitStatus? {
         for _ in 0..<max(1, milliseconds / Self.pauseMilliseconds) {
             if let status = exitStatus { return status }
@@ -82,10 +92,13 @@ package final class ChildProcess {
         return exitStatus
     }
 
+    /// Between two looks, so that waiting costs no processor.
     private static let pauseMilliseconds = 5
 
     /// Ends all of `children`: asks first, and kills what is left after `graceMilliseconds`. None is left behind. They
     /// share the grace; it blocks the thread until the last has ended.
+    ///
+    /// Blocks for `graceMilliseconds` at most, and for what the kernel needs to end the rest.
     package static func end(_ children: [ChildProcess], graceMilliseconds: Int) {
         for child in children where child.exitStatus == nil { child.terminate() }
         for _ in 0..<max(1, graceMilliseconds / pauseMilliseconds) {
@@ -99,14 +112,19 @@ package final class ChildProcess {
     }
 
     /// The last lines of its log, for an error message.
+    ///
+    /// Twenty lines are enough for a reason without burying the error that contains them.
     package func lastLines(_ count: Int = 20) -> [String] { Self.lastLines(of: log, count) }
 
-    // The number of a collected process may belong to another one by now.
+    /// Sends to the whole group: a negative number stands for a group in kill(2).
+    ///
+    /// Nothing is sent after the process was collected, because its number may belong to another process by then.
     private func send(_ signal: Int32) {
         guard status == nil else { return }
         _ = Glibc.kill(-identifier, signal)
     }
 
+    /// With `waiting` it blocks until the process has ended.
     private func reap(waiting: Bool) {
         var raw: Int32 = 0
         var result = waitpid(identifier, &raw, waiting ? 0 : WNOHANG)
@@ -115,13 +133,15 @@ package final class ChildProcess {
         status =
             processes_exited(raw) != 0
             ? .exited(code: processes_exit_code(raw)) : .killed(signal: processes_signal(raw))
-        // Processes that it left in its group go too.
+        // Processes that the child left in its group end too.
         _ = Glibc.kill(-identifier, SIGKILL)
     }
 }
 
 /// The process id, or the negative errno. The fork is made in C, by a thread that never ends: the kernel kills a child
 /// when the thread that forked it ends.
+///
+/// `environment` ends with NULL, as `arguments`; `log` becomes both standard output and standard error.
 private func spawn(
     _ executable: String, _ arguments: UnsafePointer<UnsafeMutablePointer<CChar>?>,
     _ environment: UnsafePointer<UnsafeMutablePointer<CChar>?>, log: Int32
@@ -134,6 +154,8 @@ private func spawn(
 }
 
 /// `strings` as C has them, with NULL at the end.
+///
+/// The strings are valid inside the call alone.
 private func withCStrings<Result>(
     _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
 ) -> Result {

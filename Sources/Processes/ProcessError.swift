@@ -7,11 +7,13 @@ package struct ProcessError: Error, Hashable, Sendable, CustomStringConvertible 
     /// The errno of the call that failed.
     package let errorNumber: Int32
 
+    /// `attempt` is in the infinitive; take `errno` right after the failure.
     init(_ attempt: String, errorNumber: Int32) {
         self.attempt = attempt
         self.errorNumber = errorNumber
     }
 
+    /// A sentence for people, with the kernel's words and the number.
     package var description: String {
         let reason = strerror(errorNumber).map { String(cString: $0) } ?? "unknown error"
         return "cannot \(attempt): \(reason) (errno \(errorNumber))"

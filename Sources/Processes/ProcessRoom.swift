@@ -25,6 +25,8 @@ package struct ProcessRoom: Sendable, Equatable {
     package let reason: String
 
     /// From what is free; `freeBytes` and `freeThreads` are nil where there is no limit.
+    ///
+    /// For tests too: nothing is looked up. At least the bound by processors is always there.
     package init(processors: Int, freeBytes: Int?, freeThreads: Int?) {
         var bounds = [
             (
@@ -56,12 +58,16 @@ package struct ProcessRoom: Sendable, Equatable {
 
     /// Of this machine, now, for this user and within its container. Reads /proc and /sys; a limit that cannot be read
     /// is taken for none. For a user with many processes it takes milliseconds.
+    ///
+    /// For a supervisor's `Hello`, and for commands that check a machine before they start processes.
     package static func now() -> ProcessRoom {
         ProcessRoom(
             processors: ProcessInfo.processInfo.activeProcessorCount, freeBytes: freeBytes, freeThreads: freeThreads)
     }
 
     /// The lesser of the kernel's MemAvailable and what the control groups still allow.
+    ///
+    /// Nil where neither can be read.
     private static var freeBytes: Int? {
         let machine = text("/proc/meminfo").split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
             .flatMap { Int($0.filter(\.isNumber)) }.map { $0 << 10 }
@@ -72,6 +78,8 @@ package struct ProcessRoom: Sendable, Equatable {
     }
 
     /// The least of what the kernel, the user's limit and the control groups still allow.
+    ///
+    /// Nil where neither can be read.
     private static var freeThreads: Int? {
         // "0.20 0.18 0.12 1/80 11206": the fourth has the threads of the whole system.
         let running =
@@ -87,6 +95,8 @@ package struct ProcessRoom: Sendable, Equatable {
     private static let userProcesses: UInt32 = 6
 
     /// Threads that this user may still start. The kernel holds every user but root to RLIMIT_NPROC.
+    ///
+    /// Nil for root, and where there is no limit. Counts threads, because the kernel does.
     private static var userRoom: Int? {
         var limit = rlimit()
         guard geteuid() != 0, getrlimit(__rlimit_resource_t(userProcesses), &limit) == 0,
@@ -100,11 +110,14 @@ package struct ProcessRoom: Sendable, Equatable {
         return most - own.reduce(0) { $0 + threads(of: $1) }
     }
 
+    /// 0 for a process that has ended meanwhile.
     private static func threads(of process: String) -> Int {
         (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task"))?.count ?? 0
     }
 
     /// What this process's control group may still take: version 2 has one tree, version 1 one for each controller.
+    ///
+    /// Nil where the group has no such limit. With limits of several groups the least room counts.
     private static func groupRoom(_ controller: String, limit: String, used: String) -> Int? {
         var room: Int?
         for line in text("/proc/self/cgroup").split(separator: "\n") {
@@ -126,6 +139,7 @@ package struct ProcessRoom: Sendable, Equatable {
         return room
     }
 
+    /// Nil where both are; a limit that is not known is none.
     private static func least(_ first: Int?, _ second: Int?) -> Int? {
         [first, second].compactMap { $0 }.min()
     }
@@ -135,5 +149,6 @@ package struct ProcessRoom: Sendable, Equatable {
         Int(text(path).trimmingCharacters(in: .whitespacesAndNewlines))
     }
 
+    /// Empty where the file cannot be read.
     private static func text(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
 }

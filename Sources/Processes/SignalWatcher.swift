@@ -8,15 +8,19 @@ internal import Synchronization
 /// second ends it at once, even if its main loop is stuck, with the exit code 128 + the signal's number. What is
 /// ignored from outside (`nohup`) stays ignored.
 package final class SignalWatcher: Sendable {
+    /// Whether there is one: the handlers of a process are one set.
     private static let exists = Mutex(false)
     /// The request to end with which the process ends at once: it survives the ones before.
     private static let requestsToEnd: Int32 = 2
 
     /// Readable when a signal waits; for a poller.
     package let descriptor: Int32
+    /// To be given their defaults back at the end.
     private let signals: [Signal]
 
     /// Watches `signals` from now on, until it is dropped. Throws `ProcessError` where the kernel refuses.
+    ///
+    /// Signals that came before are not reported. The handler only writes a byte to a pipe.
     package init(_ signals: [Signal] = Signal.allCases) throws(ProcessError) {
         let taken = Self.exists.withLock { exists in
             defer { exists = true }
@@ -42,6 +46,8 @@ package final class SignalWatcher: Sendable {
     }
 
     /// The next signal that came, or nil; never waits.
+    ///
+    /// Call it until nil when the descriptor is readable; on the thread that polls.
     package func next() -> Signal? {
         var number: UInt8 = 0
         guard descriptor >= 0, read(descriptor, &number, 1) == 1 else { return nil }

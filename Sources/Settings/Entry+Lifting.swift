@@ -7,6 +7,9 @@ extension Entry {
     /// - Parameters:
     ///   - get: the part, or nil where the section that it stands in is absent.
     ///   - modify: puts a changed part back.
+    ///
+    /// Lifting nests: the entries of a group inside a group are lifted twice, and hold two pairs of closures. No value
+    /// is copied until one is read or written.
     func lifted<Whole>(
         get: @escaping @Sendable (Whole) -> Root?, modify: @escaping @Sendable (inout Whole, Root) -> Void
     ) -> Entry<Whole> {
@@ -21,6 +24,7 @@ extension Entry {
 }
 
 extension Entry.Leaf {
+    /// Reads into a copy of the part and puts it back only when the value was accepted.
     fileprivate func lifted<Whole>(
         get: @escaping @Sendable (Whole) -> Root?, modify: @escaping @Sendable (inout Whole, Root) -> Void
     ) -> Entry<Whole>.Leaf {
@@ -36,6 +40,7 @@ extension Entry.Leaf {
 }
 
 extension Entry.Section {
+    /// An optional section inside an optional section exists only where the outer one does.
     fileprivate func lifted<Whole>(
         get: @escaping @Sendable (Whole) -> Root?, modify: @escaping @Sendable (inout Whole, Root) -> Void
     ) -> Entry<Whole>.Section {
@@ -55,6 +60,7 @@ extension Entry.Section {
 }
 
 extension Entry.Kinds {
+    /// The names of the kinds do not depend on the whole and are passed on as they are.
     fileprivate func lifted<Whole>(
         get: @escaping @Sendable (Whole) -> Root?, modify: @escaping @Sendable (inout Whole, Root) -> Void
     ) -> Entry<Whole>.Kinds {
@@ -72,6 +78,8 @@ extension Entry.Kinds {
 
 extension Entry.Kinds {
     /// The key that picks the kind, as a value of its own. Naming the kind that is already picked keeps its settings.
+    ///
+    /// Refuses a name that no kind has with the list of those that there are.
     var leaf: Entry.Leaf {
         let names = names()
         let form = ValueForm<String>.choice(names.map { ($0, $0) })
@@ -85,6 +93,8 @@ extension Entry.Kinds {
     }
 
     /// All keys with `name` as the kind, the one that picks it first.
+    ///
+    /// What reading, writing and documenting go through for one kind.
     func allEntries(_ name: String) -> [Entry<Root>] {
         [Entry<Root>(name: key, summary: keySummary, content: .value(leaf))] + entries(name)
     }

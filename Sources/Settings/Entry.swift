@@ -10,6 +10,7 @@ package struct Entry<Root>: Sendable {
     package let name: String
     /// One sentence for docs/experiments.md.
     let summary: String
+    /// Closures over `Root`; two entries cannot be compared.
     let content: Content
 
     /// What stands behind the name: a single value, a section, or a section whose keys depend on a choice.
@@ -37,6 +38,7 @@ package struct Entry<Root>: Sendable {
     /// Keys under a name of their own. The entries are already lifted: they read into `Root` and not into the section's
     /// group.
     struct Section: Sendable {
+        /// In the order of the documentation, which is also that of YAML.
         let entries: [Entry<Root>]
         /// For a section that may be absent.
         let presence: Presence?
@@ -50,6 +52,7 @@ package struct Entry<Root>: Sendable {
     struct Presence: Sendable {
         /// The scalar that stands for the absent section.
         let absentWord: String
+        /// False wherever the section that contains it is absent too.
         let isPresent: @Sendable (Root) -> Bool
         /// False makes the field nil. True gives it the group's defaults where it was nil, and keeps its values where
         /// it was not.
@@ -72,6 +75,7 @@ package struct Entry<Root>: Sendable {
         let choose: @Sendable (String, inout Root) -> Void
         /// The other keys of the kind, empty for a name that no kind has.
         let entries: @Sendable (String) -> [Entry<Root>]
+        /// As `Section.contradictions`, of the kind that is picked.
         let contradictions: @Sendable (Root) -> [Contradiction]
     }
 }
@@ -87,6 +91,9 @@ extension Entry {
     ///   - stated: whether JSON names it even where it is the default, for programs that read a file without our
     ///     defaults.
     ///   - summary: one sentence with a full stop, for docs/experiments.md.
+    ///
+    /// `name` must not occur twice in a section; nothing checks that, and the first would win. `summary` is part of a
+    /// generated page, so that a change of it changes docs/experiments.md.
     package static func key<Value>(
         _ name: String, _ field: Field<Root, Value>, _ form: ValueForm<Value>, required: Bool = false,
         stated: Bool = false, _ summary: String
@@ -102,6 +109,8 @@ extension Entry {
 
     /// A group's keys in a section of their own. The section is always there: without it in the file its values are the
     /// group's. The group's contradictions are told with the section's name in front of their keys.
+    ///
+    /// `field` is the group's place in `Root`. A group may stand in several sections, each with its own values.
     package static func section<Part: SettingsGroup>(
         _ name: String, _ field: Field<Root, Part>, _ summary: String
     ) -> Entry {
@@ -119,6 +128,9 @@ extension Entry {
     /// A section that may be absent; its keys start from the group's defaults when it is there.
     ///
     /// - Parameter absent: the word that leaves the section out. An unquoted `null` does so too.
+    ///
+    /// `converged: none` in a file makes the field nil; any key below the section makes it the group's defaults with
+    /// that key.
     package static func optionalSection<Part: SettingsGroup>(
         _ name: String, _ field: Field<Root, Part?>, absent: String, _ summary: String
     ) -> Entry {
@@ -148,6 +160,8 @@ extension Entry {
     ///
     /// The registry is asked whenever the entry is used, and not when it is made: kinds that a program adds at its
     /// start are accepted. Choosing another kind drops the settings of the one before.
+    ///
+    /// Several settings of one kind may be read in any order: the key that picks is found first.
     package static func kinds<Kind: SettingsKind>(
         _ name: String, _ field: Field<Root, Chosen<Kind>>, of registry: Registry<Kind>, key: String,
         _ keySummary: String,

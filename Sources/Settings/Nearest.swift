@@ -2,6 +2,9 @@
 ///
 /// Two edits are always near, and in longer words as many as a third of the letters. A candidate that begins with
 /// `word` is near too if `word` has at least three letters.
+///
+/// For error messages alone: a wrong guess costs nothing, so that the limit is generous. Ties are in the order of the
+/// alphabet.
 func nearest(to word: String, among candidates: [String]) -> [String] {
     let limit = max(2, word.count / 3)
     return candidates.map { (name: $0, distance: editDistance(word, $0)) }
@@ -12,6 +15,8 @@ func nearest(to word: String, among candidates: [String]) -> [String] {
 
 /// Insertions, deletions, substitutions and swaps of neighbours that turn one word into the other: the optimal string
 /// alignment distance, in bytes of UTF-8. Time and memory grow with the product of both lengths.
+///
+/// `actros` and `actors` are one swap apart, `size` and `sise` one substitution.
 func editDistance(_ first: String, _ second: String) -> Int {
     let a = Array(first.utf8)
     let b = Array(second.utf8)

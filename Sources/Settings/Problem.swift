@@ -7,6 +7,7 @@ package enum Origin: Hashable, Sendable, CustomStringConvertible {
     /// A text within something larger, such as a stream's attribute, by what people call it.
     case text(String)
 
+    /// `maze.yaml:3`, `--set collect.actors=8`, or the text's name.
     package var description: String {
         switch self {
         case .file(let path, let line): "\(path):\(line)"
@@ -25,16 +26,19 @@ package struct Problem: Hashable, Sendable, CustomStringConvertible {
     /// What was expected and what came, without origin and key.
     package let message: String
 
+    /// `key` is empty for a problem of the whole text.
     package init(origin: Origin?, key: String, message: String) {
         self.origin = origin
         self.key = key
         self.message = message
     }
 
+    /// A contradiction names several keys: they are joined by "and".
     init(_ contradiction: Contradiction, origin: Origin?) {
         self.init(origin: origin, key: contradiction.keys.joined(separator: " and "), message: contradiction.message)
     }
 
+    /// Parts that are not known are left out, colons stand between the rest.
     package var description: String {
         [origin?.description, key.isEmpty ? nil : key, message].compactMap { $0 }.joined(separator: ": ")
     }

@@ -1,10 +1,14 @@
 extension Schema {
     /// A heading and a table for each section, with the defaults of `root`, in Markdown: the body of
     /// docs/experiments.md. Every kind of a registry has a table of its own.
+    ///
+    /// A section's keys come before the sections inside it. The page is written by the command in CONTRIBUTING.md, and
+    /// a test holds the file to it.
     package func markdown(defaults root: Root) -> String {
         table(entries, root) + chapters(entries, root, path: "")
     }
 
+    /// The sections among `entries`, depth first.
     private func chapters(_ entries: [Entry<Root>], _ root: Root, path: String) -> String {
         entries.reduce("") { text, entry in
             let path = keyPath(path, entry.name)
@@ -16,6 +20,8 @@ extension Schema {
         }
     }
 
+    /// An optional section shows its group's defaults even where the default is that it is absent, and says what
+    /// absence means.
     private func chapter(_ entry: Entry<Root>, _ section: Entry<Root>.Section, _ root: Root, path: String) -> String {
         var root = root
         var text = "\n## `\(path)`\n\n\(entry.summary)\n"
@@ -27,6 +33,7 @@ extension Schema {
         return text + table(section.entries, root) + chapters(section.entries, root, path: path)
     }
 
+    /// Each kind starts from its own defaults, since `root` has one kind at a time.
     private func chapter(_ entry: Entry<Root>, _ kinds: Entry<Root>.Kinds, _ root: Root, path: String) -> String {
         let picking = Entry<Root>(name: kinds.key, summary: kinds.keySummary, content: .value(kinds.leaf))
         var text = "\n## `\(path)`\n\n\(entry.summary)\n" + table([picking], root)
@@ -39,6 +46,7 @@ extension Schema {
         return text
     }
 
+    /// Empty where the section has no single values of its own. A required key has no default to show.
     private func table(_ entries: [Entry<Root>], _ root: Root) -> String {
         var rows = ""
         for entry in entries {

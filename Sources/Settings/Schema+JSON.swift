@@ -11,10 +11,13 @@ extension Schema {
     /// `root` as one line of JSON with sorted keys and without spaces: equal values give equal text.
     ///
     /// - Parameter defaults: what `.changed` compares with.
+    ///
+    /// Equal text for equal values is what lets a stream file and a catalogue be compared by their settings' text.
     package func json(_ root: Root, defaults: Root, _ extent: JSONExtent) -> String {
         object(entries, root, defaults, extent)
     }
 
+    /// Keys in the order of the alphabet, whatever the order of declaration.
     private func object(_ entries: [Entry<Root>], _ root: Root, _ defaults: Root, _ extent: JSONExtent) -> String {
         let members = entries.sorted { $0.name < $1.name }.compactMap { entry -> String? in
             value(entry, root, defaults, extent).map { "\(quotedJSON(entry.name)):\($0)" }
@@ -23,6 +26,9 @@ extension Schema {
     }
 
     /// Nil where the key is left out.
+    ///
+    /// An absent optional section is `null` where that differs from the default; a present one that equals its defaults
+    /// is left out.
     private func value(_ entry: Entry<Root>, _ root: Root, _ defaults: Root, _ extent: JSONExtent) -> String? {
         switch entry.content {
         case .value(let leaf):
@@ -55,6 +61,9 @@ extension SettingsGroup {
     package var json: String { json(.changed) }
 
     /// As `json`, with all keys where `extent` is `.all`. `init(json:name:)` reads either back to an equal value.
+    ///
+    /// With `.changed`, a later version of the group that has one more key writes the same text, as long as the key has
+    /// its default.
     package func json(_ extent: JSONExtent) -> String {
         Schema(Self.entries).json(self, defaults: Self(), extent)
     }
@@ -70,6 +79,9 @@ extension SettingsGroup {
     }
 
     /// Reads the settings from a tree. Throws `SettingsError` with everything that is wrong.
+    ///
+    /// `node` may come from YAML, JSON or `--set`; only its origins differ. Keys that are missing keep `Self()`'s
+    /// values, required ones excepted.
     package init(_ node: SettingNode) throws(SettingsError) {
         var reader = SettingsReader(Schema(Self.entries), initial: Self())
         reader.read(node)

@@ -1,12 +1,15 @@
 extension Schema {
     /// `root` as an experiment file, every key with its value. Reading it gives an equal value. A run keeps this text
     /// as its experiment.yaml, so that a default that changes later does not change what was run.
+    ///
+    /// Comments of the file that was read are not kept. An absent optional section is written with its word.
     package func yaml(_ root: Root) -> String {
         var text = ""
         write(entries, root, indentation: "", into: &text)
         return text
     }
 
+    /// Keys in the order of declaration, two spaces for each level.
     private func write(_ entries: [Entry<Root>], _ root: Root, indentation: String, into text: inout String) {
         for entry in entries {
             switch entry.content {

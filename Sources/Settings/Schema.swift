@@ -5,10 +5,13 @@
 package struct Schema<Root>: Sendable {
     let entries: [Entry<Root>]
 
+    /// Names must differ within a section; nothing checks that.
     package init(_ entries: [Entry<Root>]) { self.entries = entries }
 
     /// Values of `root` that their own keys would refuse: each is written out and read again. This is how settings that
     /// were made in code are held to the ranges that a file is held to.
+    ///
+    /// One problem for each value at most, without an origin.
     func problems(of root: Root) -> [Problem] {
         var problems: [Problem] = []
         forEachValue(of: root) { path, leaf, value in
@@ -24,8 +27,11 @@ package struct Schema<Root>: Sendable {
 
     /// What the owners of all sections say of their values together, with the sections' paths; the owner of the whole
     /// is asked by the caller. To be asked only where every value is in its own range.
+    ///
+    /// Keys get their section's path in front: `actors` of `collect` becomes `collect.actors`.
     package func contradictions(of root: Root) -> [Contradiction] { contradictions(entries, root, path: "") }
 
+    /// Of the kinds, only the one that is picked is asked.
     private func contradictions(_ entries: [Entry<Root>], _ root: Root, path: String) -> [Contradiction] {
         entries.flatMap { entry -> [Contradiction] in
             let path = keyPath(path, entry.name)
@@ -43,6 +49,8 @@ package struct Schema<Root>: Sendable {
 
     /// Every key's path with its value, in the order of declaration; an absent section is one of them, under its own
     /// path and with its word.
+    ///
+    /// A report's table of settings has them, key by key.
     package func values(of root: Root) -> [(key: String, value: SettingText)] {
         var values: [(key: String, value: SettingText)] = []
         forEachValue(of: root, absent: { values.append(($0, .absent($1))) }) { path, _, value in
@@ -51,6 +59,7 @@ package struct Schema<Root>: Sendable {
         return values
     }
 
+    /// Sections are walked in the order of declaration; `absent` gets the path and word of each absent section.
     private func forEachValue(
         of root: Root, absent: (String, String) -> Void = { _, _ in },
         _ body: (String, Entry<Root>.Leaf, SettingText) -> Void
@@ -58,6 +67,7 @@ package struct Schema<Root>: Sendable {
         forEachValue(entries, root, path: "", absent, body)
     }
 
+    /// `path` is that of the section whose entries these are.
     private func forEachValue(
         _ entries: [Entry<Root>], _ root: Root, path: String, _ absent: (String, String) -> Void,
         _ body: (String, Entry<Root>.Leaf, SettingText) -> Void
@@ -80,21 +90,28 @@ package struct Schema<Root>: Sendable {
     }
 
     /// The paths of all keys of all kinds, each once, for example `collect.actors`.
+    ///
+    /// For suggestions: a misspelt `--set` is compared with all of them.
     var leafPaths: [String] { entries.leafPaths(below: "") }
 
     /// Whether a key or a section has this path, in any of the kinds that could be picked.
+    ///
+    /// Checked before the kind is known, because `--set` may change the kind too.
     func has(_ path: ArraySlice<String>) -> Bool { entries.has(path) }
 }
 
 extension Mismatch {
     /// The sentence of an error: what was expected and what came, as in `expected integer, 5 to 101; 200 came (out of
     /// range)`.
+    ///
+    /// `accepted` is the form's own sentence, so that a range is written in one place.
     func message(accepted: String) -> String {
         "expected \(accepted); \(came) came" + (reason.map { " (\($0))" } ?? "")
     }
 }
 
 extension Array {
+    /// A key that several kinds have is listed once.
     fileprivate func leafPaths<Root>(below path: String) -> [String] where Element == Entry<Root> {
         var found: [String] = []
         for entry in self {
@@ -106,6 +123,7 @@ extension Array {
         return found.filter { seen.insert($0).inserted }
     }
 
+    /// True for an empty path: the section itself.
     fileprivate func has<Root>(_ path: ArraySlice<String>) -> Bool where Element == Entry<Root> {
         guard let name = path.first else { return true }
         return contains { $0.name == name && (path.count == 1 || $0.inner.has(path.dropFirst())) }
@@ -126,4 +144,6 @@ extension Entry {
 }
 
 /// The path of the key `name` in the section at `path`.
+///
+/// Paths are what errors, `--set` and docs/experiments.md call a key.
 func keyPath(_ path: String, _ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }

@@ -18,8 +18,10 @@ package struct SettingNode: Sendable {
         package let name: String
         /// Of the key; a section's value may begin some lines later.
         package let origin: Origin
+        /// May be changed by an override before it is read.
         package var value: SettingNode
 
+        /// Two members of one name may stand in a section; YAML's reader refuses that before.
         package init(name: String, origin: Origin, value: SettingNode) {
             self.name = name
             self.origin = origin
@@ -27,15 +29,20 @@ package struct SettingNode: Sendable {
         }
     }
 
+    /// A tree is a value: `set` changes a copy.
     package var content: Content
+    /// The line, the flag or the name of the text.
     package let origin: Origin
 
+    /// Checks nothing: any tree can be built, and is refused when it is read.
     package init(_ content: Content, origin: Origin) {
         self.content = content
         self.origin = origin
     }
 
     /// What this value is, in the words of an error message: `'many'`, `nothing`, `a list`, `a section with keys`.
+    ///
+    /// Texts are repeated in full, in single quotes.
     package var outline: String {
         switch content {
         case .scalar(let text, _): text.isEmpty ? "nothing" : "'\(text)'"
@@ -46,6 +53,8 @@ package struct SettingNode: Sendable {
 
     /// The text of a value that is not in quotes, where numbers and words are told apart by their look. Throws
     /// `Mismatch` for text in quotes, lists and sections.
+    ///
+    /// `size: "11"` is refused for a number, so that a text never becomes a number by accident.
     func plainText() throws(Mismatch) -> String {
         guard case .scalar(let text, let isQuoted) = content else { throw Mismatch(came: outline) }
         if isQuoted { throw Mismatch(came: "the quoted text \"\(text)\"") }
@@ -53,12 +62,16 @@ package struct SettingNode: Sendable {
     }
 
     /// The text of a value, in quotes or not. Throws `Mismatch` for lists and sections.
+    ///
+    /// For names and words, where quotes make no difference.
     func text() throws(Mismatch) -> String {
         guard case .scalar(let text, _) = content else { throw Mismatch(came: outline) }
         return text
     }
 
     /// Whether this is `word`, which stands for nothing at all, as `null` does.
+    ///
+    /// `none` in quotes counts as the word too, `null` in quotes does not.
     func isWord(_ word: String) -> Bool {
         if case .scalar(let text, let isQuoted) = content { return text == word || !isQuoted && text == "null" }
         return false
@@ -67,6 +80,9 @@ package struct SettingNode: Sendable {
     /// Puts `value` at the path below this node, making sections on the way: how `--set` changes a file's tree before
     /// it is read. A section adds its keys to the section that is there; anything else takes the place of what is
     /// there.
+    ///
+    /// An empty path replaces the node, or joins two sections. A scalar in the way of a longer path gives way to a
+    /// section.
     mutating func set(_ path: ArraySlice<String>, to value: SettingNode) {
         guard let name = path.first else {
             if case .section(let given) = value.content, case .section = content {

@@ -10,6 +10,8 @@ package indirect enum SettingText: Hashable, Sendable {
     case absent(String)
 
     /// As it stands in an experiment file, on one line.
+    ///
+    /// Reading it as YAML gives back the same node. Lists are in brackets.
     package var yaml: String {
         switch self {
         case .plain(let text), .absent(let text): text
@@ -27,6 +29,7 @@ package indirect enum SettingText: Hashable, Sendable {
         }
     }
 
+    /// Numbers are as in YAML, because both formats write them alike.
     package var json: String {
         switch self {
         case .plain(let text): text
@@ -38,12 +41,17 @@ package indirect enum SettingText: Hashable, Sendable {
 }
 
 /// A number as people write it: `0.99`, `20`, `1e-06`. It has as few digits as read back as the same number.
+///
+/// Whole numbers lose their `.0`; the text reads back as the same bits.
 package func shortest(_ value: Double) -> String {
     let text = value.description
     return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
 }
 
 /// `text` as a YAML scalar: in double quotes where a bare one would mean something else.
+///
+/// Quotes are needed for what looks like a number, for YAML's words, for a leading hyphen, for an empty text, and for
+/// every character but letters, digits and `-_./`.
 private func quotedIfNeeded(_ text: String) -> String {
     let bare = text.allSatisfy { $0.isLetter || $0.isNumber || "-_./".contains($0) }
     let special = ["true", "false", "null", "none", "yes", "no", "on", "off", "~"].contains(text.lowercased())
@@ -54,6 +62,8 @@ private func quotedIfNeeded(_ text: String) -> String {
 }
 
 /// `text` as a JSON string.
+///
+/// Control characters below U+0020 are escaped, everything else stays UTF-8 as it is (RFC 8259, section 7).
 func quotedJSON(_ text: String) -> String {
     var quoted = "\""
     for scalar in text.unicodeScalars {

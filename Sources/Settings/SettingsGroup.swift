@@ -26,6 +26,8 @@ extension SettingsGroup {
 
     /// Throws `SettingsError` with everything that is out of range; where nothing is, with all values that do not go
     /// together.
+    ///
+    /// For settings that were made or changed in code; what was read from a file is checked by the reader.
     package func validate() throws(SettingsError) {
         let problems = Schema(Self.entries).problems(of: self)
         guard problems.isEmpty else { throw SettingsError(problems) }
@@ -38,14 +40,18 @@ extension SettingsGroup {
 package struct Contradiction: Hashable, Sendable {
     /// Paths of the keys that contradict each other, below the group that says so; the likelier culprit first.
     package var keys: [String]
+    /// A full sentence without the keys' names, with the values that clash.
     package let message: String
 
+    /// Keys are relative to the group: the section that it stands in is added by `below`.
     package init(_ keys: [String], _ message: String) {
         self.keys = keys
         self.message = message
     }
 
     /// The same, seen from a section further up.
+    ///
+    /// A group does not know where it stands; the schema that contains it does.
     func below(_ path: String) -> Contradiction { Contradiction(keys.map { keyPath(path, $0) }, message) }
 }
 
@@ -58,9 +64,12 @@ package struct SettingsError: Error, Hashable, Sendable, CustomStringConvertible
     package init(_ problems: [Problem]) { self.problems = problems }
 
     /// One setting that is not what it must be.
+    ///
+    /// For checks that stand outside of any entry, as in a model that refuses a size.
     package init(_ setting: String, _ expectation: String, found: String) {
         problems = [Problem(origin: nil, key: setting, message: "\(expectation), found \(found)")]
     }
 
+    /// Fit for a terminal: a file with three errors has three lines.
     package var description: String { problems.map(\.description).joined(separator: "\n") }
 }

@@ -3,7 +3,9 @@
 /// Use: `override` for each `--set`, `read` once, then `result`. A reader is for one tree and belongs to its caller.
 package struct SettingsReader<Root> {
     private let schema: Schema<Root>
+    /// Changes key by key; thrown away where anything was refused.
     private var root: Root
+    /// In the order in which they were found, overrides first.
     package private(set) var problems: [Problem] = []
     /// The origin of each value or section that was given, by the key's path.
     private var origins: [String: Origin] = [:]
@@ -16,6 +18,8 @@ package struct SettingsReader<Root> {
 
     /// Takes over every key of `node` and notes what is refused, unknown keys and missing required ones. Never throws:
     /// `result` does.
+    ///
+    /// Call it once: a second tree would be read over the first, and missing keys be reported twice.
     package mutating func read(_ node: SettingNode) {
         read(schema.entries, of: node, path: "") { _, _ in nil }
         requireKeys(schema.entries, path: "", origin: node.origin)
@@ -23,6 +27,9 @@ package struct SettingsReader<Root> {
 
     /// The settings that were read. Throws `SettingsError` for everything that was refused or, where nothing was, for
     /// values that contradict each other: `contradictions` is asked for those of the whole.
+    ///
+    /// The whole's owner is asked before the sections' owners. A contradiction's origin is the first of its keys that
+    /// was given.
     package func result(_ contradictions: (Root) -> [Contradiction]) throws(SettingsError) -> Root {
         guard problems.isEmpty else { throw SettingsError(problems) }
         let impossible = (contradictions(root) + schema.contradictions(of: root)).map { contradiction in
@@ -34,6 +41,8 @@ package struct SettingsReader<Root> {
 
     /// Puts the value of an override into the tree that is to be read. `path` is the key's, such as `collect.actors`;
     /// the value's origin says by what flag it came. Says nothing of the value itself: reading does.
+    ///
+    /// An unknown path becomes a problem with a suggestion, and the tree stays as it was.
     package mutating func override(_ path: String, with value: SettingNode, in tree: inout SettingNode) {
         let names = path.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         guard schema.has(names[...]) else {
@@ -49,6 +58,8 @@ package struct SettingsReader<Root> {
     }
 
     /// `explanation`: what to say of a key that does not exist, where the caller knows more than that.
+    ///
+    /// Goes through the members in the file's order, so that errors come in the file's order too.
     private mutating func read(
         _ entries: [Entry<Root>], of node: SettingNode, path: String, explanation: (String, [String]) -> String?
     ) {
@@ -68,12 +79,15 @@ package struct SettingsReader<Root> {
         }
     }
 
+    /// Suggests up to three keys of this section, then lists all.
     private func unknownKey(_ name: String, among names: [String]) -> String {
         let close = nearest(to: name, among: names).map { "'\($0)'" }.joined(separator: " or ")
         return "there is no such key" + (close.isEmpty ? "" : "; did you mean \(close)?") + " Accepted here: "
             + names.joined(separator: ", ")
     }
 
+    /// Notes the origin even where the value is refused, so that a required key that was given wrongly is not called
+    /// missing as well.
     private mutating func read(_ entry: Entry<Root>, _ node: SettingNode, path: String) {
         origins[path] = node.origin
         switch entry.content {
@@ -95,12 +109,14 @@ package struct SettingsReader<Root> {
     }
 
     /// The key that picks the kind is read first, wherever it stands.
+    ///
+    /// A key that another kind has gets an explanation of its own, naming the kinds that have it.
     private mutating func read(_ kinds: Entry<Root>.Kinds, _ node: SettingNode, path: String) {
         if case .section(let members) = node.content, let picking = members.first(where: { $0.name == kinds.key }) {
             let problemsBefore = problems.count
             let entry = Entry<Root>(name: kinds.key, summary: "", content: .value(kinds.leaf))
             read(entry, picking.value, path: keyPath(path, kinds.key))
-            // Of a kind that is not known, it is not known what keys it has.
+            // The keys of an unknown kind are unknown, so that none of them can be judged.
             guard problems.count == problemsBefore else { return }
         }
         guard let kind = kinds.current(root) else { return }
@@ -112,6 +128,7 @@ package struct SettingsReader<Root> {
         }
     }
 
+    /// After reading, because whether a section is present and which kind was picked is known only then.
     private mutating func requireKeys(_ entries: [Entry<Root>], path: String, origin: Origin) {
         for entry in entries {
             let path = keyPath(path, entry.name)
@@ -131,6 +148,8 @@ package struct SettingsReader<Root> {
     }
 
     /// Keys whose last part is the same come first, then those that are spelt nearly so.
+    ///
+    /// At most three; the page with all keys where nothing is near.
     private func suggestion(forPath path: String) -> String {
         let paths = schema.leafPaths
         let last = path.split(separator: ".").last.map(String.init) ?? path

@@ -5,6 +5,7 @@ package struct Mismatch: Error {
     /// What is wrong with it, if more than its type.
     package let reason: String?
 
+    /// `reason` is put in brackets behind what came.
     package init(came: String, reason: String? = nil) {
         self.came = came
         self.reason = reason
@@ -21,11 +22,15 @@ package struct ValueForm<Value>: Sendable {
     /// Throws `Mismatch` for a value of another type or out of range.
     package let read: @Sendable (SettingNode) throws(Mismatch) -> Value
     /// In words that `read` takes back.
+    ///
+    /// Never fails: a value out of range is written as it is, and refused when it is read.
     package let write: @Sendable (Value) -> SettingText
 }
 
 extension ValueForm where Value == Int {
     /// Whole numbers of this range, without quotes; `100_000` is read as 100000.
+    ///
+    /// A range that ends at `Int.max` is told as "at least".
     package static func integer(_ range: ClosedRange<Int>) -> ValueForm {
         let accepted =
             range.upperBound == .max
@@ -41,11 +46,14 @@ extension ValueForm where Value == Int {
             write: { .plain(String($0)) })
     }
 
+    /// For counts without a natural bound.
     package static func integer(atLeast minimum: Int) -> ValueForm { integer(minimum...Int.max) }
 }
 
 extension ValueForm where Value == UInt64 {
     /// Any number of 64 bits. Larger than `Int`, hence a form of its own.
+    ///
+    /// Underscores are allowed, as in all numbers.
     package static var seed: ValueForm {
         ValueForm(
             accepted: "integer, 0 to \(UInt64.max)",
@@ -61,11 +69,15 @@ extension ValueForm where Value == UInt64 {
 
 extension ValueForm where Value == Double {
     /// Finite numbers of a closed range.
+    ///
+    /// Both bounds belong to the range: a discount of 0 to 1.
     package static func number(_ low: Double, _ high: Double) -> ValueForm {
         number("\(shortest(low)) to \(shortest(high))") { $0 >= low && $0 <= high }
     }
 
     /// Finite numbers from `low` to below `high`.
+    ///
+    /// For shares that must not be everything, such as a dropout probability.
     package static func number(_ low: Double, below high: Double) -> ValueForm {
         number("\(shortest(low)) to below \(shortest(high))") { $0 >= low && $0 < high }
     }
@@ -75,6 +87,7 @@ extension ValueForm where Value == Double {
         number("above \(shortest(low)), at most \(shortest(high))") { $0 > low && $0 <= high }
     }
 
+    /// Text that is no number, infinity and NaN are refused; `1e-4` is a number.
     private static func number(_ range: String, contains: @escaping @Sendable (Double) -> Bool) -> ValueForm {
         ValueForm(
             accepted: "number, \(range)",
@@ -91,6 +104,7 @@ extension ValueForm where Value == Double {
 }
 
 extension ValueForm where Value == Bool {
+    /// The words in lower case alone: YAML's `yes` and `on` are refused, because readers disagree on them.
     package static var boolean: ValueForm {
         ValueForm(
             accepted: "true or false",
@@ -109,6 +123,8 @@ extension ValueForm where Value == String {
     /// Text that is not empty and that `check` finds nothing wrong with; `check` gives the reason otherwise.
     ///
     /// - Parameter accepted: what is expected, in the words of an error.
+    ///
+    /// A text in quotes may be anything that `check` accepts, spaces included.
     package static func text(_ accepted: String, check: @escaping @Sendable (String) -> String? = { _ in nil })
         -> ValueForm
     {
@@ -126,6 +142,8 @@ extension ValueForm where Value == String {
 
 extension ValueForm {
     /// A list such as `[128, 128]`, with bounds on its length. One element out of range refuses the whole list.
+    ///
+    /// The element's own sentence is part of the list's.
     package static func list<Element>(of element: ValueForm<Element>, count: ClosedRange<Int>) -> ValueForm
     where Value == [Element] {
         ValueForm(
@@ -143,6 +161,9 @@ extension ValueForm {
 
 extension ValueForm where Value: Equatable & Sendable {
     /// One of several words, in quotes or not; case matters.
+    ///
+    /// The words are the file's spelling; `value` is what code uses. A value without a word is written by its
+    /// description, and would not be read back.
     package static func choice(_ words: [(word: String, value: Value)]) -> ValueForm {
         let accepted = words.map(\.word).joined(separator: ", ")
         return ValueForm(
@@ -158,6 +179,9 @@ extension ValueForm where Value: Equatable & Sendable {
 
 extension ValueForm {
     /// Either `word`, which stands for nil, or a value. An unquoted `null` stands for nil too, since JSON writes that.
+    ///
+    /// The opposite of leaving a key out, which keeps the default: the word makes it nil even where the default is a
+    /// value.
     package static func optional<Wrapped>(_ inner: ValueForm<Wrapped>, _ word: String) -> ValueForm
     where Value == Wrapped? {
         ValueForm(
@@ -172,5 +196,7 @@ extension ValueForm {
 
 extension ValueForm where Value: RawRepresentable & CaseIterable & Equatable & Sendable, Value.RawValue == String {
     /// One of the raw values of an enumeration.
+    ///
+    /// The enumeration's raw values are thereby part of files: renaming one makes old files unreadable.
     package static var choice: ValueForm { .choice(Value.allCases.map { (word: $0.rawValue, value: $0) }) }
 }

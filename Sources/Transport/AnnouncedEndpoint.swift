@@ -6,6 +6,9 @@ internal import Glibc
 /// address that this host's packets to the coordinator carry, or, where the coordinator is on this host too, those to
 /// the world. No packet is sent to find that out. Without any route it is the loopback address.
 /// - Parameter coordinator: the endpoint by which this node reaches it
+///
+/// Throws `address` where an endpoint cannot be understood. Looks the coordinator's name up where it has one, which may
+/// take seconds; called once, before a server says hello.
 package func announcedEndpoint(bound: String, coordinator: String, host: String?) throws(TransportError) -> String {
     let endpoint = try Endpoint(bound)
     guard endpoint.scheme == "tcp" else { return bound }
@@ -23,6 +26,8 @@ package func announcedEndpoint(bound: String, coordinator: String, host: String?
 
 /// The address that packets of this host to `host` carry; nil without a route, or where `host` has only addresses that
 /// cannot be used.
+///
+/// The addresses of `host` are tried in the order of the name service.
 private func sourceAddress(towards host: String, mayBeIPv6: Bool) -> String? {
     guard let found = NumericHost.addresses(of: host) else { return nil }
     defer { freeaddrinfo(found) }
@@ -33,6 +38,7 @@ private func sourceAddress(towards host: String, mayBeIPv6: Bool) -> String? {
     return nil
 }
 
+/// A UDP socket that is connected has a source address without a packet being sent.
 private func sourceAddress(towards entry: addrinfo) -> String? {
     let descriptor = socket(entry.ai_family, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return nil }
@@ -57,5 +63,7 @@ private func sourceAddress(towards entry: addrinfo) -> String? {
 
 extension Substring {
     /// A host without the brackets of IPv6.
+    ///
+    /// `[::1]` becomes `::1`, which is what a look-up of names takes.
     fileprivate var trimmed: String { hasPrefix("[") && hasSuffix("]") ? String(dropFirst().dropLast()) : String(self) }
 }

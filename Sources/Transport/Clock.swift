@@ -13,6 +13,8 @@ package protocol Clock: Sendable {
 }
 
 /// Nanoseconds in a millisecond and in a second.
+///
+/// 10^6, for the conversion of settings in milliseconds.
 package let nanosecondsPerMillisecond: UInt64 = 1_000_000
 package let nanosecondsPerSecond: UInt64 = 1_000_000_000
 
@@ -21,11 +23,15 @@ package let nanosecondsPerSecond: UInt64 = 1_000_000_000
 /// `now` is CLOCK_MONOTONIC, which does not count the time in which the machine was suspended; `wallClock` is
 /// CLOCK_REALTIME, which may be set back.
 package struct SystemClock: Clock {
+    /// Reads the kernel's clocks with each call, which costs some tens of nanoseconds.
     package init() {}
 
+    /// From the machine's start on Linux.
     package var now: UInt64 { Self.read(CLOCK_MONOTONIC) }
+    /// For log lines, files' times and the records of rollouts.
     package var wallClock: UInt64 { Self.read(CLOCK_REALTIME) }
 
+    /// Never fails for the two clocks that are asked for.
     private static func read(_ clock: clockid_t) -> UInt64 {
         var time = timespec()
         clock_gettime(clock, &time)
@@ -37,7 +43,9 @@ package struct SystemClock: Clock {
 ///
 /// May be moved and read on different threads.
 package final class ManualClock: Clock {
+    /// What `now` is at the moment.
     private let elapsed: Mutex<UInt64>
+    /// Added to `now` for the wall clock, so that both move together.
     private let epoch: UInt64
 
     /// - Parameters:
@@ -49,11 +57,13 @@ package final class ManualClock: Clock {
     }
 
     package var now: UInt64 { elapsed.withLock { $0 } }
+    /// Never set back, unlike a host's.
     package var wallClock: UInt64 { epoch + now }
 
     /// Both readings move.
     package func advance(nanoseconds: UInt64) { elapsed.withLock { $0 += nanoseconds } }
 
+    /// The unit in which most limits of the cluster are given.
     package func advance(milliseconds: UInt64) { advance(nanoseconds: milliseconds * nanosecondsPerMillisecond) }
 
     /// Moves to `moment`; a moment that has passed leaves the clock where it is.

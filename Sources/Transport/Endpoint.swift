@@ -3,6 +3,7 @@ internal import Glibc
 /// An endpoint in libzmq's notation, taken apart to find out whether other hosts can reach it. `tcp://192.0.2.7:5555`
 /// has the scheme `tcp`, the host `192.0.2.7` and the port `5555`.
 struct Endpoint {
+    /// As it was given: what the library is told, and errors repeat.
     let text: String
     /// `tcp`, `ipc`, `inproc`.
     let scheme: Substring
@@ -55,6 +56,7 @@ struct Endpoint {
         return try Endpoint("tcp://\(address.text):\(port)")
     }
 
+    /// `reason` and `remedy` are for tcp, the only transport that a user of a cluster chooses.
     private static func malformed(_ text: String) -> TransportError {
         TransportError(
             .address, attempt: "use the endpoint \"\(text)\"",
@@ -63,8 +65,10 @@ struct Endpoint {
     }
 }
 
-/// Why a server of a cluster cannot listen at this endpoint; nil where it can be tried. Of the library's transports only
-/// tcp is one that other processes on all systems reach.
+/// Why a server of a cluster cannot listen at this endpoint; nil where it can be tried. Of the library's transports
+/// only tcp is one that other processes on all systems reach.
+///
+/// For settings and flags, before anything is started: the answer becomes a setting's error.
 package func problemOfListening(at text: String) -> String? {
     do throws(TransportError) {
         let endpoint = try Endpoint(text)

@@ -11,12 +11,16 @@ package final class Frame {
     let handle: UnsafeMutablePointer<zmq_msg_t>
 
     /// An empty message, for the library to receive into.
+    ///
+    /// Filled by `zmq_msg_recv`, which replaces the empty content.
     init() {
         handle = .allocate(capacity: 1)
         zmq_msg_init(handle)
     }
 
     /// Copies `bytes` once.
+    ///
+    /// The copy is the only one: sending hands the library's own buffer over.
     package init(_ bytes: [UInt8]) {
         handle = .allocate(capacity: 1)
         // The one way to fail is to run out of memory, as for any other array.
@@ -41,9 +45,13 @@ package final class Frame {
     }
 
     /// The bytes in an array of their own.
+    ///
+    /// For content that is kept longer than its frame, and for tests.
     package var bytes: [UInt8] { withUnsafeBytes { Array($0) } }
 
     /// Another message with the same payload, shared and not copied (above about 30 bytes).
+    ///
+    /// The payload lives until the last of the copies is closed, in this process and in the library's threads.
     package func copy() -> Frame {
         let other = Frame()
         zmq_msg_copy(other.handle, handle)

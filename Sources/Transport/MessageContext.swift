@@ -6,11 +6,14 @@ internal import CZeroMQ
 ///
 /// A process needs one, which any thread may make sockets of. Sockets of one context reach each other by `inproc`.
 package final class MessageContext: @unchecked Sendable {
+    /// The library's own handle, for `Socket` and `Authenticator`.
     let handle: UnsafeMutableRawPointer
 
     /// - Parameters:
     ///   - inputOutputThreads: one is enough for about a gigabyte a second.
     ///   - maximumSockets: the library's own default is 1,023.
+    ///
+    /// Throws `system` where the library finds no memory or no descriptor.
     package init(inputOutputThreads: Int = 1, maximumSockets: Int = 1023) throws(TransportError) {
         guard let handle = zmq_ctx_new() else { throw .last("create a ZeroMQ context") }
         self.handle = handle

@@ -4,16 +4,22 @@ internal import Glibc
 struct NumericHost {
     /// IPv6 in brackets.
     let text: String
+    /// Endpoints need the library's IPv6 option for it.
     let isIPv6: Bool
+    /// 127.0.0.0/8 or ::1, which no other host reaches.
     let isLoopback: Bool
 
     /// Nil for what is no address in numbers. Brackets may be missing.
+    ///
+    /// A name of a host is not looked up: it gives nil.
     init?(_ host: some StringProtocol) {
         let bare = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : String(host)
         self.init(bare: bare)
     }
 
     /// An address of the host with this name, of IPv4 where it has one; nil where it has none.
+    ///
+    /// Blocks while the name service is asked.
     init?(resolving name: some StringProtocol) {
         guard let found = Self.addresses(of: String(name)) else { return nil }
         defer { freeaddrinfo(found) }
@@ -23,6 +29,8 @@ struct NumericHost {
     }
 
     /// What a socket's address says.
+    ///
+    /// For descriptors' own and peers' addresses.
     init?(_ address: UnsafePointer<sockaddr>, _ length: socklen_t) {
         var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
         guard getnameinfo(address, length, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0 else {
@@ -32,6 +40,8 @@ struct NumericHost {
     }
 
     /// All addresses of a name, to be freed by the caller; nil where there is none.
+    ///
+    /// Of UDP, so that each address comes once.
     static func addresses(of name: String) -> UnsafeMutablePointer<addrinfo>? {
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC
@@ -40,6 +50,7 @@ struct NumericHost {
         return getaddrinfo(name, nil, &hints, &found) == 0 ? found : nil
     }
 
+    /// Recognises an address by the system's parser, never by its look alone.
     private init?(bare: String) {
         var four = in_addr()
         var six = in6_addr()

@@ -9,10 +9,13 @@ package final class Poller {
         fileprivate let number: Int
     }
 
+    /// What libzmq is handed, with the results of the last wait.
     private var items: [zmq_pollitem_t] = []
+    /// Numbers of the tokens, at the same places as `items`.
     private var numbers: [Int] = []
     /// Keeps what is polled alive.
     private var sockets: [Int: Socket] = [:]
+    /// How many were ever added: the next token's number.
     private var added = 0
 
     package init() {}
@@ -27,6 +30,8 @@ package final class Poller {
     }
 
     /// A file descriptor that the caller keeps open: a wake signal's, a signal watcher's.
+    ///
+    /// The descriptor is not closed with the poller.
     @discardableResult
     package func add(descriptor: Int32) -> Token {
         add(zmq_pollitem_t(socket: nil, fd: descriptor, events: Int16(ZMQ_POLLIN), revents: 0))
@@ -42,6 +47,8 @@ package final class Poller {
 
     /// Waits at most `milliseconds`; 0 only looks. A signal to the thread ends the wait early with nothing ready.
     /// - Returns: whether anything is ready.
+    ///
+    /// Throws `system` for anything but an interrupted wait, such as a socket whose context has ended.
     @discardableResult
     package func wait(milliseconds: Int) throws(TransportError) -> Bool {
         let ready = zmq_poll(&items, Int32(items.count), max(0, milliseconds))
@@ -52,6 +59,8 @@ package final class Poller {
     }
 
     /// Whether the last `wait` found something to read (or the descriptor broken, which reading will tell).
+    ///
+    /// May be true though a `receive` then gives nil: a message that is refused counts as something to read.
     package func isReadable(_ token: Token) -> Bool { has(token, ZMQ_POLLIN | ZMQ_POLLERR) }
 
     /// Whether the last `wait` found that the socket can send; always false where it was added without `writable`.
@@ -62,6 +71,7 @@ package final class Poller {
         return items[index].revents & Int16(events) != 0
     }
 
+    /// Numbers are never used twice, so that an old token does not mean a new socket.
     private func add(_ item: zmq_pollitem_t) -> Token {
         let token = Token(number: added)
         added += 1

@@ -16,17 +16,20 @@ package enum SendOutcome: Hashable, Sendable {
 package class Socket {
     /// As they were when it was made.
     package let options: SocketOptions
+    /// The library's handle, valid until `close`.
     let handle: UnsafeMutableRawPointer
     /// Refused messages since the beginning: of another number of frames than ours, from a client that has lost its
     /// permission, or under a name that does not belong to the sender's key.
     package fileprivate(set) var refusedMessages: UInt64 = 0
     /// Ports on which this socket listens.
     fileprivate private(set) var boundPorts: Set<UInt16> = []
+    /// Keeps the library's threads alive as long as the socket is.
     private let context: MessageContext
     private var isOpen = true
     /// More refused messages than this in one call, and other work goes first.
     fileprivate static let maximumRefusedInARow = 64
 
+    /// `type` is the library's. Throws `system` where the context has no room for another socket.
     fileprivate init(_ context: MessageContext, type: Int32, options: SocketOptions) throws(TransportError) {
         guard let handle = zmq_socket(context.handle, type) else { throw .last("open a ZeroMQ socket") }
         self.handle = handle
@@ -38,6 +41,8 @@ package class Socket {
     deinit { close() }
 
     /// Ends the socket; what it has not sent yet lingers in the background for `lingerMilliseconds` at most.
+    ///
+    /// May be called twice. Nothing may be sent or received afterwards.
     package func close() {
         guard isOpen else { return }
         isOpen = false
@@ -46,6 +51,9 @@ package class Socket {
 
     /// - Parameter text: for example `tcp://127.0.0.1:*` for any free port.
     /// - Returns: the endpoint that it became, with its port.
+    ///
+    /// Throws `exposed` for an address that other hosts reach without keys and without `insecure`, `addressInUse`, or
+    /// `address`. A name is looked up, which may take seconds.
     @discardableResult
     package func bind(_ text: String) throws(TransportError) -> String {
         let endpoint = try Endpoint(text).resolved()
@@ -66,6 +74,8 @@ package class Socket {
 
     /// Connects in the background, again and again; success says only that the endpoint is well formed. Throws
     /// `exposed` for another host without keys, since any host on the way could answer in its place.
+    ///
+    /// An address that does not answer costs nothing but attempts: the first pause is `reconnectIntervalMilliseconds`.
     package func connect(_ text: String) throws(TransportError) {
         let endpoint = try Endpoint(text)
         guard endpoint.isLocal || options.insecure || options.security.isClient else {
@@ -84,10 +94,13 @@ package class Socket {
     }
 
     /// Stops connecting to `text`; an endpoint that was never connected is an error.
+    ///
+    /// What was queued for the connection may be lost.
     package func disconnect(_ text: String) throws(TransportError) {
         guard zmq_disconnect(handle, text) == 0 else { throw .last("disconnect from \(text)") }
     }
 
+    /// Adds what a user can do to the errors that users meet.
     private func explain(_ error: TransportError, _ endpoint: Endpoint) -> TransportError {
         switch error.errorNumber {
         case EADDRINUSE:
@@ -111,6 +124,7 @@ package class Socket {
         }
     }
 
+    /// With the port that the system chose.
     private func lastEndpoint() throws(TransportError) -> String {
         var text = [UInt8](repeating: 0, count: 512)
         var length = text.count
@@ -153,6 +167,8 @@ package class Socket {
     }
 
     /// The next frame and whether more of the same message follow, or nil when nothing waits.
+    ///
+    /// Never waits.
     private func receiveFrame() throws(TransportError) -> (message: Frame, more: Bool)? {
         let message = Frame()
         while zmq_msg_recv(message.handle, handle, ZMQ_DONTWAIT) < 0 {
@@ -166,6 +182,9 @@ package class Socket {
     }
 
     /// The next message of exactly `count` frames; others are dropped and counted.
+    ///
+    /// At most `maximumRefusedInARow` messages are dropped in one call, so that a flood does not hold up the thread;
+    /// nil then, though more may wait.
     fileprivate func receiveFrames(_ count: Int) throws(TransportError) -> [Frame]? {
         for _ in 0..<Self.maximumRefusedInARow {
             var frames: [Frame] = []
@@ -184,16 +203,21 @@ package class Socket {
     }
 
     /// A connection outlives its permission: the library cannot end a single one.
+    ///
+    /// Until its end such a connection's messages are dropped as they come.
     private func isOfRemovedClient(_ message: Frame) -> Bool {
         guard let authenticator = options.security.authenticator else { return false }
         return authenticator.isRemoved(zmq_msg_gets(message.handle, "User-Id"))
     }
 
     /// Whether the frames come from the peer that they name.
+    ///
+    /// `RouterSocket` overrides it; a client has one server, which the handshake has proven.
     fileprivate func hasRightSender(_ frames: [Frame]) -> Bool { true }
 
     // MARK: Options
 
+    /// Throws `system` for an option that the library refuses, which is a bug or an old library.
     private func configure() throws(TransportError) {
         try set(ZMQ_LINGER, options.lingerMilliseconds, "linger")
         try set(ZMQ_SNDHWM, options.sendQueueMessages, "send queue")
@@ -212,6 +236,7 @@ package class Socket {
         }
     }
 
+    /// Servers have a shorter handshake than clients.
     private func secure() throws(TransportError) {
         switch options.security {
         case .none: return
@@ -234,6 +259,7 @@ package class Socket {
         }
     }
 
+    /// The key's bytes, not its text: the library takes both.
     private func set(_ option: Int32, _ key: SecretKey) throws(TransportError) {
         let status = key.withUnsafeBytes { zmq_setsockopt(handle, option, $0.baseAddress, $0.count) }
         try check(status, "secret key")
@@ -256,6 +282,7 @@ package class Socket {
 package final class RouterSocket: Socket {
     private var routes = PeerRoutes()
 
+    /// Handover is safe because routing ids hold a nonce: see `PeerIdentity`.
     package init(_ context: MessageContext, options: SocketOptions = SocketOptions()) throws(TransportError) {
         try super.init(context, type: ZMQ_ROUTER, options: options)
         // Otherwise a message to a peer that has gone is dropped in silence.
@@ -290,11 +317,16 @@ package final class RouterSocket: Socket {
     }
 
     /// As the other one; copies `bytes` once.
+    ///
+    /// For messages that go to one peer only.
     package func send(_ bytes: [UInt8], to peer: PeerIdentity) throws(TransportError) -> SendOutcome {
         try send(Frame(bytes), to: peer)
     }
 
     /// The next message with the identity of its sender, or nil when nothing waits.
+    ///
+    /// Refused messages are skipped: of another shape than two frames, from a removed client, or under a name that is
+    /// not bound to the sender's key.
     package func receive() throws(TransportError) -> (peer: PeerIdentity, message: Frame)? {
         guard let frames = try receiveFrames(2) else { return nil }
         let routingID = frames[0].bytes
@@ -303,11 +335,11 @@ package final class RouterSocket: Socket {
         return (peer, frames[1])
     }
 
-    /// From now on nothing arrives over the connection that the message came over: its sender waits, and the system ends
-    /// the connection when its keep-alives stay without an answer. The peer may connect anew.
+    /// From now on nothing arrives over the connection that the message came over: its sender waits, and the system
+    /// ends the connection when its keep-alives stay without an answer. The peer may connect anew.
     ///
-    /// The library ends no single connection. Where the connection has ended since, and another that came to this socket
-    /// has its number, that one is lost instead, and made again by its peer.
+    /// The library ends no single connection. Where the connection has ended since, and another that came to this
+    /// socket has its number, that one is lost instead, and made again by its peer.
     package func cutOff(connectionOf message: Frame) {
         let descriptor = zmq_msg_get(message.handle, ZMQ_SRCFD)
         guard descriptor >= 0, isAccepted(descriptor) else { return }
@@ -321,6 +353,8 @@ package final class RouterSocket: Socket {
     }
 
     /// Whether the connection is one that came to this socket.
+    ///
+    /// A descriptor of another socket in this process is never filtered.
     private func isAccepted(_ descriptor: Int32) -> Bool {
         var address = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -346,6 +380,7 @@ package final class RouterSocket: Socket {
 /// Messages come in the order in which they were sent as long as the connection stands. What was queued when it broke
 /// may be lost.
 package final class DealerSocket: Socket {
+    /// The identity in `options` is what the ROUTER answers to.
     package init(_ context: MessageContext, options: SocketOptions = SocketOptions()) throws(TransportError) {
         try super.init(context, type: ZMQ_DEALER, options: options)
     }
@@ -358,8 +393,11 @@ package final class DealerSocket: Socket {
         return try sendFrame(message)
     }
 
+    /// As the other one; copies `bytes` once.
     package func send(_ bytes: [UInt8]) throws(TransportError) -> SendOutcome { try send(Frame(bytes)) }
 
     /// The next message, or nil when nothing waits.
+    ///
+    /// Refused messages, of more than one frame, are skipped.
     package func receive() throws(TransportError) -> Frame? { try receiveFrames(1)?[0] }
 }

@@ -16,7 +16,8 @@ package struct SocketOptions: Sendable {
     package var reconnectIntervalMilliseconds: Int = 50
     /// The longest pause between two attempts to connect.
     package var reconnectIntervalMaximumMilliseconds: Int = 2_000
-    /// How often a client pings its server, so that a vanished host is noticed soon; a server has the system do the same.
+    /// How often a client pings its server, so that a vanished host is noticed soon; a server has the system do the
+    /// same.
     package var heartbeatIntervalMilliseconds: Int = 1_000
     /// A connection whose pings stay unanswered for so long is given up and made again.
     package var heartbeatTimeoutMilliseconds: Int = 5_000
@@ -30,5 +31,6 @@ package struct SocketOptions: Sendable {
     /// Keys, and which clients may connect.
     package var security = SocketSecurity.none
 
+    /// The defaults that every node of a cluster uses, without keys and without a name.
     package init() {}
 }

@@ -6,6 +6,7 @@ internal import Glibc
 package final class ThreadSignal: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    /// Guarded by `mutex`.
     private var isRaised = false
 
     package init() {
@@ -26,6 +27,8 @@ package final class ThreadSignal: @unchecked Sendable {
     }
 
     /// Ends the present wait, or the next one.
+    ///
+    /// Any thread. Raising it twice before the wait ends one wait.
     package func raise() {
         pthread_mutex_lock(mutex)
         isRaised = true

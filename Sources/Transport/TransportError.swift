@@ -33,6 +33,7 @@ package struct TransportError: Error, Hashable, Sendable {
     /// The library's error number, 0 where the refusal is our own.
     package let errorNumber: Int32
 
+    /// `attempt`, `reason` and `remedy` become one sentence: see the type.
     init(_ kind: Kind, attempt: String, reason: String, remedy: String? = nil, errorNumber: Int32 = 0) {
         self.kind = kind
         self.attempt = attempt
@@ -42,6 +43,8 @@ package struct TransportError: Error, Hashable, Sendable {
     }
 
     /// The error that libzmq reports for this thread right now.
+    ///
+    /// `attempt` is in the infinitive. Call it right after the failure, on the same thread.
     static func last(_ attempt: String) -> TransportError {
         let number = zmq_errno()
         return TransportError(.system, attempt: attempt, reason: explanation(of: number), errorNumber: number)
@@ -53,6 +56,7 @@ package struct TransportError: Error, Hashable, Sendable {
         return "\(text) (\(symbol(of: number)))"
     }
 
+    /// Names of the numbers that users meet; others are shown as numbers.
     private static func symbol(of number: Int32) -> String {
         switch number {
         case EADDRINUSE: "EADDRINUSE"

@@ -10,13 +10,13 @@ struct WaitingMessages {
         var messages: Int
         /// Most bytes of one peer; where nothing of it waits, a single message may be larger.
         var bytes: Int
-        /// Of all together. Beyond them the peer loses messages that has the most here.
+        /// Most bytes of all peers together. Beyond them the peer that has the most here loses messages.
         var allBytes: Int
         /// Peers whose messages wait at a time.
         var peers: Int
         /// What a message takes besides its content.
         var overheadBytes = 256
-        /// A peer with larger messages waits so many turns more as they are multiples of this.
+        /// The credit of one turn: a message that is n times as large waits for n turns of its peer.
         var bytesOfTurn = 16 << 10
     }
 
@@ -32,12 +32,14 @@ struct WaitingMessages {
         var count: Int { messages.count - next }
 
         /// The next message is given out.
+        ///
+        /// `size` includes the overhead. The rest of the credit stays for the next turn, at most one turn's.
         mutating func give(_ size: Int, credit limit: Int) {
             messages[next] = nil
             next += 1
             bytes -= size
             credit = min(max(0, credit - size), limit)
-            // What was given out is let go of now and then, not each time.
+            // The places of messages that were given out are removed now and then, not each time.
             guard next >= 64, 2 * next >= messages.count else { return }
             messages.removeFirst(next)
             next = 0
@@ -45,10 +47,13 @@ struct WaitingMessages {
     }
 
     private let limits: Limits
+    /// By peer; a peer without messages has no queue.
     private var queues: [PeerIdentity: Queue] = [:]
     /// Peers whose messages wait, by turns.
     private var turns: [PeerIdentity] = []
+    /// Index in `turns` of the peer whose turn is next.
     private var turn = 0
+    /// Of all messages that wait, overhead included.
     private var bytes = 0
     /// Messages beyond a limit.
     private(set) var dropped: UInt64 = 0
@@ -59,6 +64,7 @@ struct WaitingMessages {
 
     func contains(_ peer: PeerIdentity) -> Bool { queues[peer] != nil }
 
+    /// Not counted in `dropped`.
     mutating func removeAll() { (queues, turns, turn, bytes) = ([:], [], 0, 0) }
 
     /// Drops the message, or the last ones of the peer that has the most here, where a limit is met; both are counted
@@ -80,9 +86,13 @@ struct WaitingMessages {
         bytes += size
     }
 
+    /// In bytes: content and overhead.
     private func size(of message: Frame) -> Int { message.count + limits.overheadBytes }
 
     /// False where `peer` itself would have the most here.
+    ///
+    /// Takes from the peer that has the most, one message at a time, as long as that peer has more than `peer` would
+    /// have.
     private mutating func makeRoom(for size: Int, of peer: PeerIdentity, having own: Int) -> Bool {
         guard size <= limits.allBytes else { return false }
         while bytes + size > limits.allBytes {
@@ -94,7 +104,7 @@ struct WaitingMessages {
         return true
     }
 
-    /// What came last is what is sent again first.
+    /// The peer's last message is dropped, because its sender sends that one again first.
     private mutating func dropLast(of peer: PeerIdentity) {
         guard let last = queues[peer]?.messages.popLast(), let message = last else { return }
         let size = size(of: message)
@@ -104,6 +114,7 @@ struct WaitingMessages {
         if queues[peer]?.count == 0 { _ = removeQueue(of: peer) }
     }
 
+    /// Keeps `turn` at the peer whose turn was next.
     private mutating func removeQueue(of peer: PeerIdentity) -> Queue? {
         guard let queue = queues.removeValue(forKey: peer) else { return nil }
         bytes -= queue.bytes
@@ -115,12 +126,16 @@ struct WaitingMessages {
     }
 
     /// Takes out what waits of a peer, in order.
+    ///
+    /// The oldest message comes first.
     mutating func takeAll(of peer: PeerIdentity) -> [Frame] {
         guard let queue = removeQueue(of: peer) else { return [] }
         return queue.messages[queue.next...].compactMap { $0 }
     }
 
     /// Drops what waits of a peer, but for the last messages.
+    ///
+    /// Their order stays. Messages that no longer fit a limit are dropped too.
     mutating func dropAll(of peer: PeerIdentity, butLast count: Int) {
         let messages = takeAll(of: peer)
         dropped += UInt64(max(0, messages.count - count))
@@ -128,6 +143,8 @@ struct WaitingMessages {
     }
 
     /// The next message, of another peer than the last where more than one have sent something.
+    ///
+    /// Nil when nothing waits. A peer with large messages is passed over until its credit covers the first of them.
     mutating func next() -> (peer: PeerIdentity, message: Frame)? {
         while !turns.isEmpty {
             if turn >= turns.count { turn = 0 }

@@ -10,6 +10,8 @@ package final class WakeSignal: Sendable {
     package let descriptor: Int32
 
     /// Throws `system` where the process has no descriptor left.
+    ///
+    /// The descriptor is closed on exec, so that child processes do not inherit it.
     package init() throws(TransportError) {
         descriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
         guard descriptor >= 0 else { throw .last("open an event descriptor") }
@@ -18,6 +20,8 @@ package final class WakeSignal: Sendable {
     deinit { close(descriptor) }
 
     /// Safe in a signal handler. Raising it twice is raising it once.
+    ///
+    /// Never blocks: a counter that is full means that it is raised already.
     package func raise() {
         var one: UInt64 = 1
         _ = write(descriptor, &one, 8)

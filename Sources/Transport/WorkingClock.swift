@@ -13,11 +13,13 @@ package final class WorkingClock: Clock {
     package static let gapNanoseconds: UInt64 = 2 * nanosecondsPerSecond
 
     private struct State {
+        /// The host's clock at the last reading.
         var last: UInt64
         /// Nanoseconds that were left out.
         var lost: UInt64 = 0
     }
 
+    /// Usually the host's; a test gives one that it moves by hand.
     private let clock: any Clock
     private let state: Mutex<State>
 
@@ -27,6 +29,7 @@ package final class WorkingClock: Clock {
         state = Mutex(State(last: clock.now))
     }
 
+    /// Reading it is what moves it: two readings that are 3 s apart count as 2 s.
     package var now: UInt64 {
         state.withLock { state in
             let moment = max(clock.now, state.last)
@@ -37,5 +40,6 @@ package final class WorkingClock: Clock {
         }
     }
 
+    /// Not corrected: people want the time of day.
     package var wallClock: UInt64 { clock.wallClock }
 }

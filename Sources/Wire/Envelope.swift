@@ -8,8 +8,10 @@ import CWire
 package struct Envelope: Sendable {
     /// The number that the asker chose; an answer carries the number of what it answers. 0 where no answer is expected.
     package var request: UInt64
+    /// One of the kinds in `Message`; always there, because an envelope without a body is refused.
     package var message: Message
 
+    /// `request` stays 0 for what nothing answers, such as `Metrics` or `RolloutsDurable`.
     package init(_ message: Message, request: UInt64 = 0) {
         self.message = message
         self.request = request
@@ -20,6 +22,8 @@ extension Envelope {
     /// The bytes that travel.
     ///
     /// Never fails. What protobuf cannot hold, such as a number of actors below 0, is a bug of the sender and traps.
+    ///
+    /// May be called on any thread. An actor process calls it once for a batch that two peers get.
     package func encoded() -> [UInt8] {
         let arena = EncodingArena()
         var envelope = Distillery__Envelope()
@@ -41,6 +45,8 @@ extension Envelope {
     ///
     /// `bytes` may be freed afterwards: everything that stays was copied into memory of its own. May be called on any
     /// thread.
+    ///
+    /// The order of checks: length, memory, protocol buffer, version, kind, fields. The first that fails is told.
     package init(decoding bytes: UnsafeRawBufferPointer) throws {
         guard bytes.count <= WireProtocol.messageLimitBytes else {
             throw WireError("a message of \(bytes.count) bytes; at most \(WireProtocol.messageLimitBytes) are accepted")
@@ -66,6 +72,8 @@ extension Envelope {
     }
 
     /// As the other one, for bytes in an array.
+    ///
+    /// For tests, and for bytes that were read from a file.
     package init(decoding bytes: [UInt8]) throws {
         self = try bytes.withUnsafeBytes { try Envelope(decoding: $0) }
     }

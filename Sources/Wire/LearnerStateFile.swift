@@ -11,6 +11,8 @@ package enum LearnerStateFile {
     /// The name under which a learner asks for a lifetime's state.
     ///
     /// For task 3 and repetition 0: `task-3-lifetime-0`.
+    ///
+    /// A name that `Field.name` accepts, and that no checkpoint of the distiller has, since those begin with `step-`.
     package static func name(of lifetime: LifetimeIdentifier) -> String {
         "task-\(lifetime.task)-lifetime-\(lifetime.repetition)"
     }

@@ -15,9 +15,9 @@ package enum Message: Sendable {
     case rejoin
     case allowedKeys(AllowedKeys)
     case heartbeat(Heartbeat)
-    /// What the envelope's number names was taken, now or before.
+    /// The message with the envelope's number was taken, now or before.
     case acknowledgement
-    /// What the envelope's number names was refused; the reason is for people.
+    /// The message with the envelope's number was refused; the reason is for people.
     case failure(String)
 
     // Status and control: what people and supervisors ask of the coordinator, and what it asks of supervisors.
@@ -68,6 +68,8 @@ package enum Message: Sendable {
 
 extension Message {
     /// How each kind is read from an envelope.
+    ///
+    /// The order does not matter; a kind that is missing here is refused when it arrives, although it can be sent.
     static let kinds = MessageKinds([
         MessageKind(Hello.self) { .hello($0) },
         MessageKind(Welcome.self) { .welcome($0) },
@@ -115,6 +117,8 @@ extension Message {
     ])
 
     /// What is written into an envelope.
+    ///
+    /// The value whose `encode` fills the envelope's body: one line a case, in the order of the cases.
     var body: any WireMessage {
         switch self {
         case .hello(let hello): hello

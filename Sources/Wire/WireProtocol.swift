@@ -18,7 +18,7 @@ package enum WireProtocol {
     package static let textLimitBytes = 4096
     /// Named numbers in one message, such as the counters of a heartbeat.
     package static let numberLimit = 1024
-    /// Returns of an evaluation's job; a result of so many fits into a message.
+    /// Most returns of one evaluation job; a result with this many fits into a message.
     package static let returnLimit = 1 << 23
     /// Most keys in a list of clients that may connect.
     package static let allowedKeyLimit = 1024
@@ -36,5 +36,6 @@ package enum WireProtocol {
 /// on.
 package struct WireError: Error, CustomStringConvertible, Sendable {
     package let description: String
+    /// `description`: a sentence without a full stop, fit to be sent back.
     package init(_ description: String) { self.description = description }
 }

@@ -4,6 +4,8 @@ import CKernels
 /// it (Hendrycks and Gimpel 2016; PyTorch's `approximate="tanh"`).
 package enum GELU {
     /// a (rows, width) += bias; h = gelu(a).
+    ///
+    /// `a` and `h` are two buffers: the sums with their bias stay in `a`, where the backward pass needs them.
     package static func forward(
         _ a: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>, into h: UnsafeMutablePointer<Float>, rows: Int,
         width: Int
@@ -11,6 +13,9 @@ package enum GELU {
 
     /// dh (rows, width) becomes the gradient of a; h is computed again from a, so that it need not be kept; adds to
     /// dBias (width).
+    ///
+    /// `a` is what the forward pass left, bias included. One fused pass, because both products that follow need `dh`
+    /// and `h` while they are in the cache.
     package static func backward(
         _ dh: UnsafeMutablePointer<Float>, a: UnsafePointer<Float>, activated h: UnsafeMutablePointer<Float>,
         dBias: UnsafeMutablePointer<Float>, rows: Int, width: Int
@@ -23,6 +28,8 @@ package enum ReLU {
     package static func forward(_ x: UnsafeMutablePointer<Float>, count: Int) { ck_rectify(x, count) }
 
     /// dy (count) becomes the gradient of x: 0 where the output y (count) is 0.
+    ///
+    /// The output suffices, so that the input may be overwritten in the forward pass.
     package static func backward(_ dy: UnsafeMutablePointer<Float>, output y: UnsafePointer<Float>, count: Int) {
         ck_mlp_activation_backward(y, dy, count, Int32(CK_RECTIFY))
     }

@@ -15,6 +15,9 @@ package struct AttentionSight: Hashable, Sendable {
     }
 
     /// The keys that query `row` sees; none where it is padding.
+    ///
+    /// With `padded` 2 and `window` 3: rows 0 and 1 see nothing, row 2 sees 2, row 4 sees 2, 3 and 4, row 5 sees 3 to
+    /// 5.
     package func keys(of row: Int) -> Range<Int> {
         let first = max(padded, window > 0 ? row + 1 - window : 0)
         return first..<max(first, row + 1)
@@ -29,10 +32,13 @@ package struct AttentionSight: Hashable, Sendable {
 /// It has no memory of its own: the caller keeps `weightsCount` floats for each head of each sequence between the
 /// passes and `scratchCount` floats for each thread.
 package struct CausalAttention: Sendable {
+    /// T, of one sequence. A batch is a loop over sequences and heads in the caller.
     package let tokens: Int
     /// D, which is also the stride from one row of the output to the next.
     package let dimension: Int
+    /// d: columns of a head's queries, keys and values. The scores are divided by its square root.
     package let headDimension: Int
+    /// Which keys count; the same for every head and for both passes.
     package let sight: AttentionSight
 
     package init(tokens: Int, dimension: Int, headDimension: Int, sight: AttentionSight = AttentionSight()) {
@@ -43,10 +49,16 @@ package struct CausalAttention: Sendable {
     }
 
     /// Floats of the weights that the forward pass leaves to the backward pass.
+    ///
+    /// A square of T by T with both sides rounded up to 16; keys that a query does not see have their places too.
     package var weightsCount: Int { ck_attention_weights(tokens) }
     /// Floats from the weights of one query to those of the next.
+    ///
+    /// A multiple of 16, so that each query's weights begin on a cache line.
     package static func weightsStride(tokens: Int) -> Int { (tokens + 15) & ~15 }
     /// Floats of scratch that both passes need.
+    ///
+    /// Scratch is one head's, and may be used again for the next head and by the other pass.
     package var scratchCount: Int { ck_attention_scratch(tokens, headDimension) }
 
     /// out (T, stride D) at the head's columns from qkv (T, stride 3D), to which `bias` (3D, from the head's first

@@ -15,6 +15,10 @@ package enum CrossEntropy {
     /// Logits (rows, classes) become their gradient times `scale`; rows with `taught` 0 (rows) count for nothing, and
     /// their gradient is 0. A `scale` of 1 / taught rows of the whole batch gives the gradient of the mean. Forward and
     /// backward are one function, because the gradient is the softmax less the goal.
+    ///
+    /// `targets` are classes from 0, one for each row; a row that is not taught may hold anything. Differences of
+    /// logits matter only: the largest of a row is subtracted before exponentials are taken, so that no logit
+    /// overflows.
     package static func forwardBackward(
         _ logits: UnsafeMutablePointer<Float>, targets: UnsafePointer<Int32>, taught: UnsafePointer<UInt8>, rows: Int,
         classes: Int, smoothing: Float, scale: Float

@@ -23,7 +23,10 @@ package struct Dropout: Sendable {
     /// Whether anything is dropped at all.
     package var drops: Bool { code.threshold > 0 }
 
-    /// The dropout so many sites and sequences further on.
+    /// The dropout of a place that is `site` sites and `sequence` sequences further on.
+    ///
+    /// A caller makes one `Dropout` for a step, and each layer and sequence derives its own, so that no two of them
+    /// share a mask.
     package func offset(site: UInt32, sequence: UInt32) -> Dropout {
         var other = self
         other.code.site &+= site
@@ -32,6 +35,8 @@ package struct Dropout: Sendable {
     }
 
     /// Multiplies x (count) by the mask: 0 or 1 / (1 - probability). The backward pass is the same on the gradient.
+    ///
+    /// The mask is made anew from the counters in each pass, so that nothing has to be stored between them.
     package func apply(_ x: UnsafeMutablePointer<Float>, count: Int) {
         withUnsafePointer(to: code) { ck_dropout_apply($0, x, count) }
     }

@@ -5,12 +5,14 @@ import CKernels
 /// Hidden units are taken a panel of 64 at a time, through both products and the activation between them, so that
 /// activated units and their gradients exist for one panel alone. x, y (rows, D); W1 (F, D), W2 (D, F) as in PyTorch.
 package struct FeedForward: Sendable, Equatable {
+    /// Hidden units of a panel: four cache lines, which is what the product kernel keeps in registers with AVX-512.
     package static let panelWidth = 64
     /// D.
     package let dimension: Int
     /// F.
     package let hidden: Int
 
+    /// 64 need not divide `hidden`; the last panel is then narrower.
     package init(dimension: Int, hidden: Int) {
         self.dimension = dimension
         self.hidden = hidden
@@ -25,6 +27,7 @@ package struct FeedForward: Sendable, Equatable {
         /// Panels of W2, each (D, width); for the backward pass alone.
         let secondPanels: UnsafeMutablePointer<Float>?
 
+        /// The three pointers have D * F floats each. Without `secondPanels` only `forward` is possible.
         package init(
             firstPanels: UnsafeMutablePointer<Float>, secondTransposed: UnsafeMutablePointer<Float>,
             secondPanels: UnsafeMutablePointer<Float>?
@@ -36,6 +39,8 @@ package struct FeedForward: Sendable, Equatable {
     }
 
     /// Brings W1 (F, D) and W2 (D, F) into the order of `Packed`. Made anew after each optimiser step.
+    ///
+    /// Weights are shared by all workers and packed once a step, while each worker runs many products with them.
     package func pack(_ w1: UnsafePointer<Float>, _ w2: UnsafePointer<Float>, into packed: Packed) {
         let d = dimension
         Product.transpose(w2, into: packed.secondTransposed, rows: d, columns: hidden)
@@ -48,6 +53,8 @@ package struct FeedForward: Sendable, Equatable {
 
     /// `kept` (F / 64 panels of (rows, width)) gets x W1^T + b1 for the backward pass; without it, nothing is kept.
     /// `activated`: scratch (rows, 64).
+    ///
+    /// `y` is written, not added to. Its bias belongs to `ResidualNorm`, which follows.
     package func forward(
         _ x: UnsafePointer<Float>, _ packed: Packed, bias: UnsafePointer<Float>, kept: UnsafeMutablePointer<Float>?,
         activated: UnsafeMutablePointer<Float>, into y: UnsafeMutablePointer<Float>, rows: Int
@@ -67,6 +74,9 @@ package struct FeedForward: Sendable, Equatable {
 
     /// Adds to the gradients of W1, b1 and W2, and to dx (rows, D), what follows from dy (rows, D). `w1`: (F, D).
     /// `kept` as the forward pass left it. `activated`, `gradient`: scratch (rows, 64).
+    ///
+    /// `dx` is added to, because the gradient of the residual connection lies there already. `activated` and `gradient`
+    /// hold one panel's activated units and their gradient.
     package func backward(
         _ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, w1: UnsafePointer<Float>, _ packed: Packed,
         kept: UnsafePointer<Float>, activated: UnsafeMutablePointer<Float>, gradient: UnsafeMutablePointer<Float>,

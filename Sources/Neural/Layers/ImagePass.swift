@@ -6,28 +6,39 @@ import CKernels
 /// cache for the next. A batch norm in training needs the whole batch: there the workers meet, once forward and once
 /// backward, and the gradients of all images are kept; without norms a worker has room for one image's gradients.
 final class ImagePass {
+    /// Shared steps and offsets; this object adds the memory for them.
     let plan: ImagePlan
     /// Images that fit.
     let capacity: Int
+    /// Borrowed from the owner of the encoder. Every pass wakes it, once without norms and several times with them.
     private let pool: WorkerPool
+    /// (capacity, floats of an image): what backward passes read.
     private let activations: FloatBuffer
+    /// (capacity, bytes of an image): for every pool, where the largest elements were.
     private let places: UnsafeMutablePointer<UInt8>
+    /// One for each worker: activations that only the next step reads.
     private let passing: [FloatBuffer]
+    /// One for each worker: a padded image, or what the gradient of an image needs.
     private let scratch: [FloatBuffer]
+    /// Of activations: of all images where there are norms, otherwise of one image for each worker.
     private let gradients: FloatBuffer
     /// (norms: mean, inverse deviation, means of the backward pass).
     private let statistics: FloatBuffer
     /// (images, 2, channels) of the norm at hand.
     private let sums: FloatBuffer
+    /// The convolutions' weights in the order in which the forward kernels read them, made anew in each forward pass.
     private let packed: FloatBuffer
+    /// The same for the gradients of images.
     private let packedBackward: FloatBuffer
     /// Each worker's sums of parameter gradients, convolution weights packed.
     let parameterGradients: [FloatBuffer]
 
     /// What the last forward pass was given.
     private var images = 0
+    /// Whether the last forward pass used the batch's statistics, which the backward pass has to know.
     private var isTraining = false
 
+    /// Shared buffers grow with `capacity`, workers' buffers with the number of workers.
     init(_ plan: ImagePlan, capacity: Int, pool: WorkerPool) {
         precondition(capacity > 0)
         self.plan = plan
@@ -47,6 +58,7 @@ final class ImagePass {
 
     deinit { places.deallocate() }
 
+    /// Bytes of all buffers, for a report of what a run needs.
     var byteCount: Int {
         let shared = [activations, gradients, statistics, sums, packed, packedBackward]
         return (shared + passing + scratch + parameterGradients).reduce(capacity * plan.placesCount) {
@@ -55,6 +67,8 @@ final class ImagePass {
     }
 
     /// The images of a worker.
+    ///
+    /// Ranges of all workers cover the images without overlap; they differ by one image at most and may be empty.
     func share(of worker: Int) -> Range<Int> { images * worker / pool.count..<images * (worker + 1) / pool.count }
 
     /// What a slot holds of an image, or of the image that the worker has at hand where the slot is passing.
@@ -74,6 +88,9 @@ final class ImagePass {
 extension ImagePass {
     /// Takes `images` images (height, width, channels) through all steps; `then` follows on each worker with its share.
     /// `running`: the running statistics, which move in training.
+    ///
+    /// In training the steps between two norms are one round of the pool: each worker brings its images to the norm,
+    /// all moments are gathered on the calling thread, and the next round begins with the norm itself.
     func forward(
         parameters: UnsafePointer<Float>, running: UnsafeMutablePointer<Float>, pixels: UnsafePointer<UInt8>,
         images: Int, training: Bool, then: (_ worker: Int, _ images: Range<Int>) -> Void
@@ -106,6 +123,8 @@ extension ImagePass {
     }
 
     /// A worker's share of the convolutions' weights, brought into the order of the kernels.
+    ///
+    /// Workers take every n-th step, so that all weights are packed by the time the first round of images begins.
     private func pack(_ parameters: UnsafePointer<Float>, worker: Int) {
         for (index, step) in plan.steps.enumerated() where index % pool.count == worker {
             guard case .convolution(let step) = step else { continue }
@@ -129,6 +148,7 @@ extension ImagePass {
         BatchNorm.Statistics(at: statistics.start + norm.statisticsOffset, channels: norm.layer.channels)
     }
 
+    /// One image through a range of steps, on the worker's thread. What it leaves lies in the slots of `plan`.
     private func forward(
         _ steps: Range<Int>, _ parameters: UnsafePointer<Float>, _ pixels: UnsafePointer<UInt8>, _ image: Int,
         _ worker: Int
@@ -178,6 +198,9 @@ extension ImagePass {
     /// Takes gradients back through all steps. `first` begins each worker's share, `start` each image by writing the
     /// gradient of its last slot. Sums stay in `parameterGradients`; those of the norms are added to `gradient`, a flat
     /// buffer.
+    ///
+    /// Mirrors `forward`: with norms each round goes from one norm back to the one before it. A norm's own step is
+    /// taken in the next round, when its sums over all images are known.
     func backward(
         parameters: UnsafePointer<Float>, pixels: UnsafePointer<UInt8>, gradient: UnsafeMutablePointer<Float>,
         first: (_ worker: Int, _ images: Range<Int>) -> Void, start: (_ worker: Int, _ image: Int) -> Void
@@ -216,6 +239,7 @@ extension ImagePass {
         statistics.start + norm.statisticsOffset + 2 * norm.layer.channels
     }
 
+    /// One image back through a range of steps, last step first, on the worker's thread.
     private func backward(
         _ steps: Range<Int>, _ parameters: UnsafePointer<Float>, _ pixels: UnsafePointer<UInt8>, _ image: Int,
         _ worker: Int
@@ -235,6 +259,7 @@ extension ImagePass {
         }
     }
 
+    /// A convolution back: weight and bias into the worker's sums, then the input's gradient, which pixels do not have.
     private func backward(
         _ step: ImagePlan.ConvolutionStep, _ dy: UnsafePointer<Float>, _ pixels: UnsafePointer<UInt8>, _ image: Int,
         _ worker: Int
@@ -252,6 +277,10 @@ extension ImagePass {
     }
 
     /// Adds all workers' sums into the first one's.
+    ///
+    /// Each worker adds up one part of the buffers, on cache lines of its own, in the order of the workers: the bits of
+    /// the sum depend on the number of workers, but not on which of them was faster. The other workers' sums are 0
+    /// afterwards.
     func reduce() {
         guard pool.count > 1 else { return }
         let lines = plan.parameterGradientCount / 16
@@ -264,6 +293,8 @@ extension ImagePass {
     }
 
     /// Adds the reduced sums of the convolutions to a flat buffer; the sums are zero afterwards.
+    ///
+    /// Convolutions are dealt out to the workers; each tensor is written by one of them.
     func unpack(into gradient: UnsafeMutablePointer<Float>) {
         let sums = parameterGradients[0].start
         pool.run { worker in

@@ -4,6 +4,8 @@
 /// once by `convolve` and `pool`, in the order of the steps, and does not change after that.
 package struct ImagePlan: Sendable {
     /// An activation (height, width, channels) of one image and its gradient.
+    ///
+    /// Every step writes a slot and reads one or two, so that a plan is a list without a graph.
     struct Slot: Sendable {
         let height: Int
         let width: Int
@@ -11,11 +13,14 @@ package struct ImagePlan: Sendable {
         /// In floats: in the memory of an image or, where `isPassing`, in that of a worker, which the next image
         /// overwrites, because no backward pass reads it.
         let offset: Int
+        /// Whether the activation is thrown away when its worker goes on to the next image.
         let isPassing: Bool
         /// In floats. An activation and what a skip connection adds it to share one gradient.
         let gradientOffset: Int
 
+        /// Places of the image, of `channels` numbers each.
         var pixels: Int { height * width }
+        /// Floats of the activation.
         var count: Int { pixels * channels }
     }
 
@@ -26,28 +31,38 @@ package struct ImagePlan: Sendable {
         case pool(PoolStep)
     }
 
+    /// y = convolution(input, rectified or not) + bias + skip.
     struct ConvolutionStep: Sendable {
         let layer: Convolution
         /// nil: the pixels.
         let input: Slot?
+        /// Whether max(x, 0) is taken of the input on its way into the padded scratch.
         let rectifiesInput: Bool
         /// Added to the output.
         let skip: Slot?
         let output: Slot
         /// Whether the input's gradient holds that of a skip connection already.
         let inputIsSkipped: Bool
+        /// Nil where a norm follows.
         let weight: ParameterLayout.Tensor
         let bias: ParameterLayout.Tensor?
         /// In the packed weights of the forward pass, in those of the backward pass, and in a worker's gradients.
+        ///
+        /// Where the packed weight begins for the forward kernels, in floats.
         let packedOffset: Int
+        /// The same for the kernel of the image's gradient.
         let packedBackwardOffset: Int
+        /// Where the weight's packed gradient begins in each worker's sums.
         let gradientOffset: Int
+        /// Where the bias's gradient begins there; reserved even where there is no bias.
         let biasGradientOffset: Int
     }
 
+    /// y = normalised input * gain + shift + skip.
     struct NormStep: Sendable {
         let layer: BatchNorm
         let input: Slot
+        /// Added to the output: the end of a residual block with norms.
         let skip: Slot?
         let output: Slot
         let gain: ParameterLayout.Tensor
@@ -58,6 +73,7 @@ package struct ImagePlan: Sendable {
         let statisticsOffset: Int
     }
 
+    /// y = the largest of each window of the input.
     struct PoolStep: Sendable {
         let layer: MaxPool
         let input: Slot
@@ -70,20 +86,34 @@ package struct ImagePlan: Sendable {
     package private(set) var parameters = ParameterLayout()
     /// Running statistics.
     package private(set) var statistics = ParameterLayout()
+    /// In the order of the forward pass. Slots are reserved in the same order.
     private(set) var steps: [Step] = []
     /// Floats and bytes of an image, floats of a worker, floats of gradients.
+    ///
+    /// Floats that an image keeps between the passes.
     private(set) var activationCount = 0
+    /// Bytes in which an image's pools note where their largest elements were.
     private(set) var placesCount = 0
+    /// Floats of one worker for activations that only the next step reads.
     private(set) var passingCount = 0
+    /// Floats of the gradients of one image's activations.
     private(set) var gradientCount = 0
     /// Floats of scratch, of packed weights, of a worker's sums of parameter gradients, of all norms' statistics.
+    ///
+    /// Floats of one worker's scratch: the largest that any convolution needs.
     private(set) var scratchCount = 0
+    /// Floats of all weights packed for the forward pass.
     private(set) var packedCount = 0
+    /// Floats of all weights packed for the gradients of images.
     private(set) var packedBackwardCount = 0
+    /// Floats of one worker's sums of parameter gradients, the linear layer's behind the plan among them.
     private(set) var parameterGradientCount = 0
+    /// Floats of all norms' statistics, four for each channel.
     private(set) var statisticsCount = 0
+    /// Channels of the widest norm: what a buffer for any norm's sums has to hold.
     private(set) var largestNormChannels = 0
 
+    /// A plan without steps, to be built by `convolve`, `pool` and `addParameter`.
     package init() {}
 
     /// Whether images have to meet inside a pass.
@@ -96,8 +126,12 @@ package struct ImagePlan: Sendable {
     }
 
     /// Whether a backward pass reads a slot's activation.
+    ///
+    /// `kept` memory is an image's own; `passing` memory is a worker's, which its next image overwrites.
     private enum Keeping { case kept, passing }
 
+    /// Reserves an activation and its gradient. With `sharer` the gradient lies in the sharer's place, because both
+    /// ends of a sum have the same gradient.
     private mutating func slot(
         _ height: Int, _ width: Int, _ channels: Int, _ keeping: Keeping, gradientOf sharer: Slot? = nil
     ) -> Slot {
@@ -110,19 +144,25 @@ package struct ImagePlan: Sendable {
     }
 
     /// Reserves a tensor of the linear layer that follows the steps.
+    ///
+    /// The caller computes with it; the plan only gives it room in the parameters and in each worker's sums.
     mutating func addParameter(_ name: String, _ shape: [Int]) -> (tensor: ParameterLayout.Tensor, gradientOffset: Int)
     {
         let tensor = parameter(name, shape)
         return (tensor, Self.take(tensor.count, from: &parameterGradientCount))
     }
 
+    /// Appends a tensor to the trained parameters, under PyTorch's name.
     private mutating func parameter(_ name: String, _ shape: [Int]) -> ParameterLayout.Tensor {
         ParameterLayout.Tensor(name: name, shape: shape, offset: parameters.add(name, shape))
     }
 
-    /// Appends a convolution, its batch norm if `normalised`, and the sum with `skip`; returns where the result lies.
-    /// `skipped`: whether the input is also a later skip. `passing`: whether only the next step reads the result.
-    /// A convolution that a norm follows has no bias, because the norm would take it away.
+    /// Appends a convolution, the batch norm called `norm` where it is not nil, and the sum with `skip`; returns where
+    /// the result lies.
+    ///
+    /// `rectified`: whether the convolution reads max(input, 0). `skipped`: whether the input is also a later skip, so
+    /// that its gradient is there before the convolution's own. `passing`: whether only the next step reads the result.
+    /// A convolution that a norm follows has no bias, because the norm would subtract it with the mean.
     mutating func convolve(
         _ name: String, norm: String?, layer: Convolution, from input: Slot?, rectified: Bool, adding skip: Slot? = nil,
         skipped: Bool = false, passing: Bool = false
@@ -148,6 +188,8 @@ package struct ImagePlan: Sendable {
     }
 
     /// Appends a batch norm. Its output shares the gradient of the skip, or of its own input.
+    ///
+    /// With its input it can, since `BatchNorm.backward` may write dx over dy.
     private mutating func normalise(_ name: String, from input: Slot, adding skip: Slot?, passing: Bool) -> Slot {
         let channels = input.channels
         let output = slot(
@@ -168,6 +210,8 @@ package struct ImagePlan: Sendable {
     }
 
     /// Appends a max pool.
+    ///
+    /// `input` stays as it was; the result is always kept, because a later backward pass reads it.
     mutating func pool(from input: Slot, kernel: Int, stride: Int, padding: Int) -> Slot {
         let layer = MaxPool(
             height: input.height, width: input.width, channels: input.channels, kernel: kernel, stride: stride,

@@ -6,11 +6,15 @@ import CKernels
 /// T steps, B sequences, I inputs, H units, L layers. Runs on its caller's thread and allocates nothing; a batch is
 /// divided among threads by sequences, each with its own arena.
 package struct LSTM: Sendable {
+    /// Sizes, and where this network's parameters lie in the flat buffers that the passes are given.
     package let layout: LSTMLayout
 
+    /// Cheap: a layer holds no memory. `LSTMArena` has what the passes leave behind.
     package init(_ layout: LSTMLayout) { self.layout = layout }
 
     /// Hidden units and cells, (L, B, H) each, or their gradients.
+    ///
+    /// A view of memory that the caller owns.
     package struct State {
         package let hidden: UnsafeMutablePointer<Float>
         package let cells: UnsafeMutablePointer<Float>
@@ -22,6 +26,8 @@ package struct LSTM: Sendable {
     }
 
     /// What the last layer gave, (T, B, H).
+    ///
+    /// Valid until the next forward pass in the same arena, and used by `backward`.
     package func output(_ arena: LSTMArena, sequences: Int) -> UnsafeMutablePointer<Float> {
         arena.layers[layout.layers.count - 1].hidden + sequences * layout.units
     }
@@ -32,6 +38,9 @@ package struct LSTM: Sendable {
     /// Computes the output from x (T, B, I), beginning with `initial`, or with zeros.
     ///
     /// `dropout` falls between the layers: behind layer l, sequence b has its site plus l and its sequence plus b.
+    ///
+    /// `sequences` may be fewer than the arena has room for. The arena then holds what `backward` needs; a second
+    /// forward pass in the same arena overwrites it.
     package func forward(
         _ parameters: UnsafePointer<Float>, _ x: UnsafePointer<Float>, steps: Int, sequences: Int, initial: State?,
         arena: LSTMArena, dropout: Dropout = .none
@@ -64,6 +73,9 @@ package struct LSTM: Sendable {
     }
 
     /// Copies the state after the last step of a forward pass.
+    ///
+    /// A caller that cuts a long sequence into pieces begins the next piece with it. No gradient flows through the
+    /// copy.
     package func copyFinalState(_ arena: LSTMArena, steps: Int, sequences: Int, into final: State) {
         let state = sequences * layout.units
         for (index, kept) in arena.layers.enumerated() {
@@ -75,6 +87,9 @@ package struct LSTM: Sendable {
     /// Adds to `gradients` (flat, like the parameters) what `outputGradient` and `finalGradient` ask for, and writes
     /// the gradients of x (T, B, I) and of the initial state where they are wanted. Follows `forward` with the same x,
     /// sizes and dropout.
+    ///
+    /// A nil `inputGradient` saves the first layer's product. `finalGradient` is what a later piece of the same
+    /// sequence gave back as its `initialGradient`.
     package func backward(
         _ parameters: UnsafePointer<Float>, gradients: UnsafeMutablePointer<Float>, _ x: UnsafePointer<Float>,
         steps: Int, sequences: Int, arena: LSTMArena, finalGradient: State? = nil,
@@ -108,6 +123,9 @@ package struct LSTM: Sendable {
     }
 
     /// Back through the steps of one layer: `dhidden` (T, B, H) collects, the gates become their gradients.
+    ///
+    /// The gates of all steps hold their gradients afterwards, and the weights' gradients follow from them as one
+    /// product each.
     private func through(
         _ weight: UnsafePointer<Float>, _ kept: LSTMArena.Layer, _ dhidden: UnsafeMutablePointer<Float>, _ index: Int,
         _ steps: Int, _ sequences: Int, _ arena: LSTMArena, _ finalGradient: State?, _ initialGradient: State?
@@ -187,12 +205,14 @@ private struct RecurrentProduct {
     private let panels: UnsafeMutablePointer<Float>
     private static let panelWidth = 64
 
+    /// `panels` is the arena's, (4H, H); both packings use it, one after the other.
     init(_ weight: UnsafePointer<Float>, _ units: Int, _ panels: UnsafeMutablePointer<Float>) {
         self.weight = weight
         self.units = units
         self.panels = panels
     }
 
+    /// The kernel's columns come in multiples of 16, a cache line of floats.
     private var usesPanels: Bool { units % 16 == 0 }
 
     /// Panels of W^T, (H, 64) each.

@@ -12,19 +12,24 @@ package final class LSTMArena {
         let dropped: UnsafeMutablePointer<Float>
     }
 
+    /// The largest number of steps, T, that fits.
     package let steps: Int
+    /// The largest number of sequences, B, that fits.
     package let sequences: Int
+    /// By layer, the lowest first.
     let layers: [Layer]
     /// (T, B, H) twice: gradient of a layer's output and of its input, in turn.
     let gradients: [UnsafeMutablePointer<Float>]
-    /// (B, H)
+    /// (B, H): the gradient of the cells, which the backward pass carries from step to step.
     let cellGradient: UnsafeMutablePointer<Float>
     /// (4H) sum of both biases.
     let bias: UnsafeMutablePointer<Float>
     /// (4H, H) the recurrent weight in the order in which the product reads it.
     let panels: UnsafeMutablePointer<Float>
+    /// Owns everything that the pointers above point into.
     private let memory: FloatBuffer
 
+    /// For reports of what a run or a benchmark needs.
     package var byteCount: Int { memory.count * 4 }
 
     /// Memory for at most `steps` steps of at most `sequences` sequences.

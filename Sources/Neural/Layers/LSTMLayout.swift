@@ -4,6 +4,7 @@ package struct LSTMLayout: Sendable, Equatable {
     /// Offsets in floats of layer l: `weight_ih_l` (4H, inputs), `weight_hh_l` (4H, H), `bias_ih_l` and `bias_hh_l`
     /// (4H).
     package struct Layer: Sendable, Equatable {
+        /// Columns of the layer's input weight: I in the first layer, H in the others.
         package let inputs: Int
         package let inputWeight: Int
         package let hiddenWeight: Int
@@ -11,12 +12,17 @@ package struct LSTMLayout: Sendable, Equatable {
         package let hiddenBias: Int
     }
 
+    /// I, columns of what the first layer reads.
     package let inputs: Int
     /// H, units of every layer.
     package let units: Int
+    /// The lowest layer first.
     package let layers: [Layer]
 
     /// Appends the tensors to `parameters`, their names behind `prefix`.
+    ///
+    /// PyTorch has two biases of the same shape, which are added before they are used; both are kept, so that its files
+    /// fit.
     package init(inputs: Int, units: Int, layers: Int, prefix: String = "", addingTo parameters: inout ParameterLayout)
     {
         precondition(inputs > 0 && units > 0 && layers > 0)

@@ -15,6 +15,9 @@ package enum Linear {
     private static let singleThreaded: Void = openblas_set_num_threads(1)
 
     /// y (rows, outputs) = x (rows, inputs) W^T. `stride`, `inputStride`: floats from one row of y or x to the next.
+    ///
+    /// With `accumulate` the product is added to y. Strides serve views: columns of a wider matrix are read or written
+    /// in place.
     package static func forward(
         _ x: UnsafePointer<Float>, weight: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, rows: Int,
         inputs: Int, outputs: Int, stride: Int? = nil, accumulate: Bool = false, inputStride: Int? = nil
@@ -26,6 +29,8 @@ package enum Linear {
     }
 
     /// dx (rows, inputs) = dy (rows, outputs) W, or is increased by it. `stride`: from one row of dx to the next.
+    ///
+    /// Independent of the forward pass: it needs the weight and dy alone.
     package static func inputGradient(
         _ dy: UnsafePointer<Float>, weight: UnsafePointer<Float>, into dx: UnsafeMutablePointer<Float>, rows: Int,
         inputs: Int, outputs: Int, accumulate: Bool = false, stride: Int? = nil
@@ -38,6 +43,8 @@ package enum Linear {
     }
 
     /// dW (outputs, inputs) += dy^T x. `inputStride`: floats from one row of x to the next.
+    ///
+    /// Always adds, so that several calls sum over a batch that is taken in pieces.
     package static func weightGradient(
         _ dy: UnsafePointer<Float>, _ x: UnsafePointer<Float>, into dWeight: UnsafeMutablePointer<Float>, rows: Int,
         inputs: Int, outputs: Int, inputStride: Int? = nil
@@ -49,11 +56,15 @@ package enum Linear {
     }
 
     /// y (rows, outputs) += b (outputs).
+    ///
+    /// A pass of its own; where another kernel follows, that kernel adds the bias instead.
     package static func addBias(
         _ bias: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, rows: Int, outputs: Int
     ) { ck_bias_add(y, bias, rows, outputs) }
 
     /// db (outputs) += column sums of dy (rows, outputs).
+    ///
+    /// The bias of every row is the same, so that its gradient is a sum over the rows.
     package static func biasGradient(
         _ dy: UnsafePointer<Float>, into dBias: UnsafeMutablePointer<Float>, rows: Int, outputs: Int
     ) { ck_column_sums(dy, dBias, rows, outputs) }

@@ -6,6 +6,7 @@ import CKernels
 package struct MaxPool: Sendable {
     private let shape: ck_pool
 
+    /// A kernel of at most 15 keeps a place in its window within one byte.
     package init(height: Int, width: Int, channels: Int, kernel: Int, stride: Int, padding: Int = 0) {
         precondition(height > 0 && width > 0 && channels > 0 && kernel > 0 && kernel <= 15 && stride > 0)
         precondition(padding >= 0 && 2 * padding <= kernel && min(height, width) + 2 * padding >= kernel)
@@ -15,12 +16,16 @@ package struct MaxPool: Sendable {
 
     /// Rows of the output; the last window may not reach the border.
     package var outputHeight: Int { (shape.height + 2 * shape.padding - shape.kernel) / shape.stride + 1 }
+    /// Columns of the output.
     package var outputWidth: Int { (shape.width + 2 * shape.padding - shape.kernel) / shape.stride + 1 }
+    /// Floats of an image that comes in.
     package var inputCount: Int { shape.height * shape.width * shape.channels }
     /// Elements of the output, and of `places`.
     package var outputCount: Int { outputHeight * outputWidth * shape.channels }
 
     /// y (output height, output width, channels); `places` (as y) says where in its window each came from.
+    ///
+    /// Places are kept in bytes, a quarter of the memory that indices into x would take.
     package func forward(
         _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, places: UnsafeMutablePointer<UInt8>
     ) {
@@ -28,6 +33,8 @@ package struct MaxPool: Sendable {
     }
 
     /// dx (height, width, channels) from dy and the places of the forward pass.
+    ///
+    /// Writes all of dx: 0 for elements that were no window's largest, and a sum where windows overlap.
     package func backward(
         _ dy: UnsafePointer<Float>, places: UnsafePointer<UInt8>, into dx: UnsafeMutablePointer<Float>
     ) {

@@ -17,6 +17,8 @@ package enum Product {
     }
 
     /// c (rows, columns) += a^T b; a (depth, rows), b (depth, columns).
+    ///
+    /// The gradient of a weight: a and b are activations and gradients of `depth` rows. Always adds.
     @inline(__always)
     package static func transposed(
         _ a: UnsafePointer<Float>, stride aStride: Int, _ b: UnsafePointer<Float>, stride bStride: Int,
@@ -26,6 +28,8 @@ package enum Product {
     }
 
     /// b (columns, rows) = a^T; a (rows, columns).
+    ///
+    /// Callers do it before a loop of products, so that `plain` reads the weight row by row.
     package static func transpose(
         _ a: UnsafePointer<Float>, into b: UnsafeMutablePointer<Float>, rows: Int, columns: Int
     ) {

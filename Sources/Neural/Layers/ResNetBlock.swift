@@ -4,12 +4,16 @@
 ///
 /// Channels and size stay; parameters are called `convolution1`, `norm1`, `convolution2` and `norm2` under `name`.
 struct ResNetBlock: Sendable {
+    /// What its parameters' names begin with, such as `groups.0.blocks.1`.
     let name: String
     /// Odd, so that a padding of half of it keeps the size.
     let kernel: Int
+    /// Whether batch norms follow the convolutions; they then have no biases.
     let normalised: Bool
 
     /// Adds the block's steps behind `input`, which must be kept, and returns where the result lies.
+    ///
+    /// The skip is fused: the last convolution, or its norm, adds `input` as it writes the result.
     func append(to plan: inout ImagePlan, from input: ImagePlan.Slot) -> ImagePlan.Slot {
         let layer = Convolution(
             height: input.height, width: input.width, inputs: input.channels, outputs: input.channels, kernel: kernel,

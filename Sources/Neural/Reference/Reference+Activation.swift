@@ -1,6 +1,8 @@
 // GELU, tanh form: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
 extension Reference {
+    /// sqrt(2 / pi), inside the hyperbolic tangent.
     private static var slope: Scalar { Scalar(0.7978845608028654) }
+    /// The factor of the cube, from Hendrycks and Gimpel's approximation.
     private static var cubic: Scalar { Scalar(0.044715) }
 
     /// Elements of any shape.

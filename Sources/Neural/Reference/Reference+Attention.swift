@@ -1,7 +1,10 @@
-// Causal attention of one head: out = (softmax(q k^T / sqrt(d)) mask) v over the keys that a query sees; q, k, v (T, d),
-// mask (T, T).
+// Causal attention of one head: out = (softmax(q k^T / sqrt(d)) mask) v over the keys that a query sees; q, k, v (T,
+// d), mask (T, T).
 extension Reference {
     /// softmax(q k^T / sqrt(d)) (T, T), 0 where a query sees nothing.
+    ///
+    /// Rows are queries, columns keys. The largest score of a row is subtracted before exponentials are taken, which
+    /// changes no weight. Without the mask: dropout applies to the weights afterwards.
     package static func attentionWeights(
         _ q: Array, _ k: Array, d: Int, sight: AttentionSight = AttentionSight()
     ) -> Array {
@@ -21,6 +24,8 @@ extension Reference {
     }
 
     /// The output (T, d); a padded query's row is 0.
+    ///
+    /// `mask` (T, T) is the dropout on the weights; nil drops nothing.
     package static func attention(
         _ q: Array, _ k: Array, _ v: Array, d: Int, mask: Array?, sight: AttentionSight = AttentionSight()
     ) -> Array {
@@ -37,6 +42,9 @@ extension Reference {
     }
 
     /// Gradients (T, d) each from that of the output, by the derivative of the softmax.
+    ///
+    /// With p the weights and dp the gradient of p: ds = p (dp - sum of dp p over the row) / sqrt(d); dq = ds k, dk =
+    /// ds^T q, dv = (p mask)^T dout. Compared with finite differences in Double.
     package static func attentionBackward(
         _ dout: Array, _ q: Array, _ k: Array, _ v: Array, d: Int, mask: Array?,
         sight: AttentionSight = AttentionSight()

@@ -3,7 +3,9 @@
 extension Reference {
     /// A number for each channel.
     package struct ChannelStatistics {
+        /// (channels)
         package var mean: Array
+        /// (channels), before epsilon is added.
         package var variance: Array
 
         package init(mean: Array, variance: Array) {
@@ -13,6 +15,8 @@ extension Reference {
     }
 
     /// The batch's own statistics, the variance divided by `rows - correction`.
+    ///
+    /// `correction` 0 is what normalises a batch, 1 the estimate without bias that the running variance takes.
     package static func batchStatistics(_ x: Array, channels: Int, correction: Int = 0) -> ChannelStatistics {
         let rows = x.count / channels
         var statistics = ChannelStatistics(
@@ -52,8 +56,10 @@ extension Reference {
         return (x.indices.map { (x[$0] - statistics.mean[$0 % channels]) * inverse[$0 % channels] }, inverse)
     }
 
-    /// dx and the gradients of gain and shift (channels). In training the batch's statistics depend on x, which `own`
-    /// accounts for; with `running` they are constants.
+    /// dx and the gradients of gain and shift (channels).
+    ///
+    /// In training the batch's mean and variance depend on x, so that dx loses its mean and its projection on the
+    /// normalised x. With `running` they are constants and nothing is subtracted.
     package static func batchNormBackward(
         _ dy: Array, _ x: Array, gain: Array, epsilon: Scalar, running: ChannelStatistics? = nil
     ) -> (dx: Array, dGain: Array, dShift: Array) {

@@ -1,12 +1,18 @@
 /// Where a window of `kernel` rows or columns lies: shared by convolution and pool. Sizes are in pixels, the same
 /// padding on all four sides.
 package struct WindowGeometry: Sendable {
+    /// Of the image that comes in.
     package let height: Int
+    /// Of the image that comes in.
     package let width: Int
+    /// Rows and columns of the window, which is a square.
     package let kernel: Int
+    /// Pixels from one window to the next, in both directions.
     package let stride: Int
+    /// Pixels around the image: zeros for a convolution, never the largest for a pool.
     package let padding: Int
 
+    /// Nothing is checked; tests choose sizes that fit.
     package init(height: Int, width: Int, kernel: Int, stride: Int, padding: Int) {
         self.height = height
         self.width = width
@@ -15,10 +21,15 @@ package struct WindowGeometry: Sendable {
         self.padding = padding
     }
 
+    /// Windows from top to bottom; a remainder smaller than the stride is left out.
     package var outputHeight: Int { (height + 2 * padding - kernel) / stride + 1 }
+    /// Windows from left to right.
     package var outputWidth: Int { (width + 2 * padding - kernel) / stride + 1 }
 
     /// Calls `body` with every output pixel, every place of the kernel and the input pixel there, if it exists.
+    ///
+    /// Places in the padding are left out, which is the same as a zero for a convolution. All three numbers are indices
+    /// of pixels, row by row.
     func forEach(_ body: (_ output: Int, _ place: Int, _ input: Int) -> Void) {
         for row in 0..<outputHeight {
             for column in 0..<outputWidth {
@@ -37,6 +48,9 @@ package struct WindowGeometry: Sendable {
 // Convolution of images (images, height, width, inputs); weight (outputs, inputs, kernel, kernel), bias (outputs).
 extension Reference {
     /// y (images, output height, output width, outputs).
+    ///
+    /// Sums one window after another in the order of the formula, without any packing, so that a reader can check it
+    /// against the definition. `bias` is nil for none.
     package static func convolution(_ x: Array, _ weight: Array, _ bias: Array?, inputs: Int, _ window: WindowGeometry)
         -> Array
     {
@@ -59,6 +73,8 @@ extension Reference {
     }
 
     /// Gradients of image, weight and bias.
+    ///
+    /// Each in the shape of what it belongs to. The three loops are those of `convolution` with y's place taken by dy.
     package static func convolutionBackward(
         _ dy: Array, _ x: Array, _ weight: Array, inputs: Int, _ window: WindowGeometry
     ) -> (dx: Array, dWeight: Array, dBias: Array) {
@@ -87,19 +103,25 @@ extension Reference {
 
 // Rectification, max(x, 0).
 extension Reference {
+    /// Elements of any shape. The fast path has no pass of its own for it: `Convolution.pad` rectifies.
     package static func rectify(_ x: Array) -> Array { x.map { $0 > 0 ? $0 : 0 } }
 
+    /// The gradient passes where the input was above 0.
     package static func rectifyBackward(_ dy: Array, _ x: Array) -> Array { zip(dy, x).map { $1 > 0 ? $0 : 0 } }
 }
 
 // Max pool of images (images, height, width, channels): the first of equals.
 extension Reference {
     /// y (images, output height, output width, channels).
+    ///
+    /// Padding never wins, because `WindowGeometry.forEach` does not visit it.
     package static func maxPool(_ x: Array, channels: Int, _ window: WindowGeometry) -> Array {
         maxPoolSources(x, channels: channels, window).map { x[$0] }
     }
 
     /// Each output's gradient goes to the element that it came from.
+    ///
+    /// Where windows overlap, an element gets the sum of its windows' gradients.
     package static func maxPoolBackward(_ dy: Array, _ x: Array, channels: Int, _ window: WindowGeometry) -> Array {
         var dx = Array(repeating: 0, count: x.count)
         for (d, source) in zip(dy, maxPoolSources(x, channels: channels, window)) { dx[source] += d }
@@ -107,6 +129,8 @@ extension Reference {
     }
 
     /// Which element of x each element of y is.
+    ///
+    /// Indices into the flat x. Equal elements go to the one that is visited first, row by row, as in PyTorch.
     private static func maxPoolSources(_ x: Array, channels: Int, _ window: WindowGeometry) -> [Int] {
         let (pixels, outputPixels) = (window.height * window.width, window.outputHeight * window.outputWidth)
         let images = x.count / (pixels * channels)

@@ -1,6 +1,9 @@
 // Cross entropy with label smoothing, summed over the taught rows and multiplied by `scale`.
 extension Reference {
     /// Logits (rows, classes); the gradient has their shape, and is 0 in rows that are not taught.
+    ///
+    /// With `smoothing` s and K classes the goal is 1 - s + s / K for the target and s / K for every other class; the
+    /// loss is minus the sum of goal times log probability (Szegedy et al. 2016).
     package static func crossEntropy(
         _ logits: Array, targets: [Int], taught: [Bool], smoothing: Scalar, scale: Scalar
     ) -> (loss: Scalar, gradient: Array) {

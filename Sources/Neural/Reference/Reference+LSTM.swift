@@ -1,14 +1,21 @@
-// Long short-term memory, time-major: x (T, B, I), states (B, H). Gates in PyTorch's order: input, forget, cell, output.
+// Long short-term memory, time-major: x (T, B, I), states (B, H). Gates in PyTorch's order: input, forget, cell,
+// output.
 extension Reference {
     /// Of one layer, or their gradients: input weight (4H, I), hidden weight (4H, H), two biases (4H).
     package struct LSTMLayer {
+        /// From the input of the step; rows of the four gates one after the other.
         package var inputWeight: Array
+        /// From the hidden units of the step before.
         package var hiddenWeight: Array
+        /// Added together with `hiddenBias`; PyTorch has both.
         package var inputBias: Array
         package var hiddenBias: Array
+        /// H
         package var units: Int { inputBias.count / 4 }
+        /// I
         package var inputs: Int { inputWeight.count / inputBias.count }
 
+        /// Sizes must agree; nothing checks them.
         package init(inputWeight: Array, hiddenWeight: Array, inputBias: Array, hiddenBias: Array) {
             self.inputWeight = inputWeight
             self.hiddenWeight = hiddenWeight
@@ -19,9 +26,12 @@ extension Reference {
 
     /// Hidden units and cells, (B, H) each, or their gradients.
     package struct LSTMState {
+        /// (B, H): what the layer gives out.
         package var hidden: Array
+        /// (B, H): what the layer remembers.
         package var cells: Array
 
+        /// Zeros of the right size begin a sequence.
         package init(hidden: Array, cells: Array) {
             self.hidden = hidden
             self.cells = cells
@@ -30,17 +40,24 @@ extension Reference {
 
     /// What one layer computed: gates (T, B, 4H); cells and hidden (T + 1, B, H), the initial state first.
     package struct LSTMTrace {
+        /// After their activation, as the backward pass needs them.
         package var gates: Array = []
+        /// One more than there are steps, because the backward pass reads the cells before each step.
         package var cells: Array
+        /// One more than there are steps, for the same reason.
         package var hidden: Array
         /// (T, B, H)
         package var output: Array = []
+        /// Behind the last step: what the next piece of the sequence begins with.
         package var final: LSTMState
     }
 
+    /// The activation of the input, forget and output gates.
     private static func sigmoid(_ x: Scalar) -> Scalar { 1 / (1 + .exponential(-x)) }
 
     /// One layer over all steps; several layers are as many calls.
+    ///
+    /// At each step: gates = W_ih x + b_ih + W_hh h + b_hh; c' = f c + i g; h' = o tanh(c').
     package static func lstm(_ x: Array, _ layer: LSTMLayer, initial: LSTMState) -> LSTMTrace {
         let (units, width) = (layer.units, initial.hidden.count)
         let (sequences, inputs) = (width / units, layer.inputs)
@@ -72,13 +89,19 @@ extension Reference {
 
     /// What `lstmBackward` returns, each in the shape of what it belongs to.
     package struct LSTMGradients {
+        /// (T, B, I)
         package var x: Array
+        /// Of the four parameter tensors.
         package var layer: LSTMLayer
+        /// Of the state before the first step.
         package var initial: LSTMState
     }
 
     /// Through time from the last step to the first. `dy` (T, B, H): gradient of the output; `final`: of the state
     /// behind the last step.
+    ///
+    /// Derivatives are taken by hand from the formulas of `lstm`, gate by gate. `total.initial` carries the state's
+    /// gradient from step to step, and is that of the initial state at the end.
     package static func lstmBackward(
         _ dy: Array, _ x: Array, _ layer: LSTMLayer, _ trace: LSTMTrace, final: LSTMState
     ) -> LSTMGradients {

@@ -1,6 +1,8 @@
 // Residual and normalisation: y = (s - mean) / sqrt(variance + 1e-5) gain + shift, s = residual + mask (z + bias).
 extension Reference {
     /// y (rows, D) of a residual, z and a mask (rows, D); bias, gain and shift (D).
+    ///
+    /// What ends each half of a transformer's block with the norm behind the sum (Vaswani et al. 2017).
     package static func residualNorm(
         residual: Array, z: Array, bias: Array, gain: Array, shift: Array, mask: Array?
     ) -> Array {
@@ -27,14 +29,22 @@ extension Reference {
 
     /// Each in the shape of what it belongs to.
     package struct ResidualNormGradients {
+        /// (rows, D)
         package var residual: Array
+        /// (rows, D): the gradient of the sum times the mask.
         package var z: Array
+        /// (D): sums of `z` over the rows.
         package var bias: Array
+        /// (D)
         package var gain: Array
+        /// (D)
         package var shift: Array
     }
 
     /// From the gradient dy (rows, D) of the output. That of z passes the mask, that of the residual does not.
+    ///
+    /// A row's gradient loses its mean and its projection on the normalised row, because both statistics depend on the
+    /// row.
     package static func residualNormBackward(
         _ dy: Array, residual: Array, z: Array, bias: Array, gain: Array, mask: Array?
     ) -> ResidualNormGradients {
@@ -61,6 +71,8 @@ extension Reference {
 // Layer normalisation alone: the same with a residual of 0.
 extension Reference {
     /// x (rows, D); gain and shift (D).
+    ///
+    /// (x - mean) / sqrt(variance + 1e-5) gain + shift, each row by itself; the variance is divided by D.
     package static func layerNorm(_ x: Array, gain: Array, shift: Array) -> Array {
         let zero = Array(repeating: 0, count: x.count)
         let bias = Array(repeating: 0, count: gain.count)
@@ -68,6 +80,8 @@ extension Reference {
     }
 
     /// From the gradient dy (rows, D) of the output.
+    ///
+    /// The part of `residualNormBackward` that a sum of z alone leaves.
     package static func layerNormBackward(_ dy: Array, _ x: Array, gain: Array) -> (
         dx: Array, dGain: Array, dShift: Array
     ) {

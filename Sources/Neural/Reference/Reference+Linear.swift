@@ -1,6 +1,8 @@
 // Linear: y (rows, outputs) = x (rows, inputs) W^T + b, W (outputs, inputs).
 extension Reference {
     /// y (rows, outputs).
+    ///
+    /// x (rows, inputs), W (outputs, inputs) as in PyTorch, b (outputs). The sum begins with the bias.
     package static func linear(_ x: Array, _ weight: Array, _ bias: Array, inputs: Int) -> Array {
         let outputs = bias.count
         return (0..<(x.count / inputs)).flatMap { row in
@@ -11,6 +13,8 @@ extension Reference {
     }
 
     /// From the gradient dy (rows, outputs).
+    ///
+    /// dx = dy W, dW = dy^T x, db = column sums of dy. The bias's value does not matter.
     package static func linearBackward(_ dy: Array, _ x: Array, _ weight: Array, inputs: Int) -> (
         dx: Array, dWeight: Array, dBias: Array
     ) {

@@ -3,8 +3,11 @@ import Foundation
 /// A number type that the plain reference implementations run in: Float to be compared with the fast path, Double to be
 /// compared with finite differences.
 package protocol ReferenceScalar: BinaryFloatingPoint, Sendable {
+    /// e^x, from the platform's mathematics library in this type's precision.
     static func exponential(_ x: Self) -> Self
+    /// The natural logarithm.
     static func logarithm(_ x: Self) -> Self
+    /// tanh, which has no operator in the standard library's protocols.
     static func hyperbolicTangent(_ x: Self) -> Self
 }
 
@@ -29,5 +32,6 @@ extension Double: ReferenceScalar {
 /// In `Double` a test compares a backward function with differences of the forward one; in `Float` it compares the fast
 /// path with it.
 package enum Reference<Scalar: ReferenceScalar> {
+    /// Row-major; shapes stand in each function's comment.
     package typealias Array = [Scalar]
 }

@@ -15,17 +15,21 @@ package import Foundation
 package final class EventFileWriter {
     /// The file that it made.
     package let path: String
+    /// Open for the writer's life; positioned at the end of what was taken so far.
     private let handle: FileHandle
+    /// Whole framed messages that the operating system has not been given yet.
     private var pending = Data()
-    /// When something was last handed on, in seconds since 1970.
+    /// When pending messages were last handed on, in seconds since 1970.
     private var flushed: Double
 
     /// Bytes that are kept before they are written.
     package static let bufferBytes = 1 << 16
-    /// What is kept is written with the first number that comes so long after the last time.
+    /// Pending numbers are written when a number arrives at least this many seconds after the last write.
     package static let flushSeconds = 10.0
 
     /// Makes `folder` if need be and a new file in it, `events.out.tfevents.SECONDS.NAME`. `time`: seconds since 1970.
+    ///
+    /// Throws where the folder or the file cannot be made. A file of the same second and name is replaced.
     package init(folder: URL, name: String, time: Double) throws {
         try Folder.create(folder.path)
         let file = folder.appendingPathComponent("events.out.tfevents.\(Int(time)).\(name)")
@@ -39,8 +43,11 @@ package final class EventFileWriter {
         try flush()
     }
 
-    /// Kept in memory until `bufferBytes` are there, or `flushSeconds` are over; then it throws what `flush` does.
-    /// `time`: seconds since 1970, by which TensorBoard can order points. Stored as a Float.
+    /// Keeps the number in memory until `bufferBytes` are pending or `flushSeconds` have passed; then flushes, and
+    /// throws what `flush` throws. `time`: seconds since 1970, by which TensorBoard can order points. Stored as a
+    /// Float.
+    ///
+    /// A value that is not finite is written as it is.
     package func append(_ name: String, step: UInt64, value: Double, time: Double) throws {
         append(EventMessage.scalar(name, step: step, value: Float(value), time: time))
         guard pending.count >= Self.bufferBytes || time >= flushed + Self.flushSeconds else { return }
@@ -48,7 +55,11 @@ package final class EventFileWriter {
         try flush()
     }
 
-    /// Hands what is kept to the operating system. What it does not take, on a full disk, is dropped whole.
+    /// Hands the pending messages to the operating system. Where a full disk does not take all of them, all of them are
+    /// dropped.
+    ///
+    /// On an error the file ends where it ended before, so that a reader never meets half a message; the numbers in
+    /// between are lost to TensorBoard alone, because the catalogue has them too.
     package func flush() throws {
         guard !pending.isEmpty else { return }
         defer { pending.removeAll(keepingCapacity: true) }
@@ -60,11 +71,14 @@ package final class EventFileWriter {
     }
 
     /// Flushes first; throws where the disk did not take it.
+    ///
+    /// The writer cannot be used afterwards.
     package func close() throws {
         try flush()
         try handle.close()
     }
 
+    /// Frames one message into `pending`; nothing is written yet.
     private func append(_ message: [UInt8]) {
         let length = bytes(of: UInt64(message.count))
         pending.append(contentsOf: length)
@@ -75,12 +89,16 @@ package final class EventFileWriter {
 }
 
 /// TensorFlow rotates a checksum and adds a constant, since checksums of data that hold checksums are weak.
+///
+/// The constant is TensorFlow's; the rotation is by 15 bits to the right.
 private func maskedChecksum(_ data: [UInt8]) -> UInt32 {
     let checksum = data.withUnsafeBytes { CRC32C.of($0) }
     return ((checksum >> 15) | (checksum << 17)) &+ 0xA282_EAD8
 }
 
 /// Little-endian.
+///
+/// What every number of the record format and of protocol buffers' fixed-width fields is written as.
 func bytes(of value: some FixedWidthInteger) -> [UInt8] {
     withUnsafeBytes(of: value.littleEndian) { Array($0) }
 }

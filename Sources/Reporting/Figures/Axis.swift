@@ -11,6 +11,8 @@ struct Axis {
     let pixels: (start: Double, end: Double)
 
     /// Ticks are 1, 2, 2.5 or 5 times a power of ten apart; `count` says about how many there should be.
+    ///
+    /// `start` and `end`: where the range begins and ends on the page. A `count` below 1 counts as 1.
     init(_ range: ClosedRange<Double>, from start: Double, to end: Double, count: Int) {
         let width = range.upperBound - range.lowerBound
         self.range = width > 0 && width.isFinite ? range : (range.lowerBound - 0.5)...(range.lowerBound + 0.5)
@@ -19,15 +21,21 @@ struct Axis {
     }
 
     /// In the drawing's units; a value outside `range` lies outside the plot.
+    ///
+    /// Linear; the report has no logarithmic axes.
     func position(_ value: Double) -> Double {
         let share = (value - range.lowerBound) / (range.upperBound - range.lowerBound)
         return pixels.start + share * (pixels.end - pixels.start)
     }
 
     /// Clamped to the axis, so that no mark leaves the plot.
+    ///
+    /// For marks that must stay visible, such as the bounds of an interval beyond `xRange` or `yRange`.
     func clamped(_ value: Double) -> Double { position(min(max(value, range.lowerBound), range.upperBound)) }
 
     /// Multiples of `step` within `range`, in order; none where there would be more than a thousand.
+    ///
+    /// A nearly whole multiple counts as whole, so that rounding does not lose the tick at an end.
     var ticks: [Double] {
         let first = (range.lowerBound / step - 1e-9).rounded(.up)
         let last = (range.upperBound / step + 1e-9).rounded(.down)
@@ -36,6 +44,8 @@ struct Axis {
     }
 
     /// The smallest of 1, 2, 2.5, 5 and 10 times a power of ten that is not below `rough`, which must be above 0.
+    ///
+    /// For a rough step of 1.94 it is 2, for 21 it is 25.
     private static func niceStep(_ rough: Double) -> Double {
         var unit = 1.0
         while unit * 10 <= rough { unit *= 10 }

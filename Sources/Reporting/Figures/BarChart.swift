@@ -9,6 +9,7 @@ package struct BarChart: Figure {
         /// The bar's height; nothing is drawn for 0 or less.
         package var value: Double
 
+        /// `label` is shown as it is and escaped when it is written.
         package init(_ label: String, _ value: Double) {
             self.label = label
             self.value = value
@@ -17,7 +18,9 @@ package struct BarChart: Figure {
 
     /// File name of its numbers, and its anchor on the page: `report.html#held-out-final-shares`.
     package var name: String
+    /// Stands above the bars, and is what a screen reader says.
     package var title: String
+    /// Plain text below the bars; says how the bars were counted.
     package var caption: String
     /// What the categories are; also the first column of the CSV file.
     package var xTitle: String
@@ -34,6 +37,7 @@ package struct BarChart: Figure {
     /// In the drawing's own units; the page scales it.
     package var size: (width: Double, height: Double)
 
+    /// The size is half of the page's width unless it is given.
     package init(
         name: String, title: String, caption: String, xTitle: String, yTitle: String, role: Role, bars: [Bar],
         isHistogram: Bool = false, lastEdge: String = "", size: (width: Double, height: Double) = (560, 340)
@@ -51,6 +55,8 @@ package struct BarChart: Figure {
     }
 
     /// A line for each bar: its label, its value.
+    ///
+    /// Names of the columns are the axes' titles, quoted where they have commas.
     package var csv: String {
         "\(csvField(xTitle)),\(csvField(yTitle))\n"
             + bars.map { "\(csvField($0.label)),\(csvField($0.value))\n" }.joined()

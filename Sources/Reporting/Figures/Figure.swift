@@ -18,9 +18,13 @@ package protocol Figure: Sendable {
 /// One field of a CSV line.
 ///
 /// Quoted where it has a comma, a quotation mark or a line break in it, as RFC 4180 has it.
+///
+/// Used for names and titles; numbers never need quotes.
 func csvField(_ text: String) -> String {
     text.contains(where: { ",\"\n\r".contains($0) }) ? "\"\(text.replacing("\"", with: "\"\""))\"" : text
 }
 
 /// Empty for a number that is missing or not finite.
+///
+/// Swift's shortest text that reads back as the same number, so that nothing is lost between the figure and its file.
 func csvField(_ value: Double?) -> String { value.map { $0.isFinite ? "\($0)" : "" } ?? "" }

@@ -20,6 +20,7 @@ package struct HeatMap: Figure {
         /// The task's id, for the CSV file.
         package var task: Int
 
+        /// A cell outside of the map's columns and rows would be drawn outside of the grid; nothing checks it.
         package init(x: Int, y: Int, split: Split, share: Double?, task: Int) {
             self.x = x
             self.y = y
@@ -31,7 +32,9 @@ package struct HeatMap: Figure {
 
     /// File name of its numbers, and its anchor on the page: `report.html#final-return-by-goal`.
     package var name: String
+    /// Stands above the map, and is what a screen reader says.
     package var title: String
+    /// Plain text below the map; says what a share is.
     package var caption: String
     /// Width of the grid, in cells.
     package var columns: Int
@@ -42,6 +45,7 @@ package struct HeatMap: Figure {
     /// The cell that episodes start in.
     package var start: (x: Int, y: Int)?
 
+    /// Without `start` no cell has a dot, and the key does not mention one.
     package init(
         name: String, title: String, caption: String, columns: Int, rows: Int, cells: [Cell],
         start: (x: Int, y: Int)? = nil
@@ -56,12 +60,17 @@ package struct HeatMap: Figure {
     }
 
     /// A line for each cell; the share is empty where nothing was measured.
+    ///
+    /// Cells stand in the order in which they were given.
     package var csv: String {
         "task,x,y,split,share_of_optimum\n"
             + cells.map { "\($0.task),\($0.x),\($0.y),\($0.split.rawValue),\(csvField($0.share))\n" }.joined()
     }
 
     /// Pointing at a cell shows its goal and its share.
+    ///
+    /// The grid is 400 units in its longer direction, whatever the number of cells, so that cells of a large room are
+    /// small and lose their text.
     package var svg: String {
         let side = 400.0 / Double(max(columns, rows))
         let width = side * Double(columns)
@@ -86,6 +95,9 @@ package struct HeatMap: Figure {
     }
 
     /// `side`: width of a cell; `left` and `top`: corner of the grid, all in the drawing's units.
+    ///
+    /// One group with a `<title>`, which a browser shows for the pointer and a screen reader reads. Text on a cell is
+    /// dark or white by the cell's own lightness.
     private func draw(_ cell: Cell, _ side: Double, _ left: Double, _ top: Double, into svg: inout SVGText) {
         let isHeldOut = cell.split == .test
         let inset = isHeldOut ? 2.5 : 1
@@ -125,6 +137,8 @@ package struct HeatMap: Figure {
     }
 
     /// Numbers of columns and rows, fewer where cells are small.
+    ///
+    /// A number takes about 18 units; in smaller cells every second, third or later one is written.
     private func drawNumbers(_ side: Double, _ left: Double, _ top: Double, into svg: inout SVGText) {
         let every = max(1, Int((18 / side).rounded(.up)))
         for column in stride(from: 0, to: columns, by: every) {
@@ -142,6 +156,8 @@ package struct HeatMap: Figure {
     }
 
     /// The colours from 0 to 100 %, at the right.
+    ///
+    /// Fifty stacked rectangles, overlapping a little so that no hair line shows between them.
     private func drawScale(x: Double, top: Double, height: Double, into svg: inout SVGText) {
         let steps = 50
         for step in 0..<steps {
@@ -162,6 +178,8 @@ package struct HeatMap: Figure {
     }
 
     /// What frames, empty cells and the dot mean.
+    ///
+    /// At the right of the grid, below the scale.
     private func drawKey(x: Double, y: Double, into svg: inout SVGText) {
         svg.element(
             "rect",

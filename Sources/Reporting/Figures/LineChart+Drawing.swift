@@ -1,11 +1,20 @@
 extension LineChart {
+    /// Room for the numbers and the title of the y axis, in the drawing's units.
     private static let left = 58.0
+    /// Room above the plot.
     private static let top = 14.0
+    /// Room for the numbers and the title of the x axis.
     private static let bottom = 50.0
     /// Room for the labels at the lines' ends.
+    ///
+    /// About the mean width of a character of the labels' font. Text cannot be measured without a browser, so that the
+    /// right margin is reckoned from the longest name.
     private static let labelWidthOfCharacter = 6.7
 
     /// Bands lie below all lines. What would leave the plot is clamped to its edge.
+    ///
+    /// The right margin has room for the longest name, and takes at most 40 % of the width. References lie below bands,
+    /// bands below lines, labels on top.
     package var svg: String {
         let visible = series.filter { !$0.points.isEmpty }
         let longest = (visible.map(\.name) + references.map(\.name)).map(\.count).max() ?? 0
@@ -37,6 +46,8 @@ extension LineChart {
     }
 
     /// 0 to 1 where there is no point.
+    ///
+    /// `xRange` decides where it is given.
     private func xExtent(_ visible: [Series]) -> ClosedRange<Double> {
         if let xRange { return xRange }
         let values = visible.flatMap { $0.points.map(\.x) }
@@ -45,18 +56,23 @@ extension LineChart {
     }
 
     /// Holds points, bounds, references and `yRange`, with 4 % more; begins at 0 where the data come near it.
+    ///
+    /// Values that are not finite are left out. A low of 0 or more begins at 0 where it is less than a quarter of the
+    /// high.
     private func yExtent(_ visible: [Series]) -> ClosedRange<Double> {
         var values = visible.flatMap { $0.points.flatMap { [$0.y, $0.low ?? $0.y, $0.high ?? $0.y] } }
         values += references.map(\.value)
         if let yRange { values += [yRange.lowerBound, yRange.upperBound] }
         values = values.filter(\.isFinite)
         guard let low = values.min(), let high = values.max() else { return 0...1 }
-        // Room above and below, but no room below a zero that nothing goes under.
+        // Room above and below, but no room below zero where no value is negative.
         let margin = 0.04 * max(high - low, 1e-9)
         return (low >= 0 && low < 0.25 * high ? 0 : low - margin)...(high + margin)
     }
 
     /// Horizontal lines at the ticks of y, ticks below for x, titles of both.
+    ///
+    /// The line of y = 0 has a class of its own.
     private func drawAxes(_ x: Axis, _ y: Axis, into svg: inout SVGText) {
         for tick in y.ticks {
             let position = y.position(tick)
@@ -81,6 +97,8 @@ extension LineChart {
     }
 
     /// The 95 % interval as a pale area; nothing where fewer than two points have bounds.
+    ///
+    /// A polygon along the upper bounds and back along the lower ones. Points without bounds are skipped.
     private func drawBand(_ line: Series, _ x: Axis, _ y: Axis, into svg: inout SVGText) {
         let bounded = line.points.filter { $0.low != nil && $0.high != nil && x.range.contains($0.x) }
         guard bounded.count > 1 else { return }
@@ -95,6 +113,8 @@ extension LineChart {
     }
 
     /// A line between neighbours; a dot and a whisker at each point where the series has dots.
+    ///
+    /// Points outside of the x axis are left out, so that a line may begin or end in the plot.
     private func drawLine(_ line: Series, _ x: Axis, _ y: Axis, into svg: inout SVGText) {
         // A point that is not a number breaks the line.
         for part in line.points.filter({ x.range.contains($0.x) }).split(whereSeparator: { !$0.y.isFinite }) {
@@ -119,6 +139,8 @@ extension LineChart {
     }
 
     /// The interval of one point as a vertical stroke; nothing where it has none.
+    ///
+    /// Drawn for series with few points, where a band would say that values in between are known.
     private func drawWhisker(_ point: Point, _ x: Axis, _ y: Axis, _ role: Role, into svg: inout SVGText) {
         guard let low = point.low, let high = point.high else { return }
         svg.line(
@@ -127,6 +149,8 @@ extension LineChart {
     }
 
     /// Names at the lines' right ends, pushed apart where they would overlap.
+    ///
+    /// A thin leader joins a label to its line where the label was moved, or where the line ends before the plot does.
     private func drawLabels(_ visible: [Series], _ x: Axis, _ y: Axis, into svg: inout SVGText) {
         struct Label {
             var name: String
@@ -162,6 +186,9 @@ extension LineChart {
 ///
 /// For the names at the ends of lines. At most a hundred passes; where there is no room within `bounds`, some stay
 /// closer than `gap`.
+///
+/// `positions` are the labels' middles from top to bottom. Each pass pushes close neighbours apart from their middle,
+/// then holds the ends within `bounds`.
 func spreadApart(_ positions: [Double], by gap: Double, within bounds: ClosedRange<Double>) -> [Double] {
     var result = positions
     for _ in 0..<100 {

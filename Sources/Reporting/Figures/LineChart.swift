@@ -18,6 +18,7 @@ package struct LineChart: Figure {
         /// Upper bound of the 95 % interval; nil where there is none.
         package var high: Double?
 
+        /// Without bounds the point has neither band nor whisker.
         package init(x: Double, y: Double, low: Double? = nil, high: Double? = nil) {
             self.x = x
             self.y = y
@@ -39,6 +40,7 @@ package struct LineChart: Figure {
         /// Thin and pale: context for another series.
         package var isFaint: Bool
 
+        /// `points` by rising x: the line is drawn in the order in which they stand.
         package init(_ name: String, _ role: Role, _ points: [Point], hasDots: Bool = false, isFaint: Bool = false) {
             self.name = name
             self.role = role
@@ -50,11 +52,14 @@ package struct LineChart: Figure {
 
     /// A dashed horizontal line, such as the optimum: it has no points of its own.
     package struct Reference: Sendable {
+        /// Stands at the right, in the line's colour.
         package var name: String
+        /// Gives the dashed line its colour.
         package var role: Role
         /// In the unit of y.
         package var value: Double
 
+        /// A reference widens the y axis where it lies beyond the data.
         package init(_ name: String, _ role: Role, _ value: Double) {
             self.name = name
             self.role = role
@@ -64,7 +69,9 @@ package struct LineChart: Figure {
 
     /// File name of its numbers, and its anchor on the page: `report.html#held-out-returns`.
     package var name: String
+    /// Stands above the chart, and is what a screen reader says.
     package var title: String
+    /// Plain text below the chart; says over what was averaged and what the bands are.
     package var caption: String
     /// What x is, with its unit.
     package var xTitle: String
@@ -83,6 +90,7 @@ package struct LineChart: Figure {
     /// 560 x 340 is half the page's width, 1,120 the whole.
     package var size: (width: Double, height: Double)
 
+    /// Half of the page's width unless `size` is given.
     package init(
         name: String, title: String, caption: String, xTitle: String, yTitle: String, series: [Series],
         references: [Reference] = [], xRange: ClosedRange<Double>? = nil, yRange: ClosedRange<Double>? = nil,
@@ -101,6 +109,8 @@ package struct LineChart: Figure {
     }
 
     /// In long form: a line for each point of each series.
+    ///
+    /// Bounds are empty where there are none; references have a line without x.
     package var csv: String {
         var text = "series,x,y,low,high\n"
         for line in series {

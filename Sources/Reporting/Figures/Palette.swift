@@ -17,6 +17,8 @@ package enum Role: String, Sendable, CaseIterable {
     case secondQuantity = "second-quantity"
 
     /// A custom property of the page's style sheet, so that light and dark pages share the drawing.
+    ///
+    /// A CSS value for `style` attributes.
     var colour: String { "var(--\(rawValue))" }
 }
 
@@ -24,12 +26,15 @@ package enum Role: String, Sendable, CaseIterable {
 ///
 /// Nine stops of matplotlib's viridis, linear between them in RGB.
 enum SequentialColours {
+    /// Red, green and blue from 0 to 255, for shares 0, 1/8, 2/8 and so on to 1.
     private static let stops: [(Double, Double, Double)] = [
         (68, 1, 84), (71, 44, 122), (59, 81, 139), (44, 113, 142), (33, 144, 141), (39, 173, 129), (92, 200, 99),
         (170, 220, 50), (253, 231, 37),
     ]
 
     /// `share` is clamped to 0 to 1. `isLight`: dark text is to be read on it.
+    ///
+    /// Lightness is the usual weighted sum of red, green and blue (ITU-R BT.601), with a bound of 140 of 255.
     static func colour(_ share: Double) -> (css: String, isLight: Bool) {
         let position = min(max(share, 0), 1) * Double(stops.count - 1)
         let index = min(Int(position), stops.count - 2)

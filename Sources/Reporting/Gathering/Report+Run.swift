@@ -7,6 +7,9 @@ extension Report {
     /// The report of a run.
     ///
     /// Figures that have nothing to show are left out, and with them sections that are empty.
+    ///
+    /// Order of the sections: what was learnt, goal by goal, how it was made. No figure is computed twice, and nothing
+    /// is read from the disk here.
     package init(_ contents: RunContents) {
         let figures = ReportFigures(contents)
         let results = Results(contents)
@@ -33,6 +36,8 @@ extension Report {
 
     private static func present(_ figures: [(any Figure)?]) -> [any Figure] { figures.compactMap { $0 } }
 
+    /// The environment with its settings, when the run began, and the version, with dots between them; what is not
+    /// known is left out.
     private static func subtitle(_ contents: RunContents) -> String {
         var parts: [String] = []
         if let environment = contents.experiment?.environment {
@@ -48,10 +53,14 @@ extension Report {
 ///
 /// About the last evaluated checkpoint, on held-out tasks.
 private struct Results {
+    /// Read as a whole before; nothing here touches the catalogue again.
     let contents: RunContents
+    /// Nil where nothing was played in context on held-out tasks.
     let inContext: EvaluatedSplit?
+    /// Nil where no control was played.
     let control: EvaluatedSplit?
 
+    /// Takes the last evaluated checkpoint, like `ReportFigures` and `ReportTables`.
     init(_ contents: RunContents) {
         self.contents = contents
         let checkpoint = contents.evaluatedCheckpoints.last
@@ -60,6 +69,8 @@ private struct Results {
     }
 
     /// One or two sentences; where nothing was evaluated, a sentence that says so.
+    ///
+    /// Says nothing of the optimum where that of any task is unknown.
     var summary: String {
         guard let inContext, let first = inContext.curves.firstMean, let final = inContext.curves.finalMean else {
             return "No evaluation on held-out goals is recorded in this run yet."
@@ -76,6 +87,8 @@ private struct Results {
     }
 
     /// At most five: return, control, pairs above half, transitions, duration.
+    ///
+    /// From left to right; what is not known is left out.
     var highlights: [Report.Highlight] {
         var list: [Report.Highlight] = []
         if let inContext, let final = inContext.curves.finalMean {
@@ -108,11 +121,14 @@ private struct Results {
     }
 
     /// Each phase that another one followed, with its duration.
+    ///
+    /// The last phase has no duration of its own, because nothing says when it ended.
     private var phaseText: String {
         let phases = contents.phases
         return zip(phases, phases.dropFirst()).map { "\($0.name) \(NumberText.duration($1.began - $0.began))" }
             .joined(separator: ", ")
     }
 
+    /// Returns have two decimals throughout the page.
     private func two(_ value: Double) -> String { NumberText.fixed(value, decimals: 2) }
 }

@@ -5,6 +5,8 @@ import Foundation
 extension ReportFigures {
     /// Final return of the distilled model by goal, train and held-out; nil where tasks are not goals in a grid, or
     /// nothing was evaluated.
+    ///
+    /// Goals that were not evaluated are shown as empty cells.
     func heatMapOfModel() -> HeatMap? {
         guard let checkpoint else { return nil }
         var shares: [Int: [Double]] = [:]
@@ -19,6 +21,8 @@ extension ReportFigures {
     }
 
     /// The same of the source algorithm, mean over its lifetimes on the goal.
+    ///
+    /// Lifetimes are those whose streams could be read. Goals without a known optimum stay empty.
     func heatMapOfSource() -> HeatMap? {
         var shares: [Int: [Double]] = [:]
         for task in contents.tasks {
@@ -37,6 +41,8 @@ extension ReportFigures {
     ///
     /// `shares`: by task, one for each seed or lifetime; their mean is shown. The start is taken to be the middle of
     /// the grid, as in Dark Room.
+    ///
+    /// Width and height follow from the farthest goal, so that a room whose last column has no goal is drawn narrower.
     private func heatMap(_ name: String, _ title: String, _ caption: String, _ shares: [Int: [Double]]) -> HeatMap? {
         let goals = contents.tasks.compactMap { task in Goal(task).map { (task: task, goal: $0) } }
         guard !shares.isEmpty, goals.count == contents.tasks.count else { return nil }
@@ -56,9 +62,12 @@ extension ReportFigures {
 ///
 /// Nil for a task whose JSON has no such goal, or one outside of 0..<512.
 private struct Goal {
+    /// Column from 0.
     let x: Int
+    /// Row from 0.
     let y: Int
 
+    /// Reads only the member `goal` of the JSON; a task of another environment has none, and the map is left out.
     init?(_ task: TaskRecord) {
         struct Description: Decodable { let goal: [Int] }
         guard let goal = try? JSONDecoder().decode(Description.self, from: Data(task.json.utf8)).goal, goal.count == 2,

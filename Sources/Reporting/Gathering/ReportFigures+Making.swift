@@ -4,6 +4,8 @@ import Experience
 
 extension ReportFigures {
     /// The source algorithm over its whole life, on training and on held-out goals; nil where no stream could be read.
+    ///
+    /// Held-out goals are there where lifetimes on them were collected for comparison. Bands are 95 % intervals.
     func sourceLearning() -> LineChart? {
         var series: [LineChart.Series] = []
         var lifetimes: [String] = []
@@ -27,6 +29,8 @@ extension ReportFigures {
 
     /// The distiller's loss in nats an action by step, with the entropy of the source's policies where the learners
     /// measured it. Nil for fewer than two points.
+    ///
+    /// From the metric `distiller/loss`, averaged to at most 400 points.
     func loss() -> LineChart? {
         let points = points(of: "distiller/loss")
         guard points.count > 1 else { return nil }
@@ -43,6 +47,8 @@ extension ReportFigures {
     }
 
     /// Tokens a second by step. Nil for fewer than two points.
+    ///
+    /// From the metric `distiller/tokens_per_second`, which counts from the beginning of the training.
     func distillerThroughput() -> LineChart? {
         let points = points(of: "distiller/tokens_per_second")
         guard points.count > 1 else { return nil }
@@ -56,6 +62,8 @@ extension ReportFigures {
     /// One metric by step; at most 400 points, each the mean of its neighbours.
     ///
     /// Values that are not finite are left out.
+    ///
+    /// Averaging neighbours keeps a peak's area but not its height; the catalogue has every number.
     private func points(of metric: String) -> [LineChart.Point] {
         let records = (contents.metrics[metric] ?? []).filter(\.value.isFinite).sorted { $0.step < $1.step }
         let stride = max(1, (records.count + 399) / 400)
@@ -69,6 +77,8 @@ extension ReportFigures {
 
     /// Transitions a second while histories were collected, in 8 to 100 bins of equal width; a lifetime's are spread
     /// evenly over its time. Nil where collection took less than half a second.
+    ///
+    /// Lifetimes that did not begin or end, or whose transitions are not known, are left out. Evaluations do not count.
     func collectionThroughput() -> LineChart? {
         let done = contents.lifetimes.compactMap { lifetime -> (start: Double, end: Double, count: Double)? in
             guard let start = lifetime.started, let end = lifetime.ended, end > start, let count = lifetime.transitions

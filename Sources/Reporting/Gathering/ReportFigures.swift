@@ -9,12 +9,14 @@ import Foundation
 ///
 /// Each method makes one figure and its caption, so that what a caption claims stands beside what computes it.
 struct ReportFigures {
+    /// All numbers; figures compute on them and change nothing.
     let contents: RunContents
     /// The last evaluated one by training step, which the report is about; nil before the first evaluation.
     let checkpoint: String?
     /// `source (A3C)`, or `source` where the experiment cannot be read.
     private let sourceName: String
 
+    /// Decides on the checkpoint once, so that all figures of a page are about the same one.
     init(_ contents: RunContents) {
         self.contents = contents
         checkpoint = contents.evaluatedCheckpoints.last
@@ -23,6 +25,9 @@ struct ReportFigures {
 
     /// The main figure: return by episode in context, with the context cleared, and of the source algorithm that learns
     /// the same tasks from scratch, between optimum and random policy. Nil where the split was not evaluated.
+    ///
+    /// The held-out chart takes the page's whole width. Curves of 100 episodes or more are averaged over 5 neighbours;
+    /// the source's always are.
     func returns(on split: Split) -> LineChart? {
         guard let checkpoint else { return nil }
         let inContext = contents.evaluated(checkpoint, split, .inContext)
@@ -61,6 +66,8 @@ struct ReportFigures {
     }
 
     /// Lines for the mean optimum and the mean random return of these tasks, as far as every one is known.
+    ///
+    /// Both are dashed horizontal lines; empty where neither is known for every task.
     func references(_ tasks: [Int]) -> [LineChart.Reference] {
         var lines: [LineChart.Reference] = []
         if let optimum = contents.meanOptimum(of: tasks) { lines.append(.init("optimum", .optimum, optimum)) }
@@ -70,6 +77,8 @@ struct ReportFigures {
 
     /// How the held-out pairs end, in ten bins: a mean may hide that some goals are never found. Nil where no optimum
     /// is known.
+    ///
+    /// Shares above 1 fall into the last bin: a mean return can exceed an optimum that is an expectation.
     func finalShares() -> BarChart? {
         guard let checkpoint, let evaluated = contents.evaluated(checkpoint, .test, .inContext),
             let half = contents.aboveHalf(evaluated)
@@ -89,6 +98,9 @@ struct ReportFigures {
 
     /// Held-out final return of every evaluated checkpoint against its seconds of training; nil where fewer than two
     /// checkpoints were evaluated.
+    ///
+    /// Checkpoints whose seconds of training are not known are left out. The control has a line of its own where it was
+    /// played.
     func returnByTrainingTime() -> LineChart? {
         let times = Dictionary(
             contents.checkpoints.map { ($0.name, $0.trainingSeconds) }, uniquingKeysWith: { first, _ in first })

@@ -8,6 +8,7 @@ import Foundation
 ///
 /// Counts, durations, checkpoints, nodes and settings; what the figures show stands in numbers in the first one.
 struct ReportTables {
+    /// The same numbers as the figures', already read.
     let contents: RunContents
     /// The one that the report is about, as in `ReportFigures`.
     let checkpoint: String?
@@ -18,11 +19,15 @@ struct ReportTables {
     }
 
     /// In the order of the page; tables without rows are left out.
+    ///
+    /// Order: results, counts, durations, run and machine, checkpoints, processes, settings.
     var all: [Report.Table] {
         [results, counts, durations, run, checkpoints, nodes, settings].compactMap { $0 }.filter { !$0.rows.isEmpty }
     }
 
     /// Final returns of model, control, source, random policy and optimum, by split.
+    ///
+    /// Held-out rows stand before training rows. Nil where nothing was evaluated.
     private var results: Report.Table? {
         guard let checkpoint else { return nil }
         var rows: [[String]] = []
@@ -48,11 +53,16 @@ struct ReportTables {
     }
 
     /// A row of final returns with its interval.
+    ///
+    /// For rows that are curves: model, control and source.
     private func line(_ name: String, _ curves: LearningCurves, _ tasks: [Int], _ half: String? = nil) -> [String] {
         line(name, curves.finalMean, tasks, curves.finalInterval, half)
     }
 
     /// A row of final returns; a dash for what is not known.
+    ///
+    /// For rows that are one number, without an interval: random policy and optimum. The share is of the mean optimum
+    /// of `tasks`.
     private func line(
         _ name: String, _ value: Double?, _ tasks: [Int], _ interval: Interval? = nil, _ half: String? = nil
     ) -> [String] {
@@ -66,6 +76,8 @@ struct ReportTables {
     }
 
     /// Tasks, lifetimes, streams, transitions, bytes and evaluations.
+    ///
+    /// Streams, transitions and bytes are those of histories; evaluations have rows of their own.
     private var counts: Report.Table {
         let histories = contents.streams.filter { $0.stream.lifetime.collection == .histories }
         let train = contents.tasks.count { $0.split == .train }
@@ -87,6 +99,8 @@ struct ReportTables {
     }
 
     /// `3 running, 120 finished`.
+    ///
+    /// Statuses that no lifetime has are left out.
     private var lifetimesText: String {
         WorkStatus.allCases.compactMap { status in
             let count = contents.lifetimes.count { $0.status == status }
@@ -94,7 +108,10 @@ struct ReportTables {
         }.joined(separator: ", ")
     }
 
-    /// How much of what was recorded was learnt from, and how old its policy was by then.
+    /// Which share of the recorded transitions the learners learnt from, and how old the acting policy was by then.
+    ///
+    /// Policy lag is the number of updates between the policy that acted and the policy that learnt; lifetimes are
+    /// weighted by the transitions that they learnt from. Rows without numbers are left out.
     private var learningRows: [[String]] {
         var rows: [[String]] = []
         let transitions = contents.lifetimes.compactMap(\.transitions).reduce(0, +)
@@ -102,7 +119,7 @@ struct ReportTables {
         if transitions > 0, learnt > 0 {
             rows.append(["transitions learnt from", NumberText.percent(Double(learnt) / Double(transitions))])
         }
-        // Every lifetime counts with what it learnt from.
+        // Lifetimes are weighted by the transitions that they learnt from.
         let lags = contents.lifetimes.compactMap { lifetime in
             lifetime.meanPolicyLag.map { (lag: $0, weight: Double(lifetime.transitionsLearnt ?? 1)) }
         }
@@ -115,6 +132,8 @@ struct ReportTables {
     }
 
     /// Time of each phase, from the coordinator's notes; nil where there are none.
+    ///
+    /// A phase lasts until the next one begins, the last until the run's end. Shares are of the whole duration.
     private var durations: Report.Table? {
         let phases = contents.phases
         guard !phases.isEmpty, let total = contents.duration, total > 0 else { return nil }
@@ -129,6 +148,8 @@ struct ReportTables {
     }
 
     /// Dates, failure and version from the catalogue, then the provenance.
+    ///
+    /// The provenance's nested names are joined by dots, as in `host.cores`.
     private var run: Report.Table {
         var rows: [[String]] = []
         if let run = contents.run {
@@ -141,6 +162,8 @@ struct ReportTables {
     }
 
     /// Folded; without rows where nothing was distilled.
+    ///
+    /// By training step; the loss has four decimals.
     private var checkpoints: Report.Table {
         Report.Table(
             "Checkpoints of the distiller", columns: ["name", "step", "training", "loss"],
@@ -152,6 +175,8 @@ struct ReportTables {
             }, isFolded: true)
     }
 
+    /// By the time at which they joined; folded, because a run may have hundreds. A dash stands for a process that has
+    /// not left, or that gave no reason.
     private var nodes: Report.Table {
         Report.Table(
             "Processes", columns: ["name", "role", "host", "process", "joined", "left", "reason"],
@@ -164,6 +189,8 @@ struct ReportTables {
     }
 
     /// Every setting of the experiment with its value; nil where it cannot be read.
+    ///
+    /// In the order of the experiment's sections, defaults included.
     private var settings: Report.Table? {
         contents.experiment.map { experiment in
             Report.Table(
@@ -176,6 +203,8 @@ struct ReportTables {
 /// `2026-01-31 12:00:00 UTC`
 ///
 /// In UTC, to the second.
+///
+/// For a reader in any place: no local time, no locale.
 func timestamp(_ seconds: Double) -> String {
     Date(timeIntervalSince1970: seconds).formatted(.iso8601).replacing("T", with: " ").replacing("Z", with: " UTC")
 }

@@ -41,12 +41,17 @@ package struct RunContents: Sendable {
     /// Streams of one lifetime that are read for its curve.
     ///
     /// Those with the lowest actor numbers.
+    ///
+    /// Reading all of hundreds of actors would take long, and a mean over ten is close enough for a figure.
     package static let actorsPerLifetime = 10
 
+    /// Empty but for the name: for tests, and for the reading initialiser.
     package init(name: String) { self.name = name }
 
     /// Reads the run in `folder`. Throws `CatalogError` without a catalogue; all else that is missing becomes a remark.
     /// `progress` is told how many stream files are read.
+    ///
+    /// Blocks on the disk: a run of thousands of streams takes seconds to minutes. `progress` is told after each file.
     package init(folder: URL, progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }) throws {
         self.init(name: folder.standardizedFileURL.lastPathComponent)
         let ledger = try Ledger(path: folder.appendingPathComponent("catalog.sqlite").path, mode: .read)
@@ -65,6 +70,8 @@ package struct RunContents: Sendable {
     }
 
     /// An experiment that cannot be read costs the report its settings, with a remark.
+    ///
+    /// Also decides on the name: the experiment's, else the run's, else the folder's.
     private mutating func readExperiment(_ file: URL) {
         do throws(SettingsError) {
             experiment = try Experiment(path: file.path)
@@ -75,6 +82,8 @@ package struct RunContents: Sendable {
     }
 
     /// Without the file there is no provenance, and no remark.
+    ///
+    /// A file that is there but is not JSON becomes a remark.
     private mutating func readProvenance(_ file: URL) {
         guard let data = try? Data(contentsOf: file) else { return }
         guard let object = try? JSONSerialization.jsonObject(with: data) else {
@@ -85,6 +94,8 @@ package struct RunContents: Sendable {
     }
 
     /// Streams that cannot be read are left out, with one remark that counts them.
+    ///
+    /// Fills `sourceReturns`. Only histories count; lifetimes are taken in the order of their folders.
     private mutating func readStreams(_ folder: URL, _ progress: (Int, Int) -> Void) {
         let histories = streams.filter { $0.stream.lifetime.collection == .histories }
         let lifetimes = Dictionary(grouping: histories, by: \.stream.lifetime).sorted { $0.key.folder < $1.key.folder }
@@ -115,6 +126,8 @@ package struct RunContents: Sendable {
 }
 
 /// The mean return by episode over the actors that lived it, as long as the longest life.
+///
+/// Actors that lived shorter drop out of the mean where they end. (episodes)
 private func meanOverActors(_ curves: [[Double]]) -> [Double] {
     (0..<(curves.map(\.count).max() ?? 0)).map { episode in
         let values = curves.compactMap { episode < $0.count ? $0[episode] : nil }
@@ -123,6 +136,8 @@ private func meanOverActors(_ curves: [[Double]]) -> [Double] {
 }
 
 /// `{"host":{"cores":16}}` becomes `host.cores`, `16`; names are sorted, lists are joined by commas.
+///
+/// Used for the table "Run and machine".
 private func flattened(_ object: Any, name: String) -> [(name: String, value: String)] {
     switch object {
     case let object as [String: Any]:

@@ -20,11 +20,15 @@ struct IndexedStreams {
     /// Optimum and random return are properties of a task, and take a while to be found out: each environment's
     /// distribution is built once, and each task of it asked for once, however many streams it has.
     private var distributions: [EnvironmentDescription: any TaskDistribution] = [:]
+    /// By environment and task, also where nothing is known of a task, so that it is asked for once.
     private var bounds: [EnvironmentDescription: [Task: ReturnBounds]] = [:]
 
+    /// `root`: the run's folder, without a slash at its end; files are given by paths below it.
     init(root: String) { self.root = root }
 
     /// The stream that a recorder gave up, and its words; nil where the file is no stream of this run.
+    ///
+    /// A recorder leaves a mark beside a file that it could not go on with; the mark holds the reason in words.
     func quarantined(_ file: String) -> HistoriesIndex.Quarantined? {
         guard let stream = identifier(of: file), let mark = StreamQuarantine(of: file) else { return nil }
         return HistoriesIndex.Quarantined(stream, reason: mark.reason)
@@ -37,6 +41,9 @@ struct IndexedStreams {
     }
 
     /// Reads all of the file and checks its checksums. Memory: one stream at a time.
+    ///
+    /// Appends to `streams`, to `damaged`, or to both: a stream whose data are damaged is known by its attributes. A
+    /// growing file whose end is torn counts as unchecked, because its recorder repairs it when it opens it again.
     mutating func read(_ file: String) {
         do throws(StreamError) {
             let reader = try StreamReader(path: file)
@@ -54,7 +61,8 @@ struct IndexedStreams {
                 returns = contents.episodes.compactMap(\.episodeReturn).map { Float($0) }
                 rollouts = contents.rollouts
             } catch {
-                // Of a growing file the end may be torn: its recorder, who cuts it off, decides what is left.
+                // The end of a growing file may be torn. Its recorder cuts the end off, and so decides how much is
+                // left.
                 integrity = metadata.isComplete ? .damaged : .unchecked
                 damaged.append("\(error)")
             }
@@ -79,6 +87,8 @@ struct IndexedStreams {
     }
 
     /// The path says where a stream belongs; nil where the file's own attributes say otherwise.
+    ///
+    /// A file that was moved or copied to another place would otherwise count as another task's.
     private func identifier(of file: String, _ metadata: StreamMetadata) -> StreamIdentifier? {
         let relative = file.hasPrefix(root + "/") ? String(file.dropFirst(root.count + 1)) : file
         let parts = relative.split(separator: "/").map(String.init)
@@ -92,6 +102,8 @@ struct IndexedStreams {
     }
 
     /// Unknown where the environment cannot be made from its description.
+    ///
+    /// Throws nothing: an environment that this version does not know has no bounds.
     private mutating func bounds(
         of task: Task, in environment: EnvironmentDescription
     ) -> ReturnBounds {
@@ -103,6 +115,8 @@ struct IndexedStreams {
         return found
     }
 
+    /// Nil where the environment's name or settings are not known. `testTasks` 0, because the split does not matter for
+    /// a task's bounds.
     private mutating func distribution(of environment: EnvironmentDescription) -> (any TaskDistribution)? {
         if let known = distributions[environment] { return known }
         let made = try? EnvironmentSettings(name: environment.name, json: environment.json)
@@ -114,6 +128,8 @@ struct IndexedStreams {
     /// An evaluation is named CHECKPOINT-test, CHECKPOINT-train or CHECKPOINT-test-cleared.
     ///
     /// What remains without the suffixes is the checkpoint's name.
+    ///
+    /// `step-00020000-test-cleared` gives `step-00020000` and the control.
     private func evaluated(_ name: String) -> (String, EvaluationKind) {
         var rest = name
         var kind = EvaluationKind.inContext
@@ -130,6 +146,8 @@ struct IndexedStreams {
 
 /// What is known of a task's returns before it is played.
 private struct ReturnBounds {
+    /// Return of the best policy, where the environment can tell.
     let optimal: Double?
+    /// Mean return of uniformly random actions, where the environment can tell.
     let random: Double?
 }

@@ -23,9 +23,13 @@ package struct RunIndex {
     ///
     /// Quarantined streams are among them.
     package let damaged: [String]
+    /// Nil where `experiment.yaml` cannot be read; then no row of `run` can be made.
     private let experiment: Experiment?
 
     /// Reads every stream below `folder`, checksums included. `progress` is told how many files are read.
+    ///
+    /// Throws where the folder cannot be listed or the experiment's tasks cannot be made. A damaged stream does not
+    /// throw: it is counted in `damaged`. Time is that of reading all bytes of all streams.
     package init(folder: URL, progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }) throws {
         let root = folder.standardizedFileURL.path
         experiment = try? Experiment(path: root + "/experiment.yaml")
@@ -52,6 +56,8 @@ package struct RunIndex {
 
     /// A run whose catalogue is lost gets one made from its files, so that it can be taken up again. Does nothing where
     /// there is one, or nothing to make it from.
+    ///
+    /// Throws what the initialiser and `write` throw.
     package static func restore(
         _ folder: URL, progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
     ) throws {
@@ -63,11 +69,15 @@ package struct RunIndex {
         try RunIndex(folder: folder, progress: progress).write(into: folder)
     }
 
+    /// The catalogue's file name in a run's folder.
     private static let catalogue = "catalog.sqlite"
 
     /// Writes it into `folder`'s catalogue, a new one if there is none.
     ///
     /// A run without a row in `run` gets one, as far as experiment and streams tell it. Throws `CatalogError`.
+    ///
+    /// Streams' rows are replaced as a whole; checkpoints that the catalogue knows keep their rows, which may hold more
+    /// than the files do. Must not run beside a coordinator, which writes the same catalogue.
     package func write(into folder: URL) throws {
         let path = folder.appendingPathComponent(RunIndex.catalogue).path
         let isNew = !FileManager.default.fileExists(atPath: path)
@@ -93,6 +103,8 @@ package struct RunIndex {
     }
 
     /// Empty where the experiment cannot be read: the streams' own tasks are taken then.
+    ///
+    /// Tasks that the experiment uses, with their bounds; throws what the environment throws.
     private static func tasks(of experiment: Experiment?) throws -> [TaskRecord] {
         guard let experiment else { return [] }
         let distribution = try experiment.makeTasks()
@@ -100,6 +112,9 @@ package struct RunIndex {
     }
 
     /// A checkpoint without a readable `config.json` is left out. `created` is when that file was written.
+    ///
+    /// `step-` folders in the order of their names, which is that of their steps. `isDistilled` is about the last of
+    /// them.
     private static func checkpoints(in folder: URL) -> ([CheckpointRecord], isDistilled: Bool) {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         var isDistilled = false

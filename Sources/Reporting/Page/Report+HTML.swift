@@ -2,6 +2,9 @@ extension Report {
     /// The whole page; it refers to nothing outside itself but its own CSV files.
     ///
     /// UTF-8. Figures are numbered through all sections.
+    ///
+    /// Sections without figures are left out. The page needs no script and no network, so that it can be mailed as it
+    /// is; the links to CSV files then lead nowhere.
     package var html: String {
         var page = """
             <!DOCTYPE html>
@@ -57,6 +60,8 @@ extension Report {
     }
 
     /// With a link to its numbers in `report/`.
+    ///
+    /// The figure's name is the anchor that a link can point at.
     private func html(of figure: any Figure, number: Int, isWide: Bool) -> String {
         """
         <figure\(isWide ? " class=\"wide\"" : "") id="\(escaped(figure.name))">
@@ -69,6 +74,8 @@ extension Report {
     }
 
     /// A folded one is a `<details>` element over the whole width.
+    ///
+    /// A wide table scrolls by itself, without moving the page.
     private func html(of table: Table) -> String {
         var text = table.isFolded ? "<details class=\"wide\"><summary>\(escaped(table.title))</summary>\n" : "<div>\n"
         if !table.isFolded { text += "<h3>\(escaped(table.title))</h3>\n" }

@@ -8,12 +8,14 @@ package import Foundation
 package struct Report: Sendable {
     /// One number that is told in large type.
     package struct Highlight: Sendable {
+        /// A few words above the number.
         package var title: String
         /// As it is to be read, with its unit.
         package var value: String
         /// A few words below the number.
         package var detail: String
 
+        /// Texts are plain; nothing is escaped yet.
         package init(_ title: String, _ value: String, _ detail: String) {
             self.title = title
             self.value = value
@@ -23,6 +25,7 @@ package struct Report: Sendable {
 
     /// Fields are text, already formatted (`NumberText`). The first field of each row is its heading.
     package struct Table: Sendable {
+        /// Stands above the table, or on its fold.
         package var title: String
         /// Empty for a table of names and values.
         package var columns: [String]
@@ -31,6 +34,7 @@ package struct Report: Sendable {
         /// Folded away until it is asked for.
         package var isFolded: Bool
 
+        /// Every row has as many fields as `columns`, or two where that is empty; nothing checks it.
         package init(_ title: String, columns: [String] = [], rows: [[String]], isFolded: Bool = false) {
             self.title = title
             self.columns = columns
@@ -72,6 +76,7 @@ package struct Report: Sendable {
     /// What could not be shown, and why.
     package var remarks: [String]
 
+    /// For tests and for reports that are not of a run; `init(_ contents:)` makes those that are.
     package init(
         title: String, subtitle: String, summary: String, highlights: [Highlight], sections: [Section],
         tables: [Table], remarks: [String] = []
@@ -86,11 +91,15 @@ package struct Report: Sendable {
     }
 
     /// In the order of the page; their names must differ, since each is a file's.
+    ///
+    /// A name that occurs twice would overwrite the first figure's numbers.
     package var figures: [any Figure] { sections.flatMap(\.figures) }
 
     /// Writes `report.html` and `report/*.csv` into `folder`; files of an earlier report are replaced.
     ///
     /// Each file takes its place whole. Throws where the folder cannot be written into.
+    ///
+    /// The page is written last, so that its links lead to files that exist.
     package func write(into folder: URL) throws {
         let numbers = folder.appendingPathComponent("report").path
         try Folder.create(numbers)

@@ -3,6 +3,7 @@
 /// Colours of `Role` are custom properties here (`--in-context`, `--control`, ...), which SVG elements refer to: one
 /// drawing serves both looks.
 enum StyleSheet {
+    /// Put into the page's head as it is, so that a report is one file. Nothing in it comes from a run.
     static let text = """
         :root {
           --page: #f7f8fa; --card: #ffffff; --ink: #171a1f; --soft: #59616d; --hair: #e3e6eb; --grid: #e9ecf0;

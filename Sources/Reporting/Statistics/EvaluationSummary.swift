@@ -21,12 +21,15 @@ package struct EvaluationSummary: Sendable, Encodable {
         let pairsAboveHalf: Double?
     }
 
+    /// Name of the checkpoint that played.
     let checkpoint: String
+    /// Which tasks were played: trained on, or held out.
     let split: Split
     /// Tasks that were played in context.
     let tasks: Int
     /// Of the first task.
     let seeds: Int
+    /// The model with its context across episodes.
     let inContext: Curve
     /// Nil where no control was played.
     let control: Curve?
@@ -34,6 +37,8 @@ package struct EvaluationSummary: Sendable, Encodable {
     let meanOptimum: Double?
 
     /// `returns` may hold both kinds, of one checkpoint and split. `tasks` must have each id once.
+    ///
+    /// Returns and tasks are the catalogue's records. A task without a record counts as one without a known optimum.
     package init(checkpoint: String, split: Split, returns: [EvaluationReturns], tasks: [TaskRecord]) {
         self.checkpoint = checkpoint
         self.split = split
@@ -49,6 +54,8 @@ package struct EvaluationSummary: Sendable, Encodable {
     }
 
     /// `optimum`: by task, nil where it is not known.
+    ///
+    /// Means weigh every task the same. Shares are given only where every task's optimum is known.
     private static func curve(_ returns: [EvaluationReturns], _ optimum: [Int: Double?]) -> Curve {
         let curves = LearningCurves(returns.map { $0.returns.map { $0.map(Double.init) } })
         let final = curves.finalMean ?? 0
@@ -68,6 +75,8 @@ package struct EvaluationSummary: Sendable, Encodable {
     /// Several lines for people.
     ///
     /// Returns of some episodes from 1 to 200 and of the last, then the final return with interval, share and pairs.
+    ///
+    /// A curve that is shorter than an episode number of the list is not asked for it.
     package var text: String {
         var lines = ["\(checkpoint): \(tasks) \(split.rawValue) tasks, \(seeds) seeds each"]
         for (name, curve) in [("in context", inContext)]
@@ -88,5 +97,7 @@ package struct EvaluationSummary: Sendable, Encodable {
     }
 }
 
-/// `number` with so many digits after the point.
+/// `number` with `digits` digits after the point.
+///
+/// Without a locale: the point is a point everywhere.
 private func fixed(_ number: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", number) }

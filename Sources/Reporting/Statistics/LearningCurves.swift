@@ -5,7 +5,9 @@ import Experience
 ///
 /// By the percentile bootstrap of `LearningCurves`: of 1,000 means the 2.5 % and the 97.5 % quantile.
 package struct Interval: Sendable, Hashable, Encodable {
+    /// In the unit of the mean: returns.
     package let low: Double
+    /// In the same unit, never below `low`.
     package let high: Double
 }
 
@@ -18,10 +20,13 @@ package struct LearningCurves: Sendable {
     package let returns: [[[Double]]]
 
     /// Curves without episodes, and tasks without curves, are left out.
+    ///
+    /// So every mean below is over at least one episode.
     package init(_ returns: [[[Double]]]) {
         self.returns = returns.map { $0.filter { !$0.isEmpty } }.filter { !$0.isEmpty }
     }
 
+    /// Nothing was played, or nothing was read.
     package var isEmpty: Bool { returns.isEmpty }
     /// Episodes of the longest curve; 0 where there is none.
     package var longest: Int { returns.joined().map(\.count).max() ?? 0 }
@@ -43,6 +48,11 @@ package struct LearningCurves: Sendable {
     ///
     /// x counts episodes from 1. At most 200 points: behind 200 episodes each stands for several, and is averaged over
     /// as many at least.
+    ///
+    /// Random numbers come from a fixed key, so that the same returns always give the same interval. Without an
+    /// interval where there is one curve.
+    ///
+    /// Work is `resamples` times curves times points; 20 tasks of 10 seeds with 200 points are 40 million additions.
     package func meanCurve(window: Int, episodes: Int = .max) -> [LineChart.Point] {
         let length = min(longest, episodes)
         guard length > 0 else { return [] }
@@ -75,6 +85,8 @@ package struct LearningCurves: Sendable {
     }
 
     /// The mean over tasks and repetitions of every episode that all curves have.
+    ///
+    /// Unlike `meanCurve` it ends with the shortest curve and draws no interval.
     package var means: [Double] {
         (0..<(returns.joined().map(\.count).min() ?? 0)).map { episode in
             average(returns.map { average($0.map { $0[episode] }[...]) }[...])
@@ -82,19 +94,27 @@ package struct LearningCurves: Sendable {
     }
 
     /// (tasks, repetitions): mean of the last `finalEpisodes` of each curve, of all where it has fewer.
+    ///
+    /// What a policy has learnt by the end; the same number for a source's lifetime and for an evaluation.
     package var finals: [[Double]] {
         returns.map { $0.map { average($0.suffix(Self.finalEpisodes)) } }
     }
 
     /// Mean over tasks, and repetitions within each, of the final returns; nil where there is nothing.
+    ///
+    /// Every task has the same weight, whatever its number of repetitions.
     package var finalMean: Double? {
         isEmpty ? nil : average(finals.map { average($0[...]) }[...])
     }
 
     /// Mean over tasks, and repetitions within each, of the first episodes; nil where there is nothing.
+    ///
+    /// Before a context holds anything: what in-context learning begins from.
     package var firstMean: Double? { means.first }
 
     /// The 95 % interval of `finalMean`, by the bootstrap of `meanCurve`; nil where one curve or none is known.
+    ///
+    /// Between the bootstrap's 2.5 % and 97.5 % quantiles.
     package var finalInterval: Interval? {
         guard let point = finalPoint(x: 0), let low = point.low, let high = point.high else { return nil }
         return Interval(low: low, high: high)
@@ -103,6 +123,8 @@ package struct LearningCurves: Sendable {
     /// The final mean with its interval, at `x`.
     ///
     /// Its bounds are nil where there is one curve alone; nil where there is none.
+    ///
+    /// By the same bootstrap as the curves, on one number for each repetition.
     func finalPoint(x: Double) -> LineChart.Point? {
         guard !isEmpty else { return nil }
         var point = LearningCurves(finals.map { $0.map { [$0] } }).meanCurve(window: 1).first
@@ -111,6 +133,8 @@ package struct LearningCurves: Sendable {
     }
 
     /// The mean of `window` neighbours around each centre, fewer at the curve's ends; behind its end the final return.
+    ///
+    /// Sums from the beginning make each window's mean two subtractions, whatever its width.
     private func sample(_ curve: [Double], at centres: [Int], window: Int) -> [Double] {
         let final = average(curve.suffix(Self.finalEpisodes))
         var sums = [0.0]
@@ -126,6 +150,8 @@ package struct LearningCurves: Sendable {
 
     /// `visit` calls its body with (task, repetition), as many repetitions of a task as it has and as many tasks as
     /// there are, with or without replacement.
+    ///
+    /// Every drawn task weighs 1 / tasks, every repetition of it 1 / (tasks * its repetitions).
     private func weightedMean(
         _ sampled: [[[Double]]], width: Int,
         _ visit: (_ tasks: Int, _ repetitions: (Int) -> Int, _ body: (Int, Int) -> Void) -> Void
@@ -148,6 +174,8 @@ func average(_ values: ArraySlice<Double>) -> Double {
 /// Linear between neighbours; `sorted` is not empty.
 ///
 /// `share` from 0 to 1: 0.025 of 1,000 values is between the 25th and the 26th.
+///
+/// As numpy's default.
 func quantile(_ sorted: [Double], _ share: Double) -> Double {
     let position = share * Double(sorted.count - 1)
     let low = Int(position)
@@ -157,6 +185,8 @@ func quantile(_ sorted: [Double], _ share: Double) -> Double {
 
 extension PhiloxSequence {
     /// A number in `0..<bound`.
+    ///
+    /// By the high half of a product of 64 and 64 bits: its bias is below `bound` / 2^64.
     fileprivate mutating func below(_ bound: Int) -> Int {
         Int(next().multipliedFullWidth(by: UInt64(bound)).high)
     }

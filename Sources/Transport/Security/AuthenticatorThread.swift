@@ -5,20 +5,26 @@ internal import Glibc
 ///
 /// `@unchecked Sendable`: made by one thread, used by the one that it starts, and by no other.
 final class AuthenticatorThread: @unchecked Sendable {
+    /// The events of one server's socket, and what they have told of its connections.
     private struct Monitor {
         let handle: UnsafeMutableRawPointer
         var watch = ConnectionWatch()
     }
 
     /// Requests, and events of one server, that are taken before the others' turn.
+    ///
+    /// Events of one server; requests have a bound of their own above.
     private static let requestsInARow = 64
     private static let eventsInARow = 1024
 
+    /// The REP socket to which libzmq sends its questions.
     private let requests: UnsafeMutableRawPointer
     private let state: AuthenticatorState
     private let halfOpenLimit: Int
+    /// One for each server that is alive; a stopped one is removed.
     private var monitors: [Monitor] = []
 
+    /// Takes `requests` over: the thread closes it at its end.
     init(
         requests: UnsafeMutableRawPointer, state: AuthenticatorState, halfOpenLimit: Int
     ) throws(TransportError) {
@@ -56,6 +62,7 @@ final class AuthenticatorThread: @unchecked Sendable {
         pthread_detach(thread)
     }
 
+    /// All that the thread does. Sockets are closed on the thread that used them.
     private func run() {
         while wait() {}
         zmq_close(requests)
@@ -64,6 +71,8 @@ final class AuthenticatorThread: @unchecked Sendable {
     }
 
     /// Waits for something and handles it. False at the end.
+    ///
+    /// Requests first, then events of each server, then new servers.
     private func wait() -> Bool {
         let event = Int16(ZMQ_POLLIN)
         var items = [
@@ -84,6 +93,7 @@ final class AuthenticatorThread: @unchecked Sendable {
         return true
     }
 
+    /// A refusal is counted with its reason before the client hears of it.
     private func answer(_ frames: [[UInt8]]) {
         let request = AuthenticationRequest(frames)
         let isAllowed = request.key.map(state.isAllowed) ?? false
@@ -100,6 +110,7 @@ final class AuthenticatorThread: @unchecked Sendable {
         }
     }
 
+    /// Counts connections that came to nothing, and ends those above the limit of half-open ones.
     private func readEvents(of index: Int) {
         for _ in 0..<Self.eventsInARow {
             guard let frames = receive(from: monitors[index].handle) else { return }
@@ -121,6 +132,8 @@ final class AuthenticatorThread: @unchecked Sendable {
     }
 
     /// The frames of the next message; nil when there is none.
+    ///
+    /// Never waits.
     private func receive(from socket: UnsafeMutableRawPointer) -> [[UInt8]]? {
         var frames: [[UInt8]] = []
         while true {

@@ -3,6 +3,8 @@
 extension PublicKey {
     /// Bytes of a key that a name repeats. A second key with the same ones is as hard to find as a key of 96 bits, and
     /// would have to be on the list of those that may connect, too.
+    ///
+    /// Collisions are sought by making keys until one begins alike: 2^96 on average.
     private static let fingerprintBytes = 12
     /// Characters of a fingerprint.
     package static let fingerprintCount = 2 * fingerprintBytes
@@ -17,12 +19,16 @@ extension PublicKey {
     }
 
     /// Whether a node of this name has this key.
+    ///
+    /// The name has at least one character before the fingerprint.
     package func isBound(to name: String) -> Bool {
         name.utf8.count > Self.fingerprintCount && name.hasSuffix(fingerprint)
     }
 }
 
 /// `base`, bound to the key where there is one.
+///
+/// `actor-3` with a key becomes `actor-3-` and 24 digits.
 package func boundName(_ base: String, to key: PublicKey?) -> String {
     key.map { "\(base)-\($0.fingerprint)" } ?? base
 }

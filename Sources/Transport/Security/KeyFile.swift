@@ -15,6 +15,7 @@ struct KeyFile {
         case node = "distillery node key 1"
         case allowed = "distillery public key 1"
 
+        /// Whether others may not read it either.
         var isSecret: Bool { self != .allowed }
 
         /// For error messages.
@@ -26,6 +27,7 @@ struct KeyFile {
             }
         }
 
+        /// Lines that have to be there, each once.
         fileprivate var fields: Set<String> {
             switch self {
             case .coordinator: ["public", "secret"]
@@ -40,9 +42,13 @@ struct KeyFile {
 
     let kind: Kind
     let path: String
+    /// By the lines' first words.
     private let values: [String: String]
 
     /// Reads and checks the file at `path`, which has to be of `kind`.
+    ///
+    /// Throws `key` where the file cannot be read, is readable by others though secret, is of another kind, or has
+    /// lines that no such file has.
     init(_ kind: Kind, at path: String) throws(TransportError) {
         self.kind = kind
         self.path = path
@@ -58,7 +64,7 @@ struct KeyFile {
             guard parts.count == 2, kind.fields.union(kind.optionalFields).contains(parts[0]),
                 values.updateValue(parts[1], forKey: parts[0]) == nil
             else {
-                // What stands there may be secret.
+                // The line may be secret, so the error does not repeat it.
                 throw Self.malformed(
                     path,
                     "line \(number + 1) (without remarks) is none of \(kind.fields.union(kind.optionalFields).sorted().joined(separator: ", ")), "
@@ -71,6 +77,7 @@ struct KeyFile {
         self.values = values
     }
 
+    /// Throws `key` for a line that is missing or is no key.
     func publicKey(_ field: String) throws(TransportError) -> PublicKey {
         do { return try PublicKey(values[field] ?? "") } catch {
             throw Self.malformed(path, "\(field): \(error.reason)")
@@ -81,6 +88,8 @@ struct KeyFile {
     func words(_ field: String) -> [String]? { values[field]?.split(separator: " ").map(String.init) }
 
     /// The secret key, whose public half has to stand beside it.
+    ///
+    /// The check finds two files that were mixed up by hand.
     func secretKey() throws(TransportError) -> SecretKey {
         let secret: SecretKey
         do { secret = try SecretKey(values["secret"] ?? "") } catch {
@@ -92,10 +101,12 @@ struct KeyFile {
         return secret
     }
 
+    /// The file's whole text, which `init` reads back.
     static func text(_ kind: Kind, remark: String, _ fields: [(String, String)]) -> String {
         ([kind.rawValue, "# \(remark)"] + fields.map { "\($0.0) \($0.1)" }).joined(separator: "\n") + "\n"
     }
 
+    /// `reason` must not repeat what stands in the file.
     private static func malformed(_ path: String, _ reason: String) -> TransportError {
         TransportError(
             .key, attempt: "read the key \(path)", reason: reason,

@@ -6,9 +6,13 @@ package struct NodeKey: Sendable {
     package let coordinator: PublicKey
 
     /// How a socket speaks to the coordinator.
+    ///
+    /// With it the node refuses every server but the coordinator, and the coordinator knows its key.
     package var security: SocketSecurity { .client(secret, server: coordinator) }
 
     /// Reads a file that `KeyFolder.addNode` made, or `node.key` in a folder.
+    ///
+    /// Throws `key` for a file that is missing, malformed, or readable by other users.
     package init(path: String) throws(TransportError) {
         let file = try KeyFile(.node, at: PrivateFile.isFolder(path) ? KeyFolder(path).nodePath("node") : path)
         secret = try file.secretKey()
@@ -18,6 +22,7 @@ package struct NodeKey: Sendable {
 
 /// A client that may connect, as its file in `allowed` says.
 package struct AllowedClient: Hashable, Sendable {
+    /// What the client proves to have in the handshake.
     package let key: PublicKey
     /// What it may be in the cluster, in the words of its file; empty: anything.
     package let roles: [String]
@@ -35,19 +40,27 @@ package struct KeyFolder: Sendable {
     package static let allowedLimit = 1024
     /// Names of nodes' keys are file names.
     package static let nameLimit = 64
+    /// Other files in `allowed` are ignored.
     private static let publicSuffix = ".public"
 
+    /// As it was given, without a slash at its end.
     package let path: String
 
     package init(_ path: String) { self.path = path }
 
+    /// Both halves of the coordinator's key.
     package var coordinatorPath: String { path + "/coordinator.key" }
+    /// Folder of the public keys that may connect.
     package var allowedPath: String { path + "/allowed" }
+    /// `name` is checked by `generate`, not here.
     package func nodePath(_ name: String) -> String { "\(path)/\(name).key" }
 
     /// Makes the coordinator's key unless it is there, and a key for each of `names`, allowed to connect.
     /// - Parameter roles: what the holders may be; empty: anything.
     /// - Returns: the paths of the files that were made.
+    ///
+    /// Throws `key` for a name that is none, a key of that name that is there already, or a folder that others can
+    /// write into. What was made before the error stays.
     package func generate(nodes names: [String], roles: [String] = []) throws(TransportError) -> [String] {
         for name in names { try check(name) }
         try PrivateFile.createFolder(path)
@@ -69,6 +82,7 @@ package struct KeyFolder: Sendable {
         return made
     }
 
+    /// The secret file first: a public key without a secret one lets no process in.
     private func makeNode(
         _ name: String, _ coordinator: PublicKey, _ roles: [String]
     ) throws(TransportError) -> [String] {
@@ -122,6 +136,8 @@ package struct KeyFolder: Sendable {
     }
 
     /// Why the holder of a key may not connect, or may not be everything; nil where it may.
+    ///
+    /// The supervisor of a local run asks it of its processes' own key, at the start and again and again.
     package func restriction(of key: PublicKey) -> String? {
         let clients: [String: AllowedClient]
         do throws(TransportError) { clients = try allowed().clients } catch { return "\(error)" }
@@ -132,6 +148,7 @@ package struct KeyFolder: Sendable {
         return "\(allowedPath)/\(name)\(Self.publicSuffix) binds it to \(client.roles.joined(separator: ", "))"
     }
 
+    /// Names are parts of paths, and of error messages.
     private func check(_ name: String) throws(TransportError) {
         let isAcceptable =
             (1...Self.nameLimit).contains(name.utf8.count) && name != "coordinator" && !name.hasPrefix(".")

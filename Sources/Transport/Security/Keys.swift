@@ -8,6 +8,7 @@ package struct PublicKey: Hashable, Sendable {
     /// Characters of a key in Z85, secret or public.
     package static let textCount = 40
 
+    /// Always 32.
     package let bytes: [UInt8]
 
     /// Exactly 32 bytes; nil otherwise.
@@ -24,12 +25,15 @@ package struct PublicKey: Hashable, Sendable {
 }
 
 extension PublicKey: CustomStringConvertible {
+    /// The same as `text`: a public key may be shown.
     package var description: String { text }
 }
 
 /// The half that stays where it was made. Never printed: `text` is for its file alone.
 package struct SecretKey: Sendable {
+    /// Never leaves this file but by `text` and `withUnsafeBytes`.
     fileprivate let bytes: [UInt8]
+    /// Belongs to `bytes`: it was derived from them, or made with them.
     package let publicKey: PublicKey
 
     /// Derives the public half. Throws `key` for what is not 40 characters of Z85, without repeating it.
@@ -58,6 +62,7 @@ package struct SecretKey: Sendable {
     /// 40 characters of Z85: for the key's file alone, never for a log.
     package var text: String { encodedKey(bytes) }
 
+    /// For the library's socket option. The pointer is valid during the call.
     func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
         try bytes.withUnsafeBytes(body)
     }
@@ -69,17 +74,19 @@ extension SecretKey: CustomStringConvertible, CustomReflectable {
     package var customMirror: Mirror { Mirror(self, children: ["publicKey": publicKey]) }
 }
 
+/// The count of bytes must be a multiple of 4, which 32 is.
 private func encodedKey(_ bytes: [UInt8]) -> String {
     var text = [CChar](repeating: 0, count: PublicKey.textCount + 1)
     guard zmq_z85_encode(&text, bytes, bytes.count) != nil else { preconditionFailure("a key of \(bytes.count) bytes") }
     return string(of: text)
 }
 
+/// `what` names the key in the error.
 private func decodedKey(_ text: String, _ what: String) throws(TransportError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: PublicKey.byteCount)
     let isKey = text.utf8.count == PublicKey.textCount && !text.utf8.contains(0) && zmq_z85_decode(&bytes, text) != nil
     guard isKey else {
-        // What was meant to be secret may stand here, so it is not repeated.
+        // The text may have been meant to be secret, so the error does not repeat it.
         throw TransportError(
             .key, attempt: "use a \(what)",
             reason: "expected \(PublicKey.textCount) characters of Z85, got \(text.utf8.count) bytes that are none",

@@ -2,6 +2,8 @@ internal import Glibc
 
 /// `192.0.2.7`, the host at the other end of a connected descriptor: without the port, which is another with each
 /// attempt. A descriptor may have been closed by the time that we ask.
+///
+/// Gives words in place of the address where the connection has gone; never throws.
 func peerAddress(of descriptor: Int32) -> String {
     var storage = sockaddr_storage()
     var length = socklen_t(MemoryLayout<sockaddr_storage>.size)

@@ -3,9 +3,13 @@ internal import Glibc
 /// Files that hold keys: made once, never overwritten, and read only where no other user can read or change them.
 enum PrivateFile {
     /// A key file is a few lines.
+    ///
+    /// At most one byte more is read of a file, so that a wrong path costs no memory.
     static let maximumBytes = 4096
 
     /// Makes the file at `path`; one that exists is an error. `mode` is 0600 for what is secret.
+    ///
+    /// Synced before it returns. A file that could not be written whole is removed.
     static func create(_ path: String, _ text: String, mode: mode_t) throws(TransportError) {
         let attempt = "write \(path)"
         let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
@@ -32,6 +36,9 @@ enum PrivateFile {
 
     /// Reads a small file. Throws `key` where another user than root could change a byte of it, or read it where
     /// `isSecret`.
+    ///
+    /// Root is trusted, because it can read everything anyway. The checks are on the open file, so that it cannot be
+    /// exchanged between check and read.
     static func read(_ path: String, isSecret: Bool) throws(TransportError) -> String {
         let attempt = "read the key \(path)"
         // A pipe in the place of a file must not make us wait.
@@ -68,12 +75,16 @@ enum PrivateFile {
     }
 
     /// Makes a folder that is this user's alone, unless it is there.
+    ///
+    /// Mode 0700. Folders on the way are not made.
     static func createFolder(_ path: String) throws(TransportError) {
         guard mkdir(path, 0o700) != 0, errno != EEXIST else { return }
         throw .kernel("make the folder \(path)")
     }
 
     /// Refuses a folder into which others can put files.
+    ///
+    /// Others who could add a file to `allowed` could let themselves in.
     static func checkFolder(_ path: String) throws(TransportError) {
         let attempt = "read the keys in \(path)"
         var status = stat()
@@ -92,6 +103,8 @@ enum PrivateFile {
     }
 
     /// Names in a folder, sorted.
+    ///
+    /// `.` and `..` are among them; callers look for suffixes.
     static func names(in path: String) throws(TransportError) -> [String] {
         guard let folder = opendir(path) else { throw .kernel("read the folder \(path)") }
         defer { closedir(folder) }
@@ -108,6 +121,8 @@ enum PrivateFile {
 
 extension TransportError {
     /// The error that the kernel has just reported, about a file of keys.
+    ///
+    /// Must come right after the call that failed.
     fileprivate static func kernel(_ attempt: String, remedy: String? = nil) -> TransportError {
         let number = errno
         return TransportError(
@@ -116,11 +131,13 @@ extension TransportError {
 }
 
 extension PrivateFile {
+    /// Without following a link, so that a dangling one counts as there.
     static func exists(_ path: String) -> Bool {
         var status = stat()
         return lstat(path, &status) == 0
     }
 
+    /// Following links.
     static func isFolder(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR

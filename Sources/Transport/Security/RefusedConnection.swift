@@ -12,6 +12,7 @@ package struct RefusedConnection: Hashable, Sendable {
 
     /// The host alone: the port is another with each attempt.
     package let address: String
+    /// Why it came to nothing, in words for a log.
     package let reason: Reason
 
     package init(address: String, reason: Reason) {
@@ -34,6 +35,7 @@ package struct RefusedConnections: Sendable {
 
     package var isEmpty: Bool { counts.isEmpty && others == 0 }
 
+    /// Called under the authenticator's lock.
     mutating func add(_ refused: RefusedConnection) {
         guard counts[refused] != nil || counts.count < Self.addressLimit else { return others += 1 }
         counts[refused, default: 0] += 1

@@ -3,12 +3,15 @@
 /// Learners and recorders make a new key with each start and announce it with their endpoint to the coordinator, which
 /// passes both on to the nodes that it sends there.
 package struct ServerAddress: Hashable, Sendable {
+    /// Not a query of a URL: the key may hold nearly any character.
     private static let separator = "?key="
 
+    /// As `Socket.connect` takes it.
     package let endpoint: String
     /// Nil for a server without keys.
     package let key: PublicKey?
 
+    /// Nothing is checked; the text initialiser checks.
     package init(endpoint: String, key: PublicKey?) {
         self.endpoint = endpoint
         self.key = key
@@ -29,5 +32,6 @@ package struct ServerAddress: Hashable, Sendable {
 }
 
 extension ServerAddress: CustomStringConvertible {
+    /// What `Hello.endpoint` and `CarryActors` have.
     package var description: String { key.map { endpoint + Self.separator + $0.text } ?? endpoint }
 }

@@ -8,11 +8,14 @@ import Experience
 ///
 /// Used by one thread, for one `Envelope.encoded()`. Pointers that it gives are valid while it is alive.
 final class EncodingArena {
+    /// One allocation each, in the order of the calls.
     private var blocks: [UnsafeMutableRawPointer] = []
 
     deinit { for block in blocks { block.deallocate() } }
 
     /// The structure of a value.
+    ///
+    /// A value inside this value is made in the same arena, by its `encode`.
     func make<Value: WireValue>(_ value: Value) -> UnsafeMutablePointer<Value.Body> {
         let pointer = allocate(Value.Body.self, count: 1)
         Value.initialiser(pointer)
@@ -21,6 +24,8 @@ final class EncodingArena {
     }
 
     /// Structures of several values, as protobuf-c wants them: an array of pointers.
+    ///
+    /// A nil element never occurs: the type is protobuf-c's.
     func list<Value: WireValue>(
         _ values: [Value]
     ) -> (Int, UnsafeMutablePointer<UnsafeMutablePointer<Value.Body>?>) {
@@ -28,6 +33,8 @@ final class EncodingArena {
     }
 
     /// Copies numbers, or pointers, as they are.
+    ///
+    /// An empty list gets a valid pointer all the same, which nothing reads.
     func array<Element>(_ elements: [Element]) -> (Int, UnsafeMutablePointer<Element>) {
         let pointer = allocate(Element.self, count: elements.count)
         pointer.initialize(from: elements, count: elements.count)
@@ -41,6 +48,8 @@ final class EncodingArena {
     func flag(_ value: Bool) -> protobuf_c_boolean { value ? 1 : 0 }
 
     /// The elements as they lie in memory: little-endian on every machine that we run on.
+    ///
+    /// For parameters, states and contents: copied once here, and once more when protobuf-c packs.
     func bytes<Element>(_ elements: [Element]) -> ProtobufCBinaryData {
         let count = elements.count * MemoryLayout<Element>.stride
         let pointer = allocate(UInt8.self, count: count)
@@ -52,8 +61,8 @@ final class EncodingArena {
         return ProtobufCBinaryData(len: count, data: pointer)
     }
 
-    /// In the order of their names. A number that is none, such as the loss of a training that has diverged, is left out:
-    /// a receiver would refuse the whole message for it.
+    /// In the order of their names. A number that is none, such as the loss of a training that has diverged, is left
+    /// out: a receiver would refuse the whole message for it.
     func numbers(
         _ numbers: [String: Double]
     ) -> (Int, UnsafeMutablePointer<UnsafeMutablePointer<Distillery__NamedNumber>?>) {
@@ -63,6 +72,7 @@ final class EncodingArena {
             })
     }
 
+    /// Aligned to 16 bytes or more; at least one byte, so that the address is valid.
     private func allocate<C>(_ type: C.Type, count: Int) -> UnsafeMutablePointer<C> {
         let block = UnsafeMutableRawPointer.allocate(
             byteCount: max(1, count * MemoryLayout<C>.stride), alignment: max(16, MemoryLayout<C>.alignment))

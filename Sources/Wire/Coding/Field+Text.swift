@@ -4,6 +4,8 @@ import Glibc
 extension Field {
     /// Of any length, invalid UTF-8 repaired: for what the receiver parses or compares itself. Empty where there is
     /// none.
+    ///
+    /// JSON of a status or the YAML of an experiment, whose length only the message's own limit bounds.
     static func text(_ pointer: UnsafeMutablePointer<CChar>?) -> String {
         pointer.map { String(cString: $0) } ?? ""
     }
@@ -11,6 +13,8 @@ extension Field {
     /// What a node keeps for as long as another is there must not be long: host names, endpoints, folders.
     ///
     /// Throws where it is longer than `WireProtocol.textLimitBytes`, or no UTF-8. Empty where there is none.
+    ///
+    /// `what` is the field as the error is to have it, such as `endpoint`.
     static func shortText(_ pointer: UnsafeMutablePointer<CChar>?, _ what: String) throws -> String {
         guard let pointer else { return "" }
         guard strnlen(pointer, WireProtocol.textLimitBytes + 1) <= WireProtocol.textLimitBytes else {
@@ -21,13 +25,15 @@ extension Field {
     }
 
     /// What people read may be cut off, but is not refused for its length.
+    ///
+    /// For reasons and descriptions, whose beginning tells enough. Cut after `WireProtocol.textLimitBytes`.
     static func beginning(of pointer: UnsafeMutablePointer<CChar>?) -> String {
         guard let pointer else { return "" }
         let length = strnlen(pointer, WireProtocol.textLimitBytes)
         let repaired = pointer.withMemoryRebound(to: UInt8.self, capacity: length) {
             String(decoding: UnsafeBufferPointer(start: $0, count: length), as: UTF8.self)
         }
-        // What is not UTF-8 becomes longer when it is repaired, and a character must not be cut in two.
+        // Bytes that are not UTF-8 become longer when they are repaired, and a character must not be cut in two.
         var kept = repaired.utf8.prefix(WireProtocol.textLimitBytes)
         while !kept.isEmpty {
             if let text = String(kept) { return text }
@@ -37,6 +43,9 @@ extension Field {
     }
 
     /// Names become parts of paths: ASCII letters, digits, `-`, `_` and inner dots, at most 64.
+    ///
+    /// Throws for an empty name too. So a name that arrives can be joined to a folder's path without leaving the
+    /// folder.
     static func name(_ pointer: UnsafeMutablePointer<CChar>?, _ what: String) throws -> String {
         let name = text(pointer)
         guard isAcceptableName(name) else {
@@ -47,10 +56,12 @@ extension Field {
         return name
     }
 
+    /// A leading dot is refused: it would hide a file, or name the folder above.
     private static func isAcceptableName(_ name: String) -> Bool {
         (1...64).contains(name.utf8.count) && !name.hasPrefix(".") && name.utf8.allSatisfy(isAcceptable)
     }
 
+    /// One byte of ASCII at a time, so that no normalisation of Unicode can make two names equal.
     private static func isAcceptable(_ character: UInt8) -> Bool {
         switch character {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

@@ -4,7 +4,9 @@ import CWire
 ///
 /// Counters differ from role to role and come and go; as named numbers they need no field in the .proto.
 struct NamedNumber {
+    /// Short, as `Field.shortText` has it.
     let name: String
+    /// Finite.
     let value: Double
 }
 
@@ -18,6 +20,7 @@ extension NamedNumber: WireValue {
         body.value = value
     }
 
+    /// A receiver that does not know the name keeps the number all the same: it is shown under that name.
     init(decoding body: Distillery__NamedNumber) throws {
         name = try Field.shortText(body.name, "number's name")
         value = try Field.finite(body.value, "number")

@@ -21,6 +21,7 @@ package struct CheckpointPiece: Sendable, Equatable {
     /// It is the last piece of the checkpoint's last file: the checkpoint is whole with it.
     package var last: Bool
 
+    /// `checksum` is the caller's to compute, over `content` alone.
     package init(
         checkpoint: String, file: String, offset: UInt64, size: UInt64, checksum: UInt32, content: [UInt8], last: Bool
     ) {
@@ -52,6 +53,8 @@ extension CheckpointPiece: WireMessage {
         body.last = arena.flag(last)
     }
 
+    /// Throws for names that are no file names, for a checksum that does not hold, and for content beyond the file's
+    /// size.
     init(decoding body: Distillery__CheckpointPiece) throws {
         checkpoint = try Field.name(body.checkpoint, "checkpoint")
         file = try Field.name(body.file, "file")

@@ -1,7 +1,7 @@
 import CWire
 
-/// Evaluator or learner to coordinator: asks for the piece that begins at `offset`. Answered with a `CheckpointPiece`, or
-/// a failure where there is no such checkpoint.
+/// Evaluator or learner to coordinator: asks for the piece that begins at `offset`. Answered with a `CheckpointPiece`,
+/// or a failure where there is no such checkpoint.
 package struct CheckpointRequest: Sendable, Equatable {
     /// `step-00020000`, or what `LearnerStateFile.name` gives.
     package var checkpoint: String
@@ -10,6 +10,8 @@ package struct CheckpointRequest: Sendable, Equatable {
     /// The byte to begin with.
     package var offset: UInt64
 
+    /// A piece is as long as `WireProtocol.checkpointPieceBytes`, or as what is left of the file; the asker does not
+    /// choose.
     package init(checkpoint: String, file: String, offset: UInt64) {
         self.checkpoint = checkpoint
         self.file = file
@@ -31,6 +33,7 @@ extension CheckpointRequest: WireMessage {
         body.offset = offset
     }
 
+    /// Throws for names that are no file names, so that no path can be asked for.
     init(decoding body: Distillery__CheckpointRequest) throws {
         checkpoint = try Field.name(body.checkpoint, "checkpoint")
         file = try Field.name(body.file, "file")

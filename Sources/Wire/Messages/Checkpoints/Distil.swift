@@ -14,6 +14,7 @@ extension Distil: WireMessage {
         body.resume_from = arena.string(resumeFrom)
     }
 
+    /// An empty name stands for a training from the beginning, and is the only one that may break the rules of names.
     init(decoding body: Distillery__Distil) throws {
         let isNew = Field.text(body.resume_from).isEmpty
         resumeFrom = isNew ? "" : try Field.name(body.resume_from, "checkpoint")

@@ -7,6 +7,7 @@ package struct DistillationFinished: Sendable, Equatable {
     /// Measures of the training by name, such as its loss.
     package var numbers: [String: Double]
 
+    /// Numbers that are not finite are left out when the value is encoded.
     package init(checkpoint: String, numbers: [String: Double]) {
         self.checkpoint = checkpoint
         self.numbers = numbers
@@ -26,6 +27,7 @@ extension DistillationFinished: WireMessage {
         (body.n_numbers, body.numbers) = arena.numbers(numbers)
     }
 
+    /// Throws for a name that is none, and for numbers that are not finite.
     init(decoding body: Distillery__DistillationFinished) throws {
         checkpoint = try Field.name(body.checkpoint, "checkpoint")
         numbers = try Field.numbers(body.numbers, body.n_numbers)

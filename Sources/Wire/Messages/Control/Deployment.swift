@@ -7,13 +7,14 @@ package struct Deployment: Sendable, Equatable {
     package var processes: [RoleName: Int]
     /// The run is over: nothing is to be started any more.
     package var finished: Bool
-    /// It ends before it is complete, because a person, or a signal, asked it to.
+    /// The run ends before it is complete, because a person or a signal asked for it.
     ///
     /// `--resume` goes on from there.
     package var stopped: Bool
     /// Why the run failed; empty when it did not.
     package var failure: String
 
+    /// Roles that are missing from `processes` have no process.
     package init(processes: [RoleName: Int], finished: Bool = false, stopped: Bool = false, failure: String = "") {
         self.processes = processes
         self.finished = finished
@@ -36,6 +37,8 @@ extension Deployment: WireMessage {
         body.failure = arena.string(failure)
     }
 
+    /// Throws for a role that this version does not know, and for numbers of processes below 0 or above
+    /// `WireProtocol.actorLimit`.
     init(decoding body: Distillery__Deployment) throws {
         processes = [:]
         for (role, number) in try Field.numbers(body.processes, body.n_processes) {

@@ -1,9 +1,9 @@
 import CWire
 
-/// Supervisor to coordinator, once: this process of its host has ended, however it did. The node of it need not be waited
-/// for until it counts as silent.
+/// Supervisor to coordinator, once: this process of its host has ended, however it did. The coordinator need not wait
+/// until the node of the process counts as silent.
 ///
-/// Lost, it does no harm: the node is then missed by its silence, after 5 s.
+/// A lost message does no harm: the coordinator then misses the node by its silence, after 5 s.
 struct ProcessEnded {
     /// As its `Hello` had it.
     let process: Int

@@ -1,7 +1,7 @@
 import CWire
 
-/// A client or a supervisor to the coordinator: end the run, though it is not complete; answered with an acknowledgement.
-/// Coordinator to a node: the run has ended, or has another of its role already.
+/// A client or a supervisor to the coordinator: end the run, though it is not complete; answered with an
+/// acknowledgement. Coordinator to a node: the run has ended, or has another of its role already.
 ///
 /// A run that was stopped can go on with `--resume`.
 struct Stop: WireMessage {

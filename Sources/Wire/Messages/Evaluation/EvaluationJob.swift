@@ -32,6 +32,7 @@ package struct EvaluationJob: Sendable, Equatable {
     /// Shows the recorder that the streams are leased to this evaluator.
     package var recorderTicket: [UInt8]
 
+    /// A job without a recorder needs neither `incarnation` nor `recorderTicket`.
     package init(
         job: UInt64, evaluation: String, checkpoint: String, task: Int, seeds: Int, episodes: Int, clearContext: Bool,
         temperature: Double, recorderEndpoint: String, incarnation: UInt64, recorderTicket: [UInt8] = []
@@ -72,6 +73,7 @@ extension EvaluationJob: WireMessage {
         body.recorder_ticket = arena.bytes(recorderTicket)
     }
 
+    /// Throws for names that are none, too many seeds or returns, and a temperature that is negative or not finite.
     init(decoding body: Distillery__EvaluationJob) throws {
         job = body.job
         evaluation = try Field.name(body.evaluation, "evaluation")

@@ -10,6 +10,7 @@ package struct EvaluationResult: Sendable, Equatable {
     /// to find.
     package var returns: [Float]
 
+    /// `returns` has seeds * episodes elements where all went well.
     package init(job: UInt64, returns: [Float]) {
         self.job = job
         self.returns = returns
@@ -29,6 +30,7 @@ extension EvaluationResult: WireMessage {
         (body.n_returns, body.returns) = arena.array(returns)
     }
 
+    /// Throws for a return that is not finite.
     init(decoding body: Distillery__EvaluationResult) throws {
         job = body.job
         returns = Field.array(body.returns, body.n_returns)

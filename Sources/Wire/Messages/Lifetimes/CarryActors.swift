@@ -1,15 +1,16 @@
 import CWire
 package import Experience
 
-/// Coordinator to actor process, again until it is acknowledged: carry these actors of a lifetime. Said anew, with a later
-/// number of the envelope, where an endpoint, a ticket or `retireFrom` has changed.
+/// Coordinator to actor process, again until it is acknowledged: carry these actors of a lifetime. The coordinator
+/// sends it anew, with a later number in the envelope, where an endpoint, a ticket or `retireFrom` has changed.
 ///
 /// The process joins the learner (`JoinLifetime`), opens the streams (`OpenStreams`) and then acts.
 package struct CarryActors: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
     /// The part of the lifetime's actors that is leased to this process.
     package var actors: Range<Int>
-    /// What the recorder tells this carrier from the ones before it by; given out once only.
+    /// The number by which the recorder tells this carrier from earlier ones; the coordinator gives each number out
+    /// once only.
     package var incarnation: UInt64
     /// How often the lifetime was begun; learner and actors must agree on it.
     package var attempt: UInt64
@@ -28,6 +29,7 @@ package struct CarryActors: Sendable, Equatable {
     /// Shows the recorder the same.
     package var recorderTicket: [UInt8]
 
+    /// Without `retireFrom` no actor of the part leaves early.
     package init(
         lifetime: LifetimeIdentifier, actors: Range<Int>, incarnation: UInt64, attempt: UInt64,
         learnerEndpoint: String, recorderEndpoint: String, recordedActors: Int, retireFrom: Int? = nil,
@@ -66,6 +68,8 @@ extension CarryActors: WireMessage {
         body.recorder_ticket = arena.bytes(recorderTicket)
     }
 
+    /// Throws where the actors lie beyond `WireProtocol.actorLimit`, an endpoint is too long or a ticket has another
+    /// length than 0 or 32 bytes.
     init(decoding body: Distillery__CarryActors) throws {
         lifetime = try LifetimeIdentifier(decoding: body.lifetime)
         actors = try Field.actors(body.first_actor, body.actors)

@@ -6,9 +6,12 @@ package import Experience
 /// The coordinator may then give the process other actors.
 package struct CarryingFinished: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
+    /// Names the part together with `lifetime`.
     package var firstActor: Int
+    /// That of the `CarryActors` by which the part was leased; a report of an earlier lease is answered with a failure.
     package var incarnation: UInt64
 
+    /// Nothing is checked: the fields are copied from the lease.
     package init(lifetime: LifetimeIdentifier, firstActor: Int, incarnation: UInt64) {
         self.lifetime = lifetime
         self.firstActor = firstActor
@@ -30,6 +33,7 @@ extension CarryingFinished: WireMessage {
         body.incarnation = incarnation
     }
 
+    /// Throws for a lifetime that is missing or has no possible name.
     init(decoding body: Distillery__CarryingFinished) throws {
         lifetime = try LifetimeIdentifier(decoding: body.lifetime)
         firstActor = Int(body.first_actor)

@@ -1,7 +1,7 @@
 import CWire
 package import Experience
 
-/// Actor process to learner, before its first rollouts: asks what its actors act by to begin with. Answered with a
+/// Actor process to learner, before its first rollouts: asks for the policy that its actors begin with. Answered with a
 /// `RolloutAnswer` of batch 0, or a failure that says why the actors may not join.
 ///
 /// Asked again, ever less often, while no answer comes.
@@ -11,10 +11,12 @@ package struct JoinLifetime: Sendable, Equatable {
     package var attempt: UInt64
     /// The part that the sender carries.
     package var actors: Range<Int>
+    /// Of the sender; learners compare it with the ticket.
     package var incarnation: UInt64
     /// As the `CarryActors` has it.
     package var ticket: [UInt8]
 
+    /// `ticket` stays empty in a cluster without a ticket secret.
     package init(
         lifetime: LifetimeIdentifier, attempt: UInt64, actors: Range<Int>, incarnation: UInt64, ticket: [UInt8] = []
     ) {
@@ -43,6 +45,8 @@ extension JoinLifetime: WireMessage {
         body.ticket = arena.bytes(ticket)
     }
 
+    /// Throws where the actors lie beyond `WireProtocol.actorLimit`, or the ticket has another length than 0 or 32
+    /// bytes.
     init(decoding body: Distillery__JoinLifetime) throws {
         lifetime = try LifetimeIdentifier(decoding: body.lifetime)
         attempt = body.attempt

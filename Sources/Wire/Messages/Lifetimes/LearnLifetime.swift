@@ -5,14 +5,17 @@ package import Experience
 ///
 /// The learner is then joined by the actor processes that carry the lifetime's actors.
 package struct LearnLifetime: Sendable, Equatable {
+    /// Which task and which repetition of it; a learner may have several at a time.
     package var lifetime: LifetimeIdentifier
     /// How often this lifetime was begun; what belongs to an earlier attempt is ignored.
     package var attempt: UInt64
+    /// With which the lifetime begins; an elastic one may be joined by more.
     package var actors: Int
     /// Size of the state that the lifetime's last checkpoint left, which the learner asks for in pieces
     /// (`CheckpointRequest`); 0 to begin from scratch.
     package var stateBytes: UInt64
 
+    /// `stateBytes` 0 makes the learner begin with fresh parameters.
     package init(lifetime: LifetimeIdentifier, attempt: UInt64, actors: Int, stateBytes: UInt64 = 0) {
         self.lifetime = lifetime
         self.attempt = attempt
@@ -36,6 +39,7 @@ extension LearnLifetime: WireMessage {
         body.state_bytes = stateBytes
     }
 
+    /// Throws for more actors than `WireProtocol.actorLimit`.
     init(decoding body: Distillery__LearnLifetime) throws {
         lifetime = try LifetimeIdentifier(decoding: body.lifetime)
         attempt = body.attempt

@@ -1,12 +1,13 @@
 import CWire
 package import Experience
 
-/// Learner to coordinator: everything that the lifetime's next update depends on, piece by piece; the next piece follows
-/// the acknowledgement of the one before. In lockstep every rollout before it is on disk.
+/// Learner to coordinator: everything that the lifetime's next update depends on, piece by piece; the next piece
+/// follows the acknowledgement of the one before. In lockstep every rollout before it is on disk.
 ///
 /// A learner that takes the lifetime over fetches the last whole one by `CheckpointRequest`.
 package struct LearnerCheckpoint: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
+    /// Of the sender's lease: a state of an earlier attempt is not stored.
     package var attempt: UInt64
     /// Updates so far.
     package var version: UInt64
@@ -48,6 +49,8 @@ extension LearnerCheckpoint: WireMessage {
         body.size = size
     }
 
+    /// Whether pieces fit together is for the coordinator to find, which has those before. Throws for a version near
+    /// the end of its type.
     init(decoding body: Distillery__LearnerCheckpoint) throws {
         lifetime = try LifetimeIdentifier(decoding: body.lifetime)
         attempt = body.attempt

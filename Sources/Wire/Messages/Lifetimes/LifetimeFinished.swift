@@ -6,10 +6,12 @@ package import Experience
 /// The coordinator deletes the lifetime's state when it has written its end down.
 package struct LifetimeFinished: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
+    /// Of the sender's lease: a report of an earlier attempt is answered with a failure.
     package var attempt: UInt64
     /// `final_return`, `episodes`, `updates`, `transitions_learnt`, `mean_policy_lag`, ...
     package var numbers: [String: Double]
 
+    /// Numbers that are not finite are left out when the value is encoded.
     package init(lifetime: LifetimeIdentifier, attempt: UInt64, numbers: [String: Double]) {
         self.lifetime = lifetime
         self.attempt = attempt
@@ -31,6 +33,7 @@ extension LifetimeFinished: WireMessage {
         (body.n_numbers, body.numbers) = arena.numbers(numbers)
     }
 
+    /// Throws for a lifetime that is missing, and for numbers that are not finite.
     init(decoding body: Distillery__LifetimeFinished) throws {
         lifetime = try LifetimeIdentifier(decoding: body.lifetime)
         attempt = body.attempt

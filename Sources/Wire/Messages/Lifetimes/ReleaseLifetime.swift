@@ -5,9 +5,12 @@ package import Experience
 ///
 /// Sent when the lifetime is over, or was given to other nodes.
 package struct ReleaseLifetime: Sendable, Equatable {
+    /// What to drop, with everything that is kept of it.
     package var lifetime: LifetimeIdentifier
+    /// Work on a later attempt is not meant and goes on.
     package var attempt: UInt64
 
+    /// Taking it for a lifetime that the node does not have does no harm, and is acknowledged.
     package init(lifetime: LifetimeIdentifier, attempt: UInt64) {
         self.lifetime = lifetime
         self.attempt = attempt
@@ -27,6 +30,7 @@ extension ReleaseLifetime: WireMessage {
         body.attempt = attempt
     }
 
+    /// Throws for a lifetime that is missing.
     init(decoding body: Distillery__ReleaseLifetime) throws {
         lifetime = try LifetimeIdentifier(decoding: body.lifetime)
         attempt = body.attempt

@@ -1,9 +1,10 @@
 import CWire
 
 /// Any role to any other: the message whose number the envelope carries was taken, now or before, and need not be sent
-/// again. With the number 0, in answer to a `Heartbeat` or from a server in the middle of a long step: it is there.
+/// again. With the number 0, in answer to a `Heartbeat` or from a server in the middle of a long step: the sender is
+/// alive.
 ///
-/// Sent only for what was taken; what cannot be decided yet is not answered at all.
+/// Sent only for messages that were taken; a message that cannot be decided yet is not answered at all.
 struct Acknowledgement: WireMessage {
     static var initialiser: (UnsafeMutablePointer<Distillery__Acknowledgement>?) -> Void {
         distillery__acknowledgement__init

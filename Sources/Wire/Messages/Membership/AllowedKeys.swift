@@ -1,8 +1,8 @@
 import CProtobufC
 import CWire
 
-/// Coordinator to learner and recorder: exactly these clients may connect, until a later list comes. Sent again until it
-/// is acknowledged.
+/// Coordinator to learner and recorder: exactly these clients may connect, until a later list comes. Sent again until
+/// it is acknowledged.
 ///
 /// Made by the coordinator from the files in `allowed`, which it reads each second.
 package struct AllowedKeys: Sendable, Equatable {
@@ -23,6 +23,8 @@ package struct AllowedKeys: Sendable, Equatable {
     /// The keys of those that may connect to a server of this role.
     ///
     /// A learner lets only actors connect, a recorder actors and evaluators.
+    ///
+    /// For a server of another role, keys with any role at all.
     package func keys(of server: RoleName) -> [[UInt8]] {
         zip(keys, roles).filter { !$1.isDisjoint(with: .clients(of: server)) }.map(\.0)
     }
@@ -40,6 +42,8 @@ extension AllowedKeys: WireMessage {
         (body.n_roles, body.roles) = arena.array(roles.map(\.rawValue))
     }
 
+    /// Throws for more than `WireProtocol.allowedKeyLimit` keys, keys of another length than 32 bytes, and roles that
+    /// are not one of each key.
     init(decoding body: Distillery__AllowedKeys) throws {
         guard body.n_key <= WireProtocol.allowedKeyLimit else {
             throw WireError("\(body.n_key) allowed keys; at most \(WireProtocol.allowedKeyLimit) are accepted")
@@ -51,7 +55,7 @@ extension AllowedKeys: WireMessage {
         if body.n_roles > 0 { try Field.equal(body.n_key, body.n_roles, "keys' roles") }
         self.init(
             generation: body.generation, keys: keys,
-            // A bit that is none of ours says nothing.
+            // Bits that this version does not know are dropped.
             roles: Field.array(body.roles, body.n_roles).map { KeyRoles(rawValue: $0).intersection(.any) })
     }
 }

@@ -1,7 +1,7 @@
 import CWire
 
-/// Every role to the coordinator, once after connecting and again each 250 ms until a `Welcome`, a `Failure` or a `Stop`
-/// answers it.
+/// Every role to the coordinator, once after connecting and again each 250 ms until a `Welcome`, a `Failure` or a
+/// `Stop` answers it.
 ///
 /// A supervisor, too, says hello: the coordinator reaches the processes of a host through it.
 package struct Hello: Sendable, Equatable {
@@ -17,10 +17,11 @@ package struct Hello: Sendable, Equatable {
     ///
     /// With the server's key behind it where the cluster has keys (`ServerAddress` in `Transport`).
     package var endpoint: String
-    /// Actors that it can carry, lifetimes that it can learn at once, processes that its host has room for (supervisor); 0:
-    /// as the experiment has it.
+    /// Actors that it can carry, lifetimes that it can learn at once, processes that its host has room for
+    /// (supervisor); 0: as the experiment has it.
     package var capacity: Int
 
+    /// A node says the same hello again until it is answered: a second one under the same name changes nothing.
     package init(role: RoleName, name: String, host: String, process: Int, endpoint: String, capacity: Int) {
         self.role = role
         self.name = name
@@ -44,6 +45,7 @@ extension Hello: WireMessage {
         body.capacity = UInt32(capacity)
     }
 
+    /// Throws for a role that this version does not know, a name that is none, and texts that are too long.
     init(decoding body: Distillery__Hello) throws {
         role = try RoleName(decoding: Field.text(body.role))
         name = try Field.name(body.name, "node name")

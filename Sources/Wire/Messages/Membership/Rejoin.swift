@@ -1,7 +1,7 @@
 import CWire
 
-/// Coordinator to a node that it does not know (any more), in answer to its heartbeat: its leases are void, and it is to
-/// say hello under a new name.
+/// Coordinator to a node that it does not know (any more), in answer to its heartbeat: its leases are void, and it is
+/// to say hello under a new name.
 ///
 /// A recorder keeps its open streams through that, and a distiller what it has trained.
 struct Rejoin: WireMessage {

@@ -7,6 +7,8 @@ package enum RoleName: String, Sendable, CaseIterable, Codable {
 
 extension RoleName {
     /// Throws `WireError` for a name that is none.
+    ///
+    /// At most 80 characters of what came are repeated in the error.
     init(decoding name: String) throws {
         guard let role = RoleName(rawValue: name) else {
             throw WireError(

@@ -10,15 +10,16 @@ package struct Welcome: Sendable, Equatable {
     package var experiment: String
     /// How often the node is to send a `Heartbeat`.
     package var heartbeatIntervalMilliseconds: Int
-    /// Without a word for so long, either side takes the other for gone.
+    /// Node and coordinator each take the other for gone when they have heard nothing from it for this long.
     ///
-    /// 5,000 in every run: a node that is silent for so long loses its leases.
+    /// 5,000 in every run: a node that is silent for this long loses its leases.
     package var silenceLimitMilliseconds: Int
     /// The run's folder on the coordinator's host.
     package var folder: String
     /// What a learner or a recorder verifies tickets with; empty for others.
     package var ticketSecret: [UInt8]
 
+    /// `ticketSecret` is given to learners and recorders alone.
     package init(
         run: String, experiment: String, heartbeatIntervalMilliseconds: Int, silenceLimitMilliseconds: Int,
         folder: String, ticketSecret: [UInt8] = []
@@ -45,6 +46,8 @@ extension Welcome: WireMessage {
         body.ticket_secret = arena.bytes(ticketSecret)
     }
 
+    /// Throws for texts that are too long and for a secret of another length than 0 or 32 bytes. The experiment may be
+    /// as long as the message: it is parsed, with bounds, by its reader.
     init(decoding body: Distillery__Welcome) throws {
         run = try Field.shortText(body.run, "run")
         experiment = Field.text(body.experiment)

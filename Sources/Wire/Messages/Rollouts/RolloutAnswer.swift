@@ -13,6 +13,7 @@ package struct RolloutAnswer: Sendable, Equatable {
         /// Number of the episode that it begins with.
         package var nextEpisode: UInt64
 
+        /// A fresh actor begins with 0 and 0.
         package init(nextSequence: UInt64 = 0, nextEpisode: UInt64 = 0) {
             self.nextSequence = nextSequence
             self.nextEpisode = nextEpisode
@@ -29,14 +30,15 @@ package struct RolloutAnswer: Sendable, Equatable {
     package var batch: UInt64
     /// Updates so far.
     package var version: UInt64
-    /// What the actors load: the parameters of a network, or a table (observations, actions) of probabilities; empty where
-    /// they have them.
+    /// What the actors load: the parameters of a network, or a table (observations, actions) of probabilities; empty
+    /// where they have them.
     package var parameters: [Float]
     /// Every actor ends its stream with the episode that makes it this many; never rises.
     package var episodeLimit: UInt64
     /// In lockstep, in the answer to a `JoinLifetime`: one for each actor of the part.
     package var places: [Place]
 
+    /// Without `places` the actors go on from where the recorder's `StreamsOpened` has them.
     package init(
         lifetime: LifetimeIdentifier, attempt: UInt64, firstActor: Int, batch: UInt64, version: UInt64,
         parameters: [Float], episodeLimit: UInt64, places: [Place] = []
@@ -72,6 +74,8 @@ extension RolloutAnswer: WireMessage {
         (body.n_next_episode, body.next_episode) = arena.array(places.map(\.nextEpisode))
     }
 
+    /// Throws for lists of different lengths, parameters whose bytes are no whole floats, and counters near the end of
+    /// their types.
     init(decoding body: Distillery__RolloutAnswer) throws {
         try Field.equal(body.n_next_sequence, body.n_next_episode, "next episodes")
         lifetime = try LifetimeIdentifier(decoding: body.lifetime)

@@ -23,6 +23,7 @@ package struct Rollouts: Sendable, Equatable {
     /// Decoding does not know the environment: what depends on it is for the content's `checked` to find.
     package var content: RolloutBatch
 
+    /// `durableSequence` stays 0 where nothing waits for it: outside of lockstep.
     package init(
         attempt: UInt64, firstActor: Int, batch: UInt64, durableSequence: UInt64 = 0, content: RolloutBatch
     ) {
@@ -38,6 +39,7 @@ extension Rollouts: WireMessage {
     static var initialiser: (UnsafeMutablePointer<Distillery__Rollouts>?) -> Void { distillery__rollouts__init }
     static var place: EnvelopePlace<Distillery__Rollouts> { .init(DISTILLERY__ENVELOPE__BODY_ROLLOUTS, \.rollouts) }
 
+    /// Rows are packed from where they lie in `content`, without a copy.
     func encode(into body: inout Distillery__Rollouts, _ arena: EncodingArena) {
         body.lifetime = arena.make(content.lifetime)
         body.attempt = attempt
@@ -51,6 +53,9 @@ extension Rollouts: WireMessage {
     }
 
     /// The rows stay where they were decoded.
+    ///
+    /// Throws for lists of different lengths, for more rollouts than `WireProtocol.actorLimit`, and where a column
+    /// whose width needs no environment (rewards, terminations, truncations) has not a row for each step.
     init(decoding body: Distillery__Rollouts, in memory: DecodingMemory) throws {
         let headers = try Self.headers(body)
         let rows = headers.reduce(0) { $0 + $1.length }
@@ -67,8 +72,10 @@ extension Rollouts: WireMessage {
             bytes: Self.bytes(of: body, in: memory))
     }
 
-    /// A batch that waits to be learnt from keeps the memory of its message: of one that has much in it besides rows, such
-    /// as fields that this protocol does not know, the rows are copied.
+    /// A batch that waits to be learnt from keeps the memory of its message: of one that has much in it besides rows,
+    /// such as fields that this protocol does not know, the rows are copied.
+    ///
+    /// Kept is what takes less than four times the rows' bytes and 64 KiB.
     private static func bytes(of body: Distillery__Rollouts, in memory: DecodingMemory) -> RolloutBytes {
         let bytes = RolloutBytes(keptBy: memory) {
             let data = body[keyPath: field(of: $0)]
@@ -77,6 +84,7 @@ extension Rollouts: WireMessage {
         return memory.takenBytes > 4 * bytes.byteCount + besidesLimitBytes ? bytes.copied() : bytes
     }
 
+    /// 64 KiB.
     private static let besidesLimitBytes = 64 << 10
 
     /// Always throws: rollouts are a part of no other message, so there is always an envelope's memory to leave their
@@ -86,6 +94,8 @@ extension Rollouts: WireMessage {
     }
 
     /// Where the bytes of a column stand in the C structure.
+    ///
+    /// Six columns, six fields; the switch makes a seventh a compiler's error.
     private static func field(
         of column: RolloutColumn
     ) -> WritableKeyPath<Distillery__Rollouts, ProtobufCBinaryData> {
@@ -100,6 +110,8 @@ extension Rollouts: WireMessage {
     }
 
     /// One element of each list a rollout.
+    ///
+    /// Headers travel as parallel lists, which protobuf packs more tightly than a message for each.
     private func encode(_ headers: [RolloutHeader], into body: inout Distillery__Rollouts, _ arena: EncodingArena) {
         (body.n_actor, body.actor) = arena.array(headers.map { UInt32($0.actor) })
         (body.n_incarnation, body.incarnation) = arena.array(headers.map(\.incarnation))
@@ -114,6 +126,8 @@ extension Rollouts: WireMessage {
     }
 
     /// Checks that all lists have the same length, and that counters are far from their types' ends.
+    ///
+    /// Lengths of rows are not checked here but against the columns' bytes, by the caller.
     private static func headers(_ body: Distillery__Rollouts) throws -> [RolloutHeader] {
         for (column, size) in [
             ("incarnations", body.n_incarnation), ("sequences", body.n_sequence),
@@ -138,6 +152,8 @@ extension Rollouts: WireMessage {
 
 extension ProtobufCBinaryData {
     /// Packing only reads what it is given.
+    ///
+    /// The pointer is mutable in C's type alone.
     fileprivate init(_ bytes: UnsafeRawBufferPointer) {
         let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
         self.init(len: bytes.count, data: start.map { UnsafeMutablePointer(mutating: $0) })

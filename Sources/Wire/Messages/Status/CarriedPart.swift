@@ -18,6 +18,7 @@ package struct CarriedPart: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
     /// The actors of the lifetime that this process carries.
     package var actors: Range<Int>
+    /// What the part waits for, or that it runs.
     package var phase: Phase
     /// Rollouts that the learner has not answered.
     package var unansweredRollouts: Int
@@ -28,6 +29,7 @@ package struct CarriedPart: Sendable, Equatable {
     /// Updates of the learner whose parameters the actors act by.
     package var policyVersion: UInt64
 
+    /// Counters are those of the moment in which the heartbeat is made.
     package init(
         lifetime: LifetimeIdentifier, actors: Range<Int>, phase: Phase, unansweredRollouts: Int, unansweredLimit: Int,
         unacknowledgedBytes: Int, policyVersion: UInt64
@@ -56,6 +58,7 @@ extension CarriedPart: WireValue {
         body.policy_version = policyVersion
     }
 
+    /// Throws for a phase that this version does not know and for counters near the end of their types.
     init(decoding body: Distillery__CarriedPart) throws {
         guard let phase = Phase(rawValue: body.phase.rawValue) else {
             throw WireError("a part's phase of \(body.phase.rawValue)")

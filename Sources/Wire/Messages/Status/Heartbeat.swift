@@ -1,13 +1,13 @@
 import CWire
 
-/// Every node to the coordinator, each `Welcome.heartbeatIntervalMilliseconds`: it is alive, and this is what is to be
-/// seen of its work. The answer is an acknowledgement, or a `Rejoin` or a `Stop` where the coordinator does not know
+/// Every node to the coordinator, each `Welcome.heartbeatIntervalMilliseconds`: the node is alive, and this is the
+/// state of its work. The answer is an acknowledgement, or a `Rejoin` or a `Stop` where the coordinator does not know
 /// it.
 ///
 /// Sent by the thread of the node's sockets, so that it comes while a role is in a long step. Never sent again: the
 /// next one says more.
 package struct Heartbeat: Sendable, Equatable {
-    /// At most so many parts, and so many lifetimes, are told of in one heartbeat; a longer list is refused.
+    /// A heartbeat has at most this many parts and this many lifetimes; a longer list is refused.
     package static let listLimit = 32
 
     /// Counters, by the names under which `status --json` shows them.
@@ -21,6 +21,7 @@ package struct Heartbeat: Sendable, Equatable {
     /// Nil unless a step takes long, or a piece of work of many steps is under way.
     package var work: Work?
 
+    /// Every field has a default: a node without work sends an empty heartbeat.
     package init(
         numbers: [String: Double] = [:], waiting: Waiting? = nil, parts: [CarriedPart] = [],
         learning: [LearningReport] = [], work: Work? = nil
@@ -45,6 +46,7 @@ extension Heartbeat: WireMessage {
         body.work = work.map { arena.make($0) }
     }
 
+    /// Throws for lists longer than `listLimit`, and for any part that its own type refuses.
     init(decoding body: Distillery__Heartbeat) throws {
         numbers = try Field.numbers(body.numbers, body.n_numbers)
         waiting = try body.waiting.map { try Waiting(decoding: $0.pointee) }

@@ -5,10 +5,13 @@ package import Experience
 ///
 /// For people, in `distillery status` and in plots: nothing in the cluster depends on it.
 package struct LearningReport: Sendable, Equatable {
+    /// Which of the learner's lifetimes.
     package var lifetime: LifetimeIdentifier
     /// Updates of the learner so far, which is the policy version.
     package var updates: UInt64
+    /// Taken from all its actors so far.
     package var transitions: UInt64
+    /// Finished by all its actors so far.
     package var episodes: UInt64
     /// Updates that the learner was ahead of the policy of the rollouts it learnt from, on average.
     package var meanPolicyLag: Double
@@ -19,6 +22,7 @@ package struct LearningReport: Sendable, Equatable {
     /// How many episodes that mean is over.
     package var recentEpisodes: UInt64
 
+    /// A learner without finished episodes leaves the last two at 0.
     package init(
         lifetime: LifetimeIdentifier, updates: UInt64, transitions: UInt64, episodes: UInt64, meanPolicyLag: Double,
         maximumPolicyLag: Double, recentReturn: Double = 0, recentEpisodes: UInt64 = 0
@@ -50,6 +54,7 @@ extension LearningReport: WireValue {
         body.recent_episodes = recentEpisodes
     }
 
+    /// Throws for counters near the end of their types and for numbers that are not finite.
     init(decoding body: Distillery__LearningReport) throws {
         lifetime = try LifetimeIdentifier(decoding: body.lifetime)
         updates = try Field.count(body.updates, "number of updates")

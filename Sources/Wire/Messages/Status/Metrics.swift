@@ -1,7 +1,7 @@
 import CWire
 
-/// Distiller to coordinator, about once a second of training: numbers of a moment, for the catalogue and the event files.
-/// Not sent again when they are lost.
+/// Distiller to coordinator, about once a second of training: numbers of a moment, for the catalogue and the event
+/// files. Not sent again when they are lost.
 ///
 /// Plots are all that depends on them.
 package struct Metrics: Sendable, Equatable {
@@ -10,6 +10,7 @@ package struct Metrics: Sendable, Equatable {
     /// `loss`, `tokens_per_second`, ...
     package var numbers: [String: Double]
 
+    /// Numbers that are not finite are left out when the value is encoded.
     package init(step: UInt64, numbers: [String: Double]) {
         self.step = step
         self.numbers = numbers
@@ -25,6 +26,7 @@ extension Metrics: WireMessage {
         (body.n_numbers, body.numbers) = arena.numbers(numbers)
     }
 
+    /// Throws for numbers that are not finite; the step may be any.
     init(decoding body: Distillery__Metrics) throws {
         step = body.step
         numbers = try Field.numbers(body.numbers, body.n_numbers)

@@ -16,5 +16,6 @@ extension StatusAnswer: WireMessage {
 
     func encode(into body: inout Distillery__StatusAnswer, _ arena: EncodingArena) { body.status = arena.string(json) }
 
+    /// Accepts any text: its reader parses it.
     init(decoding body: Distillery__StatusAnswer) { json = Field.text(body.status) }
 }

@@ -2,8 +2,8 @@ import CWire
 
 /// What a node waits for, in its heartbeat.
 ///
-/// Told once nothing has come of it for a second. A chain of them leads from the node that stands still to the one that
-/// holds it up.
+/// A node tells of a wait once it has lasted for a second without any progress. A chain of waits leads from the node
+/// that stands still to the one that holds it up.
 package struct Waiting: Sendable, Equatable {
     /// The name or endpoint of the node that is waited for; empty where it is no node.
     package var whom: String
@@ -12,6 +12,7 @@ package struct Waiting: Sendable, Equatable {
     /// For how long nothing has come.
     package var milliseconds: UInt64
 
+    /// Texts longer than `WireProtocol.textLimitBytes` arrive cut off.
     package init(for whom: String, why: String, milliseconds: UInt64) {
         self.whom = whom
         self.why = why
@@ -28,6 +29,7 @@ extension Waiting: WireValue {
         body.milliseconds = milliseconds
     }
 
+    /// Never throws in fact: what is only shown is cut off or repaired, so that a strange text costs no heartbeat.
     init(decoding body: Distillery__Waiting) throws {
         whom = Field.beginning(of: body.whom)
         why = Field.beginning(of: body.why)

@@ -1,7 +1,7 @@
 import CWire
 
-/// Long work of a node, in its heartbeat: what it is at, and how it gets on. Shown by `status`; a node whose work stands
-/// still for `cluster.work_limit_seconds` is given up.
+/// Long work of a node, told in its heartbeat: its name, its duration and its progress. Shown by `status`; a node whose
+/// work stands still for `cluster.work_limit_seconds` is given up.
 package struct Work: Sendable, Equatable {
     /// In words, as `status` shows it: `seals streams`.
     package var what: String
@@ -14,6 +14,7 @@ package struct Work: Sendable, Equatable {
     /// Pieces that there are; 0 where they are not counted.
     package var total: UInt64
 
+    /// `done` and `total` are 0 for work that is not counted.
     package init(what: String, milliseconds: UInt64, stillMilliseconds: UInt64, done: UInt64 = 0, total: UInt64 = 0) {
         self.what = what
         self.milliseconds = milliseconds
@@ -34,6 +35,7 @@ extension Work: WireValue {
         body.total = total
     }
 
+    /// Never throws in fact, as in `Waiting`.
     init(decoding body: Distillery__Work) throws {
         what = Field.beginning(of: body.what)
         milliseconds = Field.tellable(body.milliseconds)

@@ -35,6 +35,7 @@ extension DiscardStreams: WireMessage {
         body.reason = arena.string(reason)
     }
 
+    /// Throws for a lifetime that is missing; the reason is cut off where it is long.
     init(decoding body: Distillery__DiscardStreams) throws {
         lifetime = try LifetimeIdentifier(decoding: body.lifetime)
         incarnation = body.incarnation

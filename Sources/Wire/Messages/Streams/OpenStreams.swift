@@ -8,6 +8,7 @@ package import Experience
 /// The file decides, not the order in which senders come: an incarnation below the file's is refused, and so is one
 /// that says it has not begun though the file has rollouts of it.
 package struct OpenStreams: Sendable, Equatable {
+    /// The lifetime, or the evaluation and task, that the streams belong to.
     package var lifetime: LifetimeIdentifier
     /// Only recorded ones; their streams are handed over together, when the last of them is open.
     package var actors: Range<Int>
@@ -25,6 +26,7 @@ package struct OpenStreams: Sendable, Equatable {
     /// As the `CarryActors` or the `EvaluationJob` has it.
     package var ticket: [UInt8]
 
+    /// A carrier that begins leaves both lists of sequences empty.
     package init(
         lifetime: LifetimeIdentifier, actors: Range<Int>, incarnation: UInt64, firstPolicyVersion: UInt64,
         durableSequences: [UInt64] = [], firstSequences: [UInt64] = [], source: String = "",
@@ -59,6 +61,8 @@ extension OpenStreams: WireMessage {
         body.ticket = arena.bytes(ticket)
     }
 
+    /// Throws for lists that have not one element for each actor, counters near the end of their types, and a source or
+    /// ticket that is too long.
     init(decoding body: Distillery__OpenStreams) throws {
         lifetime = try LifetimeIdentifier(decoding: body.lifetime)
         actors = try Field.actors(body.first_actor, body.actors)

@@ -7,13 +7,16 @@ package import Experience
 package struct RolloutsDurable: Sendable, Equatable {
     /// Where one stream of the part stands; a message need not name all of them.
     package struct Stream: Sendable, Equatable {
+        /// Number of the actor in its lifetime, or of the seed in an evaluation.
         package var actor: Int
         /// Everything before this is on disk, and may be forgotten by its sender.
         package var nextSequence: UInt64
         /// The incarnation that the stream is at; a sender with a lower one has been replaced.
         package var incarnation: UInt64
+        /// Whether the stream still grows, has ended, was quarantined or has diverged.
         package var state: StreamState
 
+        /// `state` is `recording` unless something ended it.
         package init(actor: Int, nextSequence: UInt64, incarnation: UInt64, state: StreamState = .recording) {
             self.actor = actor
             self.nextSequence = nextSequence
@@ -23,12 +26,14 @@ package struct RolloutsDurable: Sendable, Equatable {
     }
 
     package var lifetime: LifetimeIdentifier
+    /// In any order; some of the part's, or all.
     package var streams: [Stream]
     /// Rollouts from `nextSequence` on were lost on the way or refused: send them again.
     package var resend: Bool
     /// Why the receiver's incarnation is refused, in words; empty where it is not.
     package var refusal: String
 
+    /// `refusal` concerns the sender's incarnation as a whole, not one stream.
     package init(lifetime: LifetimeIdentifier, streams: [Stream], resend: Bool, refusal: String = "") {
         self.lifetime = lifetime
         self.streams = streams
@@ -55,6 +60,7 @@ extension RolloutsDurable: WireMessage {
         (body.n_state, body.state) = arena.array(streams.map(\.state.encoded))
     }
 
+    /// Throws for lists of different lengths and for a state that this version does not know.
     init(decoding body: Distillery__RolloutsDurable) throws {
         try Field.equal(body.n_actor, body.n_next_sequence, "next sequences")
         try Field.equal(body.n_actor, body.n_incarnation, "incarnations")

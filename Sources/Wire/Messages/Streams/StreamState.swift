@@ -8,13 +8,15 @@ package enum StreamState: UInt32, Sendable, Equatable, CaseIterable {
     case ended = 1
     /// Its file was damaged and moved aside: it is neither recorded nor acknowledged any more.
     case quarantined = 2
-    /// What was sent is not what the file has of it, though it was to be lived again: the carrier cannot go on.
+    /// The carrier lived the stream again and sent other rollouts than the file has: it cannot go on.
     case diverged = 3
 }
 
 extension StreamState {
+    /// The C enumeration has the same numbers.
     var encoded: Distillery__StreamState { Distillery__StreamState(rawValue) }
 
+    /// Throws for a number that no state has: a later version may have more.
     init(decoding value: Distillery__StreamState) throws {
         guard let state = StreamState(rawValue: value.rawValue) else {
             throw WireError("a stream's state of \(value.rawValue)")

@@ -9,8 +9,10 @@ package struct StreamsOpened: Sendable, Equatable {
         package var nextSequence: UInt64
         /// The number of the episode that begins with it: above the number of an episode that was cut.
         package var nextEpisode: UInt64
+        /// A stream that has ended or was quarantined takes no more rollouts.
         package var state: StreamState
 
+        /// A new file gives 0 and 0.
         package init(nextSequence: UInt64, nextEpisode: UInt64, state: StreamState = .recording) {
             self.nextSequence = nextSequence
             self.nextEpisode = nextEpisode
@@ -19,12 +21,14 @@ package struct StreamsOpened: Sendable, Equatable {
     }
 
     package var lifetime: LifetimeIdentifier
+    /// As in the `OpenStreams` that is answered.
     package var firstActor: Int
     /// Of the `OpenStreams` that is answered: an answer to an earlier carrier is told by it.
     package var incarnation: UInt64
     /// One for each actor from `firstActor` on.
     package var streams: [Stream]
 
+    /// One element for each actor that was asked for, in their order.
     package init(lifetime: LifetimeIdentifier, firstActor: Int, incarnation: UInt64, streams: [Stream]) {
         self.lifetime = lifetime
         self.firstActor = firstActor
@@ -50,6 +54,8 @@ extension StreamsOpened: WireMessage {
         (body.n_state, body.state) = arena.array(streams.map(\.state.encoded))
     }
 
+    /// Throws for lists of different lengths, actors beyond `WireProtocol.actorLimit` and counters near the end of
+    /// their types.
     init(decoding body: Distillery__StreamsOpened) throws {
         try Field.equal(body.n_next_sequence, body.n_next_episode, "next episodes")
         try Field.equal(body.n_next_sequence, body.n_state, "states")

@@ -9,6 +9,7 @@ package import Experience
 /// then after rests that double up to 30 s; the ninth time in a row ends the run.
 package struct StreamsRefused: Sendable, Equatable {
     package var lifetime: LifetimeIdentifier
+    /// Names the part together with `lifetime`.
     package var firstActor: Int
     /// The incarnation that the sender carried the streams as.
     package var incarnation: UInt64
@@ -59,6 +60,7 @@ extension StreamsRefused: WireMessage {
         body.environment_failed = arena.flag(cause == .environment)
     }
 
+    /// Throws for a lifetime that is missing; the reason is cut off where it is long.
     init(decoding body: Distillery__StreamsRefused) throws {
         lifetime = try LifetimeIdentifier(decoding: body.lifetime)
         firstActor = Int(body.first_actor)

@@ -8,12 +8,14 @@ package import Experience
 package struct StreamsSealed: Sendable, Equatable {
     /// What the sealed file holds.
     package struct Stream: Sendable, Equatable {
+        /// Number of the actor, or of the seed in an evaluation.
         package var actor: Int
         /// Transitions.
         package var rows: UInt64
         /// Rows of the file's `rollouts`.
         package var rollouts: UInt64
 
+        /// Both counts are of the whole file, over all its incarnations.
         package init(actor: Int, rows: UInt64, rollouts: UInt64) {
             self.actor = actor
             self.rows = rows
@@ -22,8 +24,10 @@ package struct StreamsSealed: Sendable, Equatable {
     }
 
     package var lifetime: LifetimeIdentifier
+    /// All of one lifetime, in any order.
     package var streams: [Stream]
 
+    /// Streams of several lifetimes need a message each.
     package init(lifetime: LifetimeIdentifier, streams: [Stream]) {
         self.lifetime = lifetime
         self.streams = streams
@@ -45,6 +49,7 @@ extension StreamsSealed: WireMessage {
         (body.n_rollouts, body.rollouts) = arena.array(streams.map(\.rollouts))
     }
 
+    /// Throws for lists of different lengths.
     init(decoding body: Distillery__StreamsSealed) throws {
         try Field.equal(body.n_actor, body.n_rows, "row counts")
         try Field.equal(body.n_actor, body.n_rollouts, "rollout counts")
