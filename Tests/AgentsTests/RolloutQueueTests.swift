@@ -100,7 +100,8 @@ struct RolloutQueueTests {
     @Test("A3C learns from all that wait, once they are one of each actor, and from the rest at the end")
     func actorCritic() throws {
         let learner = try ActorCriticLearner(
-            settings: ActorCriticSettings(), scene: Scene(environment: describe(components: [9], actions: 4)), seed: 1, task: 0,
+            settings: ActorCriticSettings(), scene: Scene(environment: describe(components: [9], actions: 4)), seed: 1,
+            task: 0,
             repetition: 0)
         func wanted(_ count: Int, isOver: Bool = false) -> Int {
             learner.rolloutsOfNextUpdate(
