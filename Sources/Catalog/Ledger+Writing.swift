@@ -63,12 +63,13 @@ extension Ledger {
     /// what was learnt, the policy lag. Of two attempts the higher is kept. Call it only while no coordinator is at
     /// work on the run.
     ///
-    /// A lifetime loses its row, its attempt included, where none of its files could be read.
+    /// Of a lifetime none of whose files could be read its attempt is kept, and nothing else: it is lived again.
     package func replaceIndex(_ index: HistoriesIndex) throws(CatalogError) {
-        let known = Dictionary(grouping: try lifetimes()) { [$0.task, $0.repetition] }
-        let lifetimes = index.lifetimes.map { found in
-            known[[found.task, found.repetition]]?.first.map { found.completed(from: $0) } ?? found
+        var known = Dictionary(try lifetimes().map { ([$0.task, $0.repetition], $0) }) { first, _ in first }
+        let found = index.lifetimes.map { found in
+            known.removeValue(forKey: [found.task, found.repetition]).map { found.completed(from: $0) } ?? found
         }
+        let lifetimes = found + known.values.map { LifetimeRecord(withoutFiles: $0) }
         try write { database in
             for table in ["evaluation_returns", "evaluations", "streams", "lifetimes", "tasks"] {
                 try database.execute(sql: "DELETE FROM \(table)")
@@ -82,6 +83,13 @@ extension Ledger {
 }
 
 extension LifetimeRecord {
+    /// What stays true where the files are gone.
+    fileprivate init(withoutFiles known: LifetimeRecord) {
+        self.init(
+            task: known.task, repetition: known.repetition, status: .queued, attempt: known.attempt,
+            actors: known.actors)
+    }
+
     /// With what only the coordinator knew. An attempt is never given out twice: the higher one counts.
     ///
     /// Numbers that files tell (episodes, transitions, updates) are the files' own.

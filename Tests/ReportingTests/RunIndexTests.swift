@@ -107,6 +107,24 @@ struct RunIndexTests {
         try reader.close()
     }
 
+    @Test("a lifetime whose files are all gone is lived again, above the attempts that it has had")
+    func filesGone() throws {
+        let folder = try makeRun()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try write(history(0), split: .train, rewards: [0, 1], in: folder)
+        let ledger = try Ledger(path: folder.appendingPathComponent("catalog.sqlite").path, mode: .create)
+        let gone = LifetimeRecord(
+            task: 2, repetition: 0, status: .finished, learner: "l", attempt: 3, episodes: 40, actors: 5)
+        try ledger.save(LedgerBatch(lifetimes: [gone]))
+        try ledger.close()
+        try RunIndex(folder: folder).write(into: folder)
+        let reader = try Ledger(path: folder.appendingPathComponent("catalog.sqlite").path, mode: .read)
+        let found = try #require(try reader.lifetimes().first { $0.task == 2 })
+        #expect(found == LifetimeRecord(task: 2, repetition: 0, status: .queued, attempt: 3, actors: 5))
+        #expect(try reader.lifetimes().count == 2)
+        try reader.close()
+    }
+
     @Test("a stream that its recorder gave up stays given up, and the others of its lifetime can end it")
     func quarantined() throws {
         let folder = try makeRun()
