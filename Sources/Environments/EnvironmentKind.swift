@@ -93,5 +93,5 @@ package struct RecordedTask {
     }
 
     /// What is seen of the stream's stored observations; nil where it is the same.
-    package func makeView() throws -> (any ObservationView)? { try tasks.makeView(of: task) }
+    package func makeView() throws -> (any ObservationView)? { try tasks.view(of: task) }
 }

@@ -5,6 +5,8 @@ extension RegisteredEnvironment {
     package static let registry = Registry<RegisteredEnvironment>(
         "environment",
         [
-            RegisteredEnvironment(DarkRoomTasks.self)
+            RegisteredEnvironment(DarkRoomTasks.self),
+            RegisteredEnvironment(DarkRoomHardTasks.self),
+            RegisteredEnvironment(KeyToDoorTasks.self),
         ])
 }

@@ -16,8 +16,8 @@ package struct Scene: Sendable {
 }
 
 extension TaskDistribution {
-    /// What a learner of this task is given. Throws as `makeView` does.
+    /// What a learner of this task is given. Throws as `view(of:)` does.
     package func scene(of task: Task) throws -> Scene {
-        Scene(environment: environment, view: try makeView(of: task))
+        Scene(environment: environment, view: try view(of: task))
     }
 }

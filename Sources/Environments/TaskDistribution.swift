@@ -16,8 +16,8 @@ package protocol TaskDistribution: Sendable {
     func references(of task: Task) -> ReferenceReturns
     /// One copy for each key. Throws `EnvironmentError` when `task.json` does not describe a task of this distribution.
     func makeEnvironment(task: Task, keys: [StreamKey]) throws -> any Environment
-    /// What is seen of the stored observations of a task; nil, as where this is not implemented, when what is stored is
-    /// what is seen. Throws as `makeEnvironment` does.
+    /// What is seen of the stored observations of a task. Only asked for, through `view(of:)`, where the environment's
+    /// description says that streams store something else than what is seen. Throws as `makeEnvironment` does.
     func makeView(of task: Task) throws -> (any ObservationView)?
     /// Whether the actions of a recorded stream bring the same observations and rewards again. True unless implemented.
     var isReplayable: Bool { get }
@@ -26,6 +26,15 @@ package protocol TaskDistribution: Sendable {
 extension TaskDistribution {
     package func makeView(of task: Task) throws -> (any ObservationView)? { nil }
     package var isReplayable: Bool { true }
+
+    /// What is seen of the stored observations of a task; nil where what is stored is what is seen. Throws
+    /// `EnvironmentError` as `makeView` does, and where that makes none though there has to be one.
+    package func view(of task: Task) throws -> (any ObservationView)? {
+        guard environment.hasView else { return nil }
+        if let view = try makeView(of: task) { return view }
+        throw EnvironmentError(
+            "\(environment.name) stores \(environment.stored.name) and does not say what is seen of them")
+    }
 }
 
 /// Returns of one episode of a task, undiscounted; nil where one cannot be computed. The report draws them as lines,

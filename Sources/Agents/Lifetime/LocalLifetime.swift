@@ -31,7 +31,7 @@ package final class LocalLifetime {
             let actor = try algorithm.makeActor(environment: tasks.environment, keys: keys)
             try learner.withActingParameters { try actor.load(parameters: $0) }
             let collector = try RolloutCollector(
-                environment: try tasks.makeEnvironment(task: task, keys: keys), view: try tasks.makeView(of: task),
+                environment: try tasks.makeEnvironment(task: task, keys: keys), view: try tasks.view(of: task),
                 actor: actor, lifetime: identifier, positions: members.map { ActorPosition(actor: $0) })
             return (actor: actor, collector: collector)
         }

@@ -82,7 +82,7 @@ final class ActorPart {
         let task = try context.task(carry.lifetime.task)
         collector = try RolloutCollector(
             environment: try context.distribution.makeEnvironment(task: task, keys: keys),
-            view: try context.distribution.makeView(of: task), actor: policy, lifetime: carry.lifetime,
+            view: try context.distribution.view(of: task), actor: policy, lifetime: carry.lifetime,
             positions: positions)
         retire()
         phase = .running

@@ -68,7 +68,7 @@ final class RunningJob {
         policy.onProgress = { progress?.advance() }
         let actor = InContextActor(policy: policy, episodes: job.episodes, clearsContext: job.clearContext)
         collector = try RolloutCollector(
-            environment: environment, view: try context.distribution.makeView(of: task), actor: actor,
+            environment: environment, view: try context.distribution.view(of: task), actor: actor,
             lifetime: lifetime,
             positions: keys.map { ActorPosition(actor: $0.actor, incarnation: job.incarnation) })
         self.actor = actor

@@ -51,39 +51,19 @@ package struct DarkRoomTasks: EnvironmentKind {
         return Double(max(0, settings.horizon - max(distance, 1) + 1))
     }
 
-    /// Exact: the distribution over cells is pushed forward for `horizon` steps of uniformly random actions.
+    /// Exact: a walk of uniformly random actions is pushed forward for `horizon` steps.
     private func expectedRandomReturn(of goal: SIMD2<UInt8>) -> Double {
         let size = settings.size
-        let goalCell = Int(goal.y) * size + Int(goal.x)
-        var occupancy = [Double](repeating: 0, count: size * size)
-        occupancy[(size / 2) * size + size / 2] = 1
-        var total = 0.0
-        for _ in 0..<settings.horizon {
-            var next = [Double](repeating: 0, count: size * size)
-            for cell in occupancy.indices where occupancy[cell] > 0 {
-                let position = SIMD2(UInt8(cell % size), UInt8(cell / size))
-                for action in UInt8(0)..<5 {
-                    let moved = DarkRoom.move(position, action: action, size: UInt8(size))
-                    next[Int(moved.y) * size + Int(moved.x)] += occupancy[cell] / 5
-                }
-            }
-            occupancy = next
-            total += occupancy[goalCell]
+        var walk = RandomWalk(size: size)
+        walk.occupancy[(size / 2) * size + size / 2] = 1
+        return (0..<settings.horizon).reduce(0) { total, _ in
+            walk.step()
+            return total + walk.occupancy[Int(goal.y) * size + Int(goal.x)]
         }
-        return total
     }
 
     private func goal(of json: String) throws -> SIMD2<UInt8> {
-        let example = "{\"goal\":[3,5]}"
-        let fields = try readJSON(json, as: [String: [Int]].self, what: "task of dark-room", example: example)
-        guard fields.count == 1, let goal = fields["goal"], goal.count == 2,
-            goal.allSatisfy({ (0..<settings.size).contains($0) })
-        else {
-            throw EnvironmentError(
-                "task of dark-room: expected a goal of two coordinates from 0 to \(settings.size - 1), as in "
-                    + "\(example), found \(fields.map { "\($0.key) \($0.value.prefix(8))" }.sorted().prefix(4))")
-        }
-        return SIMD2(UInt8(goal[0]), UInt8(goal[1]))
+        try readCells(json, ["goal"], size: settings.size, environment: Self.name, example: "{\"goal\":[3,5]}")[0]
     }
 }
 
