@@ -4,9 +4,10 @@ import Neural
 /// How long and how often a benchmark measures, and where it says how far it is. One plan serves all cases of a suite;
 /// `progress` and `mayGoOn` are the command's way to print a line and to stop at a signal.
 package struct BenchmarkPlan {
-    /// Repetitions; their median counts.
+    /// Repetitions; their median counts. An odd number makes the median one of them.
     package var repetitions: Int
-    /// A repetition lasts at least as long as this, after a warm-up of half of it.
+    /// Seconds that a repetition is meant to last at least, after a warm-up of half of it. The number of calls is fixed
+    /// from the warm-up, so a machine that grows faster or slower makes a repetition shorter or longer.
     package var secondsPerRepetition: Double
     /// Called with a line of text after whatever takes long; may throw to end the benchmark.
     package var progress: (String) throws -> Void
@@ -33,7 +34,9 @@ package struct BenchmarkPlan {
         }
     }
 
-    /// Calls `body` until half a repetition has passed, at least once, and returns the calls of a repetition.
+    /// Calls `body` until half a repetition has passed, at least once, and returns the calls of a repetition. A warm-up
+    /// brings caches, the branch predictor and the processor's clock to where they are in the repetitions, and its own
+    /// time says how many calls last `secondsPerRepetition`. Throws what `body` throws.
     package func warmUp(_ body: () throws -> Void) rethrows -> Int {
         var calls = 0
         let seconds = try secondsTaken {

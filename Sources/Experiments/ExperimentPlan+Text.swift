@@ -26,6 +26,7 @@ extension ExperimentPlan {
     }
 
     /// Throws `PlanError` when `freeBytes` at `path` are not enough. `existingBytes`: what a resumed run has already.
+    /// `reserveBytes` are asked for on top. The message says how to get by with less.
     package func checkDisk(freeBytes: Int, existingBytes: Int = 0, path: String) throws(PlanError) {
         let needed = max(0, maximumDiskBytes - existingBytes) + ExperimentPlan.reserveBytes
         guard freeBytes >= needed else {

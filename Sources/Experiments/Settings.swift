@@ -47,6 +47,7 @@ package struct CollectSettings: SettingsGroup {
     package var recordActors: Int?
     /// Whether actors may join and leave a lifetime that runs.
     package var elastic: Bool = false
+    /// When a lifetime ends: after so many episodes of each actor, or before that once its algorithm has converged.
     package var end = LifetimeEnd()
 
     package init() {}
@@ -100,6 +101,8 @@ package struct CollectSettings: SettingsGroup {
 package struct ClusterSettings: SettingsGroup {
     /// Learner processes, each of which works on `lifetimesPerLearner` lifetimes.
     package var learners: Int = 1
+    /// Processes that carry actors. Together they have to have places for all actors of one lifetime, or none could
+    /// begin (`Experiment.processContradictions`).
     package var actorProcesses: Int = 2
     /// Actors that one process carries at most; nil for as many as the lifetimes that run at once need.
     package var actorsPerProcess: Int?
@@ -160,7 +163,8 @@ package struct ClusterSettings: SettingsGroup {
 package struct EvaluateSettings: SettingsGroup {
     /// Episodes of each (task, seed).
     package var episodes: Int = 200
-    /// Evaluations of each task, each with random numbers of its own.
+    /// Evaluations of each task, each with random numbers of its own. The recorder writes one stream for each: they are
+    /// numbered like the actors of a lifetime.
     package var seeds: Int = 4
     /// Tasks of the train split that are evaluated too.
     package var trainTasks: Int = 8

@@ -16,6 +16,7 @@ package struct MemoryHistory: Sendable {
         let megabytes: Double
     }
 
+    /// A process that replaces another has another number, so its memory does not continue the dead one's.
     private struct Series: Hashable {
         let role: RoleName
         let process: Int
@@ -35,6 +36,7 @@ package struct MemoryHistory: Sendable {
             Sample(seconds: seconds, megabytes: megabytes))
     }
 
+    /// Roles of which at least one sample has come.
     package var roles: Set<RoleName> { Set(series.keys.map(\.role)) }
 
     /// The largest sample of any process of the role; nil where there is none.

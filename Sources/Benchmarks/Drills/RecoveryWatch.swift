@@ -15,6 +15,8 @@ package struct RecoveryWatch: Sendable {
     /// Environment steps of each actor process at the first status in which no actors waited for a carrier.
     private var stepsWhenCarried: [String: Double]?
 
+    /// `processes`: process numbers of all nodes as a status told them before the kill; who has another number is a
+    /// successor.
     package init(role: RoleName, processes: Set<Int>) {
         self.role = role
         self.processes = processes

@@ -25,7 +25,9 @@ package struct Settling: Sendable, Equatable {
     /// first half, and the plateau is none.
     package let seconds: Double?
 
-    /// `windows` in the order of their time; of none the plateau is 0 and `seconds` nil.
+    /// `windows` in the order of their time; of none the plateau is 0 and `seconds` nil. Windows that overlap are as
+    /// good as others. The search runs from the end, so one late stretch off the plateau does not hide that the rate
+    /// had settled before, as long as it is at most a tenth of the windows.
     package init(_ windows: [Window]) {
         let plateau = windows.suffix((windows.count + 1) / 2).map(\.rate).median
         let isOn = windows.map { abs($0.rate - plateau) <= Self.tolerance * plateau }

@@ -7,11 +7,13 @@ package struct StepHistory: Sendable {
     /// A count that stays the same for so long was told again by a heartbeat: the process stood still.
     private static let standstillSeconds = 0.9
 
+    /// Environment steps that a process had counted at a moment.
     private struct Point {
         let seconds: Double
         let steps: Double
     }
 
+    /// What was told of each process, by its node's name and in the order of time.
     private var processes: [String: [Point]] = [:]
 
     package init() {}

@@ -1,7 +1,8 @@
 package import Neural
 
 /// The image encoder forward and backward on one batch, the images shared among threads (IMPALA's network at 72 x 96).
-/// Pixels, parameters and gradients are made up.
+/// Pixels, parameters and gradients are made up. The forward pass is that of training (`mode: .training`), whose
+/// intermediate values the backward pass needs.
 package struct EncoderBenchmark {
     package static let name = "encoder"
     package var settings = ImageEncoderSettings()

@@ -142,6 +142,7 @@ extension KernelBenchmark {
         [residualNormForward, residualNormBackward, geluForward, geluBackward, adam, crossEntropy]
     }
 
+    /// What both residual normalisations say of themselves.
     private static let normConfiguration: [String: BenchmarkResult.Setting] = [
         "rows": .init(rows), "dimension": .init(dimension), "dropout": 0.1,
     ]
@@ -164,6 +165,8 @@ extension KernelBenchmark {
         }
     }
 
+    /// 14 operations an element: gradients of the normalisation, gain, shift, dropout and bias, added to the
+    /// residual's.
     private static var residualNormBackward: Case {
         Case(
             "residual-norm-backward", normConfiguration, operations: 14 * rows * dimension
@@ -184,6 +187,8 @@ extension KernelBenchmark {
         }
     }
 
+    /// 10 operations an element of a panel: the bias and GELU's tanh approximation, written as a * sigmoid(2u) with one
+    /// exponential.
     private static var geluForward: Case {
         Case(
             "bias-gelu-forward", ["rows": .init(rows), "width": .init(panel)], operations: 10 * rows * panel
@@ -193,6 +198,8 @@ extension KernelBenchmark {
         }
     }
 
+    /// 18 operations an element: GELU once more, since only its argument was kept, its derivative, and the bias's
+    /// gradient.
     private static var geluBackward: Case {
         Case(
             "bias-gelu-backward", ["rows": .init(rows), "width": .init(panel)], operations: 18 * rows * panel
@@ -211,6 +218,7 @@ extension KernelBenchmark {
     /// About as many parameters as the model of Table 1 has.
     private static let parameterCount = 1_132_000
 
+    /// 14 operations a parameter, on one thread: both moments, their corrections, the root, the quotient and the step.
     private static var adam: Case {
         Case("adam", ["parameters": .init(parameterCount)], operations: 14 * parameterCount) {
             let (parameters, gradient) = (noise(parameterCount), noise(parameterCount))

@@ -29,7 +29,9 @@ package struct KernelBenchmark {
         (products + attention + elementwise + perceptron + recurrent).filter { word.isEmpty || $0.name.contains(word) }
     }
 
-    /// Measures `cases` one after the other, each between samples of the machine's peak.
+    /// Measures `cases` one after the other, each between samples of the machine's peak. The first results are the
+    /// peaks themselves: of one thread and, where `threads` is more than 1, of all of them. Throws what the plan's
+    /// functions throw.
     package static func run(_ cases: [Case], threads: Int, plan: BenchmarkPlan) throws -> [BenchmarkResult] {
         // A kernel's repetitions are short, and so is what they are compared with.
         let peak = ProductPeak(threads: 1, products: 1)
@@ -44,6 +46,7 @@ package struct KernelBenchmark {
         return results
     }
 
+    /// One line for a person who waits: the name and the median.
     private static func line(_ result: BenchmarkResult) -> String {
         "\(result.name): \(Int((result.rates[.gflops] ?? []).median)) GFLOP/s"
     }

@@ -11,8 +11,11 @@ package final class ProductPeak {
     /// Products of a sample, on each thread.
     private let products: Int
     private let pool: WorkerPool
+    /// Three matrices of 1024 x 1024 for each thread, 12 MiB: two factors and their product.
     private let matrices: [FloatBuffer]
 
+    /// `products`: the more, the longer and the steadier a sample. Kernels take 1, since their own repetitions are
+    /// short.
     package init(threads: Int, products: Int = 3) {
         self.products = products
         pool = WorkerPool(count: threads)

@@ -8,8 +8,9 @@ import Neural
 /// Dark Room has only 81 observations, and what is equal is computed once. So everything is measured twice: as it runs,
 /// and with every row computed by itself, which is how the network compares with others.
 package struct ActingBenchmark {
+    /// The network and the length of a rollout; the defaults are the paper's source algorithm.
     package var settings = ActorCriticSettings()
-    /// Observations of a call.
+    /// Observations of a call, a cell of the Dark Room each: up to 81 all differ.
     package var actors = 50
     /// Rollouts of an update, of `settings.rolloutLength` transitions each.
     package var rollouts = 100
@@ -72,17 +73,20 @@ package struct ActingBenchmark {
         ) { _ = try learner.update([batch]) }
     }
 
+    /// A learner with the parameters that the seed gives; its task and repetition only choose random numbers.
     private func makeLearner(_ tasks: DarkRoomTasks, sharing: Bool) throws -> ActorCriticLearner {
         try ActorCriticLearner(
             settings: settings, scene: Scene(environment: tasks.environment), seed: 0, task: 0, repetition: 0,
             sharesEqualObservations: sharing)
     }
 
+    /// Keys of random numbers for so many actors: they draw the actions.
     private func keys(_ count: Int) -> [StreamKey] {
         (0..<count).map { StreamKey(seed: 0, task: 0, repetition: 0, actor: $0) }
     }
 
-    /// Multiplications of a row as a dense network has them, with 18 inputs and 5 actions and a value.
+    /// Multiplications of a row as a dense network has them, with 18 inputs and 5 actions and a value. The input is
+    /// one-hot, two components of nine values; a dense network multiplies by all 18.
     private var multiplications: Int {
         let widths = [18] + settings.hidden + [6]
         return zip(widths, widths.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }

@@ -20,8 +20,10 @@ package struct CoordinatorBenchmark {
     private static let leaseNanoseconds: UInt64 = 10_000_000_000
     /// Simulated seconds in which nodes join and take leases; not counted.
     private static let warmUpSeconds = 12
+    /// Actors of each lifetime: with four in a process, each lifetime has two parts.
     private static let actorsPerLifetime = 8
     private static let actorsPerProcess = 4
+    /// One node in so many is a learner.
     private static let nodesPerLearner = 20
 
     /// Nodes of the simulated cluster; a recorder, a twentieth of them learners, the rest actor processes.
@@ -29,6 +31,7 @@ package struct CoordinatorBenchmark {
     /// Simulated time that is counted, after the warm-up.
     package let simulatedSeconds: Int
     private let journal: any RunJournal
+    /// Whether a journal was given; the result's name says so, and the two can be compared.
     private let withCatalogue: Bool
 
     /// `journal`: where the coordinator writes things down; nil for nowhere.
@@ -39,7 +42,8 @@ package struct CoordinatorBenchmark {
         self.journal = journal ?? NoJournal()
     }
 
-    /// The experiment that keeps so many nodes busy for so long.
+    /// The experiment that keeps so many nodes busy for so long. Lifetimes are as many as the processes can carry at
+    /// once in all the rounds of ten seconds, so that no node runs out of work.
     package static func experiment(nodes: Int, simulatedSeconds: Int) throws -> Experiment {
         let learners = max(1, nodes / nodesPerLearner)
         let processes = max(2, nodes - learners - 1)
@@ -113,16 +117,19 @@ package struct CoordinatorBenchmark {
     }
 }
 
-/// Seconds that all threads have worked: not those in which others had the processor.
+/// Processor time of all threads of this process, in seconds (CLOCK_PROCESS_CPUTIME_ID): time in which other processes
+/// had the processor is not in it.
 private func processSeconds() -> Double {
     var time = timespec()
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
     return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }
 
-/// Nodes that say what honest ones would say, without doing it.
+/// Nodes that say what honest ones would say, without doing it. Deterministic: heartbeats are spread over a second by
+/// the node's index, and all that is said follows from `now` and from what was heard.
 private final class StubCluster {
-    /// A node as the coordinator sees it: whether it was welcomed, and when it speaks next.
+    /// A node as the coordinator sees it: whether it was welcomed, and when it speaks next. `steps` grows by 20,000 a
+    /// heartbeat, so that the coordinator sees movement and a rate.
     private struct Node {
         let hello: Hello
         var isWelcome = false
@@ -137,7 +144,9 @@ private final class StubCluster {
     private var firstDue = 0
     /// What nodes say at the next turn.
     private var answers: [(name: String, bytes: [UInt8])] = []
+    /// The node that reports streams as sealed; the first one.
     private var recorder = ""
+    /// Number of the last request of any node: each is unique, as in an honest cluster.
     private var request: UInt64 = 0
 
     var count: Int { order.count }
@@ -221,7 +230,7 @@ private final class StubCluster {
     }
 }
 
-/// Writes nothing down.
+/// Writes nothing down: what remains is the coordinator's own work, without the catalogue's.
 private final class NoJournal: RunJournal {
     func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Task, actors: Int) throws {}
     func lifetimeStarted(_ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String, actors: Int) throws {}

@@ -6,6 +6,7 @@ import Processes
 /// The trainer timed as it is: windows drawn, forward, backward, clipping and Adam, on made-up streams in memory. Its
 /// GFLOP/s are those of `TransformerArithmetic`, so time spent elsewhere lowers them.
 package struct DistillerBenchmark {
+    /// Names the result, and one of `models` where the model is one of those.
     package let name: String
     package let model: TransformerSettings
     /// Windows of an optimiser step.
@@ -38,7 +39,9 @@ package struct DistillerBenchmark {
     /// Steps of the warm-up before the memory is looked at.
     private static let warmUpSteps = 3
 
-    /// Measures tokens a second, and the share of the machine's own peak between the repetitions.
+    /// Measures tokens a second, and the share of the machine's own peak between the repetitions. The share is the
+    /// median of each repetition's GFLOP/s to the mean of the peaks before and after it. `measured` also has the memory
+    /// in megabytes (1e6 bytes) and the operations of a step. Throws what the trainer or `plan.progress` throws.
     package func run(_ plan: BenchmarkPlan) throws -> BenchmarkResult {
         ResidentMemory.forgetPeak()
         let data = try BenchmarkStreams.make(streams: streams, episodes: episodes)
@@ -71,7 +74,8 @@ package struct DistillerBenchmark {
             name: name, configuration: configuration, rates: [.tokens: tokens, .gflops: gflops], measured: measured)
     }
 
-    /// A trainer that never ends by itself.
+    /// A trainer that never ends by itself. Its data stay the caller's, in memory; nothing is read from a disk and no
+    /// checkpoint is written.
     private func makeTrainer(_ transformer: TransformerModel, _ data: StreamArrays) throws -> Trainer {
         var training = TrainingSettings()
         training.batchSize = batchSize
@@ -81,7 +85,8 @@ package struct DistillerBenchmark {
             model: transformer, training: training, windows: WindowSettings(), data: data)
     }
 
-    /// Megabytes after the warm-up, at every tenth of `watchedSteps`, and at the most.
+    /// Megabytes after the warm-up, at every tenth of `watchedSteps`, and at the most. Resident memory is that of the
+    /// whole process, and a growth from one tenth to the next shows a leak.
     private func watchMemory(_ trainer: Trainer, _ plan: BenchmarkPlan) throws -> [String: Double] {
         for _ in 0..<Self.warmUpSteps { _ = try trainer.step() }
         var found = ["resident_megabytes": ResidentMemory.now().megabytes]
@@ -97,6 +102,7 @@ package struct DistillerBenchmark {
         return found
     }
 
+    /// What the result says of its model and its training, for comparison with other results.
     private var configuration: [String: BenchmarkResult.Setting] {
         [
             "model_dimension": .init(model.modelDimension), "layers": .init(model.layers), "heads": .init(model.heads),

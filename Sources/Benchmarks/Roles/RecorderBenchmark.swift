@@ -33,7 +33,8 @@ package struct RecorderBenchmark {
         self.rows = rows
     }
 
-    /// Records in `folder`, on whose disk the figures depend.
+    /// Records in `folder`, on whose disk the figures depend. The folder is left as it is found at the end, for the
+    /// caller to delete. Throws `ClusterError` where a stream is lost, and what files throw.
     package func run(folder: String) throws -> BenchmarkResult {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let experiment = try self.experiment()
@@ -50,6 +51,8 @@ package struct RecorderBenchmark {
         return result(driver)
     }
 
+    /// The smallest experiment that has room for all lifetimes: 64 train tasks, each with as many lifetimes as are
+    /// needed.
     private func experiment() throws -> Experiment {
         try Experiment(
             yaml: """
@@ -76,12 +79,14 @@ package struct RecorderBenchmark {
     }
 }
 
-/// Time that a thread has spent, and that has passed.
+/// Time of this process: what has passed by a monotonic clock, and processor time of all its threads (`getrusage`), in
+/// user code and in the system. All in seconds.
 private struct TimeSpent {
     var seconds = 0.0
     var user = 0.0
     var system = 0.0
 
+    /// The readings of this moment; two of them are subtracted by `add`.
     static var now: TimeSpent {
         var usage = rusage()
         getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
@@ -93,6 +98,7 @@ private struct TimeSpent {
             system: Double(usage.ru_stime.tv_sec) + Double(usage.ru_stime.tv_usec) * 1e-6)
     }
 
+    /// Adds what has been spent between `began` and now.
     mutating func add(since began: TimeSpent) {
         let now = TimeSpent.now
         seconds += now.seconds - began.seconds
@@ -101,10 +107,12 @@ private struct TimeSpent {
     }
 }
 
-/// Lets a recorder work as its thread does, and is its coordinator.
+/// Lets a recorder work as its thread does, and is its coordinator. One thread calls it. Only calls of the recorder are
+/// timed, each by `measure`.
 private final class RecorderDriver {
     private let recorder: RecorderRole
     private var outbox = Outbox()
+    /// Streams that the recorder has reported as sealed.
     private(set) var sealed = 0
     private(set) var spent = TimeSpent()
     /// Of one call of the recorder, in seconds.
@@ -169,7 +177,8 @@ private final class RecorderDriver {
     }
 }
 
-/// What a carrier of a whole lifetime says: the same walks in every lifetime.
+/// What a carrier of a whole lifetime says: the same walks in every lifetime. Its rollouts are made once, since random
+/// numbers would cost more than recording.
 private struct MadeUpCarrier {
     private let actors: Int
     private let batches: [RolloutBatch]
@@ -184,6 +193,8 @@ private struct MadeUpCarrier {
         }
     }
 
+    /// The rollouts of all actors with one sequence number: `rows` rows each, checksums included. `endsEpisode`: the
+    /// last row is a truncation, and final observations follow.
     private static func batch(
         _ sequence: UInt64, actors: Int, rows: Int, isLast: Bool, endsEpisode: Bool, _ random: inout PhiloxSequence
     ) -> RolloutBatch {
