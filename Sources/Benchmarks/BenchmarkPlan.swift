@@ -15,7 +15,8 @@ package struct BenchmarkPlan {
     /// evaluator's and the encoder's benchmarks do not call it and can be ended by `progress` alone.
     package var mayGoOn: () throws -> Void
 
-    /// Defaults print nothing and never end the benchmark.
+    /// Defaults print nothing and never end the benchmark. Tests of
+    /// the benchmarks measure for a microsecond, since they look at what is reported and not at how fast it is.
     package init(
         repetitions: Int, secondsPerRepetition: Double, progress: @escaping (String) throws -> Void = { _ in },
         mayGoOn: @escaping () throws -> Void = {}
@@ -26,7 +27,8 @@ package struct BenchmarkPlan {
         self.mayGoOn = mayGoOn
     }
 
-    /// What `sample` gives in each repetition, in order. Throws what `mayGoOn` or `sample` throws.
+    /// What `sample` gives in each repetition, in order. Throws what `mayGoOn` or `sample` throws. For what measures
+    /// itself, such as `ProductPeak.sample`; there is no warm-up here.
     package func repeated<Value>(_ sample: () throws -> Value) throws -> [Value] {
         try (0..<repetitions).map { _ in
             try mayGoOn()
@@ -50,7 +52,8 @@ package struct BenchmarkPlan {
     }
 }
 
-/// Seconds that `body` takes, by a monotonic clock: time in which other processes had the core counts too.
+/// Seconds that `body` takes, by a monotonic clock: time in which other processes had the core counts too. What `body`
+/// throws is passed on, and no time is reported then.
 package func secondsTaken(_ body: () throws -> Void) rethrows -> Double {
     let start = monotonicSeconds()
     try body()

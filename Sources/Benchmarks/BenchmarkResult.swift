@@ -2,6 +2,9 @@
 ///
 /// As JSON: name, configuration, the median of each rate under its unit's name, `spread` over the repetitions, and
 /// whatever else was `measured`.
+///
+///     {"configuration": {"parameters": 1132000}, "gflops": 29.4, "measured": {"microseconds": 539, ...},
+///      "name": "adam", "spread": {"gflops": {"maximum": 30.1, "minimum": 28.2, "repetitions": 5}}}
 package struct BenchmarkResult: Sendable, Encodable {
     /// Units of rates; the raw value is the key in JSON. Rates are a second of a monotonic clock except where the name
     /// says otherwise; a larger one is better.
@@ -30,7 +33,8 @@ package struct BenchmarkResult: Sendable, Encodable {
     }
 
     package let name: String
-    /// What was measured: sizes, threads, batch.
+    /// What was measured: sizes, threads, batch. Two results are comparable where their names and their configurations
+    /// are equal.
     package let configuration: [String: Setting]
     /// The rate of every repetition. The median of each is what is published; the others show how far to trust it.
     package let rates: [Unit: [Double]]
@@ -46,7 +50,8 @@ package struct BenchmarkResult: Sendable, Encodable {
         self.measured = measured
     }
 
-    /// The least and the largest of the repetitions' rates.
+    /// The least and the largest of the repetitions' rates. A handful of repetitions is too few for a
+    /// standard deviation.
     private struct Spread: Encodable {
         let minimum: Double
         let maximum: Double

@@ -39,7 +39,8 @@ package struct MemoryHistory: Sendable {
     /// Roles of which at least one sample has come.
     package var roles: Set<RoleName> { Set(series.keys.map(\.role)) }
 
-    /// The largest sample of any process of the role; nil where there is none.
+    /// The largest sample of any process of the role; nil where there is none. It covers the whole series, the first
+    /// minutes included.
     package func maximumMegabytes(of role: RoleName) -> Double? {
         series.filter { $0.key.role == role }.values.joined().map(\.megabytes).max()
     }
@@ -51,7 +52,9 @@ package struct MemoryHistory: Sendable {
         return growths.max { $0.maximum < $1.maximum }
     }
 
-    /// Of each role, by the names under which a benchmark shows them.
+    /// Of each role, by the names under which a benchmark shows them. For a learner these are
+    /// `learner_megabytes_maximum`, `learner_memory_growth_percent` and `learner_memory_growth_percent_maximum`; growth
+    /// is left out where no process lived for long enough.
     package var numbers: [String: Double] {
         var numbers: [String: Double] = [:]
         for role in roles {

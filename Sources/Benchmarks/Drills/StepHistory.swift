@@ -40,6 +40,8 @@ package struct StepHistory: Sendable {
     package var total: Double { processes.values.reduce(0) { $0 + ($1.last?.steps ?? 0) } }
 
     /// Steps a second of all processes together in `window`; between two heartbeats a process is as fast as on average.
+    /// With 0 steps at 0 s and 1,000 at 2 s the rate in 0.5 s to 1.5 s is 500. Outside of what a process has told it
+    /// stands still.
     package func rate(in window: Range<Double>) -> Double {
         let steps = processes.values.reduce(0) {
             $0 + Self.steps(of: $1, until: window.upperBound) - Self.steps(of: $1, until: window.lowerBound)
@@ -47,7 +49,8 @@ package struct StepHistory: Sendable {
         return steps / (window.upperBound - window.lowerBound)
     }
 
-    /// The rates in all windows of `width` seconds inside `seconds`, one every `stride` seconds.
+    /// The rates in all windows of `width` seconds inside `seconds`, one every `stride` seconds. A window's `seconds`
+    /// count from the beginning of `seconds`. None fits where `width` is longer than that: the list is empty.
     package func rates(in seconds: Range<Double>, width: Double, stride: Double) -> [Settling.Window] {
         let count = Int((seconds.upperBound - seconds.lowerBound - width) / stride + 1e-9)
         guard count >= 0 else { return [] }

@@ -12,7 +12,8 @@ package struct EncoderBenchmark {
 
     package init(threads: Int) { self.threads = threads }
 
-    /// Images a second, and GFLOP/s beside the machine's peak on as many threads.
+    /// Images a second, and GFLOP/s beside the machine's peak on as many threads. The share of a repetition is to the
+    /// mean of the peaks before and after it.
     package func run(_ plan: BenchmarkPlan) throws -> BenchmarkResult {
         let layout = try ImageEncoderLayout(settings)
         let encoder = ImageEncoder(layout, images: images, pool: WorkerPool(count: threads))

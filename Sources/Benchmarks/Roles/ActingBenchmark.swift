@@ -17,7 +17,9 @@ package struct ActingBenchmark {
 
     package init() {}
 
-    /// Acting and updates, each with equal observations shared and with every row by itself: four results.
+    /// Acting and updates, each with equal observations shared and with every row by itself: four results. Their names
+    /// are `acting-distinct-rows`, `acting-policy-table`, `update-distinct-rows` and `update-shared-rows`; those with
+    /// distinct rows have a share of the peak. Throws what `plan.mayGoOn` and `plan.progress` throw.
     package func run(_ plan: BenchmarkPlan) throws -> [BenchmarkResult] {
         let tasks = try DarkRoomTasks()
         var results: [BenchmarkResult] = []
@@ -27,7 +29,8 @@ package struct ActingBenchmark {
     }
 
     /// A call of the actor on `actors` observations that all differ; new parameters come once a rollout. What the
-    /// learner does to give a new policy out belongs to it.
+    /// learner does to give a new policy out belongs to it. With sharing the learner gives out a table of actions'
+    /// logits by observation instead of parameters, which is how actors of a run act.
     private func act(_ tasks: DarkRoomTasks, sharing: Bool, _ plan: BenchmarkPlan) throws -> BenchmarkResult {
         let learner = try makeLearner(tasks, sharing: sharing)
         let actor: any SourceActor =
@@ -56,7 +59,8 @@ package struct ActingBenchmark {
         }
     }
 
-    /// One update from `rollouts` rollouts: returns, forward, backward, clipping and Adam.
+    /// One update from `rollouts` rollouts: returns, forward, backward, clipping and Adam. The rollouts are collected
+    /// once before the timing, by a policy of the learner's first parameters, and used for every update.
     private func learn(_ tasks: DarkRoomTasks, sharing: Bool, _ plan: BenchmarkPlan) throws -> BenchmarkResult {
         let learner = try makeLearner(tasks, sharing: sharing)
         let actor = try ActorCriticActor(settings: settings, environment: tasks.environment, keys: keys(rollouts))

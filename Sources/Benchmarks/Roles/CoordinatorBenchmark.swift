@@ -62,7 +62,8 @@ package struct CoordinatorBenchmark {
     }
 
     /// Simulates the warm-up and `simulatedSeconds`. Throws `ClusterError` where the cluster is not at work at the end.
-    /// `folder`: for checkpoints.
+    /// `folder`: for checkpoints. `share_of_core` is processor seconds to a simulated second: 0.1 means that the
+    /// coordinator of a real run of this size would have a core busy for a tenth of the time, sockets not included.
     package func run(folder: String) throws -> BenchmarkResult {
         let experiment = try Self.experiment(nodes: nodes, simulatedSeconds: simulatedSeconds)
         var now: UInt64 = 1_000_000_000
@@ -139,10 +140,11 @@ private final class StubCluster {
 
     private var nodes: [String: Node] = [:]
     private var order: [String] = []
-    /// What nodes will say at a later moment, in the order of the moments.
+    /// What nodes will say at a later moment, in the order of the moments. Appended with moments that never fall, since
+    /// every lease lasts equally long.
     private var due: [(moment: UInt64, name: String, message: Message)] = []
     private var firstDue = 0
-    /// What nodes say at the next turn.
+    /// What nodes say at the next turn. They are acknowledgements, and what is due.
     private var answers: [(name: String, bytes: [UInt8])] = []
     /// The node that reports streams as sealed; the first one.
     private var recorder = ""
@@ -151,6 +153,8 @@ private final class StubCluster {
 
     var count: Int { order.count }
 
+    /// Names, hosts and endpoints are made up, 16 nodes a host. There are at least a recorder, all learners of the
+    /// experiment and two actor processes.
     init(experiment: Experiment, nodes count: Int, now: UInt64) {
         let learners = experiment.cluster.learners
         for index in 0..<max(count, learners + 3) {
@@ -166,7 +170,9 @@ private final class StubCluster {
         recorder = order[0]
     }
 
-    /// Everything that is said until `now`.
+    /// Everything that is said until `now`. First come hellos and heartbeats, then ends of leases, each a request with
+    /// a number of its own; at last the acknowledgements from the turn before. All are bytes, as they would arrive from
+    /// a socket.
     func speak(now: UInt64) -> [(name: String, bytes: [UInt8])] {
         defer { answers.removeAll(keepingCapacity: true) }
         for name in order {
@@ -192,7 +198,8 @@ private final class StubCluster {
     }
 
     /// Takes what the coordinator says to a node: leases fall due after `lease` nanoseconds, requests are acknowledged
-    /// at once.
+    /// at once. A learner reports its lifetime's end; for a part the recorder reports each stream as sealed, and then
+    /// the actor process that it has finished.
     func hear(_ envelope: Envelope, name: String, at now: UInt64, lease: UInt64) {
         switch envelope.message {
         case .welcome: nodes[name]?.isWelcome = true

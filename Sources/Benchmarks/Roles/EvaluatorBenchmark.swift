@@ -15,6 +15,8 @@ package struct EvaluatorBenchmark {
     /// Threads that act, and those of the peak.
     package let threads: Int
 
+    /// Where `threads` does not divide `copies`, shares differ by one; with fewer copies than threads, some threads
+    /// have nothing to do.
     package init(model: TransformerSettings, copies: Int, threads: Int) {
         self.model = model
         self.copies = copies
@@ -53,7 +55,8 @@ package struct EvaluatorBenchmark {
     }
 
     /// Times `body`, which makes `transitions` transitions; GFLOP/s are reported where a transition's operations are
-    /// given.
+    /// given. The peak is sampled before the first repetition and after each. Here the share is of the median of all
+    /// samples.
     private func measure(
         _ name: String, transitions: Int, operationsPerTransition: Double? = nil, _ plan: BenchmarkPlan,
         _ body: () -> Void
@@ -86,6 +89,8 @@ package struct EvaluatorBenchmark {
     /// One thread's copies, with what they are shown: the same observations and rewards at every step, as nothing
     /// learns from them. Used by one worker of the pool at a time.
     private final class Group {
+        /// Owned by one thread while the pool runs; its random numbers are those of its copies' keys, so the number of
+        /// threads does not change what is done.
         private let policy: InContextPolicy
         private let observations: [UInt8]
         private let rewards: [Float]

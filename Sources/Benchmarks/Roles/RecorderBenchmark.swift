@@ -17,7 +17,8 @@ package struct RecorderBenchmark {
     private static let actors = 100
     /// One episode of the environment.
     private static let rolloutRows = 20
-    /// Carriers wait for the seals of what they have sent, as for memory in a run.
+    /// Carriers wait for the seals of what they have sent, as for memory in a run. It is counted in streams, ten
+    /// lifetimes of them.
     private static let unsealedLimit = 1000
 
     /// Streams that are recorded: a multiple of 100.
@@ -63,6 +64,8 @@ package struct RecorderBenchmark {
                 """, file: "the bench's experiment")
     }
 
+    /// One repetition: streams and transitions a second of the time that the recorder was at work, and what that cost
+    /// in processor time.
     private func result(_ driver: RecorderDriver) -> BenchmarkResult {
         let spent = driver.spent
         return BenchmarkResult(
@@ -114,6 +117,7 @@ private final class RecorderDriver {
     private var outbox = Outbox()
     /// Streams that the recorder has reported as sealed.
     private(set) var sealed = 0
+    /// What the recorder's calls have taken so far, made-up carriers and the coordinator's answers not included.
     private(set) var spent = TimeSpent()
     /// Of one call of the recorder, in seconds.
     private(set) var longestStep = 0.0
@@ -126,13 +130,15 @@ private final class RecorderDriver {
                 silenceLimitMilliseconds: 5000, folder: folder), now: now)
     }
 
+    /// Nanoseconds of the monotonic clock: the recorder's timers and its turns run on real time here.
     private var now: UInt64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
-    /// Gives the recorder a carrier's message, then lets it work.
+    /// Gives the recorder a carrier's message, then lets it work. The order is that of a role's thread, which takes a
+    /// message and then does a piece of its other work.
     func hear(_ message: [UInt8]) throws {
         try measure {
             try recorder.receive(Envelope(decoding: message), from: .peer("carrier"), now: now, outbox: &outbox)
@@ -140,7 +146,8 @@ private final class RecorderDriver {
         try work()
     }
 
-    /// One turn of the recorder, with the coordinator's answers.
+    /// One turn of the recorder, with the coordinator's answers. What the recorder sends is decoded again, as a
+    /// coordinator would; acknowledgements to the carrier are dropped.
     func work() throws {
         try measure { _ = try recorder.work(now: now, outbox: &outbox) }
         try measure { try recorder.tick(now: now, outbox: &outbox) }
@@ -150,7 +157,7 @@ private final class RecorderDriver {
     }
 
     /// Does as a coordinator would: acknowledges seals. Throws `ClusterError` for a stream that is lost or a message
-    /// that is refused.
+    /// that is refused. Other messages, such as answers to the carrier, mean nothing here.
     private func answer(_ envelope: Envelope) throws {
         switch envelope.message {
         case .streamsSealed(let report):
@@ -221,7 +228,8 @@ private struct MadeUpCarrier {
         return batch
     }
 
-    /// In their order, encoded.
+    /// In their order, encoded. `OpenStreams` comes first, then one message of rollouts for each 20 rows, with one
+    /// rollout of each actor. There is no ticket, since the recorder was given no secret.
     func messages(of lifetime: LifetimeIdentifier) -> [[UInt8]] {
         let open = OpenStreams(lifetime: lifetime, actors: 0..<actors, incarnation: 1, firstPolicyVersion: 0)
         return [Envelope(.openStreams(open)).encoded()]
