@@ -15,14 +15,16 @@ package final class AllowedClients {
     private let folder: KeyFolder
     private let authenticator: Authenticator
     private let logger: Logger
-    /// A key and what its holder may be.
+    /// A key and what its holder may be. Two lists are equal where all names have equal clients.
     private struct Client: Equatable {
         let key: PublicKey
         let roles: KeyRoles
     }
+    /// The list that was given last, by the names of its files.
     private var current: [String: Client] = [:]
     /// What was wrong with the last list, so that it is logged once.
     private var problems: [String] = []
+    /// Of that list; 0 before the first.
     private var generation: UInt64 = 0
     private var nextRead: UInt64 = 0
 
@@ -80,6 +82,7 @@ package final class AllowedClients {
         return (keys, problems)
     }
 
+    /// One line for each key that came, changed or went, so that the log tells who could connect when.
     private func logChange(from before: [String: Client], to after: [String: Client]) {
         for (name, client) in after where before[name] != client {
             logger.notice(

@@ -2,7 +2,8 @@ import Logging
 import Nodes
 import Wire
 
-/// What becomes of a report that a node sends again until it is answered.
+/// What becomes of a report that a node sends again until it is answered. Whether a report may be repeated is decided
+/// here: a sender goes on until it hears anything but silence.
 enum Reception {
     /// It is written down, now or before: acknowledged.
     case taken
@@ -17,7 +18,8 @@ enum Reception {
 /// Messages of nodes that have joined. A report is taken of the role whose report it is and of no other: only a
 /// learner ends a lifetime, a recorder a stream, an evaluator a job.
 extension Coordinator {
-    /// One message of a node, that is neither a hello nor an order.
+    /// One message of a node, that is neither a hello nor an order. Throws what the journal throws, which ends the run
+    /// unless the disk is full.
     func receiveWork(_ envelope: Envelope, from node: Node, now: UInt64, outbox: inout Outbox) throws {
         let name = node.hello.name
         let sender = Address.peer(name)
@@ -54,6 +56,8 @@ extension Coordinator {
         }
     }
 
+    /// Picks the handler by the kind of the report and the role of its sender, and refuses every other pair. Throws
+    /// what the journal throws.
     private func takeReport(
         _ message: Message, from node: Node, now: UInt64, outbox: inout Outbox
     ) throws -> Reception {

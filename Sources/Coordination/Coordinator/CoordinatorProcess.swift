@@ -16,6 +16,7 @@ package final class CoordinatorProcess {
     /// Nodes that do not leave within this time after the end are left behind.
     package static let farewellMilliseconds: UInt64 = 10_000
 
+    /// ZeroMQ's context, which the socket and the authenticator share. It has to outlive both.
     private let context: MessageContext
     private let server: RouterSocket
     /// While this process stood still no node could be heard.
@@ -25,9 +26,12 @@ package final class CoordinatorProcess {
     private let serverToken: Poller.Token
     private let signalToken: Poller.Token
     private var outbox = Outbox()
+    /// Messages that were taken from the socket and wait for their peer's turn.
     private var inbox = Inbox()
+    /// What was thought of each peer's messages: those that are refused too often are restrained, then cut off.
     private var standings = PeerStandings()
     private let authenticator: Authenticator?
+    /// Nil, like `authenticator`, in a cluster without keys.
     private let clients: AllowedClients?
     private var restraintLog = RestraintLog()
     private var refusals = RefusalLog()
@@ -37,7 +41,9 @@ package final class CoordinatorProcess {
     /// Where the coordinator listens.
     package let endpoint: String
 
-    /// `keys`: the coordinator's own key and who may connect; nil for a cluster without keys.
+    /// `keys`: the coordinator's own key and who may connect; nil for a cluster without keys. Throws `TransportError`
+    /// where the endpoint cannot be bound, and where a cluster is open to the network without keys unless `insecure`
+    /// allows it.
     package init(
         bind: String, keys: KeyFolder? = nil, insecure: Bool = false, logger: Logger, signals: SignalWatcher
     ) throws {
@@ -66,7 +72,9 @@ package final class CoordinatorProcess {
     package var now: UInt64 { clock.now }
 
     /// Runs until the run is finished and its nodes have left, or the second signal has come; `everyTurn` is called
-    /// about every 50 ms. Gives back the signal that asked for the end, if any.
+    /// about every 50 ms. Gives back the signal that asked for the end, if any. A first signal lets nodes leave in
+    /// order and keep what they have; a second one ends at once. Throws what the coordinator throws: a failure of the
+    /// disk that is no lack of room, for example.
     package func run(_ coordinator: Coordinator, everyTurn: (Coordinator) throws -> Void = { _ in }) throws -> Signal? {
         var interruption: Signal?
         var farewell: UInt64?
@@ -121,6 +129,7 @@ package final class CoordinatorProcess {
         refusals.report(authenticator, to: logger, now: clock.now)
     }
 
+    /// Hands at most `messagesPerTurn` messages to the coordinator, and looks after each at how it was received.
     private func receive(_ coordinator: Coordinator) throws {
         for _ in 0..<Self.messagesPerTurn {
             guard let (peer, message) = inbox.next() else { return }

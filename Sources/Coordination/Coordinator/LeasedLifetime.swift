@@ -24,6 +24,8 @@ struct LeasedLifetime {
         var retireFrom: Int?
         /// The actor process; nil while it waits for another.
         var node: String?
+        /// The number under which its carrier opens streams and joins its learner; a later carrier of the same actors
+        /// has a higher one.
         var incarnation: UInt64
         var isFinished = false
         /// These actors began later than the lifetime, or were taken over from another process: they may not have
@@ -46,6 +48,7 @@ struct LeasedLifetime {
     var state = State.queued
     /// How often it was begun.
     var attempt: UInt64 = 0
+    /// The node that learns it; nil while it is queued, and where an ending lifetime needs none any more.
     var learner: String?
     /// When its last attempt began, in nanoseconds of the coordinator's clock.
     var leasedAt: UInt64 = 0
@@ -58,6 +61,7 @@ struct LeasedLifetime {
     var refusals = 0
     var lastRefusal = ""
     var lastRefusalAt: UInt64 = 0
+    /// Incarnations that the present attempt has given out.
     private var handedOut: UInt64 = 0
 
     /// The recorder has a stream at this incarnation: those that the next attempt hands out are above it.

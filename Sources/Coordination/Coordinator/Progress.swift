@@ -1,7 +1,8 @@
 package import Experience
 
 /// What earlier starts of the same run have finished, as `LedgerJournal` reads it from the catalogue. Empty for a
-/// new run.
+/// new run. `Coordinator` takes it when it is made and keeps nothing else of earlier starts: nodes and leases are
+/// learnt anew.
 package struct Progress: Sendable {
     /// Lifetimes that have ended.
     package var lifetimes: Set<LifetimeIdentifier> = []
@@ -17,7 +18,8 @@ package struct Progress: Sendable {
     package var isDistilled = false
     /// What `scale` has set last; nil where nothing was or where it does not count any more.
     package var scale: Scale?
-    /// How often the run was started.
+    /// How often the run was started. A coordinator numbers its commands from it, so that a command of an earlier one
+    /// is known to be older.
     package var starts: UInt64 = 0
     /// Jobs of evaluations whose results are known.
     package var jobs: Set<FinishedJob> = []
@@ -39,7 +41,8 @@ package struct Scale: Hashable, Sendable {
     }
 }
 
-/// A job of an evaluation whose result is in the catalogue.
+/// A job of an evaluation whose result is in the catalogue. A job is evaluated once for each task of an evaluation,
+/// with all seeds.
 package struct FinishedJob: Hashable, Sendable {
     package let evaluation: String
     package let task: Int
