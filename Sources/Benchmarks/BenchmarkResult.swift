@@ -67,6 +67,7 @@ package struct BenchmarkResult: Sendable, Encodable {
         init?(intValue: Int) { nil }
     }
 
+    /// Throws what the encoder throws. Settings, rates and other numbers keep their own names as keys.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Key.self)
         try container.encode(name, forKey: Key("name"))

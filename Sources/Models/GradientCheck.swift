@@ -29,6 +29,7 @@ package final class GradientCheck {
         }
     }
 
+    /// What one pass has computed; arrays of its own, which a later `run` does not change.
     package struct Result {
         /// (B, c, A)
         package let logits: [Float]
@@ -42,6 +43,7 @@ package final class GradientCheck {
     private let pass: any TrainingPass
     private let encoder: (any ObservationEncoder)?
     private let batch: WindowBatch
+    /// Rows whose targets count.
     private let taught: Int
 
     /// `windows`: B. `rows` hold B windows of the model's whole context length.

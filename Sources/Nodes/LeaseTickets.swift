@@ -5,7 +5,7 @@ package import Experience
 /// the learner or the recorder that it was sent to.
 ///
 /// A ticket is a code of authentication (HMAC-SHA-512-256) over the lease, under a secret that only the coordinator and
-/// the one server have. It names its holder: nobody else can use it. Nothing has to be remembered for it, and a server
+/// the one server have. It names its holder: no other node can use it. Nothing has to be remembered for it, and a server
 /// that joins again gets another secret, which makes all tickets before it void.
 ///
 /// An example: the coordinator leases actors 0 to 24 of a lifetime to `actor-a` with incarnation 65536. It derives

@@ -11,6 +11,7 @@ package struct MemoryHistory: Sendable {
     /// The end of a series.
     private let lateSeconds: Double
 
+    /// Resident memory at a moment, in megabytes of 1e6 bytes.
     private struct Sample {
         let seconds: Double
         let megabytes: Double
@@ -22,6 +23,7 @@ package struct MemoryHistory: Sendable {
         let process: Int
     }
 
+    /// The samples of each process in the order of time.
     private var series: [Series: [Sample]] = [:]
 
     /// The last minute is compared with the sixth, since in the first five caches fill, unless others are named.
@@ -36,7 +38,7 @@ package struct MemoryHistory: Sendable {
             Sample(seconds: seconds, megabytes: megabytes))
     }
 
-    /// Roles of which at least one sample has come.
+    /// Roles whose processes have at least one sample.
     package var roles: Set<RoleName> { Set(series.keys.map(\.role)) }
 
     /// The largest sample of any process of the role; nil where there is none. It covers the whole series, the first

@@ -27,7 +27,8 @@ package struct StepHistory: Sendable {
         processes[name, default: []].append(Point(seconds: seconds, steps: steps))
     }
 
-    /// Takes note of what the heartbeats of a status that came at `seconds` have told, each at its own moment.
+    /// Takes note of what the heartbeats of a status that came at `seconds` have told, each at its own moment. A node
+    /// that has been silent for 800 ms told its count 0.8 s before the status came.
     package mutating func add(_ status: ClusterStatus, at seconds: Double) {
         for node in status.nodes where node.role == .actor {
             add(

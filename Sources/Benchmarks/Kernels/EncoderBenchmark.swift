@@ -5,6 +5,7 @@ package import Neural
 /// intermediate values the backward pass needs.
 package struct EncoderBenchmark {
     package static let name = "encoder"
+    /// The encoder's shape; by default IMPALA's deep network.
     package var settings = ImageEncoderSettings()
     /// Images of a batch.
     package var images = 32

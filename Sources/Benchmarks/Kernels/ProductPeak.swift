@@ -7,6 +7,7 @@ import Neural
 /// processes and the processor's clock change it. A sample is 2 * 1024^3 = 2.1e9 operations for each product and
 /// thread. Making one takes a sample as a warm-up.
 package final class ProductPeak {
+    /// Rows and columns of each matrix: 4 MiB, large enough that the product is limited by arithmetic.
     package static let side = 1024
     /// Products of a sample, on each thread.
     private let products: Int

@@ -22,6 +22,7 @@ package struct CoordinatorBenchmark {
     private static let warmUpSeconds = 12
     /// Actors of each lifetime: with four in a process, each lifetime has two parts.
     private static let actorsPerLifetime = 8
+    /// Actors that each actor process carries at most.
     private static let actorsPerProcess = 4
     /// One node in so many is a learner.
     private static let nodesPerLearner = 20
@@ -139,6 +140,7 @@ private final class StubCluster {
     }
 
     private var nodes: [String: Node] = [:]
+    /// Names in the order in which nodes speak, since a dictionary has none.
     private var order: [String] = []
     /// What nodes will say at a later moment, in the order of the moments. Appended with moments that never fall, since
     /// every lease lasts equally long.

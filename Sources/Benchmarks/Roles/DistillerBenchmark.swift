@@ -9,6 +9,7 @@ import Processes
 package struct DistillerBenchmark {
     /// Names the result, and one of `models` where the model is one of those.
     package let name: String
+    /// The model's dimensions; its parameters are drawn from seed 0.
     package let model: TransformerSettings
     /// Windows of an optimiser step.
     package let batchSize: Int

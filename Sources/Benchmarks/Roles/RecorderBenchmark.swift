@@ -14,6 +14,7 @@ import Wire
 /// Lifetimes of 100 actors come at full speed, several at a time as in a run. The clock runs while the recorder works:
 /// opening, decoding, appending, sealing, and making durable; not while the made-up carriers do.
 package struct RecorderBenchmark {
+    /// Actors of each lifetime, all recorded: a carrier's message has a rollout of each.
     private static let actors = 100
     /// One episode of the environment.
     private static let rolloutRows = 20
@@ -113,6 +114,7 @@ private struct TimeSpent {
 /// Lets a recorder work as its thread does, and is its coordinator. One thread calls it. Only calls of the recorder are
 /// timed, each by `measure`.
 private final class RecorderDriver {
+    /// The recorder as a run has it, without a socket.
     private let recorder: RecorderRole
     private var outbox = Outbox()
     /// Streams that the recorder has reported as sealed.
@@ -188,8 +190,11 @@ private final class RecorderDriver {
 /// numbers would cost more than recording.
 private struct MadeUpCarrier {
     private let actors: Int
+    /// A lifetime's rollouts by sequence number, (actors, rows) each; only the lifetime's name is changed for the next.
     private let batches: [RolloutBatch]
 
+    /// Makes all rollouts, in memory: `rows` transitions of each actor, cut after every `rolloutRows`. The last piece
+    /// may be shorter.
     init(actors: Int, rows: Int, rolloutRows: Int) {
         self.actors = actors
         var random = PhiloxSequence(Philox(key0: 0, key1: 0), purpose: .other)

@@ -10,12 +10,13 @@ package import Wire
 /// recorders. Each list has a generation: of two lists the one with the higher generation counts, also across
 /// restarts of the coordinator.
 package final class AllowedClients {
+    /// A key that is taken out of the folder is refused after this time at most.
     private static let readIntervalNanoseconds: UInt64 = 1_000_000_000
 
     private let folder: KeyFolder
     private let authenticator: Authenticator
     private let logger: Logger
-    /// A key and what its holder may be. Two lists are equal where all names have equal clients.
+    /// A key and what its holder may be.
     private struct Client: Equatable {
         let key: PublicKey
         let roles: KeyRoles
@@ -26,6 +27,7 @@ package final class AllowedClients {
     private var problems: [String] = []
     /// Of that list; 0 before the first.
     private var generation: UInt64 = 0
+    /// When the folder is read again, in nanoseconds of the process's clock.
     private var nextRead: UInt64 = 0
 
     /// Throws where the list cannot be read, or has something in it that is no key: at the start, a person looks.

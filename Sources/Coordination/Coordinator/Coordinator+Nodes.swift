@@ -90,7 +90,7 @@ extension Coordinator {
         commands.forget(.peer(name))
         try journal.nodeLeft(name, reason: reason)
         logger.notice("left", metadata: ["node": "\(name)", "reason": "\(reason)"])
-        // At the end everybody leaves; what they held goes on with the next start of the run.
+        // At the end every node leaves; what the nodes held goes on with the next start of the run.
         guard !isStopping, failure.isEmpty else { return }
         switch node.hello.role {
         case .actor: try replaceActors(of: name, now: now, outbox: &outbox)

@@ -2,8 +2,7 @@ import Logging
 import Nodes
 import Wire
 
-/// What becomes of a report that a node sends again until it is answered. Whether a report may be repeated is decided
-/// here: a sender goes on until it hears anything but silence.
+/// What becomes of a report that a node sends again until it is answered.
 enum Reception {
     /// It is written down, now or before: acknowledged.
     case taken
@@ -44,7 +43,8 @@ extension Coordinator {
         }
     }
 
-    /// An acknowledgement is sent for what was taken, and for nothing else.
+    /// An acknowledgement is sent for what was taken, and for nothing else. A report without a number is not waited for
+    /// by its sender, and so gets no acknowledgement.
     private func answer(
         _ reception: Reception, to sender: Address, _ request: UInt64, outbox: inout Outbox
     ) {

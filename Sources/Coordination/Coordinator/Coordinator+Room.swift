@@ -7,9 +7,11 @@ import Wire
 
 /// A turn whose decisions could not be written down for lack of room, with everything that it wanted to say.
 struct WithheldTurn {
+    /// Its messages, which are sent when its entries are in the catalogue.
     var outbox: Outbox
     /// What is waited for, in words.
     var obstacle: String
+    /// When it is tried again, in nanoseconds of the coordinator's clock.
     var nextTry: UInt64
 }
 

@@ -12,6 +12,7 @@ import Wire
 package final class CoordinatorProcess {
     /// Messages that are taken before what they have brought about is written down and sent.
     private static let messagesPerTurn = 256
+    /// Between two ticks of the coordinator, in which it leases, gives up and goes on to the next phase.
     private static let tickIntervalNanoseconds: UInt64 = 50_000_000
     /// Nodes that do not leave within this time after the end are left behind.
     package static let farewellMilliseconds: UInt64 = 10_000
@@ -21,21 +22,26 @@ package final class CoordinatorProcess {
     private let server: RouterSocket
     /// While this process stood still no node could be heard.
     private let clock = WorkingClock()
+    /// Signals that ask this process to end, taken from a descriptor and never in a handler.
     private let signals: SignalWatcher
     private let poller = Poller()
+    /// What the poller waits for: messages on the socket, and signals.
     private let serverToken: Poller.Token
     private let signalToken: Poller.Token
+    /// What the coordinator wants to say in this turn; emptied when it was sent.
     private var outbox = Outbox()
     /// Messages that were taken from the socket and wait for their peer's turn.
     private var inbox = Inbox()
-    /// What was thought of each peer's messages: those that are refused too often are restrained, then cut off.
+    /// What was thought of each peer's messages: those that are refused too often are restrained.
     private var standings = PeerStandings()
+    /// Decides which keys may connect; nil in a cluster without keys.
     private let authenticator: Authenticator?
     /// Nil, like `authenticator`, in a cluster without keys.
     private let clients: AllowedClients?
     private var restraintLog = RestraintLog()
     private var refusals = RefusalLog()
     private var memory = MemoryMeter()
+    /// How often a peer is told that what it sends is refused.
     private var complaints = ComplaintLimit()
     private let logger: Logger
     /// Where the coordinator listens.

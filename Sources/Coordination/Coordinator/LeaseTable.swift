@@ -13,6 +13,7 @@ struct LeaseTable {
     }
 
     private var lifetimes: [LifetimeIdentifier: LeasedLifetime] = [:]
+    /// How many lifetimes are in each state.
     private var counts: [LeasedLifetime.State: Int] = [:]
     /// Lifetimes that are running or ending.
     private(set) var leased: Set<LifetimeIdentifier> = []
@@ -23,6 +24,7 @@ struct LeaseTable {
     /// By node, how much of its capacity is taken: lifetimes of a learner, actors of an actor process.
     private var loads: [String: Int] = [:]
 
+    /// Nodes that take leases; a node that leaves is taken out before its leases go to others.
     private var nodes: [String: Node] = [:]
     /// Learners with room; the one with the fewest lifetimes is first.
     private var learners = OpenPlaces()
@@ -94,6 +96,7 @@ struct LeaseTable {
         withList(of: name, load: load) { $0.insert(name, rank: $1) }
     }
 
+    /// Takes the node out of its list, in which it stands at the rank of this load.
     private mutating func displace(_ name: String, load: Int) {
         withList(of: name, load: load) { $0.remove(name, rank: $1) }
     }

@@ -8,6 +8,7 @@ import Experience
 /// 65536, 65537, ... Since attempts are written down before they are leased, none is ever handed out twice,
 /// whichever coordinator does it.
 struct LeasedLifetime {
+    /// An interrupted lifetime goes back from `running` or `ending` to `queued`.
     enum State {
         case queued
         /// Leased to a learner and to actor processes.
@@ -52,6 +53,8 @@ struct LeasedLifetime {
     var learner: String?
     /// When its last attempt began, in nanoseconds of the coordinator's clock.
     var leasedAt: UInt64 = 0
+    /// Its actors by the processes that carry them, in no order; empty while it is queued, unless it is elastic, and
+    /// when it is finished.
     var parts: [Part] = []
     /// What its learner has said at the end; empty once that is written down.
     var numbers: [String: Double] = [:]

@@ -4,7 +4,7 @@ struct OpenPlaces {
     /// Ascending by rank and name; the first is filled next.
     private(set) var entries: [(rank: Int, node: String)] = []
 
-    /// Takes time in proportion to the entries behind it, which is little for the hundreds of nodes of a run.
+    /// Takes time in proportion to the entries behind it, which is little for the nodes of a run.
     mutating func insert(_ node: String, rank: Int) { entries.insert((rank, node), at: position(of: node, rank: rank)) }
 
     /// `rank`: the one that it was inserted with.

@@ -1,8 +1,8 @@
 package import Experience
 
 /// What earlier starts of the same run have finished, as `LedgerJournal` reads it from the catalogue. Empty for a
-/// new run. `Coordinator` takes it when it is made and keeps nothing else of earlier starts: nodes and leases are
-/// learnt anew.
+/// new run. `Coordinator` takes it when it is made. Nodes and leases are not in it: nodes say hello again, and
+/// lifetimes are leased anew.
 package struct Progress: Sendable {
     /// Lifetimes that have ended.
     package var lifetimes: Set<LifetimeIdentifier> = []
@@ -31,6 +31,7 @@ package struct Progress: Sendable {
 
 /// How many actors the cluster is to carry, as `distillery scale` has said.
 package struct Scale: Hashable, Sendable {
+    /// Of all lifetimes that run, together.
     package let actors: Int
     /// Of each elastic lifetime.
     package let actorsOfLifetime: Int

@@ -1,7 +1,9 @@
 /// The speed of a counter over about the last 5 s, from at most some 50 samples.
 struct RateMeter {
+    /// The time over which the speed is taken.
     private static let windowNanoseconds: UInt64 = 5_000_000_000
     private static let intervalNanoseconds: UInt64 = 100_000_000
+    /// Oldest first. The first one may be older than the window, so that a speed is known over all of it.
     private var samples: [(time: UInt64, count: Double)] = []
 
     /// Samples that follow one another too closely are left out: a thousand nodes have a thousand a second. `count` is

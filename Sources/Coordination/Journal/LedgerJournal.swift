@@ -166,6 +166,7 @@ package final class LedgerJournal: RunJournal {
             StreamRecord(stream: stream, rows: Int(clamping: rows), rollouts: Int(clamping: rollouts), isSealed: true))
     }
 
+    /// Saved as damaged and not sealed, with no rows: what the file still has is not counted.
     package func streamQuarantined(_ stream: StreamIdentifier, reason: String) throws {
         note(.streamQuarantined)
         batch.streams.append(
@@ -173,6 +174,7 @@ package final class LedgerJournal: RunJournal {
                 stream: stream, rows: 0, rollouts: 0, isSealed: false, integrity: .damaged, problem: reason))
     }
 
+    /// A mark among the metrics, with all actors as its step and those of a lifetime as its value.
     package func scaled(_ scale: Scale) throws {
         note(.scaled)
         append("coordinator", Self.scale, step: scale.actors, value: Double(scale.actorsOfLifetime))
@@ -282,6 +284,7 @@ package final class LedgerJournal: RunJournal {
     private static let summary = "summary.csv"
     private static let summaryHeader = "task,seed,episode,return\n"
 
+    /// The evaluation's folder, `RUN/evaluations/NAME`, made where it is missing. Throws what `Folder.create` throws.
     private func makeFolder(ofEvaluation name: String) throws -> URL {
         let folder = evaluations.appendingPathComponent(name)
         try Folder.create(folder.path)

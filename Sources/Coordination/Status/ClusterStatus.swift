@@ -158,11 +158,14 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
     /// What the run is at, and `failure` says whether it has failed there.
     package var phase: RunPhase
     package var seconds: Double
+    /// Since the phase began in this start of the run; `seconds` since the coordinator began.
     package var secondsOfPhase: Double
     package var lifetimes: Lifetimes
+    /// Steps of all actor processes that this coordinator has heard of, those that have gone among them.
     package var environmentSteps: Double
     package var environmentStepsPerSecond: Double
     package var distillationStep: UInt64
+    /// What the distiller has told last of its training, by the names of its metrics; empty before.
     package var distillation: [String: Double]
     package var jobs: Jobs
     package var quarantined: [Quarantine]
@@ -173,6 +176,7 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
     package var waits: [Wait]
     /// Nodes that were given up within the last minutes; nil for none.
     package var givenUp: [Loss]?
+    /// Why the run has failed; empty while it has not.
     package var failure: String
     /// What the coordinator has counted itself: `refused_connections`, `resident_bytes`, ...
     package var numbers: [String: Double]

@@ -16,6 +16,7 @@ struct Lack {
     var kind: Kind
     /// The node that could help, by its name; empty where no single node could.
     var whom = ""
+    /// What is missed, in words that follow `waits for`.
     var why: String
 }
 

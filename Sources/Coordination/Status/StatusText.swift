@@ -3,8 +3,8 @@ import Nodes
 import Wire
 
 /// A status for a person at a terminal, in lines of 100 columns: the run, who waits for whom, the nodes, what they
-/// hold. `distillery status` prints it once or again and again; it takes everything from one `ClusterStatus`, and asks
-/// nobody.
+/// hold. `distillery status` prints it once or again and again; it takes everything from one `ClusterStatus`, and asks no
+/// node.
 package struct StatusText {
     /// No line is longer.
     package static let columns = 100

@@ -15,6 +15,7 @@ package final class CheckpointStore {
     /// is about 4.5 MB.
     package static let fileLimitBytes: UInt64 = 4 << 30
 
+    /// Where the checkpoints lie; it may not exist before the first of them comes.
     package let folder: URL
 
     /// `folder`: `RUN/checkpoints/distiller`, or wherever checkpoints lie.

@@ -183,7 +183,9 @@ private final class IncomingState {
     let name: StateName
     private let size: UInt64
     let file: SharedPendingFile
+    /// Bytes that are in the file: pieces come in order, so that is where the next one has to begin.
     private var written: UInt64 = 0
+    /// Of all bytes but the last four, as they come: the state is never read again to check it.
     private var checksum = CRC32C()
     /// The last bytes, which are the checksum of all others. They may be spread over two pieces, so they are gathered
     /// here.
