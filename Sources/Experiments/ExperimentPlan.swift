@@ -17,7 +17,8 @@ package struct ExperimentPlan: Sendable, Equatable {
     package struct Rates: Sendable, Equatable {
         /// Single-precision arithmetic of one core in small networks: acting and learning of the source.
         package var sourceGigaflops: Double
-        /// The same in the transformer's training and in its evaluation.
+        /// Single-precision arithmetic of one core in the transformer's training and, in `evaluationGigaflops`, in its
+        /// evaluation.
         package var distillerGigaflops: Double
         package var evaluationGigaflops: Double
         /// What a transition costs one core besides arithmetic: stepping, sending, recording.
@@ -33,7 +34,7 @@ package struct ExperimentPlan: Sendable, Equatable {
             self.microsecondsPerTransition = microsecondsPerTransition
         }
 
-        /// Of one core of a server with AVX-512.
+        /// The rates of one core of a server with AVX-512.
         package static let typical = Rates(
             sourceGigaflops: 25, distillerGigaflops: 50, evaluationGigaflops: 50, microsecondsPerTransition: 6)
     }
@@ -41,7 +42,7 @@ package struct ExperimentPlan: Sendable, Equatable {
     package let name: String
     package let trainTasks: Int
     package let testTasks: Int
-    /// On train and on held-out tasks.
+    /// Lifetimes on train tasks and, in `testLifetimes`, on held-out ones.
     package let trainLifetimes: Int
     package let testLifetimes: Int
     /// Actors of a lifetime as it begins; more may join an elastic one, and are not counted here.
@@ -129,7 +130,7 @@ package struct ExperimentPlan: Sendable, Equatable {
         evaluateSeconds = passes * model.forwardFlopsPerToken / (workers * rates.evaluationGigaflops * 1e9)
     }
 
-    /// Of all phases, one after the other. They follow one another in a run, so their times add up.
+    /// Seconds of all phases, one after the other: they follow one another in a run.
     package var seconds: Double { collectSeconds + distilSeconds + evaluateSeconds }
 
     /// Bytes of the state that a lifetime's learner leaves behind, at most. That is the algorithm's own, and a kilobyte

@@ -3,9 +3,10 @@ package import Settings
 
 /// When a learner's update may happen.
 package enum Synchronization: String, Sendable, CaseIterable {
-    /// As rollouts come; those beyond the bound on policy lag are recorded, but not learnt from.
+    /// Updates happen as rollouts come; rollouts beyond the bound on policy lag are recorded, but not learnt from.
     case asynchronous
-    /// One rollout from every actor, in the order of the actors' numbers: the same seed gives the same data.
+    /// An update learns from one rollout of every actor, in the order of the actors' numbers: the same seed gives the
+    /// same data.
     case lockstep
 }
 
@@ -113,7 +114,7 @@ package struct ClusterSettings: SettingsGroup {
     package var bind: String = "tcp://127.0.0.1:*"
     /// Bytes that an actor process keeps while the recorder has not acknowledged them; it blocks when they are reached.
     package var unacknowledgedBytes: Int = 64 << 20
-    /// Between two checkpoints of a lifetime's learner: what its death costs at most.
+    /// Seconds between two checkpoints of a lifetime's learner: the learning that its death costs at most.
     package var learnerCheckpointSeconds: Int = 2
     /// How long a step of a node's work may show no progress until the node is ended and replaced.
     package var workLimitSeconds: Int = 300
@@ -170,7 +171,7 @@ package struct EvaluateSettings: SettingsGroup {
     package var trainTasks: Int = 8
     /// Whether each task is also evaluated with the context cleared at every episode.
     package var control: Bool = true
-    /// Of the softmax that actions are drawn from.
+    /// The temperature of the softmax that actions are drawn from.
     package var temperature: Double = 1
 
     package init() {}

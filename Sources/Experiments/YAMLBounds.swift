@@ -6,7 +6,7 @@ internal import CYaml
 enum YAMLBounds {
     /// With each alias counted as what it stands for. The largest experiment has a few hundred.
     static let maximumNodes = 100_000
-    /// Of all scalars together, with each alias counted as what it stands for.
+    /// Bytes of all scalars together, with each alias counted as what it stands for.
     static let maximumBytes = 4 << 20
     /// Lists and sections within one another.
     static let maximumDepth = 64

@@ -35,7 +35,7 @@ package final class GradientCheck {
         package let logits: [Float]
         /// Mean over the taught rows.
         package let objective: Double
-        /// Of the objective, laid out as the model's parameters.
+        /// Gradient of the objective, laid out as the model's parameters.
         package let gradient: FloatBuffer
     }
 

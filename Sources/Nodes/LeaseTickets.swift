@@ -16,7 +16,7 @@ package struct LeaseTickets: Sendable {
     /// 32 bytes (`crypto_auth_KEYBYTES`). Travels in `Welcome` alone; it is encrypted where the cluster has keys.
     package let secret: [UInt8]
 
-    /// With a new secret, from the system's random numbers.
+    /// Makes tickets with a new secret, drawn from the system's random numbers.
     package init() { secret = (0..<Int(crypto_auth_KEYBYTES)).map { _ in UInt8.random(in: 0...255) } }
 
     /// Nil for bytes that are no secret, as where no coordinator has given one.

@@ -10,7 +10,7 @@ package struct RecoveryWatch: Sendable {
     package let role: RoleName
     /// All processes of the cluster that were there before.
     private let processes: Set<Int>
-    /// Of each lifetime, when a successor of the learner first spoke of it.
+    /// Updates of each lifetime when a successor of the learner first spoke of it, by learner, lifetime and attempt.
     private var firstUpdates: [String: UInt64] = [:]
     /// Environment steps of each actor process at the first status in which no actors waited for a carrier.
     private var stepsWhenCarried: [String: Double]?

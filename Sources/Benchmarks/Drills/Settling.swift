@@ -17,7 +17,7 @@ package struct Settling: Sendable, Equatable {
     /// A window is on the plateau when its rate differs by no more than this share. The steps of a real cluster vary
     /// from second to second by a few percent.
     private static let tolerance = 0.1
-    /// Of all windows from the settling on so many are on the plateau: a hiccup of the machine does not count.
+    /// This share of all windows from the settling on is on the plateau: a hiccup of the machine does not count.
     private static let keptShare = 0.9
 
     /// Steps a second: the median of the second half.

@@ -37,7 +37,7 @@ package struct StepHistory: Sendable {
         }
     }
 
-    /// Of all processes that ever were, as far as they have said.
+    /// Steps of all processes that ever were, as far as they have said.
     package var total: Double { processes.values.reduce(0) { $0 + ($1.last?.steps ?? 0) } }
 
     /// Steps a second of all processes together in `window`; between two heartbeats a process is as fast as on average.

@@ -1,10 +1,10 @@
-/// The kernels that networks spend their time in, each alone on one thread, with the same data again and
-/// again: they stay in the second-level cache, except those of Adam, of the LSTM and of the MLP with 2,048 units.
+/// The kernels that networks spend their time in, each alone on one thread, with the same data again and again: they
+/// stay in the second-level cache, except those of Adam, of the LSTM and of the MLP with 2,048 units.
 ///
 /// Work is counted in the same way for all: of a matrix product 2 operations a multiplication and addition; of
 /// attention its products, the causal half of them; of everything else the operations of an element as the plain loop
-/// has them, each of +, -, *, /, max, exp and root as one. A small share of the peak
-/// says that a kernel is slow for its arithmetic or that something else limits it: the exponential of GELU, or memory.
+/// has them, each of +, -, *, /, max, exp and root as one. A small share of the peak says that a kernel is slow for its
+/// arithmetic or that something else limits it: the exponential of GELU, or memory.
 package struct KernelBenchmark {
     /// One kernel at one size, with its data allocated only when it is measured.
     package struct Case {

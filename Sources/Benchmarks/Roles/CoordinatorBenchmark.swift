@@ -24,7 +24,7 @@ package struct CoordinatorBenchmark {
     private static let actorsPerLifetime = 8
     /// Actors that each actor process carries at most.
     private static let actorsPerProcess = 4
-    /// One node in so many is a learner.
+    /// One node of this many is a learner.
     private static let nodesPerLearner = 20
 
     /// Nodes of the simulated cluster; a recorder, a twentieth of them learners, the rest actor processes.

@@ -121,7 +121,7 @@ private final class RecorderDriver {
     private(set) var sealed = 0
     /// What the recorder's calls have taken so far, made-up carriers and the coordinator's answers not included.
     private(set) var spent = TimeSpent()
-    /// Of one call of the recorder, in seconds.
+    /// The longest call of the recorder, in seconds.
     private(set) var longestStep = 0.0
 
     init(experiment: Experiment, folder: String) throws {

@@ -40,7 +40,7 @@ final class ActorPart {
     /// Number of the last batch of rollouts; 0 before the first. A batch holds one rollout of each actor that still
     /// acts.
     private(set) var batch: UInt64 = 0
-    /// In lockstep, where the learner says that the actors go on; empty otherwise.
+    /// In lockstep, the places at which the learner says that the actors go on; empty otherwise.
     var places: [RolloutAnswer.Place] = []
     /// Streams end with the episode that makes them so many. The learner says it with each answer; it only ever
     /// falls.

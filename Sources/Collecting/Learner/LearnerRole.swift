@@ -249,8 +249,8 @@ package final class LearnerRole: Role {
         forget(release.lifetime)
     }
 
-    /// Rollouts of another attempt count against their sender and get no answer: its coordinator tells it of the new
-    /// one.
+    /// Rollouts of another attempt count against their sender and get no answer: the coordinator tells the sender of
+    /// the new one.
     private func take(_ rollouts: Rollouts, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         guard let lifetime = lifetimes[rollouts.content.lifetime],
             lifetime.lease.attempt == rollouts.attempt

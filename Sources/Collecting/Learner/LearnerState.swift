@@ -12,7 +12,7 @@ import Wire
 /// state; CRC-32C of all before it as UInt32. They are written by a learner, kept by the coordinator and read by
 /// the next learner.
 struct LearnerState: Codable {
-    /// Of the bytes; others are refused.
+    /// The number of the layout that this program writes and reads; it refuses others.
     private static let currentLayout = 3
 
     /// Read before the rest, so that a state of another layout is refused by its number and not by a missing key.
@@ -31,7 +31,7 @@ struct LearnerState: Codable {
     /// Returns of the last episodes; `nextRecent` is the oldest.
     var recent: [Double] = []
     var nextRecent = 0
-    /// In lockstep, where each actor goes on; empty otherwise.
+    /// In lockstep, the place at which each actor goes on; empty otherwise.
     var places: [RolloutAnswer.Place]
     /// In lockstep, rollouts that had come and were not learnt from, each batch as an envelope; nil for none. Otherwise
     /// they are lost with the learner that had them.

@@ -20,7 +20,7 @@ struct LearningCounts: Codable {
     /// Sums for the mean policy lag, over the rows that were offered to the source algorithm.
     private var lagTimesRows = 0.0
     private var lagRows = 0
-    /// Of the rollouts learnt from, in updates.
+    /// The largest policy lag of a rollout that was offered to the source algorithm, in updates.
     private var maximumLag = 0.0
     /// Sums over the rows learnt from, by the measure's name. A state that is older than other measures holds the
     /// policy's entropy alone, under a name of its own.

@@ -30,7 +30,7 @@ extension LearntLifetime {
         state.recent.isEmpty ? nil : state.recent.reduce(0, +) / Double(state.recent.count)
     }
 
-    /// For heartbeats, and the curves that the coordinator plots from them.
+    /// What heartbeats tell of the lifetime; the coordinator also plots curves from it.
     var report: LearningReport {
         let numbers = state.counts.numbers
         return LearningReport(

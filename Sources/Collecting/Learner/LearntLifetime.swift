@@ -43,9 +43,9 @@ final class LearntLifetime {
     private let environment: EnvironmentDescription
     /// Everything but the source learner that a checkpoint holds.
     private(set) var state: LearnerState
-    /// By the first actor of each.
+    /// The processes that have joined, by the first actor of each.
     private(set) var parts: [Int: Part] = [:]
-    /// In lockstep, what has come of the present round.
+    /// In lockstep, the rollouts that have come of the present round; emptied when the round is learnt from.
     private var round: [RolloutBatch] = []
     /// What was offered to the source algorithm, and not wanted yet.
     private var queue: RolloutQueue
@@ -69,7 +69,7 @@ final class LearntLifetime {
     private var isCheckpointDue = false
     /// The updates that are in the last checkpoint.
     private var checkpointedVersion: UInt64
-    /// In lockstep, what is published as soon as every rollout before `sequence` is on disk.
+    /// In lockstep, a checkpoint that is published as soon as every rollout before `sequence` is on disk.
     private var candidate: (checkpoint: LearnerCheckpoint, sequence: UInt64)?
 
     /// The mean return that is reported is over so many of the last episodes for each actor.

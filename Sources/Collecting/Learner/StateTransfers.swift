@@ -40,7 +40,7 @@ package struct StateDownload {
 
     /// What begins when all has come; its `stateBytes` says how much that is.
     let lease: LearnLifetime
-    /// Of every request; no other message of this learner has it.
+    /// The number that every request of this transfer has; no other message of this learner has it.
     let request: UInt64
     /// The pieces that have come, which are the state's beginning.
     private(set) var bytes: [UInt8] = []

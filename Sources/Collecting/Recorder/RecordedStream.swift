@@ -65,7 +65,8 @@ struct RecordedStream {
         }
     }
 
-    /// The same, as far as it is the carrier's own.
+    /// The first sequence that its carrier is not told to be on disk: `durableSequence`, as far as the file was
+    /// compared with what the carrier brought itself.
     var acknowledgedSequence: UInt64 { min(durableSequence, agreedSequence) }
 
     /// What its file can have been called durable up to, this recorder or an earlier one speaking. A sealed file took

@@ -8,7 +8,8 @@ import Wire
 /// lockstep and evaluations can be: they have to give the same rollouts each time.
 extension RecorderRole {
     /// Lower incarnations of the lifetime's streams are refused, by the recorders that come after this one too. 0 where
-    /// none was. Read from the mark beside the lifetime's files, once for each lifetime, and then remembered.
+    /// nothing was discarded. Read from the mark beside the lifetime's files, once for each lifetime, and then
+    /// remembered.
     func discardedBelow(_ lifetime: LifetimeIdentifier) -> UInt64 {
         // Asynchronous streams go on as new incarnations; nothing of them is ever discarded.
         guard isLivedAgain(lifetime) else { return 0 }

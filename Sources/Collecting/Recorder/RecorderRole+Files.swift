@@ -175,7 +175,7 @@ extension RecorderRole {
 
     // MARK: - Flushing and sealing
 
-    /// One stream, at once.
+    /// Flushes one stream, at once.
     func flush(
         _ identifier: StreamIdentifier, _ writer: StreamWriter, now: UInt64, outbox: inout Outbox
     ) -> Outcome {
@@ -236,7 +236,7 @@ extension RecorderRole {
         isClosed = true
     }
 
-    /// A deleted file that was still open was put back. A person or a program had deleted it while its writer had it open.
+    /// A file was put back that a person or a program had deleted while its writer had it open.
     func noteRestored(_ identifier: StreamIdentifier, _ count: Int) {
         guard count > 0 else { return }
         counts["restored_streams", default: 0] += Double(count)

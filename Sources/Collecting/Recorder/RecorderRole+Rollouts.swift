@@ -104,7 +104,7 @@ extension RecorderRole {
     }
 
     /// Whether the sender opened the rollout's stream with this incarnation, and no other node has opened it since.
-    /// Cheap, so it is asked before anything of a message is decoded further.
+    /// Asked before rows and checksums are checked, which costs more.
     private func isCarried(_ header: RolloutHeader, of lifetime: LifetimeIdentifier, by sender: Address) -> Bool {
         guard let stream = streams[StreamIdentifier(lifetime: lifetime, actor: header.actor)] else { return false }
         return stream.isOpened && stream.carrier == sender && header.incarnation == stream.incarnation
@@ -145,12 +145,13 @@ extension RecorderRole {
 
     /// What is to be done with one rollout.
     private enum Place {
-        /// Of no use: its sender opens the stream again, waits, or was told otherwise.
+        /// The rollout is of no use: its sender opens the stream again, waits, or was told otherwise.
         case nowhere
-        /// It is there already: the sender is told how far its stream is.
+        /// The rollout is in the stream already: the sender is told how far its stream is.
         case known
-        /// Those before it were lost.
+        /// Rollouts before this one were lost.
         case behind
+        /// The rollout is the next of its stream; the writer takes it.
         case next(StreamWriter)
     }
 

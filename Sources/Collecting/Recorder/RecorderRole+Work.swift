@@ -61,7 +61,7 @@ extension RecorderRole {
         var durable: [StreamIdentifier] = []
         /// Copies that are whole, and only have to become durable and take their places.
         var ready: [Sealing] = []
-        /// Those that the machine has no room for now.
+        /// Sealings that the machine has no room for now.
         var postponed: [Sealing] = []
 
         init(now: UInt64, mayFlush: Bool, maySeal: Bool, clock: any Clock) {

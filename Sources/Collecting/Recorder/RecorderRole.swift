@@ -56,9 +56,9 @@ package final class RecorderRole: Role {
     package let progress: WorkProgress? = WorkProgress()
     /// Whether `progress` speaks of something that lasts many turns.
     var isNotingProgress = false
-    /// Of those that wait to be sealed now, how many have been since the first of them waited.
+    /// Streams that were sealed since streams last began to wait for their seals, for `progress`; 0 while none waits.
     var sealedMeanwhile = 0
-    /// Those that are being sealed, by turns.
+    /// Streams that are being sealed; each gets a piece of work in turn.
     var sealings: [Sealing] = []
     /// Writers that are open and bytes that they have in memory, kept by the writers themselves.
     let tally = WriterTally()
@@ -72,7 +72,8 @@ package final class RecorderRole: Role {
     var isClosed = false
     /// Nanoseconds from which appending is tried again after the machine lacked something.
     var retryAt: UInt64 = 0
-    /// The same for the copies that sealing makes: they are tried while appending waits, for they make room.
+    /// Nanoseconds from which sealing is tried again: apart from `retryAt`, since sealing makes room and goes on while
+    /// appending waits.
     var sealAgainAt: UInt64 = 0
     /// What the machine lacks, in words; nil when nothing.
     var obstacle: String?

@@ -30,14 +30,14 @@ package struct UnacknowledgedRollouts {
         let ends: [(actor: Int, next: UInt64)]
     }
 
-    /// In the order in which they were made; the ones before `first` were dropped and their bytes let go of.
+    /// The batches in the order in which they were made; those before `first` were dropped and their bytes let go of.
     private var batches: [Batch] = []
-    /// Those before it are durable.
+    /// Index of the first batch that is not durable.
     private var first = 0
     /// Batches from `first` on that are on their way, and their bytes.
     private var underway = 0
     private var underwayBytes = 0
-    /// Of each actor, the sequence before which everything is on disk.
+    /// The sequence before which everything is on disk, by actor.
     private var durable: [Int: UInt64] = [:]
     /// Actors whose streams no recorder takes any more.
     private var ignored: Set<Int> = []
@@ -49,9 +49,10 @@ package struct UnacknowledgedRollouts {
     /// Everything that was appended is durable, or is waited for no more.
     package var isEmpty: Bool { first == batches.count }
 
-    /// - Returns: whether the batch may be sent at once; otherwise `send` does it later. Rollouts of actors from
-    /// `recordedActors` on are not recorded and do not count. A batch with none that counts is not kept, and the
-    /// answer is false.
+    /// Keeps a batch until its rollouts are durable. Rollouts of actors from `recordedActors` on are not recorded and
+    /// do not count; a batch in which none counts is not kept, and the answer is false.
+    ///
+    /// - Returns: whether the batch may be sent at once; otherwise `send` does it later.
     package mutating func append(
         _ bytes: [UInt8], _ headers: [RolloutHeader], recordedActors: Int, mayBeSent: Bool
     ) -> Bool {

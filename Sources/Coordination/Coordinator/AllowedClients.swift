@@ -25,7 +25,7 @@ package final class AllowedClients {
     private var current: [String: Client] = [:]
     /// What was wrong with the last list, so that it is logged once.
     private var problems: [String] = []
-    /// Of that list; 0 before the first.
+    /// The generation of that list; 0 before the first.
     private var generation: UInt64 = 0
     /// When the folder is read again, in nanoseconds of the process's clock.
     private var nextRead: UInt64 = 0

@@ -2,10 +2,11 @@ import Wire
 
 /// How collecting goes, for plots.
 extension Coordinator {
-    /// Between two points of a curve; a run of a day has some 8,600 of them.
+    /// Time between two points of a curve; a run of a day has some 8,600 of them.
     static let plotIntervalNanoseconds: UInt64 = 10_000_000_000
 
-    /// In the catalogue, too: by its steps a later start of the run knows where the curves end.
+    /// The name of the speed of collecting. It is in the catalogue, too: by its steps a later start of the run knows
+    /// where the curves end.
     static let collectingSpeed = "collect/environment_steps_per_second"
 
     /// At most every 10 s while histories are collected: speed, policy lag and returns of the lifetimes that are learnt

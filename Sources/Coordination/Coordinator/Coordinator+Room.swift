@@ -19,7 +19,7 @@ struct WithheldTurn {
 /// so that no node can hear of anything that another coordinator would not find in the catalogue. Meanwhile only that
 /// is answered which depends on nothing decided; everything else is said again by its sender.
 extension Coordinator {
-    /// Between two tries to write a withheld turn down.
+    /// Time between two tries to write a withheld turn down.
     private static let retryNanoseconds: UInt64 = 1_000_000_000
     /// Senders of checkpoints try again within this time.
     private static let checkpointObstacleNanoseconds: UInt64 = 5_000_000_000

@@ -12,7 +12,7 @@ import Wire
 package final class CoordinatorProcess {
     /// Messages that are taken before what they have brought about is written down and sent.
     private static let messagesPerTurn = 256
-    /// Between two ticks of the coordinator, in which it leases, gives up and goes on to the next phase.
+    /// Time between two ticks of the coordinator, in which it leases, gives up and goes on to the next phase.
     private static let tickIntervalNanoseconds: UInt64 = 50_000_000
     /// Nodes that do not leave within this time after the end are left behind.
     package static let farewellMilliseconds: UInt64 = 10_000

@@ -19,9 +19,9 @@ struct LeaseTable {
     private(set) var leased: Set<LifetimeIdentifier> = []
     /// Leased ones some of whose actors wait for a process.
     private(set) var orphaned: Set<LifetimeIdentifier> = []
-    /// By node, the lifetimes in which it has something to do.
+    /// The lifetimes in which each node has something to do.
     private var holdings: [String: Set<LifetimeIdentifier>] = [:]
-    /// By node, how much of its capacity is taken: lifetimes of a learner, actors of an actor process.
+    /// How much of each node's capacity is taken: lifetimes of a learner, actors of an actor process.
     private var loads: [String: Int] = [:]
 
     /// Nodes that take leases; a node that leaves is taken out before its leases go to others.

@@ -31,9 +31,9 @@ package struct Progress: Sendable {
 
 /// How many actors the cluster is to carry, as `distillery scale` has said.
 package struct Scale: Hashable, Sendable {
-    /// Of all lifetimes that run, together.
+    /// Actors of all lifetimes that run, together.
     package let actors: Int
-    /// Of each elastic lifetime.
+    /// Actors of each elastic lifetime.
     package let actorsOfLifetime: Int
 
     package init(actors: Int, actorsOfLifetime: Int) {

@@ -5,7 +5,7 @@ extension LedgerJournal {
     /// Nothing of it reaches the catalogue.
     package func plot(_ name: String, step: UInt64, value: Double) throws { try onMetrics?(name, step, value) }
 
-    /// Of the lifetimes that have ended, by their number.
+    /// Plots what the learner of an ended lifetime has said at its end, over the number of lifetimes that have ended.
     func plotEnd(_ numbers: [String: Double]) throws {
         let ended = UInt64(lifetimes.values.count { $0.status == .finished })
         for name in ["final_return", "mean_policy_lag"] {

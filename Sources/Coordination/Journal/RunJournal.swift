@@ -5,11 +5,10 @@ package import Wire
 /// Where the coordinator writes down what happened: the catalogue in a run (`LedgerJournal`), memory or nothing in
 /// a test.
 ///
-/// Entries may be kept back until `commit`. The coordinator sends nothing that tells of an entry before `commit`
-/// has returned; so what a node was told is known to every later coordinator. Each call throws where it cannot be
-/// done, which ends the run unless it is a lack of room. All calls come from the coordinator's thread. They may be
-/// repeated after a restart, when a node reports again what an earlier coordinator had already written down, so an
-/// entry that is made twice has to leave the same state.
+/// Entries may be kept back until `commit`. The coordinator sends nothing that tells of an entry before `commit` has
+/// returned; so what a node was told is known to every later coordinator. Each call throws where it cannot be done,
+/// which ends the run unless it is a lack of room. All calls come from the coordinator's thread. After a restart a node
+/// may report again what an earlier coordinator has written down.
 package protocol RunJournal: AnyObject {
     /// Known, and not begun in this start.
     func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Task, actors: Int) throws

@@ -21,13 +21,13 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
         /// Actors that an actor process can carry, lifetimes that a learner can learn at once, processes that a
         /// supervisor's host has room for; 0 for other roles.
         package var capacity: Int
-        /// Since it joined.
+        /// Seconds since it joined.
         package var ageSeconds: Double
-        /// Since its last message of any kind; beyond 5 s it is given up.
+        /// Time since its last message of any kind; beyond 5 s it is given up.
         package var silentMilliseconds: Int
-        /// For whom and what, in words; empty when for nothing that has lasted.
+        /// The node that it waits for and why, in words; empty when it waits for nothing that has lasted.
         package var waitingFor: String
-        /// For how long, by the node's own clock; 0 when it waits for nothing.
+        /// How long it has waited, by its own clock; 0 when it waits for nothing.
         package var waitingMilliseconds: Int
         /// It was asked to leave and gets no new leases.
         package var isLeaving: Bool
@@ -44,10 +44,10 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
 
     /// Long work of a node.
     package struct Work: Sendable, Codable, Equatable {
-        /// In words that follow the node's name: `seals streams`.
+        /// What the node does, in words that follow its name: `seals streams`.
         package var what: String
         package var seconds: Double
-        /// Since it last got on.
+        /// Seconds since the work last got on.
         package var stillSeconds: Double
         /// Pieces that are done, of so many; both 0 where they are not counted. A node whose work stays at the same
         /// number for `cluster.work_limit_seconds` is ended and replaced.
@@ -59,7 +59,7 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
     package struct Loss: Sendable, Codable, Equatable {
         package var node: String
         package var reason: String
-        /// Since then.
+        /// Seconds since it was given up.
         package var seconds: Double
     }
 
@@ -91,7 +91,7 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
     /// the lifetime now has told of it.
     package struct Lease: Sendable, Codable, Equatable {
         package var task: Int
-        /// From 0: which of the task's lifetimes.
+        /// The number of the lifetime among the task's, from 0.
         package var repetition: Int
         /// How often it was begun.
         package var attempt: UInt64
@@ -99,9 +99,9 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
         package var isEnding: Bool
         /// Empty when an ending lifetime has none any more.
         package var learner: String
-        /// Those that stay.
+        /// Actors that take part; those of an elastic lifetime that are about to leave are not counted.
         package var actors: Int
-        /// Since it was leased.
+        /// Seconds since it was leased.
         package var seconds: Double
         package var parts: [Part]
         /// What its learner has said of it; nil before.
@@ -158,7 +158,7 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
     /// What the run is at, and `failure` says whether it has failed there.
     package var phase: RunPhase
     package var seconds: Double
-    /// Since the phase began in this start of the run; `seconds` since the coordinator began.
+    /// Seconds since the phase began in this start of the run; `seconds` are those since the coordinator began.
     package var secondsOfPhase: Double
     package var lifetimes: Lifetimes
     /// Steps of all actor processes that this coordinator has heard of, those that have gone among them.

@@ -100,7 +100,8 @@ extension CheckpointStore {
         }
     }
 
-    /// Before the name of a checkpoint that is being deleted; hidden, so that no list of checkpoints shows it.
+    /// Stands before the name of a checkpoint that is being deleted; the dot hides it, so that no list of checkpoints
+    /// shows it.
     private static let removedMark = ".removed-"
 
     /// What a process left that died while it deleted.

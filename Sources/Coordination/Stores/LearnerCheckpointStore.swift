@@ -185,7 +185,7 @@ private final class IncomingState {
     let file: SharedPendingFile
     /// Bytes that are in the file: pieces come in order, so that is where the next one has to begin.
     private var written: UInt64 = 0
-    /// Of all bytes but the last four, as they come: the state is never read again to check it.
+    /// CRC-32C of all bytes but the last four, computed as they come: the state is never read again to check it.
     private var checksum = CRC32C()
     /// The last bytes, which are the checksum of all others. They may be spread over two pieces, so they are gathered
     /// here.
