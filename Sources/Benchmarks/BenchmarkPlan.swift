@@ -15,8 +15,8 @@ package struct BenchmarkPlan {
     /// evaluator's and the encoder's benchmarks do not call it and can be ended by `progress` alone.
     package var mayGoOn: () throws -> Void
 
-    /// Defaults print nothing and never end the benchmark. Tests of
-    /// the benchmarks measure for a microsecond, since they look at what is reported and not at how fast it is.
+    /// Defaults print nothing and never end the benchmark. Tests of the benchmarks measure for a microsecond, since
+    /// they look at what is reported and not at how fast it is.
     package init(
         repetitions: Int, secondsPerRepetition: Double, progress: @escaping (String) throws -> Void = { _ in },
         mayGoOn: @escaping () throws -> Void = {}

@@ -50,8 +50,8 @@ package struct BenchmarkResult: Sendable, Encodable {
         self.measured = measured
     }
 
-    /// The least and the largest of the repetitions' rates. A handful of repetitions is too few for a
-    /// standard deviation.
+    /// The least and the largest of the repetitions' rates. A handful of repetitions is too few for a standard
+    /// deviation.
     private struct Spread: Encodable {
         let minimum: Double
         let maximum: Double

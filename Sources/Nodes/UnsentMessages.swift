@@ -6,9 +6,8 @@ package import Transport
 /// A message that does not fit is dropped: everything that counts is sent again until it is acknowledged.
 package struct UnsentMessages {
     package static let messageLimitPerPeer = 4096
-    /// Bytes that are kept for all peers together.
     package static let byteLimitPerPeer = 64 << 20
-    /// For all peers together.
+    /// Bytes that are kept for all peers together.
     package static let byteLimit = 512 << 20
     package static let peerLimit = 1024
 

@@ -186,8 +186,8 @@ private final class RecorderDriver {
     }
 }
 
-/// What a carrier of a whole lifetime says: the same walks in every lifetime. Its rollouts are made once, since random
-/// numbers would cost more than recording.
+/// What a carrier of a whole lifetime says: the same walks in every lifetime. Its rollouts are made once, before
+/// anything is timed.
 private struct MadeUpCarrier {
     private let actors: Int
     /// A lifetime's rollouts by sequence number, (actors, rows) each; only the lifetime's name is changed for the next.

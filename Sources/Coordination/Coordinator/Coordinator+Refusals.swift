@@ -17,8 +17,8 @@ struct Discard {
 /// What becomes of streams that their recorder does not take: the lifetime or job is taken up again with higher
 /// incarnations, after rests of 0, 0.5, 1, 2, ... and at most 30 s. The ninth refusal in a row ends the run.
 extension Coordinator {
-    /// So many refusals in a row are borne: the next one ends the run. An environment that fails and streams that are
-    /// refused have a count each.
+    /// So many refusals in a row are borne: the next one ends the run. Failures of environments have the same limit: in
+    /// lockstep they count together with refusals, otherwise by themselves for each part.
     package static let refusalLimit = 8
     /// A lifetime that was refused nothing for so long begins a new row.
     package static let refusalMemoryNanoseconds: UInt64 = 300_000_000_000

@@ -60,7 +60,8 @@ struct LeasedLifetime {
     var numbers: [String: Double] = [:]
     /// When all its actors were first found to have ended, though the lifetime had not.
     var desertedSince: UInt64?
-    /// Refusals of its streams by the recorder without a quiet time between them, the last reason, and when that was.
+    /// Refusals of its streams by the recorder, and in lockstep failures of its environments, without a quiet time
+    /// between them; then the last reason, and when that was.
     var refusals = 0
     var lastRefusal = ""
     var lastRefusalAt: UInt64 = 0

@@ -205,7 +205,7 @@ package final class LedgerJournal: RunJournal {
     }
 
     /// Names in the catalogue are `source/name`. They are saved in alphabetical order, so that two runs with the same
-    /// numbers have the same rows.
+    /// numbers have their rows in the same order.
     package func metrics(_ source: String, _ metrics: Metrics) throws {
         note(.metrics)
         let time = Date().timeIntervalSince1970
