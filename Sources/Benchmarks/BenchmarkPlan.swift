@@ -4,9 +4,10 @@ import Neural
 /// How long and how often a benchmark measures, and where it says how far it is. One plan serves all cases of a suite;
 /// `progress` and `mayGoOn` are the command's way to print a line and to stop at a signal.
 package struct BenchmarkPlan {
-    /// Repetitions; their median counts.
+    /// Repetitions; their median counts. An odd number makes the median one of them.
     package var repetitions: Int
-    /// A repetition lasts at least as long as this, after a warm-up of half of it.
+    /// Seconds that a repetition is meant to last at least, after a warm-up of half of it. The number of calls is fixed
+    /// from the warm-up, so a machine that grows faster or slower makes a repetition shorter or longer.
     package var secondsPerRepetition: Double
     /// Called with a line of text after whatever takes long; may throw to end the benchmark.
     package var progress: (String) throws -> Void
@@ -14,7 +15,8 @@ package struct BenchmarkPlan {
     /// evaluator's and the encoder's benchmarks do not call it and can be ended by `progress` alone.
     package var mayGoOn: () throws -> Void
 
-    /// Defaults print nothing and never end the benchmark.
+    /// Defaults print nothing and never end the benchmark. Tests of the benchmarks measure for a microsecond, since
+    /// they look at what is reported and not at how fast it is.
     package init(
         repetitions: Int, secondsPerRepetition: Double, progress: @escaping (String) throws -> Void = { _ in },
         mayGoOn: @escaping () throws -> Void = {}
@@ -25,7 +27,8 @@ package struct BenchmarkPlan {
         self.mayGoOn = mayGoOn
     }
 
-    /// What `sample` gives in each repetition, in order. Throws what `mayGoOn` or `sample` throws.
+    /// What `sample` gives in each repetition, in order. Throws what `mayGoOn` or `sample` throws. For what measures
+    /// itself, such as `ProductPeak.sample`; there is no warm-up here.
     package func repeated<Value>(_ sample: () throws -> Value) throws -> [Value] {
         try (0..<repetitions).map { _ in
             try mayGoOn()
@@ -33,7 +36,9 @@ package struct BenchmarkPlan {
         }
     }
 
-    /// Calls `body` until half a repetition has passed, at least once, and returns the calls of a repetition.
+    /// Calls `body` until half a repetition has passed, at least once, and returns the calls of a repetition. A warm-up
+    /// brings caches, the branch predictor and the processor's clock to where they are in the repetitions, and its own
+    /// time says how many calls last `secondsPerRepetition`. Throws what `body` throws.
     package func warmUp(_ body: () throws -> Void) rethrows -> Int {
         var calls = 0
         let seconds = try secondsTaken {
@@ -47,7 +52,8 @@ package struct BenchmarkPlan {
     }
 }
 
-/// Seconds that `body` takes, by a monotonic clock: time in which other processes had the core counts too.
+/// Seconds that `body` takes, by a monotonic clock: time in which other processes had the core counts too. What `body`
+/// throws is passed on, and no time is reported then.
 package func secondsTaken(_ body: () throws -> Void) rethrows -> Double {
     let start = monotonicSeconds()
     try body()

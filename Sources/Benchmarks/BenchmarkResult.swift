@@ -2,15 +2,27 @@
 ///
 /// As JSON: name, configuration, the median of each rate under its unit's name, `spread` over the repetitions, and
 /// whatever else was `measured`.
+///
+///     {"configuration": {"parameters": 1132000}, "gflops": 29.4, "measured": {"microseconds": 539, ...},
+///      "name": "adam", "spread": {"gflops": {"maximum": 30.1, "minimum": 28.2, "repetitions": 5}}}
 package struct BenchmarkResult: Sendable, Encodable {
-    /// Units of rates; the raw value is the key in JSON.
+    /// Units of rates; the raw value is the key in JSON. Rates are a second of a monotonic clock except where the name
+    /// says otherwise; a larger one is better.
     package enum Unit: String, Sendable, CaseIterable {
+        /// Steps of environments, acting included.
         case environmentSteps = "environment_steps_per_second"
+        /// Steps that are learnt from, chosen or recorded, of all copies or actors together.
         case transitions = "transitions_per_second"
+        /// Tokens of the sequence model; a transition is one or three of them, as the token layout says.
         case tokens = "tokens_per_second"
+        /// Images through the encoder, forward and backward.
         case frames = "frames_per_second"
+        /// Billions of floating-point operations a second, as the model needs them and not as the code happens to do
+        /// them.
         case gflops
+        /// Messages that the coordinator takes a second of processor time.
         case messages = "messages_per_cpu_second"
+        /// Streams that the recorder makes durable and seals.
         case streams = "streams_per_second"
     }
 
@@ -21,9 +33,10 @@ package struct BenchmarkResult: Sendable, Encodable {
     }
 
     package let name: String
-    /// What was measured: sizes, threads, batch.
+    /// What was measured: sizes, threads, batch. Two results are comparable where their names and their configurations
+    /// are equal.
     package let configuration: [String: Setting]
-    /// The rate of every repetition.
+    /// The rate of every repetition. The median of each is what is published; the others show how far to trust it.
     package let rates: [Unit: [Double]]
     /// Other numbers by name, such as `share_of_peak`; left out of the JSON where empty.
     package var measured: [String: Double]
@@ -37,13 +50,15 @@ package struct BenchmarkResult: Sendable, Encodable {
         self.measured = measured
     }
 
-    /// The least and the largest of the repetitions' rates.
+    /// The least and the largest of the repetitions' rates. A handful of repetitions is too few for a standard
+    /// deviation.
     private struct Spread: Encodable {
         let minimum: Double
         let maximum: Double
         let repetitions: Int
     }
 
+    /// A key that is only known when the result is written: a unit's name.
     private struct Key: CodingKey {
         let stringValue: String
         var intValue: Int? { nil }
@@ -52,6 +67,7 @@ package struct BenchmarkResult: Sendable, Encodable {
         init?(intValue: Int) { nil }
     }
 
+    /// Throws what the encoder throws. Settings, rates and other numbers keep their own names as keys.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Key.self)
         try container.encode(name, forKey: Key("name"))
@@ -74,6 +90,7 @@ extension BenchmarkResult.Setting: Encodable, ExpressibleByIntegerLiteral, Expre
 {
     package init(integerLiteral value: Int) { self = .number(Double(value)) }
     package init(floatLiteral value: Double) { self = .number(value) }
+    /// Settings are written as literals where they are fixed and by `init(_:)` where they are variables.
     package init(stringLiteral value: String) { self = .text(value) }
     package init(_ value: Int) { self = .number(Double(value)) }
 

@@ -5,7 +5,8 @@ import Models
 package import Settings
 
 extension Experiment {
-    /// What neither a key's range nor a section's owner can refuse.
+    /// What neither a key's range nor a section's owner can refuse. Empty when there are none. Each names the keys that
+    /// do not go together and says what to write instead.
     package func contradictions() -> [Contradiction] {
         taskContradictions + processContradictions + windowContradictions
     }

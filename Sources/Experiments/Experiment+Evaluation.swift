@@ -31,7 +31,9 @@ extension Experiment {
         self = try Experiment(yaml: yaml, file: "the checkpoint's config.json")
     }
 
-    /// Whether what was trained on and held out for a checkpoint is the same in this experiment.
+    /// Whether what was trained on and held out for a checkpoint is the same in this experiment. `distillery evaluate`
+    /// asks before it uses the settings of the run that the checkpoint lies in, so that a task that was trained on is
+    /// never presented as held out. False where the environment or its settings differ.
     package func fits(_ description: CheckpointDescription) -> Bool {
         guard let tasks = try? makeTasks(), tasks.environment == description.environment else { return false }
         let held = testTasks(of: tasks)
@@ -39,7 +41,9 @@ extension Experiment {
         return held.allSatisfy { !description.trainedTasks.contains($0) }
     }
 
-    /// The same with what an evaluation by hand asks for. `split`: the tasks that are evaluated.
+    /// The same experiment with what an evaluation by hand asks for. `split`: the tasks that are evaluated; train tasks
+    /// are limited to `trainedTasks` of them, and to none where the held-out ones are asked for. Throws `SettingsError`
+    /// for numbers that are out of range.
     package func evaluating(
         _ split: Split, episodes: Int, seeds: Int, control: Bool, evaluators: Int, trainedTasks: Int
     ) throws -> Experiment {

@@ -30,6 +30,7 @@ extension Experiment {
                 "How the distilled model is evaluated on held-out and on training tasks, with frozen weights."),
         ]
 
+    /// The name becomes a folder's, so no separator, dot or space is let through.
     private static func isPartOfName(_ character: Character) -> Bool {
         character.isLetter || character.isNumber || character == "-" || character == "_"
     }

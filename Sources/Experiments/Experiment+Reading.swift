@@ -8,7 +8,9 @@ extension Experiment {
         try self.init(yaml: try ExperimentFile.text(at: path), file: path, overrides: overrides)
     }
 
-    /// `file` is what to call the text in errors.
+    /// Reads an experiment from text that is already in memory: a coordinator's message, a checkpoint, a test. `file`
+    /// is what to call the text in errors. All problems of the text, of the overrides and between settings are gathered
+    /// into the one `SettingsError` that is thrown, except where the text is not YAML at all.
     package init(yaml: String, file: String, overrides: [String] = []) throws(SettingsError) {
         var reader = SettingsReader(Self.schema, initial: Experiment())
         var tree = try SettingNode(yaml: yaml, file: file)
@@ -31,7 +33,8 @@ extension Experiment {
         let message: String
     }
 
-    /// The path and the value of KEY=VALUE, whose value is YAML.
+    /// The path and the value of KEY=VALUE, whose value is YAML. The first `=` divides them, so a value may contain
+    /// others. The value obeys `YAMLBounds` like a file's text. An empty value reads as an empty scalar.
     private static func override(
         _ assignment: String, _ origin: Origin
     ) throws(Refusal) -> (path: String, value: SettingNode) {
@@ -48,10 +51,12 @@ extension Experiment {
         }
     }
 
-    /// Every key of every section, from which reading, writing and documentation are made.
+    /// Every key of every section, from which reading, writing and documentation are made. Made once and shared by all
+    /// threads: it is a constant of the declared entries.
     static let schema = Schema(Experiment.entries)
 
-    /// The resolved experiment: every key with its value. Reading it gives an equal value.
+    /// The resolved experiment: every key with its value. Reading it gives an equal value. This text travels to every
+    /// node in its `Welcome`, and two experiments are the same when their texts are equal.
     package var yaml: String { Self.schema.yaml(self) }
 
     /// Every key's path with its value as it stands in YAML, in the order of the file.
@@ -60,7 +65,8 @@ extension Experiment {
     }
 
     /// The keys that have another value in `other`, in words: `collect.actors is 4, not 8`. What one of them does not
-    /// have at all is `absent` there.
+    /// have at all is `absent` there. Keys of this experiment come first, in the order of the file, then those that
+    /// only `other` has: another kind of environment, source algorithm or model brings keys of its own.
     package func differences(from other: Experiment) -> [String] {
         let (own, others) = (settings, other.settings)
         let values = Dictionary(uniqueKeysWithValues: others.map { ($0.key, $0.value) })
@@ -71,7 +77,8 @@ extension Experiment {
         return changed + others.filter { !keys.contains($0.key) }.map { "\($0.key) is absent, not \($0.value)" }
     }
 
-    /// The text of docs/experiments.md.
+    /// The text of docs/experiments.md. The defaults in its tables are those of `Experiment()`, so they cannot drift
+    /// from the program.
     package static var documentation: String {
         documentationHead + schema.markdown(defaults: Experiment())
     }

@@ -12,13 +12,16 @@ extension Experiment {
         package var description: String { "\(key): \(before) before, \(now) now" }
     }
 
-    /// What may be another when training goes on from a checkpoint: how long, and how it is carried out.
+    /// What may be another when training goes on from a checkpoint: how long, and how it is carried out. Any other
+    /// change would make the checkpoint's optimiser state, learning-rate schedule or random windows those of another
+    /// training, so resuming is refused.
     package static let mayChangeOnResume = [
         "distil.training.steps", "distil.training.maximum_seconds", "distil.training.threads",
         "distil.training.checkpoint_every", "distil.training.keep_checkpoints",
     ]
 
-    /// The settings of `distil` that a checkpoint was made with and this experiment has otherwise.
+    /// The settings of `distil` that a checkpoint was made with and this experiment has otherwise. Where the kinds of
+    /// model differ, that is the only change: their settings have no keys in common to compare.
     package func changes(since checkpoint: CheckpointConfiguration) -> [Change] {
         guard checkpoint.model.name == distil.model.name else {
             return [Change(key: "distil.model.name", before: checkpoint.model.name, now: distil.model.name)]

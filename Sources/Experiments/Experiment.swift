@@ -42,6 +42,7 @@ package struct Experiment: SettingsGroup {
     package internal(set) var collect = CollectSettings()
     /// The processes of the run, and their limits.
     package internal(set) var cluster = ClusterSettings()
+    /// What the sequence model is and how it is trained on the histories.
     package internal(set) var distil = DistilSettings()
     /// How checkpoints are evaluated.
     package internal(set) var evaluate = EvaluateSettings()

@@ -9,10 +9,12 @@ package struct ExperimentContext {
     package let distribution: any TaskDistribution
     /// What every lifetime's source algorithm needs of its actors and its learner.
     package let needs: LifetimeNeeds
-    /// The run's folder on the coordinator's host.
+    /// The run's folder on the coordinator's host. With the experiment it tells one run from another; the roles that
+    /// write there take it from the `Welcome` themselves.
     package let folder: String
 
-    /// `yaml`, `folder`: as the coordinator names them to a node that it takes in.
+    /// Reads what the coordinator says in its `Welcome` to a node that it takes in. Throws `SettingsError` for an
+    /// experiment that this program refuses, such as one of a coordinator of another version.
     package init(yaml: String, folder: String) throws {
         try self.init(experiment: Experiment(yaml: yaml, file: "the coordinator's experiment"), folder: folder)
     }

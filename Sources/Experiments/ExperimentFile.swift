@@ -5,8 +5,10 @@ import Settings
 
 /// The text of an experiment's file, which may be a pipe or a terminal.
 enum ExperimentFile {
-    /// What is larger is no experiment: one with every key is a few thousand bytes long.
+    /// Bytes of a file at most; an experiment with every key is a few thousand bytes long. The bound keeps a device or
+    /// an endless pipe from filling the memory.
     static let maximumBytes = 1 << 20
+    /// Bytes of one `read`; their number is not known before the end, since a pipe has no size.
     private static let pieceBytes = 64 << 10
 
     /// All of the file as UTF-8 text. Throws `SettingsError` for what cannot be read, is too long or is not text.
@@ -17,6 +19,8 @@ enum ExperimentFile {
         return text
     }
 
+    /// Reads until the end of the file and goes on after an interrupted call (EINTR). The descriptor does not outlive
+    /// the call.
     private static func bytes(at path: String) throws(SettingsError) -> Data {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
@@ -39,6 +43,7 @@ enum ExperimentFile {
 
     private static func reason(_ number: Int32) -> String { String(cString: strerror(number)) }
 
+    /// The error for a file as a whole, which therefore names neither a line nor a key.
     private static func refusal(_ path: String, _ reason: String) -> SettingsError {
         SettingsError([
             Problem(

@@ -1,6 +1,8 @@
 extension Experiment {
-    /// Throws `PlanError` when a run of this experiment starts more processes at once than a machine has room for.
-    /// `reason`: what allows no more than `room`.
+    /// Throws `PlanError` when a run of this experiment starts more processes at once than a machine has room for:
+    /// before the first of them starts, rather than when the last one fails. `collects` and `evaluates` say which
+    /// phases the run has; each of them is checked by itself.
+    /// `reason`: what allows no more than `room`, in words for the error.
     package func checkProcesses(
         collects: Bool, evaluates: Bool, room: Int, reason: String
     ) throws(PlanError) {

@@ -26,6 +26,7 @@ extension ExperimentPlan {
     }
 
     /// Throws `PlanError` when `freeBytes` at `path` are not enough. `existingBytes`: what a resumed run has already.
+    /// `reserveBytes` are asked for on top. The message says how to get by with less.
     package func checkDisk(freeBytes: Int, existingBytes: Int = 0, path: String) throws(PlanError) {
         let needed = max(0, maximumDiskBytes - existingBytes) + ExperimentPlan.reserveBytes
         guard freeBytes >= needed else {
@@ -50,7 +51,7 @@ extension ExperimentPlan {
         return ([digits] + groups).joined(separator: ",")
     }
 
-    /// In the unit that people would use, at least 1 s.
+    /// A duration in the unit that people would use, at least 1 s.
     private func time(_ seconds: Double) -> String {
         let whole = Int(min(seconds, 1e9).rounded())
         if whole < 60 { return "\(max(1, whole)) s" }
@@ -58,7 +59,7 @@ extension ExperimentPlan {
         return "\(whole / 3600) h \(whole % 3600 / 60) min"
     }
 
-    /// In decimal units, with one decimal below 100.
+    /// A size in decimal units, with one decimal below 100.
     private func bytes(_ count: Int) -> String {
         let units: [(Double, String)] = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")]
         for (size, unit) in units where Double(count) >= size {

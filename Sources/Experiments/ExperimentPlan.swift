@@ -17,7 +17,8 @@ package struct ExperimentPlan: Sendable, Equatable {
     package struct Rates: Sendable, Equatable {
         /// Single-precision arithmetic of one core in small networks: acting and learning of the source.
         package var sourceGigaflops: Double
-        /// The same in the transformer's training and in its evaluation.
+        /// Single-precision arithmetic of one core in the transformer's training and, in `evaluationGigaflops`, in its
+        /// evaluation.
         package var distillerGigaflops: Double
         package var evaluationGigaflops: Double
         /// What a transition costs one core besides arithmetic: stepping, sending, recording.
@@ -33,7 +34,7 @@ package struct ExperimentPlan: Sendable, Equatable {
             self.microsecondsPerTransition = microsecondsPerTransition
         }
 
-        /// Of one core of a server with AVX-512.
+        /// The rates of one core of a server with AVX-512.
         package static let typical = Rates(
             sourceGigaflops: 25, distillerGigaflops: 50, evaluationGigaflops: 50, microsecondsPerTransition: 6)
     }
@@ -41,9 +42,10 @@ package struct ExperimentPlan: Sendable, Equatable {
     package let name: String
     package let trainTasks: Int
     package let testTasks: Int
-    /// On train and on held-out tasks.
+    /// Lifetimes on train tasks and, in `testLifetimes`, on held-out ones.
     package let trainLifetimes: Int
     package let testLifetimes: Int
+    /// Actors of a lifetime as it begins; more may join an elastic one, and are not counted here.
     package let actors: Int
     package let recordedActors: Int
     /// Most episodes of an actor; a lifetime may end before.
@@ -54,11 +56,13 @@ package struct ExperimentPlan: Sendable, Equatable {
     package let maximumTransitions: Int
     /// Rows of all stream files of the collection.
     package let maximumRecordedTransitions: Int
-    /// With the control's, where there is one.
+    /// Episodes of all tasks and seeds: held-out tasks, the same again for the control where there is one, and those
+    /// train tasks that are evaluated.
     package let evaluationEpisodes: Int
     /// Streams before compression, checkpoints and learners' states together.
     package let maximumDiskBytes: Int
-    /// Checkpoints of the distiller that lie on the disk at most.
+    /// Checkpoints of the distiller that lie on the disk at most. With `distil.training.keep_checkpoints` set, at
+    /// most one more than that, since the next one lies beside those that are kept until it is whole.
     package let keptCheckpoints: Int
     /// States of learners that lie there at most: one of each lifetime that is lived at once.
     package let keptLearnerStates: Int
@@ -67,7 +71,9 @@ package struct ExperimentPlan: Sendable, Equatable {
     package let distilSeconds: Double
     package let evaluateSeconds: Double
 
-    /// `cores`: processors that all processes share.
+    /// Counts and estimates from the experiment alone: nothing is read from the disk or measured. `cores`: processors
+    /// that all processes share. Throws what the environment, the source algorithm or the model throws when it is asked
+    /// for its sizes; an experiment that was read has been checked for the first two.
     package init(_ experiment: Experiment, cores: Int, rates: Rates = .typical) throws {
         let distribution = try experiment.makeTasks()
         let environment = distribution.environment
@@ -124,10 +130,12 @@ package struct ExperimentPlan: Sendable, Equatable {
         evaluateSeconds = passes * model.forwardFlopsPerToken / (workers * rates.evaluationGigaflops * 1e9)
     }
 
-    /// Of all phases, one after the other.
+    /// Seconds of all phases, one after the other: they follow one another in a run.
     package var seconds: Double { collectSeconds + distilSeconds + evaluateSeconds }
 
-    /// Bytes of the state that a lifetime's learner leaves behind, at most.
+    /// Bytes of the state that a lifetime's learner leaves behind, at most. That is the algorithm's own, and a kilobyte
+    /// for the lifetime and for each actor. In lockstep the rollouts that wait for an update are in it, too, four
+    /// thirds of their size because they are written as text (Base64).
     package static func largestLearnerState(
         _ experiment: Experiment, _ environment: EnvironmentDescription
     ) throws -> Int {
@@ -149,7 +157,9 @@ package struct ExperimentPlan: Sendable, Equatable {
     fileprivate static let assumedEpisodeSteps = 100
 }
 
-/// Bytes of stream files before they are compressed.
+/// Bytes of stream files before they are compressed. A row is an observation, an action, a reward and two flags, plus
+/// its share of what an episode (a last observation) and a rollout (a record of eight numbers) add. Real files are
+/// smaller, as chunks are compressed.
 private struct StreamSize {
     let row: Double
     /// Attributes, empty chunks and indices of a file.
@@ -168,7 +178,8 @@ private struct StreamSize {
     func bytes(streams: Int, rows: Int) -> Int { streams * Self.fileBytes + Int(Double(rows) * row) }
 }
 
-/// Parameters and arithmetic of a sequence model.
+/// Parameters and arithmetic of a sequence model. Both come from the kind of model itself, asked through its registry,
+/// so that a new kind is estimated without a change here.
 private struct ModelSize {
     let parameters: Int
     /// Floating-point operations of one token's forward pass.

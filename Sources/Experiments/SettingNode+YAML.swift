@@ -2,8 +2,9 @@ import Settings
 import Yams
 
 extension SettingNode {
-    /// `file` is what to call the text in errors. Throws `SettingsError` for what is not YAML, empty or beyond the
-    /// bounds.
+    /// Reads text as a tree of settings that still knows the line of every value. `file` is what to call the text in
+    /// errors. Throws `SettingsError` for what is not YAML, empty or beyond `YAMLBounds`, which are checked before the
+    /// tree is built.
     init(yaml: String, file: String) throws(SettingsError) {
         if let (line, message) = YAMLBounds.excess(in: yaml) {
             throw SettingsError([Problem(origin: .file(file, line: line), key: "", message: message)])
@@ -20,7 +21,9 @@ extension SettingNode {
         self.init(composed) { .file(file, line: $0.mark?.line ?? 1) }
     }
 
-    /// `origin`: where a node of the tree was given.
+    /// Copies a tree of Yams. `origin` says where a node was given: a line of a file, or a flag. Scalars remember
+    /// whether they were quoted: text in quotes is told from a number. A key that is not a scalar is named by its
+    /// outline, so that the reader can refuse it by name.
     init(_ node: Node, origin: (Node) -> Origin) {
         let content: Content =
             switch node {
@@ -41,6 +44,7 @@ extension SettingNode {
     }
 }
 
+/// What Yams found wrong, with the line of the text where Yams knows one and line 1 otherwise.
 private func problem(of error: any Error, file: String) -> Problem {
     func at(_ line: Int, _ message: String) -> Problem {
         Problem(origin: .file(file, line: line), key: "", message: message)

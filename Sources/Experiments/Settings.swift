@@ -3,9 +3,10 @@ package import Settings
 
 /// When a learner's update may happen.
 package enum Synchronization: String, Sendable, CaseIterable {
-    /// As rollouts come; those beyond the bound on policy lag are recorded, but not learnt from.
+    /// Updates happen as rollouts come; rollouts beyond the bound on policy lag are recorded, but not learnt from.
     case asynchronous
-    /// One rollout from every actor, in the order of the actors' numbers: the same seed gives the same data.
+    /// An update learns from one rollout of every actor, in the order of the actors' numbers: the same seed gives the
+    /// same data.
     case lockstep
 }
 
@@ -47,6 +48,7 @@ package struct CollectSettings: SettingsGroup {
     package var recordActors: Int?
     /// Whether actors may join and leave a lifetime that runs.
     package var elastic: Bool = false
+    /// When a lifetime ends: after so many episodes of each actor, or before that once its algorithm has converged.
     package var end = LifetimeEnd()
 
     package init() {}
@@ -100,6 +102,8 @@ package struct CollectSettings: SettingsGroup {
 package struct ClusterSettings: SettingsGroup {
     /// Learner processes, each of which works on `lifetimesPerLearner` lifetimes.
     package var learners: Int = 1
+    /// Processes that carry actors. Together they have to have places for all actors of one lifetime, or none could
+    /// begin (`Experiment.processContradictions`).
     package var actorProcesses: Int = 2
     /// Actors that one process carries at most; nil for as many as the lifetimes that run at once need.
     package var actorsPerProcess: Int?
@@ -110,7 +114,7 @@ package struct ClusterSettings: SettingsGroup {
     package var bind: String = "tcp://127.0.0.1:*"
     /// Bytes that an actor process keeps while the recorder has not acknowledged them; it blocks when they are reached.
     package var unacknowledgedBytes: Int = 64 << 20
-    /// Between two checkpoints of a lifetime's learner: what its death costs at most.
+    /// Seconds between two checkpoints of a lifetime's learner: the learning that its death costs at most.
     package var learnerCheckpointSeconds: Int = 2
     /// How long a step of a node's work may show no progress until the node is ended and replaced.
     package var workLimitSeconds: Int = 300
@@ -160,13 +164,14 @@ package struct ClusterSettings: SettingsGroup {
 package struct EvaluateSettings: SettingsGroup {
     /// Episodes of each (task, seed).
     package var episodes: Int = 200
-    /// Evaluations of each task, each with random numbers of its own.
+    /// Evaluations of each task, each with random numbers of its own. The recorder writes one stream for each: they are
+    /// numbered like the actors of a lifetime.
     package var seeds: Int = 4
     /// Tasks of the train split that are evaluated too.
     package var trainTasks: Int = 8
     /// Whether each task is also evaluated with the context cleared at every episode.
     package var control: Bool = true
-    /// Of the softmax that actions are drawn from.
+    /// The temperature of the softmax that actions are drawn from.
     package var temperature: Double = 1
 
     package init() {}

@@ -6,13 +6,15 @@ internal import CYaml
 enum YAMLBounds {
     /// With each alias counted as what it stands for. The largest experiment has a few hundred.
     static let maximumNodes = 100_000
-    /// Of all scalars together, with each alias counted as what it stands for.
+    /// Bytes of all scalars together, with each alias counted as what it stands for.
     static let maximumBytes = 4 << 20
     /// Lists and sections within one another.
     static let maximumDepth = 64
 
     /// The first thing that is beyond a bound, with its line from 1. Nil also for a text that is not YAML, which the
-    /// composer refuses.
+    /// composer refuses. It reads the events of the parser and builds no tree, so its memory is that of the anchors,
+    /// not of what the aliases would become. With `a: &a [x, x]` and `b: [*a, *a]`, the list `b` counts as seven nodes:
+    /// itself, and twice a list with two scalars.
     static func excess(in yaml: String) -> (line: Int, message: String)? {
         var yaml = yaml
         return yaml.withUTF8 { text in
@@ -33,7 +35,8 @@ enum YAMLBounds {
     }
 }
 
-/// Counts what the events of a parser make, with every alias written out.
+/// Counts what the events of a parser make, with every alias written out. Its methods are called by `YAMLBounds.excess`
+/// with the events in their order in the text.
 private struct YAMLMeasure {
     /// What a node is with all that lies in it: nodes, bytes of scalars, levels.
     private struct Extent {
@@ -70,6 +73,8 @@ private struct YAMLMeasure {
 
     private static let tooDeep = "lists and sections are nested more than \(YAMLBounds.maximumDepth) deep"
 
+    /// Adds a finished node to the list or section that holds it, and remembers its extent under its anchor. Gives back
+    /// which bound is exceeded now, in words; nil where none is.
     private mutating func add(_ part: Extent, anchor: String?) -> String? {
         if let anchor { anchors[anchor] = part }
         let last = open.count - 1

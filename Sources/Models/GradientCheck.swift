@@ -29,12 +29,13 @@ package final class GradientCheck {
         }
     }
 
+    /// What one pass has computed; arrays of its own, which a later `run` does not change.
     package struct Result {
         /// (B, c, A)
         package let logits: [Float]
         /// Mean over the taught rows.
         package let objective: Double
-        /// Of the objective, laid out as the model's parameters.
+        /// Gradient of the objective, laid out as the model's parameters.
         package let gradient: FloatBuffer
     }
 
@@ -42,6 +43,7 @@ package final class GradientCheck {
     private let pass: any TrainingPass
     private let encoder: (any ObservationEncoder)?
     private let batch: WindowBatch
+    /// Rows whose targets count.
     private let taught: Int
 
     /// `windows`: B. `rows` hold B windows of the model's whole context length.

@@ -15,6 +15,7 @@ final class PassInference: WindowInference {
         pass.prepare()
     }
 
+    /// The logits (windows, actions) of row `length` - 1 of each window; the rows behind it may hold anything.
     func lastLogits(_ batch: WindowBatch, windows: Int, length: Int, into logits: UnsafeMutablePointer<Float>) {
         encoder?.forward(batch.observations, count: windows * batch.length, into: batch.vectors.start)
         let all = pass.forward(batch, windows: 0..<windows, step: nil)

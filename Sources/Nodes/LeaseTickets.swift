@@ -5,7 +5,7 @@ package import Experience
 /// the learner or the recorder that it was sent to.
 ///
 /// A ticket is a code of authentication (HMAC-SHA-512-256) over the lease, under a secret that only the coordinator and
-/// the one server have. It names its holder: nobody else can use it. Nothing has to be remembered for it, and a server
+/// the one server have. It names its holder: no other node can use it. Nothing has to be remembered for it, and a server
 /// that joins again gets another secret, which makes all tickets before it void.
 ///
 /// An example: the coordinator leases actors 0 to 24 of a lifetime to `actor-a` with incarnation 65536. It derives
@@ -16,7 +16,7 @@ package struct LeaseTickets: Sendable {
     /// 32 bytes (`crypto_auth_KEYBYTES`). Travels in `Welcome` alone; it is encrypted where the cluster has keys.
     package let secret: [UInt8]
 
-    /// With a new secret, from the system's random numbers.
+    /// Makes tickets with a new secret, drawn from the system's random numbers.
     package init() { secret = (0..<Int(crypto_auth_KEYBYTES)).map { _ in UInt8.random(in: 0...255) } }
 
     /// Nil for bytes that are no secret, as where no coordinator has given one.

@@ -43,7 +43,7 @@ package final class NodeProcess {
     private var signsBegan: UInt64 = 0
 
     /// - Parameters:
-    ///   - bind: where a learner or a recorder listens; nil for roles that nobody connects to.
+    ///   - bind: where a learner or a recorder listens; nil for roles that no node connects to.
     ///   - announce: the host under which others reach it, where it is not the one that it is bound to.
     ///   - key: nil in a cluster without keys.
     package init(

@@ -24,7 +24,7 @@ final class NodeSockets {
     private let context: MessageContext
     private let coordinator: String
     private let key: NodeKey?
-    /// Of the sockets that this node connects with; they carry its name.
+    /// Options of the sockets that this node connects with; they carry its name.
     private var options: SocketOptions
     private var control: DealerSocket
     private var controlToken: Poller.Token

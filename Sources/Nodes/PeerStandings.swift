@@ -9,9 +9,8 @@ package import Transport
 /// honest peer that was replaced is refused a few messages, gives up what it had, and is released as soon as
 /// something of it is taken or nothing of it was refused for a moment.
 ///
-/// Of each peer a score is kept, at least 0: one up for a refused message, at most to 32, one down for a taken one.
-/// At 16 it is restrained. Every further 16 refusals confirm the restraint, which the sockets end by themselves
-/// otherwise.
+/// Each peer has a score, at least 0: one up for a refused message, at most to 32, one down for a taken one. At 16 it
+/// is restrained. Every further 16 refusals confirm the restraint, which the sockets end by themselves otherwise.
 package struct PeerStandings {
     /// So many messages more have to be refused than taken.
     package static let refusalsBeforeRestraint = 16
@@ -47,7 +46,7 @@ package struct PeerStandings {
 
     private var standings: [String: Standing] = [:]
     private var known: Set<String> = []
-    /// Since they were taken last.
+    /// Changes of standing since they were taken last.
     private var changes: [Change] = []
 
     package init() {}

@@ -22,7 +22,7 @@ final class RoleThread: @unchecked Sendable {
     private var standings = PeerStandings()
     private var epoch: UInt64 = 0
     private var nextTick: UInt64 = 0
-    /// Since when something may be kept back; nil while nothing is.
+    /// The moment since which something may be kept back; nil while nothing is.
     private var heldSince: UInt64?
     private var nextSnapshot: UInt64 = 0
 

@@ -7,7 +7,7 @@ package import Transport
 package struct UnsentMessages {
     package static let messageLimitPerPeer = 4096
     package static let byteLimitPerPeer = 64 << 20
-    /// For all peers together.
+    /// Bytes that are kept for all peers together.
     package static let byteLimit = 512 << 20
     package static let peerLimit = 1024
 

@@ -13,7 +13,7 @@ package struct OwnKey {
     package let node: NodeKey
     private let folder: KeyFolder
     private var nextLook: UInt64 = 0
-    /// Since when the processes may not connect, and why; nil while they may.
+    /// The moment since which the processes may not connect, and why; nil while they may.
     private var lost: (since: UInt64, why: String)?
 
     /// Reads the key `node` of the folder. Throws where it is missing or cannot be read.

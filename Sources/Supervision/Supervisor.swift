@@ -231,7 +231,7 @@ package final class Supervisor {
         return false
     }
 
-    /// As many as a turn has time for; the others in the turns after it.
+    /// Starts as many missing processes as a turn has time for; the others are started in the turns after it.
     private func startMissing(now: UInt64) throws {
         let deadline = clock.now + Self.startNanosecondsPerTurn
         for role in RoleName.allCases {

@@ -11,16 +11,19 @@ package struct MemoryHistory: Sendable {
     /// The end of a series.
     private let lateSeconds: Double
 
+    /// Resident memory at a moment, in megabytes of 1e6 bytes.
     private struct Sample {
         let seconds: Double
         let megabytes: Double
     }
 
+    /// A process that replaces another has another number, so its memory does not continue the dead one's.
     private struct Series: Hashable {
         let role: RoleName
         let process: Int
     }
 
+    /// The samples of each process in the order of time.
     private var series: [Series: [Sample]] = [:]
 
     /// The last minute is compared with the sixth, since in the first five caches fill, unless others are named.
@@ -35,9 +38,11 @@ package struct MemoryHistory: Sendable {
             Sample(seconds: seconds, megabytes: megabytes))
     }
 
+    /// Roles whose processes have at least one sample.
     package var roles: Set<RoleName> { Set(series.keys.map(\.role)) }
 
-    /// The largest sample of any process of the role; nil where there is none.
+    /// The largest sample of any process of the role; nil where there is none. It covers the whole series, the first
+    /// minutes included.
     package func maximumMegabytes(of role: RoleName) -> Double? {
         series.filter { $0.key.role == role }.values.joined().map(\.megabytes).max()
     }
@@ -49,7 +54,9 @@ package struct MemoryHistory: Sendable {
         return growths.max { $0.maximum < $1.maximum }
     }
 
-    /// Of each role, by the names under which a benchmark shows them.
+    /// Of each role, by the names under which a benchmark shows them. For a learner these are
+    /// `learner_megabytes_maximum`, `learner_memory_growth_percent` and `learner_memory_growth_percent_maximum`; growth
+    /// is left out where no process lived for long enough.
     package var numbers: [String: Double] {
         var numbers: [String: Double] = [:]
         for role in roles {

@@ -10,17 +10,23 @@ package struct RecoveryWatch: Sendable {
     package let role: RoleName
     /// All processes of the cluster that were there before.
     private let processes: Set<Int>
-    /// Of each lifetime, when a successor of the learner first spoke of it.
+    /// Updates of each lifetime when a successor of the learner first spoke of it, by learner, lifetime and attempt.
     private var firstUpdates: [String: UInt64] = [:]
     /// Environment steps of each actor process at the first status in which no actors waited for a carrier.
     private var stepsWhenCarried: [String: Double]?
 
+    /// `processes`: process numbers of all nodes as a status told them before the kill; a process with another number is a
+    /// successor.
     package init(role: RoleName, processes: Set<Int>) {
         self.role = role
         self.processes = processes
     }
 
-    /// Whether `status`, asked for `seconds` after the kill, shows the work done again.
+    /// Whether `status`, asked for `seconds` after the kill, shows the work done again. What counts as proof depends on
+    /// the role. Of a coordinator: its clock began after the kill, and a lifetime is learnt and acted. Of a learner: a
+    /// lifetime has more updates than when the successor first spoke of it. Of a recorder: it has flushed and taken
+    /// transitions. Of an evaluator: it has taken steps. Of an actor process: its successor has taken steps, or other
+    /// processes have taken up all of its actors and each of them has taken steps since.
     package mutating func isBackAtWork(_ status: ClusterStatus, seconds: Double) -> Bool {
         let successors = status.nodes.filter { $0.role == role && !processes.contains($0.process) }
         switch role {

@@ -14,9 +14,10 @@ package struct Settling: Sendable, Equatable {
         }
     }
 
-    /// A window is on the plateau when its rate differs by no more than this share.
+    /// A window is on the plateau when its rate differs by no more than this share. The steps of a real cluster vary
+    /// from second to second by a few percent.
     private static let tolerance = 0.1
-    /// Of all windows from the settling on so many are on the plateau: a hiccup of the machine does not count.
+    /// This share of all windows from the settling on is on the plateau: a hiccup of the machine does not count.
     private static let keptShare = 0.9
 
     /// Steps a second: the median of the second half.
@@ -25,7 +26,9 @@ package struct Settling: Sendable, Equatable {
     /// first half, and the plateau is none.
     package let seconds: Double?
 
-    /// `windows` in the order of their time; of none the plateau is 0 and `seconds` nil.
+    /// `windows` in the order of their time; of none the plateau is 0 and `seconds` nil. Windows that overlap are as
+    /// good as others. The search runs from the end, so one late stretch off the plateau does not hide that the rate
+    /// had settled before, as long as it is at most a tenth of the windows.
     package init(_ windows: [Window]) {
         let plateau = windows.suffix((windows.count + 1) / 2).map(\.rate).median
         let isOn = windows.map { abs($0.rate - plateau) <= Self.tolerance * plateau }

@@ -1,9 +1,11 @@
 package import Neural
 
 /// The image encoder forward and backward on one batch, the images shared among threads (IMPALA's network at 72 x 96).
-/// Pixels, parameters and gradients are made up.
+/// Pixels, parameters and gradients are made up. The forward pass is that of training (`mode: .training`), whose
+/// intermediate values the backward pass needs.
 package struct EncoderBenchmark {
     package static let name = "encoder"
+    /// The encoder's shape; by default IMPALA's deep network.
     package var settings = ImageEncoderSettings()
     /// Images of a batch.
     package var images = 32
@@ -11,7 +13,8 @@ package struct EncoderBenchmark {
 
     package init(threads: Int) { self.threads = threads }
 
-    /// Images a second, and GFLOP/s beside the machine's peak on as many threads.
+    /// Images a second, and GFLOP/s beside the machine's peak on as many threads. The share of a repetition is to the
+    /// mean of the peaks before and after it.
     package func run(_ plan: BenchmarkPlan) throws -> BenchmarkResult {
         let layout = try ImageEncoderLayout(settings)
         let encoder = ImageEncoder(layout, images: images, pool: WorkerPool(count: threads))

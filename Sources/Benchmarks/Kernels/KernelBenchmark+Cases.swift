@@ -23,7 +23,8 @@ extension KernelBenchmark {
     }
 
     /// The products around a block's attention, forward and both gradients, and its MLP with the activation, whose work
-    /// is that of its products.
+    /// is that of its products. `qkv` has 64 inputs and 192 outputs, `out` 64 and 64. The input's gradient is dY W and
+    /// the weight's is dY^T X, so all three products of a layer cost the same 2 * rows * inputs * outputs operations.
     static var products: [Case] {
         [("qkv", 3 * dimension), ("out", dimension)].flatMap { name, outputs in
             [
@@ -46,7 +47,8 @@ extension KernelBenchmark {
         } + [256, 2048].flatMap { [feedForward($0, isBackward: false), feedForward($0, isBackward: true)] }
     }
 
-    /// `body` is given x (rows, D), a weight of D times `outputs` floats, and y (rows, outputs).
+    /// `body` is given x (rows, D), a weight of D times `outputs` floats, and y (rows, outputs). All three products of
+    /// a layer have these sizes and overwrite or add to one of the three.
     private static func product(
         _ name: String, _ outputs: Int,
         _ body:
@@ -62,7 +64,8 @@ extension KernelBenchmark {
         }
     }
 
-    /// The MLP with `hidden` units on all rows: two products forward, four backward.
+    /// The MLP with `hidden` units on all rows: two products forward, four backward. Backward has four products: the
+    /// gradients of both inputs and of both weights. The weights are packed once before, as a trainer does once a step.
     private static func feedForward(_ hidden: Int, isBackward: Bool) -> Case {
         let products = isBackward ? 4 : 2
         return Case(
@@ -104,7 +107,8 @@ extension KernelBenchmark {
         [100, 300].flatMap { [attention($0, isBackward: false), attention($0, isBackward: true)] }
     }
 
-    /// One head over `tokens` tokens: two causal products forward, four backward.
+    /// One head over `tokens` tokens: two causal products forward, four backward. Forward they are the scores and the
+    /// weighted values. A forward pass runs once before a backward pass is timed, which reads its weights.
     private static func attention(_ tokens: Int, isBackward: Bool) -> Case {
         let product = tokens * (tokens + 1) * headDimension
         return Case(
@@ -132,7 +136,8 @@ extension KernelBenchmark {
         }
     }
 
-    /// A dropout with a key of no particular kind.
+    /// A dropout with a key of no particular kind. Its masks are drawn anew in each call of a kernel, so their cost is
+    /// part of what is timed.
     private static func dropout(_ probability: Double) -> Dropout {
         Dropout(probability: probability, key: (1, 2), site: 3, sequence: 4, step: 5)
     }
@@ -142,6 +147,7 @@ extension KernelBenchmark {
         [residualNormForward, residualNormBackward, geluForward, geluBackward, adam, crossEntropy]
     }
 
+    /// What both residual normalisations say of themselves.
     private static let normConfiguration: [String: BenchmarkResult.Setting] = [
         "rows": .init(rows), "dimension": .init(dimension), "dropout": 0.1,
     ]
@@ -164,6 +170,8 @@ extension KernelBenchmark {
         }
     }
 
+    /// 14 operations an element: gradients of the normalisation, gain, shift, dropout and bias, added to the
+    /// residual's.
     private static var residualNormBackward: Case {
         Case(
             "residual-norm-backward", normConfiguration, operations: 14 * rows * dimension
@@ -184,6 +192,8 @@ extension KernelBenchmark {
         }
     }
 
+    /// 10 operations an element of a panel: the bias and GELU's tanh approximation, written as a * sigmoid(2u) with one
+    /// exponential.
     private static var geluForward: Case {
         Case(
             "bias-gelu-forward", ["rows": .init(rows), "width": .init(panel)], operations: 10 * rows * panel
@@ -193,6 +203,8 @@ extension KernelBenchmark {
         }
     }
 
+    /// 18 operations an element: GELU once more, since only its argument was kept, its derivative, and the bias's
+    /// gradient.
     private static var geluBackward: Case {
         Case(
             "bias-gelu-backward", ["rows": .init(rows), "width": .init(panel)], operations: 18 * rows * panel
@@ -208,9 +220,10 @@ extension KernelBenchmark {
         }
     }
 
-    /// About as many parameters as the model of Table 1 has.
+    /// About as many parameters as the model of Table 1 has. Adam's four arrays of that length are 18 MB.
     private static let parameterCount = 1_132_000
 
+    /// 14 operations a parameter, on one thread: both moments, their corrections, the root, the quotient and the step.
     private static var adam: Case {
         Case("adam", ["parameters": .init(parameterCount)], operations: 14 * parameterCount) {
             let (parameters, gradient) = (noise(parameterCount), noise(parameterCount))
@@ -226,7 +239,8 @@ extension KernelBenchmark {
         }
     }
 
-    /// The logits are copied anew for each call, since the kernel puts their gradient in their place.
+    /// The logits are copied anew for each call, since the kernel puts their gradient in their place. 100 rows of five
+    /// classes, label smoothing 0.1.
     private static var crossEntropy: Case {
         Case(
             "cross-entropy", ["rows": .init(rows), "classes": 5], operations: 8 * rows * 5
@@ -260,7 +274,9 @@ extension KernelBenchmark {
         }
     }
 
-    /// The first layer adds two rows of its weight, which is all the work that there is.
+    /// The first layer adds two rows of its weight, which is all the work that there is. Two components of nine values
+    /// are the one-hot observation; then come two hidden layers of 128 by 128, and six outputs: five actions and the
+    /// value.
     private static var perceptronForward: Case {
         Case(
             "perceptron-forward", ["rows": .init(actors), "hidden": "128, 128, 128"],

@@ -7,12 +7,16 @@ import Neural
 /// processes and the processor's clock change it. A sample is 2 * 1024^3 = 2.1e9 operations for each product and
 /// thread. Making one takes a sample as a warm-up.
 package final class ProductPeak {
+    /// Rows and columns of each matrix: 4 MiB, large enough that the product is limited by arithmetic.
     package static let side = 1024
     /// Products of a sample, on each thread.
     private let products: Int
     private let pool: WorkerPool
+    /// Three matrices of 1024 x 1024 for each thread, 12 MiB: two factors and their product.
     private let matrices: [FloatBuffer]
 
+    /// `products`: the more, the longer and the steadier a sample. Kernels take 1, since their own repetitions are
+    /// short.
     package init(threads: Int, products: Int = 3) {
         self.products = products
         pool = WorkerPool(count: threads)

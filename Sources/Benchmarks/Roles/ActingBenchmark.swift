@@ -8,15 +8,18 @@ import Neural
 /// Dark Room has only 81 observations, and what is equal is computed once. So everything is measured twice: as it runs,
 /// and with every row computed by itself, which is how the network compares with others.
 package struct ActingBenchmark {
+    /// The network and the length of a rollout; the defaults are the paper's source algorithm.
     package var settings = ActorCriticSettings()
-    /// Observations of a call.
+    /// Observations of a call, a cell of the Dark Room each: up to 81 all differ.
     package var actors = 50
     /// Rollouts of an update, of `settings.rolloutLength` transitions each.
     package var rollouts = 100
 
     package init() {}
 
-    /// Acting and updates, each with equal observations shared and with every row by itself: four results.
+    /// Acting and updates, each with equal observations shared and with every row by itself: four results. Their names
+    /// are `acting-distinct-rows`, `acting-policy-table`, `update-distinct-rows` and `update-shared-rows`; those with
+    /// distinct rows have a share of the peak. Throws what `plan.mayGoOn` and `plan.progress` throw.
     package func run(_ plan: BenchmarkPlan) throws -> [BenchmarkResult] {
         let tasks = try DarkRoomTasks()
         var results: [BenchmarkResult] = []
@@ -26,7 +29,8 @@ package struct ActingBenchmark {
     }
 
     /// A call of the actor on `actors` observations that all differ; new parameters come once a rollout. What the
-    /// learner does to give a new policy out belongs to it.
+    /// learner does to give a new policy out belongs to it. With sharing the learner gives out a table of actions'
+    /// logits by observation instead of parameters, which is how actors of a run act.
     private func act(_ tasks: DarkRoomTasks, sharing: Bool, _ plan: BenchmarkPlan) throws -> BenchmarkResult {
         let learner = try makeLearner(tasks, sharing: sharing)
         let actor: any SourceActor =
@@ -55,7 +59,8 @@ package struct ActingBenchmark {
         }
     }
 
-    /// One update from `rollouts` rollouts: returns, forward, backward, clipping and Adam.
+    /// One update from `rollouts` rollouts: returns, forward, backward, clipping and Adam. The rollouts are collected
+    /// once before the timing, by a policy of the learner's first parameters, and used for every update.
     private func learn(_ tasks: DarkRoomTasks, sharing: Bool, _ plan: BenchmarkPlan) throws -> BenchmarkResult {
         let learner = try makeLearner(tasks, sharing: sharing)
         let actor = try ActorCriticActor(settings: settings, environment: tasks.environment, keys: keys(rollouts))
@@ -72,17 +77,20 @@ package struct ActingBenchmark {
         ) { _ = try learner.update([batch]) }
     }
 
+    /// A learner with the parameters that the seed gives; its task and repetition only choose random numbers.
     private func makeLearner(_ tasks: DarkRoomTasks, sharing: Bool) throws -> ActorCriticLearner {
         try ActorCriticLearner(
             settings: settings, scene: Scene(environment: tasks.environment), seed: 0, task: 0, repetition: 0,
             sharesEqualObservations: sharing)
     }
 
+    /// Keys of random numbers for so many actors: they draw the actions.
     private func keys(_ count: Int) -> [StreamKey] {
         (0..<count).map { StreamKey(seed: 0, task: 0, repetition: 0, actor: $0) }
     }
 
-    /// Multiplications of a row as a dense network has them, with 18 inputs and 5 actions and a value.
+    /// Multiplications of a row as a dense network has them, with 18 inputs and 5 actions and a value. The input is
+    /// one-hot, two components of nine values; a dense network multiplies by all 18.
     private var multiplications: Int {
         let widths = [18] + settings.hidden + [6]
         return zip(widths, widths.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }

@@ -6,12 +6,15 @@ import Settings
 /// Made-up learning histories of a Dark Room, in memory, for timing what reads them: random cells, actions and rewards,
 /// in which nothing can be learnt. The same arguments give the same data.
 package enum BenchmarkStreams {
+    /// Steps of an episode, as in the paper's Dark Room.
     private static let horizon = 20
+    /// A Dark Room of 9 x 9 cells with five actions; only its spaces and its horizon matter to what is timed.
     package static let environment = EnvironmentDescription(
         name: DarkRoomTasks.name, observationSpace: .multiDiscrete(counts: [9, 9]),
         actionSpace: .discrete(count: 5), horizon: horizon, json: DarkRoomSettings().json)
 
-    /// `streams` streams of `episodes` episodes of 20 rows.
+    /// `streams` streams of `episodes` episodes of 20 rows. Rewards are 1 for a quarter of the rows. Throws what
+    /// `StreamArrays.append` throws.
     package static func make(streams: Int, episodes: Int) throws -> StreamArrays {
         var data = StreamArrays(environment: environment)
         let rows = episodes * horizon

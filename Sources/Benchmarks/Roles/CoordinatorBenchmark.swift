@@ -20,8 +20,11 @@ package struct CoordinatorBenchmark {
     private static let leaseNanoseconds: UInt64 = 10_000_000_000
     /// Simulated seconds in which nodes join and take leases; not counted.
     private static let warmUpSeconds = 12
+    /// Actors of each lifetime: with four in a process, each lifetime has two parts.
     private static let actorsPerLifetime = 8
+    /// Actors that each actor process carries at most.
     private static let actorsPerProcess = 4
+    /// One node of this many is a learner.
     private static let nodesPerLearner = 20
 
     /// Nodes of the simulated cluster; a recorder, a twentieth of them learners, the rest actor processes.
@@ -29,6 +32,7 @@ package struct CoordinatorBenchmark {
     /// Simulated time that is counted, after the warm-up.
     package let simulatedSeconds: Int
     private let journal: any RunJournal
+    /// Whether a journal was given; the result's name says so, and the two can be compared.
     private let withCatalogue: Bool
 
     /// `journal`: where the coordinator writes things down; nil for nowhere.
@@ -39,7 +43,8 @@ package struct CoordinatorBenchmark {
         self.journal = journal ?? NoJournal()
     }
 
-    /// The experiment that keeps so many nodes busy for so long.
+    /// The experiment that keeps so many nodes busy for so long. Lifetimes are as many as the processes can carry at
+    /// once in all the rounds of ten seconds, so that no node runs out of work.
     package static func experiment(nodes: Int, simulatedSeconds: Int) throws -> Experiment {
         let learners = max(1, nodes / nodesPerLearner)
         let processes = max(2, nodes - learners - 1)
@@ -58,7 +63,8 @@ package struct CoordinatorBenchmark {
     }
 
     /// Simulates the warm-up and `simulatedSeconds`. Throws `ClusterError` where the cluster is not at work at the end.
-    /// `folder`: for checkpoints.
+    /// `folder`: for checkpoints. `share_of_core` is processor seconds to a simulated second: 0.1 means that the
+    /// coordinator of a real run of this size would have a core busy for a tenth of the time, sockets not included.
     package func run(folder: String) throws -> BenchmarkResult {
         let experiment = try Self.experiment(nodes: nodes, simulatedSeconds: simulatedSeconds)
         var now: UInt64 = 1_000_000_000
@@ -113,16 +119,19 @@ package struct CoordinatorBenchmark {
     }
 }
 
-/// Seconds that all threads have worked: not those in which others had the processor.
+/// Processor time of all threads of this process, in seconds (CLOCK_PROCESS_CPUTIME_ID): time in which other processes
+/// had the processor is not in it.
 private func processSeconds() -> Double {
     var time = timespec()
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
     return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }
 
-/// Nodes that say what honest ones would say, without doing it.
+/// Nodes that say what honest ones would say, without doing it. Deterministic: heartbeats are spread over a second by
+/// the node's index, and all that is said follows from `now` and from what was heard.
 private final class StubCluster {
-    /// A node as the coordinator sees it: whether it was welcomed, and when it speaks next.
+    /// A node as the coordinator sees it: whether it was welcomed, and when it speaks next. `steps` grows by 20,000 a
+    /// heartbeat, so that the coordinator sees movement and a rate.
     private struct Node {
         let hello: Hello
         var isWelcome = false
@@ -131,17 +140,23 @@ private final class StubCluster {
     }
 
     private var nodes: [String: Node] = [:]
+    /// Names in the order in which nodes speak, since a dictionary has none.
     private var order: [String] = []
-    /// What nodes will say at a later moment, in the order of the moments.
+    /// What nodes will say at a later moment, in the order of the moments. Appended with moments that never fall, since
+    /// every lease lasts equally long.
     private var due: [(moment: UInt64, name: String, message: Message)] = []
     private var firstDue = 0
-    /// What nodes say at the next turn.
+    /// What nodes say at the next turn. They are acknowledgements, and what is due.
     private var answers: [(name: String, bytes: [UInt8])] = []
+    /// The node that reports streams as sealed; the first one.
     private var recorder = ""
+    /// Number of the last request of any node: each is unique, as in an honest cluster.
     private var request: UInt64 = 0
 
     var count: Int { order.count }
 
+    /// Names, hosts and endpoints are made up, 16 nodes a host. There are at least a recorder, all learners of the
+    /// experiment and two actor processes.
     init(experiment: Experiment, nodes count: Int, now: UInt64) {
         let learners = experiment.cluster.learners
         for index in 0..<max(count, learners + 3) {
@@ -157,7 +172,9 @@ private final class StubCluster {
         recorder = order[0]
     }
 
-    /// Everything that is said until `now`.
+    /// Everything that is said until `now`. First come hellos and heartbeats, then ends of leases, each a request with
+    /// a number of its own; at last the acknowledgements from the turn before. All are bytes, as they would arrive from
+    /// a socket.
     func speak(now: UInt64) -> [(name: String, bytes: [UInt8])] {
         defer { answers.removeAll(keepingCapacity: true) }
         for name in order {
@@ -183,7 +200,8 @@ private final class StubCluster {
     }
 
     /// Takes what the coordinator says to a node: leases fall due after `lease` nanoseconds, requests are acknowledged
-    /// at once.
+    /// at once. A learner reports its lifetime's end; for a part the recorder reports each stream as sealed, and then
+    /// the actor process that it has finished.
     func hear(_ envelope: Envelope, name: String, at now: UInt64, lease: UInt64) {
         switch envelope.message {
         case .welcome: nodes[name]?.isWelcome = true
@@ -221,7 +239,7 @@ private final class StubCluster {
     }
 }
 
-/// Writes nothing down.
+/// Writes nothing down: what remains is the coordinator's own work, without the catalogue's.
 private final class NoJournal: RunJournal {
     func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Task, actors: Int) throws {}
     func lifetimeStarted(_ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String, actors: Int) throws {}

@@ -7,12 +7,16 @@ import Neural
 /// A distilled model acting in many copies, without an environment: windows that grow, and windows that are full. Each
 /// thread has an `InContextPolicy` of its own with its share of the copies.
 package struct EvaluatorBenchmark {
+    /// The model's dimensions; its parameters are those of an untrained model, since the work does not depend on them.
     package let model: TransformerSettings
-    /// Copies in all; each thread has its share of them.
+    /// Copies in all; each thread has its share of them. A copy is one context that acts by itself, as a seed of a task
+    /// does in an evaluation.
     package let copies: Int
     /// Threads that act, and those of the peak.
     package let threads: Int
 
+    /// Where `threads` does not divide `copies`, shares differ by one; with fewer copies than threads, some threads
+    /// have nothing to do.
     package init(model: TransformerSettings, copies: Int, threads: Int) {
         self.model = model
         self.copies = copies
@@ -28,7 +32,8 @@ package struct EvaluatorBenchmark {
 
     /// `growing-windows`: from an empty context to a full one. `full-windows`: every action takes a window that has
     /// slid by one transition and is computed again. Its work is that of a whole forward pass, whatever of it is
-    /// skipped.
+    /// skipped. The full windows start from what the growing ones have left: contexts that hold `contextLength`
+    /// transitions. Throws what `plan.progress` throws, and what the model refuses.
     package func run(_ plan: BenchmarkPlan) throws -> [BenchmarkResult] {
         let model = try TransformerModel(
             settings: model, spaces: ModelSpaces(BenchmarkStreams.environment), seed: 0)
@@ -50,7 +55,8 @@ package struct EvaluatorBenchmark {
     }
 
     /// Times `body`, which makes `transitions` transitions; GFLOP/s are reported where a transition's operations are
-    /// given.
+    /// given. The peak is sampled before the first repetition and after each. Here the share is of the median of all
+    /// samples.
     private func measure(
         _ name: String, transitions: Int, operationsPerTransition: Double? = nil, _ plan: BenchmarkPlan,
         _ body: () -> Void
@@ -80,8 +86,11 @@ package struct EvaluatorBenchmark {
             ], rates: all, measured: measured)
     }
 
-    /// One thread's copies, with what they are shown.
+    /// One thread's copies, with what they are shown: the same observations and rewards at every step, as nothing
+    /// learns from them. Used by one worker of the pool at a time.
     private final class Group {
+        /// Owned by one thread while the pool runs; its random numbers are those of its copies' keys, so the number of
+        /// threads does not change what is done.
         private let policy: InContextPolicy
         private let observations: [UInt8]
         private let rewards: [Float]
@@ -95,6 +104,7 @@ package struct EvaluatorBenchmark {
             actions = members.map { _ in 0 }
         }
 
+        /// Empties the contexts of all copies, so that the windows grow again.
         func clear() {
             for copy in 0..<policy.count { policy.clear(copy) }
         }

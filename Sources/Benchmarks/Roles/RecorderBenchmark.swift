@@ -14,10 +14,12 @@ import Wire
 /// Lifetimes of 100 actors come at full speed, several at a time as in a run. The clock runs while the recorder works:
 /// opening, decoding, appending, sealing, and making durable; not while the made-up carriers do.
 package struct RecorderBenchmark {
+    /// Actors of each lifetime, all recorded: a carrier's message has a rollout of each.
     private static let actors = 100
     /// One episode of the environment.
     private static let rolloutRows = 20
-    /// Carriers wait for the seals of what they have sent, as for memory in a run.
+    /// Carriers wait for the seals of what they have sent, as for memory in a run. It is counted in streams, ten
+    /// lifetimes of them.
     private static let unsealedLimit = 1000
 
     /// Streams that are recorded: a multiple of 100.
@@ -33,7 +35,8 @@ package struct RecorderBenchmark {
         self.rows = rows
     }
 
-    /// Records in `folder`, on whose disk the figures depend.
+    /// Records in `folder`, on whose disk the figures depend. The folder is left as it is found at the end, for the
+    /// caller to delete. Throws `ClusterError` where a stream is lost, and what files throw.
     package func run(folder: String) throws -> BenchmarkResult {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let experiment = try self.experiment()
@@ -50,6 +53,8 @@ package struct RecorderBenchmark {
         return result(driver)
     }
 
+    /// The smallest experiment that has room for all lifetimes: 64 train tasks, each with as many lifetimes as are
+    /// needed.
     private func experiment() throws -> Experiment {
         try Experiment(
             yaml: """
@@ -60,6 +65,8 @@ package struct RecorderBenchmark {
                 """, file: "the bench's experiment")
     }
 
+    /// One repetition: streams and transitions a second of the time that the recorder was at work, and what that cost
+    /// in processor time.
     private func result(_ driver: RecorderDriver) -> BenchmarkResult {
         let spent = driver.spent
         return BenchmarkResult(
@@ -76,12 +83,14 @@ package struct RecorderBenchmark {
     }
 }
 
-/// Time that a thread has spent, and that has passed.
+/// Time of this process: what has passed by a monotonic clock, and processor time of all its threads (`getrusage`), in
+/// user code and in the system. All in seconds.
 private struct TimeSpent {
     var seconds = 0.0
     var user = 0.0
     var system = 0.0
 
+    /// The readings of this moment; two of them are subtracted by `add`.
     static var now: TimeSpent {
         var usage = rusage()
         getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
@@ -93,6 +102,7 @@ private struct TimeSpent {
             system: Double(usage.ru_stime.tv_sec) + Double(usage.ru_stime.tv_usec) * 1e-6)
     }
 
+    /// Adds what has been spent between `began` and now.
     mutating func add(since began: TimeSpent) {
         let now = TimeSpent.now
         seconds += now.seconds - began.seconds
@@ -101,13 +111,17 @@ private struct TimeSpent {
     }
 }
 
-/// Lets a recorder work as its thread does, and is its coordinator.
+/// Lets a recorder work as its thread does, and is its coordinator. One thread calls it. Only calls of the recorder are
+/// timed, each by `measure`.
 private final class RecorderDriver {
+    /// The recorder as a run has it, without a socket.
     private let recorder: RecorderRole
     private var outbox = Outbox()
+    /// Streams that the recorder has reported as sealed.
     private(set) var sealed = 0
+    /// What the recorder's calls have taken so far, made-up carriers and the coordinator's answers not included.
     private(set) var spent = TimeSpent()
-    /// Of one call of the recorder, in seconds.
+    /// The longest call of the recorder, in seconds.
     private(set) var longestStep = 0.0
 
     init(experiment: Experiment, folder: String) throws {
@@ -118,13 +132,15 @@ private final class RecorderDriver {
                 silenceLimitMilliseconds: 5000, folder: folder), now: now)
     }
 
+    /// Nanoseconds of the monotonic clock: the recorder's timers and its turns run on real time here.
     private var now: UInt64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
-    /// Gives the recorder a carrier's message, then lets it work.
+    /// Gives the recorder a carrier's message, then lets it work. The order is that of a role's thread, which takes a
+    /// message and then does a piece of its other work.
     func hear(_ message: [UInt8]) throws {
         try measure {
             try recorder.receive(Envelope(decoding: message), from: .peer("carrier"), now: now, outbox: &outbox)
@@ -132,7 +148,8 @@ private final class RecorderDriver {
         try work()
     }
 
-    /// One turn of the recorder, with the coordinator's answers.
+    /// One turn of the recorder, with the coordinator's answers. What the recorder sends is decoded again, as a
+    /// coordinator would; acknowledgements to the carrier are dropped.
     func work() throws {
         try measure { _ = try recorder.work(now: now, outbox: &outbox) }
         try measure { try recorder.tick(now: now, outbox: &outbox) }
@@ -142,7 +159,7 @@ private final class RecorderDriver {
     }
 
     /// Does as a coordinator would: acknowledges seals. Throws `ClusterError` for a stream that is lost or a message
-    /// that is refused.
+    /// that is refused. Other messages, such as answers to the carrier, mean nothing here.
     private func answer(_ envelope: Envelope) throws {
         switch envelope.message {
         case .streamsSealed(let report):
@@ -169,11 +186,15 @@ private final class RecorderDriver {
     }
 }
 
-/// What a carrier of a whole lifetime says: the same walks in every lifetime.
+/// What a carrier of a whole lifetime says: the same walks in every lifetime. Its rollouts are made once, before
+/// anything is timed.
 private struct MadeUpCarrier {
     private let actors: Int
+    /// A lifetime's rollouts by sequence number, (actors, rows) each; only the lifetime's name is changed for the next.
     private let batches: [RolloutBatch]
 
+    /// Makes all rollouts, in memory: `rows` transitions of each actor, cut after every `rolloutRows`. The last piece
+    /// may be shorter.
     init(actors: Int, rows: Int, rolloutRows: Int) {
         self.actors = actors
         var random = PhiloxSequence(Philox(key0: 0, key1: 0), purpose: .other)
@@ -184,6 +205,8 @@ private struct MadeUpCarrier {
         }
     }
 
+    /// The rollouts of all actors with one sequence number: `rows` rows each, checksums included. `endsEpisode`: the
+    /// last row is a truncation, and final observations follow.
     private static func batch(
         _ sequence: UInt64, actors: Int, rows: Int, isLast: Bool, endsEpisode: Bool, _ random: inout PhiloxSequence
     ) -> RolloutBatch {
@@ -210,7 +233,8 @@ private struct MadeUpCarrier {
         return batch
     }
 
-    /// In their order, encoded.
+    /// In their order, encoded. `OpenStreams` comes first, then one message of rollouts for each 20 rows, with one
+    /// rollout of each actor. There is no ticket, since the recorder was given no secret.
     func messages(of lifetime: LifetimeIdentifier) -> [[UInt8]] {
         let open = OpenStreams(lifetime: lifetime, actors: 0..<actors, incarnation: 1, firstPolicyVersion: 0)
         return [Envelope(.openStreams(open)).encoded()]

@@ -25,14 +25,17 @@ extension ActorPart {
         }
     }
 
+    /// A wait for the learner, since it last answered or was first to answer something.
     private func forLearner(_ why: String, _ now: UInt64) -> Waiting {
         Waiting(for: carry.learnerEndpoint, why: why, since: waitsForLearnerSince, now: now)
     }
 
+    /// A wait for the recorder, since its last word to this part.
     private func forRecorder(_ why: String, _ now: UInt64) -> Waiting {
         Waiting(for: carry.recorderEndpoint, why: why, since: recorder?.waitsSince ?? now, now: now)
     }
 
+    /// What heartbeats tell of the part, and `status` shows.
     func report(window: Int) -> CarriedPart {
         CarriedPart(
             lifetime: carry.lifetime, actors: carry.actors, phase: phase, unansweredRollouts: unanswered.count,

@@ -11,14 +11,17 @@ import Wire
 /// their streams stand), `running`, `draining` (every stream has ended; learner and recorder have yet to answer).
 /// Owned by `ActorRole`, on its thread; it makes and remembers messages, and the role sends them.
 final class ActorPart {
+    /// The lease as it was told last: endpoints and tickets may change under one incarnation, the actors do not.
     var carry: CarryActors
     /// Number of the coordinator's command that `carry` came with; later ones are greater.
     var command: UInt64
     /// Set by the role, except that `start` ends the opening.
     var phase: CarriedPart.Phase
-    /// Batches that the learner has not answered, in order.
+    /// Batches that the learner has not answered, in order. Kept as they were encoded, so that sending one again costs
+    /// no work. At most two batches, in lockstep one.
     private(set) var unanswered: [(batch: UInt64, bytes: [UInt8])] = []
-    /// Nil when none of the actors is recorded.
+    /// Nil when none of the actors is recorded. It keeps the rollouts that are not durable, and says when to ask the
+    /// recorder.
     var recorder: RecorderDialogue?
     /// Questions since the learner last said something: each doubles the wait before the next.
     var vainLearnerRequests = 0
@@ -37,15 +40,19 @@ final class ActorPart {
     /// Number of the last batch of rollouts; 0 before the first. A batch holds one rollout of each actor that still
     /// acts.
     private(set) var batch: UInt64 = 0
-    /// In lockstep, where the learner says that the actors go on; empty otherwise.
+    /// In lockstep, the places at which the learner says that the actors go on; empty otherwise.
     var places: [RolloutAnswer.Place] = []
     /// Streams end with the episode that makes them so many. The learner says it with each answer; it only ever
     /// falls.
     var episodeLimit = UInt64.max
 
     private let context: ExperimentContext
+    /// Keys of the actors' random numbers, in the order of the actors. They depend on seed, lifetime and actor, not on
+    /// the process, so that a lockstep actor can live the same life elsewhere.
     private let keys: [StreamKey]
+    /// Acts for all actors of the part at once, under the learner's parameters; nothing of it outlives the part.
     private let policy: any SourceActor
+    /// Steps the environments; nil until `start`.
     private var collector: RolloutCollector?
 
     /// Makes the actors' policy, without parameters yet. Throws where the source algorithm cannot act in the
@@ -91,7 +98,8 @@ final class ActorPart {
     /// Lets the actors from `carry.retireFrom` on end their streams with their present episode.
     func retire() { collector?.retire(from: carry.retireFrom) }
 
-    /// Gives the policy new parameters. Throws where there are not as many as it has.
+    /// Gives the policy new parameters. Throws where there are not as many as it has. The version becomes the
+    /// `policyVersion` of the rollouts that follow, from which the learner computes their lag.
     func load(_ parameters: [Float], version: UInt64) throws {
         try parameters.withUnsafeBufferPointer { try policy.load(parameters: $0) }
         self.version = version
@@ -99,7 +107,8 @@ final class ActorPart {
 
     /// Steps all actors for the length of a rollout; the rollouts of those whose streams have not ended, encoded as
     /// one message for learner and recorder alike, with their headers. The batch then counts as unanswered. Nil
-    /// when every stream has ended. Throws `EnvironmentFailure`.
+    /// when every stream has ended. Throws `EnvironmentFailure`. The bytes go to both receivers as they are, and
+    /// `UnacknowledgedRollouts` keeps the same array.
     func nextRollouts() throws -> (bytes: [UInt8], headers: [RolloutHeader])? {
         guard let collector, !collector.isDone else { return nil }
         let content = try collector.collect(
@@ -123,6 +132,7 @@ final class ActorPart {
 
     /// Actors whose streams have not ended.
     var actorsAtWork: Int { collector?.positions.count { !$0.isDone } ?? carry.actors.count }
+    /// Every actor has lived to the end of its stream, and its marked last rollout was made.
     var everyStreamHasEnded: Bool { collector?.isDone ?? false }
 
     /// Nothing is lost by going on elsewhere: no stream is inside an episode, and everything is on disk.
@@ -133,7 +143,7 @@ final class ActorPart {
     /// The lifetime has a learner; without one it has ended and its streams are only being completed.
     var needsLearner: Bool { !carry.learnerEndpoint.isEmpty }
 
-    /// Recorder and learner have all that there is.
+    /// Recorder and learner have all that there is. The role then reports `CarryingFinished` and drops the part.
     var isDone: Bool {
         phase == .draining && recorder?.isDone ?? true && (unanswered.isEmpty || !needsLearner)
     }

@@ -5,7 +5,8 @@ import Wire
 /// How parts begin and are given up: because their environments cannot go on, or because learner or recorder take no
 /// more of them from here.
 extension ActorRole {
-    /// The part begins to act, or is given up where its environments cannot begin.
+    /// The part begins to act, or is given up where its environments cannot begin. Other errors, such as those of a
+    /// source algorithm, are thrown on.
     func start(
         _ part: ActorPart, _ opened: [StreamsOpened.Stream], now: UInt64, outbox: inout Outbox
     ) throws {
@@ -14,7 +15,8 @@ extension ActorRole {
         }
     }
 
-    /// The part's environments cannot go on: its actors lose the episodes that they are in.
+    /// The part's environments cannot go on: its actors lose the episodes that they are in. The coordinator has the
+    /// environment made anew by another process or by this one, after a rest.
     func giveUp(_ part: ActorPart, because failure: EnvironmentFailure, now: UInt64, outbox: inout Outbox) {
         failedEnvironments += 1
         giveUp(

@@ -25,7 +25,8 @@ extension ActorRole {
     }
 
     /// Asks again for what the learner owes the part, when the time has come: whether it may join, or the answers
-    /// to its unanswered batches, all of which are sent again.
+    /// to its unanswered batches; they are all sent again. Waits begin at 0.1 s for a join and 1 s for answers, and
+    /// double up to 2 s.
     func askLearner(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
         let isJoining = part.phase == .joining
         let first = isJoining ? Self.joinIntervalMilliseconds : Self.requestIntervalMilliseconds
@@ -39,7 +40,8 @@ extension ActorRole {
         for (_, bytes) in part.unanswered { outbox.send(bytes, to: [.endpoint(part.carry.learnerEndpoint)]) }
     }
 
-    /// Asks the learner whether the actors may join, and shows the ticket for them.
+    /// Asks the learner whether the actors may join, and shows the ticket for them. The learner answers with
+    /// parameters, with a sign that it is there, or with a refusal that bears the question's number.
     func join(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
         part.lastLearnerRequest = now
         guard part.needsLearner else { return }
@@ -55,7 +57,8 @@ extension ActorRole {
     }
 
     /// The learner does not take these actors from here, and the coordinator may not know: a process that stood still
-    /// may have taken up a lease that others have by now.
+    /// may have taken up a lease that others have by now. The part is given up after six refusals in a row; a newer
+    /// lease, with other tickets, begins the count anew.
     func noteRefusedJoin(
         _ reason: String, _ question: UInt64, from sender: Address, now: UInt64, outbox: inout Outbox
     ) {

@@ -9,7 +9,7 @@ package import Wire
 /// Carries actors of one or several lifetimes: steps environments, sends the same bytes of rollouts to learner and
 /// recorder, and keeps what the recorder has not yet called durable.
 ///
-/// How fast it goes is decided by three bounds, any of which makes it wait: two rollouts of a stream that the
+/// How fast it goes is decided by three bounds, and each of them makes it wait: two rollouts of a stream that the
 /// learner has not answered (one in lockstep), the window of what is on its way to the recorder
 /// (`UnacknowledgedRollouts.window`), and `cluster.unacknowledged_bytes` for all its parts together. Parts take
 /// turns, one batch each.
@@ -19,6 +19,7 @@ package import Wire
 package final class ActorRole: Role {
     /// Asynchronous: while one rollout is on its way, the next is made.
     package static let maximumUnansweredRollouts = 2
+    /// A learner that owes answers for so long is sent the unanswered batches again.
     package static let requestIntervalMilliseconds: UInt64 = 1000
     /// A learner may hear of its lease after the actors have heard of theirs.
     package static let joinIntervalMilliseconds: UInt64 = 100
@@ -47,7 +48,8 @@ package final class ActorRole: Role {
     private var context: ExperimentContext?
     /// What this process carries now.
     var parts: [Key: ActorPart] = [:]
-    /// The last incarnation of each part: a lease that arrives again after its end is not taken twice.
+    /// The last incarnation of each part: a lease that arrives again after its end is not taken twice. It keeps one
+    /// number for each part that this process ever carried.
     private var lastIncarnation: [Key: UInt64] = [:]
     private var released = ReleasedLifetimes()
     /// Parts take turns in this order.
@@ -55,12 +57,13 @@ package final class ActorRole: Role {
     private var nextTurn = 0
     /// To the coordinator: ends of parts, refusals of streams.
     var reports = ReliableSender()
-    /// When it leaves at the latest; nil while it stays.
+    /// When it leaves at the latest; nil while it stays. Nanoseconds of the node's clock.
     private var leavesAt: UInt64?
     private var isDraining: Bool { leavesAt != nil }
+    /// Steps that this process has taken since it began, those of parts that were given up among them.
     private var environmentSteps: UInt64 = 0
     private var refusedMessages = 0
-    /// Parts that were given up because their recorder refused them.
+    /// Parts that were given up because a recorder or a learner refused them.
     var refusedParts = 0
     /// Parts that were given up because their environments could not go on.
     var failedEnvironments = 0
@@ -80,11 +83,12 @@ package final class ActorRole: Role {
         context = try ExperimentContext(yaml: welcome.experiment, folder: welcome.folder)
     }
 
+    /// Reports that the coordinator has not acknowledged are waited for.
     package var isFinished: Bool { isDraining && parts.isEmpty && reports.isEmpty }
 
     /// Leaves within `handOverMilliseconds`. Asynchronous actors come to the ends of their episodes first, so that
     /// no episode is cut where that is soon enough; the coordinator then gives the streams to others, who go on
-    /// behind what is on disk.
+    /// behind what is on disk. In lockstep the parts are dropped at once.
     package func drain(now: UInt64) {
         guard leavesAt == nil else { return }
         leavesAt = now + Self.handOverMilliseconds * nanosecondsPerMillisecond
@@ -99,12 +103,14 @@ package final class ActorRole: Role {
         reports = ReliableSender()
     }
 
+    /// Lets go of everything that is carried, unacknowledged rollouts included.
     private func dropParts() {
         parts = [:]
         turns = []
         nextTurn = 0
     }
 
+    /// Whether actors wait for one another, by the experiment; false before the welcome.
     private var isLockstep: Bool { context?.experiment.collect.synchronization == .lockstep }
 
     package var numbers: [String: Double] {
@@ -138,6 +144,7 @@ package final class ActorRole: Role {
             since: recorder.waitsSince, now: now)
     }
 
+    /// Those that have waited longest come first, since a heartbeat has room for 32.
     package func parts(now: UInt64) -> [CarriedPart] {
         let waits = parts.values.map { (part: $0, waiting: $0.waiting(window: window, now: now)?.milliseconds ?? 0) }
         let order = waits.sorted {
@@ -146,8 +153,10 @@ package final class ActorRole: Role {
         return order.prefix(Heartbeat.listLimit).map { $0.part.report(window: window) }
     }
 
+    /// Bytes that all parts together keep for the recorder, of at most `unacknowledgedLimit` before all of them wait.
     private var unacknowledgedBytes: Int { parts.values.reduce(0) { $0 + ($1.recorder?.unacknowledgedBytes ?? 0) } }
     private var unacknowledgedLimit: Int { context?.experiment.cluster.unacknowledgedBytes ?? Int.max }
+    /// While it is, no part acts, not even one whose own recorder dialogue has room.
     private var isFull: Bool { unacknowledgedBytes >= unacknowledgedLimit }
     /// Rollouts of a part that may be unanswered.
     private var window: Int { isLockstep ? 1 : Self.maximumUnansweredRollouts }
@@ -293,7 +302,8 @@ package final class ActorRole: Role {
 
     // MARK: - Work
 
-    /// Steps the actors of one part for the length of a rollout; true when a part can go on at once.
+    /// Steps the actors of one part for the length of a rollout; true when a part can go on at once. An environment
+    /// that fails costs its part alone; other errors are thrown on.
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
         guard let part = nextRunnable() else { return false }
         if part.unanswered.isEmpty {
@@ -379,6 +389,8 @@ package final class ActorRole: Role {
             outbox: &outbox)
     }
 
+    /// Forgets the part with its rollouts. Its incarnation stays known, so a lease of it that comes late is not taken
+    /// again.
     func remove(_ key: Key) {
         parts[key] = nil
         turns.removeAll { $0 == key }

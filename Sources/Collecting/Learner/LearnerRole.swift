@@ -21,16 +21,21 @@ package final class LearnerRole: Role {
     private var context: ExperimentContext?
     /// Nil where the coordinator gives no tickets out.
     private var tickets: LeaseTickets?
+    /// Lifetimes that it learns now; those whose state is still on its way are in `downloads`.
     private var lifetimes: [LifetimeIdentifier: LearntLifetime] = [:]
+    /// To the coordinator: ends of lifetimes and pieces of states, again until each is acknowledged.
     private var reports = ReliableSender()
     /// Lifetimes whose end was reported, so that it is reported once.
     private var reported: Set<LifetimeIdentifier> = []
     /// When each lifetime's next checkpoint is due; none is made while one is on its way.
     private var nextCheckpoint: [LifetimeIdentifier: UInt64] = [:]
+    /// States that the coordinator has not got whole; at most one of each lifetime.
     private var checkpointsOnTheirWay: [LifetimeIdentifier: StateUpload] = [:]
     /// Leases that wait for the state that they go on from.
     private var downloads: [LifetimeIdentifier: StateDownload] = [:]
+    /// Number of the last request for a state. It begins at 2^32 and so is none of `reports`' numbers.
     private var lastDownload: UInt64 = 1 << 32
+    /// Attempts that were taken back, so that a lease of one that comes late is not taken.
     private var released = ReleasedLifetimes()
     private var isDraining = false
     /// Whether the last checkpoints were taken since the learner was asked to leave.
@@ -47,6 +52,7 @@ package final class LearnerRole: Role {
         context = try ExperimentContext(yaml: welcome.experiment, folder: welcome.folder)
     }
 
+    /// Its last states and reports have arrived by then.
     package var isFinished: Bool { isDraining && hasTicked && reports.isEmpty }
 
     /// Leaves checkpoints behind to go on from.
@@ -55,6 +61,7 @@ package final class LearnerRole: Role {
         for lifetime in lifetimes.values { lifetime.wantCheckpoint() }
     }
 
+    /// Counters stay, as `past`. The states that the coordinator has are all that the next learners go on from.
     package func forgetLeases(now: UInt64) {
         for lifetime in lifetimes.values { past.merge(lifetime.numbers, uniquingKeysWith: +) }
         lifetimes = [:]
@@ -64,6 +71,7 @@ package final class LearnerRole: Role {
         reports = ReliableSender()
     }
 
+    /// Nanoseconds between two states of one lifetime, `cluster.learner_checkpoint_seconds`.
     private var checkpointInterval: UInt64 {
         UInt64(context?.experiment.cluster.learnerCheckpointSeconds ?? 1) * 1_000_000_000
     }
@@ -82,7 +90,7 @@ package final class LearnerRole: Role {
         return numbers
     }
 
-    /// Over the lifetimes that are being learnt now.
+    /// Over the lifetimes that are being learnt now. Weighted, and 0 where the weights are all 0.
     private func mean(_ valueAndWeight: ([String: Double]) -> (value: Double, weight: Double)) -> Double {
         let pairs = lifetimes.values.map { valueAndWeight($0.numbers) }
         let weight = pairs.reduce(0) { $0 + $1.weight }
@@ -186,6 +194,7 @@ package final class LearnerRole: Role {
             lease: lease, state: state, context: context, progress: progress, now: now)
     }
 
+    /// Pieces of states that are not waited for are ignored.
     private func take(_ piece: CheckpointPiece, now: UInt64, outbox: inout Outbox) throws {
         guard
             let identifier = downloads.keys.first(where: { LearnerStateFile.name(of: $0) == piece.checkpoint }),
@@ -240,6 +249,8 @@ package final class LearnerRole: Role {
         forget(release.lifetime)
     }
 
+    /// Rollouts of another attempt count against their sender and get no answer: the coordinator tells the sender of
+    /// the new one.
     private func take(_ rollouts: Rollouts, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
         guard let lifetime = lifetimes[rollouts.content.lifetime],
             lifetime.lease.attempt == rollouts.attempt
@@ -278,6 +289,7 @@ package final class LearnerRole: Role {
         reports.tick(now: now, outbox: &outbox)
     }
 
+    /// Drops a lifetime with all that was going on for it. A piece of its state that is on its way is not sent again.
     private func forget(_ lifetime: LifetimeIdentifier) {
         lifetimes[lifetime] = nil
         nextCheckpoint[lifetime] = nil

@@ -12,21 +12,26 @@ import Wire
 /// state; CRC-32C of all before it as UInt32. They are written by a learner, kept by the coordinator and read by
 /// the next learner.
 struct LearnerState: Codable {
-    /// Of the bytes; others are refused.
+    /// The number of the layout that this program writes and reads; it refuses others.
     private static let currentLayout = 3
 
+    /// Read before the rest, so that a state of another layout is refused by its number and not by a missing key.
     private struct Layout: Decodable {
         let layout: Int
     }
 
+    /// The number of this layout, in the JSON of every state.
     private var layout = LearnerState.currentLayout
+    /// How many episodes each actor has lived, and whether the algorithm has converged: when the lifetime ends.
     var progress: LifetimeProgress
+    /// Returns of the episodes that each actor is in, which a rollout may cut at any step.
     var returns: EpisodeReturns
+    /// What was counted since the first attempt: reports of a lifetime do not begin anew with its learner.
     var counts: LearningCounts
     /// Returns of the last episodes; `nextRecent` is the oldest.
     var recent: [Double] = []
     var nextRecent = 0
-    /// In lockstep, where each actor goes on; empty otherwise.
+    /// In lockstep, the place at which each actor goes on; empty otherwise.
     var places: [RolloutAnswer.Place]
     /// In lockstep, rollouts that had come and were not learnt from, each batch as an envelope; nil for none. Otherwise
     /// they are lost with the learner that had them.
@@ -54,7 +59,7 @@ struct LearnerState: Codable {
         return bytes
     }
 
-    /// The rollouts that wait, which travel as they came.
+    /// The rollouts that wait, which travel as they came. Nil where none wait, which leaves the key out of the JSON.
     static func encoded(_ waiting: [RolloutBatch]) -> [Data]? {
         guard !waiting.isEmpty else { return nil }
         return waiting.map {

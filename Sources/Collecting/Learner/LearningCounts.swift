@@ -1,7 +1,8 @@
 import Agents
 
 /// What a learner has seen of a lifetime and done with it, since its first attempt: it travels with the learner's
-/// state.
+/// state. All but `recorded`, `stale`, `unwanted` and `episodes` are counted by `add`. Counts are transitions unless
+/// their name says otherwise.
 struct LearningCounts: Codable {
     init() {}
 
@@ -11,13 +12,15 @@ struct LearningCounts: Codable {
     /// Transitions that the source algorithm left waiting for so long that they were given up.
     var unwanted = 0
     var episodes = 0
+    /// Transitions that updates have learnt from, and, in `diverged`, those whose gradient was not finite.
     private var learnt = 0
     private var diverged = 0
     /// Transitions at which a rollout was cut in mid-episode, where no later rollout went on with the episode.
     private var cut = 0
+    /// Sums for the mean policy lag, over the rows that were offered to the source algorithm.
     private var lagTimesRows = 0.0
     private var lagRows = 0
-    /// Of the rollouts learnt from, in updates.
+    /// The largest policy lag of a rollout that was offered to the source algorithm, in updates.
     private var maximumLag = 0.0
     /// Sums over the rows learnt from, by the measure's name. A state that is older than other measures holds the
     /// policy's entropy alone, under a name of its own.
@@ -61,6 +64,7 @@ extension LearningCounts {
         case entropyTimesRows
     }
 
+    /// Reads states of earlier versions, too: they lack `unwanted`, and have one measure, the policy's entropy.
     init(from decoder: any Decoder) throws {
         let saved = try decoder.container(keyedBy: CodingKeys.self)
         recorded = try saved.decode(Int.self, forKey: .recorded)

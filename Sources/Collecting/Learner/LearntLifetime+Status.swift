@@ -24,12 +24,13 @@ extension LearntLifetime {
         return (late.count == 1 ? "\(first.address)" : "", "rollouts of actors \(actors) of \(lease.lifetime)")
     }
 
-    /// Mean of the last finished episodes; nil before the first.
+    /// Mean of the last finished episodes; nil before the first. Over at most ten episodes for each actor that the
+    /// lifetime began with.
     private var recentReturn: Double? {
         state.recent.isEmpty ? nil : state.recent.reduce(0, +) / Double(state.recent.count)
     }
 
-    /// For heartbeats, and the curves that the coordinator plots from them.
+    /// What heartbeats tell of the lifetime; the coordinator also plots curves from it.
     var report: LearningReport {
         let numbers = state.counts.numbers
         return LearningReport(

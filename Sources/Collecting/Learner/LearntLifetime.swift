@@ -16,7 +16,8 @@ import Wire
 /// Owned by `LearnerRole`, on its thread. It speaks to the actor processes that have joined, and complains to the
 /// coordinator where its algorithm does not want what comes.
 final class LearntLifetime {
-    /// A process that carries some of the actors.
+    /// A process that carries some of the actors. Replaced as a whole when another process joins with the same actors
+    /// and a higher incarnation.
     struct Part {
         let address: Address
         let actors: Range<Int>
@@ -30,6 +31,7 @@ final class LearntLifetime {
         var durableSequence: UInt64 = 0
     }
 
+    /// What the coordinator has leased: the lifetime, the attempt, and how many actors begin it.
     let lease: LearnLifetime
     /// Every stream has ended: the marked last rollouts have come.
     private(set) var hasEnded = false
@@ -39,14 +41,17 @@ final class LearntLifetime {
     let learner: any SourceLearner
     private let collect: CollectSettings
     private let environment: EnvironmentDescription
+    /// Everything but the source learner that a checkpoint holds.
     private(set) var state: LearnerState
-    /// By the first actor of each.
+    /// The processes that have joined, by the first actor of each.
     private(set) var parts: [Int: Part] = [:]
-    /// In lockstep, what has come of the present round.
+    /// In lockstep, the rollouts that have come of the present round; emptied when the round is learnt from.
     private var round: [RolloutBatch] = []
     /// What was offered to the source algorithm, and not wanted yet.
     private var queue: RolloutQueue
+    /// The coordinator has been told that the source algorithm does not want what comes: it is told once.
     private var hasComplained = false
+    /// Actors whose marked last rollouts have come.
     private var endedActors: Set<Int> = []
     /// Actors that had ended when the present round began: lockstep waits for nothing of theirs.
     private var endedBeforeRound = 0
@@ -60,16 +65,19 @@ final class LearntLifetime {
 
     /// In lockstep, the actors that stand inside an episode.
     private var insideEpisode: Set<Int> = []
+    /// A checkpoint is wanted and was not taken yet.
     private var isCheckpointDue = false
     /// The updates that are in the last checkpoint.
     private var checkpointedVersion: UInt64
-    /// In lockstep, what is published as soon as every rollout before `sequence` is on disk.
+    /// In lockstep, a checkpoint that is published as soon as every rollout before `sequence` is on disk.
     private var candidate: (checkpoint: LearnerCheckpoint, sequence: UInt64)?
 
     /// The mean return that is reported is over so many of the last episodes for each actor.
     private static let recentEpisodesPerActor = 10
 
-    /// Goes on from `saved`, if that is not empty. Throws what `LearnerState` throws for it.
+    /// Goes on from `saved`, if that is not empty. Throws what `LearnerState` throws for it. `progress` is advanced by
+    /// the source algorithm during long updates, so that the node is not taken for dead. In an elastic lifetime the
+    /// actors of before are forgotten: those that go on join again.
     init(
         lease: LearnLifetime, state saved: [UInt8], context: ExperimentContext, progress: WorkProgress?, now: UInt64
     ) throws {
@@ -189,7 +197,7 @@ final class LearntLifetime {
     /// No actor begins before all have come that the lifetime begins with: a first policy version above 0 is the mark
     /// of those that joined an elastic lifetime later.
     var hasBegun: Bool { learner.version > 0 || joinedActors.count >= lease.actors }
-    /// Actors that have joined and not ended.
+    /// Actors that have joined and not ended. In an elastic lifetime it is the size of a round.
     private var present: Int { joinedActors.count - endedActors.count }
     /// See `WaitingRollouts.roundSize`.
     private var roundSize: Int {
@@ -197,7 +205,8 @@ final class LearntLifetime {
         return isLockstep ? lease.actors - endedBeforeRound : lease.actors
     }
 
-    /// An actor's stream has ended: with its lifetime, or because the actor leaves an elastic one.
+    /// An actor's stream has ended: with its lifetime, or because the actor leaves an elastic one. The episode limit
+    /// tells the two apart: an actor that has lived all its episodes ends the lifetime for the others.
     private func end(_ header: RolloutHeader) {
         endedActors.insert(header.actor)
         guard collect.elastic else { return }
@@ -257,7 +266,8 @@ final class LearntLifetime {
                     + "\(outcome.unwantedRows) transitions were given up"), to: .coordinator)
     }
 
-    /// Counts the episodes that have ended in rollouts, those that are too stale to learn from among them.
+    /// Counts the episodes that have ended in rollouts, those that are too stale to learn from among them. Finished
+    /// episodes also move the lifetime's progress, and with it the limit of episodes that the answers tell.
     private func count(_ batches: [RolloutBatch]) {
         let finished = state.returns.add(batches, environment.rolloutLayout)
         state.progress.add(finished)
@@ -322,7 +332,7 @@ final class LearntLifetime {
     }
 
     /// A checkpoint is to be taken at the next moment at which one can be: after an update, in lockstep between two
-    /// episodes.
+    /// episodes. Asked again before it was taken, it is still one checkpoint.
     func wantCheckpoint() { isCheckpointDue = true }
 
     /// In lockstep a lifetime is taken up between two episodes of all its actors, so that no environment's inner state
@@ -334,7 +344,8 @@ final class LearntLifetime {
         candidate = (try makeCheckpoint(), state.places.map(\.nextSequence).max() ?? 0)
     }
 
-    /// The whole state of now, encoded: it does not change while its pieces travel.
+    /// The whole state of now, encoded: it does not change while its pieces travel. In lockstep with the rollouts that
+    /// wait; otherwise they are lost with this learner.
     private func makeCheckpoint() throws -> LearnerCheckpoint {
         checkpointedVersion = learner.version
         var state = state

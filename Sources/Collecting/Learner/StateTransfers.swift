@@ -6,6 +6,7 @@ import Wire
 /// the next one is sent when the one before was acknowledged. It holds the whole state in memory until then.
 struct StateUpload {
     private let checkpoint: LearnerCheckpoint
+    /// Bytes that were acknowledged, from the beginning of the state.
     private var offset = 0
     /// Number of the piece that is under way.
     var request: UInt64 = 0
@@ -13,6 +14,7 @@ struct StateUpload {
     /// `checkpoint`: with the whole state.
     init(_ checkpoint: LearnerCheckpoint) { self.checkpoint = checkpoint }
 
+    /// The coordinator has acknowledged the last piece.
     var isComplete: Bool { offset >= checkpoint.state.count }
 
     /// The piece that is under way.
@@ -23,6 +25,7 @@ struct StateUpload {
         return piece
     }
 
+    /// The end of the piece that is under way; the last piece may be shorter than the others.
     private var end: Int { min(checkpoint.state.count, offset + WireProtocol.checkpointPieceBytes) }
 
     /// The piece has arrived; `piece` is the next one.
@@ -32,13 +35,16 @@ struct StateUpload {
 /// A lifetime's state on its way from the coordinator to the learner that the lifetime was leased to. Pieces come
 /// in order; each is asked for again until it comes. What is wrong with the whole is found by `LearnerState`.
 package struct StateDownload {
+    /// A piece that has not come after this time is asked for again.
     package static let requestIntervalNanoseconds: UInt64 = 1_000_000_000
 
     /// What begins when all has come; its `stateBytes` says how much that is.
     let lease: LearnLifetime
-    /// Of every request; no other message of this learner has it.
+    /// The number that every request of this transfer has; no other message of this learner has it.
     let request: UInt64
+    /// The pieces that have come, which are the state's beginning.
     private(set) var bytes: [UInt8] = []
+    /// When the next piece is asked for again, in nanoseconds; 0 asks at the next tick.
     private var nextRequest: UInt64 = 0
 
     init(_ lease: LearnLifetime, request: UInt64) {
@@ -46,6 +52,7 @@ package struct StateDownload {
         self.request = request
     }
 
+    /// All bytes that the lease has announced are here.
     var isComplete: Bool { UInt64(bytes.count) >= lease.stateBytes }
 
     /// Takes the piece that is next, and ignores all others.
@@ -58,7 +65,8 @@ package struct StateDownload {
         nextRequest = 0
     }
 
-    /// Asks for the next piece, if the time has come.
+    /// Asks for the next piece, if the time has come. The caller ticks at once after a piece, so a transfer waits only
+    /// where a message was lost.
     mutating func tick(now: UInt64, outbox: inout Outbox) {
         guard now >= nextRequest else { return }
         outbox.send(

@@ -4,11 +4,13 @@ struct Line<Element> {
     private var elements: [Element] = []
     private var next = 0
 
+    /// Elements that were not given out.
     var count: Int { elements.count - next }
     var first: Element? { next < elements.count ? elements[next] : nil }
 
     mutating func append(_ element: Element) { elements.append(element) }
 
+    /// Gives out the element that has waited longest; nil where there is none.
     mutating func popFirst() -> Element? {
         guard let element = first else { return nil }
         next += 1

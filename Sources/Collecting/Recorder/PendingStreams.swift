@@ -7,11 +7,12 @@ import Experience
 /// Three queues, each touched a constant number of times for each stream: a recorder has thousands of open streams,
 /// and no turn of its work may look at all of them.
 struct PendingStreams {
-    /// With rollouts in memory, the oldest first, and since when.
+    /// Streams with rollouts in memory, with the moment since which they have some; the one that has waited longest is
+    /// first.
     private var waiting = Line<(stream: StreamIdentifier, since: UInt64)>()
-    /// With enough of them that they need not wait.
+    /// Streams with so many rollouts in memory that they are flushed without waiting.
     private var full = Line<StreamIdentifier>()
-    /// To be sealed.
+    /// Streams that have ended and wait to be sealed.
     private var ended = Line<StreamIdentifier>()
 
     /// The stream has its first rollout in memory.

@@ -8,15 +8,18 @@ import Wire
 ///
 /// They answer one question: is a rollout that comes again the one that was recorded (`RecorderRole.compare`)?
 struct RecordedChecksums {
+    /// Rollouts of a block: 4 KiB of checksums.
     static let blockRollouts: UInt64 = 1024
     /// 256 blocks are 1 MiB: as many streams can be lived again in turn without a file being read twice.
     static let blockLimit = 256
 
+    /// Block 0 has the rollouts from 0 to 1023.
     private struct Key: Hashable {
         let stream: StreamIdentifier
         let block: UInt64
     }
 
+    /// Checksums by stream and block; a block at the end of a growing file may be short.
     private var blocks: [Key: [UInt32]] = [:]
     /// The block that was read first makes room for the next.
     private var order: [Key] = []
@@ -36,6 +39,8 @@ struct RecordedChecksums {
         return index < block.count ? block[index] : nil
     }
 
+    /// Remembers a block in place of the oldest one. A block that is read again, because the file has grown, keeps its
+    /// place.
     private mutating func keep(_ block: [UInt32], _ key: Key) {
         guard blocks.updateValue(block, forKey: key) == nil else { return }
         if order.count < Self.blockLimit { return order.append(key) }
@@ -49,7 +54,8 @@ struct RecordedChecksums {
 }
 
 extension RecorderRole {
-    /// What became of comparing a rollout with the one of its number in the file.
+    /// What became of comparing a rollout with the one of its number in the file. The checksums are those that the
+    /// carriers computed, CRC-32C over a rollout's rows.
     enum Comparison {
         case same
         case different(recorded: UInt32)
@@ -57,7 +63,8 @@ extension RecorderRole {
         case unknown
     }
 
-    /// Whether a rollout that the stream has already is the one that it has.
+    /// Whether a rollout that the stream has already is the one that it has. A file that turns out to be damaged is
+    /// quarantined on the way.
     func compare(
         _ header: RolloutHeader, _ identifier: StreamIdentifier, _ stream: RecordedStream, now: UInt64,
         outbox: inout Outbox
@@ -75,6 +82,7 @@ extension RecorderRole {
         }
     }
 
+    /// Rollouts that are not on disk are asked of the writer, all others of the file by way of `checksums`.
     private func checksum(
         of sequence: UInt64, _ identifier: StreamIdentifier, _ stream: RecordedStream
     ) throws(StreamError) -> UInt32? {
@@ -88,5 +96,6 @@ extension RecorderRole {
         }
     }
 
+    /// As checksums are written in reasons and in logs.
     func hexadecimal(_ checksum: UInt32) -> String { String(checksum, radix: 16) }
 }

@@ -10,6 +10,8 @@ import Wire
 /// example: with rollouts 0 to 9 taken and 0 to 7 synced they are 10, 8 and 8. Where 9 was the marked last one and
 /// the file is not sealed yet, all is on disk and they are 10, 9 and 9.
 struct RecordedStream {
+    /// A stream goes from `growing` to `sealed`, or from either to `quarantined`, and never back within one recorder,
+    /// except where a lifetime is discarded.
     enum File {
         /// It is written; the writer has the file open.
         case growing(StreamWriter)
@@ -19,6 +21,7 @@ struct RecordedStream {
         case quarantined(reason: String, nextSequence: UInt64, nextEpisode: UInt64)
     }
 
+    /// Where the stream is in its life; changed only by `RecorderRole`.
     var file: File
     /// The incarnation that the stream is at. Messages of lower ones are refused: their sender was replaced.
     var incarnation: UInt64
@@ -62,7 +65,8 @@ struct RecordedStream {
         }
     }
 
-    /// The same, as far as it is the carrier's own.
+    /// The first sequence that its carrier is not told to be on disk: `durableSequence`, as far as the file was
+    /// compared with what the carrier brought itself.
     var acknowledgedSequence: UInt64 { min(durableSequence, agreedSequence) }
 
     /// What its file can have been called durable up to, this recorder or an earlier one speaking. A sealed file took
@@ -92,6 +96,7 @@ struct RecordedStream {
         }
     }
 
+    /// A stream that has ended counts as `ended` before its file is sealed.
     var state: StreamState {
         switch file {
         case .growing: isEnded ? .ended : .recording
@@ -105,6 +110,6 @@ struct RecordedStream {
         if agreedSequence == sequence { agreedSequence += 1 }
     }
 
-    /// The file while it grows.
+    /// The file while it grows; nil for one that is sealed or quarantined.
     var writer: StreamWriter? { if case .growing(let writer) = file { writer } else { nil } }
 }

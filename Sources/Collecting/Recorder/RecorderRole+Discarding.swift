@@ -7,7 +7,9 @@ import Wire
 /// Lifetimes that are lived anew from their beginning, because what was lived again came out otherwise. Only
 /// lockstep and evaluations can be: they have to give the same rollouts each time.
 extension RecorderRole {
-    /// Lower incarnations of the lifetime's streams are refused, by the recorders that come after this one too.
+    /// Lower incarnations of the lifetime's streams are refused, by the recorders that come after this one too. 0 where
+    /// nothing was discarded. Read from the mark beside the lifetime's files, once for each lifetime, and then
+    /// remembered.
     func discardedBelow(_ lifetime: LifetimeIdentifier) -> UInt64 {
         // Asynchronous streams go on as new incarnations; nothing of them is ever discarded.
         guard isLivedAgain(lifetime) else { return 0 }

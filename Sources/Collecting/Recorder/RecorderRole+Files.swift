@@ -83,7 +83,8 @@ extension RecorderRole {
             outbox: &outbox)
     }
 
-    /// As `load`, for a stream that the coordinator orders to be sealed: it does not begin any more.
+    /// As `load`, for a stream that the coordinator orders to be sealed: it does not begin any more. A stream that has
+    /// no file counts as sealed and empty: no rollout of it has reached the disk.
     func loadForEnd(_ identifier: StreamIdentifier, now: UInt64, outbox: inout Outbox) {
         let path = folder + "/" + identifier.path
         if FileManager.default.fileExists(atPath: path) || StreamQuarantine(of: path) != nil {
@@ -96,6 +97,8 @@ extension RecorderRole {
         }
     }
 
+    /// False where the machine lacks something, which leaves the stream unknown. `metadata` is nil for a stream that is
+    /// only opened to be sealed.
     private func load(
         _ identifier: StreamIdentifier, _ metadata: StreamMetadata?, _ incarnation: UInt64, _ carrier: Address,
         now: UInt64, outbox: inout Outbox
@@ -151,6 +154,7 @@ extension RecorderRole {
         }
     }
 
+    /// Opens the file to go on with it, or tells how a sealed one ends. Without `metadata` the file has to be there.
     private func file(at path: String, metadata: StreamMetadata?) throws(StreamError) -> RecordedStream.File {
         do throws(StreamError) {
             let isNew = !FileManager.default.fileExists(atPath: path)
@@ -171,7 +175,7 @@ extension RecorderRole {
 
     // MARK: - Flushing and sealing
 
-    /// One stream, at once.
+    /// Flushes one stream, at once.
     func flush(
         _ identifier: StreamIdentifier, _ writer: StreamWriter, now: UInt64, outbox: inout Outbox
     ) -> Outcome {
@@ -198,7 +202,8 @@ extension RecorderRole {
         }
     }
 
-    /// `free`: what those before it leave, and then what it leaves.
+    /// `free`: what those before it leave, and then what it leaves. Nil where there is room; otherwise `diskFull`,
+    /// which is waited out.
     private func missingRoom(
         _ identifier: StreamIdentifier, _ writer: StreamWriter, free: inout UInt64?
     ) -> StreamError? {
@@ -231,14 +236,15 @@ extension RecorderRole {
         isClosed = true
     }
 
-    /// A deleted file that was still open was put back.
+    /// A file was put back that a person or a program had deleted while its writer had it open.
     func noteRestored(_ identifier: StreamIdentifier, _ count: Int) {
         guard count > 0 else { return }
         counts["restored_streams", default: 0] += Double(count)
         logger.warning("a stream's file was deleted and put back", metadata: ["stream": "\(identifier.path)"])
     }
 
-    /// Memory for streams that are done is bounded: what is forgotten is read from its file if anyone asks.
+    /// Memory for streams that are done is bounded: what is forgotten is read from its file when a carrier or the
+    /// coordinator asks for it.
     func noteSealed(_ identifier: StreamIdentifier) {
         sealedOrder.append(identifier)
         while sealedOrder.count > Self.rememberedSealedStreams, let oldest = sealedOrder.popFirst() {
@@ -249,7 +255,7 @@ extension RecorderRole {
     // MARK: - Failures
 
     /// Makes a call on a stream's file and takes what it throws: waits for what is missing, or quarantines the
-    /// stream.
+    /// stream. Opening and comparing judge their failures themselves, by the same rule.
     func attempt(
         _ identifier: StreamIdentifier, now: UInt64, outbox: inout Outbox, _ body: () throws(StreamError) -> Void
     ) -> Outcome {
@@ -266,7 +272,8 @@ extension RecorderRole {
         }
     }
 
-    /// Appending waits for a while, and `waiting` says what for.
+    /// Appending waits for a while, and `waiting` says what for. Tried again after `retryMilliseconds`; the log has a
+    /// line only where the reason is another than the last.
     func wait(for error: StreamError, now: UInt64) {
         retryAt = now + Self.retryMilliseconds * nanosecondsPerMillisecond
         let words: String
@@ -299,7 +306,8 @@ extension RecorderRole {
     }
 }
 
-/// Bytes that may still be written on the disk of `folder`; nil where that cannot be told.
+/// Bytes that may still be written on the disk of `folder`; nil where that cannot be told. Blocks that are reserved for
+/// the superuser do not count.
 package func freeDiskBytes(_ folder: String) -> UInt64? {
     var status = statvfs()
     guard statvfs(folder, &status) == 0 else { return nil }

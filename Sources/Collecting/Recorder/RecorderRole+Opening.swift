@@ -13,7 +13,8 @@ import Wire
 /// and flushed (`prepare`), and at last all are handed over at once (`conclude`): so a carrier gets all of its
 /// streams, or is refused.
 extension RecorderRole {
-    /// A carrier's order, and how far it has been followed.
+    /// A carrier's order, and how far it has been followed. It lasts over several turns where many files have to be
+    /// recovered.
     struct Opening {
         let order: OpenStreams
         let sender: Address
@@ -54,7 +55,7 @@ extension RecorderRole {
         openings.append(opening)
     }
 
-    /// Goes on with the order that came first. False when there is none.
+    /// Goes on with the order that came first. False when there is none. A recorder that drains opens nothing more.
     func openPiece(_ turn: inout Turn, outbox: inout Outbox) throws -> Bool {
         guard !isDraining, var opening = openings.first else { return false }
         if try advance(&opening, now: turn.now, outbox: &outbox) {
@@ -173,7 +174,8 @@ extension RecorderRole {
             nextEpisode: stream.nextEpisode, state: stream.state)
     }
 
-    /// Why streams cannot be opened: they are none of this run's. Nil when they can.
+    /// Why streams cannot be opened: they are none of this run's. Nil when they can. They may be streams of its
+    /// histories or, as many as there are seeds, of one of its evaluations.
     private func problem(_ open: OpenStreams) -> String? {
         guard let context else { return "the recorder is not part of a run yet" }
         let isEvaluation = open.lifetime.collection != .histories
@@ -193,7 +195,8 @@ extension RecorderRole {
         return nil
     }
 
-    /// Why the streams are not its sender's to open; nil where the coordinator has leased them to it.
+    /// Why the streams are not its sender's to open; nil where the coordinator has leased them to it. Nil, too, in a
+    /// cluster whose coordinator gives no tickets out.
     private func missingLease(_ open: OpenStreams, of sender: Address) -> String? {
         guard let tickets else { return nil }
         let isLeased = tickets.isValid(
@@ -203,6 +206,7 @@ extension RecorderRole {
 }
 
 extension OpenStreams {
+    /// The stream of the order's actor with this index, counted from its first actor.
     fileprivate func stream(_ index: Int) -> StreamIdentifier {
         StreamIdentifier(lifetime: lifetime, actor: actors.lowerBound + index)
     }

@@ -53,6 +53,8 @@ extension RecorderRole {
     }
 
     /// Takes a message of rollouts of one lifetime. Rows and checksums are checked before any of them is appended.
+    /// Nothing is on the disk when it returns; `work` sees to that. A message without a rollout of its sender is not
+    /// even checked.
     func take(_ rollouts: Rollouts, from sender: Address, now: UInt64, outbox: inout Outbox) {
         guard let context else { return }
         let content = rollouts.content
@@ -102,6 +104,7 @@ extension RecorderRole {
     }
 
     /// Whether the sender opened the rollout's stream with this incarnation, and no other node has opened it since.
+    /// Asked before rows and checksums are checked, which costs more.
     private func isCarried(_ header: RolloutHeader, of lifetime: LifetimeIdentifier, by sender: Address) -> Bool {
         guard let stream = streams[StreamIdentifier(lifetime: lifetime, actor: header.actor)] else { return false }
         return stream.isOpened && stream.carrier == sender && header.incarnation == stream.incarnation
@@ -121,6 +124,7 @@ extension RecorderRole {
         }
     }
 
+    /// The reason is that of the closed incarnation where there was one.
     private func refuseOld(
         _ identifier: StreamIdentifier, _ stream: RecordedStream, _ incarnation: UInt64, to sender: Address,
         now: UInt64, outbox: inout Outbox
@@ -129,7 +133,8 @@ extension RecorderRole {
         refuse(identifier, stream, incarnation, because: reason, to: sender, now: now, outbox: &outbox)
     }
 
-    /// However many rollouts came again or too early, their carrier is answered once.
+    /// However many rollouts came again or too early, their carrier is answered once. Called on each tick: first those
+    /// that only came again, then those with a gap before them.
     func answerOwed(outbox: inout Outbox) {
         guard !owed.isEmpty else { return }
         for resend in [false, true] {
@@ -138,13 +143,15 @@ extension RecorderRole {
         owed.removeAll(keepingCapacity: true)
     }
 
+    /// What is to be done with one rollout.
     private enum Place {
-        /// Of no use: its sender opens the stream again, waits, or was told otherwise.
+        /// The rollout is of no use: its sender opens the stream again, waits, or was told otherwise.
         case nowhere
-        /// It is there already: the sender is told how far its stream is.
+        /// The rollout is in the stream already: the sender is told how far its stream is.
         case known
-        /// Those before it were lost.
+        /// Rollouts before this one were lost.
         case behind
+        /// The rollout is the next of its stream; the writer takes it.
         case next(StreamWriter)
     }
 
@@ -216,6 +223,7 @@ extension RecorderRole {
         return .next(writer)
     }
 
+    /// Answers with a failure a message that should not have been sent, and counts it.
     private func refuse(_ reason: String, _ sender: Address, outbox: inout Outbox) {
         counts["refused_messages", default: 0] += 1
         outbox.send(.failure(reason), to: sender)

@@ -8,7 +8,8 @@ import Wire
 /// What the recorder does between messages: a turn of 30 ms, made of pieces of flushing, sealing and opening. A
 /// turn ends with the piece in which its time runs out.
 extension RecorderRole {
-    /// A stream that is being sealed, and its copy in the making.
+    /// A stream that is being sealed, and its copy in the making. The copy is made in pieces, becomes durable together
+    /// with others, and then takes the place of the growing file.
     struct Sealing {
         let stream: StreamIdentifier
         let work: StreamSealing
@@ -23,6 +24,7 @@ extension RecorderRole {
     /// Sealed copies that become durable and take their places together.
     static let commitLimit = 64
 
+    /// True while there is more to do at once. Blocks for as long as its calls on the disk do.
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
         guard lock != nil || isDraining, !isClosed else { return false }
         var turn = Turn(
@@ -59,7 +61,7 @@ extension RecorderRole {
         var durable: [StreamIdentifier] = []
         /// Copies that are whole, and only have to become durable and take their places.
         var ready: [Sealing] = []
-        /// Those that the machine has no room for now.
+        /// Sealings that the machine has no room for now.
         var postponed: [Sealing] = []
 
         init(now: UInt64, mayFlush: Bool, maySeal: Bool, clock: any Clock) {
@@ -135,7 +137,8 @@ extension RecorderRole {
         return true
     }
 
-    /// Takes up the sealing of a stream that has ended, unless that is under way.
+    /// Takes up the sealing of a stream that has ended, unless that is under way. A stream without a rollout is not
+    /// sealed but forgotten, file and all.
     private func begin(_ identifier: StreamIdentifier, _ turn: inout Turn, outbox: inout Outbox) {
         guard let stream = streams[identifier], let writer = stream.writer, stream.isEnded,
             !sealings.contains(where: { $0.stream == identifier }),
@@ -172,6 +175,7 @@ extension RecorderRole {
         turn.postponed.append(sealing)
     }
 
+    /// Gives back what the machine had no room for, at the end of the turn, to be sealed in a later one.
     private func postpone(_ turn: Turn) {
         for sealing in turn.postponed {
             // One that has its name already is not begun anew.
@@ -179,7 +183,8 @@ extension RecorderRole {
         }
     }
 
-    /// Makes the copies that are whole durable and puts them in their places: their streams are sealed then.
+    /// Makes the copies that are whole durable and puts them in their places: their streams are sealed then. At most
+    /// `commitLimit` together; one message to the coordinator for each lifetime.
     private func commit(_ turn: inout Turn, outbox: inout Outbox) {
         // Some may have been quarantined since their copies were made.
         let ready = turn.ready.filter { streams[$0.stream]?.writer === $0.work.writer }
@@ -224,6 +229,7 @@ extension RecorderRole {
         isNotingProgress = true
     }
 
+    /// The stream's file is in its place: remembers how it ends, and gives back what the coordinator is told.
     private func noteSealed(_ sealing: Sealing) -> StreamsSealed.Stream {
         let position = sealing.work.writer.position
         streams[sealing.stream]?.file = .sealed(

@@ -42,6 +42,7 @@ package final class RecorderRole: Role {
     var tickets: LeaseTickets?
     /// Nil while another recorder still writes the streams: nothing is answered then.
     var lock: DirectoryLock?
+    /// Nanoseconds at which waiting for the lock ends; 0 before the recorder was taken in.
     private var lockDeadline: UInt64 = 0
     /// A recorder that was replaced is told so and ends; it is waited for so long.
     private static let lockMilliseconds: UInt64 = 20_000
@@ -55,22 +56,28 @@ package final class RecorderRole: Role {
     package let progress: WorkProgress? = WorkProgress()
     /// Whether `progress` speaks of something that lasts many turns.
     var isNotingProgress = false
-    /// Of those that wait to be sealed now, how many have been since the first of them waited.
+    /// Streams that were sealed since streams last began to wait for their seals, for `progress`; 0 while none waits.
     var sealedMeanwhile = 0
-    /// Those that are being sealed, by turns.
+    /// Streams that are being sealed; each gets a piece of work in turn.
     var sealings: [Sealing] = []
     /// Writers that are open and bytes that they have in memory, kept by the writers themselves.
     let tally = WriterTally()
     /// Sealed streams that are remembered, in the order in which they were sealed.
     var sealedOrder = Line<StreamIdentifier>()
+    /// To the coordinator: seals and quarantines, again until each is acknowledged.
     var reports = ReliableSender()
+    /// The recorder was asked to leave: what it has is flushed and sealed, and nothing is opened.
     var isDraining = false
+    /// All files are closed: nothing more is recorded by this process.
     var isClosed = false
+    /// Nanoseconds from which appending is tried again after the machine lacked something.
     var retryAt: UInt64 = 0
-    /// The same for the copies that sealing makes: they are tried while appending waits, for they make room.
+    /// Nanoseconds from which sealing is tried again: apart from `retryAt`, since sealing makes room and goes on while
+    /// appending waits.
     var sealAgainAt: UInt64 = 0
     /// What the machine lacks, in words; nil when nothing.
     var obstacle: String?
+    /// Since when there has been an obstacle, for `waiting`; set by `tick`.
     private var obstacleSince: UInt64?
     /// Counters for `status`, by their names there.
     var counts: [String: Double] = [:]
@@ -107,6 +114,8 @@ package final class RecorderRole: Role {
         self.logger = logger
     }
 
+    /// Throws what reading the experiment throws. Where another recorder holds the streams for more than 20 s, `tick`
+    /// throws `ClusterError`.
     package func begin(_ welcome: Welcome, now: UInt64) throws {
         tickets = LeaseTickets(secret: welcome.ticketSecret)
         openings.removeAll()
@@ -130,7 +139,8 @@ package final class RecorderRole: Role {
 
     package var isFinished: Bool { isDraining && isClosed && reports.isEmpty }
 
-    /// Streams are opened by their carriers, not leased: they stay as they are.
+    /// Streams are opened by their carriers, not leased: they stay as they are. Only orders to open that wait are
+    /// dropped; their carriers ask again.
     package func forgetLeases(now: UInt64) { openings.removeAll() }
 
     package func drain(now: UInt64) { isDraining = true }

@@ -18,6 +18,7 @@ package import Wire
 /// The owner sends what `append` tells it to, calls `ask` when `isOverdue`, and gives the streams up where there is
 /// a `refusal`. Every wait doubles while nothing comes of it.
 package struct RecorderDialogue {
+    /// A recorder that has not yet said where the streams stand is asked again after this time.
     package static let requestIntervalMilliseconds: UInt64 = 1000
     /// A recorder that has acknowledged nothing for so long is asked where it stands.
     package static let silenceMilliseconds: UInt64 = 5000
@@ -39,9 +40,11 @@ package struct RecorderDialogue {
     package private(set) var isOpen = false
     /// The last question; only its answer is taken for one.
     private var asked: OpenStreams?
+    /// The rollouts that are not durable, and how far each stream is.
     private var unacknowledged = UnacknowledgedRollouts()
     /// When the last message was sent that the recorder has yet to answer, or its last answer came.
     private var lastSign: UInt64 = 0
+    /// Nanoseconds before which no request to send again is followed.
     private var nextResend: UInt64 = 0
     /// Resends since something was last called durable.
     private var vainResends = 0
@@ -54,6 +57,7 @@ package struct RecorderDialogue {
     private var isAsking = false
     /// Answers since something was last called durable though the recorder owed it; refusals of the question.
     private var fruitless = 0
+    /// Why the last question was refused; empty where the recorder answers and yet takes nothing.
     private var lastRefusal = ""
     /// The sequences with which this incarnation of the streams began, once the recorder has said where they stand.
     private var began: [UInt64] = []
@@ -63,11 +67,13 @@ package struct RecorderDialogue {
 
     package init(endpoint: String) { self.endpoint = endpoint }
 
+    /// The recorder, as the outbox and the senders of messages name it.
     private var address: Address { .endpoint(endpoint) }
     /// The recorder is there and does not keep up: the owner is to make no more, which would only wait here.
     package var isCongested: Bool { isOpen && !unacknowledged.hasRoom }
     /// Everything that was sent is durable, or belongs to streams that are quarantined.
     package var isDone: Bool { unacknowledged.isEmpty }
+    /// Bytes of everything that is kept, sent or not.
     package var unacknowledgedBytes: Int { unacknowledged.byteCount }
     /// Every stream of `actors` is on disk up to this sequence, as far as the recorder has said.
     package func durableSequence(of actors: Range<Int>) -> UInt64 { unacknowledged.durableSequence(of: actors) }
@@ -159,12 +165,14 @@ package struct RecorderDialogue {
         return true
     }
 
+    /// Something became durable, or nothing was owed: the recorder is of use, so all counts of vain efforts begin anew.
     private mutating func noteProgress() {
         fruitless = 0
         vainResends = 0
         lastRefusal = ""
     }
 
+    /// One stream's standing: a quarantined one is waited for no more, any other is durable before `nextSequence`.
     private mutating func take(_ state: StreamState, nextSequence: UInt64, of actor: Int) {
         if state == .quarantined {
             unacknowledged.ignore(actor: actor)

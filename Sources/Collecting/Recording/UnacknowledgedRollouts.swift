@@ -19,20 +19,25 @@ package struct UnacknowledgedRollouts {
     package static let window = StreamWriter.largestFlushRollouts
     /// Bytes on their way, beyond which only `fewestBatches` are.
     package static let windowBytes = 4 << 20
+    /// Batches that may be on their way whatever their size: an observation may be so large that `windowBytes` hold
+    /// only a few.
     package static let fewestBatches = 16
 
+    /// Its bytes are let go of as soon as it is dropped, before its place in the array is.
     private struct Batch {
         var bytes: [UInt8]
         /// The sequence behind the batch's rollout, of each recorded actor in it.
         let ends: [(actor: Int, next: UInt64)]
     }
 
+    /// The batches in the order in which they were made; those before `first` were dropped and their bytes let go of.
     private var batches: [Batch] = []
-    /// Those before it are durable.
+    /// Index of the first batch that is not durable.
     private var first = 0
     /// Batches from `first` on that are on their way, and their bytes.
     private var underway = 0
     private var underwayBytes = 0
+    /// The sequence before which everything is on disk, by actor.
     private var durable: [Int: UInt64] = [:]
     /// Actors whose streams no recorder takes any more.
     private var ignored: Set<Int> = []
@@ -41,8 +46,12 @@ package struct UnacknowledgedRollouts {
 
     package init() {}
 
+    /// Everything that was appended is durable, or is waited for no more.
     package var isEmpty: Bool { first == batches.count }
 
+    /// Keeps a batch until its rollouts are durable. Rollouts of actors from `recordedActors` on are not recorded and
+    /// do not count; a batch in which none counts is not kept, and the answer is false.
+    ///
     /// - Returns: whether the batch may be sent at once; otherwise `send` does it later.
     package mutating func append(
         _ bytes: [UInt8], _ headers: [RolloutHeader], recordedActors: Int, mayBeSent: Bool
@@ -123,7 +132,7 @@ package struct UnacknowledgedRollouts {
         underwayBytes = 0
     }
 
-    /// As much as may be on its way.
+    /// Sends the batches that follow what is on its way, in their order, as long as the window has room.
     package mutating func send(to address: Address, outbox: inout Outbox) {
         while first + underway < batches.count, hasRoom {
             let bytes = batches[first + underway].bytes

@@ -10,6 +10,7 @@ package import Wire
 /// recorders. Each list has a generation: of two lists the one with the higher generation counts, also across
 /// restarts of the coordinator.
 package final class AllowedClients {
+    /// A key that is taken out of the folder is refused after this time at most.
     private static let readIntervalNanoseconds: UInt64 = 1_000_000_000
 
     private let folder: KeyFolder
@@ -20,10 +21,13 @@ package final class AllowedClients {
         let key: PublicKey
         let roles: KeyRoles
     }
+    /// The list that was given last, by the names of its files.
     private var current: [String: Client] = [:]
     /// What was wrong with the last list, so that it is logged once.
     private var problems: [String] = []
+    /// The generation of that list; 0 before the first.
     private var generation: UInt64 = 0
+    /// When the folder is read again, in nanoseconds of the process's clock.
     private var nextRead: UInt64 = 0
 
     /// Throws where the list cannot be read, or has something in it that is no key: at the start, a person looks.
@@ -80,6 +84,7 @@ package final class AllowedClients {
         return (keys, problems)
     }
 
+    /// One line for each key that came, changed or went, so that the log tells who could connect when.
     private func logChange(from before: [String: Client], to after: [String: Client]) {
         for (name, client) in after where before[name] != client {
             logger.notice(

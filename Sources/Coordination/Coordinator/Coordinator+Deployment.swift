@@ -7,7 +7,8 @@ package import Wire
 /// the same way.
 extension Coordinator {
     /// How many processes of each role this phase needs; none, and whether and why, when the run is over. Computed
-    /// anew each time.
+    /// anew each time. Actor processes are as many as `scale` wants, evaluators no more than there are jobs. A recorder
+    /// is there while something is recorded.
     package var deployment: Deployment {
         let isOver = isStopping || !failure.isEmpty || phase == .finished
         guard !isOver else {
@@ -24,7 +25,8 @@ extension Coordinator {
         return Deployment(processes: processes)
     }
 
-    /// Tells the supervisors of the deployment where it is another than they were told last; true where it was.
+    /// Tells the supervisors of the deployment where it is another than they were told last; true where it was. It is
+    /// sent as a command, and so again until the supervisor acknowledges it.
     func announceDeployment(now: UInt64, outbox: inout Outbox) -> Bool {
         let current = deployment
         guard current != announced else { return false }

@@ -41,6 +41,7 @@ extension Coordinator {
             .max { (steps(of: $0), $0) < (steps(of: $1), $1) }
     }
 
+    /// Optimiser steps by the node's last heartbeat; -1 before the first.
     private func steps(of distiller: String) -> Double { nodes[distiller]?.numbers["steps"] ?? -1 }
 
     /// An earlier start of the run may have ended training: its last checkpoint counts while it is whole.
@@ -50,7 +51,8 @@ extension Coordinator {
     }
 
     /// What the folder of checkpoints holds; those that are damaged are set aside. Nil where that cannot be done, which
-    /// ends the run.
+    /// ends the run. Checkpoints are read whole to be checked, which takes a while, so what was found is kept until
+    /// another one is stored.
     private func lookForCheckpoint() -> FoundCheckpoint? {
         if let foundCheckpoint { return foundCheckpoint }
         let folder = checkpoints.folder.path

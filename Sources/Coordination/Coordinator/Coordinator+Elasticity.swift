@@ -48,7 +48,9 @@ extension Coordinator {
         }
     }
 
-    /// Adds actors where a lifetime has too few and there is room; each begins a stream of its own.
+    /// Adds actors where a lifetime has too few and there is room; each begins a stream of its own. They are written
+    /// down as a start of the same attempt before they are leased, so that a later coordinator knows their number.
+    /// Throws what the journal throws.
     func growLifetimes(now: UInt64, outbox: inout Outbox) throws {
         for identifier in lifetimes.leased {
             guard var lifetime = lifetimes[identifier], lifetime.state == .running, lifetime.learner != nil else {
@@ -92,7 +94,8 @@ extension Coordinator {
         return now >= since + UInt64(Self.silenceLimitMilliseconds) * nanosecondsPerMillisecond
     }
 
-    /// Sets what `scale` has asked for, now or in an earlier start of the run.
+    /// Sets what `scale` has asked for, now or in an earlier start of the run. Processes are rounded up: 101 actors at
+    /// 25 to a process are 5 processes.
     func apply(_ scale: Scale) {
         let perProcess = max(1, context.experiment.actorsPerProcess)
         isScaled = true

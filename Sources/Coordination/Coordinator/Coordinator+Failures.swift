@@ -13,7 +13,7 @@ extension Coordinator {
     /// An environment that has gone on for so long begins a new row of failures.
     package static let failureMemoryNanoseconds: UInt64 = 60_000_000_000
 
-    /// The actors of the part `index` wait for an environment.
+    /// The actors of the part `index` wait for an environment. Other actors of the lifetime go on meanwhile.
     func restPart(
         _ index: Int, of lifetime: LeasedLifetime, because refused: StreamsRefused, from name: String, now: UInt64
     ) {

@@ -6,7 +6,7 @@ package import Wire
 /// fingerprint of its key; here that fingerprint is looked up.
 extension Coordinator {
     /// A new list: which clients may connect to learners and recorders, who are told at the next tick, and what
-    /// each may be.
+    /// each may be. Two keys with one fingerprint may be only what both may.
     package func allow(_ keys: AllowedKeys) {
         allowedKeys = keys
         rolesOfFingerprints = Dictionary(
@@ -20,7 +20,7 @@ extension Coordinator {
         allowedKeys == nil ? .any : rolesOfFingerprints[name.suffix(PublicKey.fingerprintCount)] ?? []
     }
 
-    /// Why the node may not have this role; nil where it may.
+    /// Why the node may not have this role; nil where it may. The reason says how to make a key that may.
     func refusal(of role: RoleName, to name: String) -> String? {
         let roles = roles(of: name)
         guard !roles.contains(KeyRoles(role)) else { return nil }
@@ -29,7 +29,8 @@ extension Coordinator {
     }
 
     /// Orders to the run: scale, drain, stop. Only keys of clients and supervisors may give them, so that the key
-    /// of a worker cannot end a run; but every node may say that it leaves.
+    /// of a worker cannot end a run; but every node may say that it leaves. Throws what the journal throws. All other
+    /// orders than `scale` and `drain` are taken for `stop`.
     func obey(_ envelope: Envelope, _ name: String, now: UInt64, outbox: inout Outbox) throws {
         let sender = Address.peer(name)
         if case .drain(node: name) = envelope.message {
@@ -62,7 +63,8 @@ extension Coordinator {
         }
     }
 
-    /// Nodes whose keys may not be what they are any more go, once for each list.
+    /// Nodes whose keys may not be what they are any more go, once for each list. Their leases go to others at once, as
+    /// when they leave by themselves.
     func dismissTheForbidden(now: UInt64, outbox: inout Outbox) throws {
         guard let allowedKeys, allowedKeys.generation != checkedKeysGeneration else { return }
         checkedKeysGeneration = allowedKeys.generation

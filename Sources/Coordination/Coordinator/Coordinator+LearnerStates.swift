@@ -29,6 +29,8 @@ extension Coordinator {
         answerStoredStates(now: now, outbox: &outbox)
     }
 
+    /// Tells the learner that its state could not be kept, and counts it for `status`. It goes on learning; the state
+    /// before this one stays.
     private func refuse(
         _ lifetime: LifetimeIdentifier, because error: any Error, _ name: String, _ request: UInt64, now: UInt64,
         outbox: inout Outbox

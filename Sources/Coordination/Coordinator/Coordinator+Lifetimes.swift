@@ -11,7 +11,9 @@ import Wire
 /// A lifetime is leased whole: when a learner has room and actor processes have room for all its actors. Its
 /// attempt counts the leases of it, and each part of its actors gets an incarnation made from the attempt.
 extension Coordinator {
-    /// Every train task's lifetimes, one repetition after the other, then the held-out tasks' for comparison.
+    /// Every train task's lifetimes, one repetition after the other, then the held-out tasks' for comparison. The
+    /// queue's last element is the next to be leased, hence the reversal; an interrupted lifetime is appended and so
+    /// comes first. Throws what the journal throws.
     func queueLifetimes(_ finished: Progress) throws {
         let collect = context.experiment.collect
         let train = context.experiment.trainTasks(of: context.distribution)
@@ -24,7 +26,8 @@ extension Coordinator {
         queue.reverse()
     }
 
-    /// Queues a lifetime, or notes that an earlier start has finished it.
+    /// Queues a lifetime, or notes that an earlier start has finished it. A lifetime that an earlier start had begun
+    /// keeps its number of attempts, so that its incarnations go on above those that were given out.
     private func queue(_ task: Task, repetition: Int, _ finished: Progress) throws {
         let identifier = LifetimeIdentifier(task: task.id, repetition: repetition)
         var lifetime = LeasedLifetime(identifier, task: task, actors: context.experiment.collect.actors)
@@ -46,7 +49,8 @@ extension Coordinator {
     // MARK: - Leasing
 
     /// Gives actors without a process to others, then leases lifetimes from the queue while there is room. Nothing
-    /// is leased without a recorder.
+    /// is leased without a recorder. Order matters: actors without a process come before new lifetimes, so that a run
+    /// does not begin what it cannot carry on.
     func scheduleLifetimes(now: UInt64, outbox: inout Outbox) throws {
         guard recorderEndpoint != nil else { return }
         if context.experiment.collect.elastic { shrinkLifetimes(now: now, outbox: &outbox) }
@@ -100,7 +104,8 @@ extension Coordinator {
 
     // MARK: - Ends
 
-    /// A learner reports that its lifetime has ended.
+    /// A learner reports that its lifetime has ended. Its carriers may still have streams to complete: the lifetime is
+    /// `ending` until they have reported, too.
     func finish(_ finished: LifetimeFinished, now: UInt64, outbox: inout Outbox) throws -> Reception {
         guard var lifetime = lifetimes[finished.lifetime] else {
             return .refused("\(finished.lifetime) is no lifetime of this run")
@@ -138,7 +143,8 @@ extension Coordinator {
         return .taken
     }
 
-    /// Writes the end of a lifetime down once its learner and all its carriers have reported theirs.
+    /// Writes the end of a lifetime down once its learner and all its carriers have reported theirs. Its learner and
+    /// carriers are told that their leases are over, and the recorder is ordered to seal what it has not sealed.
     private func complete(_ identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) throws {
         guard var lifetime = lifetimes[identifier], lifetime.isComplete else { return }
         release(lifetime, now: now, outbox: &outbox)
@@ -223,7 +229,8 @@ extension Coordinator {
             now: now, outbox: &outbox)
     }
 
-    /// Takes the lifetime's leases back from all that still hold one.
+    /// Takes the lifetime's leases back from all that still hold one. A holder that is gone needs no word; one that
+    /// misses this gets it again, as every command.
     private func release(_ lifetime: LeasedLifetime, now: UInt64, outbox: inout Outbox) {
         var holders = Set(lifetime.parts.filter { !$0.isFinished }.compactMap(\.node))
         if let learner = lifetime.learner { holders.insert(learner) }
@@ -289,7 +296,8 @@ extension Coordinator {
         logger.notice("interrupted; it is taken up again", metadata: ["lifetime": "\(identifier)"])
     }
 
-    /// Finds new carriers for actors whose process has gone.
+    /// Finds new carriers for actors whose process has gone. A process with room for some of a part's actors takes
+    /// those; the rest becomes a part of its own and waits.
     private func adoptOrphanedParts(now: UInt64, outbox: inout Outbox) {
         for identifier in lifetimes.orphaned {
             guard var lifetime = lifetimes[identifier] else { continue }

@@ -9,7 +9,8 @@ import Wire
 /// Nodes that come and go. A node's name is used once: a process that was given up comes back under another.
 extension Coordinator {
     /// A node introduces itself, or does so again because it missed the answer. It is welcomed with the experiment,
-    /// the folder and, where it is a server, the secret of its tickets; or refused with the reason.
+    /// the folder and, where it is a server, the secret of its tickets; or refused with the reason. Throws what the
+    /// journal throws. Nothing is leased here: the next tick does it.
     func join(_ hello: Hello, as name: String, now: UInt64, outbox: inout Outbox) throws {
         guard hello.name == name else {
             return refuse("a hello from \(name) that names \(hello.name)", to: .peer(name), outbox: &outbox)
@@ -71,7 +72,7 @@ extension Coordinator {
     }
 
     /// A recorder has come, perhaps at another endpoint: carriers are told, and orders to the one before are given
-    /// again.
+    /// again. Its commands have the incarnations of before, so carriers only change their endpoints and tickets.
     private func redirectProducers(now: UInt64, outbox: inout Outbox) {
         for lifetime in lifetimes.leased.compactMap({ lifetimes[$0] }) {
             for part in lifetime.parts where !part.isFinished { carry(part, of: lifetime, now: now, outbox: &outbox) }
@@ -81,14 +82,15 @@ extension Coordinator {
         for identifier in unsealed.keys { orderSeals(of: identifier, now: now, outbox: &outbox) }
     }
 
-    /// A node has gone, by its own word or by its silence: its leases go to others.
+    /// A node has gone, by its own word or by its silence: its leases go to others. Commands that it has not
+    /// acknowledged are forgotten. Throws what the journal throws.
     func leave(_ name: String, reason: String, now: UInt64, outbox: inout Outbox) throws {
         guard let node = remove(name) else { return }
         hasChanged = true
         commands.forget(.peer(name))
         try journal.nodeLeft(name, reason: reason)
         logger.notice("left", metadata: ["node": "\(name)", "reason": "\(reason)"])
-        // At the end everybody leaves; what they held goes on with the next start of the run.
+        // At the end every node leaves; what the nodes held goes on with the next start of the run.
         guard !isStopping, failure.isEmpty else { return }
         switch node.hello.role {
         case .actor: try replaceActors(of: name, now: now, outbox: &outbox)
@@ -134,6 +136,7 @@ extension Coordinator {
         orderEnd(of: node, now: now, outbox: &outbox)
     }
 
+    /// Nodes that were given up and are remembered for `status`, the latest ones.
     private static let givenUpLimit = 8
 
     /// A node that is silent may hang, and hold what another needs; its supervisor ends it and starts another.

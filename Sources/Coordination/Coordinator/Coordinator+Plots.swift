@@ -2,9 +2,11 @@ import Wire
 
 /// How collecting goes, for plots.
 extension Coordinator {
+    /// Time between two points of a curve; a run of a day has some 8,600 of them.
     static let plotIntervalNanoseconds: UInt64 = 10_000_000_000
 
-    /// In the catalogue, too: by its steps a later start of the run knows where the curves end.
+    /// The name of the speed of collecting. It is in the catalogue, too: by its steps a later start of the run knows
+    /// where the curves end.
     static let collectingSpeed = "collect/environment_steps_per_second"
 
     /// At most every 10 s while histories are collected: speed, policy lag and returns of the lifetimes that are learnt
@@ -28,7 +30,8 @@ extension Coordinator {
         try plotReturns(reports.filter { $0.recentEpisodes > 0 }, step: step)
     }
 
-    /// Every lifetime counts alike, however many actors it has.
+    /// Every lifetime counts alike, however many actors it has. The value is the mean of the lifetimes' mean returns
+    /// over their last episodes.
     private func plotReturns(_ reports: [LearningReport], step: UInt64) throws {
         guard !reports.isEmpty else { return }
         try journal.plot(

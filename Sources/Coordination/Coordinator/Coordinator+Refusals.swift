@@ -17,7 +17,8 @@ struct Discard {
 /// What becomes of streams that their recorder does not take: the lifetime or job is taken up again with higher
 /// incarnations, after rests of 0, 0.5, 1, 2, ... and at most 30 s. The ninth refusal in a row ends the run.
 extension Coordinator {
-    /// So many refusals in a row are borne: the next one ends the run.
+    /// So many refusals in a row are borne: the next one ends the run. Failures of environments have the same limit: in
+    /// lockstep they count together with refusals, otherwise by themselves for each part.
     package static let refusalLimit = 8
     /// A lifetime that was refused nothing for so long begins a new row.
     package static let refusalMemoryNanoseconds: UInt64 = 300_000_000_000
@@ -71,6 +72,8 @@ extension Coordinator {
         }
     }
 
+    /// As for a lifetime, for one job of an evaluation: it goes back to the queue, rests, and gets a higher
+    /// incarnation.
     private func takeOfJob(
         _ refused: StreamsRefused, from name: String, now: UInt64, outbox: inout Outbox
     ) throws {
@@ -99,6 +102,7 @@ extension Coordinator {
         }
     }
 
+    /// Ends the run, with the words of the last refusal and where to look.
     private func fail(_ what: String, because refused: StreamsRefused) {
         let times = "\(Self.refusalLimit + 1) times in a row, the last time because: "
         let reason = refused.reason.isEmpty ? "no reason was given" : refused.reason
@@ -110,6 +114,7 @@ extension Coordinator {
         )
     }
 
+    /// Nanoseconds until the next attempt after so many refusals in a row: 0, 0.5 s, 1 s, 2 s, ... and at most 30 s.
     static func rest(after refusals: Int) -> UInt64 {
         guard refusals > 1 else { return 0 }
         return min(firstRestNanoseconds << UInt64(min(refusals - 2, 16)), longestRestNanoseconds)
@@ -136,7 +141,8 @@ extension Coordinator {
         discards[identifier] = discard
     }
 
-    /// A command was acknowledged; where it is one of these orders, its lifetime can be leased again.
+    /// A command was acknowledged; where it is one of these orders, its lifetime can be leased again. Without that a
+    /// lifetime that diverged stays at rest.
     func noteDiscarded(_ request: UInt64) {
         guard let identifier = discards.first(where: { $0.value.request == request })?.key else { return }
         discards[identifier] = nil

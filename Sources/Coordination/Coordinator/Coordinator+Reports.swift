@@ -17,7 +17,8 @@ enum Reception {
 /// Messages of nodes that have joined. A report is taken of the role whose report it is and of no other: only a
 /// learner ends a lifetime, a recorder a stream, an evaluator a job.
 extension Coordinator {
-    /// One message of a node, that is neither a hello nor an order.
+    /// One message of a node, that is neither a hello nor an order. Throws what the journal throws, which ends the run
+    /// unless the disk is full.
     func receiveWork(_ envelope: Envelope, from node: Node, now: UInt64, outbox: inout Outbox) throws {
         let name = node.hello.name
         let sender = Address.peer(name)
@@ -42,7 +43,8 @@ extension Coordinator {
         }
     }
 
-    /// An acknowledgement is sent for what was taken, and for nothing else.
+    /// An acknowledgement is sent for what was taken, and for nothing else. A report without a number is not waited for
+    /// by its sender, and so gets no acknowledgement.
     private func answer(
         _ reception: Reception, to sender: Address, _ request: UInt64, outbox: inout Outbox
     ) {
@@ -54,6 +56,8 @@ extension Coordinator {
         }
     }
 
+    /// Picks the handler by the kind of the report and the role of its sender, and refuses every other pair. Throws
+    /// what the journal throws.
     private func takeReport(
         _ message: Message, from node: Node, now: UInt64, outbox: inout Outbox
     ) throws -> Reception {

@@ -7,9 +7,11 @@ import Wire
 
 /// A turn whose decisions could not be written down for lack of room, with everything that it wanted to say.
 struct WithheldTurn {
+    /// Its messages, which are sent when its entries are in the catalogue.
     var outbox: Outbox
     /// What is waited for, in words.
     var obstacle: String
+    /// When it is tried again, in nanoseconds of the coordinator's clock.
     var nextTry: UInt64
 }
 
@@ -17,6 +19,7 @@ struct WithheldTurn {
 /// so that no node can hear of anything that another coordinator would not find in the catalogue. Meanwhile only that
 /// is answered which depends on nothing decided; everything else is said again by its sender.
 extension Coordinator {
+    /// Time between two tries to write a withheld turn down.
     private static let retryNanoseconds: UInt64 = 1_000_000_000
     /// Senders of checkpoints try again within this time.
     private static let checkpointObstacleNanoseconds: UInt64 = 5_000_000_000
@@ -37,6 +40,8 @@ extension Coordinator {
         logger.notice("there is room on the disk: the coordinator goes on")
     }
 
+    /// Keeps the turn's messages until its entries are in the catalogue. A further try that fails only renews the
+    /// reason and the time; the first turn's messages stay.
     private func withhold(_ outbox: inout Outbox, _ obstacle: String, now: UInt64) {
         let nextTry = now + Self.retryNanoseconds
         guard withheld == nil else {
@@ -92,7 +97,8 @@ extension Coordinator {
     }
 }
 
-/// Whether the disk was full, so that the same may succeed later.
+/// Whether the disk was full, so that the same may succeed later. It looks through the errors of the catalogue, of
+/// Foundation and of our own files, since each wraps ENOSPC in its own way.
 package func isLackOfRoom(_ error: any Error) -> Bool {
     switch error {
     case let error as CatalogError: error.reason == .full

@@ -12,32 +12,44 @@ import Wire
 package final class CoordinatorProcess {
     /// Messages that are taken before what they have brought about is written down and sent.
     private static let messagesPerTurn = 256
+    /// Time between two ticks of the coordinator, in which it leases, gives up and goes on to the next phase.
     private static let tickIntervalNanoseconds: UInt64 = 50_000_000
     /// Nodes that do not leave within this time after the end are left behind.
     package static let farewellMilliseconds: UInt64 = 10_000
 
+    /// ZeroMQ's context, which the socket and the authenticator share. It has to outlive both.
     private let context: MessageContext
     private let server: RouterSocket
     /// While this process stood still no node could be heard.
     private let clock = WorkingClock()
+    /// Signals that ask this process to end, taken from a descriptor and never in a handler.
     private let signals: SignalWatcher
     private let poller = Poller()
+    /// What the poller waits for: messages on the socket, and signals.
     private let serverToken: Poller.Token
     private let signalToken: Poller.Token
+    /// What the coordinator wants to say in this turn; emptied when it was sent.
     private var outbox = Outbox()
+    /// Messages that were taken from the socket and wait for their peer's turn.
     private var inbox = Inbox()
+    /// What was thought of each peer's messages: those that are refused too often are restrained.
     private var standings = PeerStandings()
+    /// Decides which keys may connect; nil in a cluster without keys.
     private let authenticator: Authenticator?
+    /// Nil, like `authenticator`, in a cluster without keys.
     private let clients: AllowedClients?
     private var restraintLog = RestraintLog()
     private var refusals = RefusalLog()
     private var memory = MemoryMeter()
+    /// How often a peer is told that what it sends is refused.
     private var complaints = ComplaintLimit()
     private let logger: Logger
     /// Where the coordinator listens.
     package let endpoint: String
 
-    /// `keys`: the coordinator's own key and who may connect; nil for a cluster without keys.
+    /// `keys`: the coordinator's own key and who may connect; nil for a cluster without keys. Throws `TransportError`
+    /// where the endpoint cannot be bound, and where a cluster is open to the network without keys unless `insecure`
+    /// allows it.
     package init(
         bind: String, keys: KeyFolder? = nil, insecure: Bool = false, logger: Logger, signals: SignalWatcher
     ) throws {
@@ -66,7 +78,9 @@ package final class CoordinatorProcess {
     package var now: UInt64 { clock.now }
 
     /// Runs until the run is finished and its nodes have left, or the second signal has come; `everyTurn` is called
-    /// about every 50 ms. Gives back the signal that asked for the end, if any.
+    /// about every 50 ms. Gives back the signal that asked for the end, if any. A first signal lets nodes leave in
+    /// order and keep what they have; a second one ends at once. Throws what the coordinator throws: a failure of the
+    /// disk that is no lack of room, for example.
     package func run(_ coordinator: Coordinator, everyTurn: (Coordinator) throws -> Void = { _ in }) throws -> Signal? {
         var interruption: Signal?
         var farewell: UInt64?
@@ -121,6 +135,7 @@ package final class CoordinatorProcess {
         refusals.report(authenticator, to: logger, now: clock.now)
     }
 
+    /// Hands at most `messagesPerTurn` messages to the coordinator, and looks after each at how it was received.
     private func receive(_ coordinator: Coordinator) throws {
         for _ in 0..<Self.messagesPerTurn {
             guard let (peer, message) = inbox.next() else { return }

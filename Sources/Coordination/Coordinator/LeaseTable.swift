@@ -6,21 +6,25 @@ import Wire
 ///
 /// Everything goes through the subscript: it compares the lifetime before and after, and moves it between the sets.
 struct LeaseTable {
+    /// `capacity` counts lifetimes for a learner and actors for an actor process.
     private struct Node {
         let role: RoleName
         let capacity: Int
     }
 
     private var lifetimes: [LifetimeIdentifier: LeasedLifetime] = [:]
+    /// How many lifetimes are in each state.
     private var counts: [LeasedLifetime.State: Int] = [:]
+    /// Lifetimes that are running or ending.
     private(set) var leased: Set<LifetimeIdentifier> = []
     /// Leased ones some of whose actors wait for a process.
     private(set) var orphaned: Set<LifetimeIdentifier> = []
-    /// By node, the lifetimes in which it has something to do.
+    /// The lifetimes in which each node has something to do.
     private var holdings: [String: Set<LifetimeIdentifier>] = [:]
-    /// By node, how much of its capacity is taken: lifetimes of a learner, actors of an actor process.
+    /// How much of each node's capacity is taken: lifetimes of a learner, actors of an actor process.
     private var loads: [String: Int] = [:]
 
+    /// Nodes that take leases; a node that leaves is taken out before its leases go to others.
     private var nodes: [String: Node] = [:]
     /// Learners with room; the one with the fewest lifetimes is first.
     private var learners = OpenPlaces()
@@ -28,7 +32,8 @@ struct LeaseTable {
     /// first.
     private var carriers = OpenPlaces()
 
-    /// A copy of the lifetime; setting it brings the table up to date.
+    /// A copy of the lifetime; setting it brings the table up to date. The cost is that of the lifetime's parts, not of
+    /// the run's lifetimes.
     subscript(identifier: LifetimeIdentifier) -> LeasedLifetime? {
         get { lifetimes[identifier] }
         set {
@@ -39,6 +44,7 @@ struct LeaseTable {
         }
     }
 
+    /// All lifetimes, in no order.
     var values: Dictionary<LifetimeIdentifier, LeasedLifetime>.Values { lifetimes.values }
 
     /// How many are in a state.
@@ -85,10 +91,12 @@ struct LeaseTable {
         nodes[name] = nil
     }
 
+    /// Puts the node into the list of its role, at the rank that its load gives it; a full one into none.
     private mutating func place(_ name: String, load: Int) {
         withList(of: name, load: load) { $0.insert(name, rank: $1) }
     }
 
+    /// Takes the node out of its list, in which it stands at the rank of this load.
     private mutating func displace(_ name: String, load: Int) {
         withList(of: name, load: load) { $0.remove(name, rank: $1) }
     }
@@ -101,6 +109,7 @@ struct LeaseTable {
 
     // MARK: - Changes
 
+    /// Brings the numbers by state and the sets of leased and orphaned lifetimes up to date with one change.
     private mutating func count(
         _ identifier: LifetimeIdentifier, from old: LeasedLifetime?, to new: LeasedLifetime?
     ) {
@@ -110,6 +119,7 @@ struct LeaseTable {
         if new?.isOrphaned == true { orphaned.insert(identifier) } else { orphaned.remove(identifier) }
     }
 
+    /// Brings what nodes hold, and their loads, from the shares before a change to those after it.
     private mutating func move(_ identifier: LifetimeIdentifier, from old: [String: Int], to new: [String: Int]) {
         guard old != new else { return }
         for (node, share) in old {
@@ -127,6 +137,7 @@ struct LeaseTable {
         if holdings[node]?.isEmpty == true { holdings[node] = nil }
     }
 
+    /// The node leaves its list at the old rank before it enters it at the new one; `OpenPlaces` finds it by that rank.
     private mutating func change(loadOf name: String, by difference: Int) {
         guard difference != 0 else { return }
         let load = loads[name] ?? 0

@@ -8,6 +8,7 @@ import Experience
 /// 65536, 65537, ... Since attempts are written down before they are leased, none is ever handed out twice,
 /// whichever coordinator does it.
 struct LeasedLifetime {
+    /// An interrupted lifetime goes back from `running` or `ending` to `queued`.
     enum State {
         case queued
         /// Leased to a learner and to actor processes.
@@ -24,6 +25,8 @@ struct LeasedLifetime {
         var retireFrom: Int?
         /// The actor process; nil while it waits for another.
         var node: String?
+        /// The number under which its carrier opens streams and joins its learner; a later carrier of the same actors
+        /// has a higher one.
         var incarnation: UInt64
         var isFinished = false
         /// These actors began later than the lifetime, or were taken over from another process: they may not have
@@ -46,18 +49,23 @@ struct LeasedLifetime {
     var state = State.queued
     /// How often it was begun.
     var attempt: UInt64 = 0
+    /// The node that learns it; nil while it is queued, and where an ending lifetime needs none any more.
     var learner: String?
     /// When its last attempt began, in nanoseconds of the coordinator's clock.
     var leasedAt: UInt64 = 0
+    /// Its actors by the processes that carry them, in no order; empty while it is queued, unless it is elastic, and
+    /// when it is finished.
     var parts: [Part] = []
     /// What its learner has said at the end; empty once that is written down.
     var numbers: [String: Double] = [:]
     /// When all its actors were first found to have ended, though the lifetime had not.
     var desertedSince: UInt64?
-    /// Refusals of its streams by the recorder without a quiet time between them, the last reason, and when that was.
+    /// Refusals of its streams by the recorder, and in lockstep failures of its environments, without a quiet time
+    /// between them; then the last reason, and when that was.
     var refusals = 0
     var lastRefusal = ""
     var lastRefusalAt: UInt64 = 0
+    /// Incarnations that the present attempt has given out.
     private var handedOut: UInt64 = 0
 
     /// The recorder has a stream at this incarnation: those that the next attempt hands out are above it.

@@ -1,8 +1,10 @@
 /// Nodes that have room for more, in the order in which they are filled: by rank, then by name. A sorted array with
 /// binary search: the order is the same in every run of a simulation.
 struct OpenPlaces {
+    /// Ascending by rank and name; the first is filled next.
     private(set) var entries: [(rank: Int, node: String)] = []
 
+    /// Takes time in proportion to the entries behind it, which is little for the nodes of a run.
     mutating func insert(_ node: String, rank: Int) { entries.insert((rank, node), at: position(of: node, rank: rank)) }
 
     /// `rank`: the one that it was inserted with.

@@ -1,7 +1,8 @@
 package import Experience
 
 /// What earlier starts of the same run have finished, as `LedgerJournal` reads it from the catalogue. Empty for a
-/// new run.
+/// new run. `Coordinator` takes it when it is made. Nodes and leases are not in it: nodes say hello again, and
+/// lifetimes are leased anew.
 package struct Progress: Sendable {
     /// Lifetimes that have ended.
     package var lifetimes: Set<LifetimeIdentifier> = []
@@ -17,7 +18,8 @@ package struct Progress: Sendable {
     package var isDistilled = false
     /// What `scale` has set last; nil where nothing was or where it does not count any more.
     package var scale: Scale?
-    /// How often the run was started.
+    /// How often the run was started. A coordinator numbers its commands from it, so that a command of an earlier one
+    /// is known to be older.
     package var starts: UInt64 = 0
     /// Jobs of evaluations whose results are known.
     package var jobs: Set<FinishedJob> = []
@@ -29,8 +31,9 @@ package struct Progress: Sendable {
 
 /// How many actors the cluster is to carry, as `distillery scale` has said.
 package struct Scale: Hashable, Sendable {
+    /// Actors of all lifetimes that run, together.
     package let actors: Int
-    /// Of each elastic lifetime.
+    /// Actors of each elastic lifetime.
     package let actorsOfLifetime: Int
 
     package init(actors: Int, actorsOfLifetime: Int) {
@@ -39,7 +42,8 @@ package struct Scale: Hashable, Sendable {
     }
 }
 
-/// A job of an evaluation whose result is in the catalogue.
+/// A job of an evaluation whose result is in the catalogue. A job is evaluated once for each task of an evaluation,
+/// with all seeds.
 package struct FinishedJob: Hashable, Sendable {
     package let evaluation: String
     package let task: Int

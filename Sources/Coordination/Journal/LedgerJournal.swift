@@ -13,19 +13,26 @@ package import Wire
 /// Entries wait in `batch` until `commit`. A transaction is synced (`synchronous = FULL`) where one of its entries
 /// has to survive a loss of power (`JournalEntry.survivesPowerLoss`), and only then: a sync costs milliseconds.
 package final class LedgerJournal: RunJournal {
-    /// Called with every metric and with what is plotted alone, for event files.
+    /// Called with every number of `metrics` and with what is plotted alone, for event files; the journal's own marks,
+    /// such as starts and phases, are not among them. What it throws, the entry throws.
     package var onMetrics: ((_ name: String, _ step: UInt64, _ value: Double) throws -> Void)?
 
+    /// The catalogue, open for writing; the command that made the journal closes it.
     let ledger: Ledger
     /// Where each evaluation has its folder.
     private let evaluations: URL
+    /// Every lifetime that the catalogue or this start knows, as it stands now: entries change a record, and the whole
+    /// record is saved.
     private(set) var lifetimes: [LifetimeIdentifier: LifetimeRecord] = [:]
+    /// Nodes that have joined in this start and not left, so that their leaving can be added to their record.
     private var nodes: [String: NodeRecord] = [:]
+    /// The start is in the batch or in the catalogue: `started` may be tried again after a full disk.
     private var hasStarted = false
-    /// What is not yet in the catalogue, and whether any of it has to survive a loss of power.
+    /// What is not yet in the catalogue.
     private(set) var batch = LedgerBatch()
     /// Whether any of the batch has to survive a loss of power.
     private var survivesPowerLoss = false
+    /// Lifetimes whose records differ from the catalogue's; several changes of a turn are saved as one.
     private var changedLifetimes: Set<LifetimeIdentifier> = []
     /// Results in the catalogue that their evaluation's summary lacks.
     private var unsummarized: [EvaluationReturns] = []
@@ -46,7 +53,8 @@ package final class LedgerJournal: RunJournal {
         }
     }
 
-    /// What earlier starts of this run have finished. Read it before `started`.
+    /// What earlier starts of this run have finished. Read it before `started`. Quarantined streams count as sealed,
+    /// since their lifetimes must not wait for them.
     package func progress() throws -> Progress {
         var progress = Progress()
         for (identifier, record) in lifetimes {
@@ -84,6 +92,7 @@ package final class LedgerJournal: RunJournal {
         try remakeSummaries()
     }
 
+    /// Marks among the metrics that are read back by `progress`: starts of the run, and what `scale` has set.
     private static let start = "coordinator/start"
     private static let scale = "coordinator/scale"
 
@@ -105,6 +114,7 @@ package final class LedgerJournal: RunJournal {
         update(lifetime) { $0.status = .queued }
     }
 
+    /// The first start of a lifetime sets its time; later attempts keep it.
     package func lifetimeStarted(
         _ lifetime: LifetimeIdentifier, attempt: UInt64, learner: String, actors: Int
     ) throws {
@@ -118,6 +128,7 @@ package final class LedgerJournal: RunJournal {
         }
     }
 
+    /// An end that is told again overwrites the same record and is not plotted twice.
     package func lifetimeEnded(_ lifetime: LifetimeIdentifier, numbers: [String: Double]) throws {
         note(.lifetimeEnded)
         let isKnown = lifetimes[lifetime]?.status == .finished
@@ -141,6 +152,7 @@ package final class LedgerJournal: RunJournal {
         if !isKnown { try plotEnd(numbers) }
     }
 
+    /// Changes the record of a lifetime, which is made where there is none yet.
     private func update(_ lifetime: LifetimeIdentifier, _ change: (inout LifetimeRecord) -> Void) {
         var record = lifetimes[lifetime] ?? LifetimeRecord(task: lifetime.task, repetition: lifetime.repetition)
         change(&record)
@@ -154,6 +166,7 @@ package final class LedgerJournal: RunJournal {
             StreamRecord(stream: stream, rows: Int(clamping: rows), rollouts: Int(clamping: rollouts), isSealed: true))
     }
 
+    /// Saved as damaged and not sealed, with no rows: what the file still has is not counted.
     package func streamQuarantined(_ stream: StreamIdentifier, reason: String) throws {
         note(.streamQuarantined)
         batch.streams.append(
@@ -161,6 +174,7 @@ package final class LedgerJournal: RunJournal {
                 stream: stream, rows: 0, rollouts: 0, isSealed: false, integrity: .damaged, problem: reason))
     }
 
+    /// A mark among the metrics, with all actors as its step and those of a lifetime as its value.
     package func scaled(_ scale: Scale) throws {
         note(.scaled)
         append("coordinator", Self.scale, step: scale.actors, value: Double(scale.actorsOfLifetime))
@@ -190,6 +204,8 @@ package final class LedgerJournal: RunJournal {
         append("coordinator", "phase/\(phase.rawValue)", step: 0, value: 1)
     }
 
+    /// Names in the catalogue are `source/name`. They are saved in alphabetical order, so that two runs with the same
+    /// numbers have their rows in the same order.
     package func metrics(_ source: String, _ metrics: Metrics) throws {
         note(.metrics)
         let time = Date().timeIntervalSince1970
@@ -201,6 +217,7 @@ package final class LedgerJournal: RunJournal {
         for (name, value) in metrics.numbers { try onMetrics?("\(source)/\(name)", metrics.step, value) }
     }
 
+    /// The step is read from the name, `step-00020000`.
     package func checkpointStored(_ name: String, numbers: [String: Double]) throws {
         note(.checkpointStored)
         let step = name.split(separator: "-").last.flatMap { Int($0) } ?? 0
@@ -210,11 +227,13 @@ package final class LedgerJournal: RunJournal {
                 loss: numbers["loss"]))
     }
 
+    /// The checkpoint's name is not kept: the next start finds the newest one in the folder.
     package func distillationFinished(_ checkpoint: String) throws {
         note(.distillationFinished)
         batch.metrics.append(.distillationFinished(at: Date().timeIntervalSince1970))
     }
 
+    /// Rows of `returns` that are shorter than `job.episodes` are kept as they are.
     package func evaluated(_ job: EvaluationJob, split: Split, returns: [Float]) throws {
         note(.evaluated)
         let record = EvaluationRecord(
@@ -265,6 +284,7 @@ package final class LedgerJournal: RunJournal {
     private static let summary = "summary.csv"
     private static let summaryHeader = "task,seed,episode,return\n"
 
+    /// The evaluation's folder, `RUN/evaluations/NAME`, made where it is missing. Throws what `Folder.create` throws.
     private func makeFolder(ofEvaluation name: String) throws -> URL {
         let folder = evaluations.appendingPathComponent(name)
         try Folder.create(folder.path)
@@ -280,6 +300,7 @@ package final class LedgerJournal: RunJournal {
         return lines
     }
 
+    /// Adds a mark of the coordinator's own to the batch, at this moment of the wall clock.
     private func append(_ source: String, _ name: String, step: Int, value: Double) {
         batch.metrics.append(
             MetricRecord(time: Date().timeIntervalSince1970, source: source, name: name, step: step, value: value))

@@ -5,9 +5,10 @@ package import Wire
 /// Where the coordinator writes down what happened: the catalogue in a run (`LedgerJournal`), memory or nothing in
 /// a test.
 ///
-/// Entries may be kept back until `commit`. The coordinator sends nothing that tells of an entry before `commit`
-/// has returned; so what a node was told is known to every later coordinator. Each call throws where it cannot be
-/// done, which ends the run unless it is a lack of room.
+/// Entries may be kept back until `commit`. The coordinator sends nothing that tells of an entry before `commit` has
+/// returned; so what a node was told is known to every later coordinator. Each call throws where it cannot be done,
+/// which ends the run unless it is a lack of room. All calls come from the coordinator's thread. After a restart a node
+/// may report again what an earlier coordinator has written down.
 package protocol RunJournal: AnyObject {
     /// Known, and not begun in this start.
     func lifetimeQueued(_ lifetime: LifetimeIdentifier, task: Task, actors: Int) throws
@@ -17,15 +18,21 @@ package protocol RunJournal: AnyObject {
     func lifetimeEnded(_ lifetime: LifetimeIdentifier, numbers: [String: Double]) throws
     /// The recorder's report: the file has so many rows (transitions) and rollouts.
     func streamSealed(_ stream: StreamIdentifier, rows: UInt64, rollouts: UInt64) throws
+    /// The recorder has given the stream up for `reason`; its file is set aside and the lifetime goes on without it.
     func streamQuarantined(_ stream: StreamIdentifier, reason: String) throws
     /// What `scale` has set; the last one counts.
     func scaled(_ scale: Scale) throws
+    /// For people who read the catalogue; a later coordinator asks the nodes themselves.
     func nodeJoined(_ hello: Hello) throws
+    /// `reason`: in words, such as its silence.
     func nodeLeft(_ name: String, reason: String) throws
+    /// Also at the start of a run that is resumed, with the phase in which it goes on.
     func phaseBegan(_ phase: RunPhase) throws
     /// Numbers of a source (`collect`, `distiller`), at a step of it.
     func metrics(_ source: String, _ metrics: Metrics) throws
+    /// The checkpoint `name` is whole and on the disk; `numbers` are those that its training had told last.
     func checkpointStored(_ name: String, numbers: [String: Double]) throws
+    /// Training has ended with this checkpoint: a later start does not train.
     func distillationFinished(_ checkpoint: String) throws
     /// A result; `returns` are (seeds, episodes).
     func evaluated(_ job: EvaluationJob, split: Split, returns: [Float]) throws

@@ -3,29 +3,40 @@ package import Wire
 
 /// What `distillery status --json` prints: the coordinator makes it (`Coordinator.status`), the command and
 /// programs read it. Names of fields are a promise to them: fields are added, not renamed. Times are in seconds,
-/// unless the name says otherwise, and are ages, not moments: clocks of machines need not agree.
+/// unless the name says otherwise, and are ages, not moments: clocks of machines need not agree. All of it is
+/// of one moment of the coordinator, whose news of the nodes is about a second old.
 package struct ClusterStatus: Sendable, Codable, Equatable {
-    /// A node that has joined and not left.
+    /// A node that has joined and not left. What it says of itself is as old as its last heartbeat, which comes about
+    /// once a second.
     package struct Node: Sendable, Codable, Equatable {
+        /// Unique in the run: a process that replaces another joins under another name.
         package var name: String
         package var role: RoleName
+        /// The machine's own name for itself, which need not be one that others can resolve.
         package var host: String
+        /// The process's number on its host (PID), by which a supervisor ends it.
         package var process: Int
+        /// Where others reach it; empty for nodes that only connect, such as actor processes.
         package var endpoint: String
-        /// Actors that it can carry, lifetimes that it can learn at once; 0 for other roles.
+        /// Actors that an actor process can carry, lifetimes that a learner can learn at once, processes that a
+        /// supervisor's host has room for; 0 for other roles.
         package var capacity: Int
-        /// Since it joined.
+        /// Seconds since it joined.
         package var ageSeconds: Double
+        /// Time since its last message of any kind; beyond 5 s it is given up.
         package var silentMilliseconds: Int
-        /// For whom and what, in words; empty when for nothing that has lasted.
+        /// The node that it waits for and why, in words; empty when it waits for nothing that has lasted.
         package var waitingFor: String
+        /// How long it has waited, by its own clock; 0 when it waits for nothing.
         package var waitingMilliseconds: Int
+        /// It was asked to leave and gets no new leases.
         package var isLeaving: Bool
         /// Environment steps of an actor process or an evaluator, transitions learnt of a learner, transitions taken of
         /// a recorder, steps of a distiller; over the last seconds.
         package var stepsPerSecond: Double
         /// What it complained of within the last seconds.
         package var complaint: String
+        /// The counters of its heartbeat, by the names that its role gives them.
         package var numbers: [String: Double]
         /// What it is at that takes long; nil for what does not.
         package var work: Work?
@@ -33,20 +44,22 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
 
     /// Long work of a node.
     package struct Work: Sendable, Codable, Equatable {
+        /// What the node does, in words that follow its name: `seals streams`.
         package var what: String
         package var seconds: Double
-        /// Since it last got on.
+        /// Seconds since the work last got on.
         package var stillSeconds: Double
-        /// Pieces that are done, of so many; both 0 where they are not counted.
+        /// Pieces that are done, of so many; both 0 where they are not counted. A node whose work stays at the same
+        /// number for `cluster.work_limit_seconds` is ended and replaced.
         package var done: UInt64
         package var total: UInt64
     }
 
-    /// A node that was given up.
+    /// A node that was given up. Supervisors are not listed.
     package struct Loss: Sendable, Codable, Equatable {
         package var node: String
         package var reason: String
-        /// Since then.
+        /// Seconds since it was given up.
         package var seconds: Double
     }
 
@@ -59,22 +72,26 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
         package var total: Int
     }
 
-    /// A stream whose file was damaged and moved aside.
+    /// A stream whose file was damaged and moved aside. It counts as complete, so that a damaged file does not keep a
+    /// run from its end.
     package struct Quarantine: Sendable, Codable, Equatable {
+        /// The path of its file below the run's folder.
         package var stream: String
         package var reason: String
     }
 
-    /// How many jobs of the evaluation are in each state.
+    /// How many jobs of the evaluation are in each state. A job is one task with all its seeds.
     package struct Jobs: Sendable, Codable, Equatable {
         package var finished: Int
         package var running: Int
         package var total: Int
     }
 
-    /// A lifetime that a learner and actor processes hold.
+    /// A lifetime that a learner and actor processes hold. The numbers of learning are nil until the learner that holds
+    /// the lifetime now has told of it.
     package struct Lease: Sendable, Codable, Equatable {
         package var task: Int
+        /// The number of the lifetime among the task's, from 0.
         package var repetition: Int
         /// How often it was begun.
         package var attempt: UInt64
@@ -82,15 +99,17 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
         package var isEnding: Bool
         /// Empty when an ending lifetime has none any more.
         package var learner: String
-        /// Those that stay.
+        /// Actors that take part; those of an elastic lifetime that are about to leave are not counted.
         package var actors: Int
-        /// Since it was leased.
+        /// Seconds since it was leased.
         package var seconds: Double
         package var parts: [Part]
         /// What its learner has said of it; nil before.
         package var updates: UInt64?
         package var transitions: UInt64?
         package var episodes: UInt64?
+        /// In updates, over the transitions of rollouts that were fresh enough to learn from; `maximumPolicyLag` is the
+        /// largest of them.
         package var meanPolicyLag: Double?
         package var maximumPolicyLag: Double?
     }
@@ -101,17 +120,22 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
         package var actors: Int
         /// Empty while they wait for a process.
         package var node: String
+        /// Rises whenever the actors get another carrier: `(attempt - 1) << 16 | n`.
         package var incarnation: UInt64
         package var isFinished: Bool
-        /// What the process has said of it; nil before, and for all but the first 32 parts of a process.
+        /// `joining`, `opening`, `running` or `draining`. This and the following are what the process has said of the
+        /// part; nil before, and for all but the first 32 parts of a process.
         package var phase: String?
+        /// Rollouts that the learner has not answered, of at most `unansweredLimit`.
         package var unansweredRollouts: Int?
         package var unansweredLimit: Int?
+        /// Bytes that the recorder has not called durable.
         package var unacknowledgedBytes: Int?
+        /// Updates that the policy has had by which the actors act.
         package var policyVersion: UInt64?
     }
 
-    /// An evaluation of one task that an evaluator is at.
+    /// An evaluation of one task that an evaluator is at. Its `seconds` count from the lease.
     package struct JobLease: Sendable, Codable, Equatable {
         package var evaluation: String
         package var task: Int
@@ -129,14 +153,19 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
         package var seconds: Double
     }
 
+    /// The experiment's name.
     package var run: String
+    /// What the run is at, and `failure` says whether it has failed there.
     package var phase: RunPhase
     package var seconds: Double
+    /// Seconds since the phase began in this start of the run; `seconds` are those since the coordinator began.
     package var secondsOfPhase: Double
     package var lifetimes: Lifetimes
+    /// Steps of all actor processes that this coordinator has heard of, those that have gone among them.
     package var environmentSteps: Double
     package var environmentStepsPerSecond: Double
     package var distillationStep: UInt64
+    /// What the distiller has told last of its training, by the names of its metrics; empty before.
     package var distillation: [String: Double]
     package var jobs: Jobs
     package var quarantined: [Quarantine]
@@ -147,6 +176,7 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
     package var waits: [Wait]
     /// Nodes that were given up within the last minutes; nil for none.
     package var givenUp: [Loss]?
+    /// Why the run has failed; empty while it has not.
     package var failure: String
     /// What the coordinator has counted itself: `refused_connections`, `resident_bytes`, ...
     package var numbers: [String: Double]

@@ -1,8 +1,10 @@
 import Wire
 
-/// What the run itself waits for, where no node is there that could do it; in `status` a wait of `the run`.
+/// What the run itself waits for, where no node is there that could do it; in `status` a wait of `the run`. Its words
+/// follow `waits for`: "a distiller; there is none".
 struct Lack {
-    /// Of each kind there is one lack at a time; since when it has lasted is kept by kind.
+    /// Of each kind there is one lack at a time; since when it has lasted is kept by kind. `movement` is the lack of
+    /// last resort: nothing moves, and no other lack explains it.
     enum Kind: Hashable {
         case disk, checkpoints, recorder, learner, room, carriers, seals, refusals, environment, distiller, evaluator,
             movement
@@ -12,14 +14,17 @@ struct Lack {
     static let run = "the run"
 
     var kind: Kind
+    /// The node that could help, by its name; empty where no single node could.
     var whom = ""
+    /// What is missed, in words that follow `waits for`.
     var why: String
 }
 
 extension Coordinator {
     private static let lookAtLacksNanoseconds: UInt64 = 1_000_000_000
 
-    /// Keeps since when what is lacking; looks once a second. Ends the run where nothing has moved for too long.
+    /// Keeps since when what is lacking; looks once a second. Ends the run where nothing has moved for too long. A lack
+    /// that vanishes for one look begins anew when it comes back.
     func noteLacks(now: UInt64) {
         guard now >= nextLookAtLacks else { return }
         nextLookAtLacks = now + Self.lookAtLacksNanoseconds
@@ -41,6 +46,8 @@ extension Coordinator {
         return known.isEmpty ? [lackOfMovement(now: now, after: after)].compactMap { $0 } : known
     }
 
+    /// Each phase has its own: collecting needs a recorder, learners, places for actors and seals; distilling a
+    /// distiller; evaluating a recorder and evaluators. A run that is stopping or has failed lacks nothing.
     private func lacksOfPhase() -> [Lack] {
         guard !isStopping, failure.isEmpty else { return [] }
         switch phase {
@@ -60,10 +67,12 @@ extension Coordinator {
         }
     }
 
+    /// Whether a node of the role is there that was not asked to leave.
     private func hasNodes(_ role: RoleName) -> Bool {
         members(role).contains { nodes[$0]?.isLeaving == false }
     }
 
+    /// Without a recorder nothing is leased, and so that is the only lack.
     private func lacksOfCollecting() -> [Lack] {
         guard recorderEndpoint != nil else { return [Lack(kind: .recorder, why: "a recorder; there is none")] }
         return [lackOfLearners(), lackOfRoom(), lackOfCarriers(), lackOfSeals()].compactMap { $0 }

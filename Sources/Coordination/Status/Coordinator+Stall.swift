@@ -14,10 +14,12 @@ extension Coordinator {
     /// Nodes that are named when nothing moves.
     private static let namedNodes = 3
 
-    /// The run has got on: called wherever something that counts has happened.
+    /// The run has got on: called wherever something that counts has happened. Written-down ends, pieces of checkpoints
+    /// and new steps count; heartbeats alone do not.
     func moved(now: UInt64) { lastMovement = max(lastMovement, now) }
 
-    /// Whether a node says that it has got on since its last heartbeat.
+    /// Whether a node says that it has got on since its last heartbeat. A counter that falls, as that of a process that
+    /// began anew, is no movement; work that has done a further piece is.
     func noteMovement(of node: Node, _ heartbeat: Heartbeat, now: UInt64) {
         let hasCounted = Self.movingNumbers.contains { (heartbeat.numbers[$0] ?? 0) > (node.numbers[$0] ?? 0) }
         let isLoading =
@@ -25,11 +27,14 @@ extension Coordinator {
         if hasCounted || isLoading { moved(now: now) }
     }
 
+    /// Whether the work is other work than at the last heartbeat, or further: its `milliseconds` alone grow without
+    /// anything being done.
     private func hasDone(more work: Work, _ node: Node) -> Bool {
         node.heartbeat.work.map { $0.what != work.what || $0.done != work.done } ?? true
     }
 
-    /// For how long nothing has moved; 0 where nothing has to.
+    /// For how long nothing has moved; 0 where nothing has to. Nanoseconds of the coordinator's clock, which does not
+    /// run while its process is stopped: a suspended machine is no stall.
     func stillness(now: UInt64) -> UInt64 {
         guard !isStopping, failure.isEmpty, phase != .finished else { return 0 }
         return max(now, lastMovement) - lastMovement
@@ -41,7 +46,8 @@ extension Coordinator {
         return Lack(kind: .movement, why: "something to move: \(lastWords(now: now))")
     }
 
-    /// A run in which nothing has moved for the time of its settings is over.
+    /// A run in which nothing has moved for the time of its settings is over. Everything that is on the disk stays:
+    /// `--resume` goes on with it.
     func endIfStalled(now: UInt64) {
         guard let minutes = context.experiment.cluster.stallMinutes,
             Double(stillness(now: now)) * 1e-9 >= minutes * 60
@@ -55,6 +61,8 @@ extension Coordinator {
                 + lacks.joined(separator: "; and for ") + "; --resume goes on with what there is")
     }
 
+    /// What the nodes that should be moving said last, at most three of them, those first that do not even say that
+    /// they wait.
     private func lastWords(now: UInt64) -> String {
         let movers = nodes.values.filter { shouldMove($0) }.sorted {
             ($0.isWaiting ? 1 : 0, $0.hello.name) < ($1.isWaiting ? 1 : 0, $1.hello.name)
@@ -79,6 +87,8 @@ extension Coordinator {
         }
     }
 
+    /// The most telling of what is known of one node: long work, then what it waits for, then its complaint, then its
+    /// silence.
     private func lastWord(of node: Node, now: UInt64) -> String {
         if let work = node.heartbeat.work { return "\(work.what) for \(work.milliseconds / 1000) s" }
         if let waiting = node.heartbeat.waiting {

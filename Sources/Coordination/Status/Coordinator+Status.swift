@@ -12,9 +12,11 @@ extension Coordinator {
     /// A node that was given up is told of for so long.
     private static let lossNanoseconds: UInt64 = 300_000_000_000
 
+    /// What a `StatusRequest` is answered with. Throws what `JSONEncoder` throws, as for a number that is not finite.
     func statusJSON(now: UInt64) throws -> String { try status(now: now).json(pretty: true) }
 
-    /// Keeps what a node says of itself, and counts the environment steps and the movement that it tells of.
+    /// Keeps what a node says of itself, and counts the environment steps and the movement that it tells of. Steps are
+    /// added as differences, so a node that leaves takes none of them away.
     func note(_ heartbeat: Heartbeat, of node: Node, now: UInt64) {
         environmentSteps += (heartbeat.numbers["environment_steps"] ?? 0) - (node.numbers["environment_steps"] ?? 0)
         rate.add(environmentSteps, now: now)
@@ -23,7 +25,9 @@ extension Coordinator {
         if let steps = node.hello.role.stepsName.flatMap({ heartbeat.numbers[$0] }) { node.rate.add(steps, now: now) }
     }
 
-    /// The whole status, made anew at each question.
+    /// The whole status, made anew at each question. It costs a pass over all nodes, lifetimes and jobs, so it is made
+    /// only when it is asked for. Nodes are in the order of their names, leases in that of tasks, waits begin with the
+    /// longest.
     package func status(now: UInt64) -> ClusterStatus {
         let names = Dictionary(
             nodes.values.lazy.map(\.hello).filter { !$0.endpoint.isEmpty }.map { ($0.endpoint, $0.name) },
@@ -59,6 +63,7 @@ extension Coordinator {
             ].merging(counters, uniquingKeysWith: +))
     }
 
+    /// One node's row; `wait` is what it said that it waits for, with names in place of endpoints.
     private func node(_ node: Node, wait: ClusterStatus.Wait?, now: UInt64) -> ClusterStatus.Node {
         let hello = node.hello
         return ClusterStatus.Node(
@@ -72,6 +77,7 @@ extension Coordinator {
             numbers: node.numbers, work: node.heartbeat.work.map { ClusterStatus.Work($0) })
     }
 
+    /// Nodes that were given up within the last 5 minutes; nil for none, so that the key is left out of the JSON.
     private func losses(now: UInt64) -> [ClusterStatus.Loss]? {
         let recent = givenUp.filter { now < $0.time + Self.lossNanoseconds }.map {
             ClusterStatus.Loss(node: $0.node, reason: $0.reason, seconds: seconds(since: $0.time, now: now))
@@ -79,10 +85,12 @@ extension Coordinator {
         return recent.isEmpty ? nil : recent
     }
 
+    /// Age of a moment in seconds; 0 for one that lies ahead.
     private func seconds(since moment: UInt64, now: UInt64) -> Double {
         now > moment ? Double(now - moment) * 1e-9 : 0
     }
 
+    /// Milliseconds since the node's last message.
     private func silence(of node: Node, now: UInt64) -> Int {
         now > node.lastHeard ? Int((now - node.lastHeard) / nanosecondsPerMillisecond) : 0
     }
@@ -107,6 +115,7 @@ extension Coordinator {
         }
     }
 
+    /// Nodes that have missed a heartbeat: the run waits for them, since nothing that they hold gets on.
     private func silences(_ order: [Node], now: UInt64) -> [ClusterStatus.Wait] {
         order.compactMap { node in
             silenceText(node, now: now).map {
@@ -129,12 +138,14 @@ extension Coordinator {
         }
     }
 
+    /// In words, with the time after which the node is given up; nil for a silence below 1.5 s.
     private func silenceText(_ node: Node, now: UInt64) -> String? {
         let silence = silence(of: node, now: now)
         guard silence >= Self.noticeableSilenceMilliseconds else { return nil }
         return "silent for \(silence / 1000) s, gone after \(Self.silenceLimitMilliseconds / 1000) s"
     }
 
+    /// The run's own lacks, each with the time since which it has lasted.
     private func runWaits(now: UInt64) -> [ClusterStatus.Wait] {
         findLacks(now: now).map {
             ClusterStatus.Wait(
@@ -144,6 +155,8 @@ extension Coordinator {
 
     // MARK: - Leases
 
+    /// All lifetimes that are leased, put together from the lease table, the heartbeats of actor processes and those of
+    /// the learners that hold them. What a former holder says is left out.
     private func leases(now: UInt64) -> [ClusterStatus.Lease] {
         var carried: [String: [CarriedPart]] = [:]
         var learning: [LifetimeIdentifier: LearningReport] = [:]
@@ -168,6 +181,7 @@ extension Coordinator {
         }
     }
 
+    /// One part of a lifetime: where it is leased to, and what that process has said of it.
     private func part(
         _ part: LeasedLifetime.Part, of lifetime: LifetimeIdentifier, carried: [CarriedPart]
     ) -> ClusterStatus.Part {

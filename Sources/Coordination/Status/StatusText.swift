@@ -3,7 +3,8 @@ import Nodes
 import Wire
 
 /// A status for a person at a terminal, in lines of 100 columns: the run, who waits for whom, the nodes, what they
-/// hold.
+/// hold. `distillery status` prints it once or again and again; it takes everything from one `ClusterStatus`, and asks no
+/// node.
 package struct StatusText {
     /// No line is longer.
     package static let columns = 100
@@ -23,17 +24,20 @@ package struct StatusText {
         ("out_of_order_rollouts", "rollouts out of order"), ("unwritten_checkpoints", "checkpoints written later"),
     ]
 
+    /// The moment that is shown.
     private let status: ClusterStatus
 
     package init(_ status: ClusterStatus) { self.status = status }
 
-    /// All lines, without line ends.
+    /// All lines, without line ends. Sections that are empty are left out with their headings.
     package var lines: [String] {
         (head + waits + nodes + leases).map { $0.trimmedAtEnd.cropped(to: Self.columns) }
     }
 
     // MARK: - The run
 
+    /// Name, phase, lifetimes and speed, then what the present phase has to say: the distiller's loss, the evaluation's
+    /// jobs, a failure.
     private var head: [String] {
         let lifetimes = status.lifetimes
         var lines = [
@@ -58,6 +62,8 @@ package struct StatusText {
 
     // MARK: - Troubles
 
+    /// Everything that a person may have to do something about; empty in a healthy run. Each kind has its own limit of
+    /// rows, so that a thousand complaints do not hide one damaged stream.
     private var waits: [String] {
         let waits = status.waits.filter { $0.seconds >= Self.noticeableSeconds }
         let complaints = status.nodes.filter { !$0.complaint.isEmpty }.map { "   \($0.name): \($0.complaint)" }
@@ -86,6 +92,7 @@ package struct StatusText {
         return wait.whom.isEmpty ? [first] : [first, "          \(wait.why)"]
     }
 
+    /// Counters above 0 of those in `troubles`, in words; nil for none.
     private func troubleText(_ numbers: [String: Double]) -> String? {
         let texts = Self.troubles.compactMap { name, words in
             numbers[name].flatMap { $0 > 0 ? "\(Int($0)) \(words)" : nil }
@@ -95,6 +102,7 @@ package struct StatusText {
 
     // MARK: - Nodes
 
+    /// The coordinator, then the other nodes by role and name: at most 24, with those that have waited longest.
     private var nodes: [String] {
         let roles = RoleName.allCases
         // Those that wait come first where not all are shown.
@@ -117,6 +125,7 @@ package struct StatusText {
         min(Self.nodeColumns, status.nodes.reduce("coordinator".count) { max($0, $1.name.count) })
     }
 
+    /// One line of the table of nodes: a name of any length, then right-aligned columns of 6, 8 and 9, then free text.
     private func row(_ cells: [String]) -> String {
         let widths = [6, 8, 9]
         let middle = zip(cells[1...3], widths).map { $0.padded($1, right: true) }
@@ -128,6 +137,7 @@ package struct StatusText {
         numbers["resident_bytes"].map { byteText(Int($0)) } ?? ""
     }
 
+    /// What a node is at, in the words of its role, by the names of numbers that its heartbeats have.
     private func work(of node: ClusterStatus.Node) -> String {
         let numbers = node.numbers
         var words: [String] =
@@ -149,6 +159,8 @@ package struct StatusText {
         return "\(work.what)\(share) for \(durationText(work.seconds))"
     }
 
+    /// Actors of how many it can carry, unanswered rollouts of how many it may have, and how full its memory of
+    /// unacknowledged rollouts is.
     private func actorWork(_ node: ClusterStatus.Node) -> [String] {
         let numbers = node.numbers
         let unacknowledged = numbers["unacknowledged_bytes"] ?? 0
@@ -160,6 +172,8 @@ package struct StatusText {
         ]
     }
 
+    /// Lifetimes, mean and maximum policy lag in updates, and the share of transitions that came too late to learn
+    /// from.
     private func learnerWork(_ numbers: [String: Double]) -> [String] {
         [
             "\(Int(numbers["lifetimes"] ?? 0)) lifetimes",
@@ -168,6 +182,7 @@ package struct StatusText {
         ]
     }
 
+    /// Open streams, bytes that are not on the disk yet, and bytes that are free there.
     private func recorderWork(_ numbers: [String: Double]) -> [String] {
         var words = ["\(Int(numbers["open_streams"] ?? 0)) open"]
         if let bytes = numbers["unflushed_bytes"] { words.append("\(byteText(Int(bytes))) due") }
@@ -182,6 +197,7 @@ package struct StatusText {
 
     // MARK: - Leases
 
+    /// Lifetimes with their parts, then jobs of the evaluation; at most 20 rows of each.
     private var leases: [String] {
         let lifetimes = status.leases.flatMap(lines)
         let jobs = status.jobLeases.map { job in
@@ -209,6 +225,8 @@ package struct StatusText {
         return [first] + lease.parts.filter { !$0.isFinished }.map(line)
     }
 
+    /// One line of the table of lifetimes, and its heading: a name of 24 columns, then seven right-aligned numbers,
+    /// then the learner.
     private func leaseRow(_ cells: [String], learner: String) -> String {
         let widths = [8, 7, 8, 9, 9, 6, 5]
         let name = cells[0].elided(to: 24).padded(24)
@@ -216,6 +234,7 @@ package struct StatusText {
         return "\(name)\(numbers)  \(learner.elided(to: 22))"
     }
 
+    /// One line below its lifetime's: actors, process, phase, window, unacknowledged bytes, version of the policy.
     private func line(_ part: ClusterStatus.Part) -> String {
         let actors = rangeText(part.firstActor..<(part.firstActor + part.actors)).padded(11, right: true)
         guard !part.node.isEmpty else { return "\(actors)  waiting for an actor process" }
@@ -229,6 +248,7 @@ package struct StatusText {
 
     // MARK: - Limits
 
+    /// The first lines and, where there are more, a last one that says how many.
     private func limited(_ lines: [String], _ limit: Int) -> [String] {
         lines.count > limit ? lines.prefix(limit) + [more(lines.count - limit)] : lines
     }
@@ -236,6 +256,7 @@ package struct StatusText {
     private func more(_ count: Int) -> String { "   ... and \(count) more lines; --json has everything" }
 }
 
+/// A whole number of percent; `<1 %` rather than 0 for what is there.
 private func percent(_ part: Double, of whole: Double) -> String {
     guard part > 0, whole > 0 else { return "0 %" }
     let percent = part / whole * 100

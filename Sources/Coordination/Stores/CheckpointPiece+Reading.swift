@@ -4,7 +4,8 @@ import Wire
 
 extension CheckpointPiece {
     /// The piece that `request` asks for of the file behind `handle`, which is closed; nil where it begins behind the
-    /// file's end. Throws what reading throws.
+    /// file's end. Throws what reading throws. A piece is at most `WireProtocol.checkpointPieceBytes` long and carries
+    /// a CRC-32C of its own content. It is `last` at the end of its file.
     init?(asked request: CheckpointRequest, of handle: FileHandle) throws {
         defer { try? handle.close() }
         let size = try handle.seekToEnd()

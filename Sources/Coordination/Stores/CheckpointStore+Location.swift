@@ -31,7 +31,8 @@ extension CheckpointStore {
     }
 
     /// Copies a checkpoint's model and configuration from `source`, following links; gives the name that it has here,
-    /// whatever its own folder is called.
+    /// whatever its own folder is called. From then on evaluators are served from the run's own folder. Throws what the
+    /// reading and writing of checkpoints throw.
     package func adopt(_ source: URL) throws -> String {
         let name = Checkpoint.name(ofStep: try Checkpoint(folder: source).configuration().step)
         try Checkpoint(folder: source).write(to: folder.appendingPathComponent(name))

@@ -14,7 +14,8 @@ extension CheckpointStore {
         package let isEnd: Bool
     }
 
-    /// Whether a checkpoint of that name is here, by name and files; its content is not looked at.
+    /// Whether a checkpoint of that name is here, by name and files; its content is not looked at. A checkpoint gets
+    /// its name only when it is whole, so this is enough for all but damage that came later.
     func isCheckpoint(_ name: String) -> Bool {
         guard Checkpoint.step(of: name) != nil else { return false }
         let entry = folder.appendingPathComponent(name)
@@ -23,6 +24,7 @@ extension CheckpointStore {
         }
     }
 
+    /// All names in the folder, in no order; none where there is no folder yet.
     private var entries: [String] { (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [] }
 
     /// The names of all checkpoints, by their steps; the latest is the last.
@@ -40,6 +42,7 @@ extension CheckpointStore {
 
     // MARK: - Damage
 
+    /// Part of the names of what was set aside, by which `strangers` leaves it out.
     private static let asideMark = ".damaged"
 
     /// The newest checkpoint that training with `training` can go on from, or has ended with; nil where there is none.
@@ -60,7 +63,9 @@ extension CheckpointStore {
         return nil
     }
 
-    /// Renames what bears a checkpoint's name and is none; gives the new name.
+    /// Renames what bears a checkpoint's name and is none; gives the new name. `step-00020000` becomes
+    /// `step-00020000.damaged`, and where that is taken `step-00020000.damaged-2`. Nothing is deleted: a person may
+    /// want to look at it.
     func setAside(_ name: String) throws -> String {
         let path = folder.appendingPathComponent(name).path
         var aside = name + Self.asideMark
@@ -78,7 +83,7 @@ extension CheckpointStore {
     // MARK: - Retention
 
     /// Deletes all but the newest `count` checkpoints and those in `kept`; none at all where `count` is nil. Throws
-    /// `ClusterError` for one that cannot be deleted.
+    /// `ClusterError` for one that cannot be deleted. At least one checkpoint stays, whatever `count` is.
     package func retain(_ count: Int?, and kept: Set<String> = []) throws {
         try removeRemains()
         guard let count else { return }
@@ -95,6 +100,8 @@ extension CheckpointStore {
         }
     }
 
+    /// Stands before the name of a checkpoint that is being deleted; the dot hides it, so that no list of checkpoints
+    /// shows it.
     private static let removedMark = ".removed-"
 
     /// What a process left that died while it deleted.

@@ -11,9 +11,11 @@ package import Wire
 /// it, in this order: files, folder, name. No state is kept in memory but the folder's path, so that a coordinator
 /// that is started again goes on where the one before stood. Not for two threads at once.
 package final class CheckpointStore {
-    /// A file larger than this is refused.
+    /// A file larger than this is refused. It bounds what a faulty distiller can make the disk hold; a model of Table 1
+    /// is about 4.5 MB.
     package static let fileLimitBytes: UInt64 = 4 << 30
 
+    /// Where the checkpoints lie; it may not exist before the first of them comes.
     package let folder: URL
 
     /// `folder`: `RUN/checkpoints/distiller`, or wherever checkpoints lie.
@@ -56,7 +58,8 @@ package final class CheckpointStore {
         return true
     }
 
-    /// Everything reaches the disk before the name does.
+    /// Everything reaches the disk before the name does. Throws `ClusterError` where the configuration or the model has
+    /// not come.
     private func publish(_ partial: URL, as final: URL) throws {
         for needed in [Checkpoint.configFile, Checkpoint.modelFile]
         where !FileManager.default.fileExists(atPath: partial.appendingPathComponent(needed).path) {
@@ -65,9 +68,11 @@ package final class CheckpointStore {
         try Folder.publish(partial.path, as: final.path)
     }
 
+    /// Hidden, so that a checkpoint on its way is never listed, and beside its later place, so that renaming suffices.
     private func partialFolder(of name: String) -> URL { folder.appendingPathComponent(".\(name).partial") }
 
-    /// A piece of a stored file; nil when there is no such checkpoint or file.
+    /// A piece of a stored file; nil when there is no such checkpoint or file. `CheckpointPiece.init(asked:of:)` says
+    /// which bytes.
     package func read(_ request: CheckpointRequest) throws -> CheckpointPiece? {
         let file = folder.appendingPathComponent(request.checkpoint).appendingPathComponent(request.file)
         guard let handle = try? FileHandle(forReadingFrom: file) else { return nil }

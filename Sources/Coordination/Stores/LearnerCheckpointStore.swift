@@ -46,7 +46,7 @@ package final class LearnerCheckpointStore {
 
     private let folder: URL
     private let disk: any DiskWork
-    /// By the numbers of their work.
+    /// States that are whole and on their way to the disk, by the numbers of their work; at most one of each lifetime.
     private var publications: [UInt64: Publication] = [:]
     /// States that have not come whole.
     private var incoming: [LifetimeIdentifier: IncomingState] = [:]
@@ -59,6 +59,7 @@ package final class LearnerCheckpointStore {
         self.disk = disk
     }
 
+    /// Where the lifetime's state lies, or would lie: one file, which the next state replaces.
     private func path(of lifetime: LifetimeIdentifier) -> String {
         folder.appendingPathComponent("task-\(padded(lifetime.task, 5))")
             .appendingPathComponent("lifetime-\(padded(lifetime.repetition, 3))")
@@ -95,6 +96,8 @@ package final class LearnerCheckpointStore {
         return .underWay
     }
 
+    /// The state of the lifetime that is on its way to the disk; nil where none is. There are as few as learners write
+    /// at once, so a search is enough.
     private func publication(of lifetime: LifetimeIdentifier) -> Publication? {
         publications.values.first { $0.lifetime == lifetime }
     }
@@ -102,7 +105,8 @@ package final class LearnerCheckpointStore {
     /// Whether a state of the lifetime is on its way to the disk: what `size` and `read` say of it may change.
     package func isUnderWay(_ lifetime: LifetimeIdentifier) -> Bool { publication(of: lifetime) != nil }
 
-    /// States that have arrived on the disk since the last call, or will not.
+    /// States that have arrived on the disk since the last call, or will not. A state that became obsolete meanwhile is
+    /// removed here. Call it on each tick: until then its lifetime takes no newer state.
     package func takeEnded() -> [Ended] {
         disk.takeEnded().compactMap { end in
             guard let publication = publications.removeValue(forKey: end.number) else { return nil }
@@ -117,6 +121,8 @@ package final class LearnerCheckpointStore {
         }
     }
 
+    /// Opens a new file for the first piece of a state. Throws `ClusterError` where the piece is not the first or the
+    /// state too large, and `FileError` for what the disk refuses.
     private func begin(_ piece: LearnerCheckpoint, _ name: StateName) throws {
         guard piece.offset == 0 else { throw ClusterError("a piece at \(piece.offset), expected its beginning") }
         guard piece.size <= Self.sizeLimitBytes else {
@@ -135,7 +141,8 @@ package final class LearnerCheckpointStore {
         return stat(path(of: lifetime), &status) == 0 ? UInt64(status.st_size) : 0
     }
 
-    /// A piece of a stored state; nil where there is none of that name.
+    /// A piece of a stored state; nil where there is none of that name. The request's name is that of
+    /// `LearnerStateFile.name(of:)`, in which task and repetition are the second and the fourth of four words.
     package func read(_ request: CheckpointRequest) throws -> CheckpointPiece? {
         let parts = request.checkpoint.split(separator: "-")
         guard parts.count == 4, let task = Int(parts[1]), let repetition = Int(parts[3]),
@@ -170,14 +177,18 @@ private struct StateName: Hashable {
     let version: UInt64
 }
 
-/// A learner's state that comes piece by piece and goes to the disk as it comes.
+/// A learner's state that comes piece by piece and goes to the disk as it comes. Owned by the store, on the
+/// coordinator's thread. When it is given up its file, which has no name yet that counts, goes with it.
 private final class IncomingState {
     let name: StateName
     private let size: UInt64
     let file: SharedPendingFile
+    /// Bytes that are in the file: pieces come in order, so that is where the next one has to begin.
     private var written: UInt64 = 0
+    /// CRC-32C of all bytes but the last four, computed as they come: the state is never read again to check it.
     private var checksum = CRC32C()
-    /// The last bytes, which are the checksum of all others.
+    /// The last bytes, which are the checksum of all others. They may be spread over two pieces, so they are gathered
+    /// here.
     private var tail: [UInt8] = []
     private static let tailBytes: UInt64 = 4
 
@@ -189,6 +200,7 @@ private final class IncomingState {
 
     var isComplete: Bool { written == size }
 
+    /// Throws `ClusterError` for a piece that does not follow, and `FileError` where the disk is full.
     func take(_ piece: LearnerCheckpoint) throws {
         let end = piece.offset + UInt64(piece.state.count)
         guard piece.size == size, piece.offset <= size, end <= size else {
@@ -216,7 +228,8 @@ private final class IncomingState {
     }
 }
 
-/// A file in the making that one thread fills and another publishes.
+/// A file in the making that one thread fills and another publishes. The coordinator's thread appends; `DiskWork`
+/// publishes, once, which takes the file away from the first.
 private final class SharedPendingFile: Sendable {
     private let file: Mutex<PendingFile?>
 

@@ -12,6 +12,8 @@ struct Dropouts {
     private let key: (UInt32, UInt32)
     private let settings: TransformerSettings
 
+    /// Two words of Philox for the purpose `dropout` become the key: no other random number of the training is drawn
+    /// from it.
     init(_ settings: TransformerSettings, seed: UInt64) {
         let words = Philox(key0: UInt32(truncatingIfNeeded: seed), key1: UInt32(truncatingIfNeeded: seed >> 32))
             .block(0, 0, 0, RandomPurpose.dropout.rawValue)
@@ -19,7 +21,9 @@ struct Dropouts {
         self.settings = settings
     }
 
-    /// The dropout of place number `index` of its kind. Without a step nothing is dropped.
+    /// The dropout of place number `index` of its kind. Without a step nothing is dropped. `sequence`: the window's
+    /// number in the batch. For attention `index` is block * heads + head; for residuals 2 * block, or one more behind
+    /// the MLP.
     func make(_ place: Place, _ index: Int, _ sequence: Int, _ step: Int?) -> Dropout {
         guard let step else { return .none }
         let probability =

@@ -10,6 +10,7 @@ final class KeyValueCache {
     private let tokens: Int
     private let d: Int
 
+    /// Zeros at first; `slots` is the number of contexts that act at once.
     init(_ settings: TransformerSettings, slots: Int) {
         self.slots = slots
         tokens = settings.tokens
@@ -27,7 +28,9 @@ final class KeyValueCache {
         memory.start + (block * slots + slot) * tokens * 2 * d
     }
 
-    /// Stores key and value of one token from its projection (3D) and returns all keys and values of the context.
+    /// Stores key and value of one token from its projection (3D) and returns all keys and values of the context. The
+    /// projection's first D floats, the query, are not kept. The results are (tokens, D) each; rows behind `position`
+    /// may hold anything.
     func append(_ projected: UnsafePointer<Float>, position: Int, block: Int, slot: Int) -> (
         keys: UnsafePointer<Float>, values: UnsafePointer<Float>
     ) {

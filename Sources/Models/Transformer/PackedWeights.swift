@@ -3,6 +3,8 @@ import Neural
 /// The blocks' weights in the order in which the products walk through them. They follow the parameters only when
 /// `pack` is called; several threads may read them, and pack different blocks.
 final class PackedWeights {
+    /// One block's weights, transposed or in panels so that a product reads them in order. The pointers are into
+    /// `memory`.
     struct Block {
         /// (D, 3D) and (D, D).
         let inTransposed: UnsafeMutablePointer<Float>
@@ -15,7 +17,8 @@ final class PackedWeights {
     private let layout: TransformerLayout
     private let memory: FloatBuffer
 
-    /// `training`: whether a backward pass is wanted too.
+    /// `training`: whether a backward pass is wanted too. All passes of a training share one, so each step packs every
+    /// block once. Without a backward pass the third copy of the MLP's weights is left out.
     init(_ layout: TransformerLayout, training: Bool) {
         self.layout = layout
         let settings = layout.settings
@@ -32,7 +35,8 @@ final class PackedWeights {
         }
     }
 
-    /// Takes over the parameters of the blocks first, first + step, ...
+    /// Takes over the parameters of the blocks first, first + step, ... It has to be called after each change of the
+    /// parameters and before the passes that use them.
     func pack(_ parameters: UnsafePointer<Float>, first: Int = 0, step: Int = 1) {
         let d = layout.settings.modelDimension
         for index in stride(from: first, to: blocks.count, by: step) {
@@ -46,6 +50,7 @@ final class PackedWeights {
 }
 
 extension TransformerLayout {
+    /// The MLP's arithmetic for these dimensions; it holds no weights.
     var feedForward: FeedForward {
         FeedForward(dimension: settings.modelDimension, hidden: settings.feedForward)
     }

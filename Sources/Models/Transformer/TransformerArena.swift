@@ -38,6 +38,7 @@ final class TransformerArena {
     let logits: UnsafeMutablePointer<Float>
     /// Backward only: (R, D) twice, (R, 64), (R, 3D).
     let gradient: UnsafeMutablePointer<Float>
+    /// (R, D) the gradient of what a norm was given, that is of the attention's or the MLP's output.
     let branch: UnsafeMutablePointer<Float>
     let hiddenGradient: UnsafeMutablePointer<Float>
     let projectedGradient: UnsafeMutablePointer<Float>
@@ -46,8 +47,11 @@ final class TransformerArena {
     let weightsPerHead: Int
     private let memory: FloatBuffer
 
+    /// Bytes of the whole arena.
     var byteCount: Int { memory.count * 4 }
 
+    /// Without `training` all blocks share one place, and the hidden units of the MLP are not kept. All memory is one
+    /// allocation.
     init(_ layout: TransformerLayout, sequences: Int, training: Bool) {
         let settings = layout.settings
         let (d, f, t) = (settings.modelDimension, settings.feedForward, settings.tokens)

@@ -27,6 +27,8 @@ package enum Transformer: SequenceModelKind {
 /// (paper, Table 1). It embeds observations of a few integers; images need a kind of model with an encoder.
 package final class TransformerModel: SequenceModel {
     package let layout: TransformerLayout
+    /// All parameters in one buffer in the order of `layout`; the optimiser changes it in place, and every pass reads
+    /// it.
     package let parameters: FloatBuffer
     package let form: WindowForm
     package let choice: ModelChoice
@@ -69,6 +71,7 @@ package final class TransformerModel: SequenceModel {
     /// Bytes of keys and values that a context may take.
     package static let maximumCacheBytes = 16 << 30
 
+    /// Throws `SettingsError` for so many copies that their keys and values would exceed `maximumCacheBytes`.
     package func makeContext(copies: Int) throws -> any ModelContext {
         let cacheBytes = KeyValueCache.byteCount(settings, slots: copies)
         guard cacheBytes <= Self.maximumCacheBytes else {

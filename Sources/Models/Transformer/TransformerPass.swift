@@ -187,7 +187,8 @@ extension TransformerPass {
         }
     }
 
-    /// One head of one window: its first token and column, and where its attention weights are kept.
+    /// One head of one window: its first token and column, and where its attention weights are kept. `row` counts
+    /// tokens; `column` and `weights` count floats.
     private struct Head {
         let row: Int
         let column: Int
@@ -195,6 +196,7 @@ extension TransformerPass {
         let dropout: Dropout
     }
 
+    /// Calls `body` for every head of every window of the portion, in order; each head has a dropout of its own.
     @inline(__always)
     private func forEachHead(_ index: Int, _ portion: Portion, _ body: (CausalAttention, Head) -> Void) {
         let attention = CausalAttention(tokens: portion.tokens, dimension: d, headDimension: d / heads)
