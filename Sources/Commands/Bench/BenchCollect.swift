@@ -5,6 +5,7 @@ import Experiments
 import Foundation
 import Nodes
 import Processes
+import Quantities
 import Supervision
 import Transport
 import Wire
@@ -49,15 +50,15 @@ struct BenchCollectCommand: ParsableCommand {
                 let numbers = try measure(processes: count, hasKeys: variants[index], signals)
                 printError(
                     "\(count) actor processes\(variants[index] ? " with CURVE" : ""): \(Int(numbers["environment_steps_per_second"] ?? 0)) steps a second, "
-                        + "\(fixed(100 * (numbers["share_learnt"] ?? 0), 1)) % learnt from, "
-                        + "mean policy lag \(fixed(numbers["mean_policy_lag"] ?? 0, 2))")
+                        + "\(NumberText.percent(numbers["share_learnt"] ?? 0)) learnt from, "
+                        + "mean policy lag \(NumberText.fixed(numbers["mean_policy_lag"] ?? 0, decimals: 2))")
                 runs[index].append(numbers)
             }
             let pair = zip(variants, runs).map { result(of: $1, processes: count, hasKeys: $0) }
             let rates = pair.map { $0.rates[.environmentSteps, default: []].median }
             if curve {
                 printError(
-                    "\(count) actor processes: with CURVE \(fixed(100 * rates[1] / rates[0], 1)) % of that without")
+                    "\(count) actor processes: with CURVE \(NumberText.percent(rates[1] / rates[0])) of that without")
             }
             results += pair
         }

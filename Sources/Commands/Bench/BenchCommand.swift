@@ -2,6 +2,7 @@ import ArgumentParser
 import Benchmarks
 import Foundation
 import Processes
+import Quantities
 
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -80,7 +81,7 @@ struct BenchDocument: Encodable {
                 let share = unit == .gflops ? result.measured["share_of_peak"] : nil
                 rows.append(
                     [result.label] + [rates.median, rates.min() ?? 0, rates.max() ?? 0].map(rateText)
-                        + [unit.rawValue, share.map { fixed(100 * $0, 0) + " %" } ?? ""])
+                        + [unit.rawValue, share.map { NumberText.percent($0, decimals: 0) } ?? ""])
             }
         }
         Swift.print(alignedText(rows))
@@ -98,7 +99,7 @@ extension BenchmarkResult {
     }
 }
 
-private func rateText(_ rate: Double) -> String { rate < 1000 ? fixed(rate, 1) : "\(Int(rate))" }
+private func rateText(_ rate: Double) -> String { rate < 1000 ? NumberText.fixed(rate, decimals: 1) : "\(Int(rate))" }
 
 /// Rows with every column as wide as its widest cell, numbers to the right.
 private func alignedText(_ rows: [[String]]) -> String {

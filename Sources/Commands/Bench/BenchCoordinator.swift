@@ -4,6 +4,7 @@ import Catalog
 import Coordination
 import Experiments
 import Foundation
+import Quantities
 
 /// The coordinator with many nodes.
 struct BenchCoordinatorCommand: ParsableCommand {
@@ -38,7 +39,7 @@ struct BenchCoordinatorCommand: ParsableCommand {
                     .sorted { $0.measured["share_of_core"] ?? 0 < $1.measured["share_of_core"] ?? 0 }
                 let middle = runs[runs.count / 2]
                 printError(
-                    "\(middle.name), \(count) nodes: \(fixed(100 * (middle.measured["share_of_core"] ?? 0), 2)) % of a "
+                    "\(middle.name), \(count) nodes: \(NumberText.percent(middle.measured["share_of_core"] ?? 0, decimals: 2)) of a "
                         + "core, \(Int(middle.measured["messages_per_simulated_second"] ?? 0)) messages a second")
                 results.append(
                     BenchmarkResult(

@@ -2,6 +2,7 @@ import ArgumentParser
 import Benchmarks
 import Foundation
 import Processes
+import Quantities
 
 /// The recorder with very many short streams.
 struct BenchRecorderCommand: ParsableCommand {
@@ -55,9 +56,9 @@ struct BenchRecorderCommand: ParsableCommand {
     private func line(_ run: BenchmarkResult) -> String {
         func value(_ name: String) -> Double { run.measured[name] ?? 0 }
         return
-            "\(Int(run.rates[.streams]?.first ?? 0)) streams a second, \(fixed(value("milliseconds_per_stream"), 2)) ms "
-            + "each, \(fixed(value("cpu_milliseconds_per_stream"), 2)) ms of processor time (\(fixed(value("user_seconds"), 1)) s "
-            + "user, \(fixed(value("system_seconds"), 1)) s system in all), longest step "
+            "\(Int(run.rates[.streams]?.first ?? 0)) streams a second, \(NumberText.fixed(value("milliseconds_per_stream"), decimals: 2)) ms "
+            + "each, \(NumberText.fixed(value("cpu_milliseconds_per_stream"), decimals: 2)) ms of processor time (\(NumberText.fixed(value("user_seconds"), decimals: 1)) s "
+            + "user, \(NumberText.fixed(value("system_seconds"), decimals: 1)) s system in all), longest step "
             + "\(Int(value("longest_step_milliseconds"))) ms"
     }
 }

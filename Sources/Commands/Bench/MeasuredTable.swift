@@ -1,4 +1,5 @@
 import Benchmarks
+import Quantities
 
 extension BenchDocument {
     /// All that was measured, a line for each number and a column for each result.
@@ -17,6 +18,6 @@ extension BenchDocument {
     }
 
     private static func text(_ number: Double) -> String {
-        number == number.rounded() && abs(number) < 1e15 ? "\(Int(number))" : fixed(number, 2)
+        number == number.rounded() && abs(number) < 1e15 ? "\(Int(number))" : NumberText.fixed(number, decimals: 2)
     }
 }

@@ -2,6 +2,7 @@ import Benchmarks
 import Coordination
 import Experience
 import Foundation
+import Quantities
 import Wire
 
 /// Kills by turns, and watches how long it takes until another process does the dead one's work.
@@ -85,7 +86,7 @@ final class Drill {
         self.dead = isBack ? nil : dead
         guard isBack else { return }
         recoveries[dead.watch.role, default: []].append(dead.seconds)
-        line = "the \(dead.watch.role.rawValue) is back at work after \(fixed(dead.seconds, 1)) s"
+        line = "the \(dead.watch.role.rawValue) is back at work after \(NumberText.fixed(dead.seconds, decimals: 1)) s"
     }
 
     private func sample(_ seconds: Double) {

@@ -3,6 +3,7 @@ import Coordination
 import Foundation
 import Nodes
 import Processes
+import Quantities
 import Wire
 
 /// Scales a cluster and watches what follows.
@@ -83,8 +84,8 @@ final class Scaling {
         measured["seconds_until_all_at_work"] = inPlace
         (plateau, actors) = (settling.plateau, target)
         printError(
-            "\(plan.name): \(Int(plateau)) steps a second after \(settling.seconds.map { fixed($0, 1) } ?? "?") s, "
-                + "all at work after \(inPlace.map { fixed($0, 1) } ?? "?") s")
+            "\(plan.name): \(Int(plateau)) steps a second after \(settling.seconds.map { NumberText.fixed($0, decimals: 1) } ?? "?") s, "
+                + "all at work after \(inPlace.map { NumberText.fixed($0, decimals: 1) } ?? "?") s")
         return BenchmarkResult(
             name: name,
             configuration: [
