@@ -100,9 +100,10 @@ let package = Package(
         module(
             "Benchmarks",
             [
-                "Settings",
-                "CKernels", "Neural", "Models", "Agents", "Distillation", "Nodes", "Collecting", "Coordination",
-                "Processes", "Experiments", "Environments", "Experience", "Wire", logging,
+                "Quantities", "Settings",
+                "CKernels", "Neural", "Models", "Agents", "Distillation", "Histories", "Catalog", "Nodes", "Collecting",
+                "Coordination", "Supervision",
+                "Processes", "Transport", "Experiments", "Environments", "Experience", "Wire", logging,
             ]),
         module(
             "Commands",

@@ -58,9 +58,10 @@ enum House {
         (
             "Benchmarks",
             [
-                "Settings",
-                "Coordination", "Collecting", "Nodes", "Experiments", "Distillation", "Models", "Agents", "Neural",
-                "Wire", "Processes", "Environments", "Experience",
+                "Quantities", "Settings",
+                "Supervision", "Coordination", "Collecting", "Nodes", "Catalog", "Experiments", "Histories",
+                "Distillation", "Models", "Agents", "Neural",
+                "Wire", "Transport", "Processes", "Environments", "Experience",
             ]
         ),
         (

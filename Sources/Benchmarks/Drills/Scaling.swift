@@ -1,12 +1,10 @@
-import Benchmarks
 import Coordination
 import Foundation
 import Nodes
-import Processes
 import Quantities
 import Wire
 
-/// Scales a cluster and watches what follows.
+/// Scales a cluster and watches what follows. Belongs to the drill's thread.
 final class Scaling {
     private static let windowSeconds = 2.0
     private static let strideSeconds = 0.25
@@ -17,18 +15,16 @@ final class Scaling {
     private let cluster: ClusterUnderDrill
     private let plan: ScalePlan
     private let holdSeconds: Double
-    private let signals: SignalWatcher
     private let began = Date()
     private var history = StepHistory()
     private var status: ClusterStatus?
     private var actors: Int
     private var plateau = 0.0
 
-    init(_ cluster: ClusterUnderDrill, _ plan: ScalePlan, holdSeconds: Double, _ signals: SignalWatcher) {
+    init(_ cluster: ClusterUnderDrill, _ plan: ScalePlan, holdSeconds: Double) {
         self.cluster = cluster
         self.plan = plan
         self.holdSeconds = holdSeconds
-        self.signals = signals
         actors = plan.least
     }
 
@@ -42,7 +38,7 @@ final class Scaling {
         let start = seconds
         try watch(until: start + holdSeconds + Self.heartbeatSeconds) { _ in }
         plateau = Settling(rates(from: start)).plateau
-        printError("\(plan.name): \(plan.describe(actors)), \(Int(plateau)) steps a second")
+        cluster.monitor.say("\(plan.name): \(plan.describe(actors)), \(Int(plateau)) steps a second")
     }
 
     /// Sends all actors home: what they had not on the disk yet comes there before they leave.
@@ -61,7 +57,7 @@ final class Scaling {
     /// `scale` to so many actors, and what follows.
     func change(to target: Int) throws -> BenchmarkResult {
         let name = "\(plan.describe(actors)) to \(plan.describe(target))"
-        printError("\(plan.name): \(name)")
+        cluster.monitor.say("\(plan.name): \(name)")
         let before = cluster.processes
         let leases = status?.leases ?? []
         let stepsBefore = Dictionary(
@@ -83,7 +79,7 @@ final class Scaling {
         measured["seconds_until_throughput_settled"] = settling.seconds
         measured["seconds_until_all_at_work"] = inPlace
         (plateau, actors) = (settling.plateau, target)
-        printError(
+        cluster.monitor.say(
             "\(plan.name): \(Int(plateau)) steps a second after \(settling.seconds.map { NumberText.fixed($0, decimals: 1) } ?? "?") s, "
                 + "all at work after \(inPlace.map { NumberText.fixed($0, decimals: 1) } ?? "?") s")
         return BenchmarkResult(
@@ -103,7 +99,7 @@ final class Scaling {
     private func watch(until end: Double, _ body: (ClusterStatus) -> Void) throws {
         while seconds < end {
             usleep(50_000)
-            guard let status = try cluster.checked(signals).status() else { continue }
+            guard let status = try cluster.checked().status() else { continue }
             history.add(status, at: seconds)
             self.status = status
             body(status)
