@@ -26,7 +26,7 @@ struct BenchDocument: Encodable {
                         + [unit.rawValue, share.map { NumberText.percent($0, decimals: 0) } ?? ""])
             }
         }
-        Swift.print(alignedText(rows))
+        Swift.print(alignedText(rows, numbers: [1, 2, 3, 5]))
     }
 }
 
@@ -43,15 +43,15 @@ extension BenchmarkResult {
 
 private func rateText(_ rate: Double) -> String { rate < 1000 ? NumberText.fixed(rate, decimals: 1) : "\(Int(rate))" }
 
-/// Rows with every column as wide as its widest cell, numbers to the right.
-private func alignedText(_ rows: [[String]]) -> String {
+/// Rows with every column as wide as its widest cell; those of `numbers` to the right.
+private func alignedText(_ rows: [[String]], numbers: Set<Int>) -> String {
     let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
     return rows.map { row in
         let cells = row.enumerated().map { column, cell in
             let space = String(repeating: " ", count: widths[column] - cell.count)
-            return (1...3).contains(column) || column == 5 ? space + cell : cell + space
+            return numbers.contains(column) ? space + cell : cell + space
         }
-        return cells.joined(separator: "  ").trimmingCharacters(in: .whitespaces)
+        return String(cells.joined(separator: "  ").reversed().drop { $0 == " " }.reversed())
     }.joined(separator: "\n")
 }
 
@@ -62,13 +62,7 @@ extension BenchDocument {
         let rows =
             [[""] + results.map(\.name)]
             + names.map { name in [name] + results.map { $0.measured[name].map(Self.text) ?? "" } }
-        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
-            zip(row, widths).enumerated().map { column, cell in
-                let space = String(repeating: " ", count: cell.1 - cell.0.count)
-                return column == 0 ? cell.0 + space : space + cell.0
-            }.joined(separator: "  ")
-        }.joined(separator: "\n")
+        return alignedText(rows, numbers: Set(rows[0].indices.dropFirst()))
     }
 
     private static func text(_ number: Double) -> String {
