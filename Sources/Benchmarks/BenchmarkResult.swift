@@ -37,8 +37,8 @@ package struct BenchmarkResult: Sendable, Encodable {
         self.measured = measured
     }
 
-    /// Of repetitions of one configuration, at least one: the rates of all, and what else was measured of the one that is
-    /// in the middle by its measured number `key`.
+    /// Of repetitions of one configuration, at least one: the rates of all, and what else was measured of the one that
+    /// is in the middle by its measured number `key`.
     package init(middleOf runs: [BenchmarkResult], by key: String) {
         let middle = runs.sorted { $0.measured[key] ?? 0 < $1.measured[key] ?? 0 }[runs.count / 2]
         self.init(

@@ -109,8 +109,8 @@ final class NodeSockets {
         socket.close()
     }
 
-    /// Puts what was dropped and refused into the node's `counters`, and refused connections into the log. `more`: messages
-    /// that were dropped elsewhere in this process.
+    /// Puts what was dropped and refused into the node's `counters`, and refused connections into the log. `more`:
+    /// messages that were dropped elsewhere in this process.
     func report(into counters: inout [String: Double], droppedElsewhere more: UInt64, now: UInt64) {
         counters["dropped_messages"] = Double(dropped + more)
         server?.report(into: &counters, now: now)

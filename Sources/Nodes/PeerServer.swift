@@ -39,7 +39,8 @@ package final class PeerServer {
     package var dropped: UInt64 { inbox.dropped }
     package var hasWaitingMessages: Bool { !inbox.isEmpty }
 
-    /// Takes what has come from the socket, whose own queue must never fill. `onArrival` hears the sender of each message.
+    /// Takes what has come from the socket, whose own queue must never fill. `onArrival` hears the sender of each
+    /// message.
     package func fill(now: UInt64, onArrival: (PeerIdentity) -> Void = { _ in }) throws {
         if poller.isReadable(token) { try inbox.fill(from: socket, now: now, onArrival: onArrival) }
     }

@@ -3,8 +3,8 @@ package import Transport
 
 /// What drives a process of a cluster: in each turn it waits for its sockets, a signal or the next tick, every 50 ms.
 ///
-/// The first signal that asks the process to end lets it do so in good order, the second at once. `NodeProcess` takes its
-/// turns by this, and so does the coordinator's process. Belongs to the thread of the process's sockets.
+/// The first signal that asks the process to end lets it do so in good order, the second at once. `NodeProcess` takes
+/// its turns by this, and so does the coordinator's process. Belongs to the thread of the process's sockets.
 package final class ProcessTurns {
     private static let tickIntervalNanoseconds: UInt64 = 50_000_000
 

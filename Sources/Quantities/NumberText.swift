@@ -69,8 +69,8 @@ package enum NumberText {
         return "\(whole / 3600) h \(whole % 3600 / 60) min"
     }
 
-    /// A duration in a narrow column, or that is an estimate: `12 s`, `3 min`, `2.5 h`. Seconds and minutes are those that
-    /// have passed.
+    /// A duration in a narrow column, or that is an estimate: `12 s`, `3 min`, `2.5 h`. Seconds and minutes are those
+    /// that have passed.
     package static func roughDuration(_ seconds: Double) -> String {
         guard seconds >= 0, seconds < largestUnits else { return notANumber }
         if seconds < 120 { return "\(Int(seconds)) s" }

@@ -6,8 +6,8 @@ import Processes
 import Supervision
 import Wire
 
-/// `launch` or `run` of the running executable as a child process, whose children are killed from outside. Belongs to the
-/// drill's thread.
+/// `launch` or `run` of the running executable as a child process, whose children are killed from outside. Belongs to
+/// the drill's thread.
 final class ClusterUnderDrill {
     let folder: String
     private let command: String

@@ -4,8 +4,8 @@ import Synchronization
 import Transport
 import Wire
 
-/// Sends to each process that listens what is well formed and must be refused, as fast as sockets take it, from a thread
-/// of its own.
+/// Sends to each process that listens what is well formed and must be refused, as fast as sockets take it, from a
+/// thread of its own.
 final class HostilePeer: Sendable {
     /// How a connection behaves.
     enum Manner: String, CaseIterable {

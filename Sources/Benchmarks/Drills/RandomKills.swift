@@ -4,8 +4,8 @@ import Foundation
 import Quantities
 import Wire
 
-/// Kills a random process of a random role again and again, and watches how long it takes until another process does the
-/// dead one's work. Belongs to the drill's thread.
+/// Kills a random process of a random role again and again, and watches how long it takes until another process does
+/// the dead one's work. Belongs to the drill's thread.
 final class RandomKills {
     private struct Death {
         let process: Int32
@@ -101,9 +101,8 @@ final class RandomKills {
         self.dead = isBack ? nil : dead
         guard isBack else { return }
         recoveries[dead.watch.role, default: []].append(dead.seconds)
-        cluster.monitor.say(
-            "\(name): the \(dead.watch.role.rawValue) is back at work after \(NumberText.fixed(dead.seconds, decimals: 1)) s"
-        )
+        let seconds = NumberText.fixed(dead.seconds, decimals: 1)
+        cluster.monitor.say("\(name): the \(dead.watch.role.rawValue) is back at work after \(seconds) s")
     }
 
     private func sample(_ seconds: Double) {

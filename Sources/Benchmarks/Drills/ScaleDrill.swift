@@ -12,8 +12,8 @@ package struct ScaleDrill {
     /// `seconds`: before each change and after the last.
     package init(seconds: Double) { self.seconds = seconds }
 
-    /// A result for each change, and one for each cluster's streams. `folder`: of both runs. Throws where a cluster ends by
-    /// itself, or actors do not leave.
+    /// A result for each change, and one for each cluster's streams. `folder`: of both runs. Throws where a cluster
+    /// ends by itself, or actors do not leave.
     package func carryOut(in folder: String, _ monitor: BenchmarkMonitor) throws -> [BenchmarkResult] {
         try [ScalePlan.processes, .elastic].flatMap { try measure($0, folder: folder + "/" + $0.name, monitor) }
     }

@@ -79,9 +79,10 @@ final class Scaling {
         measured["seconds_until_throughput_settled"] = settling.seconds
         measured["seconds_until_all_at_work"] = inPlace
         (plateau, actors) = (settling.plateau, target)
+        let (settled, placed) = (settling.seconds ?? .nan, inPlace ?? .nan)
         cluster.monitor.say(
-            "\(plan.name): \(Int(plateau)) steps a second after \(settling.seconds.map { NumberText.fixed($0, decimals: 1) } ?? "?") s, "
-                + "all at work after \(inPlace.map { NumberText.fixed($0, decimals: 1) } ?? "?") s")
+            "\(plan.name): \(Int(plateau)) steps a second after \(NumberText.fixed(settled, decimals: 1)) s, "
+                + "all at work after \(NumberText.fixed(placed, decimals: 1)) s")
         return BenchmarkResult(
             name: name,
             configuration: [
@@ -106,8 +107,8 @@ final class Scaling {
         }
     }
 
-    /// Those processes are there that are wanted and no others; each has sent rollouts since; and together they step as many
-    /// actors as are wanted.
+    /// Those processes are there that are wanted and no others; each has sent rollouts since; and together they step as
+    /// many actors as are wanted.
     private func isInPlace(_ status: ClusterStatus, _ target: Int, _ stepsBefore: [String: Double]) -> Bool {
         let carriers = status.nodes.filter { $0.role == .actor }
         let carried = status.leases.flatMap(\.parts).filter { !$0.isFinished && !$0.node.isEmpty }

@@ -12,8 +12,8 @@ package struct StreamTally: Codable, Sendable {
 
     init() {}
 
-    /// One process's share of a run's streams, for HDF5 lets only one thread of a process read: every `parts`-th file from
-    /// number `part` on. `progress` hears how many are done, about once a second.
+    /// One process's share of a run's streams, for HDF5 lets only one thread of a process read: every `parts`-th file
+    /// from number `part` on. `progress` hears how many are done, about once a second.
     package init(of run: String, part: Int, of parts: Int, progress: (Int) -> Void) throws {
         let files = try StreamFolder(path: run).files
         var lastLine = Date()

@@ -3,8 +3,8 @@ package import Experiments
 import Nodes
 import Quantities
 
-/// Collection by a whole cluster on loopback: actors, learner, recorder and coordinator as processes, everything recorded
-/// and learnt. One lifetime on Dark Room 9 x 9, asynchronous, with the paper's network.
+/// Collection by a whole cluster on loopback: actors, learner, recorder and coordinator as processes, everything
+/// recorded and learnt. One lifetime on Dark Room 9 x 9, asynchronous, with the paper's network.
 ///
 /// The clock runs from the moment the coordinator leases the lifetime to the last acknowledgement, which follows the
 /// sealing of the last stream.

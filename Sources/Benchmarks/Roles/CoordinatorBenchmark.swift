@@ -49,9 +49,10 @@ package struct CoordinatorBenchmark {
             return try run(folder: own)
         }
         let result = BenchmarkResult(middleOf: runs, by: "share_of_core")
+        let share = NumberText.percent(result.measured["share_of_core"] ?? 0, decimals: 2)
         say(
-            "\(result.name), \(nodes) nodes: \(NumberText.percent(result.measured["share_of_core"] ?? 0, decimals: 2)) of a "
-                + "core, \(Int(result.measured["messages_per_simulated_second"] ?? 0)) messages a second")
+            "\(result.name), \(nodes) nodes: \(share) of a core, "
+                + "\(Int(result.measured["messages_per_simulated_second"] ?? 0)) messages a second")
         return result
     }
 

@@ -53,8 +53,8 @@ package final class CoordinatorProcess {
     /// Nanoseconds in which this process ran; for the coordinator that is made beside it.
     package var now: UInt64 { turns.now }
 
-    /// Runs until the run is finished and its nodes have left, or the second signal has come. Gives back the signal that
-    /// asked for the end, if any.
+    /// Runs until the run is finished and its nodes have left, or the second signal has come. Gives back the signal
+    /// that asked for the end, if any.
     package func run(_ coordinator: Coordinator) throws -> Signal? {
         while try turn(coordinator) {}
         try flush(coordinator)
