@@ -44,6 +44,7 @@ let package = Package(
 
         // The house, in the order in which data walks through it.
         module("Files", []),
+        module("Quantities", []),
         module("Settings", []),
         module("Experience", []),
         module("Environments", ["Experience", "Settings"]),
@@ -52,20 +53,24 @@ let package = Package(
         module("Histories", ["CHDF5", "Environments", "Experience", "Files"]),
         module("Wire", ["CWire", "CProtobufC", "Experience"]),
         module("Transport", ["CZeroMQ"]),
-        module("Processes", ["CProcesses"]),
+        module("Processes", ["CProcesses", "Quantities"]),
         module("Models", ["Settings", "CKernels", "Neural", "Experience"]),
         module(
             "Distillation",
             ["Settings", "CKernels", "Models", "Neural", "Histories", "Environments", "Experience", "Files"]),
         module(
             "Experiments",
-            ["Settings", "Environments", "Experience", "Neural", "Agents", "Models", "Distillation", yaml]),
+            [
+                "Settings", "Quantities", "Environments", "Experience", "Neural", "Agents", "Models", "Distillation",
+                yaml,
+            ]),
         module("Catalog", ["Environments", "Experience", sqlite]),
         module(
             "Nodes", ["CSodium", "Experience", "Files", "Wire", "Transport", "Processes", logging]),
         module(
             "Collecting",
             [
+                "Quantities",
                 "Settings",
                 "Nodes", "Agents", "Histories", "Experiments", "Environments", "Experience", "Files", "Wire",
                 "Transport", logging,
@@ -73,12 +78,14 @@ let package = Package(
         module(
             "Distilling",
             [
+                "Quantities",
                 "Nodes", "Collecting", "Distillation", "Models", "Agents", "Histories", "Experiments", "Environments",
                 "Experience", "Wire", "Transport", logging,
             ]),
         module(
             "Coordination",
             [
+                "Quantities",
                 "Nodes", "Experiments", "Catalog", "Distillation", "Environments", "Experience", "Files",
                 "Processes", "Wire", "Transport", logging,
             ]),
@@ -86,19 +93,22 @@ let package = Package(
         module(
             "Reporting",
             [
+                "Quantities",
                 "Settings", "Agents", "Catalog", "Distillation", "Histories", "Environments", "Experience",
                 "Experiments", "Files",
             ]),
         module(
             "Benchmarks",
             [
-                "Settings",
-                "CKernels", "Neural", "Models", "Agents", "Distillation", "Nodes", "Collecting", "Coordination",
-                "Processes", "Experiments", "Environments", "Experience", "Wire", logging,
+                "Quantities", "Settings",
+                "CKernels", "Neural", "Models", "Agents", "Distillation", "Histories", "Catalog", "Nodes", "Collecting",
+                "Coordination", "Supervision",
+                "Processes", "Transport", "Experiments", "Environments", "Experience", "Wire", logging,
             ]),
         module(
             "Commands",
             [
+                "Quantities",
                 "Settings",
                 "Environments", "Experience", "Histories", "Wire", "Transport", "Processes",
                 "Distillation",
@@ -136,6 +146,7 @@ let package = Package(
             ]),
         tests("HouseTests", []),
         tests("FilesTests", ["Files", "TestSupport"]),
+        tests("QuantitiesTests", ["Quantities"]),
         tests("SettingsTests", ["Settings"]),
         tests("ExperienceTests", ["Experience", "TestSupport"]),
         tests("EnvironmentsTests", ["Settings", "Environments", "Experience", "TestSupport"]),

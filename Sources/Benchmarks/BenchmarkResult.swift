@@ -50,8 +50,18 @@ package struct BenchmarkResult: Sendable, Encodable {
         self.measured = measured
     }
 
-    /// The least and the largest of the repetitions' rates. A handful of repetitions is too few for a standard
-    /// deviation.
+    /// Of repetitions of one configuration, at least one: the rates of all, and what else was measured of the one that
+    /// is in the middle by its measured number `key`.
+    package init(middleOf runs: [BenchmarkResult], by key: String) {
+        let middle = runs.sorted { $0.measured[key] ?? 0 < $1.measured[key] ?? 0 }[runs.count / 2]
+        self.init(
+            name: middle.name, configuration: middle.configuration,
+            rates: Dictionary(
+                uniqueKeysWithValues: middle.rates.keys.map { unit in (unit, runs.flatMap { $0.rates[unit] ?? [] }) }),
+            measured: middle.measured)
+    }
+
+    /// The least and the largest of the repetitions' rates.
     private struct Spread: Encodable {
         let minimum: Double
         let maximum: Double

@@ -11,7 +11,8 @@ struct CoordinatorAddress {
     init(_ text: String) { self.text = text }
 
     /// What has a scheme is taken for an endpoint and left to the socket, which says what one looks like; all else is a
-    /// path. Throws `ClusterError` where there is nothing at that path, or nothing that says where a coordinator listens.
+    /// path. Throws `ClusterError` where there is nothing at that path, or nothing that says where a coordinator
+    /// listens.
     func endpoint() throws -> String {
         guard !text.contains("://") else { return text }
         var isFolder: ObjCBool = false

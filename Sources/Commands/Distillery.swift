@@ -4,8 +4,8 @@ import Nodes
 import Processes
 
 /// The command line with all its commands, of `distillery` itself and of any other executable that links this module.
-/// What such a program adds to a registry before `main` is there in each of its processes: roles are started by the path
-/// of the executable that runs.
+/// What such a program adds to a registry before `main` is there in each of its processes: roles are started by the
+/// path of the executable that runs.
 package struct Distillery: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "distillery",

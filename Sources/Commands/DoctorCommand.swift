@@ -3,6 +3,7 @@ import Foundation
 import Histories
 import Nodes
 import Processes
+import Quantities
 import Transport
 
 struct DoctorCommand: ParsableCommand {
@@ -12,6 +13,7 @@ struct DoctorCommand: ParsableCommand {
 
     /// A coordinator, a learner, a recorder, two actor processes; then a distiller and two evaluators.
     private static let leastProcesses = 8
+    private static let leastDiskBytes = 1 << 30
 
     func run() throws {
         var isHealthy = true
@@ -53,9 +55,12 @@ struct DoctorCommand: ParsableCommand {
             let free =
                 try FileManager.default.attributesOfFileSystem(
                     forPath: FileManager.default.currentDirectoryPath)[.systemFreeSize] as? NSNumber
-            let gigabytes = (free?.doubleValue ?? 0) / 1e9
-            guard gigabytes > 1 else { throw ClusterError("\(fixed(gigabytes, 1)) GB free; expected 1 GB or more") }
-            return "\(fixed(gigabytes, 1)) GB free"
+            let bytes = free?.intValue ?? 0
+            guard bytes > Self.leastDiskBytes else {
+                throw ClusterError(
+                    "\(NumberText.bytes(bytes)) free; expected \(NumberText.bytes(Self.leastDiskBytes)) or more")
+            }
+            return "\(NumberText.bytes(bytes)) free"
         }
         guard isHealthy else { throw ExitCode.failure }
     }

@@ -1,6 +1,7 @@
 import Coordination
 import Foundation
 import Glibc
+import Quantities
 import Wire
 
 /// One line on a terminal that is written over; plain lines at intervals in a pipe.
@@ -42,7 +43,7 @@ extension ClusterStatus {
         switch phase {
         case .collecting:
             let share = Double(lifetimes.finished) / Double(max(1, lifetimes.total))
-            let left = share > 0.01 ? ", \(duration(secondsOfPhase * (1 - share) / share)) left" : ""
+            let left = share > 0.01 ? ", \(NumberText.duration(secondsOfPhase * (1 - share) / share)) left" : ""
             return "collect: \(lifetimes.finished)/\(lifetimes.total) lifetimes, "
                 + "\(Int(environmentSteps)) transitions, \(Int(environmentStepsPerSecond)) a second\(left)"
         case .distilling:
@@ -50,9 +51,9 @@ extension ClusterStatus {
                 ? readingText(distillation) : distillationText(step: Int(distillationStep), distillation)
         case .evaluating:
             let share = Double(jobs.finished) / Double(max(1, jobs.total))
-            let left = share > 0 ? ", \(duration(secondsOfPhase * (1 - share) / share)) left" : ""
+            let left = share > 0 ? ", \(NumberText.duration(secondsOfPhase * (1 - share) / share)) left" : ""
             return "evaluate: \(jobs.finished)/\(jobs.total) jobs\(left)"
-        case .finished: return "finished after \(duration(seconds))"
+        case .finished: return "finished after \(NumberText.duration(seconds))"
         }
     }
 }
@@ -67,17 +68,7 @@ func readingText(_ numbers: [String: Double]) -> String {
 
 /// The training of a transformer in one line; `numbers` as `DistillationRun` gives them.
 func distillationText(step: Int, _ numbers: [String: Double]) -> String {
-    let floor = numbers["loss_floor"].map { " (the sources' own entropy: \(fixed($0, 3)))" } ?? ""
-    return "distil: step \(step), loss \(fixed(numbers["loss"] ?? 0, 3))\(floor), "
-        + "\(Int(numbers["tokens_per_second"] ?? 0)) tokens a second, \(duration(numbers["seconds_left"] ?? 0)) left"
-}
-
-/// `number` with so many digits after the point.
-func fixed(_ number: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", number) }
-
-/// `3 min 5 s`
-func duration(_ seconds: Double) -> String {
-    guard seconds.isFinite else { return "?" }
-    let whole = Int(seconds.rounded())
-    return whole < 60 ? "\(whole) s" : "\(whole / 60) min \(whole % 60) s"
+    let floor = numbers["loss_floor"].map { " (the sources' own entropy: \(NumberText.fixed($0, decimals: 3)))" } ?? ""
+    return "distil: step \(step), loss \(NumberText.fixed(numbers["loss"] ?? 0, decimals: 3))\(floor), "
+        + "\(Int(numbers["tokens_per_second"] ?? 0)) tokens a second, \(NumberText.duration(numbers["seconds_left"] ?? 0)) left"
 }

@@ -1,3 +1,5 @@
+package import Transport
+
 /// A bound on complaints, by peer and in all: a peer that floods us with nonsense gets few answers and fills no
 /// log.
 ///
@@ -30,5 +32,17 @@ package struct ComplaintLimit {
         counts[address, default: 0] += 1
         total += 1
         return true
+    }
+
+    /// Gives every item to `send`, once for each of its addresses, but for complaints beyond the bounds.
+    package mutating func pass(
+        _ items: [Outbox.Item], now: UInt64, to send: (Frame, Address) throws -> Void
+    ) rethrows {
+        for item in items {
+            let message = Frame(item.bytes)
+            for address in item.addresses where !item.isComplaint || allows(address, now: now) {
+                try send(message, address)
+            }
+        }
     }
 }

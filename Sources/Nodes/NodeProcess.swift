@@ -14,30 +14,22 @@ import Wire
 /// take what came. Used by the commands `distillery actor`, `learner`, `recorder`, `distiller` and `evaluator`; a
 /// simulation has `NodeSession` in its place.
 package final class NodeProcess {
-    private static let tickIntervalNanoseconds: UInt64 = 50_000_000
     /// A role that is to end at once is waited for so long where it is in the middle of a step.
     private static let endMilliseconds: UInt64 = 10_000
     /// A peer is told at most so often that this node is there while its role is in a long step.
     private static let signIntervalNanoseconds: UInt64 = 1_000_000_000
 
-    /// Counts only time in which this process ran: after Ctrl-Z no peer is taken for silent.
-    private let clock: any Clock
+    private let turns: ProcessTurns
     private let runner: RoleRunner
     private let mailbox: RoleMailbox
     private let sockets: NodeSockets
     private var membership: Membership
     private var watch = WorkWatch()
-    private let signals: SignalWatcher
-    private let signalToken: Poller.Token
     private let wakeToken: Poller.Token
     private var outbox = Outbox()
     private let logger: Logger
     private let key: NodeKey?
-    private var interruption: Signal?
-    private var nextTick: UInt64 = 0
     private var allowedGeneration: UInt64 = 0
-    private var refusals = RefusalLog()
-    private var memory = MemoryMeter()
     /// Peers that were told since `signsBegan` that this node is there, in the middle of a long step.
     private var signs: Set<PeerIdentity> = []
     private var signsBegan: UInt64 = 0
@@ -51,45 +43,43 @@ package final class NodeProcess {
         insecure: Bool = false, workLimit: @escaping WorkLimit, logger: Logger, signals: SignalWatcher
     ) throws {
         self.logger = logger
-        self.signals = signals
         self.key = key
-        clock = WorkingClock()
+        turns = ProcessTurns(signals)
         runner = RoleRunner(role)
         mailbox = try RoleMailbox()
         let name = Self.makeName(role.name, key)
         sockets = try NodeSockets(
             name: name, coordinator: coordinator, bind: bind, announce: announce, key: key, insecure: insecure,
-            logger: logger, now: clock.now)
+            poller: turns.poller, logger: logger)
         membership = Membership(
             hello: Hello(
                 role: role.name, name: name, host: hostName(), process: Int(getpid()), endpoint: sockets.endpoint,
-                capacity: role.capacity), workLimit: workLimit, now: clock.now)
-        signalToken = sockets.poller.add(descriptor: signals.descriptor)
-        wakeToken = sockets.poller.add(descriptor: mailbox.forSockets.descriptor)
+                capacity: role.capacity), workLimit: workLimit, now: turns.now)
+        wakeToken = turns.poller.add(descriptor: mailbox.forSockets.descriptor)
     }
 
     /// Runs until the role is finished. Throws what ends it before; returns the signal that asked it to end, if any.
     package func run() throws -> Signal? {
-        RoleThread(runner, mailbox, clock: clock, hook: TestWorkStep(role: membership.hello.role)).start()
+        RoleThread(runner, mailbox, clock: turns.sharedClock, hook: TestWorkStep(role: membership.hello.role)).start()
         do { while try turn() {} } catch {
             endRole(because: "\(error)")
             throw error
         }
         if let farewell = membership.farewell { logger.notice("leaves", metadata: ["why": "\(farewell)"]) }
         endRole(because: "this node was told to end")
-        try sockets.send(mailbox.takeOutgoing().items, now: clock.now)
+        try sockets.send(mailbox.takeOutgoing().items, now: turns.now)
         outbox.send(.drain(node: membership.hello.name), to: .coordinator)
         try flush()
-        return interruption
+        return turns.interruption
     }
 
     /// False when the node is to end.
     private func turn() throws -> Bool {
         if membership.mustRejoin { try rejoin() }
-        try sockets.retryUnsent(now: clock.now)
+        try sockets.retryUnsent(now: turns.now)
         let outgoing = mailbox.takeOutgoing()
-        sockets.apply(outgoing.standings, now: clock.now)
-        try sockets.send(outgoing.items, now: clock.now)
+        sockets.apply(outgoing.standings, now: turns.now)
+        try sockets.send(outgoing.items, now: turns.now)
         try flush()
         switch outgoing.ending {
         case .finished?: return false
@@ -97,43 +87,33 @@ package final class NodeProcess {
         case nil: if membership.isStopped { return false }
         }
         try wait()
-        if sockets.poller.isReadable(signalToken), !takeSignal() { return false }
+        switch turns.takeRequest() {
+        case .nothing: break
+        case .end: if let event = membership.drain() { mailbox.put(event) }
+        case .endAtOnce: return false
+        }
         try receive()
-        if clock.now >= nextTick { try tick() }
+        try turns.tickIfDue(tick)
         return true
     }
 
     private func wait() throws {
-        let moment = clock.now
-        let untilTick = milliseconds(from: moment, to: nextTick)
         let canDeliver = sockets.hasWaitingMessages && mailbox.room > 0
-        let maySleep = mailbox.letSocketsSleep() && !canDeliver
-        try sockets.poller.wait(milliseconds: maySleep ? Int(untilTick) : 0)
+        try turns.wait(maySleep: mailbox.letSocketsSleep() && !canDeliver)
         mailbox.socketsWoke()
-        if sockets.poller.isReadable(wakeToken) { mailbox.forSockets.clear() }
+        if turns.poller.isReadable(wakeToken) { mailbox.forSockets.clear() }
     }
 
-    /// False at the second request to end.
-    private func takeSignal() -> Bool {
-        guard let signal = signals.next(), signal.asksToEnd else { return true }
-        let isFirst = interruption == nil
-        interruption = signal
-        if isFirst, let event = membership.drain() { mailbox.put(event) }
-        return isFirst
-    }
-
-    private func tick() throws {
-        let now = clock.now
+    private func tick(now: UInt64) throws {
         watch.look(at: runner.progress, now: now)
         watchClients(now: now)
         sockets.closeIdleEndpoints(now: now)
         try membership.tick(
             now: now, work: watch.report(now: now), snapshot: { mailbox.snapshot }, outbox: &outbox)
-        nextTick = now + Self.tickIntervalNanoseconds
     }
 
     private func flush() throws {
-        try sockets.send(outbox.items, now: clock.now)
+        try sockets.send(outbox.items, now: turns.now)
         outbox.removeAll()
     }
 
@@ -144,7 +124,7 @@ package final class NodeProcess {
 
     /// Comes back as a new node, at once: the role learns of it after its present step.
     private func rejoin() throws {
-        let still = watch.stillMilliseconds(now: clock.now)
+        let still = watch.stillMilliseconds(now: turns.now)
         guard still < membership.workLimitMilliseconds ?? .max else {
             throw ClusterError(
                 "a step of this \(membership.hello.role.rawValue)'s work has shown no progress for \(still / 1000) s, and "
@@ -157,15 +137,15 @@ package final class NodeProcess {
         outbox.removeAll()
         mailbox.beginAnew()
         try sockets.rename(name)
-        membership = membership.renewed(name: name, now: clock.now)
+        membership = membership.renewed(name: name, now: turns.now)
     }
 
     /// A process that ends in the middle of its role's step leaves no thread behind that works on files.
     private func endRole(because reason: String) {
         mailbox.stop()
-        let deadline = clock.now + Self.endMilliseconds * nanosecondsPerMillisecond
+        let deadline = turns.now + Self.endMilliseconds * nanosecondsPerMillisecond
         while mailbox.ending == nil {
-            guard clock.now < deadline else {
+            guard turns.now < deadline else {
                 logger.error(
                     "the role does not come to the end of its step; the process ends in the middle of it",
                     metadata: ["reason": "\(reason)"])
@@ -181,11 +161,11 @@ package final class NodeProcess {
     private func receive() throws {
         try sockets.receiveFromCoordinator { message in
             let event = try message.withUnsafeBytes {
-                try membership.receive($0, now: clock.now, outbox: &outbox)
+                try membership.receive($0, now: turns.now, outbox: &outbox)
             }
             if let event { mailbox.put(event) }
         }
-        let now = clock.now
+        let now = turns.now
         let isInLongStep = watch.isInLongStep(now: now)
         try sockets.fill(now: now) { if isInLongStep { giveSign(to: $0, now: now) } }
         guard membership.isWelcome else { return }
@@ -210,20 +190,13 @@ package final class NodeProcess {
 
     /// Lets in the clients that the coordinator allows, and writes those that were refused into the log.
     private func watchClients(now: UInt64) {
-        membership.counters["dropped_messages"] = Double(sockets.dropped + mailbox.dropped)
-        if membership.hello.role.isServer {
-            membership.counters["restrained_peers"] = Double(sockets.restrainedPeers)
-            membership.counters["cut_connections"] = Double(sockets.cutConnections)
-        }
-        membership.counters["resident_bytes"] = memory.bytes(now: now)
-        if let refused = sockets.refusedMessages { membership.counters["refused_messages"] = Double(refused) }
-        guard let authenticator = sockets.authenticator else { return }
-        if let allowed = membership.allowedKeys, allowed.generation != allowedGeneration {
-            allowedGeneration = allowed.generation
-            authenticator.allow(Set(allowed.keys(of: membership.hello.role).compactMap(PublicKey.init(bytes:))))
-        }
-        membership.counters["refused_connections"] = Double(authenticator.refusedConnections)
-        refusals.report(authenticator, to: logger, now: now)
+        sockets.report(into: &membership.counters, droppedElsewhere: mailbox.dropped, now: now)
+        membership.counters["resident_bytes"] = turns.residentBytes(now: now)
+        guard let authenticator = sockets.authenticator, let allowed = membership.allowedKeys,
+            allowed.generation != allowedGeneration
+        else { return }
+        allowedGeneration = allowed.generation
+        authenticator.allow(Set(allowed.keys(of: membership.hello.role).compactMap(PublicKey.init(bytes:))))
     }
 }
 

@@ -15,8 +15,7 @@ final class NodeSockets {
     /// Messages that are taken from a socket in one go.
     private static let messagesPerTurn = 64
 
-    /// Waits for all sockets here, and for the descriptors that `NodeProcess` adds.
-    let poller = Poller()
+    private let poller: Poller
     /// The address under which other nodes reach this one; empty where this node has no server.
     let endpoint: String
     /// Decides which clients may connect; nil where this node has no server or the cluster no keys.
@@ -28,12 +27,11 @@ final class NodeSockets {
     private var options: SocketOptions
     private var control: DealerSocket
     private var controlToken: Poller.Token
-    private let server: RouterSocket?
-    private let serverToken: Poller.Token?
+    /// Of other nodes; nil for roles that none connects to.
+    private let server: PeerServer?
     private var endpoints: [String: (socket: DealerSocket, token: Poller.Token, lastUse: UInt64)] = [:]
     /// Endpoints that we cannot speak to, each logged once.
     private var unusable: Set<String> = []
-    private var fromPeers = Inbox()
     /// Messages of the servers that we connect to, under their endpoints as names. No server is a stranger: we
     /// chose them.
     private var fromEndpoints = Inbox(knowsAll: true)
@@ -41,13 +39,13 @@ final class NodeSockets {
     private var complaints = ComplaintLimit()
     /// Peers that take no messages, each logged once.
     private var saidFull: Set<Address> = []
-    private var restraintLog = RestraintLog()
     private let logger: Logger
 
     init(
         name: String, coordinator: String, bind: String?, announce: String?, key: NodeKey?, insecure: Bool,
-        logger: Logger, now: UInt64
+        poller: Poller, logger: Logger
     ) throws {
+        self.poller = poller
         self.key = key
         self.logger = logger
         self.coordinator = coordinator
@@ -62,45 +60,25 @@ final class NodeSockets {
         try control.connect(coordinator)
         authenticator = bind != nil && key != nil ? try Authenticator(context) : nil
         if let bind {
-            let (server, endpoint) = try Self.makeServer(
-                context, bind, authenticator, insecure: insecure, coordinator: coordinator, announce: announce)
-            (self.server, self.endpoint) = (server, endpoint)
-            serverToken = poller.add(server)
+            var options = SocketOptions()
+            options.insecure = insecure
+            // Nothing of it outlives the process: the coordinator tells its public half to whom it sends here.
+            let secret = try authenticator.map { _ in try SecretKey.generate() }
+            if let authenticator, let secret { options.security = .server(secret, authenticator) }
+            let server = try PeerServer(
+                context, bind: bind, options: options, authenticator: authenticator, poller: poller, logger: logger)
+            let announced = try announcedEndpoint(bound: server.endpoint, coordinator: coordinator, host: announce)
+            (self.server, endpoint) = (server, ServerAddress(endpoint: announced, key: secret?.publicKey).description)
         } else {
-            (server, endpoint, serverToken) = (nil, "", nil)
+            (server, endpoint) = (nil, "")
         }
         controlToken = poller.add(control)
     }
 
-    private static func makeServer(
-        _ context: MessageContext, _ bind: String, _ authenticator: Authenticator?, insecure: Bool,
-        coordinator: String, announce: String?
-    ) throws -> (RouterSocket, endpoint: String) {
-        var options = SocketOptions()
-        options.insecure = insecure
-        options.receiveQueueMessages = Inbox.receiveQueueMessages
-        var key: SecretKey?
-        if let authenticator {
-            // Nothing of it outlives the process: the coordinator tells its public half to whom it sends here.
-            let secret = try SecretKey.generate()
-            options.security = .server(secret, authenticator)
-            key = secret
-        }
-        let server = try RouterSocket(context, options: options)
-        let announced = try announcedEndpoint(bound: try server.bind(bind), coordinator: coordinator, host: announce)
-        return (server, ServerAddress(endpoint: announced, key: key?.publicKey).description)
-    }
-
     /// Messages that were dropped on their way in or out, since the beginning.
-    var dropped: UInt64 { unsent.dropped + fromPeers.dropped + fromEndpoints.dropped }
-    /// Messages that the server's socket refused; nil where this node has no server.
-    var refusedMessages: UInt64? { server?.refusedMessages }
-    /// Peers of this node's server whose messages are nearly all refused.
-    var restrainedPeers: Int { fromPeers.restrainedPeers }
-    /// How often the connection of one of them was cut off.
-    var cutConnections: UInt64 { fromPeers.cuts }
+    private var dropped: UInt64 { unsent.dropped + (server?.dropped ?? 0) + fromEndpoints.dropped }
     /// Messages of other nodes have come and wait.
-    var hasWaitingMessages: Bool { !fromPeers.isEmpty || !fromEndpoints.isEmpty }
+    var hasWaitingMessages: Bool { server?.hasWaitingMessages ?? false || !fromEndpoints.isEmpty }
 
     /// Goes on under another name: all connections are closed and made again, and what is still on its way to the
     /// old name, or from it, is lost. The server's socket stays, since its endpoint is announced.
@@ -111,7 +89,7 @@ final class NodeSockets {
         unsent.removeAll()
         saidFull = []
         fromEndpoints.removeAll()
-        fromPeers.removeAll()
+        server?.removeWaitingMessages()
         options.identity = try PeerIdentity(name)
         control = try DealerSocket(context, options: options)
         try control.connect(coordinator)
@@ -131,21 +109,22 @@ final class NodeSockets {
         socket.close()
     }
 
+    /// Puts what was dropped and refused into the node's `counters`, and refused connections into the log. `more`:
+    /// messages that were dropped elsewhere in this process.
+    func report(into counters: inout [String: Double], droppedElsewhere more: UInt64, now: UInt64) {
+        counters["dropped_messages"] = Double(dropped + more)
+        server?.report(into: &counters, now: now)
+    }
+
     // MARK: - In
 
     /// What the role finds of the peers of this node's server.
-    func apply(_ changes: [PeerStandings.Change], now: UInt64) {
-        guard !changes.isEmpty else { return }
-        fromPeers.apply(changes, now: now)
-        restraintLog.report(changes, to: logger)
-    }
+    func apply(_ changes: [PeerStandings.Change], now: UInt64) { server?.apply(changes, now: now) }
 
     /// Takes what other nodes have sent from the sockets, whose own queues must never fill. `onArrival` hears of each
     /// peer that has sent something to this node's server.
     func fill(now: UInt64, onArrival: (PeerIdentity) -> Void) throws {
-        if let server, let serverToken, poller.isReadable(serverToken) {
-            try fromPeers.fill(from: server, now: now, onArrival: onArrival)
-        }
+        try server?.fill(now: now, onArrival: onArrival)
         for (endpoint, entry) in endpoints where poller.isReadable(entry.token) {
             endpoints[endpoint]?.lastUse = now
             let name = PeerIdentity(received: Array(endpoint.utf8))
@@ -162,7 +141,7 @@ final class NodeSockets {
             let address = Address.endpoint(String(decoding: endpoint.bytes, as: UTF8.self))
             return RoleMailbox.Parcel(message: message, sender: address)
         }
-        return fromPeers.next().map { RoleMailbox.Parcel(message: $0.message, sender: .peer($0.peer.description)) }
+        return server?.next().map { RoleMailbox.Parcel(message: $0.message, sender: .peer($0.peer.description)) }
     }
 
     /// The coordinator's messages that have come, so many at most.
@@ -184,12 +163,7 @@ final class NodeSockets {
     /// Hands messages to the sockets, which never block. What a full peer cannot take waits, and is dropped beyond
     /// the bounds of `UnsentMessages`; complaints beyond `ComplaintLimit` are dropped at once.
     func send(_ items: [Outbox.Item], now: UInt64) throws {
-        for item in items {
-            let message = Frame(item.bytes)
-            for address in item.addresses where !item.isComplaint || complaints.allows(address, now: now) {
-                try send(message, to: address, now: now)
-            }
-        }
+        try complaints.pass(items, now: now) { try send($0, to: $1, now: now) }
     }
 
     private func send(_ message: Frame, to address: Address, now: UInt64) throws {
@@ -202,9 +176,7 @@ final class NodeSockets {
         switch address {
         case .coordinator: return try control.send(message)
         case .endpoint(let endpoint): return try socket(to: endpoint, now: now)?.send(message) ?? .unreachable
-        case .peer(let name):
-            guard let server, let peer = try? PeerIdentity(name) else { return .unreachable }
-            return try server.send(message, to: peer)
+        case .peer(let name): return try server?.send(message, to: name) ?? .unreachable
         }
     }
 

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Glibc
+import Quantities
 
 /// How many processes of a cluster this machine has room for beside what runs on it now. The least of three bounds
 /// counts: processors, free memory, free threads.
@@ -39,7 +40,8 @@ package struct ProcessRoom: Sendable, Equatable {
             bounds.append(
                 (
                     free / Self.bytesPerProcess,
-                    "\(Self.bytesPerProcess >> 20) MiB for each of them, of \(free >> 20) MiB of memory that are free"
+                    "\(NumberText.bytes(Self.bytesPerProcess)) for each of them, of \(NumberText.bytes(free)) of memory that are "
+                        + "free"
                 ))
         }
         if let freeThreads {

@@ -70,14 +70,6 @@ import Wire
         #expect(lines.contains { $0.contains("more") })
     }
 
-    @Test("has quantities that people read") func quantities() {
-        #expect([0, 812, 999.6, 45_612, 1_234_567].map { countText($0) } == ["0", "812", "1.0 k", "45.6 k", "1.2 M"])
-        #expect(
-            [0, 1023, 1536, 64 << 20, 39_728_447_488].map { byteText($0) }
-                == ["0 B", "1023 B", "1.5 KiB", "64 MiB", "37 GiB"])
-        #expect(rangeText(0..<25) == "0-24" && rangeText(7..<8) == "7")
-    }
-
     private static let expected = """
         quickstart: collecting for 74 s, 75 s in all
         lifetimes:  3 of 10 finished, 2 running, 5 queued

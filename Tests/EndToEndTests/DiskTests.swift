@@ -94,8 +94,14 @@ extension EndToEnd {
                 try eventually(seconds: 30) { try cluster.status()?.nodes.count == before.count }, "the guest is not in"
             )
             #expect(try before.isSubset(of: processes(cluster)), "a process was restarted")
-            let log = try String(contentsOfFile: cluster.folder + "/logs/coordinator-0.log", encoding: .utf8)
-            #expect(log.contains("the coordinator waits") && log.contains("the coordinator goes on"))
+            // It tries again each second.
+            for words in ["the coordinator waits", "the coordinator goes on"] {
+                #expect(
+                    try eventually(seconds: 30) {
+                        try String(contentsOfFile: cluster.folder + "/logs/coordinator-0.log", encoding: .utf8)
+                            .contains(words)
+                    }, "it does not say that \(words)")
+            }
             cluster.finishSoon()
             try cluster.checkStreams()
         }

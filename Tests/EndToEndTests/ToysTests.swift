@@ -53,8 +53,8 @@ extension EndToEnd {
             try run(arguments, in: scratch, executable: distilleryWithToys)
         }
 
-        /// Three actors of each of the three train tasks and the two test tasks; two seeds of two test tasks, of both with the
-        /// context cleared, and of one train task.
+        /// Three actors of each of the three train tasks and the two test tasks; two seeds of two test tasks, of both
+        /// with the context cleared, and of one train task.
         private func checkStreams() throws {
             for (command, part, count) in [
                 ("verify", "histories", 15), ("replay", "histories", 15), ("verify", "evaluations", 10),

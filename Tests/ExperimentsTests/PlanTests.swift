@@ -78,8 +78,8 @@ struct PlanTests {
     func disk() throws {
         let plan = try ExperimentPlan(Experiment(yaml: Self.yaml, file: "planned.yaml"), cores: 2)
         try plan.checkDisk(freeBytes: 1 << 40, path: "/runs")
-        let error = try #require(throws: PlanError.self) { try plan.checkDisk(freeBytes: 1_000_000, path: "/runs") }
-        #expect(error.description.contains("/runs has 1.0 MB free"), "\(error)")
+        let error = try #require(throws: PlanError.self) { try plan.checkDisk(freeBytes: 1 << 20, path: "/runs") }
+        #expect(error.description.contains("/runs has 1 MiB free"), "\(error)")
         #expect(error.description.contains("collect.record_actors"))
         try plan.checkDisk(
             freeBytes: ExperimentPlan.reserveBytes, existingBytes: plan.maximumDiskBytes, path: "/runs")

@@ -3,6 +3,7 @@
 enum House {
     static let allowed: [(module: String, imports: Set<String>)] = [
         ("Files", []),
+        ("Quantities", []),
         ("Settings", []),
         ("Experience", []),
         ("Environments", ["Settings", "Experience"]),
@@ -11,15 +12,19 @@ enum House {
         ("Histories", ["Environments", "Experience", "Files"]),
         ("Wire", ["Experience"]),
         ("Transport", []),
-        ("Processes", []),
+        ("Processes", ["Quantities"]),
         ("Models", ["Settings", "Neural", "Experience"]),
         ("Distillation", ["Settings", "Models", "Neural", "Histories", "Environments", "Experience", "Files"]),
-        ("Experiments", ["Settings", "Distillation", "Models", "Agents", "Neural", "Environments", "Experience"]),
+        (
+            "Experiments",
+            ["Settings", "Quantities", "Distillation", "Models", "Agents", "Neural", "Environments", "Experience"]
+        ),
         ("Catalog", ["Environments", "Experience"]),
         ("Nodes", ["Wire", "Transport", "Processes", "Files", "Experience"]),
         (
             "Collecting",
             [
+                "Quantities",
                 "Settings", "Nodes", "Experiments", "Histories", "Agents", "Wire", "Transport", "Environments",
                 "Experience", "Files",
             ]
@@ -27,6 +32,7 @@ enum House {
         (
             "Distilling",
             [
+                "Quantities",
                 "Collecting", "Nodes", "Experiments", "Distillation", "Models", "Histories", "Agents", "Wire",
                 "Transport",
                 "Environments", "Experience",
@@ -35,6 +41,7 @@ enum House {
         (
             "Coordination",
             [
+                "Quantities",
                 "Nodes", "Experiments", "Catalog", "Distillation", "Wire", "Transport", "Processes", "Environments",
                 "Experience", "Files",
             ]
@@ -43,6 +50,7 @@ enum House {
         (
             "Reporting",
             [
+                "Quantities",
                 "Settings", "Agents", "Catalog", "Experiments", "Distillation", "Histories", "Environments",
                 "Experience", "Files",
             ]
@@ -50,14 +58,16 @@ enum House {
         (
             "Benchmarks",
             [
-                "Settings",
-                "Coordination", "Collecting", "Nodes", "Experiments", "Distillation", "Models", "Agents", "Neural",
-                "Wire", "Processes", "Environments", "Experience",
+                "Quantities", "Settings",
+                "Supervision", "Coordination", "Collecting", "Nodes", "Catalog", "Experiments", "Histories",
+                "Distillation", "Models", "Agents", "Neural",
+                "Wire", "Transport", "Processes", "Environments", "Experience",
             ]
         ),
         (
             "Commands",
             [
+                "Quantities",
                 "Settings",
                 "Benchmarks", "Reporting", "Supervision", "Coordination", "Distilling", "Collecting", "Nodes",
                 "Catalog",

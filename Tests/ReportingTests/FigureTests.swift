@@ -62,7 +62,7 @@ struct FigureTests {
                 .init(x: 1, y: 0, split: .test, share: 0.5, task: 1),
             ], start: (1, 0))
         #expect(isWellFormed(map.svg))
-        #expect(map.svg.contains("goal (1, 0), held out: 50\u{00A0}% of the optimum"))
+        #expect(map.svg.contains("goal (1, 0), held out: 50 % of the optimum"))
         #expect(map.csv == "task,x,y,split,share_of_optimum\n0,0,0,train,\n1,1,0,test,0.5\n")
     }
 

@@ -60,7 +60,7 @@ struct RunReportTests {
         #expect(report.title == "tiny")
         #expect(report.summary.contains("On 3 goals"))
         #expect(report.highlights.map(\.value).contains("1.50"))
-        #expect(report.highlights.map(\.value).contains("50.0\u{00A0}%"))
+        #expect(report.highlights.map(\.value).contains("50.0 %"))
         #expect(report.highlights.map(\.detail).contains("3 of 6 (goal, seed) pairs"))
         #expect(report.remarks.contains { $0.contains("1 of 1 streams could not be read") })
         let table = try #require(report.tables.first)

@@ -7,6 +7,7 @@ import Glibc
 import Logging
 import Neural
 import Nodes
+import Quantities
 import Wire
 
 /// How fast the recorder records and seals short streams: the real state machine, encoded messages and files on a disk.
@@ -35,9 +36,30 @@ package struct RecorderBenchmark {
         self.rows = rows
     }
 
-    /// Records in `folder`, on whose disk the figures depend. The folder is left as it is found at the end, for the
-    /// caller to delete. Throws `ClusterError` where a stream is lost, and what files throw.
-    package func run(folder: String) throws -> BenchmarkResult {
+    /// Records in folders of `folder`, on whose disk the figures depend, which are its own. Rates are those of all
+    /// repetitions; what else was measured is of the one in the middle.
+    package func run(repetitions: Int, in folder: String, _ monitor: BenchmarkMonitor) throws -> BenchmarkResult {
+        // All files stay to the end: some file systems are slow to make files where others were just removed.
+        let runs = try (0..<repetitions).map { index in
+            try monitor.mayGoOn()
+            let run = try run(folder: "\(folder)/\(index)")
+            monitor.say(line(run))
+            return run
+        }
+        return BenchmarkResult(middleOf: runs, by: "seconds")
+    }
+
+    private func line(_ run: BenchmarkResult) -> String {
+        func text(_ name: String, _ decimals: Int) -> String {
+            NumberText.fixed(run.measured[name] ?? 0, decimals: decimals)
+        }
+        return
+            "\(Int(run.rates[.streams]?.first ?? 0)) streams a second, \(text("milliseconds_per_stream", 2)) ms each, "
+            + "\(text("cpu_milliseconds_per_stream", 2)) ms of processor time (\(text("user_seconds", 1)) s user, "
+            + "\(text("system_seconds", 1)) s system in all), longest step \(text("longest_step_milliseconds", 0)) ms"
+    }
+
+    private func run(folder: String) throws -> BenchmarkResult {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let experiment = try self.experiment()
         let context = try ExperimentContext(experiment: experiment, folder: folder)

@@ -1,24 +1,25 @@
 import Experience
 import Nodes
+import Quantities
 import Wire
 
 extension ActorPart {
     /// What the part waits for; nil while it can go on. `window`: rollouts that may be unanswered.
     func waiting(window: Int, now: UInt64) -> Waiting? {
-        let actors = "\(rangeText(carry.actors)) of \(carry.lifetime)"
+        let actors = "\(NumberText.range(carry.actors)) of \(carry.lifetime)"
         switch phase {
         case .joining: return forLearner("parameters for actors \(actors)", now)
         case .opening: return forRecorder("where the streams of actors \(actors) stand", now)
         case .running:
             if let recorder, recorder.isCongested {
-                return forRecorder("\(byteText(recorder.unacknowledgedBytes)) of \(actors) unacknowledged", now)
+                return forRecorder("\(NumberText.bytes(recorder.unacknowledgedBytes)) of \(actors) unacknowledged", now)
             }
             guard unanswered.count >= window else { return nil }
             return forLearner("\(unanswered.count) of \(window) rollouts of actors \(actors) unanswered", now)
         case .draining:
             if let recorder, !recorder.isDone {
                 return forRecorder(
-                    "the last \(byteText(recorder.unacknowledgedBytes)) of \(actors) unacknowledged", now)
+                    "the last \(NumberText.bytes(recorder.unacknowledgedBytes)) of \(actors) unacknowledged", now)
             }
             guard needsLearner, !unanswered.isEmpty else { return nil }
             return forLearner("the last \(unanswered.count) rollouts of actors \(actors) unanswered", now)

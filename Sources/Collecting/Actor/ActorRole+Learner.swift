@@ -1,6 +1,7 @@
 import Experience
 import Experiments
 import Nodes
+import Quantities
 import Transport
 import Wire
 
@@ -20,7 +21,7 @@ extension ActorRole {
         else { return }
         throw ClusterError(
             "no word from the learner at \(part.carry.learnerEndpoint) for "
-                + "\(Self.learnerSilenceMilliseconds / 1000) s (actors \(rangeText(part.carry.actors)) of "
+                + "\(Self.learnerSilenceMilliseconds / 1000) s (actors \(NumberText.range(part.carry.actors)) of "
                 + "\(part.carry.lifetime)); does this host reach it?")
     }
 

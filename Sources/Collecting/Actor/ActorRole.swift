@@ -3,6 +3,7 @@ import Environments
 import Experience
 import Experiments
 package import Nodes
+import Quantities
 import Transport
 package import Wire
 
@@ -140,7 +141,7 @@ package final class ActorRole: Role {
         else { return nil }
         return Waiting(
             for: recorder.endpoint,
-            why: "\(byteText(unacknowledgedBytes)) of \(byteText(unacknowledgedLimit)) unacknowledged",
+            why: "\(NumberText.bytes(unacknowledgedBytes)) of \(NumberText.bytes(unacknowledgedLimit)) unacknowledged",
             since: recorder.waitsSince, now: now)
     }
 

@@ -1,5 +1,6 @@
 import Agents
 import Nodes
+import Quantities
 import Wire
 
 /// How a lifetime stands, for heartbeats, `status` and the catalogue.
@@ -20,7 +21,7 @@ extension LearntLifetime {
         guard let first = late.first, late.count < parts.count || late.count == 1 else {
             return ("", "rollouts of \(lease.lifetime)")
         }
-        let actors = late.map { rangeText($0.actors) }.joined(separator: ", ")
+        let actors = late.map { NumberText.range($0.actors) }.joined(separator: ", ")
         return (late.count == 1 ? "\(first.address)" : "", "rollouts of actors \(actors) of \(lease.lifetime)")
     }
 

@@ -8,6 +8,7 @@ import Glibc
 import Histories
 import Logging
 import Nodes
+import Quantities
 import Settings
 import Transport
 import Wire
@@ -212,8 +213,9 @@ extension RecorderRole {
         if streams[identifier]?.isEnded == false, left < Self.reservedDiskBytes {
             return .diskFull(
                 path: writer.path,
-                operation: "append (\(left >> 20) MiB are free, \(Self.reservedDiskBytes >> 20) MiB are kept for "
-                    + "the catalogue and for sealing)")
+                operation:
+                    "append (\(NumberText.bytes(Int(left))) are free, \(NumberText.bytes(Int(Self.reservedDiskBytes))) are "
+                    + "kept for the catalogue and for sealing)")
         }
         free = left - min(left, UInt64(writer.pendingBytes))
         return nil

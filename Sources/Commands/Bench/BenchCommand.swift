@@ -35,14 +35,13 @@ struct BenchOptions: ParsableArguments {
 
     /// Runs a suite in this process and prints what it gives. Ctrl-C ends it after the repetition that runs.
     func run(_ suite: String, seconds standard: Double, _ body: (BenchmarkPlan) throws -> [BenchmarkResult]) throws {
-        let signals = try SignalWatcher([.interrupt, .terminate])
-        let goOn = { try exitIfInterrupted(signals.next()) }
+        let monitor = try BenchmarkMonitor.ofCommand()
         let plan = BenchmarkPlan(
             repetitions: repetitions, secondsPerRepetition: seconds ?? standard,
             progress: { line in
-                printError(line)
-                try goOn()
-            }, mayGoOn: goOn)
+                monitor.say(line)
+                try monitor.mayGoOn()
+            }, mayGoOn: monitor.mayGoOn)
         try BenchDocument(suite: suite, results: try body(plan)).print(json: json)
     }
 }
@@ -59,55 +58,25 @@ struct BenchThreads: ParsableArguments {
     }
 }
 
-/// What every suite prints.
-struct BenchDocument: Encodable {
-    struct Machine: Encodable {
-        let processor = processorName
-        let processors = ProcessInfo.processInfo.activeProcessorCount
-        let system = ProcessInfo.processInfo.operatingSystemVersionString
-    }
-
-    let suite: String
-    let machine = Machine()
-    let results: [BenchmarkResult]
-
-    func print(json: Bool) throws {
-        if json { return try printJSON(self) }
-        var rows = [["name", "median", "least", "most", "unit", "of the peak"]]
-        for result in results {
-            for unit in BenchmarkResult.Unit.allCases {
-                guard let rates = result.rates[unit] else { continue }
-                let share = unit == .gflops ? result.measured["share_of_peak"] : nil
-                rows.append(
-                    [result.label] + [rates.median, rates.min() ?? 0, rates.max() ?? 0].map(rateText)
-                        + [unit.rawValue, share.map { fixed(100 * $0, 0) + " %" } ?? ""])
-            }
-        }
-        Swift.print(alignedText(rows))
+extension BenchmarkMonitor {
+    /// Lines on standard error; a signal ends the benchmark with the shell's exit code for it.
+    static func ofCommand() throws -> BenchmarkMonitor {
+        let signals = try SignalWatcher([.hangUp, .interrupt, .terminate])
+        var line = ProgressLine()
+        return BenchmarkMonitor(
+            say: { text in
+                line.finish()
+                printError(text)
+            }, show: { line.show($0, phase: "bench") }, mayGoOn: { try exitIfInterrupted(signals.next()) })
     }
 }
 
-extension BenchmarkResult {
-    /// The name with what tells it from others of the same name.
-    fileprivate var label: String {
-        let details = ["actor_processes", "nodes", "threads"].compactMap { key -> String? in
-            guard case .number(let number)? = configuration[key] else { return nil }
-            return "\(Int(number)) \(key.replacing("_", with: " "))"
-        }
-        return details.isEmpty ? name : "\(name) (\(details.joined(separator: ", ")))"
+/// Prints what a drill found, and fails where one of `losses` is not 0.
+func conclude(_ suite: String, _ results: [BenchmarkResult], losses: [String] = [], json: Bool) throws {
+    let document = BenchDocument(suite: suite, results: results)
+    try document.print(json: json)
+    if !json { print(document.measuredText) }
+    guard results.allSatisfy({ result in losses.allSatisfy { result.measured[$0] ?? 0 == 0 } }) else {
+        throw ExitCode.failure
     }
-}
-
-private func rateText(_ rate: Double) -> String { rate < 1000 ? fixed(rate, 1) : "\(Int(rate))" }
-
-/// Rows with every column as wide as its widest cell, numbers to the right.
-private func alignedText(_ rows: [[String]]) -> String {
-    let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-    return rows.map { row in
-        let cells = row.enumerated().map { column, cell in
-            let space = String(repeating: " ", count: widths[column] - cell.count)
-            return (1...3).contains(column) || column == 5 ? space + cell : cell + space
-        }
-        return cells.joined(separator: "  ").trimmingCharacters(in: .whitespaces)
-    }.joined(separator: "\n")
 }

@@ -1,9 +1,5 @@
 import ArgumentParser
 import Benchmarks
-import Catalog
-import Coordination
-import Experiments
-import Foundation
 
 /// The coordinator with many nodes.
 struct BenchCoordinatorCommand: ParsableCommand {
@@ -31,37 +27,14 @@ struct BenchCoordinatorCommand: ParsableCommand {
     }
 
     func run() throws {
-        var results: [BenchmarkResult] = []
-        for count in nodes {
-            for withCatalogue in [false, true] {
-                let runs = try (0..<repetitions).map { _ in try measure(count, withCatalogue) }
-                    .sorted { $0.measured["share_of_core"] ?? 0 < $1.measured["share_of_core"] ?? 0 }
-                let middle = runs[runs.count / 2]
-                printError(
-                    "\(middle.name), \(count) nodes: \(fixed(100 * (middle.measured["share_of_core"] ?? 0), 2)) % of a "
-                        + "core, \(Int(middle.measured["messages_per_simulated_second"] ?? 0)) messages a second")
-                results.append(
-                    BenchmarkResult(
-                        name: middle.name, configuration: middle.configuration,
-                        rates: [.messages: runs.flatMap { $0.rates[.messages] ?? [] }], measured: middle.measured))
+        let results = try nodes.flatMap { count in
+            try [false, true].map { withCatalogue in
+                try inFolder(nil, temporary: "distillery-bench") { folder in
+                    try CoordinatorBenchmark(nodes: count, simulatedSeconds: seconds, withCatalogue: withCatalogue)
+                        .run(repetitions: repetitions, in: folder, say: printError)
+                }
             }
         }
         try BenchDocument(suite: "coordinator", results: results).print(json: json)
-    }
-
-    private func measure(_ count: Int, _ withCatalogue: Bool) throws -> BenchmarkResult {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-            "distillery-bench-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let journal =
-            try withCatalogue
-            ? LedgerJournal(
-                ledger: Ledger(path: folder.path + "/catalog.sqlite", mode: .create),
-                context: ExperimentContext(
-                    experiment: CoordinatorBenchmark.experiment(nodes: count, simulatedSeconds: seconds),
-                    folder: folder.path), folder: folder) : nil
-        return try CoordinatorBenchmark(nodes: count, simulatedSeconds: seconds, journal: journal).run(
-            folder: folder.path)
     }
 }

@@ -1,9 +1,5 @@
 import ArgumentParser
 import Benchmarks
-import Experiments
-import Foundation
-import Processes
-import Wire
 
 /// A cluster at work beside a peer that floods it with what must be refused.
 struct BenchHostileCommand: ParsableCommand {
@@ -37,43 +33,12 @@ struct BenchHostileCommand: ParsableCommand {
     }
 
     func run() throws {
-        let signals = try SignalWatcher([.hangUp, .interrupt, .terminate])
+        let monitor = try BenchmarkMonitor.ofCommand()
+        let drill = HostileDrill(
+            minutes: minutes, restlessMinutes: restless, referenceMinutes: reference, actors: actors,
+            processes: processes)
         try inFolder(out, temporary: "distillery-hostile") { folder in
-            let document = BenchDocument(suite: "hostile", results: try results(in: folder, signals))
-            try document.print(json: json)
-            if !json { print(document.measuredText) }
+            try conclude("hostile", drill.carryOut(in: folder, monitor), json: json)
         }
-    }
-
-    private func results(in folder: String, _ signals: SignalWatcher) throws -> [BenchmarkResult] {
-        let cluster = try ClusterUnderDrill(try experiment(), folder: folder + "/hostile")
-        defer { cluster.stop() }
-        let siege = Siege(cluster, signals)
-        try siege.awaitWork(processes: processes)
-        let undisturbed = try siege.watch("undisturbed", seconds: 60 * reference)
-        let calm = undisturbed.rates[.environmentSteps]?.first ?? 0
-        var results = [
-            undisturbed,
-            try siege.flood("beside a hostile peer", [.reader, .deaf], seconds: 60 * minutes, calm: calm),
-        ]
-        guard restless > 0 else { return results }
-        results.append(
-            try siege.flood(
-                "beside one with ever new names", HostilePeer.Manner.allCases, seconds: 60 * restless, calm: calm))
-        return results
-    }
-
-    /// No lifetime ends meanwhile: two at once, of more steps than a machine takes in the time.
-    private func experiment() throws -> Experiment {
-        let steps = 2e6 * 60 * (minutes + restless + reference + 1)
-        let episodes = 1 + Int(steps / 2 / 20 / Double(actors))
-        return try Experiment(
-            yaml: """
-                name: hostile
-                tasks: {train: 8}
-                collect: {actors: \(actors), lifetimes: 1, test_lifetimes: 0, synchronization: asynchronous, \
-                end: {episodes_per_actor: \(episodes)}}
-                cluster: {learners: 1, lifetimes_per_learner: 2, actor_processes: \(processes)}
-                """, file: "the experiment beside a hostile peer")
     }
 }

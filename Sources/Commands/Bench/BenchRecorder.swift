@@ -1,7 +1,5 @@
 import ArgumentParser
 import Benchmarks
-import Foundation
-import Processes
 
 /// The recorder with very many short streams.
 struct BenchRecorderCommand: ParsableCommand {
@@ -29,35 +27,10 @@ struct BenchRecorderCommand: ParsableCommand {
     }
 
     func run() throws {
-        let signals = try SignalWatcher([.interrupt, .terminate])
-        // All files stay to the end: some file systems are slow to make files where others were just removed.
-        var runs = try inFolder(nil, temporary: "distillery-bench") { folder in
-            try (0..<repetitions).map { index in
-                try exitIfInterrupted(signals.next())
-                let run = try RecorderBenchmark(streams: streams, rows: rows).run(folder: "\(folder)/\(index)")
-                printError(line(run))
-                return run
-            }
+        let monitor = try BenchmarkMonitor.ofCommand()
+        let result = try inFolder(nil, temporary: "distillery-bench") { folder in
+            try RecorderBenchmark(streams: streams, rows: rows).run(repetitions: repetitions, in: folder, monitor)
         }
-        runs.sort { $0.measured["seconds"] ?? 0 < $1.measured["seconds"] ?? 0 }
-        let middle = runs[runs.count / 2]
-        let rates = Dictionary(
-            uniqueKeysWithValues: middle.rates.keys.map { unit in (unit, runs.flatMap { $0.rates[unit] ?? [] }) })
-        try BenchDocument(
-            suite: "recorder",
-            results: [
-                BenchmarkResult(
-                    name: middle.name, configuration: middle.configuration, rates: rates, measured: middle.measured)
-            ]
-        ).print(json: json)
-    }
-
-    private func line(_ run: BenchmarkResult) -> String {
-        func value(_ name: String) -> Double { run.measured[name] ?? 0 }
-        return
-            "\(Int(run.rates[.streams]?.first ?? 0)) streams a second, \(fixed(value("milliseconds_per_stream"), 2)) ms "
-            + "each, \(fixed(value("cpu_milliseconds_per_stream"), 2)) ms of processor time (\(fixed(value("user_seconds"), 1)) s "
-            + "user, \(fixed(value("system_seconds"), 1)) s system in all), longest step "
-            + "\(Int(value("longest_step_milliseconds"))) ms"
+        try BenchDocument(suite: "recorder", results: [result]).print(json: json)
     }
 }

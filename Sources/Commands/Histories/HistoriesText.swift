@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import Histories
+import Quantities
 
 /// Plain progress on standard error, every two seconds from the second on.
 struct HistoriesProgress {
@@ -21,7 +22,7 @@ struct HistoriesProgress {
     /// `3.2 million transitions a second`
     var rate: String {
         let rate = Double(rows) / max(seconds, 1e-9) / 1e6
-        return "\((rate * 100).rounded() / 100) million transitions a second"
+        return "\(NumberText.short(rate)) million transitions a second"
     }
 
     mutating func advance(rows: Int) {
@@ -80,7 +81,7 @@ extension StreamDetails {
         return (0..<parts).map { part in
             let slice = episodeReturns[
                 (part * episodeReturns.count / parts)..<((part + 1) * episodeReturns.count / parts)]
-            return "\((slice.reduce(0, +) / Double(slice.count) * 100).rounded() / 100)"
+            return NumberText.short(slice.reduce(0, +) / Double(slice.count))
         }.joined(separator: " ")
     }
 }

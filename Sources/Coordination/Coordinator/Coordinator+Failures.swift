@@ -1,6 +1,7 @@
 import Experience
 import Logging
 import Nodes
+import Quantities
 import Wire
 
 /// What becomes of actors whose environment failed: another process, or the same, makes the environment anew after
@@ -42,7 +43,7 @@ extension Coordinator {
         guard let (identifier, part) = resting.max(by: { $0.1.failures < $1.1.failures }) else { return nil }
         return Lack(
             kind: .environment,
-            why: "an environment for actors \(rangeText(part.actors)) of \(identifier), which has failed "
+            why: "an environment for actors \(NumberText.range(part.actors)) of \(identifier), which has failed "
                 + "\(part.failures) times (the run ends after \(Self.refusalLimit)): \(part.lastFailure)")
     }
 }

@@ -1,5 +1,4 @@
-import Foundation
-import Nodes
+import Quantities
 import Wire
 
 /// A status for a person at a terminal, in lines of 100 columns: the run, who waits for whom, the nodes, what they
@@ -41,16 +40,17 @@ package struct StatusText {
     private var head: [String] {
         let lifetimes = status.lifetimes
         var lines = [
-            "\(status.run): \(status.phase.rawValue) for \(durationText(status.secondsOfPhase)), "
-                + "\(durationText(status.seconds)) in all",
+            "\(status.run): \(status.phase.rawValue) for \(NumberText.roughDuration(status.secondsOfPhase)), "
+                + "\(NumberText.roughDuration(status.seconds)) in all",
             "lifetimes:  \(lifetimes.finished) of \(lifetimes.total) finished, \(lifetimes.running) running, "
                 + "\(lifetimes.queued) queued",
-            "steps:      \(countText(status.environmentSteps)), \(countText(status.environmentStepsPerSecond)) a second",
+            "steps:      \(NumberText.roughCount(status.environmentSteps)), \(NumberText.roughCount(status.environmentStepsPerSecond)) a second",
         ]
         if let loss = status.distillation["loss"] {
-            lines.append("distiller:  step \(status.distillationStep), loss \(decimals(loss, 4))")
+            lines.append("distiller:  step \(status.distillationStep), loss \(NumberText.fixed(loss, decimals: 4))")
         } else if let read = status.distillation["streams_read"], let found = status.distillation["streams_found"] {
-            lines.append("distiller:  reading the streams, \(countText(read)) of \(countText(found))")
+            lines.append(
+                "distiller:  reading the streams, \(NumberText.roughCount(read)) of \(NumberText.roughCount(found))")
         }
         if status.jobs.total > 0 {
             lines.append(
@@ -71,7 +71,7 @@ package struct StatusText {
             .compactMap { name, numbers in troubleText(numbers).map { "   \(name): \($0)" } }
         let quarantined = status.quarantined.map { "   \($0.stream) is quarantined: \($0.reason)" }
         let givenUp = (status.givenUp ?? []).map {
-            "   \($0.node) was given up \(durationText($0.seconds)) ago: \($0.reason)"
+            "   \($0.node) was given up \(NumberText.roughDuration($0.seconds)) ago: \($0.reason)"
         }
         guard
             ![waits.isEmpty, givenUp.isEmpty, complaints.isEmpty, counts.isEmpty, quarantined.isEmpty]
@@ -88,7 +88,7 @@ package struct StatusText {
     /// Who, for whom and since when; below it why.
     private func lines(_ wait: ClusterStatus.Wait) -> [String] {
         let what = wait.whom.isEmpty ? wait.why : wait.whom
-        let first = "\(durationText(wait.seconds).padded(8, right: true))  \(wait.who) waits for \(what)"
+        let first = "\(NumberText.roughDuration(wait.seconds).padded(8, right: true))  \(wait.who) waits for \(what)"
         return wait.whom.isEmpty ? [first] : [first, "          \(wait.why)"]
     }
 
@@ -111,10 +111,12 @@ package struct StatusText {
                 (roles.firstIndex(of: $0.role) ?? 0, $0.name) < (roles.firstIndex(of: $1.role) ?? 0, $1.name)
             }
         var lines = ["", row(["node", "up", "steps/s", "memory", "at work"])]
-        lines.append(row(["coordinator", durationText(status.seconds), "", memory(status.numbers), ""]))
+        lines.append(row(["coordinator", NumberText.roughDuration(status.seconds), "", memory(status.numbers), ""]))
         lines += shown.map { node in
-            let rate = node.role == .supervisor ? "" : countText(node.stepsPerSecond)
-            return row([node.name, durationText(node.ageSeconds), rate, memory(node.numbers), work(of: node)])
+            let rate = node.role == .supervisor ? "" : NumberText.roughCount(node.stepsPerSecond)
+            return row([
+                node.name, NumberText.roughDuration(node.ageSeconds), rate, memory(node.numbers), work(of: node),
+            ])
         }
         if status.nodes.count > shown.count { lines.append(more(status.nodes.count - shown.count)) }
         return lines
@@ -134,7 +136,7 @@ package struct StatusText {
     }
 
     private func memory(_ numbers: [String: Double]) -> String {
-        numbers["resident_bytes"].map { byteText(Int($0)) } ?? ""
+        numbers["resident_bytes"].map { NumberText.bytes(Int($0)) } ?? ""
     }
 
     /// What a node is at, in the words of its role, by the names of numbers that its heartbeats have.
@@ -156,7 +158,7 @@ package struct StatusText {
 
     private func workText(_ work: ClusterStatus.Work) -> String {
         let share = work.total > 0 ? " \(work.done)/\(work.total)" : ""
-        return "\(work.what)\(share) for \(durationText(work.seconds))"
+        return "\(work.what)\(share) for \(NumberText.roughDuration(work.seconds))"
     }
 
     /// Actors of how many it can carry, unanswered rollouts of how many it may have, and how full its memory of
@@ -177,7 +179,7 @@ package struct StatusText {
     private func learnerWork(_ numbers: [String: Double]) -> [String] {
         [
             "\(Int(numbers["lifetimes"] ?? 0)) lifetimes",
-            "lag \(decimals(numbers["mean_policy_lag"] ?? 0, 1))/\(Int(numbers["maximum_policy_lag"] ?? 0))",
+            "lag \(NumberText.fixed(numbers["mean_policy_lag"] ?? 0, decimals: 1))/\(Int(numbers["maximum_policy_lag"] ?? 0))",
             "stale \(percent(numbers["transitions_stale"] ?? 0, of: numbers["transitions"] ?? 0))",
         ]
     }
@@ -185,14 +187,14 @@ package struct StatusText {
     /// Open streams, bytes that are not on the disk yet, and bytes that are free there.
     private func recorderWork(_ numbers: [String: Double]) -> [String] {
         var words = ["\(Int(numbers["open_streams"] ?? 0)) open"]
-        if let bytes = numbers["unflushed_bytes"] { words.append("\(byteText(Int(bytes))) due") }
-        if let bytes = numbers["disk_free_bytes"] { words.append("\(byteText(Int(bytes))) left") }
+        if let bytes = numbers["unflushed_bytes"] { words.append("\(NumberText.bytes(Int(bytes))) due") }
+        if let bytes = numbers["disk_free_bytes"] { words.append("\(NumberText.bytes(Int(bytes))) left") }
         return words
     }
 
     private func distillerWork(_ numbers: [String: Double]) -> [String] {
         guard let tokens = numbers["tokens_per_second"] else { return [] }
-        return ["\(countText(tokens)) tokens/s", "\(percent(numbers["progress"] ?? 0, of: 1)) done"]
+        return ["\(NumberText.roughCount(tokens)) tokens/s", "\(percent(numbers["progress"] ?? 0, of: 1)) done"]
     }
 
     // MARK: - Leases
@@ -202,7 +204,7 @@ package struct StatusText {
         let lifetimes = status.leases.flatMap(lines)
         let jobs = status.jobLeases.map { job in
             let name = "\(job.evaluation) task \(job.task)".elided(to: Self.nodeColumns).padded(Self.nodeColumns)
-            return "\(name)\(durationText(job.seconds).padded(8, right: true))   \(job.node)"
+            return "\(name)\(NumberText.roughDuration(job.seconds).padded(8, right: true))   \(job.node)"
         }
         let header = leaseRow(
             ["lifetime", "for", "actors", "updates", "steps", "episodes", "lag", "max"], learner: "learner")
@@ -216,11 +218,11 @@ package struct StatusText {
         let attempt = lease.attempt > 1 ? " #\(lease.attempt)" : ""
         let name = "task \(lease.task) lifetime \(lease.repetition)\(attempt)"
         let counts = [lease.updates, lease.transitions, lease.episodes].map { count in
-            count.map { countText(Double($0)) } ?? "-"
+            count.map { NumberText.roughCount(Double($0)) } ?? "-"
         }
-        let lag = lease.meanPolicyLag.map { decimals($0, 1) } ?? "-"
+        let lag = lease.meanPolicyLag.map { NumberText.fixed($0, decimals: 1) } ?? "-"
         let maximum = lease.maximumPolicyLag.map { String(Int($0)) } ?? "-"
-        let cells = [name, durationText(lease.seconds), String(lease.actors)] + counts + [lag, maximum]
+        let cells = [name, NumberText.roughDuration(lease.seconds), String(lease.actors)] + counts + [lag, maximum]
         let first = leaseRow(cells, learner: (lease.isEnding ? "ending " : "") + lease.learner)
         return [first] + lease.parts.filter { !$0.isFinished }.map(line)
     }
@@ -236,14 +238,14 @@ package struct StatusText {
 
     /// One line below its lifetime's: actors, process, phase, window, unacknowledged bytes, version of the policy.
     private func line(_ part: ClusterStatus.Part) -> String {
-        let actors = rangeText(part.firstActor..<(part.firstActor + part.actors)).padded(11, right: true)
+        let actors = NumberText.range(part.firstActor..<(part.firstActor + part.actors)).padded(11, right: true)
         guard !part.node.isEmpty else { return "\(actors)  waiting for an actor process" }
         let node = part.node.elided(to: Self.nodeColumns).padded(nameColumns)
         guard let phase = part.phase, let unanswered = part.unansweredRollouts, let limit = part.unansweredLimit else {
             return "\(actors)  \(node)"
         }
         return "\(actors)  \(node)  \(phase.padded(8))  window \(unanswered)/\(limit)  "
-            + "\(byteText(part.unacknowledgedBytes ?? 0)) unacked  v\(part.policyVersion ?? 0)"
+            + "\(NumberText.bytes(part.unacknowledgedBytes ?? 0)) unacked  v\(part.policyVersion ?? 0)"
     }
 
     // MARK: - Limits
@@ -259,17 +261,7 @@ package struct StatusText {
 /// A whole number of percent; `<1 %` rather than 0 for what is there.
 private func percent(_ part: Double, of whole: Double) -> String {
     guard part > 0, whole > 0 else { return "0 %" }
-    let percent = part / whole * 100
-    return percent < 1 ? "<1 %" : "\(Int(percent.rounded())) %"
-}
-
-private func decimals(_ number: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", number) }
-
-/// `12 s`, `3 min`, `2.5 h`
-private func durationText(_ seconds: Double) -> String {
-    guard seconds.isFinite, seconds < 1e9 else { return "?" }
-    if seconds < 120 { return "\(Int(seconds)) s" }
-    return seconds < 7200 ? "\(Int(seconds / 60)) min" : "\(decimals(seconds / 3600, 1)) h"
+    return part / whole < 0.01 ? "<1 %" : NumberText.percent(part / whole, decimals: 0)
 }
 
 extension String {

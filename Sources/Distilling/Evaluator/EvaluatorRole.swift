@@ -5,6 +5,7 @@ import Experience
 import Experiments
 import Models
 package import Nodes
+import Quantities
 import Transport
 package import Wire
 
@@ -89,7 +90,7 @@ package final class EvaluatorRole: Role {
         case .draining:
             return Waiting(
                 for: recorder.endpoint,
-                why: "\(byteText(recorder.unacknowledgedBytes)) of \(running.lifetime) unacknowledged",
+                why: "\(NumberText.bytes(recorder.unacknowledgedBytes)) of \(running.lifetime) unacknowledged",
                 since: recorder.waitsSince, now: now)
         case .running: return nil
         }

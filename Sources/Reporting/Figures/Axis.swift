@@ -1,3 +1,5 @@
+import Quantities
+
 /// One axis: a range of values, its ticks, and where they fall on the page.
 ///
 /// For 0 to 9.7 with about five ticks the step is 2 and the ticks are 0, 2, 4, 6 and 8. A vertical axis has `start`
@@ -41,6 +43,20 @@ struct Axis {
         let last = (range.upperBound / step + 1e-9).rounded(.down)
         guard first <= last, last - first < 1000 else { return [] }
         return stride(from: first, through: last, by: 1).map { $0 * step }
+    }
+
+    /// A tick's label: `200`, `1.5M`, `20k`, `0.05`, with as many decimals as `step` needs.
+    func label(_ tick: Double) -> String {
+        let magnitude = abs(tick)
+        if step >= 100_000, magnitude >= 1e6 { return NumberText.short(tick / 1e6, decimals: 2) + "M" }
+        if step >= 1_000, magnitude >= 1e4 { return NumberText.short(tick / 1e3, decimals: 1) + "k" }
+        var decimals = 0
+        var unit = step
+        while decimals < 8, abs(unit - unit.rounded()) > 1e-6 * unit {
+            unit *= 10
+            decimals += 1
+        }
+        return NumberText.fixed(tick, decimals: decimals)
     }
 
     /// The smallest of 1, 2, 2.5, 5 and 10 times a power of ten that is not below `rough`, which must be above 0.

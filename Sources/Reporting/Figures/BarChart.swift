@@ -1,3 +1,5 @@
+import Quantities
+
 /// Counts or amounts by category, one bar each.
 ///
 /// The axis of the bars begins at 0. `ReportFigures.finalShares` uses it for ten bins of a tenth each, from 0 to 100 %.
@@ -79,7 +81,7 @@ package struct BarChart: Figure {
         for tick in y.ticks {
             svg.line(left, y.position(tick), size.width - 16, y.position(tick), class: "grid")
             svg.label(
-                NumberText.tick(tick, step: y.step), x: left - 8, y: y.position(tick) + 4, class: "tick", anchor: "end")
+                y.label(tick), x: left - 8, y: y.position(tick) + 4, class: "tick", anchor: "end")
         }
         for (index, bar) in bars.enumerated() {
             let gap = isHistogram ? 1.5 : slot * 0.18

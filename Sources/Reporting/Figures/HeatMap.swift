@@ -1,5 +1,6 @@
 package import Environments
 import Experience
+import Quantities
 
 /// Shares from 0 to 1 in the cells of a grid.
 ///

@@ -78,7 +78,7 @@ extension LineChart {
             let position = y.position(tick)
             svg.line(x.pixels.start, position, x.pixels.end, position, class: tick == 0 ? "grid zero" : "grid")
             svg.label(
-                NumberText.tick(tick, step: y.step), x: x.pixels.start - 8, y: position + 4, class: "tick",
+                y.label(tick), x: x.pixels.start - 8, y: position + 4, class: "tick",
                 anchor: "end")
         }
         svg.line(x.pixels.start, y.pixels.start, x.pixels.end, y.pixels.start, class: "axis")
@@ -86,7 +86,7 @@ extension LineChart {
             let position = x.position(tick)
             svg.line(position, y.pixels.start, position, y.pixels.start + 5, class: "axis")
             svg.label(
-                NumberText.tick(tick, step: x.step), x: position, y: y.pixels.start + 19, class: "tick",
+                x.label(tick), x: position, y: y.pixels.start + 19, class: "tick",
                 anchor: "middle")
         }
         svg.label(

@@ -1,3 +1,5 @@
+import Quantities
+
 /// SVG being written: elements one after the other, coordinates with two decimals.
 ///
 /// Elements refer to classes and custom properties of `StyleSheet`; nothing has a colour of its own but what `style`

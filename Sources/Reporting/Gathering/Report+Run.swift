@@ -1,6 +1,7 @@
 import Catalog
 import Environments
 import Experiments
+import Quantities
 import Settings
 
 extension Report {

@@ -1,6 +1,7 @@
 import Catalog
 import Environments
 import Experience
+import Quantities
 
 extension ReportFigures {
     /// The source algorithm over its whole life, on training and on held-out goals; nil where no stream could be read.

@@ -4,6 +4,7 @@ import Environments
 import Experience
 import Experiments
 import Foundation
+import Quantities
 
 /// The figures of a run's report. Each is nil where there is nothing to show.
 ///

@@ -3,6 +3,7 @@ import Environments
 import Experience
 import Experiments
 import Foundation
+import Quantities
 
 /// The tables of a run's report.
 ///

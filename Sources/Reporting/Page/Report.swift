@@ -1,5 +1,6 @@
 import Files
 package import Foundation
+import Quantities
 
 /// What a run showed: figures, tables and a few numbers; written as one HTML page with CSV files beside it.
 ///

@@ -1,6 +1,7 @@
 package import Catalog
 package import Environments
 import Foundation
+import Quantities
 
 /// Returns in context of one evaluation, and of its control: what `distillery evaluate` prints.
 ///
@@ -86,18 +87,19 @@ package struct EvaluationSummary: Sendable, Encodable {
                 .filter { $0 <= curve.meanReturns.count }
             lines.append("\(name): mean return by episode")
             lines.append(
-                "  " + episodes.map { "\($0): \(fixed(curve.meanReturns[$0 - 1], 2))" }.joined(separator: "  "))
+                "  "
+                    + episodes.map { "\($0): \(NumberText.fixed(curve.meanReturns[$0 - 1], decimals: 2))" }.joined(
+                        separator: "  "))
             let interval =
-                curve.finalReturnInterval.map { " (95 % interval \(fixed($0.low, 2)) to \(fixed($0.high, 2)))" } ?? ""
-            let share = curve.shareOfOptimum.map { ", \(fixed(100 * $0, 1)) % of the optimum" } ?? ""
-            let pairs = curve.pairsAboveHalf.map { ", \(fixed(100 * $0, 0)) % of pairs above half of it" } ?? ""
-            lines.append("  last ten episodes: \(fixed(curve.finalReturn, 2))\(interval)\(share)\(pairs)")
+                curve.finalReturnInterval.map {
+                    " (95 % interval \(NumberText.fixed($0.low, decimals: 2)) to \(NumberText.fixed($0.high, decimals: 2)))"
+                } ?? ""
+            let share = curve.shareOfOptimum.map { ", \(NumberText.percent($0)) of the optimum" } ?? ""
+            let pairs =
+                curve.pairsAboveHalf.map { ", \(NumberText.percent($0, decimals: 0)) of pairs above half of it" } ?? ""
+            lines.append(
+                "  last ten episodes: \(NumberText.fixed(curve.finalReturn, decimals: 2))\(interval)\(share)\(pairs)")
         }
         return lines.joined(separator: "\n")
     }
 }
-
-/// `number` with `digits` digits after the point.
-///
-/// Without a locale: the point is a point everywhere.
-private func fixed(_ number: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", number) }

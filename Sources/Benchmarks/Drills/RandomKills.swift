@@ -1,11 +1,12 @@
-import Benchmarks
 import Coordination
 import Experience
 import Foundation
+import Quantities
 import Wire
 
-/// Kills by turns, and watches how long it takes until another process does the dead one's work.
-final class Drill {
+/// Kills a random process of a random role again and again, and watches how long it takes until another process does
+/// the dead one's work. Belongs to the drill's thread.
+final class RandomKills {
     private struct Death {
         let process: Int32
         let at = Date()
@@ -15,6 +16,8 @@ final class Drill {
         var seconds: Double { Date().timeIntervalSince(at) }
     }
 
+    /// Of the drill, in what is said.
+    private let name: String
     private let cluster: ClusterUnderDrill
     private let random: Philox
     private let every: Double
@@ -29,12 +32,13 @@ final class Drill {
     private var lateRecoveries = 0
     private var memory = MemoryHistory()
     private var nextSample = 0.0
-    /// What happened in the last turn; nil when nothing did.
-    private(set) var line: String?
 
     private static let sampleSeconds = 5.0
 
-    init(_ cluster: ClusterUnderDrill, seed: UInt64, every: Double, roles: [RoleName]) {
+    init(
+        _ name: String, _ cluster: ClusterUnderDrill, seed: UInt64, every: Double, roles: [RoleName]
+    ) {
+        self.name = name
         self.cluster = cluster
         self.every = every
         self.roles = roles
@@ -42,9 +46,21 @@ final class Drill {
         nextKill = every
     }
 
+    /// Gives the seconds that it took; the cluster has ended then.
+    func carryOut(minutes: Double) throws -> Double {
+        let began = Date()
+        while Date().timeIntervalSince(began) < 60 * minutes {
+            try cluster.checked()
+            turn(seconds: Date().timeIntervalSince(began))
+        }
+        let seconds = Date().timeIntervalSince(began)
+        cluster.monitor.say("\(name): ends after \(Int(seconds)) s")
+        cluster.stop()
+        return seconds
+    }
+
     /// About a twentieth of a second.
-    func turn(seconds: Double) {
-        line = nil
+    private func turn(seconds: Double) {
         usleep(20_000)
         if dead != nil { watch() }
         if seconds >= nextSample {
@@ -70,7 +86,7 @@ final class Drill {
         kill(victim, SIGKILL)
         kills += 1
         dead = Death(process: victim, watch: watch)
-        line = "kill \(kills): \(role.rawValue) \(victim)"
+        cluster.monitor.say("\(name): kill \(kills): \(role.rawValue) \(victim)")
     }
 
     private func watch() {
@@ -85,7 +101,8 @@ final class Drill {
         self.dead = isBack ? nil : dead
         guard isBack else { return }
         recoveries[dead.watch.role, default: []].append(dead.seconds)
-        line = "the \(dead.watch.role.rawValue) is back at work after \(fixed(dead.seconds, 1)) s"
+        let seconds = NumberText.fixed(dead.seconds, decimals: 1)
+        cluster.monitor.say("\(name): the \(dead.watch.role.rawValue) is back at work after \(seconds) s")
     }
 
     private func sample(_ seconds: Double) {

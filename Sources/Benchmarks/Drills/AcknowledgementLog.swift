@@ -1,14 +1,14 @@
-import Environments
 import Experience
-import Logging
-import Wire
+package import Logging
+package import Wire
 
-/// What an actor process was told to be durable, in its log, so that it can be compared with the files afterwards by
-/// somebody who has no part in the cluster.
-enum AcknowledgementLog {
+/// What an actor process was told to be durable, in its log, so that a drill, which has no part in the cluster, can
+/// compare it with the files afterwards.
+package enum AcknowledgementLog {
     private static let mark = "durable:"
 
-    static func write(_ durable: RolloutsDurable, to logger: Logger) {
+    /// One line at the level `debug`, for each message of the recorder.
+    package static func write(_ durable: RolloutsDurable, to logger: Logger) {
         logger.debug("\(line(durable))")
     }
 

@@ -1,11 +1,9 @@
-import Benchmarks
 import Coordination
 import Foundation
 import Nodes
-import Processes
 import Wire
 
-/// Watches a cluster, and floods it.
+/// Watches a cluster, and floods it. Belongs to the drill's thread.
 final class Siege {
     /// Growth is counted from the end of the first minute on.
     private static let early = 55.0..<75.0
@@ -23,22 +21,18 @@ final class Siege {
     ]
 
     private let cluster: ClusterUnderDrill
-    private let signals: SignalWatcher
     private let began = Date()
     private var history = StepHistory()
     private var memory = MemoryHistory()
     private var nextSample = 0.0
     private var status: ClusterStatus?
 
-    init(_ cluster: ClusterUnderDrill, _ signals: SignalWatcher) {
-        self.cluster = cluster
-        self.signals = signals
-    }
+    init(_ cluster: ClusterUnderDrill) { self.cluster = cluster }
 
     private var seconds: Double { Date().timeIntervalSince(began) }
 
     func awaitWork(processes: Int) throws {
-        try cluster.wait(signals) { status in
+        try cluster.wait { status in
             status.nodes.count { $0.role == .actor && $0.numbers["environment_steps"] ?? 0 > 0 } == processes
         }
         try look(until: seconds + Self.warmUpSeconds)
@@ -50,7 +44,7 @@ final class Siege {
         let before = counts
         try look(until: start + length + Self.heartbeatSeconds) { hostile?.learn($0) }
         let rate = history.rate(in: start..<(start + length))
-        printError("\(name): \(Int(rate)) steps a second")
+        cluster.monitor.say("\(name): \(Int(rate)) steps a second")
         return BenchmarkResult(
             name: name, configuration: ["seconds": .number(length)], rates: [.environmentSteps: [rate]],
             measured: memory.numbers.merging(counts.map { ($0, $1 - (before[$0] ?? 0)) }) { $1 })
@@ -67,6 +61,7 @@ final class Siege {
         defer { peer.stop() }
         let before = Self.processorSeconds
         var result = try watch(name, seconds: length, while: peer)
+        if let failure = peer.failure { throw ClusterError("the hostile peer ended: \(failure)") }
         result.measured["processors_of_hostile_peer"] = (Self.processorSeconds - before) / length
         result.measured["percent_of_undisturbed"] = 100 * (result.rates[.environmentSteps]?.first ?? 0) / calm
         for (role, sent) in peer.sent {
@@ -94,7 +89,7 @@ final class Siege {
     private func look(until end: Double, _ body: (ClusterStatus) -> Void = { _ in }) throws {
         while seconds < end {
             usleep(100_000)
-            guard let status = try cluster.checked(signals).status() else { continue }
+            guard let status = try cluster.checked().status() else { continue }
             let now = seconds
             history.add(status, at: now)
             self.status = status

@@ -1,13 +1,13 @@
 import Coordination
 import Experiments
 import Foundation
-import Histories
 import Nodes
 import Processes
 import Supervision
 import Wire
 
-/// `distillery launch` as a child process whose children are killed from outside.
+/// `launch` or `run` of the running executable as a child process, whose children are killed from outside. Belongs to
+/// the drill's thread.
 final class ClusterUnderDrill {
     let folder: String
     private let command: String
@@ -16,9 +16,11 @@ final class ClusterUnderDrill {
     private var process: ChildProcess
     private var starts = 1
     private var client: ControlClient?
+    let monitor: BenchmarkMonitor
 
     /// Starts the cluster in a new folder; `command` is `launch`, or `run` for one that goes on to evaluate.
-    init(_ experiment: Experiment, folder: String, command: String = "launch") throws {
+    init(_ experiment: Experiment, folder: String, command: String = "launch", _ monitor: BenchmarkMonitor) throws {
+        self.monitor = monitor
         self.folder = folder
         self.command = command
         guard !FileManager.default.fileExists(atPath: folder) else {
@@ -81,15 +83,15 @@ final class ClusterUnderDrill {
     func scale(actors: Int) throws { try ControlClient(endpoint: try endpoint()).scale(actors: actors) }
 
     /// Waits until `status` is as wanted; throws when the cluster ends before.
-    func wait(_ signals: SignalWatcher, until isAsWanted: (ClusterStatus) -> Bool) throws {
-        while try !(checked(signals).status().map(isAsWanted) ?? false) { usleep(50_000) }
+    func wait(until isAsWanted: (ClusterStatus) -> Bool) throws {
+        while try !(checked().status().map(isAsWanted) ?? false) { usleep(50_000) }
     }
 
-    /// Itself, unless it has ended or we were interrupted.
+    /// Itself, unless it has ended or the drill is to end.
     @discardableResult
-    func checked(_ signals: SignalWatcher) throws -> Self {
+    func checked() throws -> Self {
         guard !hasEnded else { throw ClusterError("the cluster ended: \(lastWords)") }
-        try exitIfInterrupted(signals.next())
+        try monitor.mayGoOn()
         return self
     }
 

@@ -1,5 +1,3 @@
-import Benchmarks
-import Environments
 import Experience
 import Experiments
 import Foundation
@@ -9,12 +7,12 @@ import Wire
 
 /// Whole runs, one after the other. A random process of any role is killed again and again, the supervisor among them;
 /// each run has to come to its report, and to the results of an undisturbed evaluation.
-final class WholeRunsDrill {
+package final class WholeRunsDrill {
     /// A run that has not come to its end for so long hangs.
     static let runLimitSeconds = 600.0
 
     /// What must be 0 besides `StreamFindings.losses`.
-    static let losses = ["runs_without_report", "results_counted_twice", "results_that_differ"]
+    package static let losses = ["runs_without_report", "results_counted_twice", "results_that_differ"]
 
     /// Seconds that a run takes undisturbed, about, on two cores: several kills fall into each, in every phase.
     private var lengthSeconds: Double { max(10, min(60, 6 * every)) }
@@ -42,21 +40,26 @@ final class WholeRunsDrill {
     private let folder: String
     private let every: Double
     private let random: Philox
-    private let signals: SignalWatcher
+    private let monitor: BenchmarkMonitor
     private var kills: [String: Int] = [:]
     private var totals: [String: Double] = ["runs": 0]
     /// Since the last kill, of whichever run: kills fall into other phases in each.
     private var calmSeconds = 0.0
 
-    init(folder: String, every: Double, seed: UInt64, signals: SignalWatcher) {
+    /// - Parameters:
+    ///   - folder: of all runs, one folder each.
+    ///   - every: seconds between two kills.
+    ///   - seed: of the choice of victims.
+    package init(folder: String, every: Double, seed: UInt64, _ monitor: BenchmarkMonitor) {
         self.folder = folder
         self.every = every
-        self.signals = signals
+        self.monitor = monitor
         random = Philox(StreamKey(seed: seed, task: 0, repetition: 0, actor: 0))
     }
 
-    /// Begins another run as long as the time is not over, and one at least.
-    func carryOut(minutes: Double) throws -> BenchmarkResult {
+    /// Begins another run as long as the time is not over, and one at least. Throws where an undisturbed run that it
+    /// compares with fails.
+    package func carryOut(minutes: Double) throws -> BenchmarkResult {
         let began = Date()
         repeat { try disturb(number: Int(totals["runs"] ?? 0)) } while Date().timeIntervalSince(began) < 60 * minutes
         for (role, count) in kills { totals["\(role)_kills"] = Double(count) }
@@ -67,12 +70,12 @@ final class WholeRunsDrill {
 
     private func disturb(number: Int) throws {
         let experiment = try Experiment(yaml: experiment, file: "the drill's experiment")
-        let cluster = try ClusterUnderDrill(experiment, folder: "\(folder)/whole-\(number)", command: "run")
+        let cluster = try ClusterUnderDrill(experiment, folder: "\(folder)/whole-\(number)", command: "run", monitor)
         defer { cluster.stop() }
         let began = Date()
         var seconds = 0.0
         while cluster.exitStatus == nil {
-            try exitIfInterrupted(signals.next())
+            try monitor.mayGoOn()
             usleep(50_000)
             let now = Date().timeIntervalSince(began)
             calmSeconds += now - seconds
@@ -85,12 +88,12 @@ final class WholeRunsDrill {
         add(1, to: "runs")
         let hasReport = FileManager.default.fileExists(atPath: cluster.run + "/report.html")
         guard cluster.exitStatus?.isSuccess == true, hasReport else {
-            printError("whole run \(number) ended without its report: \(cluster.lastWords)")
+            monitor.say("whole run \(number) ended without its report: \(cluster.lastWords)")
             return add(1, to: "runs_without_report")
         }
-        for (name, value) in try StreamFindings(of: cluster, signals).numbers { add(value, to: name) }
+        for (name, value) in try StreamFindings(of: cluster).numbers { add(value, to: name) }
         try compare(cluster)
-        printError("whole run \(number): ended after \(Int(Date().timeIntervalSince(began))) s, \(kills)")
+        monitor.say("whole run \(number): ended after \(Int(Date().timeIntervalSince(began))) s, \(kills)")
     }
 
     private func add(_ value: Double, to name: String) { totals[name, default: 0] += value }
@@ -138,7 +141,7 @@ final class WholeRunsDrill {
         defer { child.kill() }
         let deadline = Date(timeIntervalSinceNow: Self.runLimitSeconds)
         while child.exitStatus == nil, Date() < deadline {
-            try exitIfInterrupted(signals.next())
+            try monitor.mayGoOn()
             usleep(100_000)
         }
         guard child.exitStatus?.isSuccess == true else {

@@ -1,11 +1,10 @@
-import Benchmarks
 import Coordination
 import Foundation
 import Nodes
-import Processes
+import Quantities
 import Wire
 
-/// Scales a cluster and watches what follows.
+/// Scales a cluster and watches what follows. Belongs to the drill's thread.
 final class Scaling {
     private static let windowSeconds = 2.0
     private static let strideSeconds = 0.25
@@ -16,18 +15,16 @@ final class Scaling {
     private let cluster: ClusterUnderDrill
     private let plan: ScalePlan
     private let holdSeconds: Double
-    private let signals: SignalWatcher
     private let began = Date()
     private var history = StepHistory()
     private var status: ClusterStatus?
     private var actors: Int
     private var plateau = 0.0
 
-    init(_ cluster: ClusterUnderDrill, _ plan: ScalePlan, holdSeconds: Double, _ signals: SignalWatcher) {
+    init(_ cluster: ClusterUnderDrill, _ plan: ScalePlan, holdSeconds: Double) {
         self.cluster = cluster
         self.plan = plan
         self.holdSeconds = holdSeconds
-        self.signals = signals
         actors = plan.least
     }
 
@@ -41,7 +38,7 @@ final class Scaling {
         let start = seconds
         try watch(until: start + holdSeconds + Self.heartbeatSeconds) { _ in }
         plateau = Settling(rates(from: start)).plateau
-        printError("\(plan.name): \(plan.describe(actors)), \(Int(plateau)) steps a second")
+        cluster.monitor.say("\(plan.name): \(plan.describe(actors)), \(Int(plateau)) steps a second")
     }
 
     /// Sends all actors home: what they had not on the disk yet comes there before they leave.
@@ -60,7 +57,7 @@ final class Scaling {
     /// `scale` to so many actors, and what follows.
     func change(to target: Int) throws -> BenchmarkResult {
         let name = "\(plan.describe(actors)) to \(plan.describe(target))"
-        printError("\(plan.name): \(name)")
+        cluster.monitor.say("\(plan.name): \(name)")
         let before = cluster.processes
         let leases = status?.leases ?? []
         let stepsBefore = Dictionary(
@@ -82,9 +79,10 @@ final class Scaling {
         measured["seconds_until_throughput_settled"] = settling.seconds
         measured["seconds_until_all_at_work"] = inPlace
         (plateau, actors) = (settling.plateau, target)
-        printError(
-            "\(plan.name): \(Int(plateau)) steps a second after \(settling.seconds.map { fixed($0, 1) } ?? "?") s, "
-                + "all at work after \(inPlace.map { fixed($0, 1) } ?? "?") s")
+        let (settled, placed) = (settling.seconds ?? .nan, inPlace ?? .nan)
+        cluster.monitor.say(
+            "\(plan.name): \(Int(plateau)) steps a second after \(NumberText.fixed(settled, decimals: 1)) s, "
+                + "all at work after \(NumberText.fixed(placed, decimals: 1)) s")
         return BenchmarkResult(
             name: name,
             configuration: [
@@ -102,15 +100,15 @@ final class Scaling {
     private func watch(until end: Double, _ body: (ClusterStatus) -> Void) throws {
         while seconds < end {
             usleep(50_000)
-            guard let status = try cluster.checked(signals).status() else { continue }
+            guard let status = try cluster.checked().status() else { continue }
             history.add(status, at: seconds)
             self.status = status
             body(status)
         }
     }
 
-    /// Those processes are there that are wanted and no others; each has sent rollouts since; and together they step as many
-    /// actors as are wanted.
+    /// Those processes are there that are wanted and no others; each has sent rollouts since; and together they step as
+    /// many actors as are wanted.
     private func isInPlace(_ status: ClusterStatus, _ target: Int, _ stepsBefore: [String: Double]) -> Bool {
         let carriers = status.nodes.filter { $0.role == .actor }
         let carried = status.leases.flatMap(\.parts).filter { !$0.isFinished && !$0.node.isEmpty }
