@@ -33,7 +33,7 @@ package protocol SequenceModelKind: SendableMetatype {
 }
 
 /// The dimensions of a kind of model: what a checkpoint's configuration holds of it, word for word.
-package protocol SequenceModelSettings: SettingsGroup, Codable {
+package protocol SequenceModelSettings: SettingsGroup {
     /// Transitions of a window, c; windows of training have it, and `predict` looks so far back.
     var contextLength: Int { get }
 
