@@ -29,11 +29,12 @@ struct ConfigurationTests {
             .discrete(count: 7), .multiDiscrete(counts: [3, 300]),
             .box(shape: [2, 3], type: .float32, low: -.infinity, high: 1.5),
         ]
+        let stored = Bool.random(using: &generator) ? nil : StoredObservation(name: "states", space: spaces[2])
         let space = spaces[Int.random(in: 0..<spaces.count, using: &generator)]
         one.description = CheckpointDescription(
             environment: EnvironmentDescription(
-                name: "dark-room", observationSpace: space, actionSpace: .discrete(count: 5),
-                horizon: .random(in: 1...100, using: &generator),
+                name: "dark-room", observationSpace: space, stored: stored, actionSpace: .discrete(count: 5),
+                horizon: Bool.random(using: &generator) ? nil : .random(in: 1...100, using: &generator),
                 json: DarkRoomSettings(size: .random(in: 2...128, using: &generator)).json),
             splitSeed: .random(in: 0...UInt64.max, using: &generator),
             trainedTasks: (0..<Int.random(in: 0...20, using: &generator)).map { _ in
@@ -172,6 +173,7 @@ struct ConfigurationTests {
                 "version: expected a checkpoint's configuration of version 1 or 2; '3'"
             ),
             ("\"version\": 2", "\"version\": []", "version 1 or 2; a list of format"),
+            ("\"stored_name\": null", "\"stored_name\": \"states\"", "stored_name and stored_space: streams cannot"),
             ("distillery-checkpoint", "distillery-transformer", "format: expected distillery-checkpoint"),
         ])
     func refused(old: String, new: String, message: String) throws {

@@ -33,7 +33,7 @@ extension Coordinator {
     /// and some of the train tasks in context. Evaluations are named `CHECKPOINT-test`, `-test-cleared` and
     /// `-train`.
     func queueJobs() throws {
-        guard let checkpoint = finalCheckpoint else { return fail("there is no checkpoint to evaluate") }
+        guard let checkpoint = training.finalCheckpoint else { return fail("there is no checkpoint to evaluate") }
         let evaluate = context.experiment.evaluate
         let test = context.experiment.testTasks(of: context.distribution)
         let train = context.experiment.trainTasks(of: context.distribution).spread(evaluate.trainTasks)
@@ -60,7 +60,7 @@ extension Coordinator {
     func scheduleJobs(now: UInt64, outbox: inout Outbox) {
         guard recorderEndpoint != nil else { return }
         let busy = Set(jobs.filter { !$0.isFinished }.compactMap(\.node))
-        let free = members(.evaluator).filter { nodes[$0]?.isLeaving == false && !busy.contains($0) }.sorted()
+        let free = nodes.staying(.evaluator).map(\.hello.name).filter { !busy.contains($0) }.sorted()
         for name in free {
             guard let index = nextJob(for: name, now: now) else { continue }
             jobs[index].node = name
@@ -107,7 +107,7 @@ extension Coordinator {
         }
         jobs[index].isFinished = true
         unfinishedJobs -= 1
-        moved(now: now)
+        movement.note(now: now)
         try journal.evaluated(job, split: jobs[index].split, returns: result.returns)
         if !jobs.contains(where: { !$0.isFinished && $0.job.evaluation == job.evaluation }) {
             try journal.evaluationEnded(job.evaluation)
