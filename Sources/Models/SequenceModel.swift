@@ -5,8 +5,8 @@ package import Settings
 /// A kind of sequence model: what a registry holds and an experiment names.
 ///
 /// A new kind is a folder beside `Transformer/` and a line in `Registry.swift`. It brings, in the order in which they
-/// are best written: settings; a `ParameterLayout`; a `TrainingPass`, whose gradients `GradientCheck` compares with
-/// differences of the loss; a `ModelContext`, whose logits must be those of the pass for the same transitions; and,
+/// are best written: settings; a `ParameterLayout`; a `TrainingPass`, whose gradients `GradientCheck` of
+/// the tests compares with differences of the loss; a `ModelContext`, whose logits must be those of the pass for the same transitions; and,
 /// where observations are not integers, an `ObservationEncoder`. Windows, optimiser, checkpoints, `predict` and
 /// evaluation are there already. `Tests/Toys/ToyModel.swift` is one in a single file.
 package protocol SequenceModelKind: SendableMetatype {
