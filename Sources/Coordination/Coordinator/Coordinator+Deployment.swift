@@ -18,7 +18,7 @@ extension Coordinator {
             switch phase {
             case .collecting: [.learner: cluster.learners, .actor: actorTarget.processes, .recorder: 1]
             case .distilling: [.distiller: 1]
-            case .evaluating: [.evaluator: min(cluster.evaluators, max(1, jobs.count)), .recorder: 1]
+            case .evaluating: [.evaluator: min(cluster.evaluators, max(1, jobs.all.count)), .recorder: 1]
             case .finished: [:]
             }
         return Deployment(processes: processes)

@@ -131,7 +131,7 @@ extension Coordinator {
 
     /// Keeps the newest ones, as many as the settings say, and those that are evaluated.
     private func deleteOldCheckpoints() {
-        let evaluated = Set(jobs.map(\.job.checkpoint) + [training.finalCheckpoint].compactMap { $0 })
+        let evaluated = Set(jobs.all.map(\.job.checkpoint) + [training.finalCheckpoint].compactMap { $0 })
         do { try checkpoints.retain(context.experiment.distil.training.keepCheckpoints, and: evaluated) } catch {
             logger.warning("old checkpoints stay", metadata: ["reason": "\(error)"])
         }
@@ -168,7 +168,7 @@ extension Coordinator {
         if request.file == LearnerStateFile.file {
             return answerState(request, to: name, number, outbox: &outbox)
         }
-        let isNeeded = jobs.contains { $0.node == name && !$0.isFinished && $0.job.checkpoint == request.checkpoint }
+        let isNeeded = jobs.isBusy(name, with: request.checkpoint)
         guard isNeeded else {
             return refuse(
                 "no job of yours needs a checkpoint \(request.checkpoint)", to: sender, number, outbox: &outbox)

@@ -184,8 +184,7 @@ extension Coordinator {
         case .histories: lifetimes[lifetime] != nil
         case .evaluation(let name):
             lifetime.repetition == 0
-                && (finishedJobs.contains(FinishedJob(evaluation: name, task: lifetime.task))
-                    || jobs.contains { $0.job.evaluation == name && $0.job.task == lifetime.task })
+                && jobs.has(name, task: lifetime.task)
         }
     }
 

@@ -76,7 +76,7 @@ extension Coordinator {
         for lifetime in lifetimes.leased.compactMap({ lifetimes[$0] }) {
             for part in lifetime.parts where !part.isFinished { carry(part, of: lifetime, now: now, outbox: &outbox) }
         }
-        for job in jobs where job.node != nil && !job.isFinished { send(job, now: now, outbox: &outbox) }
+        for job in jobs.all where job.isLeased { send(job, now: now, outbox: &outbox) }
         for identifier in discards.lifetimes { orderDiscard(of: identifier, now: now, outbox: &outbox) }
         for identifier in seals.awaitedLifetimes { orderSeals(of: identifier, now: now, outbox: &outbox) }
     }
@@ -94,10 +94,7 @@ extension Coordinator {
         case .actor: try replaceActors(of: name, now: now, outbox: &outbox)
         case .learner: try replaceLearner(name, now: now, outbox: &outbox)
         case .distiller: training.leave(name)
-        case .evaluator:
-            for index in jobs.indices where jobs[index].node == name && !jobs[index].isFinished {
-                jobs[index].node = nil
-            }
+        case .evaluator: jobs.leave(name)
         default: break
         }
     }

@@ -64,27 +64,13 @@ extension Coordinator {
     private func takeOfJob(
         _ refused: StreamsRefused, from name: String, now: UInt64, outbox: inout Outbox
     ) throws {
-        guard
-            let index = jobs.firstIndex(where: {
-                $0.lifetime == refused.lifetime && $0.node == name && $0.job.incarnation == refused.incarnation
-                    && !$0.isFinished
-            })
-        else { return }
+        guard let job = jobs.refuse(refused, from: name, limit: Self.attemptLimit << 16, now: now) else { return }
         logger.warning(
             "streams are given up",
             metadata: ["job": "\(refused.lifetime)", "evaluator": "\(name)", "reason": "\(refused.reason)"])
-        jobs[index].node = nil
-        jobs[index].refusals += 1
-        jobs[index].restsUntil = now + RestingLifetimes.rest(after: jobs[index].refusals)
-        if refused.above >> 16 < Self.attemptLimit {
-            jobs[index].job.incarnation = max(jobs[index].job.incarnation, refused.above)
-        }
-        guard jobs[index].refusals <= Self.refusalLimit else {
-            return fail("\(refused.lifetime)", because: refused)
-        }
+        guard job.refusals <= Self.refusalLimit else { return fail("\(refused.lifetime)", because: refused) }
         if refused.cause == .divergence {
-            discards.add(
-                refused.lifetime, incarnation: jobs[index].job.incarnation + 1, reason: refused.reason)
+            discards.add(refused.lifetime, incarnation: job.job.incarnation + 1, reason: refused.reason)
             orderDiscard(of: refused.lifetime, now: now, outbox: &outbox)
         }
     }
@@ -146,12 +132,5 @@ extension LeasedLifetime {
         refusals += 1
         lastRefusal = refused.reason
         lastRefusalAt = now
-    }
-}
-
-extension LeasedJob {
-    /// Whose streams it plays.
-    var lifetime: LifetimeIdentifier {
-        LifetimeIdentifier(collection: .evaluation(job.evaluation), task: job.task, repetition: 0)
     }
 }

@@ -80,9 +80,7 @@ package final class Coordinator {
     var foundCheckpoint: FoundCheckpoint?
 
     // Evaluating.
-    /// Jobs of the evaluation, in the order in which they are given out; a job's number is its place, from 1.
-    var jobs: [LeasedJob] = []
-    var unfinishedJobs = 0
+    var jobs: EvaluationJobs
 
     /// Messages that could not be decoded, or that their sender had no business to send.
     package internal(set) var refusedMessages = 0
@@ -142,16 +140,13 @@ package final class Coordinator {
             processes: context.experiment.cluster.actorProcesses, perProcess: context.experiment.actorsPerProcess,
             perLifetime: context.experiment.collect.actors)
         training = TrainingLease(finalCheckpoint: goal.checkpoint)
-        finishedJobs = finished.jobs
+        jobs = EvaluationJobs(finishedBefore: finished.jobs)
         seals = StreamSeals(quarantined: finished.quarantined)
         if let scale = finished.scale { actorTarget.apply(scale) }
         if goal.collects { try queueLifetimes(finished) }
         if goal.distils { takeUpDistillation(isDistilled: finished.isDistilled) }
         try advance(now: now)
     }
-
-    /// Jobs that an earlier start of this run has finished.
-    let finishedJobs: Set<FinishedJob>
 
     /// The run has ended and all nodes but supervisors have left.
     package var isFinished: Bool { isEnding && nodesAreGone }
@@ -308,7 +303,7 @@ package final class Coordinator {
             phase = .evaluating
             if goal.evaluates { try queueJobs() }
         }
-        if phase == .evaluating, unfinishedJobs == 0 { phase = .finished }
+        if phase == .evaluating, jobs.unfinished == 0 { phase = .finished }
         if phase != before || now == began {
             phaseBegan = now
             hasChanged = true

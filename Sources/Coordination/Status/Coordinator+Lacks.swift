@@ -45,7 +45,7 @@ extension Coordinator {
             guard goal.distils, training.distiller == nil else { return [] }
             return [Lack(kind: .distiller, why: "a distiller; there is none")]
         case .evaluating:
-            let open = jobs.count { !$0.isFinished }
+            let open = jobs.unfinished
             var lacks: [Lack] = []
             if recorderEndpoint == nil { lacks.append(Lack(kind: .recorder, why: "a recorder; there is none")) }
             if !hasNodes(.evaluator) {

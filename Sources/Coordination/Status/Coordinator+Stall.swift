@@ -55,7 +55,7 @@ extension Coordinator {
         case (.collecting, .learner): return lifetimes.leased.contains { lifetimes[$0]?.learner == name }
         case (.collecting, .recorder): return !seals.areComplete
         case (.distilling, .distiller): return training.distiller == name
-        case (.evaluating, .evaluator): return jobs.contains { $0.node == name && !$0.isFinished }
+        case (.evaluating, .evaluator): return jobs.isBusy(name)
         default: return false
         }
     }

@@ -38,12 +38,12 @@ extension Coordinator {
             environmentSteps: speed.steps, environmentStepsPerSecond: speed.perSecond,
             distillationStep: training.step, distillation: training.numbers,
             jobs: ClusterStatus.Jobs(
-                finished: jobs.count(where: \.isFinished), running: jobs.count { $0.node != nil && !$0.isFinished },
-                total: jobs.count),
+                finished: jobs.all.count - jobs.unfinished, running: jobs.all.count(where: \.isLeased),
+                total: jobs.all.count),
             quarantined: seals.quarantined.map { ClusterStatus.Quarantine(stream: $0.path, reason: $1) }
                 .sorted { $0.stream < $1.stream },
             nodes: order.map { node($0, wait: texts[$0.hello.name], now: now) }, leases: leases(now: now),
-            jobLeases: jobs.compactMap { job in
+            jobLeases: jobs.all.compactMap { job in
                 guard let node = job.node, !job.isFinished else { return nil }
                 return ClusterStatus.JobLease(
                     evaluation: job.job.evaluation, task: job.job.task, node: node,
