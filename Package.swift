@@ -124,6 +124,8 @@ let package = Package(
             name: "TestSupport", dependencies: ["Environments", "Experience", "Transport"], path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
+            name: "NeuralReference", dependencies: ["Neural"], path: "Tests/NeuralReference", swiftSettings: strict),
+        .target(
             name: "Simulation",
             dependencies: [
                 "Nodes", "Collecting", "Distilling", "Coordination", "Supervision",
@@ -164,7 +166,7 @@ let package = Package(
             "AgentsTests", ["Settings", "Agents", "Neural", "Environments", "Experience", "TestSupport"],
             resources: [.copy("Golden")]),
         tests(
-            "NeuralTests", ["Neural", "CKernels", "Environments", "Experience", "TestSupport"],
+            "NeuralTests", ["Neural", "NeuralReference", "CKernels", "Environments", "Experience", "TestSupport"],
             resources: [.copy("Golden")]),
         tests("CatalogTests", ["Catalog", "Environments", "Experience"]),
         tests(
@@ -215,7 +217,8 @@ let package = Package(
         tests(
             "DistillationTests",
             [
-                "Settings", "Distillation", "Files", "Models", "Neural", "Histories", "Environments", "Experience",
+                "Settings", "Distillation", "Files", "Models", "Neural", "NeuralReference", "Histories", "Environments",
+                "Experience",
                 "TestSupport", "Toys",
             ],
             resources: [.copy("Golden")]),

@@ -14,14 +14,14 @@ from pytorch_reference import Transformer, write_safetensors
 FOLDER = pathlib.Path("Tests/DistillationTests/Golden")
 COUNTS, ACTIONS, BATCH, CONTEXT = [5, 4], 3, 3, 19
 SETTINGS = {
-    "contextLength": CONTEXT, "modelDimension": 24, "layers": 2, "heads": 3, "feedForward": 40,
-    "embeddingDropout": 0, "attentionDropout": 0, "residualDropout": 0,
+    "context_length": CONTEXT, "dimension": 24, "layers": 2, "heads": 3, "feed_forward": 40,
+    "embedding_dropout": 0, "attention_dropout": 0, "residual_dropout": 0,
 }
 # Both layouts in sizes that are no multiples of anything, and the sizes that the kernels were made for.
 MODELS = {
-    "merged": SETTINGS | {"tokenLayout": "merged"},
-    "separate": SETTINGS | {"tokenLayout": "separate"},
-    "wide": SETTINGS | {"tokenLayout": "merged", "modelDimension": 64, "layers": 1, "heads": 4, "feedForward": 128},
+    "merged": SETTINGS | {"token_layout": "merged"},
+    "separate": SETTINGS | {"token_layout": "separate"},
+    "wide": SETTINGS | {"token_layout": "merged", "dimension": 64, "layers": 1, "heads": 4, "feed_forward": 128},
 }
 SMOOTHING, RATE, BETAS, EPSILON, CLIP, STEPS = 0.1, 3e-3, (0.9, 0.99), 1e-6, 1.0, 10
 
@@ -44,8 +44,8 @@ def transformer(name, settings):
     torch.manual_seed(7)
     model = Transformer(COUNTS, ACTIONS, settings)
     for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=1.5 / settings["modelDimension"] ** 0.5)
-    data = batch(settings["tokenLayout"])
+        torch.nn.init.normal_(parameter, std=1.5 / settings["dimension"] ** 0.5)
+    data = batch(settings["token_layout"])
     parameters = {name: value.detach().clone() for name, value in model.named_parameters()}
     logits, loss = objective(model, data)
     loss.backward()

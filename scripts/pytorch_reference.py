@@ -9,6 +9,7 @@ Needs torch alone. `python pytorch_reference.py CHECKPOINT STREAM.h5` (with h5py
 import json
 import math
 import pathlib
+import re
 import struct
 import sys
 
@@ -101,14 +102,14 @@ class Transformer(nn.Module):
 
     def __init__(self, component_counts, actions, settings):
         super().__init__()
-        s, d = settings, settings["modelDimension"]
-        self.context = s["contextLength"]
-        self.tokens_per_transition = 1 if s["tokenLayout"] == "merged" else 3
-        layout = MergedEmbedding if s["tokenLayout"] == "merged" else SeparateEmbedding
+        s, d = settings, settings["dimension"]
+        self.context = s["context_length"]
+        self.tokens_per_transition = 1 if s["token_layout"] == "merged" else 3
+        layout = MergedEmbedding if s["token_layout"] == "merged" else SeparateEmbedding
         self.embed = layout(component_counts, actions, d, self.context * self.tokens_per_transition)
-        self.dropout = nn.Dropout(s["embeddingDropout"])
+        self.dropout = nn.Dropout(s["embedding_dropout"])
         self.blocks = nn.ModuleList(
-            Block(d, s["heads"], s["feedForward"], s["attentionDropout"], s["residualDropout"])
+            Block(d, s["heads"], s["feed_forward"], s["attention_dropout"], s["residual_dropout"])
             for _ in range(s["layers"])
         )
         self.head = nn.Linear(d, actions)
@@ -207,13 +208,21 @@ def component_counts(space):
     return [int(space["high"]) + 1] * math.prod(space["shape"])
 
 
+def renewed(config):
+    """A configuration of version 1 with the keys of version 2, as far as `load` needs them."""
+    names = {"modelDimension": "dimension"}
+    snake = lambda name: names.get(name, re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), name))
+    model, environment = ({snake(key): value for key, value in config[key].items()} for key in ("model", "environment"))
+    return {"model": model, **{key: environment[key] for key in ("observation_space", "action_space")}}
+
+
 def load(folder):
     """The model of a checkpoint's folder, in evaluation mode."""
     folder = pathlib.Path(folder)
     config = json.loads((folder / "config.json").read_text())
-    environment = config["environment"]
-    model = Transformer(
-        component_counts(environment["observationSpace"]), environment["actionSpace"]["n"], config["model"])
+    if config["version"] == 1:
+        config = renewed(config)
+    model = Transformer(component_counts(config["observation_space"]), config["action_space"]["n"], config["model"])
     model.load_state_dict(read_safetensors((folder / "model.safetensors").read_bytes()))
     return model.eval()
 

@@ -18,19 +18,13 @@ extension Ledger {
         }
     }
 
-    /// Adds tasks, or replaces those with the same id.
-    ///
-    /// One transaction for all of them, synced.
-    package func save(_ tasks: [TaskRecord]) throws(CatalogError) {
-        try write { try $0.save(tasks) }
-    }
-
     /// Writes all of a batch, or nothing: one transaction.
     ///
     /// Batches are what the coordinator writes once a turn, before it sends the messages that tell of it; hence the
     /// default.
     package func save(_ batch: LedgerBatch, surviving: Survival = .lossOfPower) throws(CatalogError) {
         try write(surviving: surviving) { database in
+            if !batch.tasks.isEmpty { try database.save(batch.tasks) }
             if !batch.lifetimes.isEmpty { try database.save(batch.lifetimes) }
             if !batch.streams.isEmpty { try database.save(batch.streams) }
             if !batch.nodes.isEmpty { try database.save(batch.nodes) }
@@ -38,22 +32,6 @@ extension Ledger {
             for checkpoint in batch.checkpoints { try database.save(checkpoint) }
             for result in batch.results { try database.save(result) }
         }
-    }
-
-    /// Adds it, or replaces the one with its name.
-    ///
-    /// Synced: a checkpoint that the coordinator has stored is known after a loss of power.
-    package func save(_ checkpoint: CheckpointRecord) throws(CatalogError) {
-        try write { try $0.save(checkpoint) }
-    }
-
-    /// Adds metrics; one transaction for all.
-    ///
-    /// Nothing is ever replaced: the same metric written twice is there twice.
-    ///
-    /// Synced, unlike metrics in a batch that need only survive a process.
-    package func append(_ metrics: [MetricRecord]) throws(CatalogError) {
-        try write { try $0.append(metrics) }
     }
 
     /// Replaces all that can be known from stream files alone: tasks, lifetimes, streams, evaluations, in one

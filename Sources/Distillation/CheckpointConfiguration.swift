@@ -1,10 +1,5 @@
 package import Environments
-import Experience
-import Files
-package import Foundation
-import Histories
 package import Models
-import Settings
 
 /// What a checkpoint is about: the environment that its model acts in, and what the model was allowed to see of it. An
 /// evaluator learns from it which tasks were held out, without the experiment that made the checkpoint.
@@ -27,9 +22,9 @@ package struct CheckpointDescription: Sendable, Equatable {
     }
 }
 
-/// The contents of `config.json`: the kind of model and its settings word for word, the environment with its spaces,
-/// the settings of training and windows, and how far the training had come. Reading refuses settings out of their
-/// ranges, so that a value of this type can make a model and go on training.
+/// The contents of `config.json`: the kind of model and its settings, the environment with its spaces, the settings of
+/// training and windows, and how far the training had come. Reading refuses settings out of their ranges, so that a
+/// value of this type can make a model and go on training. How it stands in the file is `CheckpointDocument`'s.
 package struct CheckpointConfiguration: Sendable, Equatable {
     /// The kind of model with its dimensions; parameters lie in `model.safetensors`.
     package var model: ModelChoice
@@ -58,152 +53,5 @@ package struct CheckpointConfiguration: Sendable, Equatable {
     /// asked with other settings than those of the checkpoint: more steps make a finished training go on.
     package func isEnd(of training: TrainingSettings) -> Bool {
         step >= training.steps || training.maximumSeconds.map { seconds >= $0 } ?? false
-    }
-
-    /// What a file of a kind of model says that it is.
-    private static func format(_ model: ModelChoice) -> String { "distillery-\(model.name)" }
-    /// Raised when files of before can no longer be read.
-    private static let version = 1
-
-    /// JSON with sorted keys, so that equal configurations are equal bytes.
-    package func encoded() throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return try encoder.encode(
-            Document(
-                format: Self.format(model), version: Self.version, model: ModelDocument(choice: model),
-                environment: try .init(description.environment), splitSeed: description.splitSeed,
-                trainedTasks: description.trainedTasks, testTasks: description.testTasks, training: training,
-                windows: windows, step: step,
-                seconds: seconds))
-    }
-
-    /// Reads and checks a `config.json`. Throws `FileError` in the words of its owner.
-    package init(_ data: Data, name: String) throws {
-        guard data.count <= 16 << 20 else { throw FileErrors.config(name, "has \(data.count) bytes") }
-        let document: Document
-        do {
-            document = try JSONDecoder().decode(Document.self, from: data)
-        } catch {
-            throw FileErrors.config(name, "is not the configuration of a checkpoint: \(error)")
-        }
-        let model = document.model.choice
-        guard document.format == Self.format(model), document.version == Self.version else {
-            throw FileErrors.config(
-                name,
-                "has format \(document.format) version \(document.version), expected \(Self.format(model)) version "
-                    + "\(Self.version)")
-        }
-        do {
-            try model.settings.validate()
-            try document.training.validate()
-            try document.windows.validate()
-        } catch {
-            throw FileErrors.config(name, "cannot be used: \(error)")
-        }
-        self.init(
-            model: model,
-            description: CheckpointDescription(
-                environment: try document.environment.description(name), splitSeed: document.splitSeed,
-                trainedTasks: document.trainedTasks, testTasks: document.testTasks),
-            training: document.training, windows: document.windows, step: document.step, seconds: document.seconds)
-    }
-
-    /// The JSON as a file has it; the names of the properties are the keys.
-    private struct Document: Codable {
-        var format: String
-        var version: Int
-        var model: ModelDocument
-        var environment: EnvironmentDocument
-        var splitSeed: UInt64
-        var trainedTasks: [Int]
-        var testTasks: [Int]?
-        var training: TrainingSettings
-        var windows: WindowSettings
-        var step: Int
-        var seconds: Double
-    }
-
-    /// The keys of the model's settings, with the `name` of its kind beside them. Files without a name are of the time
-    /// when there was one kind.
-    private struct ModelDocument: Codable {
-        private enum Key: String, CodingKey { case name }
-
-        var choice: ModelChoice
-
-        init(choice: ModelChoice) { self.choice = choice }
-
-        init(from decoder: any Decoder) throws {
-            let name = try decoder.container(keyedBy: Key.self).decodeIfPresent(String.self, forKey: .name)
-            let kind = try RegisteredModel.registry.named(name ?? Transformer.name)
-            choice = ModelChoice(kind, settings: try kind.decodeSettings(from: decoder))
-        }
-
-        func encode(to encoder: any Encoder) throws {
-            try choice.dimensions.encode(to: encoder)
-            var container = encoder.container(keyedBy: Key.self)
-            try container.encode(choice.name, forKey: .name)
-        }
-    }
-
-    /// The environment under its key `environment`: what `EnvironmentDescription` holds, with spaces as JSON objects.
-    private struct EnvironmentDocument: Codable {
-        var name: String
-        /// The environment's settings as their own JSON, word for word as streams have them.
-        var settings: String
-        var horizon: Int?
-        var observationSpace: SpaceDocument
-        var actionSpace: SpaceDocument
-        /// Missing where streams store what is seen.
-        var storedName: String?
-        var storedSpace: SpaceDocument?
-
-        init(_ environment: EnvironmentDescription) throws {
-            name = environment.name
-            settings = environment.json
-            horizon = environment.horizon
-            observationSpace = try SpaceDocument(environment.observationSpace)
-            actionSpace = try SpaceDocument(environment.actionSpace)
-            if environment.hasView {
-                storedName = environment.stored.name
-                storedSpace = try SpaceDocument(environment.stored.space)
-            }
-        }
-
-        func description(_ file: String) throws -> EnvironmentDescription {
-            EnvironmentDescription(
-                name: name, observationSpace: try observationSpace.space(file, "observationSpace"),
-                stored: try stored(file), actionSpace: try actionSpace.space(file, "actionSpace"), horizon: horizon,
-                json: settings)
-        }
-
-        private func stored(_ file: String) throws -> StoredObservation? {
-            guard let storedName else { return nil }
-            guard let space = try storedSpace?.space(file, "storedSpace"),
-                let stored = StoredObservation(name: storedName, space: space)
-            else { throw FileErrors.config(file, "has no usable environment.storedName and environment.storedSpace") }
-            return stored
-        }
-    }
-}
-
-/// A space as streams describe it, `{"type":"multi_discrete","nvec":[9,9]}`, but as an object of its own.
-private struct SpaceDocument: Codable {
-    var type: String
-    var n: Int?
-    var nvec: [Int]?
-    var shape: [Int]?
-    var dtype: String?
-    var low: Double?
-    var high: Double?
-
-    init(_ space: Space) throws { self = try JSONDecoder().decode(Self.self, from: Data(space.json.utf8)) }
-
-    func space(_ file: String, _ key: String) throws -> Space {
-        do {
-            return try Space(json: String(decoding: JSONEncoder().encode(self), as: UTF8.self))
-        } catch {
-            throw FileErrors.config(file, "has no usable space under environment.\(key): \(error)")
-        }
     }
 }

@@ -6,7 +6,7 @@ package import Settings
 ///
 /// With the defaults it is 2e-6 at step 0, 1.51e-4 at step 250, 3e-4 at step 500 and 1.5e-4 halfway down, at step
 /// 25,250.
-package struct TrainingSettings: SettingsGroup, Codable {
+package struct TrainingSettings: SettingsGroup {
     /// Windows of an optimiser step.
     package var batchSize = 64
     /// Optimiser steps after which training ends.

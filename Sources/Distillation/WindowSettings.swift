@@ -2,7 +2,7 @@ package import Settings
 
 /// Which pieces of the learning histories the model is shown: the section `distil.windows` of an experiment. The
 /// window's length c belongs to the model (`context_length`).
-package struct WindowSettings: SettingsGroup, Codable {
+package struct WindowSettings: SettingsGroup {
     /// Only every k-th episode of a stream is kept, counted from an offset that is drawn anew for every window, so that
     /// a window spans more of the learning.
     package var everyEpisodes = 1

@@ -39,7 +39,7 @@ package final class StreamWriter {
     /// In the order of `StreamColumn.all`.
     let columns: [StreamColumn]
     /// What a rollout has to have been checked against.
-    private let layout: RolloutLayout
+    let layout: RolloutLayout
     let handle: AppendHandle
     /// The operating system's, or a test's.
     let calls: FileCalls
@@ -58,7 +58,7 @@ package final class StreamWriter {
     /// The counts of its recorder; nil in tools and tests.
     private var tally: WriterTally?
     /// fdatasync failed: the system may have dropped what it could not write, only `recover` can tell.
-    private var syncFailed = false
+    private(set) var syncFailed = false
 
     /// For a stream that is new, or was just recovered: nothing waits.
     init(
@@ -274,14 +274,6 @@ package final class StreamWriter {
         forgetPending()
     }
 
-    /// A stream whose file is still to be made finds nothing in its place.
-    ///
-    /// Throws `damaged`: a recorder that finds a foreign file there gives the stream up.
-    func checkNameIsFree() throws(StreamError) {
-        guard fileSize(path) != nil else { return }
-        throw .damaged(path: path, problem: "another file was put in its place before it had one")
-    }
-
     /// From now on its bytes and itself are counted in `tally`, until the writer is freed or counted elsewhere.
     ///
     /// A writer is counted in one tally at a time.
@@ -357,18 +349,6 @@ package final class StreamWriter {
 }
 
 extension StreamWriter {
-    /// Why a rollout is refused though its sequence number is right; nil where it may be appended.
-    private func problem(_ rollout: CheckedRollout) -> String? {
-        let header = rollout.header
-        guard header.actor == metadata.actor else { return "actor \(header.actor), expected \(metadata.actor)" }
-        guard rollout.layout == layout else {
-            return "observations of \(rollout.layout.observation) and actions of \(rollout.layout.action), expected "
-                + "\(layout.observation) and \(layout.action)"
-        }
-        return position.problem(
-            incarnation: header.incarnation, policyVersion: header.policyVersion, firstEpisode: header.firstEpisode)
-    }
-
     /// As `writeRows`. Gives a descriptor to sync.
     ///
     /// On an error nothing may be assumed of the file: the caller distrusts it.
@@ -406,14 +386,6 @@ extension StreamWriter {
 
     /// Memory that a column's buffer keeps between flushes.
     private static let keptBytes = 64 << 10
-
-    /// Throws once fdatasync has failed.
-    func checkSync() throws(StreamError) {
-        guard syncFailed else { return }
-        throw .inputOutput(
-            path: path, operation: "go on", message: "an earlier fdatasync failed; close the stream and recover it",
-            code: EIO)
-    }
 
     /// Rows of a column that are not in the file yet, `rollouts` included.
     ///

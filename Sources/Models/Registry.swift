@@ -18,7 +18,6 @@ package struct RegisteredModel: SettingsKind {
     package let summary: String
     package let defaults: any SettingsGroup
     fileprivate let settings: @Sendable (any SettingsGroup) -> any SequenceModelSettings
-    fileprivate let decode: @Sendable (any Decoder) throws -> any SequenceModelSettings
     fileprivate let layout: @Sendable (any SettingsGroup, ModelSpaces) throws -> ParameterLayout
     fileprivate let operations: @Sendable (any SettingsGroup, ModelSpaces) throws -> Double
     fileprivate let model: @Sendable (any SettingsGroup, ModelSpaces, UInt64?) throws -> any SequenceModel
@@ -34,14 +33,10 @@ package struct RegisteredModel: SettingsKind {
         summary = Kind.summary
         defaults = Kind.Settings()
         settings = { typed($0) }
-        decode = { try Kind.Settings(from: $0) }
         layout = { try Kind.parameterLayout(typed($0), $1) }
         operations = { try Kind.forwardOperations(typed($0), $1) }
         model = { try Kind.make(typed($0), $1, seed: $2) }
     }
-
-    /// The settings of a model of this kind that stand in a file. Throws what decoding throws.
-    package func decodeSettings(from decoder: any Decoder) throws -> any SequenceModelSettings { try decode(decoder) }
 }
 
 /// A kind of model with its settings: what an experiment names as `distil.model`, what a checkpoint remembers as

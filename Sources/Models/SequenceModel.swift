@@ -5,8 +5,8 @@ package import Settings
 /// A kind of sequence model: what a registry holds and an experiment names.
 ///
 /// A new kind is a folder beside `Transformer/` and a line in `Registry.swift`. It brings, in the order in which they
-/// are best written: settings; a `ParameterLayout`; a `TrainingPass`, whose gradients `GradientCheck` compares with
-/// differences of the loss; a `ModelContext`, whose logits must be those of the pass for the same transitions; and,
+/// are best written: settings; a `ParameterLayout`; a `TrainingPass`, whose gradients `GradientCheck` of
+/// the tests compares with differences of the loss; a `ModelContext`, whose logits must be those of the pass for the same transitions; and,
 /// where observations are not integers, an `ObservationEncoder`. Windows, optimiser, checkpoints, `predict` and
 /// evaluation are there already. `Tests/Toys/ToyModel.swift` is one in a single file.
 package protocol SequenceModelKind: SendableMetatype {
@@ -33,7 +33,7 @@ package protocol SequenceModelKind: SendableMetatype {
 }
 
 /// The dimensions of a kind of model: what a checkpoint's configuration holds of it, word for word.
-package protocol SequenceModelSettings: SettingsGroup, Codable {
+package protocol SequenceModelSettings: SettingsGroup {
     /// Transitions of a window, c; windows of training have it, and `predict` looks so far back.
     var contextLength: Int { get }
 

@@ -7,29 +7,61 @@ package enum JSONExtent: Sendable {
     case all
 }
 
+/// How JSON is laid out.
+package enum JSONStyle: Sendable {
+    /// Without any spaces.
+    case line
+    /// A line for each key of a section, indented by two spaces and `depth` times two; lists stay on a line.
+    case indented(depth: Int)
+
+    /// Of the sections inside.
+    fileprivate var inner: JSONStyle {
+        switch self {
+        case .line: .line
+        case .indented(let depth): .indented(depth: depth + 1)
+        }
+    }
+
+    fileprivate func object(_ members: [(name: String, value: String)]) -> String {
+        switch self {
+        case .indented(let depth) where !members.isEmpty:
+            let margin = String(repeating: "  ", count: depth)
+            let lines = members.map { "\(margin)  \($0.name): \($0.value)" }
+            return "{\n\(lines.joined(separator: ",\n"))\n\(margin)}"
+        default: return "{\(members.map { "\($0.name):\($0.value)" }.joined(separator: ","))}"
+        }
+    }
+}
+
 extension Schema {
-    /// `root` as one line of JSON with sorted keys and without spaces: equal values give equal text.
+    /// `root` as JSON with sorted keys: equal values give equal text.
     ///
-    /// - Parameter defaults: what `.changed` compares with.
+    /// - Parameters:
+    ///   - defaults: what `.changed` compares with.
+    ///   - style: one line without spaces, unless people are to read it.
     ///
     /// Equal text for equal values is what lets a stream file and a catalogue be compared by their settings' text.
-    package func json(_ root: Root, defaults: Root, _ extent: JSONExtent) -> String {
-        object(entries, root, defaults, extent)
+    package func json(_ root: Root, defaults: Root, _ extent: JSONExtent, _ style: JSONStyle = .line) -> String {
+        object(entries, root, defaults, extent, style)
     }
 
     /// Keys in the order of the alphabet, whatever the order of declaration.
-    private func object(_ entries: [Entry<Root>], _ root: Root, _ defaults: Root, _ extent: JSONExtent) -> String {
-        let members = entries.sorted { $0.name < $1.name }.compactMap { entry -> String? in
-            value(entry, root, defaults, extent).map { "\(quotedJSON(entry.name)):\($0)" }
+    private func object(
+        _ entries: [Entry<Root>], _ root: Root, _ defaults: Root, _ extent: JSONExtent, _ style: JSONStyle
+    ) -> String {
+        let members = entries.sorted { $0.name < $1.name }.compactMap { entry -> (String, String)? in
+            value(entry, root, defaults, extent, style.inner).map { (quotedJSON(entry.name), $0) }
         }
-        return "{\(members.joined(separator: ","))}"
+        return style.object(members)
     }
 
     /// Nil where the key is left out.
     ///
     /// An absent optional section is `null` where that differs from the default; a present one that equals its defaults
     /// is left out.
-    private func value(_ entry: Entry<Root>, _ root: Root, _ defaults: Root, _ extent: JSONExtent) -> String? {
+    private func value(
+        _ entry: Entry<Root>, _ root: Root, _ defaults: Root, _ extent: JSONExtent, _ style: JSONStyle
+    ) -> String? {
         switch entry.content {
         case .value(let leaf):
             let value = leaf.write(root)
@@ -41,16 +73,16 @@ extension Schema {
                 let isStandard = presence.isPresent(root) == presence.isPresent(defaults)
                 guard presence.isPresent(root) else { return extent == .changed && isStandard ? nil : "null" }
                 presence.setPresent(true, &defaults)
-                let inner = object(section.entries, root, defaults, extent)
+                let inner = object(section.entries, root, defaults, extent, style)
                 return isStandard && inner == "{}" ? nil : inner
             }
-            let inner = object(section.entries, root, defaults, extent)
+            let inner = object(section.entries, root, defaults, extent, style)
             return inner == "{}" ? nil : inner
         case .kinds(let kinds):
             guard let name = kinds.current(root) else { return nil }
             var defaults = defaults
             if kinds.current(defaults) != name { kinds.choose(name, &defaults) }
-            return object(kinds.allEntries(name), root, defaults, extent)
+            return object(kinds.allEntries(name), root, defaults, extent, style)
         }
     }
 }

@@ -45,7 +45,7 @@ package struct SettingNode: Sendable {
     /// Texts are repeated in full, in single quotes.
     package var outline: String {
         switch content {
-        case .scalar(let text, _): text.isEmpty ? "nothing" : "'\(text)'"
+        case .scalar(let text, _): text.isEmpty ? "nothing" : "'\(text.prefix(80))\(text.count > 80 ? "..." : "")'"
         case .section: "a section with keys"
         case .list: "a list"
         }
@@ -75,6 +75,19 @@ package struct SettingNode: Sendable {
     func isWord(_ word: String) -> Bool {
         if case .scalar(let text, let isQuoted) = content { return text == word || !isQuoted && text == "null" }
         return false
+    }
+
+    /// The value at a path such as `model.layers`; nil where there is none.
+    package func value(at path: String) -> SettingNode? {
+        path.split(separator: ".").reduce(self as SettingNode?) { node, name in
+            guard case .section(let members)? = node?.content else { return nil }
+            return members.first { $0.name == name }?.value
+        }
+    }
+
+    /// Puts `value` at a path such as `model.name`, making sections on the way.
+    package mutating func set(_ path: String, to value: SettingNode) {
+        set(path.split(separator: ".").map(String.init)[...], to: value)
     }
 
     /// Puts `value` at the path below this node, making sections on the way: how `--set` changes a file's tree before

@@ -25,6 +25,15 @@ package struct ValueForm<Value>: Sendable {
     ///
     /// Never fails: a value out of range is written as it is, and refused when it is read.
     package let write: @Sendable (Value) -> SettingText
+
+    package init(
+        accepted: String, read: @escaping @Sendable (SettingNode) throws(Mismatch) -> Value,
+        write: @escaping @Sendable (Value) -> SettingText
+    ) {
+        self.accepted = accepted
+        self.read = read
+        self.write = write
+    }
 }
 
 extension ValueForm where Value == Int {

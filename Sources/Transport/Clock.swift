@@ -1,5 +1,4 @@
 internal import Glibc
-internal import Synchronization
 
 /// Where a state machine's driver gets its time from, so that a test can move it by hand.
 ///
@@ -37,35 +36,4 @@ package struct SystemClock: Clock {
         clock_gettime(clock, &time)
         return UInt64(time.tv_sec) * nanosecondsPerSecond + UInt64(time.tv_nsec)
     }
-}
-
-/// A clock that stands still until it is moved.
-///
-/// May be moved and read on different threads.
-package final class ManualClock: Clock {
-    /// What `now` is at the moment.
-    private let elapsed: Mutex<UInt64>
-    /// Added to `now` for the wall clock, so that both move together.
-    private let epoch: UInt64
-
-    /// - Parameters:
-    ///   - now: the first monotonic reading, in nanoseconds.
-    ///   - epoch: the wall clock at monotonic 0, in nanoseconds since 1970.
-    package init(now: UInt64 = 0, epoch: UInt64 = 1_700_000_000 * nanosecondsPerSecond) {
-        elapsed = Mutex(now)
-        self.epoch = epoch
-    }
-
-    package var now: UInt64 { elapsed.withLock { $0 } }
-    /// Never set back, unlike a host's.
-    package var wallClock: UInt64 { epoch + now }
-
-    /// Both readings move.
-    package func advance(nanoseconds: UInt64) { elapsed.withLock { $0 += nanoseconds } }
-
-    /// The unit in which most limits of the cluster are given.
-    package func advance(milliseconds: UInt64) { advance(nanoseconds: milliseconds * nanosecondsPerMillisecond) }
-
-    /// Moves to `moment`; a moment that has passed leaves the clock where it is.
-    package func advance(to moment: UInt64) { elapsed.withLock { $0 = max($0, moment) } }
 }

@@ -20,11 +20,10 @@ package final class Poller {
 
     package init() {}
 
-    /// - Parameter writable: also wake when a message can be sent; leave it off unless something waits to be sent.
+    /// A socket that is waited for until there is something to read.
     @discardableResult
-    package func add(_ socket: Socket, writable: Bool = false) -> Token {
-        let events = Int16(ZMQ_POLLIN | (writable ? ZMQ_POLLOUT : 0))
-        let token = add(zmq_pollitem_t(socket: socket.handle, fd: -1, events: events, revents: 0))
+    package func add(_ socket: Socket) -> Token {
+        let token = add(zmq_pollitem_t(socket: socket.handle, fd: -1, events: Int16(ZMQ_POLLIN), revents: 0))
         sockets[token.number] = socket
         return token
     }
@@ -62,9 +61,6 @@ package final class Poller {
     ///
     /// May be true though a `receive` then gives nil: a message that is refused counts as something to read.
     package func isReadable(_ token: Token) -> Bool { has(token, ZMQ_POLLIN | ZMQ_POLLERR) }
-
-    /// Whether the last `wait` found that the socket can send; always false where it was added without `writable`.
-    package func isWritable(_ token: Token) -> Bool { has(token, ZMQ_POLLOUT) }
 
     private func has(_ token: Token, _ events: Int32) -> Bool {
         guard let index = numbers.firstIndex(of: token.number) else { return false }

@@ -37,8 +37,10 @@ struct IndexTests {
 
         let scratch = try Scratch()
         let ledger = try Ledger(path: scratch.catalog, mode: .create)
-        try ledger.save([TaskRecord(id: 99, split: .train, json: "{}")])
-        try ledger.append([MetricRecord(time: 0, source: "a", name: "b", step: 0, value: 1)])
+        try ledger.save(
+            LedgerBatch(
+                tasks: [TaskRecord(id: 99, split: .train, json: "{}")],
+                metrics: [MetricRecord(time: 0, source: "a", name: "b", step: 0, value: 1)]))
         try ledger.replaceIndex(index)
         #expect(try ledger.tasks() == index.tasks)
         #expect(try ledger.lifetimes() == index.lifetimes)

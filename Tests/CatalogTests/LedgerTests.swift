@@ -41,16 +41,15 @@ struct LedgerTests {
         let node = NodeRecord(name: "learner-0", role: "learner", host: "here", process: 7, joined: 1, lastSeen: 2)
         let checkpoint = CheckpointRecord(name: "step-00000010", step: 10, created: 4, trainingSeconds: 2, loss: 1.25)
         try ledger.save(run)
-        try ledger.save(tasks)
-        try ledger.save(LedgerBatch(lifetimes: [lifetime]))
+        try ledger.save(LedgerBatch(tasks: tasks, lifetimes: [lifetime]))
         lifetime.status = .finished
         lifetime.finalReturn = 12.5
         try ledger.save(LedgerBatch(lifetimes: [lifetime], streams: [stream], nodes: [node]))
-        try ledger.save(checkpoint)
-        try ledger.append([
+        let metrics = [
             MetricRecord(time: 1, source: "distiller-0", name: "distil/loss", step: 1, value: 1.5),
             MetricRecord(time: 2, source: "distiller-0", name: "distil/loss", step: 2, value: .nan),
-        ])
+        ]
+        try ledger.save(LedgerBatch(metrics: metrics, checkpoints: [checkpoint]))
 
         let reader = try Ledger(path: scratch.catalog, mode: .read)
         #expect(try reader.run() == run)
@@ -62,7 +61,7 @@ struct LedgerTests {
         #expect(try reader.metricNames() == ["distil/loss"])
         let losses = try reader.metrics(named: "distil/loss").map(\.value)
         #expect(losses[0] == 1.5 && losses[1].isNaN)
-        #expect(throws: CatalogError.self) { try reader.save(tasks) }
+        #expect(throws: CatalogError.self) { try reader.save(LedgerBatch(tasks: tasks)) }
         try reader.close()
         try ledger.close()
     }
@@ -85,13 +84,13 @@ struct LedgerTests {
     func closing() throws {
         let scratch = try Scratch()
         let ledger = try Ledger(path: scratch.catalog, mode: .create)
-        try ledger.save([TaskRecord(id: 0, split: .train, json: "{}")])
+        try ledger.save(LedgerBatch(tasks: [TaskRecord(id: 0, split: .train, json: "{}")]))
         try ledger.close()
         let copy = scratch.url.appendingPathComponent("copy.sqlite").path
         try FileManager.default.copyItem(atPath: scratch.catalog, toPath: copy)
         let again = try Ledger(path: copy, mode: .resume)
         #expect(try again.tasks().count == 1)
-        try again.save([TaskRecord(id: 1, split: .test, json: "{}")])
+        try again.save(LedgerBatch(tasks: [TaskRecord(id: 1, split: .test, json: "{}")]))
         #expect(try again.tasks().count == 2)
         try again.close()
     }
@@ -121,7 +120,8 @@ struct LedgerTests {
     func overwrittenPages() throws {
         let scratch = try Scratch()
         let ledger = try Ledger(path: scratch.catalog, mode: .create)
-        try ledger.save((0..<2000).map { TaskRecord(id: $0, split: .train, json: "{\"goal\":[\($0),0]}") })
+        let tasks = (0..<2000).map { TaskRecord(id: $0, split: .train, json: "{\"goal\":[\($0),0]}") }
+        try ledger.save(LedgerBatch(tasks: tasks))
         try ledger.close()
         let handle = try FileHandle(forUpdating: URL(fileURLWithPath: scratch.catalog))
         let size = try handle.seekToEnd()

@@ -5,6 +5,7 @@ import Experiments
 import Foundation
 import Nodes
 import Simulation
+import TestSupport
 import Testing
 import Transport
 import Wire

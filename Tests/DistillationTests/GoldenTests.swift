@@ -3,12 +3,13 @@ import Experience
 import Foundation
 import Models
 import Neural
+import Settings
 import TestSupport
 import Testing
 
 /// What `scripts/make_golden.py` wrote.
 struct Golden: Decodable {
-    let settings: TransformerSettings
+    private(set) var settings = TransformerSettings()
     let componentCounts: [Int]
     let actions: Int
     let batch: Int
@@ -35,7 +36,17 @@ struct Golden: Decodable {
     static let models = ["merged", "separate", "wide"]
 
     static func read(_ model: String) throws -> Golden {
-        try JSONDecoder().decode(Golden.self, from: file("transformer-\(model).json"))
+        let data = try file("transformer-\(model).json")
+        var golden = try JSONDecoder().decode(Golden.self, from: data)
+        let tree = try SettingNode(json: String(decoding: data, as: UTF8.self), name: model, limit: 1 << 20)
+        golden.settings = try TransformerSettings(#require(tree.value(at: "settings")))
+        return golden
+    }
+
+    /// All but the settings, whose own declaration reads them.
+    private enum CodingKeys: CodingKey {
+        case componentCounts, actions, batch, smoothing, rate, beta1, beta2, epsilon, clip, components, targets, rewards
+        case masked, taught, logits, losses
     }
 
     static func tensors(_ model: String, _ what: String) throws -> Safetensors {

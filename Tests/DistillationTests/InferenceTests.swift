@@ -3,6 +3,7 @@ import Environments
 import Experience
 import Models
 import Neural
+import NeuralReference
 import TestSupport
 import Testing
 

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Which module may import which others of ours, in the order in which data walks through them: a module imports only
 /// what stands above it. System libraries, Foundation and packages of others are not of the house.
 enum House {
@@ -79,4 +81,15 @@ enum House {
     ]
 
     static var modules: Set<String> { Set(allowed.map(\.module)) }
+
+    /// The repository.
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    /// The Swift files of a module, in no order.
+    static func files(of module: String) -> [URL] {
+        let folder = root.appending(path: "Sources/\(module)")
+        let all = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)
+        return (all?.compactMap { $0 as? URL } ?? []).filter { $0.pathExtension == "swift" }
+    }
 }

@@ -2,9 +2,6 @@ import Foundation
 import Testing
 
 @Suite("The house") struct HouseTests {
-    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-
     @Test("a module imports only what stands above it") func direction() {
         var above: Set<String> = []
         for (module, imports) in House.allowed {
@@ -14,9 +11,9 @@ import Testing
     }
 
     @Test("the table has every Swift module under Sources, and no other") func completeness() throws {
-        let sources = Self.root.appending(path: "Sources")
+        let sources = House.root.appending(path: "Sources")
         let found = try FileManager.default.contentsOfDirectory(atPath: sources.path)
-            .filter { !Self.files(of: $0).isEmpty }
+            .filter { !House.files(of: $0).isEmpty }
         #expect(Set(found) == House.modules)
     }
 
@@ -24,7 +21,7 @@ import Testing
     func imports(module: String) throws {
         let allowed = House.allowed.first { $0.module == module }?.imports ?? []
         var imported: Set<String> = []
-        for file in Self.files(of: module) {
+        for file in House.files(of: module) {
             let names = Set(try Self.imports(of: file)).intersection(House.modules)
             #expect(names.isSubset(of: allowed), "\(file.lastPathComponent): \(names.subtracting(allowed).sorted())")
             imported.formUnion(names)
@@ -34,19 +31,13 @@ import Testing
 
     @Test("Package.swift gives a module what the table allows", arguments: House.allowed.map(\.module))
     func package(module: String) throws {
-        let text = try String(contentsOf: Self.root.appending(path: "Package.swift"), encoding: .utf8)
+        let text = try String(contentsOf: House.root.appending(path: "Package.swift"), encoding: .utf8)
         let pattern = try Regex("(?:module|executableTarget)\\(\\s*(?:name: )?\"\(module)\"(?<rest>[^\\]]*)\\]")
         let declaration = try #require(text.firstMatch(of: pattern), "no target \(module)")
         let rest = try #require(declaration["rest"]?.substring)
         let named = Set(rest.matches(of: /"(\w+)"/).map { String($0.1) })
         let allowed = House.allowed.first { $0.module == module }?.imports ?? []
         #expect(named.intersection(House.modules) == allowed)
-    }
-
-    private static func files(of module: String) -> [URL] {
-        let folder = root.appending(path: "Sources/\(module)")
-        let all = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)
-        return (all?.compactMap { $0 as? URL } ?? []).filter { $0.pathExtension == "swift" }
     }
 
     /// The modules that a file's `import` lines name, whatever stands before or behind.

@@ -1,6 +1,7 @@
 import CKernels
 import Experience
 import Neural
+import NeuralReference
 import Testing
 
 /// Random queries, keys and values of two heads, run through the fast path; the heads lie side by side as in a model.

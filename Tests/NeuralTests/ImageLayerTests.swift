@@ -1,4 +1,5 @@
 import Neural
+import NeuralReference
 import Testing
 
 /// A convolution's shape, as a test's argument and in the golden files.

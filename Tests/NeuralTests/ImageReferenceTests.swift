@@ -1,4 +1,5 @@
 import Neural
+import NeuralReference
 import Testing
 
 @Suite("The plain image layers against finite differences in Double")

@@ -1,6 +1,7 @@
 import CKernels
 import Experience
 import Neural
+import NeuralReference
 import Testing
 
 @Suite("The fused kernels against the plain layers")

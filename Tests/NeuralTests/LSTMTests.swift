@@ -1,4 +1,5 @@
 import Neural
+import NeuralReference
 import Testing
 
 /// An LSTM with random parameters and inputs, run forward and backward on the fast path.

@@ -1,4 +1,5 @@
 import Neural
+import NeuralReference
 import Testing
 
 @Suite("Products and the MLP made of them")

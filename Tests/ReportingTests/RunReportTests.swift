@@ -15,9 +15,11 @@ struct RunReportTests {
         let ledger = try Ledger(path: folder.appendingPathComponent("catalog.sqlite").path, mode: .create)
         try ledger.save(
             RunRecord(name: "tiny", softwareVersion: "0.1.0", experimentYAML: "", started: 100, ended: 160))
+        let checkpoint = CheckpointRecord(
+            name: "step-00000010", step: 10, created: 120, trainingSeconds: 20, loss: 1)
         try ledger.save(
-            (0..<tasks.count).map { TaskRecord(try tasks.task($0), tasks) })
-        try ledger.save(CheckpointRecord(name: "step-00000010", step: 10, created: 120, trainingSeconds: 20, loss: 1))
+            LedgerBatch(
+                tasks: (0..<tasks.count).map { TaskRecord(try tasks.task($0), tasks) }, checkpoints: [checkpoint]))
         for task in try tasks.ids(of: .test).map(tasks.task) {
             for kind in EvaluationKind.allCases {
                 let record = EvaluationRecord(
@@ -37,14 +39,14 @@ struct RunReportTests {
         try FileManager.default.createDirectory(
             at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
         try Data("not a stream".utf8).write(to: file)
-        try ledger.append(
-            (1...5).map {
-                MetricRecord(time: 110, source: "distiller", name: "distiller/loss", step: $0, value: 2 / Double($0))
-            })
-        try ledger.append([
+        let losses = (1...5).map {
+            MetricRecord(time: 110, source: "distiller", name: "distiller/loss", step: $0, value: 2 / Double($0))
+        }
+        let phases = [
             MetricRecord(time: 101, source: "coordinator", name: "phase/collecting", step: 0, value: 1),
             MetricRecord(time: 130, source: "coordinator", name: "phase/distilling", step: 0, value: 1),
-        ])
+        ]
+        try ledger.save(LedgerBatch(metrics: losses + phases))
         try ledger.close()
     }
 

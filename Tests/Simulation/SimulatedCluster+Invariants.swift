@@ -4,6 +4,7 @@ package import Experience
 import Experiments
 import Foundation
 package import Histories
+import TestSupport
 import Transport
 import Wire
 

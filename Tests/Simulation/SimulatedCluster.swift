@@ -7,7 +7,7 @@ import Foundation
 import Logging
 package import Nodes
 package import TestSupport
-package import Transport
+import Transport
 package import Wire
 
 /// A whole cluster in one thread: every role inside its session, messages through a simulated network, time by hand,

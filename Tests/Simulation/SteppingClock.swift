@@ -1,3 +1,4 @@
+import TestSupport
 import Transport
 
 /// A clock that goes on by the same time whenever it is read: what is bounded by it takes a number of looks.

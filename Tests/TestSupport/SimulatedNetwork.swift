@@ -1,5 +1,5 @@
 internal import Experience
-package import Transport
+import Transport
 
 /// What happens to messages on their way.
 package struct NetworkConditions: Sendable {

@@ -37,13 +37,13 @@ class Copies:
 
     @torch.inference_mode()
     def act(self):
-        self.actions[:, -1] = self.choose(NARROW["contextLength"])
+        self.actions[:, -1] = self.choose(NARROW["context_length"])
         for column in (self.components, self.actions, self.rewards):
             column[:, :-1] = column[:, 1:].clone()
 
     @torch.inference_mode()
     def grow(self):
-        for length in range(1, NARROW["contextLength"] + 1):
+        for length in range(1, NARROW["context_length"] + 1):
             self.actions[:, length - 1] = self.choose(length)
 
 
@@ -55,12 +55,12 @@ def share(index, count, barrier, chunk, growing):
 def in_process(threads, chunk, growing):
     torch.set_num_threads(threads)
     copies = Copies(COPIES, chunk)
-    units = COPIES * (NARROW["contextLength"] if growing else 1)
+    units = COPIES * (NARROW["context_length"] if growing else 1)
     return Calls(copies.grow if growing else copies.act, units, threads)
 
 
 def in_processes(chunk, growing):
-    units = COPIES * (NARROW["contextLength"] if growing else 1)
+    units = COPIES * (NARROW["context_length"] if growing else 1)
     return Processes(share, processors(), units, (chunk, growing))
 
 

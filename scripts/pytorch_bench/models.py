@@ -11,22 +11,22 @@ import pytorch_reference as reference
 COMPONENTS = [9, 9]
 ACTIONS = 5
 TABLE_1 = {
-    "modelDimension": 64, "layers": 4, "heads": 4, "feedForward": 2048, "contextLength": 100, "tokenLayout": "merged",
-    "embeddingDropout": 0.1, "attentionDropout": 0.5, "residualDropout": 0.1,
+    "dimension": 64, "layers": 4, "heads": 4, "feed_forward": 2048, "context_length": 100, "token_layout": "merged",
+    "embedding_dropout": 0.1, "attention_dropout": 0.5, "residual_dropout": 0.1,
 }
-NARROW = {**TABLE_1, "feedForward": 256}
-MODELS = {"table-1": TABLE_1, "feed-forward-256": NARROW, "separate-tokens": {**NARROW, "tokenLayout": "separate"}}
+NARROW = {**TABLE_1, "feed_forward": 256}
+MODELS = {"table-1": TABLE_1, "feed-forward-256": NARROW, "separate-tokens": {**NARROW, "token_layout": "separate"}}
 
 
 def tokens(settings):
-    return settings["contextLength"] * (1 if settings["tokenLayout"] == "merged" else 3)
+    return settings["context_length"] * (1 if settings["token_layout"] == "merged" else 3)
 
 
 def forward_operations(settings):
     """Of one window: linear layers, and the causal half of attention's products (as `distillery bench` counts)."""
-    d, t = settings["modelDimension"], tokens(settings)
-    block = 4 * d * d + 2 * d * settings["feedForward"]
-    linear = 2 * (t * settings["layers"] * block + settings["contextLength"] * d * ACTIONS)
+    d, t = settings["dimension"], tokens(settings)
+    block = 4 * d * d + 2 * d * settings["feed_forward"]
+    linear = 2 * (t * settings["layers"] * block + settings["context_length"] * d * ACTIONS)
     return linear + settings["layers"] * 2 * t * (t + 1) * d
 
 
@@ -68,8 +68,8 @@ def make_model(settings, attention=None):
 def windows(settings, count):
     """components, actions, rewards, masked and taught of random windows."""
     torch.manual_seed(1)
-    t = settings["contextLength"]
-    shape = (count, t) if settings["tokenLayout"] == "merged" else (count, t, 2)
+    t = settings["context_length"]
+    shape = (count, t) if settings["token_layout"] == "merged" else (count, t, 2)
     return (
         torch.stack([torch.randint(0, n, (count, t)) for n in COMPONENTS], -1),
         torch.randint(0, ACTIONS, (count, t)), (torch.rand(count, t) < 0.25).float(), torch.rand(shape) < 0.3,

@@ -9,8 +9,9 @@ struct LearningCounts: Codable {
     /// Transitions that came, and those of them that were too stale to learn from.
     var recorded = 0
     var stale = 0
-    /// Transitions that the source algorithm left waiting for so long that they were given up.
-    var unwanted = 0
+    /// Transitions that the source algorithm left waiting for so long that they were given up; nil where none
+    /// was, as in states of before they were counted.
+    private var unwanted: Int?
     var episodes = 0
     /// Transitions that updates have learnt from, and, in `diverged`, those whose gradient was not finite.
     private var learnt = 0
@@ -22,9 +23,14 @@ struct LearningCounts: Codable {
     private var lagRows = 0
     /// The largest policy lag of a rollout that was offered to the source algorithm, in updates.
     private var maximumLag = 0.0
-    /// Sums over the rows learnt from, by the measure's name. A state that is older than other measures holds the
-    /// policy's entropy alone, under a name of its own.
-    private var measureTimesRows: [String: Double] = [:]
+    /// Sums over the rows learnt from, by the measure's name; nil in the states that have `entropyTimesRows`.
+    private var measureTimesRows: [String: Double]? = [:]
+    /// The sum of the policy's entropy in states of before there were other measures; nil from the next update on.
+    private var entropyTimesRows: Double?
+
+    private var sums: [String: Double] {
+        measureTimesRows ?? entropyTimesRows.map { [Measure.policyEntropy.name: $0] } ?? [:]
+    }
 
     /// Counts `rows` transitions that will be learnt from, of a policy `lag` updates old.
     mutating func add(lag: Double, rows: Int) {
@@ -33,70 +39,29 @@ struct LearningCounts: Codable {
         maximumLag = max(maximumLag, lag)
     }
 
+    /// Counts transitions that were given up.
+    mutating func addUnwanted(_ rows: Int) { unwanted = (unwanted ?? 0) + rows }
+
     /// Counts what an update has made of its rollouts.
     mutating func add(_ report: UpdateReport) {
         learnt += report.learntRows
         diverged += report.divergedRows
         cut += report.cutRows
-        for (measure, mean) in report.measures {
-            measureTimesRows[measure.name, default: 0] += mean * Double(report.learntRows)
-        }
+        var sums = sums
+        for (measure, mean) in report.measures { sums[measure.name, default: 0] += mean * Double(report.learntRows) }
+        (measureTimesRows, entropyTimesRows) = (sums, nil)
     }
 
     /// By the names that reports, `status` and the catalogue know. Means are over all transitions so far.
     var numbers: [String: Double] {
         var numbers: [String: Double] = [
             "transitions": Double(recorded), "transitions_learnt": Double(learnt), "transitions_stale": Double(stale),
-            "transitions_unwanted": Double(unwanted), "transitions_diverged": Double(diverged),
+            "transitions_unwanted": Double(unwanted ?? 0), "transitions_diverged": Double(diverged),
             "transitions_cut": Double(cut), "episodes": Double(episodes),
             "mean_policy_lag": lagRows == 0 ? 0 : lagTimesRows / Double(lagRows), "maximum_policy_lag": maximumLag,
         ]
         // A measure of a lifetime that has not learnt, or of an algorithm that does not tell it, is not known.
-        for (name, sum) in measureTimesRows where learnt > 0 { numbers["mean_\(name)"] = sum / Double(learnt) }
+        for (name, sum) in sums where learnt > 0 { numbers["mean_\(name)"] = sum / Double(learnt) }
         return numbers
-    }
-}
-
-extension LearningCounts {
-    private enum CodingKeys: String, CodingKey {
-        case recorded, stale, unwanted, episodes, learnt, diverged, cut, lagTimesRows, lagRows, maximumLag,
-            measureTimesRows
-        case entropyTimesRows
-    }
-
-    /// Reads states of earlier versions, too: they lack `unwanted`, and have one measure, the policy's entropy.
-    init(from decoder: any Decoder) throws {
-        let saved = try decoder.container(keyedBy: CodingKeys.self)
-        recorded = try saved.decode(Int.self, forKey: .recorded)
-        stale = try saved.decode(Int.self, forKey: .stale)
-        // A state of before has none.
-        unwanted = try saved.decodeIfPresent(Int.self, forKey: .unwanted) ?? 0
-        episodes = try saved.decode(Int.self, forKey: .episodes)
-        learnt = try saved.decode(Int.self, forKey: .learnt)
-        diverged = try saved.decode(Int.self, forKey: .diverged)
-        cut = try saved.decode(Int.self, forKey: .cut)
-        lagTimesRows = try saved.decode(Double.self, forKey: .lagTimesRows)
-        lagRows = try saved.decode(Int.self, forKey: .lagRows)
-        maximumLag = try saved.decode(Double.self, forKey: .maximumLag)
-        if let entropy = try saved.decodeIfPresent(Double.self, forKey: .entropyTimesRows) {
-            measureTimesRows[Measure.policyEntropy.name] = entropy
-        } else {
-            measureTimesRows = try saved.decode([String: Double].self, forKey: .measureTimesRows)
-        }
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var saved = encoder.container(keyedBy: CodingKeys.self)
-        try saved.encode(recorded, forKey: .recorded)
-        try saved.encode(stale, forKey: .stale)
-        try saved.encode(unwanted, forKey: .unwanted)
-        try saved.encode(episodes, forKey: .episodes)
-        try saved.encode(learnt, forKey: .learnt)
-        try saved.encode(diverged, forKey: .diverged)
-        try saved.encode(cut, forKey: .cut)
-        try saved.encode(lagTimesRows, forKey: .lagTimesRows)
-        try saved.encode(lagRows, forKey: .lagRows)
-        try saved.encode(maximumLag, forKey: .maximumLag)
-        try saved.encode(measureTimesRows, forKey: .measureTimesRows)
     }
 }

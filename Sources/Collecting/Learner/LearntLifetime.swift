@@ -257,7 +257,7 @@ final class LearntLifetime {
             with: learner, actors: collect.elastic ? max(1, present) : lease.actors, roundSize: roundSize,
             isOver: hasEnded)
         for update in outcome.updates { state.counts.add(update) }
-        state.counts.unwanted += outcome.unwantedRows
+        state.counts.addUnwanted(outcome.unwantedRows)
         guard outcome.unwantedRows > 0, !hasEnded, !hasComplained else { return }
         hasComplained = true
         outbox.send(

@@ -177,26 +177,7 @@ extension RecorderRole {
             return .known
         }
         if header.sequence < stream.nextSequence {
-            counts["repeated_rollouts", default: 0] += 1
-            switch compare(header, identifier, stream, now: now, outbox: &outbox) {
-            // What came before it was not compared: the file may have it from another life.
-            case .same where header.sequence > stream.agreedSequence: return .behind
-            case .same: streams[identifier]?.agree(on: header.sequence)
-            case .unknown: return .nowhere
-            case .different(let recorded):
-                let reason =
-                    "rollout \(header.sequence) came again with checksum \(hexadecimal(header.checksum)), "
-                    + "the file has \(hexadecimal(recorded)): the two were not lived alike"
-                close(
-                    identifier, header.incarnation, because: reason,
-                    state: isLivedAgain(identifier.lifetime) ? .diverged : nil, to: sender, now: now, outbox: &outbox)
-                return .nowhere
-            }
-            // A recorder that died between the last rollout and the seal knew that the stream had ended.
-            if header.isLast, header.sequence + 1 == stream.nextSequence, stream.writer != nil, !stream.isEnded {
-                end(identifier)
-            }
-            return .known
+            return placeOfRepeated(header, identifier, stream, from: sender, now: now, outbox: &outbox)
         }
         guard header.sequence <= stream.agreedSequence else {
             counts["out_of_order_rollouts", default: 0] += 1
@@ -223,7 +204,33 @@ extension RecorderRole {
         return .next(writer)
     }
 
-    /// Answers with a failure a message that should not have been sent, and counts it.
+    /// Where a rollout belongs that is in its stream already: nowhere, where the two were not lived alike.
+    private func placeOfRepeated(
+        _ header: RolloutHeader, _ identifier: StreamIdentifier, _ stream: RecordedStream, from sender: Address,
+        now: UInt64, outbox: inout Outbox
+    ) -> Place {
+        counts["repeated_rollouts", default: 0] += 1
+        switch compare(header, identifier, stream, now: now, outbox: &outbox) {
+        // What came before it was not compared: the file may have it from another life.
+        case .same where header.sequence > stream.agreedSequence: return .behind
+        case .same: streams[identifier]?.agree(on: header.sequence)
+        case .unknown: return .nowhere
+        case .different(let recorded):
+            let reason =
+                "rollout \(header.sequence) came again with checksum \(hexadecimal(header.checksum)), "
+                + "the file has \(hexadecimal(recorded)): the two were not lived alike"
+            close(
+                identifier, header.incarnation, because: reason,
+                state: isLivedAgain(identifier.lifetime) ? .diverged : nil, to: sender, now: now, outbox: &outbox)
+            return .nowhere
+        }
+        // A recorder that died between the last rollout and the seal knew that the stream had ended.
+        if header.isLast, header.sequence + 1 == stream.nextSequence, stream.writer != nil, !stream.isEnded {
+            end(identifier)
+        }
+        return .known
+    }
+
     private func refuse(_ reason: String, _ sender: Address, outbox: inout Outbox) {
         counts["refused_messages", default: 0] += 1
         outbox.send(.failure(reason), to: sender)

@@ -17,9 +17,9 @@ extension Coordinator {
         let cluster = context.experiment.cluster
         let processes: [RoleName: Int] =
             switch phase {
-            case .collecting: [.learner: cluster.learners, .actor: desiredActorProcesses, .recorder: 1]
+            case .collecting: [.learner: cluster.learners, .actor: actorTarget.processes, .recorder: 1]
             case .distilling: [.distiller: 1]
-            case .evaluating: [.evaluator: min(cluster.evaluators, max(1, jobs.count)), .recorder: 1]
+            case .evaluating: [.evaluator: min(cluster.evaluators, max(1, jobs.all.count)), .recorder: 1]
             case .finished: [:]
             }
         return Deployment(processes: processes)
@@ -31,7 +31,7 @@ extension Coordinator {
         let current = deployment
         guard current != announced else { return false }
         announced = current
-        for name in members(.supervisor).sorted() {
+        for name in nodes.members(.supervisor).sorted() {
             commands.send(.deployment(current), to: .peer(name), now: now, outbox: &outbox)
         }
         return true
@@ -55,10 +55,10 @@ extension Coordinator {
         let needed = deployment.processes
         let later = neededLater
         let hasProducers =
-            !members(.actor).isEmpty || (!later.contains(.evaluator) && !members(.evaluator).isEmpty)
+            !nodes.members(.actor).isEmpty || (!later.contains(.evaluator) && !nodes.members(.evaluator).isEmpty)
         for role in RoleName.allCases where role != .supervisor && needed[role] == nil && !later.contains(role) {
             if hasProducers, role == .learner || role == .recorder { continue }
-            for name in members(role).sorted() where nodes[name]?.isLeaving == false {
+            for name in nodes.members(role).sorted() where nodes[name]?.isLeaving == false {
                 sendHome(name, now: now, outbox: &outbox)
             }
         }
@@ -68,11 +68,9 @@ extension Coordinator {
     /// After `scale` has asked for fewer, the supervisor may have had processes on their way: the last that came go
     /// again, once it is sure that none of the others has died unnoticed. Nodes of other hosts stay.
     private func dismissSurplus(_ wanted: Int, now: UInt64, outbox: inout Outbox) {
-        guard isScaled, members(.actor).count > wanted else { return }
-        let hosts = Set(members(.supervisor).compactMap { nodes[$0]?.hello.host })
-        let carriers = members(.actor).compactMap { nodes[$0] }.filter {
-            !$0.isLeaving && hosts.contains($0.hello.host)
-        }
+        guard actorTarget.isScaled, nodes.members(.actor).count > wanted else { return }
+        let hosts = Set(nodes.members(.supervisor).compactMap { nodes[$0]?.hello.host })
+        let carriers = nodes.staying(.actor).filter { hosts.contains($0.hello.host) }
         for node in carriers.sorted(by: { ($0.joined, $0.hello.name) < ($1.joined, $1.hello.name) }).dropFirst(wanted)
         where now > node.joined + Self.aliveNanoseconds {
             sendHome(node.hello.name, now: now, outbox: &outbox)

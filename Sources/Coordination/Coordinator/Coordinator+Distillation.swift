@@ -22,13 +22,13 @@ extension Coordinator {
     /// Leases the training to one distiller, unless the newest checkpoint ends it already: whether it does is read
     /// from the checkpoint, whatever became of the report of the distiller that made it.
     func scheduleDistillation(now: UInt64, outbox: inout Outbox) throws {
-        guard goal.distils, distiller == nil, finalCheckpoint == nil else { return }
+        guard goal.distils, training.isFree else { return }
         guard let found = lookForCheckpoint() else { return }
         if let newest = found.newest, newest.isEnd {
             return try end(with: newest.name, why: "its last checkpoint is stored")
         }
         guard let name = freeDistiller else { return }
-        distiller = name
+        training.lease(to: name)
         let resumeFrom = found.newest?.name ?? ""
         logger.info("training is leased", metadata: ["to": "\(name)", "from": "\(resumeFrom)"])
         commands.send(.distil(resumeFrom: resumeFrom), to: .peer(name), now: now, outbox: &outbox)
@@ -37,7 +37,7 @@ extension Coordinator {
     /// The distiller that has come furthest, by its own counter: a coordinator that is new meets distillers that
     /// are not.
     private var freeDistiller: String? {
-        members(.distiller).filter { nodes[$0]?.isLeaving == false }
+        nodes.staying(.distiller).map(\.hello.name)
             .max { (steps(of: $0), $0) < (steps(of: $1), $1) }
     }
 
@@ -47,7 +47,7 @@ extension Coordinator {
     /// An earlier start of the run may have ended training: its last checkpoint counts while it is whole.
     func takeUpDistillation(isDistilled: Bool) {
         guard isDistilled, let found = lookForCheckpoint(), let newest = found.newest else { return }
-        if newest.isEnd || !found.wasDamaged { finalCheckpoint = newest.name }
+        if newest.isEnd || !found.wasDamaged { training.end(with: newest.name) }
     }
 
     /// What the folder of checkpoints holds; those that are damaged are set aside. Nil where that cannot be done, which
@@ -76,21 +76,18 @@ extension Coordinator {
     }
 
     /// Training is over with this checkpoint, which is what evaluators get.
-    private func end(with checkpoint: String, why: String) throws {
-        finalCheckpoint = checkpoint
+    private func end(with checkpoint: String, numbers: [String: Double] = [:], why: String) throws {
+        training.end(with: checkpoint, numbers: numbers)
         try journal.distillationFinished(checkpoint)
         logger.info("training is finished", metadata: ["checkpoint": "\(checkpoint)", "why": "\(why)"])
     }
 
-    /// Numbers of the training, kept for `status` and written down. `loss_floor` is added: the entropy of the
-    /// source's policies.
+    /// Numbers of the training, kept for `status` and written down.
     func take(_ metrics: Metrics, from name: String) throws -> Reception {
-        guard name == distiller else { return .over("the training is not leased to \(name)") }
-        var metrics = metrics
-        if let entropy = sourceEntropy { metrics.numbers["loss_floor"] = entropy }
+        guard let metrics = training.take(metrics, from: name) else {
+            return .over("the training is not leased to \(name)")
+        }
         try journal.metrics(RoleName.distiller.rawValue, metrics)
-        distillation = metrics.numbers
-        distillationStep = metrics.step
         return .taken
     }
 
@@ -111,19 +108,20 @@ extension Coordinator {
 
     /// Stores a piece of a checkpoint and acknowledges it once it is written. Where the disk has no room there is
     /// no answer, and the distiller sends it again; another failure of the disk ends the run.
-    func take(_ piece: CheckpointPiece, from node: Node, _ request: UInt64, now: UInt64, outbox: inout Outbox) {
+    func take(_ piece: CheckpointPiece, from node: ConnectedNode, _ request: UInt64, now: UInt64, outbox: inout Outbox)
+    {
         let name = node.hello.name
-        guard name == distiller else {
+        guard name == training.distiller else {
             return refuse("only the run's distiller sends checkpoints", to: .peer(name), request, outbox: &outbox)
         }
         do {
             if try checkpoints.write(piece) {
-                try journal.checkpointStored(piece.checkpoint, numbers: distillation)
+                try journal.checkpointStored(piece.checkpoint, numbers: training.numbers)
                 logger.info("checkpoint stored", metadata: ["name": "\(piece.checkpoint)"])
                 foundCheckpoint = nil
                 deleteOldCheckpoints()
             }
-            moved(now: now)
+            movement.note(now: now)
             outbox.send(.acknowledgement, to: .peer(name), request: request)
         } catch let error as ClusterError {
             refuse("\(error)", to: .peer(name), request, outbox: &outbox)
@@ -135,7 +133,7 @@ extension Coordinator {
 
     /// Keeps the newest ones, as many as the settings say, and those that are evaluated.
     private func deleteOldCheckpoints() {
-        let evaluated = Set(jobs.map(\.job.checkpoint) + [finalCheckpoint].compactMap { $0 })
+        let evaluated = Set(jobs.all.map(\.job.checkpoint) + [training.finalCheckpoint].compactMap { $0 })
         do { try checkpoints.retain(context.experiment.distil.training.keepCheckpoints, and: evaluated) } catch {
             logger.warning("old checkpoints stay", metadata: ["reason": "\(error)"])
         }
@@ -144,7 +142,7 @@ extension Coordinator {
     /// A distiller's word that training is over is believed of the one that training is leased to, and of any other
     /// where the checkpoint itself says so.
     func finish(_ finished: DistillationFinished, from name: String) throws -> Reception {
-        if let finalCheckpoint {
+        if let finalCheckpoint = training.finalCheckpoint {
             return finalCheckpoint == finished.checkpoint
                 ? .taken : .over("training has ended with \(finalCheckpoint), not with \(finished.checkpoint)")
         }
@@ -152,11 +150,10 @@ extension Coordinator {
         guard checkpoints.names.contains(finished.checkpoint) else {
             return .refused("there is no checkpoint \(finished.checkpoint)")
         }
-        guard name == distiller || isEnd(finished.checkpoint) else {
+        guard name == training.distiller || isEnd(finished.checkpoint) else {
             return .refused("the training is not leased to \(name)")
         }
-        distillation.merge(finished.numbers) { $1 }
-        try end(with: finished.checkpoint, why: "its distiller says so")
+        try end(with: finished.checkpoint, numbers: finished.numbers, why: "its distiller says so")
         return .taken
     }
 
@@ -173,7 +170,7 @@ extension Coordinator {
         if request.file == LearnerStateFile.file {
             return answerState(request, to: name, number, outbox: &outbox)
         }
-        let isNeeded = jobs.contains { $0.node == name && !$0.isFinished && $0.job.checkpoint == request.checkpoint }
+        let isNeeded = jobs.isBusy(name, with: request.checkpoint)
         guard isNeeded else {
             return refuse(
                 "no job of yours needs a checkpoint \(request.checkpoint)", to: sender, number, outbox: &outbox)

@@ -16,20 +16,20 @@ extension Coordinator {
     /// before, up to its share.
     func ranges(of lifetime: LeasedLifetime) -> [Range<Int>] {
         guard context.experiment.collect.elastic else { return [0..<lifetime.actors] }
-        var room = elasticActors
+        var room = actorTarget.perLifetime
         let present = lifetime.parts.map { part in
             let count = min(room, part.staying.count)
             room -= count
             return part.staying.prefix(count)
         }
-        return present.allSatisfy(\.isEmpty) ? [0..<elasticActors] : present.filter { !$0.isEmpty }
+        return present.allSatisfy(\.isEmpty) ? [0..<actorTarget.perLifetime] : present.filter { !$0.isEmpty }
     }
 
     /// Where a lifetime has too many actors, lets the latest go; each ends its stream with its episode.
     func shrinkLifetimes(now: UInt64, outbox: inout Outbox) {
         for identifier in lifetimes.leased {
             guard var lifetime = lifetimes[identifier], lifetime.state == .running else { continue }
-            var excess = lifetime.staying - elasticActors
+            var excess = lifetime.staying - actorTarget.perLifetime
             guard excess > 0 else { continue }
             let order = lifetime.parts.indices.sorted {
                 lifetime.parts[$0].actors.lowerBound > lifetime.parts[$1].actors.lowerBound
@@ -56,7 +56,8 @@ extension Coordinator {
             guard var lifetime = lifetimes[identifier], lifetime.state == .running, lifetime.learner != nil else {
                 continue
             }
-            var missing = min(elasticActors - lifetime.staying, context.experiment.actorLimit - lifetime.actors)
+            var missing = min(
+                actorTarget.perLifetime - lifetime.staying, context.experiment.actorLimit - lifetime.actors)
             guard missing > 0, mayGrow(&lifetime, now: now) else { continue }
             var added: [LeasedLifetime.Part] = []
             for (node, free) in lifetimes.freePlaces {
@@ -94,26 +95,17 @@ extension Coordinator {
         return now >= since + UInt64(Self.silenceLimitMilliseconds) * nanosecondsPerMillisecond
     }
 
-    /// Sets what `scale` has asked for, now or in an earlier start of the run. Processes are rounded up: 101 actors at
-    /// 25 to a process are 5 processes.
-    func apply(_ scale: Scale) {
-        let perProcess = max(1, context.experiment.actorsPerProcess)
-        isScaled = true
-        desiredActorProcesses = (scale.actors + perProcess - 1) / perProcess
-        elasticActors = scale.actorsOfLifetime
-    }
-
     /// Why the supervisor's machine cannot carry so many actors; nil when it can, or when no supervisor is there and
     /// the processes are started elsewhere.
     private func lackOfRoom(forActors actors: Int) -> String? {
-        let rooms = members(.supervisor).compactMap { nodes[$0]?.hello }.filter { $0.capacity > 0 }
+        let rooms = nodes.members(.supervisor).compactMap { nodes[$0]?.hello }.filter { $0.capacity > 0 }
         guard let supervisor = rooms.min(by: { $0.capacity < $1.capacity }) else { return nil }
         let perProcess = max(1, context.experiment.actorsPerProcess)
-        let wanted = (actors + perProcess - 1) / perProcess
+        let wanted = actorTarget.processes(for: actors)
         let others = 1 + deployment.processes.filter { $0.key != .actor }.values.reduce(0, +)
         let room = max(0, supervisor.capacity - others)
         // What is there already is not refused.
-        guard wanted > max(room, desiredActorProcesses) else { return nil }
+        guard wanted > max(room, actorTarget.processes) else { return nil }
         return "\(actors) actors are \(wanted) processes of \(perProcess), and \(supervisor.host) has room for \(room) "
             + "(`distillery doctor` there says why): at most actors=\(room * perProcess); "
             + "a larger cluster.actors_per_process makes fewer processes of them"
@@ -133,10 +125,10 @@ extension Coordinator {
         }
         let sharing = max(1, lifetimes.leased.count)
         let scale = Scale(actors: actors, actorsOfLifetime: (actors + sharing - 1) / sharing)
-        apply(scale)
+        actorTarget.apply(scale)
         try journal.scaled(scale)
         outbox.send(.acknowledgement, to: sender, request: request)
-        let carriers = members(.actor).filter { nodes[$0]?.isLeaving == false }.sorted()
-        for name in carriers.dropFirst(desiredActorProcesses) { sendHome(name, now: now, outbox: &outbox) }
+        let carriers = nodes.staying(.actor).map(\.hello.name).sorted()
+        for name in carriers.dropFirst(actorTarget.processes) { sendHome(name, now: now, outbox: &outbox) }
     }
 }

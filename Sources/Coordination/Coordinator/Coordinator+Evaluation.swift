@@ -5,23 +5,6 @@ import Logging
 import Nodes
 import Wire
 
-/// One task with all its seeds under one checkpoint, from the queue to its result: the unit of evaluation that is
-/// leased.
-struct LeasedJob {
-    var job: EvaluationJob
-    let split: Split
-    /// The evaluator; nil while it waits for one.
-    var node: String?
-    var leasedAt: UInt64 = 0
-    var isFinished = false
-    /// Results for it that had a wrong size; `failedEvaluators` are those that they came from.
-    var failures = 0
-    var failedEvaluators: Set<String> = []
-    /// Refusals of its streams by the recorder; `restsUntil` is when it may be leased again.
-    var refusals = 0
-    var restsUntil: UInt64 = 0
-}
-
 /// The evaluating phase: jobs are queued for the final checkpoint, leased one to an evaluator, and each result is
 /// written down once. A job's incarnation rises with each lease, so that the recorder takes streams from the last
 /// holder alone.
@@ -33,7 +16,7 @@ extension Coordinator {
     /// and some of the train tasks in context. Evaluations are named `CHECKPOINT-test`, `-test-cleared` and
     /// `-train`.
     func queueJobs() throws {
-        guard let checkpoint = finalCheckpoint else { return fail("there is no checkpoint to evaluate") }
+        guard let checkpoint = training.finalCheckpoint else { return fail("there is no checkpoint to evaluate") }
         let evaluate = context.experiment.evaluate
         let test = context.experiment.testTasks(of: context.distribution)
         let train = context.experiment.trainTasks(of: context.distribution).spread(evaluate.trainTasks)
@@ -45,13 +28,11 @@ extension Coordinator {
                 let task = try context.task(id)
                 guard goal.splits.contains(task.split) else { continue }
                 let name = "\(checkpoint)-\(plan.suffix)"
-                guard !finishedJobs.contains(FinishedJob(evaluation: name, task: task.id)) else { continue }
                 let job = EvaluationJob(
-                    job: UInt64(jobs.count + 1), evaluation: name, checkpoint: checkpoint, task: task.id,
+                    job: 0, evaluation: name, checkpoint: checkpoint, task: task.id,
                     seeds: evaluate.seeds, episodes: evaluate.episodes, clearContext: plan.clears,
                     temperature: evaluate.temperature, recorderEndpoint: "", incarnation: earlierStarts << 32)
-                jobs.append(LeasedJob(job: job, split: task.split))
-                unfinishedJobs += 1
+                jobs.add(job, split: task.split)
             }
         }
     }
@@ -59,23 +40,14 @@ extension Coordinator {
     /// Gives each evaluator without a job one.
     func scheduleJobs(now: UInt64, outbox: inout Outbox) {
         guard recorderEndpoint != nil else { return }
-        let busy = Set(jobs.filter { !$0.isFinished }.compactMap(\.node))
-        let free = members(.evaluator).filter { nodes[$0]?.isLeaving == false && !busy.contains($0) }.sorted()
-        for name in free {
-            guard let index = nextJob(for: name, now: now) else { continue }
-            jobs[index].node = name
-            jobs[index].leasedAt = now
-            jobs[index].job.incarnation += 1
-            send(jobs[index], now: now, outbox: &outbox)
+        let busy = jobs.holders
+        for name in nodes.staying(.evaluator).map(\.hello.name).sorted() where !busy.contains(name) {
+            let job = jobs.lease(to: name, now: now) { discards[$0] != nil }
+            if let job { send(job, now: now, outbox: &outbox) }
         }
     }
 
-    /// Whether the job may be leased now: it waits, has rested, and no files of it are to be moved aside.
-    private func isFree(_ job: LeasedJob, now: UInt64) -> Bool {
-        job.node == nil && !job.isFinished && now >= job.restsUntil && discards[job.lifetime] == nil
-    }
-
-    /// Leases the job to its node, with the recorder's endpoint and a ticket for it.
+    /// Tells the job to its evaluator, with the recorder's endpoint and a ticket for it.
     func send(_ job: LeasedJob, now: UInt64, outbox: inout Outbox) {
         guard let node = job.node, let recorder else { return }
         var message = job.job
@@ -86,49 +58,34 @@ extension Coordinator {
         commands.send(.evaluationJob(message), to: .peer(node), now: now, outbox: &outbox)
     }
 
-    /// The next job that waits; one at which this evaluator has not failed comes first.
-    private func nextJob(for evaluator: String, now: UInt64) -> Int? {
-        let waiting = jobs.indices.filter { isFree(jobs[$0], now: now) }
-        return waiting.first { !jobs[$0].failedEvaluators.contains(evaluator) } ?? waiting.first
-    }
-
-    /// A job's result: (seeds, episodes) returns. It counts once, however often it arrives and from whichever
-    /// evaluator, since all would come out the same.
+    /// A job's result: (seeds, episodes) returns. A job that no evaluator can do ends the run.
     func finish(
         _ result: EvaluationResult, from name: String, now: UInt64, outbox: inout Outbox
     ) throws -> Reception {
-        guard let index = jobs.firstIndex(where: { $0.job.job == result.job }) else {
-            return .refused("\(result.job) is no job of this run")
+        switch jobs.take(result, from: name) {
+        case .unknown: return .refused("\(result.job) is no job of this run")
+        case .repeated: return .taken
+        case .unusable(let job, let isHolders): return refuse(result, of: job, from: name, isHolders: isHolders)
+        case .finished(let job, let endsEvaluation):
+            movement.note(now: now)
+            try journal.evaluated(job.job, split: job.split, returns: result.returns)
+            if endsEvaluation { try journal.evaluationEnded(job.job.evaluation) }
+            scheduleJobs(now: now, outbox: &outbox)
+            return .taken
         }
-        guard !jobs[index].isFinished else { return .taken }
-        let job = jobs[index].job
-        guard result.returns.count == job.seeds * job.episodes else {
-            return refuse(result, of: index, from: name)
-        }
-        jobs[index].isFinished = true
-        unfinishedJobs -= 1
-        moved(now: now)
-        try journal.evaluated(job, split: jobs[index].split, returns: result.returns)
-        if !jobs.contains(where: { !$0.isFinished && $0.job.evaluation == job.evaluation }) {
-            try journal.evaluationEnded(job.evaluation)
-        }
-        scheduleJobs(now: now, outbox: &outbox)
-        return .taken
     }
 
-    /// The job goes to another evaluator where there is one; a job that no evaluator can do ends the run.
-    private func refuse(_ result: EvaluationResult, of index: Int, from name: String) -> Reception {
-        let job = jobs[index].job
+    private func refuse(
+        _ result: EvaluationResult, of leased: LeasedJob, from name: String, isHolders: Bool
+    ) -> Reception {
+        let job = leased.job
         let reason =
             "\(result.returns.count) returns of \(job.evaluation) task \(job.task), expected \(job.seeds * job.episodes)"
-        guard jobs[index].node == name else { return .refused(reason) }
+        guard isHolders else { return .refused(reason) }
         logger.error("an unusable result", metadata: ["evaluator": "\(name)", "reason": "\(reason)"])
-        jobs[index].node = nil
-        jobs[index].failures += 1
-        jobs[index].failedEvaluators.insert(name)
-        if jobs[index].failures >= Self.failedResultLimit {
+        if leased.failures >= Self.failedResultLimit {
             fail(
-                "\(job.evaluation) task \(job.task) had \(jobs[index].failures) unusable results; "
+                "\(job.evaluation) task \(job.task) had \(leased.failures) unusable results; "
                     + "the last one, from \(name): \(reason)")
         }
         return .refused(reason)

@@ -54,7 +54,7 @@ extension LeasedLifetime.Part {
         if now >= restsUntil + Coordinator.failureMemoryNanoseconds { failures = 0 }
         failures += 1
         lastFailure = reason
-        restsUntil = now + Coordinator.rest(after: failures)
+        restsUntil = now + RestingLifetimes.rest(after: failures)
         node = nil
     }
 }

@@ -21,7 +21,7 @@ extension Coordinator {
         }
         do {
             if try learnerCheckpoints.write(checkpoint) == .underWay {
-                statesUnderWay[checkpoint.lifetime] = (name, request)
+                learnerStates.begin(checkpoint.lifetime, learner: name, request: request)
             } else {
                 outbox.send(.acknowledgement, to: sender, request: request)
             }
@@ -44,12 +44,12 @@ extension Coordinator {
         for end in learnerCheckpoints.takeEnded() {
             // The lifetime may have waited for it to be leased again.
             hasChanged = true
-            if let (name, request) = statesUnderWay.removeValue(forKey: end.lifetime) {
-                if let problem = end.problem {
-                    refuse(end.lifetime, because: problem, name, request, now: now, outbox: &outbox)
-                } else {
-                    outbox.send(.acknowledgement, to: .peer(name), request: request)
-                }
+            guard let sender = learnerStates.arrived(end.lifetime) else { continue }
+            if let problem = end.problem {
+                refuse(
+                    end.lifetime, because: problem, sender.learner, sender.request, now: now, outbox: &outbox)
+            } else {
+                outbox.send(.acknowledgement, to: .peer(sender.learner), request: sender.request)
             }
         }
     }
@@ -79,11 +79,10 @@ extension Coordinator {
 
     /// States of lifetimes whose end is written down are of no use any more.
     func removeObsoleteStates() {
-        for lifetime in obsoleteStates {
+        for lifetime in learnerStates.takeObsolete() {
             do { try learnerCheckpoints.remove(lifetime) } catch {
                 logger.warning("a learner's state stays", metadata: ["reason": "\(error)"])
             }
         }
-        obsoleteStates.removeAll(keepingCapacity: true)
     }
 }

@@ -35,9 +35,9 @@ extension Coordinator {
         lifetime.actors = max(lifetime.actors, finished.actors[identifier] ?? 0)
         if finished.lifetimes.contains(identifier) {
             lifetime.state = .finished
-            obsoleteStates.append(identifier)
+            learnerStates.retire(identifier)
             // The earlier start may have ended before its streams did.
-            sealed[identifier] = finished.sealed[identifier]
+            seals.recall(finished.sealed[identifier] ?? [], of: identifier)
             awaitSeals(of: lifetime)
         } else {
             queue.append(identifier)
@@ -93,7 +93,7 @@ extension Coordinator {
             attempt: lifetime.attempt, learnerEndpoint: learner?.hello.endpoint ?? "",
             recorderEndpoint: recorder.hello.endpoint, recordedActors: context.experiment.recordedActors,
             retireFrom: part.retireFrom)
-        func ticket(_ server: Node?, _ actors: Range<Int>) -> [UInt8] {
+        func ticket(_ server: ConnectedNode?, _ actors: Range<Int>) -> [UInt8] {
             server?.tickets?.ticket(
                 of: carry.lifetime, actors: actors, incarnation: carry.incarnation, holder: node) ?? []
         }
@@ -115,7 +115,7 @@ extension Coordinator {
         }
         // Its end was taken before; only the acknowledgement was lost.
         guard lifetime.state == .running else { return .taken }
-        moved(now: now)
+        movement.note(now: now)
         lifetime.state = .ending
         lifetime.numbers = finished.numbers
         lifetimes[finished.lifetime] = lifetime
@@ -136,7 +136,7 @@ extension Coordinator {
             return .over(
                 "incarnation \(finished.incarnation) from actor \(finished.firstActor) of \(finished.lifetime) is over")
         }
-        if !lifetime.parts[index].isFinished { moved(now: now) }
+        if !lifetime.parts[index].isFinished { movement.note(now: now) }
         lifetime.parts[index].isFinished = true
         lifetimes[finished.lifetime] = lifetime
         try complete(finished.lifetime, now: now, outbox: &outbox)
@@ -151,7 +151,7 @@ extension Coordinator {
         awaitSeals(of: lifetime)
         orderSeals(of: identifier, now: now, outbox: &outbox)
         try journal.lifetimeEnded(identifier, numbers: lifetime.numbers)
-        obsoleteStates.append(identifier)
+        learnerStates.retire(identifier)
         lifetime.state = .finished
         // Its carriers are not asked for again, and a run may have any number of lifetimes.
         lifetime.parts = []
@@ -164,9 +164,7 @@ extension Coordinator {
     /// The streams of a lifetime that has ended are waited for until the recorder has called each sealed, or given
     /// it up. Its report may be on its way, or have died with a recorder: sealing is ordered, and reported again.
     private func awaitSeals(of lifetime: LeasedLifetime) {
-        let recorded = Set(0..<min(lifetime.actors, context.experiment.recordedActors))
-        let missing = recorded.subtracting(sealed.removeValue(forKey: lifetime.identifier) ?? [])
-        if !missing.isEmpty { unsealed[lifetime.identifier] = missing }
+        seals.expect(0..<min(lifetime.actors, context.experiment.recordedActors), of: lifetime.identifier)
     }
 
     /// The recorder reports streams whose files are complete.
@@ -192,8 +190,7 @@ extension Coordinator {
         case .histories: lifetimes[lifetime] != nil
         case .evaluation(let name):
             lifetime.repetition == 0
-                && (finishedJobs.contains(FinishedJob(evaluation: name, task: lifetime.task))
-                    || jobs.contains { $0.job.evaluation == name && $0.job.task == lifetime.task })
+                && jobs.has(name, task: lifetime.task)
         }
     }
 
@@ -204,7 +201,7 @@ extension Coordinator {
             return .refused("\(stream.path) is no stream of this run")
         }
         settle(report.actor, of: report.lifetime)
-        guard quarantined.updateValue(report.reason, forKey: stream) == nil else { return .taken }
+        guard seals.quarantine(stream, reason: report.reason) else { return .taken }
         logger.error(
             "a stream is quarantined", metadata: ["stream": "\(stream.path)", "reason": "\(report.reason)"])
         try journal.streamQuarantined(stream, reason: report.reason)
@@ -213,19 +210,16 @@ extension Coordinator {
 
     /// This stream's file is complete, or given up.
     private func settle(_ actor: Int, of lifetime: LifetimeIdentifier) {
-        if unsealed[lifetime] != nil {
-            unsealed[lifetime]?.remove(actor)
-            if unsealed[lifetime]?.isEmpty == true { unsealed[lifetime] = nil }
-        } else if let state = lifetimes[lifetime]?.state, state != .finished {
-            sealed[lifetime, default: []].insert(actor)
-        }
+        let state = lifetimes[lifetime]?.state
+        seals.settle(actor, of: lifetime, isOpen: state != nil && state != .finished)
     }
 
     /// Orders the seal of what has ended: no carrier will come back for it.
     func orderSeals(of identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) {
-        guard let actors = unsealed[identifier], let recorder else { return }
+        let actors = seals.awaited(of: identifier)
+        guard !actors.isEmpty, let recorder else { return }
         commands.send(
-            .sealStreams(SealStreams(lifetime: identifier, actors: actors.sorted())), to: .peer(recorder.hello.name),
+            .sealStreams(SealStreams(lifetime: identifier, actors: actors)), to: .peer(recorder.hello.name),
             now: now, outbox: &outbox)
     }
 
@@ -323,6 +317,6 @@ extension Coordinator {
     /// need a process that says for them that they have left.
     private func place(for part: LeasedLifetime.Part) -> (node: String, free: Int)? {
         guard part.staying.isEmpty else { return lifetimes.freePlaces.first { _ in true } }
-        return members(.actor).filter { nodes[$0]?.isLeaving == false }.min().map { ($0, part.actors.count) }
+        return nodes.staying(.actor).map(\.hello.name).min().map { ($0, part.actors.count) }
     }
 }

@@ -18,18 +18,18 @@ extension Coordinator {
         guard hello.role != .coordinator else {
             return refuse("a hello from another coordinator", to: .peer(name), outbox: &outbox)
         }
-        if let reason = refusal(of: hello.role, to: name) {
+        if let reason = keys.refusal(of: hello.role, to: name) {
             return refuse(reason, to: .peer(name), outbox: &outbox)
         }
         guard nodes[name] != nil || nodes.count < Self.nodeLimit else {
             return refuse(
                 "there are \(nodes.count) nodes already, which is the limit", to: .peer(name), outbox: &outbox)
         }
-        guard allowedKeys == nil || !hello.role.isServer || (try? ServerAddress(hello.endpoint))?.key != nil else {
+        guard keys.list == nil || !hello.role.isServer || (try? ServerAddress(hello.endpoint))?.key != nil else {
             let reason = "\(hello.endpoint) is no endpoint with a key, which this cluster needs; start it with --keys"
             return refuse(reason, to: .peer(name), outbox: &outbox)
         }
-        if hello.role == .recorder, nodes[name] == nil, let other = members(.recorder).first {
+        if hello.role == .recorder, nodes[name] == nil, let other = nodes.members(.recorder).first {
             // One at a time: this one ends, and lets go of the streams if it had them.
             guard now > (nodes[other]?.lastHeard ?? 0) + Self.aliveNanoseconds else {
                 return outbox.send(.stop, to: .peer(name))
@@ -39,7 +39,7 @@ extension Coordinator {
         let isNew = nodes[name] == nil
         if isNew {
             add(
-                Node(
+                ConnectedNode(
                     hello: withDefaultCapacity(hello),
                     tickets: hello.role.isServer ? tickets.derived(for: name) : nil, now: now))
             try journal.nodeJoined(hello)
@@ -77,9 +77,9 @@ extension Coordinator {
         for lifetime in lifetimes.leased.compactMap({ lifetimes[$0] }) {
             for part in lifetime.parts where !part.isFinished { carry(part, of: lifetime, now: now, outbox: &outbox) }
         }
-        for job in jobs where job.node != nil && !job.isFinished { send(job, now: now, outbox: &outbox) }
-        for identifier in discards.keys { orderDiscard(of: identifier, now: now, outbox: &outbox) }
-        for identifier in unsealed.keys { orderSeals(of: identifier, now: now, outbox: &outbox) }
+        for job in jobs.all where job.isLeased { send(job, now: now, outbox: &outbox) }
+        for identifier in discards.lifetimes { orderDiscard(of: identifier, now: now, outbox: &outbox) }
+        for identifier in seals.awaitedLifetimes { orderSeals(of: identifier, now: now, outbox: &outbox) }
     }
 
     /// A node has gone, by its own word or by its silence: its leases go to others. Commands that it has not
@@ -95,11 +95,8 @@ extension Coordinator {
         switch node.hello.role {
         case .actor: try replaceActors(of: name, now: now, outbox: &outbox)
         case .learner: try replaceLearner(name, now: now, outbox: &outbox)
-        case .distiller: if distiller == name { distiller = nil }
-        case .evaluator:
-            for index in jobs.indices where jobs[index].node == name && !jobs[index].isFinished {
-                jobs[index].node = nil
-            }
+        case .distiller: training.leave(name)
+        case .evaluator: jobs.leave(name)
         default: break
         }
     }
@@ -116,7 +113,7 @@ extension Coordinator {
 
     /// Why a node is to be given up: it has given no sign of life for 5 s, or a step of its work has shown no
     /// progress for `cluster.work_limit_seconds`. Nil where neither is so.
-    func reasonToGiveUp(_ node: Node, now: UInt64) -> String? {
+    func reasonToGiveUp(_ node: ConnectedNode, now: UInt64) -> String? {
         let silence = (max(now, node.lastHeard) - node.lastHeard) / nanosecondsPerMillisecond
         if silence > UInt64(Self.silenceLimitMilliseconds) { return "silent for \(silence / 1000) s" }
         guard let work = node.heartbeat.work, work.stillMilliseconds >= workLimitMilliseconds else { return nil }
@@ -128,21 +125,18 @@ extension Coordinator {
 
     /// A node's leases go to others, its process is ended where a supervisor can, and `status` names it for 5
     /// minutes.
-    func giveUp(_ node: Node, _ reason: String, now: UInt64, outbox: inout Outbox) throws {
+    func giveUp(_ node: ConnectedNode, _ reason: String, now: UInt64, outbox: inout Outbox) throws {
         if node.hello.role != .supervisor {
-            givenUp = givenUp.suffix(Self.givenUpLimit - 1) + [(node.hello.name, reason, now)]
+            lostNodes.note(node.hello.name, reason: reason, now: now)
         }
         try leave(node.hello.name, reason: reason, now: now, outbox: &outbox)
         orderEnd(of: node, now: now, outbox: &outbox)
     }
 
-    /// Nodes that were given up and are remembered for `status`, the latest ones.
-    private static let givenUpLimit = 8
-
     /// A node that is silent may hang, and hold what another needs; its supervisor ends it and starts another.
-    func orderEnd(of node: Node, now: UInt64, outbox: inout Outbox) {
+    func orderEnd(of node: ConnectedNode, now: UInt64, outbox: inout Outbox) {
         guard node.hello.role != .supervisor else { return }
-        for name in members(.supervisor) where nodes[name]?.hello.host == node.hello.host {
+        for name in nodes.members(.supervisor) where nodes[name]?.hello.host == node.hello.host {
             commands.send(.endProcess(node.hello.process), to: .peer(name), now: now, outbox: &outbox)
         }
     }
@@ -150,7 +144,7 @@ extension Coordinator {
     /// A person asks by `distillery drain NODE` that the node leaves.
     func drain(_ node: String, asked sender: Address, _ request: UInt64, now: UInt64, outbox: inout Outbox) {
         guard nodes[node] != nil else {
-            let names = nodes.keys.sorted().joined(separator: ", ")
+            let names = nodes.sortedNames.joined(separator: ", ")
             return refuse("there is no node \(node); there are \(names)", to: sender, request, outbox: &outbox)
         }
         outbox.send(.acknowledgement, to: sender, request: request)

@@ -2,23 +2,19 @@ import Wire
 
 /// How collecting goes, for plots.
 extension Coordinator {
-    /// Time between two points of a curve; a run of a day has some 8,600 of them.
-    static let plotIntervalNanoseconds: UInt64 = 10_000_000_000
-
-    /// The name of the speed of collecting. It is in the catalogue, too: by its steps a later start of the run knows
-    /// where the curves end.
+    /// In the catalogue, too: by its steps a later start of the run knows where the curves end.
     static let collectingSpeed = "collect/environment_steps_per_second"
 
     /// At most every 10 s while histories are collected: speed, policy lag and returns of the lifetimes that are learnt
     /// now, over the environment steps of this and of earlier starts of the run.
     func plotCollecting(now: UInt64) throws {
-        guard phase == .collecting, environmentSteps > 0, now >= nextPlot else { return }
-        nextPlot = now + Self.plotIntervalNanoseconds
-        let step = plottedBefore + UInt64(environmentSteps)
+        guard phase == .collecting, let step = speed.plotStep(now: now) else { return }
         try journal.metrics(
-            "collect", Metrics(step: step, numbers: ["environment_steps_per_second": rate.perSecond]))
-        let reports = nodes.flatMap { name, node in
-            node.heartbeat.learning.filter { lifetimes[$0.lifetime]?.learner == name && $0.transitions > 0 }
+            "collect", Metrics(step: step, numbers: ["environment_steps_per_second": speed.perSecond]))
+        let reports = nodes.values.flatMap { node in
+            node.heartbeat.learning.filter {
+                lifetimes[$0.lifetime]?.learner == node.hello.name && $0.transitions > 0
+            }
         }
         guard !reports.isEmpty else { return }
         let weight = reports.reduce(0.0) { $0 + Double($1.transitions) }

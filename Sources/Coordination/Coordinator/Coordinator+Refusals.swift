@@ -4,16 +4,6 @@ import Logging
 import Nodes
 import Wire
 
-/// An order to the recorder to move a lifetime's files aside, because the lifetime is lived anew from its
-/// beginning.
-struct Discard {
-    /// Lower incarnations are refused from then on.
-    let incarnation: UInt64
-    let reason: String
-    /// The number of the order to the recorder; nil while there is no recorder.
-    var request: UInt64?
-}
-
 /// What becomes of streams that their recorder does not take: the lifetime or job is taken up again with higher
 /// incarnations, after rests of 0, 0.5, 1, 2, ... and at most 30 s. The ninth refusal in a row ends the run.
 extension Coordinator {
@@ -64,10 +54,10 @@ extension Coordinator {
         }
         takeUpAgain(refused.lifetime, now: now, outbox: &outbox)
         queue.removeAll { $0 == refused.lifetime }
-        resting[refused.lifetime] = now + Self.rest(after: lifetime.refusals)
+        resting.rest(refused.lifetime, after: lifetime.refusals, now: now)
         if refused.cause == .divergence {
             try learnerCheckpoints.remove(refused.lifetime)
-            discards[refused.lifetime] = Discard(incarnation: lifetime.attempt << 16, reason: refused.reason)
+            discards.add(refused.lifetime, incarnation: lifetime.attempt << 16, reason: refused.reason)
             orderDiscard(of: refused.lifetime, now: now, outbox: &outbox)
         }
     }
@@ -77,27 +67,13 @@ extension Coordinator {
     private func takeOfJob(
         _ refused: StreamsRefused, from name: String, now: UInt64, outbox: inout Outbox
     ) throws {
-        guard
-            let index = jobs.firstIndex(where: {
-                $0.lifetime == refused.lifetime && $0.node == name && $0.job.incarnation == refused.incarnation
-                    && !$0.isFinished
-            })
-        else { return }
+        guard let job = jobs.refuse(refused, from: name, limit: Self.attemptLimit << 16, now: now) else { return }
         logger.warning(
             "streams are given up",
             metadata: ["job": "\(refused.lifetime)", "evaluator": "\(name)", "reason": "\(refused.reason)"])
-        jobs[index].node = nil
-        jobs[index].refusals += 1
-        jobs[index].restsUntil = now + Self.rest(after: jobs[index].refusals)
-        if refused.above >> 16 < Self.attemptLimit {
-            jobs[index].job.incarnation = max(jobs[index].job.incarnation, refused.above)
-        }
-        guard jobs[index].refusals <= Self.refusalLimit else {
-            return fail("\(refused.lifetime)", because: refused)
-        }
+        guard job.refusals <= Self.refusalLimit else { return fail("\(refused.lifetime)", because: refused) }
         if refused.cause == .divergence {
-            discards[refused.lifetime] = Discard(
-                incarnation: jobs[index].job.incarnation + 1, reason: refused.reason)
+            discards.add(refused.lifetime, incarnation: job.job.incarnation + 1, reason: refused.reason)
             orderDiscard(of: refused.lifetime, now: now, outbox: &outbox)
         }
     }
@@ -114,46 +90,34 @@ extension Coordinator {
         )
     }
 
-    /// Nanoseconds until the next attempt after so many refusals in a row: 0, 0.5 s, 1 s, 2 s, ... and at most 30 s.
-    static func rest(after refusals: Int) -> UInt64 {
-        guard refusals > 1 else { return 0 }
-        return min(firstRestNanoseconds << UInt64(min(refusals - 2, 16)), longestRestNanoseconds)
-    }
-
     /// Lifetimes that have rested, and whose files are out of the way, are the next to be taken up.
     func queueRested(now: UInt64) {
-        for (identifier, moment) in resting where now >= moment && discards[identifier] == nil {
-            resting[identifier] = nil
-            queue.append(identifier)
-        }
+        queue += resting.takeRested(now: now) { discards[$0] == nil }
     }
 
     // MARK: - Discards
 
     /// Gives the order to the recorder that is there now, in place of an earlier order.
     func orderDiscard(of identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) {
-        guard var discard = discards[identifier], let recorder else { return }
-        if let request = discard.request { commands.cancel(request) }
-        discard.request = commands.send(
-            .discardStreams(
-                DiscardStreams(lifetime: identifier, incarnation: discard.incarnation, reason: discard.reason)),
-            to: .peer(recorder.hello.name), now: now, outbox: &outbox)
-        discards[identifier] = discard
+        guard let order = discards[identifier], let recorder else { return }
+        if let request = discards.takeBack(identifier) { commands.cancel(request) }
+        let message = DiscardStreams(lifetime: identifier, incarnation: order.incarnation, reason: order.reason)
+        let request = commands.send(
+            .discardStreams(message), to: .peer(recorder.hello.name), now: now, outbox: &outbox)
+        discards.given(identifier, as: request)
     }
 
     /// A command was acknowledged; where it is one of these orders, its lifetime can be leased again. Without that a
     /// lifetime that diverged stays at rest.
     func noteDiscarded(_ request: UInt64) {
-        guard let identifier = discards.first(where: { $0.value.request == request })?.key else { return }
-        discards[identifier] = nil
-        hasChanged = true
+        if discards.acknowledge(request) { hasChanged = true }
     }
 
     // MARK: - Status
 
     /// The lifetime that was refused most often lately, for `status`; nil where none was.
     func refusedNow(now: UInt64) -> Lack? {
-        let refused = lifetimes.leased.union(resting.keys).compactMap { lifetimes[$0] }.filter {
+        let refused = lifetimes.leased.union(resting.lifetimes).compactMap { lifetimes[$0] }.filter {
             $0.refusals > 0 && now < $0.lastRefusalAt + Self.refusalMemoryNanoseconds
         }
         guard let worst = refused.max(by: { $0.refusals < $1.refusals }) else { return nil }
@@ -173,12 +137,5 @@ extension LeasedLifetime {
         refusals += 1
         lastRefusal = refused.reason
         lastRefusalAt = now
-    }
-}
-
-extension LeasedJob {
-    /// Whose streams it plays.
-    var lifetime: LifetimeIdentifier {
-        LifetimeIdentifier(collection: .evaluation(job.evaluation), task: job.task, repetition: 0)
     }
 }

@@ -17,9 +17,8 @@ enum Reception {
 /// Messages of nodes that have joined. A report is taken of the role whose report it is and of no other: only a
 /// learner ends a lifetime, a recorder a stream, an evaluator a job.
 extension Coordinator {
-    /// One message of a node, that is neither a hello nor an order. Throws what the journal throws, which ends the run
-    /// unless the disk is full.
-    func receiveWork(_ envelope: Envelope, from node: Node, now: UInt64, outbox: inout Outbox) throws {
+    /// One message of a node, that is neither a hello nor an order.
+    func receiveWork(_ envelope: Envelope, from node: ConnectedNode, now: UInt64, outbox: inout Outbox) throws {
         let name = node.hello.name
         let sender = Address.peer(name)
         switch envelope.message {
@@ -27,7 +26,7 @@ extension Coordinator {
         case .learnerCheckpoint(let checkpoint):
             take(checkpoint, from: name, envelope.request, now: now, outbox: &outbox)
         case .checkpointRequest(let request):
-            if request != node.lastPiece { moved(now: now) }
+            if request != node.lastPiece { movement.note(now: now) }
             node.lastPiece = request
             answer(request, to: name, envelope.request, outbox: &outbox)
         case .heartbeat(let heartbeat):
@@ -59,7 +58,7 @@ extension Coordinator {
     /// Picks the handler by the kind of the report and the role of its sender, and refuses every other pair. Throws
     /// what the journal throws.
     private func takeReport(
-        _ message: Message, from node: Node, now: UInt64, outbox: inout Outbox
+        _ message: Message, from node: ConnectedNode, now: UInt64, outbox: inout Outbox
     ) throws -> Reception {
         let name = node.hello.name
         switch (message, node.hello.role) {

@@ -1,4 +1,3 @@
-package import Environments
 import Experience
 package import Experiments
 import Foundation
@@ -28,7 +27,8 @@ package import Wire
 /// }
 /// ```
 ///
-/// Its parts: `+Nodes` (who is there), `+Lifetimes`, `+Refusals` and `+Elasticity` (collecting), `+Distillation`,
+/// What it knows is held by the values of `State/`, each with its own rules; it asks them, sends messages and writes
+/// down: `+Nodes` (who is there), `+Lifetimes`, `+Refusals` and `+Elasticity` (collecting), `+Distillation`,
 /// `+Evaluation`, `+Deployment` (which processes there are to be), `+Reports` (messages of nodes), `+Room` (a full
 /// disk), and `Status/`.
 package final class Coordinator {
@@ -43,61 +43,6 @@ package final class Coordinator {
     /// More nodes than this are not taken in.
     package static let nodeLimit = 16_384
 
-    /// What a run is to do: up to three phases, always in this order. `distillery launch` collects alone,
-    /// `distillery evaluate` evaluates a checkpoint that is there already, `distillery run` does everything.
-    package struct Goal: Sendable {
-        /// Histories are collected.
-        package var collects: Bool
-        /// The transformer is trained on them.
-        package var distils: Bool
-        /// The last checkpoint, or the one given, is evaluated.
-        package var evaluates: Bool
-        /// A checkpoint that is there already, for a run that only evaluates.
-        package var checkpoint: String?
-        /// Which tasks are evaluated.
-        package var splits: Set<Split>
-
-        package init(
-            collects: Bool, distils: Bool, evaluates: Bool, checkpoint: String? = nil,
-            splits: Set<Split> = Set(Split.allCases)
-        ) {
-            self.collects = collects
-            self.distils = distils
-            self.evaluates = evaluates
-            self.checkpoint = checkpoint
-            self.splits = splits
-        }
-    }
-
-    /// A node that has joined and not left. A class, changed in place, since every message changes one.
-    final class Node {
-        /// What it said of itself when it joined, its capacity filled in where it named none.
-        let hello: Hello
-        var lastHeard: UInt64
-        /// It was asked to leave, and is given nothing more to do.
-        fileprivate(set) var isLeaving = false
-        let joined: UInt64
-        /// What it said last.
-        var heartbeat = Heartbeat()
-        var numbers: [String: Double] { heartbeat.numbers }
-        var rate = RateMeter()
-        /// What it has complained of last, and when.
-        var complaint: (reason: String, time: UInt64)?
-        /// The piece of a checkpoint that it asked for last.
-        var lastPiece: CheckpointRequest?
-        /// The list of clients that it was told last; 0 for none.
-        var allowedKeysGeneration: UInt64 = 0
-        /// The secret of the tickets that a learner or a recorder is shown; nil for other roles.
-        let tickets: LeaseTickets?
-
-        init(hello: Hello, tickets: LeaseTickets?, now: UInt64) {
-            self.hello = hello
-            self.tickets = tickets
-            lastHeard = now
-            joined = now
-        }
-    }
-
     let context: ExperimentContext
     let goal: Goal
     let folder: String
@@ -106,9 +51,7 @@ package final class Coordinator {
     let journal: any RunJournal
     let checkpoints: CheckpointStore
     let logger: Logger
-    private(set) var nodes: [String: Node] = [:]
-    /// Names of the nodes of each role.
-    private var names: [RoleName: Set<String>] = [:]
+    private(set) var nodes = NodeTable()
     /// Commands to nodes, sent again until they are acknowledged.
     var commands: ReliableSender
     let learnerCheckpoints: LearnerCheckpointStore
@@ -122,74 +65,34 @@ package final class Coordinator {
     var lifetimes = LeaseTable()
     /// Lifetimes that wait to be leased, in reverse: the next one is the last.
     var queue: [LifetimeIdentifier] = []
-    /// Lifetimes that the recorder refused, and when they are queued again.
-    var resting: [LifetimeIdentifier: UInt64] = [:]
-    /// Lifetimes whose files the recorder is to move aside before they are lived anew, and the orders that say so.
-    var discards: [LifetimeIdentifier: Discard] = [:]
-    /// States of learners that are on their way to the disk, and what is to be acknowledged when they have arrived.
-    var statesUnderWay: [LifetimeIdentifier: (learner: String, request: UInt64)] = [:]
-    /// Lifetimes that have ended and whose learners' states lie there until that is written down.
-    var obsoleteStates: [LifetimeIdentifier] = []
-    /// Streams of ended lifetimes whose files the recorder has not yet called complete; collecting lasts until
-    /// there are none.
-    var unsealed: [LifetimeIdentifier: Set<Int>] = [:]
-    /// Complete files of lifetimes that have not ended.
-    var sealed: [LifetimeIdentifier: Set<Int>] = [:]
-    /// Streams whose recorder has given them up, with the reason: nothing waits for them.
-    var quarantined: [StreamIdentifier: String] = [:]
-    /// As many as the experiment or `scale` asks for.
-    var desiredActorProcesses: Int
-    /// Whether `scale` has said so, in place of the experiment.
-    var isScaled = false
-    /// Actors that each elastic lifetime is to have.
-    var elasticActors: Int
-    /// All transitions that actor processes have reported in this start of the run, those of processes that have
-    /// left included.
-    var environmentSteps = 0.0
-    /// Environment steps a second, of all actor processes.
-    var rate = RateMeter()
-    var nextPlot: UInt64 = 0
-    /// Environment steps that earlier starts of the run had plotted.
-    let plottedBefore: UInt64
+    var resting = RestingLifetimes()
+    /// Lifetimes that are named here are not leased.
+    var discards = DiscardOrders()
+    var learnerStates = LearnerStates()
+    /// Collecting lasts until none is waited for.
+    var seals: StreamSeals
+    var actorTarget: ActorTarget
+    var speed: CollectingSpeed
 
     // Distilling.
-    /// The node that the training is leased to.
-    var distiller: String?
-    /// Numbers that the distiller has sent last.
-    var distillation: [String: Double] = [:]
-    var distillationStep: UInt64 = 0
-    /// Mean entropy of the lifetimes' policies in nats, once all have ended; nil where it is not known.
-    var sourceEntropy: Double?
-    /// The checkpoint that training has ended with, or that the run was given; nil before.
-    var finalCheckpoint: String?
+    var training: TrainingLease
     /// Nil until it is looked for, and after another checkpoint is stored.
     var foundCheckpoint: FoundCheckpoint?
 
     // Evaluating.
-    /// Jobs of the evaluation, in the order in which they are given out; a job's number is its place, from 1.
-    var jobs: [LeasedJob] = []
-    var unfinishedJobs = 0
+    var jobs: EvaluationJobs
 
     /// Messages that could not be decoded, or that their sender had no business to send.
     package internal(set) var refusedMessages = 0
-    /// Nil without keys.
-    var allowedKeys: AllowedKeys?
-    /// What the holder of each allowed key may be, by the fingerprint in which its nodes' names end.
-    var rolesOfFingerprints: [Substring: KeyRoles] = [:]
+    var keys = KeyPermissions()
     /// What the secrets of learners and recorders are derived from.
     let tickets = LeaseTickets()
-    /// The list that the nodes' roles were last compared with.
-    var checkedKeysGeneration: UInt64 = 0
     /// What the coordinator's own socket has counted, for `status`.
     package var counters: [String: Double] = [:]
     var complaints = ComplaintLimit()
-    /// Nodes that were given up lately, the last ones.
-    var givenUp: [(node: String, reason: String, time: UInt64)] = []
-    /// What the run lacks, and since when.
-    var lacks: [Lack.Kind: UInt64] = [:]
-    var nextLookAtLacks: UInt64 = 0
-    /// When the run last got on: steps, results, seals, pieces of checkpoints and of what is loaded, a new phase.
-    var lastMovement: UInt64
+    var lostNodes = LostNodes()
+    var lackTimes = LackTimes()
+    var movement: Movement
     /// Nothing had moved for too long.
     var isStalled = false
 
@@ -198,12 +101,8 @@ package final class Coordinator {
     package internal(set) var failure = ""
     /// What supervisors were told last.
     var announced: Deployment?
-    /// What was decided and cannot be written down now; nil while everything is.
-    var withheld: WithheldTurn?
-    /// Why a checkpoint was not stored, and when that was.
-    var checkpointObstacle: (reason: String, time: UInt64)?
-    /// Checkpoints, or pieces of them, that could not be written when they came.
-    var unwrittenCheckpoints = 0
+    /// What was decided and cannot be written down now waits here.
+    var room = DiskRoom()
     /// Something happened that may let leases be given out, or a phase end.
     var hasChanged = true
     private var nextDecision: UInt64 = 0
@@ -230,52 +129,45 @@ package final class Coordinator {
         learnerCheckpoints = LearnerCheckpointStore(
             folder: URL(fileURLWithPath: folder + "/checkpoints/learner"), disk: disk)
         earlierStarts = finished.starts
-        plottedBefore = finished.plottedSteps
+        speed = CollectingSpeed(plottedBefore: finished.plottedSteps)
         // Nodes may still acknowledge what a coordinator has sent that has died, perhaps with its host, whose clocks
         // then begin anew: what is counted in the catalogue does not.
         commands = ReliableSender(after: finished.starts << Self.commandsOfStart)
         began = now
         phaseBegan = now
-        lastMovement = now
-        desiredActorProcesses = context.experiment.cluster.actorProcesses
-        elasticActors = context.experiment.collect.actors
-        finalCheckpoint = goal.checkpoint
-        finishedJobs = finished.jobs
-        quarantined = finished.quarantined
-        if let scale = finished.scale { apply(scale) }
+        movement = Movement(now: now)
+        actorTarget = ActorTarget(
+            processes: context.experiment.cluster.actorProcesses, perProcess: context.experiment.actorsPerProcess,
+            perLifetime: context.experiment.collect.actors)
+        training = TrainingLease(finalCheckpoint: goal.checkpoint)
+        jobs = EvaluationJobs(finishedBefore: finished.jobs)
+        seals = StreamSeals(quarantined: finished.quarantined)
+        if let scale = finished.scale { actorTarget.apply(scale) }
         if goal.collects { try queueLifetimes(finished) }
         if goal.distils { takeUpDistillation(isDistilled: finished.isDistilled) }
         try advance(now: now)
     }
 
-    /// Jobs that an earlier start of this run has finished.
-    let finishedJobs: Set<FinishedJob>
-
     /// The run has ended and all nodes but supervisors have left.
     package var isFinished: Bool { isEnding && nodesAreGone }
 
     /// There is nothing more to do, and that is written down or not to be waited for.
-    package var isEnding: Bool { deployment.finished && (withheld == nil || isStopping || isStalled) }
+    package var isEnding: Bool { deployment.finished && (!room.isWithholding || isStopping || isStalled) }
 
     /// Supervisors stay longer than the coordinator.
-    private var nodesAreGone: Bool { nodes.count == members(.supervisor).count }
+    private var nodesAreGone: Bool { nodes.count == nodes.members(.supervisor).count }
 
     // MARK: - Nodes
 
-    /// Names of the nodes of a role, in no order.
-    func members(_ role: RoleName) -> Set<String> { names[role] ?? [] }
-
     /// Makes a node known, and opens its room for leases.
-    func add(_ node: Node) {
-        nodes[node.hello.name] = node
-        names[node.hello.role, default: []].insert(node.hello.name)
+    func add(_ node: ConnectedNode) {
+        nodes.add(node)
         lifetimes.open(node.hello.name, node.hello.role, capacity: node.hello.capacity)
     }
 
     /// Forgets a node; what it held is for the caller to give to others.
-    func remove(_ name: String) -> Node? {
-        guard let node = nodes.removeValue(forKey: name) else { return nil }
-        names[node.hello.role]?.remove(name)
+    func remove(_ name: String) -> ConnectedNode? {
+        guard let node = nodes.remove(name) else { return nil }
         lifetimes.close(name)
         return node
     }
@@ -289,10 +181,7 @@ package final class Coordinator {
     }
 
     /// The recorder that streams are sent to; nil while there is none.
-    var recorder: Node? {
-        for name in members(.recorder) { if let node = nodes[name], !node.isLeaving { return node } }
-        return nil
-    }
+    var recorder: ConnectedNode? { nodes.staying(.recorder).first }
 
     // MARK: - Messages
 
@@ -318,7 +207,7 @@ package final class Coordinator {
         guard case .peer(let name) = sender else { return }
         let node = nodes[name]
         node?.lastHeard = now
-        guard withheld == nil else {
+        guard !room.isWithholding else {
             return try receiveWithoutRoom(envelope, from: node, sender, now: now, outbox: &outbox)
         }
         switch envelope.message {
@@ -362,7 +251,7 @@ package final class Coordinator {
     /// Most ticks of a large cluster decide nothing.
     package func tick(now: UInt64, outbox: inout Outbox) throws {
         answerStoredStates(now: now, outbox: &outbox)
-        guard withheld == nil else {
+        guard !room.isWithholding else {
             // Silence counts from now on as before: what nodes say is still heard.
             nextSilenceCheck = now
             noteLacks(now: now)
@@ -395,7 +284,7 @@ package final class Coordinator {
         let late = now - nextSilenceCheck
         nextSilenceCheck = now + Self.silenceCheckIntervalNanoseconds
         if late > Self.aliveNanoseconds, now - began > late {
-            for name in nodes.keys { nodes[name]?.lastHeard = now }
+            for node in nodes.values { node.lastHeard = now }
         }
         for node in nodes.values {
             guard let reason = reasonToGiveUp(node, now: now) else { continue }
@@ -406,19 +295,19 @@ package final class Coordinator {
     /// Goes on to the next phase when this one has nothing left to do.
     private func advance(now: UInt64) throws {
         let before = phase
-        if phase == .collecting, lifetimes.areAllFinished, unsealed.isEmpty {
+        if phase == .collecting, lifetimes.areAllFinished, seals.areComplete {
             phase = .distilling
-            sourceEntropy = meanEntropy()
+            training.sourceEntropy = meanEntropy()
         }
-        if phase == .distilling, !goal.distils || finalCheckpoint != nil {
+        if phase == .distilling, !goal.distils || training.finalCheckpoint != nil {
             phase = .evaluating
             if goal.evaluates { try queueJobs() }
         }
-        if phase == .evaluating, unfinishedJobs == 0 { phase = .finished }
+        if phase == .evaluating, jobs.unfinished == 0 { phase = .finished }
         if phase != before || now == began {
             phaseBegan = now
             hasChanged = true
-            moved(now: now)
+            movement.note(now: now)
             try journal.phaseBegan(phase)
             logger.info("phase", metadata: ["phase": "\(phase.rawValue)"])
         }

@@ -44,10 +44,9 @@ package final class LedgerJournal: RunJournal {
         evaluations = folder.appendingPathComponent("evaluations")
         // What a random policy can expect takes a while to be found out, and never changes.
         let known = Set(try ledger.tasks().map(\.id))
+        let missing = context.experiment.usedTasks(of: context.distribution).filter { !known.contains($0) }
         try ledger.save(
-            context.experiment.usedTasks(of: context.distribution).filter { !known.contains($0) }.map {
-                TaskRecord(try context.task($0), context.distribution)
-            })
+            LedgerBatch(tasks: missing.map { TaskRecord(try context.task($0), context.distribution) }))
         for record in try ledger.lifetimes() {
             lifetimes[LifetimeIdentifier(task: record.task, repetition: record.repetition)] = record
         }

@@ -1,11 +1,9 @@
 import Wire
 
-/// What the run itself waits for, where no node is there that could do it; in `status` a wait of `the run`. Its words
-/// follow `waits for`: "a distiller; there is none".
-struct Lack {
-    /// Of each kind there is one lack at a time; since when it has lasted is kept by kind. `movement` is the lack of
-    /// last resort: nothing moves, and no other lack explains it.
-    enum Kind: Hashable {
+/// What the run itself waits for, where no node is there that could do it; in `status` a wait of `the run`.
+package struct Lack {
+    /// Of each kind there is one lack at a time; since when it has lasted is kept by kind.
+    package enum Kind: Hashable {
         case disk, checkpoints, recorder, learner, room, carriers, seals, refusals, environment, distiller, evaluator,
             movement
     }
@@ -21,16 +19,10 @@ struct Lack {
 }
 
 extension Coordinator {
-    private static let lookAtLacksNanoseconds: UInt64 = 1_000_000_000
-
-    /// Keeps since when what is lacking; looks once a second. Ends the run where nothing has moved for too long. A lack
-    /// that vanishes for one look begins anew when it comes back.
+    /// Keeps since when what is lacking; looks once a second. Ends the run where nothing has moved for too long.
     func noteLacks(now: UInt64) {
-        guard now >= nextLookAtLacks else { return }
-        nextLookAtLacks = now + Self.lookAtLacksNanoseconds
-        let kinds = Set(findLacks(now: now).map(\.kind))
-        lacks = lacks.filter { kinds.contains($0.key) }
-        for kind in kinds where lacks[kind] == nil { lacks[kind] = kind == .movement ? lastMovement : now }
+        guard lackTimes.mustLook(now: now) else { return }
+        lackTimes.update(Set(findLacks(now: now).map(\.kind)), lastMovement: movement.last, now: now)
         endIfStalled(now: now)
     }
 
@@ -38,7 +30,8 @@ extension Coordinator {
     func findLacks(now: UInt64, after: UInt64 = Coordinator.noticeableStillnessNanoseconds) -> [Lack] {
         let known =
             [
-                withheld.map { Lack(kind: .disk, why: $0.obstacle) }, lackOfCheckpoints(now: now), refusedNow(now: now),
+                room.obstacle.map { Lack(kind: .disk, why: $0) },
+                room.unwrittenCheckpoint(now: now).map { Lack(kind: .checkpoints, why: $0) }, refusedNow(now: now),
                 failingNow(now: now),
             ]
             .compactMap { $0 }
@@ -53,10 +46,10 @@ extension Coordinator {
         switch phase {
         case .collecting: return lacksOfCollecting()
         case .distilling:
-            guard goal.distils, distiller == nil else { return [] }
+            guard goal.distils, training.distiller == nil else { return [] }
             return [Lack(kind: .distiller, why: "a distiller; there is none")]
         case .evaluating:
-            let open = jobs.count { !$0.isFinished }
+            let open = jobs.unfinished
             var lacks: [Lack] = []
             if recorderEndpoint == nil { lacks.append(Lack(kind: .recorder, why: "a recorder; there is none")) }
             if !hasNodes(.evaluator) {
@@ -67,10 +60,7 @@ extension Coordinator {
         }
     }
 
-    /// Whether a node of the role is there that was not asked to leave.
-    private func hasNodes(_ role: RoleName) -> Bool {
-        members(role).contains { nodes[$0]?.isLeaving == false }
-    }
+    private func hasNodes(_ role: RoleName) -> Bool { !nodes.staying(role).isEmpty }
 
     /// Without a recorder nothing is leased, and so that is the only lack.
     private func lacksOfCollecting() -> [Lack] {
@@ -121,8 +111,8 @@ extension Coordinator {
 
     /// All lifetimes have ended and the recorder still has streams to seal.
     private func lackOfSeals() -> Lack? {
-        guard !unsealed.isEmpty, queue.isEmpty, lifetimes.areAllFinished else { return nil }
-        let streams = unsealed.values.reduce(0) { $0 + $1.count }
-        return Lack(kind: .seals, whom: members(.recorder).first ?? "", why: "\(streams) streams to be sealed")
+        guard !seals.areComplete, queue.isEmpty, lifetimes.areAllFinished else { return nil }
+        let why = "\(seals.awaitedStreams) streams to be sealed"
+        return Lack(kind: .seals, whom: nodes.members(.recorder).first ?? "", why: why)
     }
 }

@@ -9,18 +9,15 @@ extension Coordinator {
     private static let noticeableSilenceMilliseconds = 1500
     /// Work that has not got on for so long is told of among the waits.
     private static let noticeableStillMilliseconds: UInt64 = 10_000
-    /// A node that was given up is told of for so long.
-    private static let lossNanoseconds: UInt64 = 300_000_000_000
 
     /// What a `StatusRequest` is answered with. Throws what `JSONEncoder` throws, as for a number that is not finite.
     func statusJSON(now: UInt64) throws -> String { try status(now: now).json(pretty: true) }
 
-    /// Keeps what a node says of itself, and counts the environment steps and the movement that it tells of. Steps are
-    /// added as differences, so a node that leaves takes none of them away.
-    func note(_ heartbeat: Heartbeat, of node: Node, now: UInt64) {
-        environmentSteps += (heartbeat.numbers["environment_steps"] ?? 0) - (node.numbers["environment_steps"] ?? 0)
-        rate.add(environmentSteps, now: now)
-        noteMovement(of: node, heartbeat, now: now)
+    /// Keeps what a node says of itself, and counts the environment steps and the movement that it tells of.
+    func note(_ heartbeat: Heartbeat, of node: ConnectedNode, now: UInt64) {
+        speed.add(
+            (heartbeat.numbers["environment_steps"] ?? 0) - (node.numbers["environment_steps"] ?? 0), now: now)
+        if Movement.isShown(by: heartbeat, after: node.heartbeat) { movement.note(now: now) }
         node.heartbeat = heartbeat
         if let steps = node.hello.role.stepsName.flatMap({ heartbeat.numbers[$0] }) { node.rate.add(steps, now: now) }
     }
@@ -41,15 +38,15 @@ extension Coordinator {
             lifetimes: ClusterStatus.Lifetimes(
                 queued: lifetimes.count(.queued), running: lifetimes.leased.count,
                 finished: lifetimes.count(.finished), total: lifetimes.values.count),
-            environmentSteps: environmentSteps, environmentStepsPerSecond: rate.perSecond,
-            distillationStep: distillationStep, distillation: distillation,
+            environmentSteps: speed.steps, environmentStepsPerSecond: speed.perSecond,
+            distillationStep: training.step, distillation: training.numbers,
             jobs: ClusterStatus.Jobs(
-                finished: jobs.count(where: \.isFinished), running: jobs.count { $0.node != nil && !$0.isFinished },
-                total: jobs.count),
-            quarantined: quarantined.map { ClusterStatus.Quarantine(stream: $0.path, reason: $1) }
+                finished: jobs.all.count - jobs.unfinished, running: jobs.all.count(where: \.isLeased),
+                total: jobs.all.count),
+            quarantined: seals.quarantined.map { ClusterStatus.Quarantine(stream: $0.path, reason: $1) }
                 .sorted { $0.stream < $1.stream },
             nodes: order.map { node($0, wait: texts[$0.hello.name], now: now) }, leases: leases(now: now),
-            jobLeases: jobs.compactMap { job in
+            jobLeases: jobs.all.compactMap { job in
                 guard let node = job.node, !job.isFinished else { return nil }
                 return ClusterStatus.JobLease(
                     evaluation: job.job.evaluation, task: job.job.task, node: node,
@@ -59,12 +56,11 @@ extension Coordinator {
                 $0.seconds > $1.seconds
             }, givenUp: losses(now: now), failure: failure,
             numbers: [
-                "refused_messages": Double(refusedMessages), "unwritten_checkpoints": Double(unwrittenCheckpoints),
+                "refused_messages": Double(refusedMessages), "unwritten_checkpoints": Double(room.unwrittenCheckpoints),
             ].merging(counters, uniquingKeysWith: +))
     }
 
-    /// One node's row; `wait` is what it said that it waits for, with names in place of endpoints.
-    private func node(_ node: Node, wait: ClusterStatus.Wait?, now: UInt64) -> ClusterStatus.Node {
+    private func node(_ node: ConnectedNode, wait: ClusterStatus.Wait?, now: UInt64) -> ClusterStatus.Node {
         let hello = node.hello
         return ClusterStatus.Node(
             name: hello.name, role: hello.role, host: hello.host, process: hello.process, endpoint: hello.endpoint,
@@ -79,7 +75,7 @@ extension Coordinator {
 
     /// Nodes that were given up within the last 5 minutes; nil for none, so that the key is left out of the JSON.
     private func losses(now: UInt64) -> [ClusterStatus.Loss]? {
-        let recent = givenUp.filter { now < $0.time + Self.lossNanoseconds }.map {
+        let recent = lostNodes.recent(now: now).map {
             ClusterStatus.Loss(node: $0.node, reason: $0.reason, seconds: seconds(since: $0.time, now: now))
         }
         return recent.isEmpty ? nil : recent
@@ -90,15 +86,14 @@ extension Coordinator {
         now > moment ? Double(now - moment) * 1e-9 : 0
     }
 
-    /// Milliseconds since the node's last message.
-    private func silence(of node: Node, now: UInt64) -> Int {
+    private func silence(of node: ConnectedNode, now: UInt64) -> Int {
         now > node.lastHeard ? Int((now - node.lastHeard) / nanosecondsPerMillisecond) : 0
     }
 
     // MARK: - Waits
 
     /// What the nodes say that they wait for, with names for endpoints.
-    private func nodeWaits(_ order: [Node], names: [String: String], now: UInt64) -> [ClusterStatus.Wait] {
+    private func nodeWaits(_ order: [ConnectedNode], names: [String: String], now: UInt64) -> [ClusterStatus.Wait] {
         order.compactMap { node in
             guard let waiting = node.heartbeat.waiting else { return nil }
             var why = waiting.why
@@ -115,8 +110,7 @@ extension Coordinator {
         }
     }
 
-    /// Nodes that have missed a heartbeat: the run waits for them, since nothing that they hold gets on.
-    private func silences(_ order: [Node], now: UInt64) -> [ClusterStatus.Wait] {
+    private func silences(_ order: [ConnectedNode], now: UInt64) -> [ClusterStatus.Wait] {
         order.compactMap { node in
             silenceText(node, now: now).map {
                 ClusterStatus.Wait(
@@ -126,7 +120,7 @@ extension Coordinator {
     }
 
     /// Steps of work that show no progress.
-    private func stillWorks(_ order: [Node]) -> [ClusterStatus.Wait] {
+    private func stillWorks(_ order: [ConnectedNode]) -> [ClusterStatus.Wait] {
         order.compactMap { node in
             guard let work = node.heartbeat.work, work.stillMilliseconds >= Self.noticeableStillMilliseconds else {
                 return nil
@@ -138,8 +132,7 @@ extension Coordinator {
         }
     }
 
-    /// In words, with the time after which the node is given up; nil for a silence below 1.5 s.
-    private func silenceText(_ node: Node, now: UInt64) -> String? {
+    private func silenceText(_ node: ConnectedNode, now: UInt64) -> String? {
         let silence = silence(of: node, now: now)
         guard silence >= Self.noticeableSilenceMilliseconds else { return nil }
         return "silent for \(silence / 1000) s, gone after \(Self.silenceLimitMilliseconds / 1000) s"
@@ -149,7 +142,8 @@ extension Coordinator {
     private func runWaits(now: UInt64) -> [ClusterStatus.Wait] {
         findLacks(now: now).map {
             ClusterStatus.Wait(
-                who: Lack.run, whom: $0.whom, why: $0.why, seconds: seconds(since: lacks[$0.kind] ?? now, now: now))
+                who: Lack.run, whom: $0.whom, why: $0.why,
+                seconds: seconds(since: lackTimes.begin(of: $0.kind) ?? now, now: now))
         }
     }
 
@@ -160,7 +154,8 @@ extension Coordinator {
     private func leases(now: UInt64) -> [ClusterStatus.Lease] {
         var carried: [String: [CarriedPart]] = [:]
         var learning: [LifetimeIdentifier: LearningReport] = [:]
-        for (name, node) in nodes {
+        for node in nodes.values {
+            let name = node.hello.name
             if !node.heartbeat.parts.isEmpty { carried[name] = node.heartbeat.parts }
             for report in node.heartbeat.learning where lifetimes[report.lifetime]?.learner == name {
                 learning[report.lifetime] = report

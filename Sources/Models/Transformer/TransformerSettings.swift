@@ -1,7 +1,7 @@
 package import Settings
 
 /// How a transition becomes tokens.
-package enum TokenLayout: String, Sendable, Codable, CaseIterable {
+package enum TokenLayout: String, Sendable, CaseIterable {
     /// One token a transition: the sum of the embeddings of o_t, a_(t-1) and r_(t-1).
     case merged
     /// Three tokens a transition: a_(t-1), r_(t-1) and o_t, which predicts a_t. A window is the paper's sequence o, a,

@@ -84,13 +84,13 @@ package struct RunIndex {
         let ledger = try Ledger(path: path, mode: isNew ? .create : .resume)
         try ledger.replaceIndex(index)
         let known = try ledger.checkpoints()
-        for checkpoint in checkpoints where !known.contains(where: { $0.name == checkpoint.name }) {
-            try ledger.save(checkpoint)
-        }
+        var batch = LedgerBatch(
+            checkpoints: checkpoints.filter { found in !known.contains { $0.name == found.name } })
         let finished = try ledger.metrics(named: MetricRecord.distillationFinished)
         if isDistilled, finished.isEmpty, let last = checkpoints.last {
-            try ledger.append([.distillationFinished(at: last.created)])
+            batch.metrics.append(.distillationFinished(at: last.created))
         }
+        try ledger.save(batch)
         if try ledger.run() == nil, let experiment, let started = index.lifetimes.compactMap(\.started).min() {
             let ends = index.lifetimes.compactMap(\.ended) + index.evaluations.compactMap(\.evaluation.ended)
             try ledger.save(

@@ -17,13 +17,6 @@ extension PublicKey {
             decoding: bytes.prefix(Self.fingerprintBytes).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] },
             as: UTF8.self)
     }
-
-    /// Whether a node of this name has this key.
-    ///
-    /// The name has at least one character before the fingerprint.
-    package func isBound(to name: String) -> Bool {
-        name.utf8.count > Self.fingerprintCount && name.hasSuffix(fingerprint)
-    }
 }
 
 /// `base`, bound to the key where there is one.

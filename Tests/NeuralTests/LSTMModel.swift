@@ -1,3 +1,5 @@
+import Neural
+
 /// A small recurrent network over tokens: embedding, LSTM, linear head, a class for every step. It is what tests
 /// compare with PyTorch over several optimiser steps; no registry names it.
 ///
@@ -6,21 +8,21 @@
 ///
 /// Parameter names and shapes are PyTorch's: `embed.weight` (vocabulary, D), `lstm.weight_ih_l0` and so on,
 /// `head.weight` (classes, H), `head.bias`.
-package final class LSTMModel {
+final class LSTMModel {
     /// Sizes; they are not checked beyond being positive where a layer needs it.
-    package struct Settings: Sendable, Equatable, Codable {
+    struct Settings: Sendable, Equatable, Codable {
         /// Different tokens, numbered from 0.
-        package var vocabulary: Int
+        var vocabulary: Int
         /// D.
-        package var dimension: Int
+        var dimension: Int
         /// H, of every layer.
-        package var units: Int
+        var units: Int
         /// L: LSTM layers on top of each other, each of H units.
-        package var layers: Int
+        var layers: Int
         /// Width of the head: how many answers there are at a step.
-        package var classes: Int
+        var classes: Int
 
-        package init(vocabulary: Int, dimension: Int, units: Int, layers: Int, classes: Int) {
+        init(vocabulary: Int, dimension: Int, units: Int, layers: Int, classes: Int) {
             self.vocabulary = vocabulary
             self.dimension = dimension
             self.units = units
@@ -30,13 +32,13 @@ package final class LSTMModel {
     }
 
     /// What the model was built with; `layout` follows from it.
-    package let settings: Settings
+    let settings: Settings
     /// Names and places of all tensors, for reading and writing PyTorch's files.
-    package let layout: ParameterLayout
+    let layout: ParameterLayout
     /// Trained numbers, flat as `layout` has it. The optimiser changes them between passes.
-    package let parameters: FloatBuffer
+    let parameters: FloatBuffer
     /// Sums of `backward`, flat as `layout` has it. The optimiser sets them to 0.
-    package let gradients: FloatBuffer
+    let gradients: FloatBuffer
     /// Offsets of the three tensors in the flat buffers, in floats.
     private let embedWeight: Int
     private let headWeight: Int
@@ -48,7 +50,7 @@ package final class LSTMModel {
     private let logitBuffer: FloatBuffer
 
     /// A model for at most `steps` steps of at most `sequences` sequences, all parameters 0.
-    package init(_ settings: Settings, steps: Int, sequences: Int) {
+    init(_ settings: Settings, steps: Int, sequences: Int) {
         var layout = ParameterLayout()
         embedWeight = layout.add("embed.weight", [settings.vocabulary, settings.dimension])
         lstm = LSTM(
@@ -67,13 +69,13 @@ package final class LSTMModel {
     }
 
     /// (T, B, classes) of the last forward pass; the caller turns them into their gradient before `backward`.
-    package var logits: UnsafeMutablePointer<Float> { logitBuffer.start }
+    var logits: UnsafeMutablePointer<Float> { logitBuffer.start }
 
     /// Computes `logits` of tokens (T, B), beginning with the state `initial` or with zeros.
     ///
     /// `tokens` are indices below `vocabulary`, time-major; nothing checks them. More steps or sequences than the
     /// initialiser was given trap.
-    package func forward(
+    func forward(
         _ tokens: UnsafePointer<Int32>, steps: Int, sequences: Int, initial: LSTM.State? = nil, dropout: Dropout = .none
     ) {
         let rows = steps * sequences
@@ -90,14 +92,14 @@ package final class LSTMModel {
     }
 
     /// The state behind the last forward pass, (layers, B, H) each, to begin the next one with.
-    package func copyFinalState(steps: Int, sequences: Int, into final: LSTM.State) {
+    func copyFinalState(steps: Int, sequences: Int, into final: LSTM.State) {
         lstm.copyFinalState(arena, steps: steps, sequences: sequences, into: final)
     }
 
     /// Adds to `gradients` what `logits`, which hold their gradient by now, ask for.
     ///
     /// Must follow a `forward` of the same tokens, sizes and dropout. No gradient flows into the initial state.
-    package func backward(_ tokens: UnsafePointer<Int32>, steps: Int, sequences: Int, dropout: Dropout = .none) {
+    func backward(_ tokens: UnsafePointer<Int32>, steps: Int, sequences: Int, dropout: Dropout = .none) {
         let rows = steps * sequences
         Linear.weightGradient(
             logits, lstm.output(arena, sequences: sequences), into: gradients.start + headWeight, rows: rows,

@@ -1,3 +1,5 @@
+package import Neural
+
 // Causal attention of one head: out = (softmax(q k^T / sqrt(d)) mask) v over the keys that a query sees; q, k, v (T,
 // d), mask (T, T).
 extension Reference {

@@ -1,24 +1,25 @@
-package import Neural
+import Models
+import Neural
 
 /// One forward and backward pass over given windows, outside of any training: what tests of a model compare with
 /// PyTorch or with finite differences of the objective. It uses the same `TrainingPass` and `ObservationEncoder` as the
 /// trainer, with one worker, so that an error in a backward pass shows here first.
 ///
 /// One thread calls it. It follows the model's parameters: a test may change one of them between two calls of `run`.
-package final class GradientCheck {
+final class GradientCheck {
     /// Windows row by row, (B, c) each; `observations` (B, c, bytes) as their space stores them.
-    package struct Rows {
-        package var observations: [UInt8]
+    struct Rows {
+        var observations: [UInt8]
         /// The action that each row should predict; also the previous action of the row behind it.
-        package var targets: [Int32]
+        var targets: [Int32]
         /// The reward of each row, which the row behind it is given.
-        package var rewards: [Float]
+        var rewards: [Float]
         /// As in `WindowBatch.masked`: 1 hides the previous action, 2 the previous reward, 3 both.
-        package var masked: [UInt8]
+        var masked: [UInt8]
         /// 1 where the row's target counts in the objective, otherwise 0.
-        package var taught: [UInt8]
+        var taught: [UInt8]
 
-        package init(
+        init(
             observations: [UInt8], targets: [Int32], rewards: [Float], masked: [UInt8], taught: [UInt8]
         ) {
             self.observations = observations
@@ -29,14 +30,13 @@ package final class GradientCheck {
         }
     }
 
-    /// What one pass has computed; arrays of its own, which a later `run` does not change.
-    package struct Result {
+    struct Result {
         /// (B, c, A)
-        package let logits: [Float]
+        let logits: [Float]
         /// Mean over the taught rows.
-        package let objective: Double
-        /// Gradient of the objective, laid out as the model's parameters.
-        package let gradient: FloatBuffer
+        let objective: Double
+        /// Of the objective, laid out as the model's parameters.
+        let gradient: FloatBuffer
     }
 
     private let model: any SequenceModel
@@ -47,7 +47,7 @@ package final class GradientCheck {
     private let taught: Int
 
     /// `windows`: B. `rows` hold B windows of the model's whole context length.
-    package init(model: any SequenceModel, windows: Int, rows: Rows) {
+    init(model: any SequenceModel, windows: Int, rows: Rows) {
         self.model = model
         let length = model.contextLength
         pass = model.makePasses(workers: 1, windows: windows, seed: 0)[0]
@@ -71,7 +71,7 @@ package final class GradientCheck {
     }
 
     /// With `step` there is dropout, that of the optimiser step of this number.
-    package func run(smoothing: Double, step: Int? = nil) -> Result {
+    func run(smoothing: Double, step: Int? = nil) -> Result {
         let gradient = FloatBuffer(model.parameters.count)
         let (windows, actions) = (0..<batch.windows, model.spaces.actionCount)
         let rows = batch.windows * batch.length

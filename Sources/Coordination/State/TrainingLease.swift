@@ -1,0 +1,45 @@
+package import Wire
+
+/// The run's one training: which distiller has it, what that one has said of it, and the checkpoint that it ended with.
+/// Owned by the coordinator, which looks for checkpoints and writes down the end.
+package struct TrainingLease {
+    /// The node that the training is leased to.
+    package private(set) var distiller: String?
+    /// What the distiller has said last, by the names of its metrics.
+    package private(set) var numbers: [String: Double] = [:]
+    /// The optimiser step of `numbers`.
+    package private(set) var step: UInt64 = 0
+    /// Mean entropy of the lifetimes' policies in nats, once all have ended; nil where it is not known.
+    package var sourceEntropy: Double?
+    /// The checkpoint that training has ended with, or that the run was given; nil before.
+    package private(set) var finalCheckpoint: String?
+
+    /// `finalCheckpoint`: of a run that only evaluates.
+    package init(finalCheckpoint: String? = nil) { self.finalCheckpoint = finalCheckpoint }
+
+    /// Whether the training waits for a distiller.
+    package var isFree: Bool { distiller == nil && finalCheckpoint == nil }
+
+    package mutating func lease(to node: String) { distiller = node }
+
+    /// The node has left the run: another can have the training.
+    package mutating func leave(_ node: String) { if distiller == node { distiller = nil } }
+
+    /// Training is over with this checkpoint, which is what evaluators get. `numbers`: what its distiller says at the
+    /// end.
+    package mutating func end(with checkpoint: String, numbers: [String: Double] = [:]) {
+        finalCheckpoint = checkpoint
+        self.numbers.merge(numbers) { $1 }
+    }
+
+    /// Takes numbers of the distiller and gives back what is to be written down: those with `loss_floor`, the entropy
+    /// of the source's policies, where it is known. Nil where the training is not leased to the sender.
+    package mutating func take(_ metrics: Metrics, from node: String) -> Metrics? {
+        guard node == distiller else { return nil }
+        var metrics = metrics
+        if let sourceEntropy { metrics.numbers["loss_floor"] = sourceEntropy }
+        numbers = metrics.numbers
+        step = metrics.step
+        return metrics
+    }
+}
