@@ -56,7 +56,10 @@ let package = Package(
         module("Models", ["Settings", "CKernels", "Neural", "Experience"]),
         module(
             "Distillation",
-            ["Settings", "CKernels", "Models", "Neural", "Histories", "Environments", "Experience", "Files"]),
+            [
+                "Settings", "CKernels", "Models", "Agents", "Neural", "Histories", "Environments", "Experience",
+                "Files",
+            ]),
         module(
             "Experiments",
             ["Settings", "Environments", "Experience", "Neural", "Agents", "Models", "Distillation", yaml]),
@@ -204,8 +207,8 @@ let package = Package(
         tests(
             "DistillationTests",
             [
-                "Settings", "Distillation", "Files", "Models", "Neural", "Histories", "Environments", "Experience",
-                "TestSupport", "Toys",
+                "Settings", "Distillation", "Files", "Models", "Agents", "Neural", "Histories", "Environments",
+                "Experience", "TestSupport", "Toys",
             ],
             resources: [.copy("Golden")]),
     ],

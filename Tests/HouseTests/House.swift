@@ -13,7 +13,10 @@ enum House {
         ("Transport", []),
         ("Processes", []),
         ("Models", ["Settings", "Neural", "Experience"]),
-        ("Distillation", ["Settings", "Models", "Neural", "Histories", "Environments", "Experience", "Files"]),
+        (
+            "Distillation",
+            ["Settings", "Models", "Agents", "Neural", "Histories", "Environments", "Experience", "Files"]
+        ),
         ("Experiments", ["Settings", "Distillation", "Models", "Agents", "Neural", "Environments", "Experience"]),
         ("Catalog", ["Environments", "Experience"]),
         ("Nodes", ["Wire", "Transport", "Processes", "Files", "Experience"]),
