@@ -45,9 +45,11 @@ extension Experiment {
     /// are limited to `trainedTasks` of them, and to none where the held-out ones are asked for. Throws `SettingsError`
     /// for numbers that are out of range.
     package func evaluating(
-        _ split: Split, episodes: Int, seeds: Int, control: Bool, evaluators: Int, trainedTasks: Int
+        _ split: Split, episodes: Int, seeds: Int, control: Bool, baselines: [String], evaluators: Int,
+        trainedTasks: Int
     ) throws -> Experiment {
         var experiment = self
+        experiment.evaluate.baselines = baselines
         experiment.evaluate.episodes = episodes
         experiment.evaluate.seeds = seeds
         experiment.evaluate.control = control

@@ -56,8 +56,8 @@ package struct ExperimentPlan: Sendable, Equatable {
     package let maximumTransitions: Int
     /// Rows of all stream files of the collection.
     package let maximumRecordedTransitions: Int
-    /// Episodes of all tasks and seeds: held-out tasks, the same again for the control where there is one, and those
-    /// train tasks that are evaluated.
+    /// Episodes of all tasks and seeds: held-out tasks, the same again for the control and for each baseline where there
+    /// are any, and those train tasks that are evaluated.
     package let evaluationEpisodes: Int
     /// Streams before compression, checkpoints and learners' states together.
     package let maximumDiskBytes: Int
@@ -92,7 +92,8 @@ package struct ExperimentPlan: Sendable, Equatable {
         let lifetimes = trainLifetimes + testLifetimes
         maximumTransitions = lifetimes * actors * episodesPerActor * horizon
         maximumRecordedTransitions = lifetimes * recordedActors * episodesPerActor * horizon
-        let tasks = testTasks * (evaluate.control ? 2 : 1) + evaluate.trainTasks
+        let inContext = testTasks * (evaluate.control ? 2 : 1) + evaluate.trainTasks
+        let tasks = inContext + evaluate.baselines.count * (testTasks + evaluate.trainTasks)
         evaluationEpisodes = tasks * evaluate.seeds * evaluate.episodes
 
         let needs = try experiment.source.needs(environment: environment, actors: collect.actors)
@@ -124,7 +125,7 @@ package struct ExperimentPlan: Sendable, Equatable {
         let context = Double(experiment.distil.model.dimensions.tokens)
         let passes =
             Double(horizon)
-            * (Double(evaluationEpisodes - controlled) * context
+            * (Double(inContext * evaluate.seeds * evaluate.episodes - controlled) * context
                 + Double(controlled) * min(context, Double(horizon + 1) / 2))
         let workers = min(cores, Double(experiment.cluster.evaluators))
         evaluateSeconds = passes * model.forwardFlopsPerToken / (workers * rates.evaluationGigaflops * 1e9)

@@ -89,7 +89,9 @@ struct StateTests {
     @Test("the training is leased to one distiller at a time, and its numbers are taken from that one alone")
     func training() {
         var training = TrainingLease()
-        training.sourceEntropy = 0.25
+        training.note(source: ["mean_policy_entropy": 0.5, "transitions_learnt": 100])
+        training.note(source: ["mean_policy_entropy": 0.125, "transitions_learnt": 200])
+        training.note(source: ["updates": 7])
         #expect(training.isFree)
         training.lease(to: "distiller-a")
         #expect(!training.isFree)

@@ -110,7 +110,8 @@ struct TutorialTests {
             }
             #expect(
                 message("length: 6", "length: 1").contains("environment.length: expected integer, 2 to 256; 1 came"))
-            #expect(message("length: 6", "size: 6").contains("corridor has no such key, only dark-room and dark-room-hard"))
+            #expect(
+                message("length: 6", "size: 6").contains("corridor has no such key, only dark-room and dark-room-hard"))
             #expect(message("learning_rate: 0.5", "entropy: 0.5").contains("tabular-q has no such key, only a3c has"))
         }
     }

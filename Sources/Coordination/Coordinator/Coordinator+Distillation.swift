@@ -91,21 +91,6 @@ extension Coordinator {
         return .taken
     }
 
-    /// Mean entropy in nats of the source's policies over the train lifetimes' transitions: about what a model that
-    /// knew each policy would lose. Nil where no lifetime of this start of the run has said it.
-    func meanEntropy() -> Double? {
-        var sum = 0.0
-        var transitions = 0.0
-        for lifetime in lifetimes.values where lifetime.task.split == .train {
-            guard let entropy = lifetime.numbers["mean_policy_entropy"],
-                let learnt = lifetime.numbers["transitions_learnt"]
-            else { continue }
-            sum += entropy * learnt
-            transitions += learnt
-        }
-        return transitions > 0 ? sum / transitions : nil
-    }
-
     /// Stores a piece of a checkpoint and acknowledges it once it is written. Where the disk has no room there is
     /// no answer, and the distiller sends it again; another failure of the disk ends the run.
     func take(_ piece: CheckpointPiece, from node: ConnectedNode, _ request: UInt64, now: UInt64, outbox: inout Outbox)
@@ -133,7 +118,7 @@ extension Coordinator {
 
     /// Keeps the newest ones, as many as the settings say, and those that are evaluated.
     private func deleteOldCheckpoints() {
-        let evaluated = Set(jobs.all.map(\.job.checkpoint) + [training.finalCheckpoint].compactMap { $0 })
+        let evaluated = Set((jobs.all.map(\.job.checkpoint) + [training.finalCheckpoint]).compactMap { $0 })
         do { try checkpoints.retain(context.experiment.distil.training.keepCheckpoints, and: evaluated) } catch {
             logger.warning("old checkpoints stay", metadata: ["reason": "\(error)"])
         }

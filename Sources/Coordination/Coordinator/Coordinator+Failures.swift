@@ -44,7 +44,7 @@ extension Coordinator {
         return Lack(
             kind: .environment,
             why: "an environment for actors \(NumberText.range(part.actors)) of \(identifier), which has failed "
-                + "\(part.failures) times (the run ends after \(Self.refusalLimit)): \(part.lastFailure)")
+                + "\(part.failures) times (\(Self.lastTime)): \(part.lastFailure)")
     }
 }
 

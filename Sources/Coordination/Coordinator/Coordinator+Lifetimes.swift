@@ -155,6 +155,7 @@ extension Coordinator {
         lifetime.state = .finished
         // Its carriers are not asked for again, and a run may have any number of lifetimes.
         lifetime.parts = []
+        if lifetime.task.split == .train { training.note(source: lifetime.numbers) }
         lifetime.numbers = [:]
         lifetimes[identifier] = lifetime
     }

@@ -115,16 +115,22 @@ extension Coordinator {
 
     // MARK: - Status
 
+    /// What `status` says of how long it will be borne.
+    static let lastTime = "the run ends with number \(refusalLimit + 1)"
+
     /// The lifetime that was refused most often lately, for `status`; nil where none was.
     func refusedNow(now: UInt64) -> Lack? {
         let refused = lifetimes.leased.union(resting.lifetimes).compactMap { lifetimes[$0] }.filter {
             $0.refusals > 0 && now < $0.lastRefusalAt + Self.refusalMemoryNanoseconds
         }
         guard let worst = refused.max(by: { $0.refusals < $1.refusals }) else { return nil }
+        let rest = "\(worst.refusals) times (\(Self.lastTime)): \(worst.lastRefusal)"
+        guard !worst.wasFailure else {
+            return Lack(kind: .environment, why: "an environment for \(worst.identifier), which has failed \(rest)")
+        }
         return Lack(
             kind: .refusals, whom: recorder?.hello.name ?? "",
-            why: "it to take the streams of \(worst.identifier), which it has refused \(worst.refusals) times "
-                + "(the run ends after \(Self.refusalLimit)): \(worst.lastRefusal)")
+            why: "it to take the streams of \(worst.identifier), which it has refused \(rest)")
     }
 }
 
@@ -136,6 +142,7 @@ extension LeasedLifetime {
         if now >= lastRefusalAt + memory { refusals = 0 }
         refusals += 1
         lastRefusal = refused.reason
+        wasFailure = isFailure
         lastRefusalAt = now
     }
 }

@@ -297,7 +297,6 @@ package final class Coordinator {
         let before = phase
         if phase == .collecting, lifetimes.areAllFinished, seals.areComplete {
             phase = .distilling
-            training.sourceEntropy = meanEntropy()
         }
         if phase == .distilling, !goal.distils || training.finalCheckpoint != nil {
             phase = .evaluating

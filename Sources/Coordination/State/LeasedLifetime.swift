@@ -64,6 +64,8 @@ struct LeasedLifetime {
     /// between them; then the last reason, and when that was.
     var refusals = 0
     var lastRefusal = ""
+    /// Whether that was an environment's failure, which in lockstep costs the whole lifetime.
+    var wasFailure = false
     var lastRefusalAt: UInt64 = 0
     /// Incarnations that the present attempt has given out.
     private var handedOut: UInt64 = 0

@@ -9,8 +9,10 @@ package struct TrainingLease {
     package private(set) var numbers: [String: Double] = [:]
     /// The optimiser step of `numbers`.
     package private(set) var step: UInt64 = 0
-    /// Mean entropy of the lifetimes' policies in nats, once all have ended; nil where it is not known.
-    package var sourceEntropy: Double?
+    /// Of the train lifetimes that have ended since the coordinator started: their policies' entropies in nats, each
+    /// times the transitions that it is the mean over, and these transitions.
+    private var entropySum = 0.0
+    private var entropyTransitions = 0.0
     /// The checkpoint that training has ended with, or that the run was given; nil before.
     package private(set) var finalCheckpoint: String?
 
@@ -31,6 +33,17 @@ package struct TrainingLease {
         finalCheckpoint = checkpoint
         self.numbers.merge(numbers) { $1 }
     }
+
+    /// A train lifetime has ended with these numbers of its learner.
+    package mutating func note(source numbers: [String: Double]) {
+        guard let entropy = numbers["mean_policy_entropy"], let learnt = numbers["transitions_learnt"] else { return }
+        entropySum += entropy * learnt
+        entropyTransitions += learnt
+    }
+
+    /// Mean entropy in nats of the source's policies: about what a model that knew each policy would lose. Nil where no
+    /// lifetime of this start of the run has said it.
+    package var sourceEntropy: Double? { entropyTransitions > 0 ? entropySum / entropyTransitions : nil }
 
     /// Takes numbers of the distiller and gives back what is to be written down: those with `loss_floor`, the entropy
     /// of the source's policies, where it is known. Nil where the training is not leased to the sender.

@@ -177,11 +177,16 @@ package struct StatusText {
     /// Lifetimes, mean and maximum policy lag in updates, and the share of transitions that came too late to learn
     /// from.
     private func learnerWork(_ numbers: [String: Double]) -> [String] {
-        [
+        let transitions = numbers["transitions"] ?? 0
+        var words = [
             "\(Int(numbers["lifetimes"] ?? 0)) lifetimes",
             "lag \(NumberText.fixed(numbers["mean_policy_lag"] ?? 0, decimals: 1))/\(Int(numbers["maximum_policy_lag"] ?? 0))",
-            "stale \(percent(numbers["transitions_stale"] ?? 0, of: numbers["transitions"] ?? 0))",
+            "stale \(percent(numbers["transitions_stale"] ?? 0, of: transitions))",
         ]
+        if let unwanted = numbers["transitions_unwanted"], unwanted > 0 {
+            words.append("unwanted \(percent(unwanted, of: transitions))")
+        }
+        return words
     }
 
     /// Open streams, bytes that are not on the disk yet, and bytes that are free there.
