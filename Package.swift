@@ -57,7 +57,10 @@ let package = Package(
         module("Models", ["Settings", "CKernels", "Neural", "Experience"]),
         module(
             "Distillation",
-            ["Settings", "CKernels", "Models", "Neural", "Histories", "Environments", "Experience", "Files"]),
+            [
+                "Settings", "CKernels", "Models", "Agents", "Neural", "Histories", "Environments", "Experience",
+                "Files",
+            ]),
         module(
             "Experiments",
             [
@@ -215,8 +218,8 @@ let package = Package(
         tests(
             "DistillationTests",
             [
-                "Settings", "Distillation", "Files", "Models", "Neural", "Histories", "Environments", "Experience",
-                "TestSupport", "Toys",
+                "Settings", "Distillation", "Files", "Models", "Agents", "Neural", "Histories", "Environments",
+                "Experience", "TestSupport", "Toys",
             ],
             resources: [.copy("Golden")]),
     ],

@@ -5718,7 +5718,7 @@ const ProtobufCMessageDescriptor distillery__distillation_finished__descriptor =
   (ProtobufCMessageInit) distillery__distillation_finished__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__evaluation_job__field_descriptors[11] =
+static const ProtobufCFieldDescriptor distillery__evaluation_job__field_descriptors[13] =
 {
   {
     "job",
@@ -5852,6 +5852,30 @@ static const ProtobufCFieldDescriptor distillery__evaluation_job__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "policy",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__EvaluationJob, policy),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "settings",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__EvaluationJob, settings),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__evaluation_job__field_indices_by_name[] = {
   2,   /* field[2] = checkpoint */
@@ -5860,16 +5884,18 @@ static const unsigned distillery__evaluation_job__field_indices_by_name[] = {
   1,   /* field[1] = evaluation */
   9,   /* field[9] = incarnation */
   0,   /* field[0] = job */
+  11,   /* field[11] = policy */
   8,   /* field[8] = recorder_endpoint */
   10,   /* field[10] = recorder_ticket */
   4,   /* field[4] = seeds */
+  12,   /* field[12] = settings */
   3,   /* field[3] = task */
   7,   /* field[7] = temperature */
 };
 static const ProtobufCIntRange distillery__evaluation_job__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor distillery__evaluation_job__descriptor =
 {
@@ -5879,7 +5905,7 @@ const ProtobufCMessageDescriptor distillery__evaluation_job__descriptor =
   "Distillery__EvaluationJob",
   "distillery",
   sizeof(Distillery__EvaluationJob),
-  11,
+  13,
   distillery__evaluation_job__field_descriptors,
   distillery__evaluation_job__field_indices_by_name,
   1,  distillery__evaluation_job__number_ranges,

@@ -18,8 +18,33 @@ enum CatalogSchema {
         migrator.registerMigration("3: actors of a lifetime") {
             try $0.execute(sql: "ALTER TABLE lifetimes ADD COLUMN actors INTEGER")
         }
+        migrator.registerMigration("4: evaluations of any policy") { try $0.execute(sql: anyPolicy) }
         return migrator
     }
+
+    /// `evaluations` anew, with any kind, and without a checkpoint where a policy needs none. SQLite cannot take a
+    /// constraint back otherwise; the rows of `evaluation_returns` go on referring to the table of this name.
+    private static let anyPolicy = """
+        CREATE TABLE evaluations_of_any_policy (
+            evaluation TEXT NOT NULL,
+            task INTEGER NOT NULL,
+            checkpoint TEXT,
+            split TEXT NOT NULL CHECK (split IN ('train', 'test')),
+            kind TEXT NOT NULL,
+            status TEXT NOT NULL,
+            seeds INTEGER NOT NULL,
+            episodes INTEGER NOT NULL,
+            worker TEXT,
+            started REAL,
+            ended REAL,
+            PRIMARY KEY (evaluation, task)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO evaluations_of_any_policy
+            SELECT evaluation, task, checkpoint, split, kind, status, seeds, episodes, worker, started, ended
+            FROM evaluations;
+        DROP TABLE evaluations;
+        ALTER TABLE evaluations_of_any_policy RENAME TO evaluations;
+        """
 
     /// The tables of the first release. `run` has one row at most, `metrics` rows in the order of writing, all others a
     /// primary key.

@@ -33,9 +33,9 @@ package struct IndexedStream: Hashable, Sendable {
     package var ended: Double?
     /// Returns of its finished episodes in order.
     package var returns: [Float]
-    /// In a stream of an evaluation, the checkpoint that acted; nil in histories.
+    /// In a stream of an evaluation, the checkpoint that acted, if one did; nil in histories.
     package var checkpoint: String?
-    /// In a stream of an evaluation, whether its context was cleared; nil in histories.
+    /// In a stream of an evaluation, what acted; nil in histories.
     package var kind: EvaluationKind?
 
     package init(
@@ -192,7 +192,7 @@ package struct HistoriesIndex: Hashable, Sendable {
             && seeds.count >= expected?.seeds ?? 0
         return EvaluationReturns(
             evaluation: EvaluationRecord(
-                evaluation: name, task: lifetime.task, checkpoint: seeds.lazy.compactMap(\.checkpoint).first ?? name,
+                evaluation: name, task: lifetime.task, checkpoint: seeds.lazy.compactMap(\.checkpoint).first,
                 split: seeds[0].task.split, kind: seeds.lazy.compactMap(\.kind).first ?? .inContext,
                 status: isWhole ? .finished : .running, seeds: seeds.count,
                 episodes: seeds.map(\.returns.count).max() ?? 0, ended: seeds.compactMap(\.ended).max()),

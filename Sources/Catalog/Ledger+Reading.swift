@@ -145,7 +145,8 @@ extension Ledger {
     private func evaluation(_ row: Row) throws -> EvaluationRecord {
         EvaluationRecord(
             evaluation: row["evaluation"], task: row["task"], checkpoint: row["checkpoint"],
-            split: try word(row, "split"), kind: try word(row, "kind"), status: try word(row, "status"),
+            split: try word(row, "split"), kind: EvaluationKind(rawValue: row["kind"]),
+            status: try word(row, "status"),
             seeds: row["seeds"], episodes: row["episodes"], ended: row["ended"])
     }
 

@@ -6,8 +6,8 @@ import GRDB
 /// Safe to use from several threads; calls run one after the other. All calls throw `CatalogError`.
 ///
 /// The coordinator has it open all through a run, in `create` or `resume`; `distillery report` and others open it in
-/// `read` at any time. A catalogue of an earlier version is brought up to date when it is opened for writing, and
-/// refused when it is opened for reading.
+/// `read` at any time. A catalogue of an earlier version is brought up to date when it is opened for writing; opened for
+/// reading it stays as it is, and what is read is a copy in memory that is up to date.
 ///
 /// A call blocks its thread: for the calls before it, for an fsync, and for at most `busyTimeoutSeconds` while another
 /// process is in a transaction.
@@ -26,6 +26,8 @@ package final class Ledger: Sendable {
     package let path: String
     /// GRDB's queue: one connection, one call at a time.
     private let database: DatabaseQueue
+    /// Whether it was opened for writing.
+    private let isWritten: Bool
 
     /// How long a call waits for another process's transaction.
     ///
@@ -65,7 +67,8 @@ package final class Ledger: Sendable {
             try Ledger.checkVersion(database, path: path)
             if mode != .read { try CatalogSchema.migrator.migrate(database) }
             self.path = path
-            self.database = database
+            isWritten = mode != .read
+            self.database = mode == .read ? try Ledger.upToDate(database) : database
         } catch {
             throw CatalogError(error, path: path)
         }
@@ -76,7 +79,7 @@ package final class Ledger: Sendable {
     /// Throws where the log cannot be folded in; file and log together are then still whole.
     package func close() throws(CatalogError) {
         do {
-            if !database.configuration.readonly {
+            if isWritten {
                 try database.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
             }
             try database.close()
@@ -126,11 +129,22 @@ package final class Ledger: Sendable {
         do { return try database.read(body) } catch { throw CatalogError(error, path: path) }
     }
 
+    /// What is read of a catalogue: itself, or where an earlier version made it a copy with the tables of now. The copy
+    /// takes as much memory as the catalogue has bytes.
+    private static func upToDate(_ database: DatabaseQueue) throws -> DatabaseQueue {
+        if try database.read(CatalogSchema.migrator.hasCompletedMigrations) { return database }
+        var configuration = Configuration()
+        configuration.foreignKeysEnabled = true
+        configuration.label = "catalogue of an earlier version"
+        let copy = try DatabaseQueue(configuration: configuration)
+        try database.backup(to: copy)
+        try database.close()
+        try CatalogSchema.migrator.migrate(copy)
+        return copy
+    }
+
     /// Throws `newer` where migrations are applied that this version does not know, `damaged` where a catalogue that is
-    /// opened for reading lacks some that it knows.
-    ///
-    /// Reading with missing migrations is refused rather than guessed at, because a read-only connection cannot add the
-    /// columns.
+    /// opened for reading has none of those that it knows.
     private static func checkVersion(_ database: DatabaseQueue, path: String) throws {
         let migrator = CatalogSchema.migrator
         try database.read { connection in
@@ -140,7 +154,7 @@ package final class Ledger: Sendable {
                     "a newer version of distillery made this catalogue; use that version, or remake it with "
                         + "`distillery histories index RUN`")
             }
-            if database.configuration.readonly, try !migrator.hasCompletedMigrations(connection) {
+            if database.configuration.readonly, try migrator.appliedIdentifiers(connection).isEmpty {
                 throw CatalogError(
                     .damaged, path, "it has not the tables of a catalogue; expected the catalog.sqlite of a run")
             }

@@ -242,16 +242,32 @@ package struct CheckpointRecord: Hashable, Sendable {
     }
 }
 
-/// Whether the context lives through the episodes, or is cleared at each.
+/// What acts, as far as curves are told apart by it; any policy's name may be one.
 ///
 /// `control` shows how much of the return comes from the context: the same model, the same tasks and as many episodes,
 /// each begun with an empty context.
-package enum EvaluationKind: String, Hashable, Sendable, CaseIterable, Codable {
-    case inContext = "in-context"
-    case control
+package struct EvaluationKind: RawRepresentable, Hashable, Sendable {
+    package let rawValue: String
+
+    package init(rawValue: String) { self.rawValue = rawValue }
+
+    /// The distilled model, whose context lives through the episodes.
+    package static let inContext = EvaluationKind(rawValue: "in-context")
+    /// The same with the context cleared at each.
+    package static let control = EvaluationKind(rawValue: "control")
+    /// The source algorithm, which learns from scratch.
+    package static let source = EvaluationKind(rawValue: "source")
+
+    /// Settings apart from the control's tell no kinds apart.
+    package init(_ policy: PolicyDescription) {
+        switch policy {
+        case .inContext(_, let clearContext): self = clearContext ? .control : .inContext
+        case .named(let name, _): self.init(rawValue: name)
+        }
+    }
 }
 
-/// One checkpoint on one task with all its seeds: a job of an evaluator.
+/// One policy on one task with all its seeds: a job of an evaluator.
 ///
 /// One row in `evaluations`, by evaluation and task.
 package struct EvaluationRecord: Hashable, Sendable {
@@ -259,11 +275,11 @@ package struct EvaluationRecord: Hashable, Sendable {
     package var evaluation: String
     /// The task's id.
     package var task: Int
-    /// Which checkpoint acts.
-    package var checkpoint: String
+    /// The checkpoint that acts; nil for a policy that needs none.
+    package var checkpoint: String?
     /// The split of `task`; kept so that a report need not look it up.
     package var split: Split
-    /// With its context, or cleared.
+    /// What acts.
     package var kind: EvaluationKind
     /// `finished` once its returns are in `evaluation_returns`.
     package var status: WorkStatus
@@ -275,7 +291,7 @@ package struct EvaluationRecord: Hashable, Sendable {
     package var ended: Double?
 
     package init(
-        evaluation: String, task: Int, checkpoint: String, split: Split, kind: EvaluationKind,
+        evaluation: String, task: Int, checkpoint: String?, split: Split, kind: EvaluationKind,
         status: WorkStatus = .queued, seeds: Int, episodes: Int, ended: Double? = nil
     ) {
         self.evaluation = evaluation

@@ -26,6 +26,10 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "Evaluators that work at the same time.") var workers = 2
     @Option(help: "Keep streams and catalogue in this folder; by default they are removed at the end.") var out: String?
     @Flag(inversion: .prefixedNo, help: "Evaluate with the context cleared at every episode, too.") var control = true
+    @Option(
+        name: .customLong("policy"),
+        help: "Play the same tasks by this policy, too: random, optimum or source; may be given several times.")
+    var policies: [String] = []
     @Flag(help: "Print one JSON document.") var json = false
     @OptionGroup var listening: ListenOptions
 
@@ -65,7 +69,9 @@ struct EvaluateCommand: ParsableCommand {
         try exitUnlessComplete(outcome)
         let ledger = try Ledger(path: run.path + "/catalog.sqlite", mode: .read)
         let summary = EvaluationSummary(
-            checkpoint: source.path, split: split, returns: try ledger.evaluationReturns(), tasks: try ledger.tasks())
+            checkpoint: source.path, split: split,
+            returns: try ledger.evaluationReturns().map { try $0.recorded(in: URL(fileURLWithPath: run.path)) },
+            tasks: try ledger.tasks())
         try ledger.close()
         if json { try printJSON(summary) } else { print(summary.text) }
     }
@@ -78,7 +84,8 @@ struct EvaluateCommand: ParsableCommand {
         let experiment =
             try ofRun.flatMap { $0.fits(description) ? $0 : nil } ?? Experiment(evaluating: description)
         return try experiment.evaluating(
-            split, episodes: episodes, seeds: seeds, control: control, evaluators: workers,
+            split, episodes: episodes, seeds: seeds, control: control, baselines: policies,
+            evaluators: workers,
             trainedTasks: description.trainedTasks.count)
     }
 }

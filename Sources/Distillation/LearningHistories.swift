@@ -42,7 +42,7 @@ package struct LearningHistories: Sendable {
 
     /// Whether a stream counts, by what it says about itself. A held-out task's stream never does.
     package func accepts(_ metadata: StreamMetadata) -> Bool {
-        guard metadata.task.split == .train, metadata.isComplete, metadata.sourceAlgorithm != "distilled" else {
+        guard metadata.task.split == .train, metadata.isComplete, !metadata.isOfEvaluation else {
             return false
         }
         // The stream of an actor that joined in mid-lifetime lacks the beginning of the learning.

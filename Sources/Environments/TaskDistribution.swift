@@ -15,6 +15,8 @@ package protocol TaskDistribution: Sendable {
     /// What a task's returns are measured against. May take long: it is asked for where a report needs it.
     func references(of task: Task) -> ReferenceReturns
     /// One copy for each key. Throws `EnvironmentError` when `task.json` does not describe a task of this distribution.
+    ///
+    /// Where `SolvedEnvironment` is what it makes, an evaluation can show what the best policy gets.
     func makeEnvironment(task: Task, keys: [StreamKey]) throws -> any Environment
     /// What is seen of the stored observations of a task; nil, as where this is not implemented, when what is stored is
     /// what is seen. Throws as `makeEnvironment` does.

@@ -7,7 +7,22 @@ package import Settings
 extension Experiment {
     /// What neither a key's range nor a section's owner can refuse.
     package func contradictions() -> [Contradiction] {
-        taskContradictions + processContradictions + windowContradictions
+        taskContradictions + processContradictions + windowContradictions + baselineContradictions
+    }
+
+    /// Baselines that cannot act in the environment.
+    private var baselineContradictions: [Contradiction] {
+        guard let tasks = try? makeTasks() else { return [] }
+        return evaluate.baselines.compactMap { name in
+            // A name that there is not is its section's to refuse.
+            guard let policy = try? baseline(name) else { return nil }
+            do {
+                try policy.check(in: tasks)
+                return nil
+            } catch {
+                return Contradiction(["evaluate.baselines", "environment"], "\(error)")
+            }
+        }
     }
 
     /// What the environment's tasks do not give: a split, enough train tasks, spaces that the source algorithm can act

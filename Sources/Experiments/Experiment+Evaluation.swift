@@ -41,9 +41,11 @@ extension Experiment {
 
     /// The same with what an evaluation by hand asks for. `split`: the tasks that are evaluated.
     package func evaluating(
-        _ split: Split, episodes: Int, seeds: Int, control: Bool, evaluators: Int, trainedTasks: Int
+        _ split: Split, episodes: Int, seeds: Int, control: Bool, baselines: [String], evaluators: Int,
+        trainedTasks: Int
     ) throws -> Experiment {
         var experiment = self
+        experiment.evaluate.baselines = baselines
         experiment.evaluate.episodes = episodes
         experiment.evaluate.seeds = seeds
         experiment.evaluate.control = control

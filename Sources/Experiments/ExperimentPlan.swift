@@ -54,7 +54,7 @@ package struct ExperimentPlan: Sendable, Equatable {
     package let maximumTransitions: Int
     /// Rows of all stream files of the collection.
     package let maximumRecordedTransitions: Int
-    /// With the control's, where there is one.
+    /// With the control's and the baselines', where there are any.
     package let evaluationEpisodes: Int
     /// Streams before compression, checkpoints and learners' states together.
     package let maximumDiskBytes: Int
@@ -86,7 +86,8 @@ package struct ExperimentPlan: Sendable, Equatable {
         let lifetimes = trainLifetimes + testLifetimes
         maximumTransitions = lifetimes * actors * episodesPerActor * horizon
         maximumRecordedTransitions = lifetimes * recordedActors * episodesPerActor * horizon
-        let tasks = testTasks * (evaluate.control ? 2 : 1) + evaluate.trainTasks
+        let inContext = testTasks * (evaluate.control ? 2 : 1) + evaluate.trainTasks
+        let tasks = inContext + evaluate.baselines.count * (testTasks + evaluate.trainTasks)
         evaluationEpisodes = tasks * evaluate.seeds * evaluate.episodes
 
         let needs = try experiment.source.needs(environment: environment, actors: collect.actors)
@@ -118,7 +119,7 @@ package struct ExperimentPlan: Sendable, Equatable {
         let context = Double(experiment.distil.model.dimensions.tokens)
         let passes =
             Double(horizon)
-            * (Double(evaluationEpisodes - controlled) * context
+            * (Double(inContext * evaluate.seeds * evaluate.episodes - controlled) * context
                 + Double(controlled) * min(context, Double(horizon + 1) / 2))
         let workers = min(cores, Double(experiment.cluster.evaluators))
         evaluateSeconds = passes * model.forwardFlopsPerToken / (workers * rates.evaluationGigaflops * 1e9)

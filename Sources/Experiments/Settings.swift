@@ -1,4 +1,5 @@
 package import Agents
+import Distillation
 package import Settings
 
 /// When a learner's update may happen.
@@ -166,8 +167,10 @@ package struct EvaluateSettings: SettingsGroup {
     package var trainTasks: Int = 8
     /// Whether each task is also evaluated with the context cleared at every episode.
     package var control: Bool = true
-    /// Of the softmax that actions are drawn from.
+    /// Of the softmax that actions are drawn from; 0 takes the most probable one.
     package var temperature: Double = 1
+    /// Policies that act on the same tasks for comparison, by name.
+    package var baselines: [String] = []
 
     package init() {}
 
@@ -179,7 +182,22 @@ package struct EvaluateSettings: SettingsGroup {
             "control", \.control, .boolean,
             "Whether each task is also evaluated with the context cleared at every episode."),
         .key(
-            "temperature", \.temperature, .number(above: 0, to: 100),
-            "Temperature of the softmax that actions are drawn from."),
+            "temperature", \.temperature, .number(0, 100),
+            "Temperature of the softmax that actions are drawn from; 0 takes the most probable one."),
+        .key(
+            "baselines", \.baselines, .list(of: .text("name of a policy that needs no checkpoint"), count: 0...16),
+            "Policies that act on the same tasks for comparison, such as `[random, optimum, source]`: uniformly random "
+                + "actions, what the environment declares optimal, the source algorithm learning from scratch."),
     ]
+
+    package func contradictions() -> [Contradiction] {
+        let accepted = RegisteredPolicy.registry.all.filter { !$0.needsCheckpoint }.map(\.name)
+        return baselines.enumerated().compactMap { index, name in
+            guard accepted.contains(name) else {
+                return Contradiction(
+                    ["baselines"], "there is no baseline \(name); expected some of \(accepted.joined(separator: ", "))")
+            }
+            return baselines[..<index].contains(name) ? Contradiction(["baselines"], "\(name) stands there twice") : nil
+        }
+    }
 }

@@ -1,31 +1,26 @@
+package import Experience
 import FoundationEssentials
 
 /// What acts in the streams of an evaluation: their attribute `source_json`.
 ///
 /// An evaluator sends it in `OpenStreams`, the recorder writes it, and `StreamMetadata.key` reads the evaluation's name
-/// from it.
-package struct EvaluationSource: Hashable, Sendable, Codable {
+/// from it. The distilled model without a prompt is said as it was before there were other policies:
+///
+///     {"checkpoint":"step-00020000","clear_context":false,"evaluation":"step-00020000-test","temperature":1}
+///     {"evaluation":"random-test","policy":"random","settings":{}}
+package struct EvaluationSource: Hashable, Sendable {
     /// The evaluation's name, which the key of its random numbers holds.
     package var evaluation: String
-    /// Name of the checkpoint that acts: `step-00020000`.
-    package var checkpoint: String
-    /// Of the softmax that actions are drawn from; 0 for the most likely action.
-    package var temperature: Double
-    /// The control: every episode begins with an empty context.
-    package var clearContext: Bool
+    /// Name of the checkpoint that acts: `step-00020000`; nil for a policy that needs none.
+    package var checkpoint: String?
+    /// What acts.
+    package var policy: PolicyDescription
 
     /// Nothing is checked: the fields are an evaluation job's, which decoding has checked.
-    package init(evaluation: String, checkpoint: String, temperature: Double, clearContext: Bool) {
+    package init(evaluation: String, checkpoint: String?, policy: PolicyDescription) {
         self.evaluation = evaluation
         self.checkpoint = checkpoint
-        self.temperature = temperature
-        self.clearContext = clearContext
-    }
-
-    /// The names that stand in files.
-    private enum CodingKeys: String, CodingKey {
-        case evaluation, checkpoint, temperature
-        case clearContext = "clear_context"
+        self.policy = policy
     }
 
     /// Longest text that is read, in bytes.
@@ -43,8 +38,43 @@ package struct EvaluationSource: Hashable, Sendable, Codable {
     package var json: String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // Its one failure is a temperature that is not finite, and no job has one.
+        // It fails for a temperature that is not finite and for settings that are no JSON, and no job has either.
         return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+    }
+}
+
+extension EvaluationSource: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case evaluation, checkpoint, temperature, policy, settings
+        case clearContext = "clear_context"
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let found = try decoder.container(keyedBy: CodingKeys.self)
+        evaluation = try found.decode(String.self, forKey: .evaluation)
+        if let name = try found.decodeIfPresent(String.self, forKey: .policy) {
+            checkpoint = try found.decodeIfPresent(String.self, forKey: .checkpoint)
+            policy = .named(name, settings: try found.decode(JSONObject.self, forKey: .settings).text)
+        } else {
+            checkpoint = try found.decode(String.self, forKey: .checkpoint)
+            policy = .inContext(
+                temperature: try found.decode(Double.self, forKey: .temperature),
+                clearContext: try found.decode(Bool.self, forKey: .clearContext))
+        }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(evaluation, forKey: .evaluation)
+        try container.encodeIfPresent(checkpoint, forKey: .checkpoint)
+        switch policy {
+        case .inContext(let temperature, let clearContext):
+            try container.encode(temperature, forKey: .temperature)
+            try container.encode(clearContext, forKey: .clearContext)
+        case .named(let name, let settings):
+            try container.encode(name, forKey: .policy)
+            try container.encode(JSONObject(settings), forKey: .settings)
+        }
     }
 }
 

@@ -20,7 +20,7 @@ package struct StreamMetadata: Hashable, Sendable {
     package var task: Task
     /// Number of the lifetime on its task, from 0.
     package var repetition: Int
-    /// `a3c`, `ucb`, `dqn`, `rl2`, or `distilled` in an evaluation.
+    /// `a3c`, `ucb`, `dqn`, `rl2`; in an evaluation its policy: `distilled`, `random`.
     package var sourceAlgorithm: String
     /// Settings of the source algorithm, or the `EvaluationSource` of an evaluation, as JSON.
     package var sourceJSON: String
@@ -54,14 +54,20 @@ package struct StreamMetadata: Hashable, Sendable {
         self.isComplete = isComplete
     }
 
+    /// What acts, in the stream of an evaluation; nil in a learning history, and in evaluations that were recorded
+    /// before this was in them.
+    package var evaluation: EvaluationSource? { try? EvaluationSource(json: sourceJSON) }
+
+    /// Whether it is of an evaluation, and no learning history.
+    package var isOfEvaluation: Bool { sourceAlgorithm == "distilled" || evaluation != nil }
+
     /// The key of the stream's random numbers. Evaluations recorded before their names were in it have `{}` as source,
     /// and the key of the actor of that number.
     ///
     /// Computed from the fields, so that a file cannot say a key that it did not have.
     package var key: StreamKey {
-        let evaluation = sourceAlgorithm == "distilled" ? try? EvaluationSource(json: sourceJSON).evaluation : nil
-        return StreamKey(
-            collection: evaluation.map { .evaluation($0) } ?? .histories, seed: seed, task: task.id,
+        StreamKey(
+            collection: evaluation.map { .evaluation($0.evaluation) } ?? .histories, seed: seed, task: task.id,
             repetition: repetition, actor: actor)
     }
 

@@ -117,6 +117,24 @@ struct LedgerTests {
         #expect(error.reason == .damaged, "\(error)")
     }
 
+    @Test("the results of any policy are kept, also of one that acts without a checkpoint")
+    func anyPolicy() throws {
+        let scratch = try Scratch()
+        let ledger = try Ledger(path: scratch.catalog, mode: .create)
+        var baseline = Self.evaluation
+        baseline.evaluation = "magic-test"
+        baseline.checkpoint = nil
+        baseline.kind = EvaluationKind(.named("magic", settings: "{}"))
+        let results = [baseline, Self.evaluation].map {
+            EvaluationReturns(evaluation: $0, returns: [[1, 2, 3], [4, 5, 6]])
+        }
+        try ledger.save(LedgerBatch(results: results))
+        try ledger.close()
+        #expect(try Ledger(path: scratch.catalog, mode: .read).evaluationReturns() == results)
+        #expect(EvaluationKind(.inContext(temperature: 1, clearContext: false)) == .inContext)
+        #expect(EvaluationKind(.inContext(temperature: 1, clearContext: true)) == .control)
+    }
+
     @Test("a catalogue whose pages were overwritten is called damaged, not trusted")
     func overwrittenPages() throws {
         let scratch = try Scratch()

@@ -147,7 +147,8 @@ struct SmallDiskTests {
         for turn in 1...3 {
             let job = EvaluationJob(
                 job: 1, evaluation: "step-\(turn)-test", checkpoint: "step-\(turn)", task: task, seeds: 2,
-                episodes: 2000, clearContext: false, temperature: 1, recorderEndpoint: "", incarnation: 0)
+                episodes: 2000, policy: .inContext(temperature: 1, clearContext: false), recorderEndpoint: "",
+                incarnation: 0)
             try journal.lifetimeStarted(lifetime, attempt: UInt64(turn), learner: "learner", actors: 2)
             try journal.checkpointStored("step-\(turn)", numbers: [:])
             try journal.evaluated(job, split: .test, returns: (0..<4000).map { Float($0) })

@@ -355,8 +355,8 @@ import Wire
         try evaluator.begin(try #require(welcome), now: 0)
         var outbox = Outbox()
         let job = EvaluationJob(
-            job: 1, evaluation: "x", checkpoint: "c", task: 0, seeds: 1, episodes: 1, clearContext: false,
-            temperature: 1, recorderEndpoint: "sim:r", incarnation: 1)
+            job: 1, evaluation: "x", checkpoint: "c", task: 0, seeds: 1, episodes: 1,
+            policy: .inContext(temperature: 1, clearContext: false), recorderEndpoint: "sim:r", incarnation: 1)
         try evaluator.receive(Envelope(.evaluationJob(job)), from: .coordinator, now: 0, outbox: &outbox)
         let no = Envelope(.failure("no such file"), request: CheckpointDownload.request)
         let limit = EvaluatorRole.checkpointRefusalMilliseconds * 1_000_000

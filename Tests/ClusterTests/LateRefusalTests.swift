@@ -120,7 +120,7 @@ struct LateRefusalTests {
         let evaluator = try Spoken(EvaluatorRole())
         let job = EvaluationJob(
             job: 1, evaluation: "step-7-test", checkpoint: "step-7", task: lifetime.task, seeds: 2, episodes: 3,
-            clearContext: false, temperature: 1, recorderEndpoint: "sim:r", incarnation: 9)
+            policy: .inContext(temperature: 1, clearContext: false), recorderEndpoint: "sim:r", incarnation: 9)
         try evaluator.say(.evaluationJob(job), from: .coordinator, request: 1)
         let evaluation = LifetimeIdentifier(
             collection: .evaluation("step-7-test"), task: lifetime.task, repetition: 0)

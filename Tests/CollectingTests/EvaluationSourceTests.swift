@@ -22,24 +22,28 @@ import Wire
             let streams = try seeds.sorted().map { try StreamContents(path: $0) }
             let source = try EvaluationSource(json: streams[0].metadata.sourceJSON)
             evaluations.insert(source.evaluation)
-            #expect(source.clearContext == source.evaluation.hasSuffix("-cleared"))
+            guard case .inContext(let temperature, let clearsContext) = source.policy else {
+                Issue.record("\(source)")
+                continue
+            }
+            #expect(clearsContext == source.evaluation.hasSuffix("-cleared"))
             #expect(source.checkpoint == reference.checkpoint)
-            #expect(try actions(of: model, source, streams) == streams.map { $0.rows[.actions] })
+            #expect(try actions(of: model, temperature, clearsContext, streams) == streams.map { $0.rows[.actions] })
         }
         #expect(evaluations.count == 3)
     }
 
     /// What the model does where it sees what the streams hold.
     private func actions(
-        of model: any SequenceModel, _ source: EvaluationSource, _ streams: [StreamContents]
+        of model: any SequenceModel, _ temperature: Double, _ clearsContext: Bool, _ streams: [StreamContents]
     ) throws -> [[UInt8]] {
         let policy = try InContextPolicy(
             model: model, keys: streams.map(\.metadata.key),
-            settings: InContextPolicy.Settings(temperature: source.temperature))
+            settings: InContextPolicy.Settings(temperature: temperature))
         var drawn = [[UInt8]](repeating: [], count: streams.count)
         for row in streams[0].rows.rewards.indices {
             for (copy, stream) in streams.enumerated()
-            where source.clearContext && stream.episodes.contains(where: { $0.rows.lowerBound == row }) {
+            where clearsContext && stream.episodes.contains(where: { $0.rows.lowerBound == row }) {
                 policy.clear(copy)
             }
             let observations = streams.flatMap { $0.rows[.observations][(2 * row)..<(2 * row + 2)] }
@@ -64,7 +68,9 @@ import Wire
             return try recorder.say(.openStreams(request), from: "a").opened != nil
         }
         func source(_ evaluation: String) -> String {
-            EvaluationSource(evaluation: evaluation, checkpoint: "step-7", temperature: 1, clearContext: false).json
+            EvaluationSource(
+                evaluation: evaluation, checkpoint: "step-7", policy: .inContext(temperature: 1, clearContext: false)
+            ).json
         }
         for source in ["", "{}", "[1]", source("step-7-test-cleared"), source("")] {
             #expect(try !open(source), "\(source)")

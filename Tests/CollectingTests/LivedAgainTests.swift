@@ -22,7 +22,10 @@ import Wire
         guard case .openStreams(var request) = life.open(durable: durable) else { return life.open(durable: durable) }
         if life.lifetime.collection != .histories {
             request.source =
-                EvaluationSource(evaluation: "step-7-test", checkpoint: "step-7", temperature: 1, clearContext: false)
+                EvaluationSource(
+                    evaluation: "step-7-test", checkpoint: "step-7",
+                    policy: .inContext(temperature: 1, clearContext: false)
+                )
                 .json
         }
         return .openStreams(request)

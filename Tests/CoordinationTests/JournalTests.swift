@@ -39,7 +39,7 @@ import Wire
         let task = try #require(context.experiment.testTasks(of: context.distribution).first)
         let job = EvaluationJob(
             job: 1, evaluation: "step-3-test", checkpoint: "step-3", task: task, seeds: 2, episodes: 1,
-            clearContext: false, temperature: 1, recorderEndpoint: "", incarnation: 0)
+            policy: .inContext(temperature: 1, clearContext: false), recorderEndpoint: "", incarnation: 0)
         try journal.evaluated(job, split: .test, returns: [1, 2])
         #expect(try reader.lifetimes().isEmpty && reader.streams().isEmpty && reader.nodes().isEmpty)
         #expect(try reader.evaluations().isEmpty)
@@ -103,8 +103,8 @@ import Wire
         #expect(plotted["lifetimes/mean_policy_lag"] == [[1, 2], [2, 2]])
         func evaluate(_ task: Int, _ returns: [Float], by journal: LedgerJournal) throws {
             let job = EvaluationJob(
-                job: 1, evaluation: "e", checkpoint: "c", task: task, seeds: 2, episodes: 2, clearContext: false,
-                temperature: 1, recorderEndpoint: "", incarnation: 0)
+                job: 1, evaluation: "e", checkpoint: "c", task: task, seeds: 2, episodes: 2,
+                policy: .inContext(temperature: 1, clearContext: false), recorderEndpoint: "", incarnation: 0)
             try journal.evaluated(job, split: .test, returns: returns)
         }
         try evaluate(1, [0, 1, 0, 1], by: journal)

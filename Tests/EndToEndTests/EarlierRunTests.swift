@@ -19,6 +19,8 @@ extension EndToEnd {
             let scratch = try Scratch()
             let folder = try copy("finished", to: scratch)
             try checkStreams(folder, scratch)
+            // Before anything has brought its catalogue up to date.
+            try run(["report", folder], in: scratch)
             try run(["run", folder + "/experiment.yaml", "--out", folder, "--resume"], in: scratch)
             let shown = try run(
                 ["histories", "show", folder + "/histories/task-00000/lifetime-000/actor-0000.h5"], in: scratch)
@@ -28,6 +30,13 @@ extension EndToEnd {
             let evaluated = try run(
                 ["evaluate", checkpoint, "--episodes", "2", "--seeds", "1", "--json"], in: scratch)
             #expect(evaluated.standardOutput.contains("\"split\""), "\(evaluated.standardOutput)")
+            let compared = try run(
+                [
+                    "evaluate", checkpoint, "--episodes", "2", "--seeds", "1", "--policy", "random", "--policy",
+                    "optimum",
+                ], in: scratch)
+            #expect(compared.standardOutput.contains("policy optimum: mean return"), "\(compared.standardOutput)")
+            #expect(compared.standardOutput.contains("100.0 % of the optimum, 100 % of pairs"))
             let resumed = scratch("distilled")
             try FileManager.default.createDirectory(atPath: resumed, withIntermediateDirectories: true)
             try run(

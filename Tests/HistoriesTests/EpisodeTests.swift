@@ -44,7 +44,7 @@ struct EpisodeTests {
     func evaluationReplay() throws {
         let folder = try TemporaryFolder()
         let evaluation = EvaluationSource(
-            evaluation: "step-7-test", checkpoint: "step-7", temperature: 1, clearContext: false)
+            evaluation: "step-7-test", checkpoint: "step-7", policy: .inContext(temperature: 1, clearContext: false))
         let actors = StreamKey(seed: 5, task: 1, repetition: 0, actor: 0)
         let evaluations = StreamKey(
             collection: .evaluation("step-7-test"), seed: 5, task: 1, repetition: 0, actor: 0)
@@ -61,11 +61,24 @@ struct EpisodeTests {
 
     @Test("what acts in an evaluation is read as it was written, and nothing else is")
     func evaluationSource() throws {
-        let source = EvaluationSource(evaluation: "e", checkpoint: "c", temperature: 0.25, clearContext: true)
+        let source = EvaluationSource(
+            evaluation: "e", checkpoint: "c", policy: .inContext(temperature: 0.25, clearContext: true))
         #expect(
             source.json == #"{"checkpoint":"c","clear_context":true,"evaluation":"e","temperature":0.25}"#)
         #expect(try EvaluationSource(json: source.json) == source)
-        for text in ["", "{}", "[]", source.json + "}", String(repeating: " ", count: 5000) + source.json] {
+        let other = EvaluationSource(
+            evaluation: "e", checkpoint: nil,
+            policy: .named("source", settings: #"{"actors":5,"source":{"algorithm":"a3c","lambda":0.5,"hidden":[8]}}"#))
+        #expect(
+            other.json
+                == #"{"evaluation":"e","policy":"source","settings":{"actors":5,"source":{"algorithm":"a3c","hidden":[8],"lambda":0.5}}}"#
+        )
+        let read = try EvaluationSource(json: other.json)
+        #expect(read.json == other.json && read.policy.name == "source" && read.checkpoint == nil)
+        for text in [
+            "", "{}", "[]", #"{"evaluation":"e","policy":"random","settings":3}"#, source.json + "}",
+            String(repeating: " ", count: 5000) + source.json,
+        ] {
             #expect(throws: EvaluationSourceError.self) { try EvaluationSource(json: text) }
         }
     }

@@ -14,7 +14,10 @@ enum House {
         ("Transport", []),
         ("Processes", ["Quantities"]),
         ("Models", ["Settings", "Neural", "Experience"]),
-        ("Distillation", ["Settings", "Models", "Neural", "Histories", "Environments", "Experience", "Files"]),
+        (
+            "Distillation",
+            ["Settings", "Models", "Agents", "Neural", "Histories", "Environments", "Experience", "Files"]
+        ),
         (
             "Experiments",
             ["Settings", "Quantities", "Distillation", "Models", "Agents", "Neural", "Environments", "Experience"]

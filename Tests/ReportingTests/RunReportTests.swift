@@ -19,7 +19,7 @@ struct RunReportTests {
             (0..<tasks.count).map { TaskRecord(try tasks.task($0), tasks) })
         try ledger.save(CheckpointRecord(name: "step-00000010", step: 10, created: 120, trainingSeconds: 20, loss: 1))
         for task in try tasks.ids(of: .test).map(tasks.task) {
-            for kind in EvaluationKind.allCases {
+            for kind in [EvaluationKind.inContext, .control] {
                 let record = EvaluationRecord(
                     evaluation: kind.rawValue, task: task.id, checkpoint: "step-00000010", split: .test, kind: kind,
                     status: .finished, seeds: 2, episodes: 12)
@@ -29,6 +29,13 @@ struct RunReportTests {
                 ]
                 try ledger.save(LedgerBatch(results: [EvaluationReturns(evaluation: record, returns: returns)]))
             }
+        }
+        for id in tasks.ids(of: .test) {
+            let record = EvaluationRecord(
+                evaluation: "optimum-test", task: id, checkpoint: nil, split: .test,
+                kind: EvaluationKind(rawValue: "optimum"), status: .finished, seeds: 1, episodes: 12)
+            let returns = EvaluationReturns(evaluation: record, returns: [Array(repeating: 4.5, count: 12)])
+            try ledger.save(LedgerBatch(results: [returns]))
         }
         let stream = StreamIdentifier(lifetime: LifetimeIdentifier(task: 0, repetition: 0), actor: 0)
         let sealed = StreamRecord(stream: stream, rows: 50, rollouts: 10, isSealed: true)
@@ -63,6 +70,7 @@ struct RunReportTests {
         #expect(report.highlights.map(\.value).contains("50.0 %"))
         #expect(report.highlights.map(\.detail).contains("3 of 6 (goal, seed) pairs"))
         #expect(report.remarks.contains { $0.contains("1 of 1 streams could not be read") })
+        #expect(report.remarks.contains { $0.contains("9 of 9 evaluation jobs could not be read") })
         let table = try #require(report.tables.first)
         let column = try #require(table.columns.firstIndex(of: "95 % interval"))
         // Three tasks, each with a pair that ends at 3 and one that ends at 0.
@@ -70,6 +78,10 @@ struct RunReportTests {
         let bounds = row[column].components(separatedBy: " to ").compactMap(Double.init)
         try #require(bounds.count == 2, "\(row)")
         #expect(bounds[0] >= 0 && bounds[0] < 1.5 && bounds[1] > 1.5 && bounds[1] <= 3)
+        let baseline = try #require(table.rows.first { $0[0] == "optimum, evaluated, held out" })
+        #expect(baseline[1] == "4.50")
+        let curve = try #require(report.figures.first { $0.name == "held-out-returns" })
+        #expect(curve.svg.contains("optimum, evaluated"))
         // What is known exactly has none.
         #expect(try #require(table.rows.last)[column] == "–")
         let names = report.figures.map(\.name)
@@ -89,10 +101,17 @@ struct RunReportTests {
                 evaluation: "test", task: 0, checkpoint: "step-00000010", split: .test, kind: .inContext,
                 status: .finished, seeds: seeds, episodes: 1)
             let returns = EvaluationReturns(evaluation: record, returns: (0..<seeds).map { [Float($0)] })
+            var other = record
+            other.checkpoint = nil
+            other.kind = EvaluationKind(rawValue: "random")
+            let random = EvaluationReturns(evaluation: other, returns: [[7]])
             let summary = EvaluationSummary(
-                checkpoint: "step-00000010", split: .test, returns: [returns],
+                checkpoint: "step-00000010", split: .test, returns: [returns, random],
                 tasks: [TaskRecord(id: 0, split: .test, json: "{}", optimalReturn: 10, randomReturn: 0)])
             let json = try JSONSerialization.jsonObject(with: JSONEncoder().encode(summary)) as? [String: Any]
+            let baselines = try #require(json?["baselines"] as? [String: [String: Any]])
+            #expect(baselines["random"]?["finalReturn"] as? Double == 7)
+            #expect(summary.text.contains("policy random: mean return by episode\n  1: 7.00"))
             return (try #require(json?["inContext"] as? [String: Any]), summary.text)
         }
         let several = try summary(seeds: 5)

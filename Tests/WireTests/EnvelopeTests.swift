@@ -81,8 +81,8 @@ struct EnvelopeTests {
             .distillationFinished(DistillationFinished(checkpoint: "step-1", numbers: ["loss": 1])),
             .evaluationJob(
                 EvaluationJob(
-                    job: 1, evaluation: "e", checkpoint: "step-1", task: 3, seeds: 4, episodes: 200, clearContext: true,
-                    temperature: 1, recorderEndpoint: "r", incarnation: 0)),
+                    job: 1, evaluation: "e", checkpoint: "step-1", task: 3, seeds: 4, episodes: 200,
+                    policy: .inContext(temperature: 1, clearContext: true), recorderEndpoint: "r", incarnation: 0)),
             .evaluationResult(EvaluationResult(job: 1, returns: [1, 2, 3])), .statusRequest,
             .statusAnswer(json: "{}"), .scale(actors: 200), .drain(node: "actor-1"), .stop,
             .deployment(

@@ -34,10 +34,15 @@ import Wire
         .evaluationJob(
             EvaluationJob(
                 job: 1 << 33, evaluation: "e", checkpoint: "step-1", task: 3, seeds: 4, episodes: 200,
-                clearContext: false, temperature: 0.5, recorderEndpoint: "tcp://127.0.0.1:5", incarnation: 6,
+                policy: .inContext(temperature: 0.5, clearContext: false), recorderEndpoint: "tcp://127.0.0.1:5",
+                incarnation: 6,
                 recorderTicket: [UInt8](repeating: 5, count: 32))),
         .distil(resumeFrom: ""),
         .metrics(Metrics(step: 5, numbers: ["z": 1, "a": -0.0, "left out": .nan])),
+        .evaluationJob(
+            EvaluationJob(
+                job: 2, evaluation: "random-test", checkpoint: nil, task: 3, seeds: 4, episodes: 200,
+                policy: .named("random", settings: "{}"), recorderEndpoint: "r", incarnation: 1)),
     ]
 
     static var examples: [Message] { EnvelopeTests.examples + fuller }

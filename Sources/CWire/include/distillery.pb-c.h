@@ -979,10 +979,16 @@ struct  Distillery__EvaluationJob
    * Shows the recorder that the streams are leased to this evaluator.
    */
   ProtobufCBinaryData recorder_ticket;
+  /*
+   * What acts, by its name, and its settings as JSON; clear_context and temperature then mean nothing, and checkpoint may
+   * be empty. Empty: the distilled model with that temperature, as long as it has no prompt.
+   */
+  char *policy;
+  char *settings;
 };
 #define DISTILLERY__EVALUATION_JOB__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__evaluation_job__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, {0,NULL} }
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, {0,NULL}, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 struct  Distillery__EvaluationResult

@@ -39,12 +39,12 @@ extension RecorderRole {
         guard let context else { throw ClusterError("streams before a welcome") }
         let experiment = context.experiment
         let algorithm = context.algorithm
-        let isEvaluation = identifier.lifetime.collection != .histories
+        let evaluation = try evaluationSource(of: open)
         let metadata = StreamMetadata(
             softwareVersion: softwareVersion, environment: context.distribution.environment,
             task: try context.task(identifier.lifetime.task), repetition: identifier.lifetime.repetition,
-            sourceAlgorithm: isEvaluation ? "distilled" : algorithm.name,
-            sourceJSON: try evaluationSource(of: open)?.json ?? algorithm.json, actor: identifier.actor,
+            sourceAlgorithm: evaluation?.policy.name ?? algorithm.name,
+            sourceJSON: evaluation?.json ?? algorithm.json, actor: identifier.actor,
             seed: experiment.seed,
             firstPolicyVersion: open.firstPolicyVersion)
         let path = folder + "/" + identifier.path

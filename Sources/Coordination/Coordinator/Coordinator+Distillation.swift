@@ -133,7 +133,7 @@ extension Coordinator {
 
     /// Keeps the newest ones, as many as the settings say, and those that are evaluated.
     private func deleteOldCheckpoints() {
-        let evaluated = Set(jobs.map(\.job.checkpoint) + [finalCheckpoint].compactMap { $0 })
+        let evaluated = Set((jobs.map(\.job.checkpoint) + [finalCheckpoint]).compactMap { $0 })
         do { try checkpoints.retain(context.experiment.distil.training.keepCheckpoints, and: evaluated) } catch {
             logger.warning("old checkpoints stay", metadata: ["reason": "\(error)"])
         }

@@ -1,3 +1,4 @@
+import Distillation
 import Environments
 import Experience
 import Experiments
@@ -5,7 +6,7 @@ import Logging
 import Nodes
 import Wire
 
-/// One task with all its seeds under one checkpoint, from the queue to its result: the unit of evaluation that is
+/// One task with all its seeds under one policy, from the queue to its result: the unit of evaluation that is
 /// leased.
 struct LeasedJob {
     var job: EvaluationJob
@@ -29,27 +30,19 @@ extension Coordinator {
     /// A job whose results were unusable so often ends the run.
     static let failedResultLimit = 3
 
-    /// Queues the held-out tasks in context; the same with the context cleared at every episode, as the control;
-    /// and some of the train tasks in context. Evaluations are named `CHECKPOINT-test`, `-test-cleared` and
-    /// `-train`.
+    /// Queues what the experiment evaluates of the final checkpoint (`Experiment.evaluations`), a job for each task.
     func queueJobs() throws {
         guard let checkpoint = finalCheckpoint else { return fail("there is no checkpoint to evaluate") }
         let evaluate = context.experiment.evaluate
-        let test = context.experiment.testTasks(of: context.distribution)
-        let train = context.experiment.trainTasks(of: context.distribution).spread(evaluate.trainTasks)
-        var plans: [(suffix: String, tasks: [Int], clears: Bool)] = [("test", test, false)]
-        if evaluate.control { plans.append(("test-cleared", test, true)) }
-        plans.append(("train", train, false))
-        for plan in plans {
-            for id in plan.tasks {
+        for planned in try context.experiment.evaluations(of: checkpoint, tasks: context.distribution) {
+            for id in planned.tasks {
                 let task = try context.task(id)
                 guard goal.splits.contains(task.split) else { continue }
-                let name = "\(checkpoint)-\(plan.suffix)"
-                guard !finishedJobs.contains(FinishedJob(evaluation: name, task: task.id)) else { continue }
+                guard !finishedJobs.contains(FinishedJob(evaluation: planned.name, task: task.id)) else { continue }
                 let job = EvaluationJob(
-                    job: UInt64(jobs.count + 1), evaluation: name, checkpoint: checkpoint, task: task.id,
-                    seeds: evaluate.seeds, episodes: evaluate.episodes, clearContext: plan.clears,
-                    temperature: evaluate.temperature, recorderEndpoint: "", incarnation: earlierStarts << 32)
+                    job: UInt64(jobs.count + 1), evaluation: planned.name, checkpoint: planned.checkpoint,
+                    task: task.id, seeds: evaluate.seeds, episodes: evaluate.episodes,
+                    policy: planned.policy.described, recorderEndpoint: "", incarnation: earlierStarts << 32)
                 jobs.append(LeasedJob(job: job, split: task.split))
                 unfinishedJobs += 1
             }
@@ -132,13 +125,5 @@ extension Coordinator {
                     + "the last one, from \(name): \(reason)")
         }
         return .refused(reason)
-    }
-}
-
-extension Array {
-    /// `count` elements at even distances.
-    fileprivate func spread(_ count: Int) -> [Element] {
-        guard count < self.count else { return self }
-        return (0..<count).map { self[$0 * self.count / count] }
     }
 }

@@ -219,7 +219,7 @@ package final class LedgerJournal: RunJournal {
         note(.evaluated)
         let record = EvaluationRecord(
             evaluation: job.evaluation, task: job.task, checkpoint: job.checkpoint, split: split,
-            kind: job.clearContext ? .control : .inContext, status: .finished, seeds: job.seeds,
+            kind: EvaluationKind(job.policy), status: .finished, seeds: job.seeds,
             episodes: job.episodes, ended: Date().timeIntervalSince1970)
         let rows = stride(from: 0, to: returns.count, by: max(1, job.episodes)).map {
             Array(returns[$0..<min(returns.count, $0 + job.episodes)])

@@ -163,11 +163,16 @@ package struct StatusText {
     }
 
     private func learnerWork(_ numbers: [String: Double]) -> [String] {
-        [
+        let transitions = numbers["transitions"] ?? 0
+        var words = [
             "\(Int(numbers["lifetimes"] ?? 0)) lifetimes",
             "lag \(NumberText.fixed(numbers["mean_policy_lag"] ?? 0, decimals: 1))/\(Int(numbers["maximum_policy_lag"] ?? 0))",
-            "stale \(percent(numbers["transitions_stale"] ?? 0, of: numbers["transitions"] ?? 0))",
+            "stale \(percent(numbers["transitions_stale"] ?? 0, of: transitions))",
         ]
+        if let unwanted = numbers["transitions_unwanted"], unwanted > 0 {
+            words.append("unwanted \(percent(unwanted, of: transitions))")
+        }
+        return words
     }
 
     private func recorderWork(_ numbers: [String: Double]) -> [String] {

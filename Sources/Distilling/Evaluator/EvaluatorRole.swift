@@ -3,15 +3,14 @@ import Distillation
 import Environments
 import Experience
 import Experiments
-import Models
 package import Nodes
 import Quantities
 import Transport
 package import Wire
 
-/// Rolls a frozen model out on the tasks that it is given; needs nothing but the coordinator's address. The
-/// checkpoint comes from the coordinator, in pieces, once for all jobs that use it; the streams go to the recorder
-/// over the network.
+/// Rolls a policy out on the tasks that it is given: a frozen model, or one that needs no checkpoint. It needs nothing
+/// but the coordinator's address. The checkpoint comes from the coordinator, in pieces, once for all jobs that use it;
+/// the streams go to the recorder over the network.
 ///
 /// One job at a time, in four phases (`RunningJob.Phase`): the checkpoint is fetched, the streams are opened, all
 /// seeds play their episodes, and then the recorder is waited for, so that a result is told only when its streams
@@ -26,8 +25,8 @@ package final class EvaluatorRole: Role {
     package let progress: WorkProgress? = WorkProgress()
 
     private var context: ExperimentContext?
-    /// The model of the last checkpoint that was fetched, and that checkpoint's name.
-    private var model: (name: String, model: any SequenceModel)?
+    /// What a policy has read of the last checkpoint that was fetched, with both names.
+    private var read: (checkpoint: String, policy: String, parameters: Any)?
     /// Nil while no checkpoint is on its way.
     private var download: CheckpointDownload?
     /// Nil while the evaluator has no job.
@@ -82,7 +81,8 @@ package final class EvaluatorRole: Role {
         switch running.phase {
         case .fetching:
             return Waiting(
-                for: "the coordinator", why: "the checkpoint \(running.job.checkpoint)", since: fetchesSince, now: now)
+                for: "the coordinator", why: "the checkpoint \(running.job.checkpoint ?? "")", since: fetchesSince,
+                now: now)
         case .opening:
             return Waiting(
                 for: recorder.endpoint, why: "where the streams of \(running.lifetime) stand",
@@ -101,7 +101,7 @@ package final class EvaluatorRole: Role {
         case .acknowledgement where sender == .coordinator: reports.acknowledge(envelope.request, by: sender)
         case .evaluationJob(let job) where sender == .coordinator:
             // Not acknowledged while another job is at work: the coordinator sends it again.
-            guard take(job, command: envelope.request, now: now, outbox: &outbox) else { return }
+            guard try take(job, command: envelope.request, now: now, outbox: &outbox) else { return }
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
         case .checkpointPiece(let piece) where sender == .coordinator: try take(piece, now: now, outbox: &outbox)
         // Other complaints are about other things.
@@ -158,7 +158,8 @@ package final class EvaluatorRole: Role {
     }
 
     /// Takes a job up, or new endpoints and tickets for the one at work. False where another job is at work.
-    private func take(_ job: EvaluationJob, command: UInt64, now: UInt64, outbox: inout Outbox) -> Bool {
+    /// Throws `SettingsError` for a policy that there is not.
+    private func take(_ job: EvaluationJob, command: UInt64, now: UInt64, outbox: inout Outbox) throws -> Bool {
         // A lease that arrives again after its end is not taken twice.
         guard context != nil, !isDraining, !finished.contains([job.job, job.incarnation]) else { return true }
         if let running, running.job.job == job.job {
@@ -171,15 +172,20 @@ package final class EvaluatorRole: Role {
             return true
         }
         guard running == nil else { return false }
-        running = RunningJob(job: job, command: command)
-        if model?.name == job.checkpoint {
-            proceed(now: now, outbox: &outbox)
-        } else {
-            download = CheckpointDownload(name: job.checkpoint)
+        let running = try RunningJob(job: job, command: command)
+        self.running = running
+        if let checkpoint = job.checkpoint, running.policy.needsCheckpoint, !hasRead(running) {
+            download = CheckpointDownload(name: checkpoint)
             fetchesSince = now
             download?.tick(now: now, outbox: &outbox)
+        } else {
+            proceed(now: now, outbox: &outbox)
         }
         return true
+    }
+
+    private func hasRead(_ running: RunningJob) -> Bool {
+        read?.checkpoint == running.job.checkpoint && read?.policy == running.policy.name
     }
 
     /// The coordinator says no to a piece of the checkpoint. That may pass, since the job may just have been given
@@ -191,23 +197,17 @@ package final class EvaluatorRole: Role {
                 + reason)
     }
 
-    /// A piece of the checkpoint; the last one makes the model. Throws `ClusterError` for a checkpoint of another
-    /// environment.
+    /// A piece of the checkpoint; the policy reads the whole. Throws what it throws, for a checkpoint of another
+    /// environment for example.
     private func take(_ piece: CheckpointPiece, now: UInt64, outbox: inout Outbox) throws {
         download?.take(piece)
         fetchesSince = now
-        guard let checkpoint = download?.checkpoint, let context else {
+        guard let checkpoint = download?.checkpoint, let context, let policy = running?.policy else {
             download?.tick(now: now, outbox: &outbox)
             return
         }
-        let configuration = try checkpoint.configuration()
-        guard configuration.description.environment == context.distribution.environment else {
-            throw ClusterError(
-                "the checkpoint \(piece.checkpoint) was trained on \(configuration.description.environment.name) "
-                    + "\(configuration.description.environment.json); this run is on "
-                    + "\(context.distribution.environment.name) \(context.distribution.environment.json)")
-        }
-        model = (piece.checkpoint, try checkpoint.makeModel())
+        let parameters = try policy.parameters(of: checkpoint, in: context.distribution.environment)
+        read = (piece.checkpoint, policy.name, parameters)
         download = nil
         proceed(now: now, outbox: &outbox)
     }
@@ -228,13 +228,13 @@ package final class EvaluatorRole: Role {
     }
 
     private func takeUp(_ opened: StreamsOpened, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
-        guard let running, let context, let model,
+        guard let running, let context,
             running.recorder.take(opened, from: sender, now: now, outbox: &outbox)
         else { return }
         // Whatever is recorded already comes out the same again; the recorder drops what it has.
         guard running.phase == .opening else { return }
         do {
-            try running.start(model: model.model, context: context, progress)
+            try running.start(parameters: hasRead(running) ? read?.parameters : nil, context: context, progress)
         } catch let failure as EnvironmentFailure {
             giveUp(running, because: failure, now: now, outbox: &outbox)
         }

@@ -5,12 +5,11 @@ import Environments
 import Experience
 import Experiments
 import Histories
-import Models
 import Nodes
 import Wire
 
-/// One task under the frozen model: all seeds together, episode after episode, recorded as streams. A seed is an
-/// actor of the evaluation's lifetime, and its number is the actor's. Owned by `EvaluatorRole`, on its thread.
+/// One task under one policy: all seeds together, episode after episode, recorded as streams. A seed is an actor of the
+/// evaluation's lifetime, and its number is the actor's. Owned by `EvaluatorRole`, on its thread.
 final class RunningJob {
     /// `fetching` the checkpoint; `opening` the streams; `running`; `draining`: all is played, and not all of it is
     /// on disk.
@@ -22,7 +21,8 @@ final class RunningJob {
     var phase = Phase.fetching
     var recorder: RecorderDialogue
 
-    private var actor: InContextActor?
+    let policy: PolicyChoice
+    private var actor: ScoredActor?
     private var collector: RolloutCollector?
     /// Steps of a rollout.
     private var rolloutLength = 0
@@ -31,9 +31,11 @@ final class RunningJob {
     /// Where episodes have no limit.
     private static let usualRolloutLength = 128
 
-    init(job: EvaluationJob, command: UInt64) {
+    /// Throws `SettingsError` for a policy that there is not, or whose settings are out of range.
+    init(job: EvaluationJob, command: UInt64) throws {
         self.job = job
         self.command = command
+        policy = try PolicyChoice(job.policy)
         recorder = RecorderDialogue(endpoint: job.recorderEndpoint)
     }
 
@@ -46,45 +48,47 @@ final class RunningJob {
 
     /// What acts: the streams' attribute `source_json`, the same however often the job is begun.
     var source: String {
-        EvaluationSource(
-            evaluation: job.evaluation, checkpoint: job.checkpoint, temperature: job.temperature,
-            clearContext: job.clearContext
-        ).json
+        EvaluationSource(evaluation: job.evaluation, checkpoint: job.checkpoint, policy: job.policy).json
     }
 
-    /// Makes environments, context and collector, and begins to play.
+    /// Makes environments, policy and collector, and begins to play. `parameters`: what the policy acts by, nil where it
+    /// needs no checkpoint. Throws what making them throws.
     ///
     /// Every random number depends on the experiment's seed, the evaluation's name, the task and the seed's number
     /// alone, so that the result depends neither on the evaluator that plays the job nor on how often it was begun.
     /// Throws `EnvironmentFailure` where the environments cannot begin.
-    func start(model: any SequenceModel, context: ExperimentContext, _ progress: WorkProgress?) throws {
+    func start(parameters: Any?, context: ExperimentContext, _ progress: WorkProgress?) throws {
         let keys = (0..<job.seeds).map {
             StreamKey(seed: context.experiment.seed, stream: StreamIdentifier(lifetime: lifetime, actor: $0))
         }
         let task = try context.task(job.task)
         let environment = try context.distribution.makeEnvironment(task: task, keys: keys)
-        let policy = try InContextPolicy(
-            model: model, keys: keys, settings: InContextPolicy.Settings(temperature: job.temperature))
-        policy.onProgress = { progress?.advance() }
-        let actor = InContextActor(policy: policy, episodes: job.episodes, clearsContext: job.clearContext)
+        let acting = try policy.make(
+            parameters,
+            on: EvaluatedTask(
+                distribution: context.distribution, task: task, keys: keys, folder: context.folder))
+        acting.onProgress = { progress?.advance() }
+        let actor = ScoredActor(acting, episodes: job.episodes)
         collector = try RolloutCollector(
             environment: environment, view: try context.distribution.makeView(of: task), actor: actor,
             lifetime: lifetime,
             positions: keys.map { ActorPosition(actor: $0.actor, incarnation: job.incarnation) })
         self.actor = actor
-        rolloutLength = context.distribution.environment.horizon ?? Self.usualRolloutLength
+        // As long as an episode can be, so that most hold one episode, where the policy does not learn between them.
+        rolloutLength =
+            acting.rolloutLength ?? context.distribution.environment.horizon ?? Self.usualRolloutLength
         beginRollouts()
         phase = .running
     }
 
-    /// A rollout is as long as an episode can be, so that most hold one episode.
     private func beginRollouts() { collector?.begin(length: rolloutLength, episodeLimit: UInt64(job.episodes)) }
 
     /// One step of every seed; encoded rollouts, with their headers, when they are whole. Throws `EnvironmentFailure`.
     func step() throws -> (bytes: [UInt8], headers: [RolloutHeader])? {
-        guard let collector, try !collector.advance() else { return nil }
+        guard let collector, let policy = actor?.policy, try !collector.advance() else { return nil }
         batch += 1
-        let content = collector.finish(policyVersion: 0)
+        let content = collector.finish(policyVersion: policy.version)
+        try policy.learn(from: content)
         let rollouts = Rollouts(attempt: 0, firstActor: 0, batch: batch, content: content)
         if collector.isDone {
             phase = .draining

@@ -24,8 +24,9 @@ struct ReportFigures {
         sourceName = contents.experiment.map { "source (\($0.source.name.uppercased()))" } ?? "source"
     }
 
-    /// The main figure: return by episode in context, with the context cleared, and of the source algorithm that learns
-    /// the same tasks from scratch, between optimum and random policy. Nil where the split was not evaluated.
+    /// The main figure: return by episode in context, with the context cleared, of the baselines, and of the source
+    /// algorithm that learns the same tasks from scratch, between optimum and random policy. Nil where the split was not
+    /// evaluated.
     ///
     /// The held-out chart takes the page's whole width. Curves of 100 episodes or more are averaged over 5 neighbours;
     /// the source's always are.
@@ -39,6 +40,10 @@ struct ReportFigures {
         var series: [LineChart.Series] = []
         if let inContext { series.append(.init("in context", .inContext, inContext.curves.meanCurve(window: window))) }
         if let control { series.append(.init("context cleared", .control, control.curves.meanCurve(window: window))) }
+        for kind in contents.baselines {
+            guard let played = contents.baseline(kind, split) else { continue }
+            series.append(.init(kind.words, kind.role, played.curves.meanCurve(window: window)))
+        }
         let source = contents.source(on: any.tasks)
         if !source.isEmpty {
             let points = source.meanCurve(window: max(window, 5), episodes: episodes)
@@ -128,4 +133,18 @@ struct ReportFigures {
             xTitle: "seconds of training", yTitle: "final return", series: series, references: references(tasks),
             yRange: 0...1)
     }
+}
+
+extension EvaluationKind {
+    /// For a legend.
+    var words: String {
+        switch self {
+        case .inContext: "in context"
+        case .control: "context cleared"
+        default: "\(rawValue), evaluated"
+        }
+    }
+
+    /// What it is drawn as; the source's recorded lifetimes have the colour of the source already.
+    var role: Role { self == .source ? .secondQuantity : Role(rawValue: rawValue) ?? .quantity }
 }

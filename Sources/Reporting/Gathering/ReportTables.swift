@@ -26,7 +26,7 @@ struct ReportTables {
         [results, counts, durations, run, checkpoints, nodes, settings].compactMap { $0 }.filter { !$0.rows.isEmpty }
     }
 
-    /// Final returns of model, control, source, random policy and optimum, by split.
+    /// Final returns of model, control, baselines, source, random policy and optimum, by split.
     ///
     /// Held-out rows stand before training rows. Nil where nothing was evaluated.
     private var results: Report.Table? {
@@ -44,6 +44,10 @@ struct ReportTables {
                 rows.append(line("\(words), \(place)", evaluated.curves, tasks, half))
             }
             guard !tasks.isEmpty else { continue }
+            for kind in contents.baselines {
+                guard let played = contents.baseline(kind, split) else { continue }
+                rows.append(line("\(kind.words), \(place)", played.curves, played.tasks))
+            }
             rows.append(line("source, \(place)", contents.source(on: tasks), tasks))
             rows.append(line("random policy, \(place)", contents.meanRandom(of: tasks), tasks))
             rows.append(line("optimum, \(place)", contents.meanOptimum(of: tasks), tasks))

@@ -2,12 +2,10 @@ import Catalog
 import Environments
 import Experience
 
-/// One checkpoint's evaluation on the tasks of one split.
+/// One policy's evaluation on the tasks of one split.
 ///
-/// Made by `RunContents.evaluated`, of either kind: in context or control.
+/// Made by `RunContents.evaluated`, of one kind: in context, control, or a baseline.
 struct EvaluatedSplit {
-    /// Name of its folder below `checkpoints/distiller`, such as `step-00020000`.
-    let checkpoint: String
     /// Ids of tasks that have a return at least.
     let tasks: [Int]
     /// (tasks, seeds, episodes).
@@ -20,21 +18,30 @@ extension RunContents {
     /// A checkpoint that the catalogue does not know counts as step 0.
     var evaluatedCheckpoints: [String] {
         let steps = Dictionary(checkpoints.map { ($0.name, $0.step) }, uniquingKeysWith: { first, _ in first })
-        return Set(evaluations.filter { !$0.returns.isEmpty }.map(\.evaluation.checkpoint))
+        return Set(evaluations.filter { !$0.returns.isEmpty }.compactMap(\.evaluation.checkpoint))
             .sorted { (steps[$0] ?? 0, $0) < (steps[$1] ?? 0, $1) }
     }
 
-    /// Nil where nothing of the kind was played; jobs without returns are left out.
+    /// Kinds that act without a checkpoint, in the order of their names.
+    var baselines: [EvaluationKind] {
+        Set(evaluations.filter { $0.evaluation.checkpoint == nil }.map(\.evaluation.kind))
+            .sorted { $0.rawValue < $1.rawValue }
+    }
+
+    /// A baseline on the tasks of a split; nil where it was not played.
+    func baseline(_ kind: EvaluationKind, _ split: Split) -> EvaluatedSplit? { evaluated(nil, split, kind) }
+
+    /// Nil where nothing of the kind was played; jobs without returns are left out. `checkpoint`: nil for a baseline.
     ///
     /// Tasks stand in the catalogue's order, and (tasks, seeds, episodes) of the curves in the same.
-    func evaluated(_ checkpoint: String, _ split: Split, _ kind: EvaluationKind) -> EvaluatedSplit? {
+    func evaluated(_ checkpoint: String?, _ split: Split, _ kind: EvaluationKind) -> EvaluatedSplit? {
         let members = evaluations.filter {
             $0.evaluation.checkpoint == checkpoint && $0.evaluation.split == split && $0.evaluation.kind == kind
                 && $0.returns.contains { !$0.isEmpty }
         }
         guard !members.isEmpty else { return nil }
         return EvaluatedSplit(
-            checkpoint: checkpoint, tasks: members.map(\.evaluation.task),
+            tasks: members.map(\.evaluation.task),
             curves: LearningCurves(members.map { $0.returns.map { $0.map(Double.init) } }))
     }
 

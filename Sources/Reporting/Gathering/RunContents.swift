@@ -27,7 +27,7 @@ package struct RunContents: Sendable {
     package var nodes: [NodeRecord] = []
     /// By training step, whether evaluated or not.
     package var checkpoints: [CheckpointRecord] = []
-    /// Of all checkpoints, with returns (seeds, episodes).
+    /// Of all policies, with returns (seeds, episodes), which are those of the recorded streams.
     package var evaluations: [EvaluationReturns] = []
     /// By name, such as `distiller/loss`, in the order in which they were written.
     package var metrics: [String: [MetricRecord]] = [:]
@@ -67,6 +67,22 @@ package struct RunContents: Sendable {
         readExperiment(folder.appendingPathComponent("experiment.yaml"))
         readProvenance(folder.appendingPathComponent("provenance.json"))
         readStreams(folder, progress)
+        readEvaluations(folder)
+    }
+
+    /// Where a job's streams cannot be read its returns are those that its evaluator told, and a remark says so.
+    private mutating func readEvaluations(_ folder: URL) {
+        var failures: [String] = []
+        evaluations = evaluations.map { told in
+            do { return try told.recorded(in: folder) } catch {
+                failures.append("\(error)")
+                return told
+            }
+        }
+        guard let first = failures.first else { return }
+        remarks.append(
+            "The streams of \(failures.count) of \(evaluations.count) evaluation jobs could not be read; their curves are "
+                + "what the evaluators told. The first: \(first)")
     }
 
     /// An experiment that cannot be read costs the report its settings, with a remark.

@@ -76,7 +76,7 @@ struct IndexedStreams {
                 started: rollouts.first.map { Double($0.wallClock) / 1e9 },
                 ended: rollouts.last.map { Double($0.wallClock) / 1e9 }, returns: returns)
             if case .evaluation(let name) = stream.lifetime.collection {
-                (summary.checkpoint, summary.kind) = evaluated(name)
+                (summary.checkpoint, summary.kind) = evaluated(name, by: metadata.evaluation)
             }
             streams.append(summary)
         } catch {
@@ -125,12 +125,13 @@ struct IndexedStreams {
         return made
     }
 
-    /// An evaluation is named CHECKPOINT-test, CHECKPOINT-train or CHECKPOINT-test-cleared.
-    ///
-    /// What remains without the suffixes is the checkpoint's name.
+    /// What acted, by the stream's own word. An evaluation whose streams are of the time before they said it is named
+    /// CHECKPOINT-test, CHECKPOINT-train or CHECKPOINT-test-cleared: what remains without the suffixes is the
+    /// checkpoint's name.
     ///
     /// `step-00020000-test-cleared` gives `step-00020000` and the control.
-    private func evaluated(_ name: String) -> (String, EvaluationKind) {
+    private func evaluated(_ name: String, by source: EvaluationSource?) -> (String?, EvaluationKind) {
+        if let source { return (source.checkpoint, EvaluationKind(source.policy)) }
         var rest = name
         var kind = EvaluationKind.inContext
         if rest.hasSuffix("-cleared") {

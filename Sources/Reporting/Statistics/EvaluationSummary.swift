@@ -3,7 +3,7 @@ package import Environments
 import Foundation
 import Quantities
 
-/// Returns in context of one evaluation, and of its control: what `distillery evaluate` prints.
+/// Returns in context of one evaluation, of its control and of the baselines beside it: what `distillery evaluate` prints.
 ///
 /// Every task has the same weight. The control is the same model with its context cleared at every episode; what the
 /// two differ by is what the context is worth.
@@ -34,10 +34,12 @@ package struct EvaluationSummary: Sendable, Encodable {
     let inContext: Curve
     /// Nil where no control was played.
     let control: Curve?
+    /// By the policy's name; empty where none was played.
+    let baselines: [String: Curve]
     /// Over the tasks whose optimum is known; nil where none is.
     let meanOptimum: Double?
 
-    /// `returns` may hold both kinds, of one checkpoint and split. `tasks` must have each id once.
+    /// `returns` may hold all kinds, of one checkpoint and split. `tasks` must have each id once.
     ///
     /// Returns and tasks are the catalogue's records. A task without a record counts as one without a known optimum.
     package init(checkpoint: String, split: Split, returns: [EvaluationReturns], tasks: [TaskRecord]) {
@@ -52,6 +54,8 @@ package struct EvaluationSummary: Sendable, Encodable {
         inContext = Self.curve(played, optimum)
         let controls = returns.filter { $0.evaluation.kind == .control }
         control = controls.isEmpty ? nil : Self.curve(controls, optimum)
+        let others = returns.filter { $0.evaluation.checkpoint == nil }
+        baselines = Dictionary(grouping: others, by: \.evaluation.kind.rawValue).mapValues { Self.curve($0, optimum) }
     }
 
     /// `optimum`: by task, nil where it is not known.
@@ -82,6 +86,7 @@ package struct EvaluationSummary: Sendable, Encodable {
         var lines = ["\(checkpoint): \(tasks) \(split.rawValue) tasks, \(seeds) seeds each"]
         for (name, curve) in [("in context", inContext)]
             + (control.map { [("context cleared at every episode", $0)] } ?? [])
+            + baselines.sorted(by: { $0.key < $1.key }).map({ ("policy \($0.key)", $0.value) })
         {
             let episodes = Array(Set([1, 2, 5, 10, 20, 50, 100, 150, 200, curve.meanReturns.count])).sorted()
                 .filter { $0 <= curve.meanReturns.count }

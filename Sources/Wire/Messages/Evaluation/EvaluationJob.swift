@@ -1,4 +1,5 @@
 import CWire
+package import Experience
 
 /// Coordinator to evaluator, again until it is acknowledged: one task with all its seeds is leased to it. An evaluator
 /// that is at work on another leaves it unanswered.
@@ -12,8 +13,8 @@ package struct EvaluationJob: Sendable, Equatable {
     package var job: UInt64
     /// Name of the evaluation: the folder of its streams.
     package var evaluation: String
-    /// Fetched in pieces by `CheckpointRequest` where the evaluator does not have it.
-    package var checkpoint: String
+    /// Fetched in pieces by `CheckpointRequest` where the evaluator does not have it; nil for a policy that needs none.
+    package var checkpoint: String?
     /// Id of the task in the run's distribution.
     package var task: Int
     /// Copies of the environment that are played, each with random numbers of its own; seed i is actor i of the
@@ -21,10 +22,8 @@ package struct EvaluationJob: Sendable, Equatable {
     package var seeds: Int
     /// Episodes of each seed.
     package var episodes: Int
-    /// The control: forget everything at the start of every episode.
-    package var clearContext: Bool
-    /// Of the softmax that actions are drawn from; 0 stands for the most likely one. Never negative.
-    package var temperature: Double
+    /// What acts; a temperature is never negative. Settings are for the policy to check.
+    package var policy: PolicyDescription
     /// Empty: the streams are not recorded.
     package var recorderEndpoint: String
     /// Of the streams that this attempt of the job records.
@@ -34,8 +33,8 @@ package struct EvaluationJob: Sendable, Equatable {
 
     /// A job without a recorder needs neither `incarnation` nor `recorderTicket`.
     package init(
-        job: UInt64, evaluation: String, checkpoint: String, task: Int, seeds: Int, episodes: Int, clearContext: Bool,
-        temperature: Double, recorderEndpoint: String, incarnation: UInt64, recorderTicket: [UInt8] = []
+        job: UInt64, evaluation: String, checkpoint: String?, task: Int, seeds: Int, episodes: Int,
+        policy: PolicyDescription, recorderEndpoint: String, incarnation: UInt64, recorderTicket: [UInt8] = []
     ) {
         self.job = job
         self.evaluation = evaluation
@@ -43,8 +42,7 @@ package struct EvaluationJob: Sendable, Equatable {
         self.task = task
         self.seeds = seeds
         self.episodes = episodes
-        self.clearContext = clearContext
-        self.temperature = temperature
+        self.policy = policy
         self.recorderEndpoint = recorderEndpoint
         self.incarnation = incarnation
         self.recorderTicket = recorderTicket
@@ -62,12 +60,18 @@ extension EvaluationJob: WireMessage {
     func encode(into body: inout Distillery__EvaluationJob, _ arena: EncodingArena) {
         body.job = job
         body.evaluation = arena.string(evaluation)
-        body.checkpoint = arena.string(checkpoint)
+        body.checkpoint = arena.string(checkpoint ?? "")
         body.task = UInt32(task)
         body.seeds = UInt32(seeds)
         body.episodes = UInt32(episodes)
-        body.clear_context = arena.flag(clearContext)
-        body.temperature = temperature
+        switch policy {
+        case .inContext(let temperature, let clearContext):
+            body.clear_context = arena.flag(clearContext)
+            body.temperature = temperature
+        case .named(let name, let settings):
+            body.policy = arena.string(name)
+            body.settings = arena.string(settings)
+        }
         body.recorder_endpoint = arena.string(recorderEndpoint)
         body.incarnation = incarnation
         body.recorder_ticket = arena.bytes(recorderTicket)
@@ -77,18 +81,33 @@ extension EvaluationJob: WireMessage {
     init(decoding body: Distillery__EvaluationJob) throws {
         job = body.job
         evaluation = try Field.name(body.evaluation, "evaluation")
-        checkpoint = try Field.name(body.checkpoint, "checkpoint")
+        policy = try Self.policy(body)
+        checkpoint = try Self.checkpoint(body)
         task = Int(body.task)
         seeds = try Field.actors(0, body.seeds).count
         episodes = Int(body.episodes)
-        clearContext = body.clear_context != 0
-        temperature = try Field.finite(body.temperature, "temperature")
         recorderEndpoint = try Field.shortText(body.recorder_endpoint, "endpoint")
         incarnation = body.incarnation
         recorderTicket = try Field.ticket(body.recorder_ticket)
         guard seeds * episodes <= WireProtocol.returnLimit else {
             throw WireError("\(seeds) seeds of \(episodes) episodes; at most \(WireProtocol.returnLimit) returns fit")
         }
+    }
+
+    private static func policy(_ body: Distillery__EvaluationJob) throws -> PolicyDescription {
+        guard Field.text(body.policy).isEmpty else {
+            return .named(
+                try Field.name(body.policy, "policy"), settings: try Field.shortText(body.settings, "policy's settings")
+            )
+        }
+        let temperature = try Field.finite(body.temperature, "temperature")
         guard temperature >= 0 else { throw WireError("a temperature of \(temperature)") }
+        return .inContext(temperature: temperature, clearContext: body.clear_context != 0)
+    }
+
+    /// Absent where the policy may need none.
+    private static func checkpoint(_ body: Distillery__EvaluationJob) throws -> String? {
+        if Field.text(body.checkpoint).isEmpty, !Field.text(body.policy).isEmpty { return nil }
+        return try Field.name(body.checkpoint, "checkpoint")
     }
 }
