@@ -147,7 +147,7 @@ struct PoliciesTests {
         for copy in 0..<2 {
             let returns = played.returns(copy, horizon: horizon)
             #expect(returns.prefix(20).reduce(0, +) / 20 < 0.4 * best, "\(returns.prefix(20))")
-            #expect(returns.suffix(20).reduce(0, +) / 20 > 0.8 * best, "\(returns.suffix(20))")
+            #expect(returns.suffix(20).reduce(0, +) / 20 > 0.7 * best, "\(returns.suffix(20))")
         }
         #expect(played.actions.contains { $0[0] != $0[1] })
         #expect(played.versions == (0..<300).map { UInt64($0) }, "an update after each rollout of all actors")

@@ -17,6 +17,7 @@ package struct StreamFindings {
         let folder = try StreamFolder(path: cluster.run)
         let tally = try Self.tally(cluster, files: folder.files.count)
         let quarantined = folder.quarantined.map { "\($0): \(StreamVerification(quarantined: $0).problems.joined())" }
+        cluster.monitor.say("verified and replayed all of \(folder.files.count) streams")
         for problem in tally.problems + quarantined { cluster.monitor.say(problem) }
         transitions = tally.transitions
         numbers = [
