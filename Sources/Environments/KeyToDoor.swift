@@ -115,7 +115,7 @@ package struct KeyToDoorTasks: EnvironmentKind {
 /// Copies of a room with a hidden key and a hidden door. Observations and actions are Dark Room's.
 ///
 /// An episode starts in a cell that the stream's key and the episode's number decide, each with the same probability.
-private struct KeyToDoor: Environment {
+private struct KeyToDoor: SolvedEnvironment {
     let description: EnvironmentDescription
     let count: Int
     private let size: UInt8
@@ -177,6 +177,14 @@ private struct KeyToDoor: Environment {
             let isOver = isOpened && endsAtDoor
             terminations[index] = isOver ? 1 : 0
             truncations[index] = !isOver && steps[index] == horizon ? 1 : 0
+        }
+    }
+
+    /// To the key and then to the door.
+    func chooseOptimally(into actions: UnsafeMutableRawPointer) {
+        for index in 0..<count {
+            let action = DarkRoom.action(from: positions[index], to: sought[index] == .key ? key : door)
+            actions.storeBytes(of: action, toByteOffset: index, as: UInt8.self)
         }
     }
 }

@@ -73,12 +73,16 @@ extension DarkRoom: SolvedEnvironment {
     /// Along the row to the goal's column, then along the column; on the goal it stays.
     package func chooseOptimally(into actions: UnsafeMutableRawPointer) {
         for index in 0..<count {
-            let position = positions[index]
-            let action: UInt8 =
-                if position.x != goal.x { position.x > goal.x ? 0 : 1 } else if position.y != goal.y {
-                    position.y > goal.y ? 2 : 3
-                } else { 4 }
+            let action = DarkRoom.action(from: positions[index], to: goal)
             actions.storeBytes(of: action, toByteOffset: index, as: UInt8.self)
         }
+    }
+
+    /// The first action of a shortest way to `goal`: along the row to its column, then along the column; there it is to
+    /// stay.
+    static func action(from position: SIMD2<UInt8>, to goal: SIMD2<UInt8>) -> UInt8 {
+        if position.x != goal.x { return position.x > goal.x ? 0 : 1 }
+        if position.y != goal.y { return position.y > goal.y ? 2 : 3 }
+        return 4
     }
 }
