@@ -11,7 +11,7 @@ struct EvaluationJobsTests {
     private func job(_ task: Int, of evaluation: String = "step-1-test", incarnation: UInt64 = 0) -> EvaluationJob {
         EvaluationJob(
             job: 0, evaluation: evaluation, checkpoint: "step-1", task: task, seeds: 2, episodes: 3,
-            clearContext: false, temperature: 1, recorderEndpoint: "", incarnation: incarnation)
+            policy: .inContext(temperature: 1, clearContext: false), recorderEndpoint: "", incarnation: incarnation)
     }
 
     private func jobs(_ count: Int) -> EvaluationJobs {
