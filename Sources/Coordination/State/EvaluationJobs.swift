@@ -3,7 +3,7 @@ package import Experience
 import Nodes
 package import Wire
 
-/// One task with all its seeds under one checkpoint, from the queue to its result: the unit of evaluation that is
+/// One task with all its seeds under one policy, from the queue to its result: the unit of evaluation that is
 /// leased.
 package struct LeasedJob {
     /// What the evaluator is told, but for the recorder's endpoint and ticket. Its incarnation rises with each lease.
