@@ -5167,7 +5167,7 @@ const ProtobufCMessageDescriptor distillery__stream_quarantined__descriptor =
   (ProtobufCMessageInit) distillery__stream_quarantined__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__streams_refused__field_descriptors[7] =
+static const ProtobufCFieldDescriptor distillery__streams_refused__field_descriptors[8] =
 {
   {
     "lifetime",
@@ -5253,6 +5253,18 @@ static const ProtobufCFieldDescriptor distillery__streams_refused__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "made_rollouts",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__StreamsRefused, made_rollouts),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__streams_refused__field_indices_by_name[] = {
   3,   /* field[3] = above */
@@ -5261,12 +5273,13 @@ static const unsigned distillery__streams_refused__field_indices_by_name[] = {
   1,   /* field[1] = first_actor */
   2,   /* field[2] = incarnation */
   0,   /* field[0] = lifetime */
+  7,   /* field[7] = made_rollouts */
   4,   /* field[4] = reason */
 };
 static const ProtobufCIntRange distillery__streams_refused__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor distillery__streams_refused__descriptor =
 {
@@ -5276,7 +5289,7 @@ const ProtobufCMessageDescriptor distillery__streams_refused__descriptor =
   "Distillery__StreamsRefused",
   "distillery",
   sizeof(Distillery__StreamsRefused),
-  7,
+  8,
   distillery__streams_refused__field_descriptors,
   distillery__streams_refused__field_indices_by_name,
   1,  distillery__streams_refused__number_ranges,

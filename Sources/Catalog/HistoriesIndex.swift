@@ -136,7 +136,10 @@ package struct HistoriesIndex: Hashable, Sendable {
                 stream: $0.stream, rows: 0, rollouts: 0, isSealed: false, integrity: .damaged, problem: $0.reason)
         }
         streams = (summaries.map(HistoriesIndex.stream) + lost).sorted { $0.path < $1.path }
-        let lostOf = Dictionary(grouping: quarantined, by: \.stream.lifetime).mapValues(\.count)
+        // A file that lies where no actor's stream does takes nothing from what is waited for.
+        let lostOf = Dictionary(
+            grouping: quarantined.filter { $0.stream.actor < expected?.recordedActors ?? .max }, by: \.stream.lifetime
+        ).mapValues(\.count)
         let byLifetime = Dictionary(grouping: summaries, by: \.stream.lifetime)
             .sorted { ($0.key.folder) < ($1.key.folder) }
         for (lifetime, members) in byLifetime {
@@ -147,6 +150,19 @@ package struct HistoriesIndex: Hashable, Sendable {
             case .evaluation(let name):
                 evaluations.append(HistoriesIndex.evaluation(name, lifetime, members, expected: expected))
             }
+        }
+        noteLost(lostOf, readable: Set(byLifetime.map(\.key)), expected: expected)
+    }
+
+    /// Lifetimes all of whose streams are given up have ended: to live them again would record nothing.
+    private mutating func noteLost(
+        _ lostOf: [LifetimeIdentifier: Int], readable: Set<LifetimeIdentifier>, expected: Expectation?
+    ) {
+        guard let expected else { return }
+        for (lifetime, lost) in lostOf.sorted(by: { $0.key.folder < $1.key.folder })
+        where lifetime.collection == .histories && !readable.contains(lifetime) && lost >= expected.recordedActors {
+            lifetimes.append(
+                LifetimeRecord(task: lifetime.task, repetition: lifetime.repetition, status: .finished, attempt: 1))
         }
     }
 

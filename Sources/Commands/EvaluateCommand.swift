@@ -70,10 +70,18 @@ struct EvaluateCommand: ParsableCommand {
         let ledger = try Ledger(path: run.path + "/catalog.sqlite", mode: .read)
         let summary = EvaluationSummary(
             checkpoint: source.path, split: split,
-            returns: try ledger.evaluationReturns().map { try $0.recorded(in: URL(fileURLWithPath: run.path)) },
+            returns: try ledger.evaluationReturns().map { recorded($0, in: URL(fileURLWithPath: run.path)) },
             tasks: try ledger.tasks())
         try ledger.close()
         if json { try printJSON(summary) } else { print(summary.text) }
+    }
+
+    /// The returns of the recorded streams or, where one of them cannot be read, those that the evaluator has told.
+    private func recorded(_ returns: EvaluationReturns, in run: URL) -> EvaluationReturns {
+        do { return try returns.recorded(in: run) } catch {
+            printError("the returns of \(returns.evaluation.evaluation) are as they were told: \(error)")
+            return returns
+        }
     }
 
     /// That of the run that the checkpoint lies in where it is about the same tasks, for its seed and temperature;

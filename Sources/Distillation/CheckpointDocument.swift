@@ -122,7 +122,9 @@ extension CheckpointConfiguration {
         }
         do throws(SettingsError) {
             let node = try SettingNode(json: text, name: name, limit: CheckpointDocument.longestBytes)
-            self.init(try CheckpointDocument(checkpoint: try FormerCheckpoint.renewed(node)))
+            self.init(
+                try CheckpointDocument(
+                    checkpoint: try FormerCheckpoint.renewed(node), isCurrent: FormerCheckpoint.isCurrent(node)))
         } catch {
             throw FileError("\(error)")
         }
@@ -146,11 +148,16 @@ extension CheckpointDocument {
     /// As from any tree, but nothing that the parameters or the evaluation hang on may be missing: every key outside
     /// the sections, every dimension of the model, the sections themselves. A default would give the parameters a
     /// meaning that they do not have. Throws `SettingsError`.
-    fileprivate init(checkpoint node: SettingNode) throws(SettingsError) {
+    ///
+    /// - Parameter isCurrent: the settings of the environment are all there too, as the present version writes them;
+    ///   earlier ones left out what was the default.
+    fileprivate init(checkpoint node: SettingNode, isCurrent: Bool) throws(SettingsError) {
         self = try CheckpointDocument(node)
         let keys = Schema(Self.entries).values(of: self).map(\.key)
+        let whole = isCurrent ? ["model.", "environment."] : ["model."]
         let needed =
-            keys.filter { !$0.contains(".") || $0.hasPrefix("model.") } + ["environment.name", "training", "windows"]
+            keys.filter { key in !key.contains(".") || whole.contains { key.hasPrefix($0) } }
+            + ["environment.name", "training", "windows"]
         let missing = needed.filter { node.value(at: $0) == nil }.map {
             Problem(origin: node.origin, key: $0, message: "this key is missing")
         }

@@ -9,10 +9,15 @@ enum FormerCheckpoint {
         "modelDimension": "dimension", "maximumStreamsPerLifetime": "streams_per_lifetime",
     ]
 
+    /// Whether the tree is of the present version, in which nothing is left out.
+    static func isCurrent(_ node: SettingNode) -> Bool {
+        node.value(at: "version")?.outline == "'\(CheckpointDocument.version)'"
+    }
+
     /// The tree as the present version has it. Throws `SettingsError` for a version that this program does not know.
     static func renewed(_ node: SettingNode) throws(SettingsError) -> SettingNode {
+        if isCurrent(node) { return node }
         let version = node.value(at: "version")?.outline ?? "nothing"
-        if version == "'\(CheckpointDocument.version)'" { return node }
         let format = node.value(at: "format")?.outline ?? "nothing"
         guard version == "'1'", format.hasPrefix("'distillery-"), case .section(let members) = node.content else {
             let message = "expected a checkpoint's configuration of version 1 or \(CheckpointDocument.version)"
@@ -48,10 +53,21 @@ enum FormerCheckpoint {
     }
 
     private static func add(_ environment: [SettingNode.Member], to renewed: inout SettingNode) throws(SettingsError) {
+        guard environment.contains(where: { $0.name == "settings" }) else {
+            throw SettingsError([
+                Problem(origin: renewed.origin, key: "environment.settings", message: "this key is missing")
+            ])
+        }
         for member in environment {
             switch member.name {
             case "settings":
-                guard case .scalar(let json, true) = member.value.content else { continue }
+                guard case .scalar(let json, true) = member.value.content else {
+                    throw SettingsError([
+                        Problem(
+                            origin: member.origin, key: "environment.settings",
+                            message: "expected a text of JSON; \(member.value.outline) came")
+                    ])
+                }
                 renewed.set("environment", to: try SettingNode(json: json, name: "\(renewed.origin): environment"))
             case "name": renewed.set("environment.name", to: member.value)
             default: renewed.set(current(member.name), to: member.value)

@@ -56,11 +56,21 @@ package struct LearningHistories: Sendable {
         let metadata = stream.metadata
         var appended = arrays ?? StreamArrays(environment: metadata.environment)
         let view = try view(of: metadata)
+        if view != nil { try check(stream) }
         arrays = nil
         defer { arrays = appended.streamCount > 0 ? appended : nil }
         try appended.append(stream, view: view)
         tasks.insert(metadata.task.id)
         streamsOfLifetime[lifetime(metadata), default: 0] += 1
+    }
+
+    /// A view trusts what it looks at. Throws `damaged` where a stored observation is not in its space.
+    private func check(_ stream: StreamContents) throws {
+        let space = stream.metadata.environment.stored.space
+        let outside = stream.rows[.observations].withUnsafeBytes { space.firstOutside($0) }
+        guard let outside else { return }
+        throw StreamError.damaged(
+            path: stream.path, problem: "row \(outside): the stored observation is outside its space")
     }
 
     /// What is seen of a stream's observations. Throws `EnvironmentError` where its attributes do not say.

@@ -28,6 +28,9 @@ package enum Prediction {
         guard environment.observationSpace == spaces.observationSpace, actionSpace == spaces.actionSpace else {
             throw StreamArraysError("the stream's spaces are not those that the model was made for")
         }
+        guard environment.hasView == (view != nil) else {
+            throw StreamArraysError("a stream of \(environment.name) does not say how its observations are seen")
+        }
         let count = rewards.count
         guard observations.count == count * stored.byteCount, actions.count == count * actionSpace.byteCount
         else {

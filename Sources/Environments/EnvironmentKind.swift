@@ -82,6 +82,15 @@ package struct RecordedTask {
         task = Task(id: id, split: .train, json: taskJSON)
     }
 
+    /// Throws `EnvironmentError` where a file claims other spaces than the environment that it names has: what reads the
+    /// one by the other would read beyond its end.
+    package func check(hasSpacesOf recorded: EnvironmentDescription) throws {
+        let own = tasks.environment
+        guard own.observationSpace == recorded.observationSpace, own.stored == recorded.stored,
+            own.actionSpace == recorded.actionSpace
+        else { throw EnvironmentError("the file's spaces are not those of \(own.name)") }
+    }
+
     /// One copy, to be stepped through the stream again. Throws `EnvironmentError` where the environment promises no
     /// replay.
     package func makeEnvironment(key: StreamKey) throws -> any Environment {

@@ -8,6 +8,17 @@ package enum PolicyDescription: Hashable, Sendable {
     /// Any other: a name of its registry, and settings as a JSON object.
     case named(String, settings: String)
 
+    /// Longest settings that travel and that a stream remembers beside the rest of what it says of its evaluation.
+    package static let longestSettingsBytes = 3 << 10
+
+    /// Bytes of the settings; none of the distilled model without a prompt.
+    package var settingsBytes: Int {
+        switch self {
+        case .inContext: 0
+        case .named(_, let settings): settings.utf8.count
+        }
+    }
+
     /// The policy's name in its registry.
     package var name: String {
         switch self {

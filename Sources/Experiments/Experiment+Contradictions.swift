@@ -1,6 +1,7 @@
 import Agents
 import Distillation
 import Environments
+import Experience
 import Models
 package import Settings
 
@@ -17,6 +18,13 @@ extension Experiment {
         return evaluate.baselines.compactMap { name in
             // A name that there is not is its section's to refuse.
             guard let policy = try? baseline(name) else { return nil }
+            let bytes = policy.described.settingsBytes
+            guard bytes <= PolicyDescription.longestSettingsBytes else {
+                return Contradiction(
+                    ["evaluate.baselines", "source"],
+                    "the settings of \(name) take \(bytes) bytes, at most \(PolicyDescription.longestSettingsBytes) travel"
+                )
+            }
             do {
                 try policy.check(in: tasks)
                 return nil

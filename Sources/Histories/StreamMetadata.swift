@@ -72,10 +72,12 @@ package struct StreamMetadata: Hashable, Sendable {
     }
 
     /// The stream's task, from the registry of environments. Throws `EnvironmentError` where the attributes do not
-    /// describe one.
+    /// describe one, or claim other spaces than it has.
     package func makeRecordedTask() throws -> RecordedTask {
-        try RecordedTask(
+        let recorded = try RecordedTask(
             environment: environment.name, environmentJSON: environment.json, id: task.id, taskJSON: task.json)
+        try recorded.check(hasSpacesOf: environment)
+        return recorded
     }
 
     /// What is seen of the stream's observations; nil, without a look at the registry, where that is what is stored.

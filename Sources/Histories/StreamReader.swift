@@ -23,8 +23,8 @@ package final class StreamReader {
         guard let bytes = fileSize(path) else { throw systemFailure(path, "open the file") }
         self.path = path
         fileBytes = bytes
-        (metadata, rollouts, counts, file) = try HDF5.locked { () throws(StreamError) in
-            let (file, metadata) = try StreamReader.open(path)
+        (metadata, rollouts, counts, file) = try StreamReader.reading { () throws(StreamError) in
+            let (file, metadata) = try StreamFile.open(path, .read)
             var counts: [Int] = []
             for index in file.columns.indices { counts.append(try file.count(index)) }
             return (metadata, try file.readRollouts(0..<counts[ColumnIndex.rollouts]), counts, file)
@@ -55,12 +55,12 @@ package final class StreamReader {
     /// Throws `StreamError`. Safe while a writer of another process appends: what lay below the lengths at opening does
     /// not change.
     package func rows(_ range: Range<Int>, finals: Range<Int>) throws(StreamError) -> StreamRows {
-        try HDF5.locked { () throws(StreamError) in try opened().readRows(range, finals: finals) }
+        try StreamReader.reading { () throws(StreamError) in try opened().readRows(range, finals: finals) }
     }
 
     /// For every row whether it ends its episode, 0 or not.
     func flags(_ range: Range<Int>) throws(StreamError) -> [UInt8] {
-        try HDF5.locked { () throws(StreamError) in try opened().readFlags(range) }
+        try StreamReader.reading { () throws(StreamError) in try opened().readFlags(range) }
     }
 
     /// Throws EBADF after `close`.
@@ -71,11 +71,11 @@ package final class StreamReader {
         return file
     }
 
-    /// Opened for reading alone; a growing file may go on growing.
-    private static func open(_ path: String) throws(StreamError) -> (StreamFile, StreamMetadata) {
-        do throws(StreamError) { return try StreamFile.open(path, .read) } catch {
-            // A file that HDF5 cannot open or decode is no sound stream.
-            if case .inputOutput(_, let operation, let message, let code) = error, code == 0 {
+    /// Under the library's lock. What the library cannot open or decode, though the system has nothing against it, is
+    /// `damaged`: no sound stream.
+    private static func reading<Result>(_ body: () throws(StreamError) -> Result) throws(StreamError) -> Result {
+        do throws(StreamError) { return try HDF5.locked(body) } catch {
+            if case .inputOutput(let path, let operation, let message, let code) = error, code == 0 {
                 throw .damaged(path: path, problem: "cannot \(operation): \(message)")
             }
             throw error

@@ -51,6 +51,7 @@ package struct StreamReplay: Sendable, Codable, Equatable {
     private mutating func replay(_ contents: StreamContents, _ environment: any Environment) throws {
         let recorded = contents.metadata.environment
         let found = environment.description
+        // Of environments that the caller makes; those of the registry were compared before.
         guard found.observationSpace == recorded.observationSpace, found.stored == recorded.stored,
             found.actionSpace == recorded.actionSpace
         else {

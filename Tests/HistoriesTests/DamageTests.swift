@@ -114,11 +114,18 @@ struct DamageTests {
             } else {
                 noticed += 1
             }
-            if let contents = try? StreamContents(path: path) {
+            do throws(StreamError) {
+                let contents = try StreamContents(path: path)
                 let expected = stream.columns(contents.rollouts.count)
                 #expect(contents.rows[.observations] == expected.observations, "seed \(seed), byte \(position)")
                 #expect(contents.rows[.actions] == expected.actions, "seed \(seed), byte \(position)")
                 #expect(contents.rows.rewards == expected.rewards, "seed \(seed), byte \(position)")
+            } catch {
+                // A distiller leaves damaged streams out; another error would end it.
+                guard case .damaged = error else {
+                    Issue.record("seed \(seed), byte \(position): \(error)")
+                    continue
+                }
             }
             if !isSealed { _ = try? StreamWriter.recover(at: path) }
         }

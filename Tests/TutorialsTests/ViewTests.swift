@@ -71,6 +71,19 @@ struct ViewTests {
         }
     }
 
+    @Test("a file that claims other spaces than its environment has is refused before anything is read by them")
+    func claims() throws {
+        let claimed = EnvironmentDescription(
+            name: "dark-room", observationSpace: .multiDiscrete(counts: [9, 9]),
+            stored: StoredObservation(name: "states", space: .discrete(count: 200)), actionSpace: .discrete(count: 5),
+            horizon: 20, json: "{}")
+        let metadata = StreamMetadata(
+            softwareVersion: "0", environment: claimed, task: Task(id: 0, split: .train, json: "{\"goal\":[0,0]}"),
+            repetition: 0, sourceAlgorithm: "a3c", sourceJSON: "{}", actor: 0, seed: 0)
+        #expect(claimed.hasView)
+        #expect(throws: EnvironmentError.self) { try metadata.makeView() }
+    }
+
     @Test(
         "a name that no dataset can have is none",
         arguments: ["", "rewards", "final_states", "Observations", "a/b", "_x", String(repeating: "a", count: 33)])

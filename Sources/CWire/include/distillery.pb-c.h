@@ -846,10 +846,14 @@ struct  Distillery__StreamsRefused
    * The environment could not go on: recorder and learner have nothing against the streams.
    */
   protobuf_c_boolean environment_failed;
+  /*
+   * It brought rollouts before it failed.
+   */
+  protobuf_c_boolean made_rollouts;
 };
 #define DISTILLERY__STREAMS_REFUSED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__streams_refused__descriptor) \
-    , NULL, 0, 0, 0, (char *)protobuf_c_empty_string, 0, 0 }
+    , NULL, 0, 0, 0, (char *)protobuf_c_empty_string, 0, 0, 0 }
 
 
 /*

@@ -37,7 +37,8 @@ extension ActorRole {
             .streamsRefused(
                 StreamsRefused(
                     lifetime: carry.lifetime, firstActor: carry.actors.lowerBound, incarnation: carry.incarnation,
-                    above: above, reason: reason, cause: cause)), to: .coordinator, now: now,
+                    above: above, reason: reason, cause: cause, madeRollouts: part.batch > 0)), to: .coordinator,
+            now: now,
             outbox: &outbox)
         remove(Key(lifetime: carry.lifetime, firstActor: carry.actors.lowerBound))
     }

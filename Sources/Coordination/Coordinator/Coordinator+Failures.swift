@@ -11,7 +11,7 @@ import Wire
 /// In lockstep no actor gets on without the others, and so the whole lifetime is taken up again, as when its streams
 /// are refused.
 extension Coordinator {
-    /// An environment that has gone on for so long begins a new row of failures.
+    /// An environment that has gone on for so long, and brought rollouts, begins a new row of failures.
     package static let failureMemoryNanoseconds: UInt64 = 60_000_000_000
 
     /// The actors of the part `index` wait for an environment. Other actors of the lifetime go on meanwhile.
@@ -25,7 +25,7 @@ extension Coordinator {
                 "reason": "\(refused.reason)",
             ])
         var lifetime = lifetime
-        lifetime.parts[index].fail(refused.reason, now: now)
+        lifetime.parts[index].fail(refused, now: now)
         let failures = lifetime.parts[index].failures
         lifetimes[refused.lifetime] = lifetime
         guard failures <= Self.refusalLimit else {
@@ -35,25 +35,44 @@ extension Coordinator {
         }
     }
 
-    /// The environment that failed most often in a row, for `status`; nil where none is being made anew.
+    /// The environment that failed most often, for `status`; nil where none is being made anew.
     func failingNow(now: UInt64) -> Lack? {
-        let resting = lifetimes.orphaned.compactMap { lifetimes[$0] }.flatMap { lifetime in
-            lifetime.parts.filter { $0.node == nil && $0.failures > 0 }.map { (lifetime.identifier, $0) }
-        }
-        guard let (identifier, part) = resting.max(by: { $0.1.failures < $1.1.failures }) else { return nil }
+        let failing = failingParts(now: now) + failingLifetimes(now: now) + failingJobs
+        guard let (what, times, reason) = failing.max(by: { $0.times < $1.times }) else { return nil }
         return Lack(
             kind: .environment,
-            why: "an environment for actors \(NumberText.range(part.actors)) of \(identifier), which has failed "
-                + "\(part.failures) times (\(Self.lastTime)): \(part.lastFailure)")
+            why: "an environment for \(what), which has failed \(times) times (\(Self.lastTime)): \(reason)")
+    }
+
+    private typealias Failing = (what: String, times: Int, reason: String)
+
+    private func failingParts(now: UInt64) -> [Failing] {
+        lifetimes.orphaned.compactMap { lifetimes[$0] }.flatMap { lifetime in
+            lifetime.parts.filter { $0.node == nil && now < $0.restsUntil }.map {
+                ("actors \(NumberText.range($0.actors)) of \(lifetime.identifier)", $0.failures, $0.lastFailure)
+            }
+        }
+    }
+
+    private func failingLifetimes(now: UInt64) -> [Failing] {
+        lifetimes.leased.union(resting.lifetimes).compactMap { lifetimes[$0] }.filter {
+            $0.failures > 0 && now < $0.lastFailureAt + Self.failureMemoryNanoseconds
+        }.map { ("\($0.identifier)", $0.failures, $0.lastFailure) }
+    }
+
+    private var failingJobs: [Failing] {
+        jobs.all.filter { !$0.isFinished && $0.node == nil && !$0.lastFailure.isEmpty }.map {
+            ("\($0.lifetime)", $0.refusals, $0.lastFailure)
+        }
     }
 }
 
 extension LeasedLifetime.Part {
     /// Its environment has failed once more: it waits for a process, which it gets after a rest.
-    fileprivate mutating func fail(_ reason: String, now: UInt64) {
-        if now >= restsUntil + Coordinator.failureMemoryNanoseconds { failures = 0 }
-        failures += 1
-        lastFailure = reason
+    fileprivate mutating func fail(_ refused: StreamsRefused, now: UInt64) {
+        let wentOn = refused.madeRollouts && now >= restsUntil + Coordinator.failureMemoryNanoseconds
+        failures = wentOn ? 1 : failures + 1
+        lastFailure = refused.reason
         restsUntil = now + RestingLifetimes.rest(after: failures)
         node = nil
     }

@@ -46,15 +46,13 @@ extension Coordinator {
                 "lifetime": "\(refused.lifetime)", "carrier": "\(name)", "incarnation": "\(refused.incarnation)",
                 "above": "\(refused.above)", "reason": "\(refused.reason)",
             ])
-        lifetime.note(refused, now: now)
+        let count = lifetime.note(refused, now: now)
         if refused.above >> 16 < Self.attemptLimit { lifetime.goAbove(refused.above) }
         lifetimes[refused.lifetime] = lifetime
-        guard lifetime.refusals <= Self.refusalLimit else {
-            return fail("\(refused.lifetime)", because: refused)
-        }
+        guard count <= Self.refusalLimit else { return fail("\(refused.lifetime)", because: refused) }
         takeUpAgain(refused.lifetime, now: now, outbox: &outbox)
         queue.removeAll { $0 == refused.lifetime }
-        resting.rest(refused.lifetime, after: lifetime.refusals, now: now)
+        resting.rest(refused.lifetime, after: count, now: now)
         if refused.cause == .divergence {
             try learnerCheckpoints.remove(refused.lifetime)
             discards.add(refused.lifetime, incarnation: lifetime.attempt << 16, reason: refused.reason)
@@ -80,14 +78,14 @@ extension Coordinator {
 
     /// Ends the run, with the words of the last refusal and where to look.
     private func fail(_ what: String, because refused: StreamsRefused) {
-        let times = "\(Self.refusalLimit + 1) times in a row, the last time because: "
         let reason = refused.reason.isEmpty ? "no reason was given" : refused.reason
+        let times = "\(Self.refusalLimit + 1) times"
         guard refused.cause != .environment else {
-            return fail("an environment of \(what) failed \(times)\(reason)")
+            return fail("an environment of \(what) failed \(times), the last time because: \(reason)")
         }
         fail(
-            "the recorder refused the streams of \(what) \(times)\(reason); look at them with `distillery histories verify`"
-        )
+            "the recorder refused the streams of \(what) \(times) in a row, the last time because: \(reason); look at "
+                + "them with `distillery histories verify`")
     }
 
     /// Lifetimes that have rested, and whose files are out of the way, are the next to be taken up.
@@ -124,25 +122,26 @@ extension Coordinator {
             $0.refusals > 0 && now < $0.lastRefusalAt + Self.refusalMemoryNanoseconds
         }
         guard let worst = refused.max(by: { $0.refusals < $1.refusals }) else { return nil }
-        let rest = "\(worst.refusals) times (\(Self.lastTime)): \(worst.lastRefusal)"
-        guard !worst.wasFailure else {
-            return Lack(kind: .environment, why: "an environment for \(worst.identifier), which has failed \(rest)")
-        }
         return Lack(
             kind: .refusals, whom: recorder?.hello.name ?? "",
-            why: "it to take the streams of \(worst.identifier), which it has refused \(rest)")
+            why: "it to take the streams of \(worst.identifier), which it has refused \(worst.refusals) times "
+                + "(\(Self.lastTime)): \(worst.lastRefusal)")
     }
 }
 
 extension LeasedLifetime {
-    /// It was given up once more.
-    fileprivate mutating func note(_ refused: StreamsRefused, now: UInt64) {
-        let isFailure = refused.cause == .environment
-        let memory = isFailure ? Coordinator.failureMemoryNanoseconds : Coordinator.refusalMemoryNanoseconds
-        if now >= lastRefusalAt + memory { refusals = 0 }
+    /// It was given up once more, by its recorder or an environment of it: how often that one has done so. Refusals
+    /// without a quiet time between them are a row. Failures count all: what is lived again may fail in the same place
+    /// again, however long the way there is.
+    fileprivate mutating func note(_ refused: StreamsRefused, now: UInt64) -> Int {
+        guard refused.cause != .environment else {
+            failures += 1
+            (lastFailure, lastFailureAt) = (refused.reason, now)
+            return failures
+        }
+        if now >= lastRefusalAt + Coordinator.refusalMemoryNanoseconds { refusals = 0 }
         refusals += 1
-        lastRefusal = refused.reason
-        wasFailure = isFailure
-        lastRefusalAt = now
+        (lastRefusal, lastRefusalAt) = (refused.reason, now)
+        return refusals
     }
 }

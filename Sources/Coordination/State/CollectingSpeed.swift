@@ -2,6 +2,8 @@
 /// are plotted. Owned by the coordinator.
 package struct CollectingSpeed {
     package static let plotIntervalNanoseconds: UInt64 = 10_000_000_000
+    /// More steps than any run takes: a node may say any number, and what lies beyond is not believed.
+    private static let mostSteps = 1e15
 
     package private(set) var steps = 0.0
     private var rate = RateMeter()
@@ -14,9 +16,9 @@ package struct CollectingSpeed {
     /// Environment steps a second.
     package var perSecond: Double { rate.perSecond }
 
-    /// An actor process has counted so many more.
+    /// An actor process has counted so many more. Any number may come.
     package mutating func add(_ count: Double, now: UInt64) {
-        steps += count
+        steps = min(max(0, steps + count), Self.mostSteps)
         rate.add(steps, now: now)
     }
 
@@ -24,6 +26,7 @@ package struct CollectingSpeed {
     package mutating func plotStep(now: UInt64) -> UInt64? {
         guard steps > 0, now >= nextPlot else { return nil }
         nextPlot = now + Self.plotIntervalNanoseconds
-        return plottedBefore + UInt64(steps)
+        let (sum, overflow) = plottedBefore.addingReportingOverflow(UInt64(steps))
+        return overflow ? .max : sum
     }
 }

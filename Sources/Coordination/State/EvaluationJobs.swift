@@ -18,8 +18,10 @@ package struct LeasedJob {
     package fileprivate(set) var failures = 0
     /// Those that the unusable results came from.
     fileprivate var failedEvaluators: Set<String> = []
-    /// Refusals of its streams by the recorder.
+    /// Refusals of its streams by the recorder, and failures of its environments, in all.
     package fileprivate(set) var refusals = 0
+    /// Why its environments failed, where they did last; empty where the recorder refused its streams.
+    package fileprivate(set) var lastFailure = ""
     /// When it may be leased again.
     fileprivate var restsUntil: UInt64 = 0
 
@@ -134,6 +136,7 @@ package struct EvaluationJobs {
         guard let place else { return nil }
         all[place].node = nil
         all[place].refusals += 1
+        all[place].lastFailure = refused.cause == .environment ? refused.reason : ""
         all[place].restsUntil = now + RestingLifetimes.rest(after: all[place].refusals)
         if refused.above < limit { all[place].job.incarnation = max(all[place].job.incarnation, refused.above) }
         return all[place]

@@ -64,8 +64,11 @@ struct LeasedLifetime {
     /// between them; then the last reason, and when that was.
     var refusals = 0
     var lastRefusal = ""
-    /// Whether that was an environment's failure, which in lockstep costs the whole lifetime.
-    var wasFailure = false
+    /// In lockstep, where an environment's failure costs the whole lifetime: how often that has happened in all, why it
+    /// did last, and when.
+    var failures = 0
+    var lastFailure = ""
+    var lastFailureAt: UInt64 = 0
     var lastRefusalAt: UInt64 = 0
     /// Incarnations that the present attempt has given out.
     private var handedOut: UInt64 = 0

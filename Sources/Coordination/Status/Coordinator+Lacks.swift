@@ -35,16 +35,16 @@ extension Coordinator {
                 failingNow(now: now),
             ]
             .compactMap { $0 }
-            + lacksOfPhase()
+            + lacksOfPhase(now: now)
         return known.isEmpty ? [lackOfMovement(now: now, after: after)].compactMap { $0 } : known
     }
 
     /// Each phase has its own: collecting needs a recorder, learners, places for actors and seals; distilling a
     /// distiller; evaluating a recorder and evaluators. A run that is stopping or has failed lacks nothing.
-    private func lacksOfPhase() -> [Lack] {
+    private func lacksOfPhase(now: UInt64) -> [Lack] {
         guard !isStopping, failure.isEmpty else { return [] }
         switch phase {
-        case .collecting: return lacksOfCollecting()
+        case .collecting: return lacksOfCollecting(now: now)
         case .distilling:
             guard goal.distils, training.distiller == nil else { return [] }
             return [Lack(kind: .distiller, why: "a distiller; there is none")]
@@ -63,9 +63,9 @@ extension Coordinator {
     private func hasNodes(_ role: RoleName) -> Bool { !nodes.staying(role).isEmpty }
 
     /// Without a recorder nothing is leased, and so that is the only lack.
-    private func lacksOfCollecting() -> [Lack] {
+    private func lacksOfCollecting(now: UInt64) -> [Lack] {
         guard recorderEndpoint != nil else { return [Lack(kind: .recorder, why: "a recorder; there is none")] }
-        return [lackOfLearners(), lackOfRoom(), lackOfCarriers(), lackOfSeals()].compactMap { $0 }
+        return [lackOfLearners(), lackOfRoom(), lackOfCarriers(now: now), lackOfSeals()].compactMap { $0 }
     }
 
     /// Lifetimes that were interrupted and find no learner. That others wait for their turn is in order.
@@ -94,11 +94,11 @@ extension Coordinator {
     }
 
     /// Actors whose process has gone and for which there is no other.
-    private func lackOfCarriers() -> Lack? {
+    private func lackOfCarriers(now: UInt64) -> Lack? {
         var actors = 0
         var example = ""
         for lifetime in lifetimes.orphaned.compactMap({ lifetimes[$0] }) {
-            let orphans = lifetime.parts.filter { $0.node == nil && !$0.isFinished && $0.failures == 0 }.reduce(0) {
+            let orphans = lifetime.parts.filter { $0.node == nil && !$0.isFinished && now >= $0.restsUntil }.reduce(0) {
                 $0 + $1.actors.count
             }
             guard orphans > 0 else { continue }

@@ -92,6 +92,13 @@ extension InContextPolicy {
         guard recorded.observationSpace == environment.observationSpace, recorded.actionSpace == environment.actionSpace
         else { throw PolicyError("the prompt \(stream.path) is of \(recorded.name), not of \(environment.name)") }
         let rows = stream.rows
+        for (column, space) in [
+            (RolloutColumn.observations, recorded.stored.space), (.actions, recorded.actionSpace),
+        ] {
+            if let row = rows[column].withUnsafeBytes({ space.firstOutside($0) }) {
+                throw PolicyError("the prompt \(stream.path) has \(column.name) outside their space in row \(row)")
+            }
+        }
         let view = try stream.metadata.makeView()
         func element(_ column: RolloutColumn, _ row: Int, _ space: Space) -> [UInt8] {
             Array(rows[column][(row * space.byteCount)..<((row + 1) * space.byteCount)])

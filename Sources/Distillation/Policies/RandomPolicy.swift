@@ -59,7 +59,10 @@ extension Space {
         case .discrete(let count): integer = Int(unit * Double(count))
         case .multiDiscrete(let counts): integer = Int(unit * Double(counts[index]))
         case .box(_, .float32, let low, let high):
-            let value = Float(low + unit * (high - low))
+            // Rounded to a Float it may lie beyond a bound that is none.
+            var value = Float(low + unit * (high - low))
+            if Double(value) < low { value = value.nextUp }
+            if Double(value) > high { value = value.nextDown }
             return element.storeBytes(of: value, toByteOffset: 4 * index, as: Float.self)
         case .box(_, _, let low, let high): integer = Int(low) + Int(unit * (high - low + 1))
         }

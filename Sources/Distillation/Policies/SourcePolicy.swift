@@ -88,7 +88,7 @@ private final class LearningSeed {
                 actor,
                 try RolloutCollector(
                     environment: try task.distribution.makeEnvironment(task: task.task, keys: keys),
-                    view: try task.distribution.makeView(of: task.task), actor: actor, lifetime: lifetime,
+                    view: try task.distribution.view(of: task.task), actor: actor, lifetime: lifetime,
                     positions: keys.indices.map { ActorPosition(actor: $0 + 1) })
             )
         }

@@ -155,6 +155,7 @@ package final class EvaluatorRole: Role {
                     reason: reason, cause: cause)), to: .coordinator, now: now, outbox: &outbox)
         finished.insert([running.job.job, running.job.incarnation])
         self.running = nil
+        download = nil
     }
 
     /// Takes a job up, or new endpoints and tickets for the one at work. False where another job is at work.

@@ -18,6 +18,8 @@ package struct StreamsRefused: Sendable, Equatable {
     /// In the words of the recorder, the learner or the environment.
     package var reason: String
     package var cause: Cause
+    /// The environment brought rollouts before it failed.
+    package var madeRollouts: Bool
 
     /// Why streams are given up.
     package enum Cause: Sendable, Equatable {
@@ -31,7 +33,7 @@ package struct StreamsRefused: Sendable, Equatable {
 
     package init(
         lifetime: LifetimeIdentifier, firstActor: Int, incarnation: UInt64, above: UInt64, reason: String,
-        cause: Cause = .refusal
+        cause: Cause = .refusal, madeRollouts: Bool = false
     ) {
         self.lifetime = lifetime
         self.firstActor = firstActor
@@ -39,6 +41,7 @@ package struct StreamsRefused: Sendable, Equatable {
         self.above = above
         self.reason = reason
         self.cause = cause
+        self.madeRollouts = madeRollouts
     }
 }
 
@@ -58,6 +61,7 @@ extension StreamsRefused: WireMessage {
         body.reason = arena.string(reason)
         body.diverged = arena.flag(cause == .divergence)
         body.environment_failed = arena.flag(cause == .environment)
+        body.made_rollouts = arena.flag(madeRollouts)
     }
 
     /// Throws for a lifetime that is missing; the reason is cut off where it is long.
@@ -68,5 +72,6 @@ extension StreamsRefused: WireMessage {
         above = body.above
         reason = Field.beginning(of: body.reason)
         cause = body.diverged != 0 ? .divergence : body.environment_failed != 0 ? .environment : .refusal
+        madeRollouts = body.made_rollouts != 0
     }
 }
