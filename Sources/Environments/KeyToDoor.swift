@@ -48,10 +48,7 @@ package struct KeyToDoorTasks: EnvironmentKind {
         count = settings.size * settings.size * settings.size * settings.size
         splits = try split.assign(count: count)
         self.settings = settings
-        environment = EnvironmentDescription(
-            name: Self.name,
-            observationSpace: .multiDiscrete(counts: [settings.size, settings.size]),
-            actionSpace: .discrete(count: 5), horizon: settings.horizon, json: settings.json)
+        environment = .room(Self.name, size: settings.size, horizon: settings.horizon, json: settings.json)
     }
 
     package func ids(of split: Split) -> [Int] { splits.indices.filter { splits[$0] == split } }
@@ -118,15 +115,12 @@ package struct KeyToDoorTasks: EnvironmentKind {
 /// An episode starts in a cell that the stream's key and the episode's number decide, each with the same probability.
 private struct KeyToDoor: SolvedEnvironment {
     let description: EnvironmentDescription
-    let count: Int
-    private let size: UInt8
-    private let horizon: Int
+    private let size: Int
     private let endsAtDoor: Bool
     private let key: SIMD2<UInt8>
     private let door: SIMD2<UInt8>
     private let generators: [Philox]
-    private var positions: [SIMD2<UInt8>]
-    private var steps: [Int]
+    private var copies: RoomCopies
     private var sought: [Sought]
 
     private enum Sought { case key, door, nothing }
@@ -136,30 +130,25 @@ private struct KeyToDoor: SolvedEnvironment {
         keys: [StreamKey]
     ) {
         self.description = description
-        count = keys.count
-        size = UInt8(settings.size)
-        horizon = settings.horizon
+        size = settings.size
         endsAtDoor = settings.endsAtDoor
         (self.key, self.door) = (key, door)
         generators = keys.map { Philox($0) }
-        positions = Array(repeating: SIMD2(0, 0), count: keys.count)
-        steps = Array(repeating: 0, count: keys.count)
+        copies = RoomCopies(keys.count, of: description.name, size: settings.size, horizon: settings.horizon)
         sought = Array(repeating: .key, count: keys.count)
     }
 
+    var count: Int { copies.count }
+
     mutating func reset(_ index: Int, episode: UInt64) {
-        let cells = Int(size) * Int(size)
+        let cells = size * size
         let drawn = generators[index].uniform(.environment, episode: episode, step: 0)
         let cell = min(Int(drawn * Float(cells)), cells - 1)
-        positions[index] = SIMD2(UInt8(cell % Int(size)), UInt8(cell / Int(size)))
-        steps[index] = 0
+        copies.reset(index, at: SIMD2(UInt8(cell % size), UInt8(cell / size)))
         sought[index] = .key
     }
 
-    func observe(_ index: Int, into observation: UnsafeMutableRawPointer) {
-        observation.storeBytes(of: positions[index].x, as: UInt8.self)
-        observation.storeBytes(of: positions[index].y, toByteOffset: 1, as: UInt8.self)
-    }
+    func observe(_ index: Int, into observation: UnsafeMutableRawPointer) { copies.observe(index, into: observation) }
 
     mutating func step(
         actions: UnsafeRawPointer, rewards: UnsafeMutablePointer<Float>,
@@ -167,25 +156,20 @@ private struct KeyToDoor: SolvedEnvironment {
     ) {
         let actions = actions.assumingMemoryBound(to: UInt8.self)
         for index in 0..<count {
-            precondition(steps[index] < horizon, "copy \(index) of dark-key-to-door must be reset before its next step")
-            positions[index] = DarkRoom.move(positions[index], action: actions[index], size: size)
-            steps[index] += 1
-            let isOpened = sought[index] == .door && positions[index] == door
-            let isFound = sought[index] == .key && positions[index] == key
+            let (cell, isLast) = copies.step(index, action: actions[index])
+            let isOpened = sought[index] == .door && cell == door
+            let isFound = sought[index] == .key && cell == key
             if isFound { sought[index] = .door }
             if isOpened { sought[index] = .nothing }
             rewards[index] = isFound || isOpened ? 1 : 0
             let isOver = isOpened && endsAtDoor
             terminations[index] = isOver ? 1 : 0
-            truncations[index] = !isOver && steps[index] == horizon ? 1 : 0
+            truncations[index] = !isOver && isLast ? 1 : 0
         }
     }
 
     /// To the key and then to the door.
     func chooseOptimally(into actions: UnsafeMutableRawPointer) {
-        for index in 0..<count {
-            let action = DarkRoom.action(from: positions[index], to: sought[index] == .key ? key : door)
-            actions.storeBytes(of: action, toByteOffset: index, as: UInt8.self)
-        }
+        copies.chooseWay(into: actions) { sought[$0] == .key ? key : door }
     }
 }

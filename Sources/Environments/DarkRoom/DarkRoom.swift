@@ -7,34 +7,23 @@
 /// Nothing is random: the stream keys only say how many copies there are.
 package struct DarkRoom: Environment {
     package let description: EnvironmentDescription
-    package let count: Int
-    private let size: UInt8
-    private let start: UInt8
-    private let horizon: Int
     private let goal: SIMD2<UInt8>
-    private var positions: [SIMD2<UInt8>]
-    private var steps: [Int]
+    private var copies: RoomCopies
 
     /// `goal` must lie inside a room of valid `settings` (`DarkRoomTasks` checks what comes from outside).
     init(description: EnvironmentDescription, settings: DarkRoomSettings, goal: SIMD2<UInt8>, count: Int) {
         self.description = description
-        self.count = count
-        size = UInt8(settings.size)
-        start = UInt8(settings.size / 2)
-        horizon = settings.horizon
         self.goal = goal
-        positions = Array(repeating: SIMD2(start, start), count: count)
-        steps = Array(repeating: 0, count: count)
+        copies = RoomCopies(count, of: description.name, size: settings.size, horizon: settings.horizon)
+        for index in 0..<count { copies.reset(index, at: copies.centre) }
     }
 
-    package mutating func reset(_ index: Int, episode: UInt64) {
-        positions[index] = SIMD2(start, start)
-        steps[index] = 0
-    }
+    package var count: Int { copies.count }
+
+    package mutating func reset(_ index: Int, episode: UInt64) { copies.reset(index, at: copies.centre) }
 
     package func observe(_ index: Int, into observation: UnsafeMutableRawPointer) {
-        observation.storeBytes(of: positions[index].x, as: UInt8.self)
-        observation.storeBytes(of: positions[index].y, toByteOffset: 1, as: UInt8.self)
+        copies.observe(index, into: observation)
     }
 
     package mutating func step(
@@ -43,13 +32,10 @@ package struct DarkRoom: Environment {
     ) {
         let actions = actions.assumingMemoryBound(to: UInt8.self)
         for index in 0..<count {
-            precondition(steps[index] < horizon, "copy \(index) of dark-room must be reset before its next step")
-            let position = DarkRoom.move(positions[index], action: actions[index], size: size)
-            positions[index] = position
-            steps[index] += 1
-            rewards[index] = position == goal ? 1 : 0
+            let (cell, isLast) = copies.step(index, action: actions[index])
+            rewards[index] = cell == goal ? 1 : 0
             terminations[index] = 0
-            truncations[index] = steps[index] == horizon ? 1 : 0
+            truncations[index] = isLast ? 1 : 0
         }
     }
 
@@ -72,10 +58,7 @@ package struct DarkRoom: Environment {
 extension DarkRoom: SolvedEnvironment {
     /// Along the row to the goal's column, then along the column; on the goal it stays.
     package func chooseOptimally(into actions: UnsafeMutableRawPointer) {
-        for index in 0..<count {
-            let action = DarkRoom.action(from: positions[index], to: goal)
-            actions.storeBytes(of: action, toByteOffset: index, as: UInt8.self)
-        }
+        copies.chooseWay(into: actions) { _ in goal }
     }
 
     /// The first action of a shortest way to `goal`: along the row to its column, then along the column; there it is to

@@ -40,10 +40,7 @@ package struct DarkRoomHardTasks: EnvironmentKind {
         count = settings.size * settings.size
         splits = try split.assign(count: count)
         self.settings = settings
-        environment = EnvironmentDescription(
-            name: Self.name,
-            observationSpace: .multiDiscrete(counts: [settings.size, settings.size]),
-            actionSpace: .discrete(count: 5), horizon: settings.horizon, json: settings.json)
+        environment = .room(Self.name, size: settings.size, horizon: settings.horizon, json: settings.json)
     }
 
     package func ids(of split: Split) -> [Int] { splits.indices.filter { splits[$0] == split } }
@@ -90,35 +87,26 @@ package struct DarkRoomHardTasks: EnvironmentKind {
 /// episode.
 private struct DarkRoomHard: SolvedEnvironment {
     let description: EnvironmentDescription
-    let count: Int
-    private let size: UInt8
-    private let horizon: Int
     private let goal: SIMD2<UInt8>
-    private var positions: [SIMD2<UInt8>]
-    private var steps: [Int]
+    private var copies: RoomCopies
     private var isFound: [Bool]
 
     init(description: EnvironmentDescription, settings: DarkRoomHardSettings, goal: SIMD2<UInt8>, count: Int) {
         self.description = description
-        self.count = count
-        size = UInt8(settings.size)
-        horizon = settings.horizon
         self.goal = goal
-        positions = Array(repeating: SIMD2(size / 2, size / 2), count: count)
-        steps = Array(repeating: 0, count: count)
+        copies = RoomCopies(count, of: description.name, size: settings.size, horizon: settings.horizon)
         isFound = Array(repeating: false, count: count)
+        for index in 0..<count { reset(index, episode: 0) }
     }
 
+    var count: Int { copies.count }
+
     mutating func reset(_ index: Int, episode: UInt64) {
-        positions[index] = SIMD2(size / 2, size / 2)
-        steps[index] = 0
+        copies.reset(index, at: copies.centre)
         isFound[index] = false
     }
 
-    func observe(_ index: Int, into observation: UnsafeMutableRawPointer) {
-        observation.storeBytes(of: positions[index].x, as: UInt8.self)
-        observation.storeBytes(of: positions[index].y, toByteOffset: 1, as: UInt8.self)
-    }
+    func observe(_ index: Int, into observation: UnsafeMutableRawPointer) { copies.observe(index, into: observation) }
 
     mutating func step(
         actions: UnsafeRawPointer, rewards: UnsafeMutablePointer<Float>,
@@ -126,22 +114,15 @@ private struct DarkRoomHard: SolvedEnvironment {
     ) {
         let actions = actions.assumingMemoryBound(to: UInt8.self)
         for index in 0..<count {
-            precondition(steps[index] < horizon, "copy \(index) of dark-room-hard must be reset before its next step")
-            positions[index] = DarkRoom.move(positions[index], action: actions[index], size: size)
-            steps[index] += 1
-            let isFirst = positions[index] == goal && !isFound[index]
+            let (cell, isLast) = copies.step(index, action: actions[index])
+            let isFirst = cell == goal && !isFound[index]
             if isFirst { isFound[index] = true }
             rewards[index] = isFirst ? 1 : 0
             terminations[index] = 0
-            truncations[index] = steps[index] == horizon ? 1 : 0
+            truncations[index] = isLast ? 1 : 0
         }
     }
 
     /// To the goal, and then it does not matter.
-    func chooseOptimally(into actions: UnsafeMutableRawPointer) {
-        for index in 0..<count {
-            let action = DarkRoom.action(from: positions[index], to: goal)
-            actions.storeBytes(of: action, toByteOffset: index, as: UInt8.self)
-        }
-    }
+    func chooseOptimally(into actions: UnsafeMutableRawPointer) { copies.chooseWay(into: actions) { _ in goal } }
 }

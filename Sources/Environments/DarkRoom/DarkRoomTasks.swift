@@ -20,10 +20,7 @@ package struct DarkRoomTasks: EnvironmentKind {
         count = settings.size * settings.size
         splits = try split.assign(count: count)
         self.settings = settings
-        environment = EnvironmentDescription(
-            name: Self.name,
-            observationSpace: .multiDiscrete(counts: [settings.size, settings.size]),
-            actionSpace: .discrete(count: 5), horizon: settings.horizon, json: settings.json)
+        environment = .room(Self.name, size: settings.size, horizon: settings.horizon, json: settings.json)
     }
 
     package func ids(of split: Split) -> [Int] { splits.indices.filter { splits[$0] == split } }

@@ -7,7 +7,7 @@ struct RandomWalk {
     /// (size * size), by cell y * size + x: the probability to be there.
     var occupancy: [Double]
 
-    /// Nobody is anywhere yet.
+    /// All cells are empty yet.
     init(size: Int) {
         self.size = size
         occupancy = Array(repeating: 0, count: size * size)
@@ -26,7 +26,7 @@ struct RandomWalk {
         occupancy = next
     }
 
-    /// Takes away who is at the cell, and says how likely that was.
+    /// Empties the cell, and says how likely it was to be there.
     mutating func leave(_ cell: Int) -> Double {
         defer { occupancy[cell] = 0 }
         return occupancy[cell]
