@@ -2964,7 +2964,7 @@ const ProtobufCMessageDescriptor distillery__welcome__descriptor =
   (ProtobufCMessageInit) distillery__welcome__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__heartbeat__field_descriptors[5] =
+static const ProtobufCFieldDescriptor distillery__heartbeat__field_descriptors[6] =
 {
   {
     "numbers",
@@ -3026,8 +3026,21 @@ static const ProtobufCFieldDescriptor distillery__heartbeat__field_descriptors[5
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "distillation",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__Heartbeat, distillation),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__heartbeat__field_indices_by_name[] = {
+  5,   /* field[5] = distillation */
   3,   /* field[3] = learning */
   0,   /* field[0] = numbers */
   2,   /* field[2] = parts */
@@ -3038,7 +3051,7 @@ static const ProtobufCIntRange distillery__heartbeat__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 3, 1 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor distillery__heartbeat__descriptor =
 {
@@ -3048,7 +3061,7 @@ const ProtobufCMessageDescriptor distillery__heartbeat__descriptor =
   "Distillery__Heartbeat",
   "distillery",
   sizeof(Distillery__Heartbeat),
-  5,
+  6,
   distillery__heartbeat__field_descriptors,
   distillery__heartbeat__field_indices_by_name,
   2,  distillery__heartbeat__number_ranges,
@@ -5411,7 +5424,7 @@ const ProtobufCMessageDescriptor distillery__seal_streams__descriptor =
   (ProtobufCMessageInit) distillery__seal_streams__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__distil__field_descriptors[1] =
+static const ProtobufCFieldDescriptor distillery__distil__field_descriptors[3] =
 {
   {
     "resume_from",
@@ -5425,14 +5438,40 @@ static const ProtobufCFieldDescriptor distillery__distil__field_descriptors[1] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "distillation",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__Distil, distillation),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "growing",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__Distil, growing),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__distil__field_indices_by_name[] = {
+  1,   /* field[1] = distillation */
+  2,   /* field[2] = growing */
   0,   /* field[0] = resume_from */
 };
 static const ProtobufCIntRange distillery__distil__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor distillery__distil__descriptor =
 {
@@ -5442,7 +5481,7 @@ const ProtobufCMessageDescriptor distillery__distil__descriptor =
   "Distillery__Distil",
   "distillery",
   sizeof(Distillery__Distil),
-  1,
+  3,
   distillery__distil__field_descriptors,
   distillery__distil__field_indices_by_name,
   1,  distillery__distil__number_ranges,

@@ -87,16 +87,12 @@ package struct HistoriesIndex: Hashable, Sendable {
     package struct Expectation: Sendable {
         /// Streams of a lifetime: one for each actor that the run records.
         package var recordedActors: Int
-        /// Streams of an evaluated task: one for each copy of the environment.
-        package var seeds: Int
-        /// Episodes of each seed.
-        package var episodes: Int
+        /// Of an evaluation by its name: streams of a task, one for each copy of the environment, and episodes of each.
+        package var evaluation: @Sendable (String) -> (seeds: Int, episodes: Int)
 
-        /// From the experiment's `recorded_actors`, `evaluate.seeds` and `evaluate.episodes`.
-        package init(recordedActors: Int, seeds: Int, episodes: Int) {
+        package init(recordedActors: Int, evaluation: @escaping @Sendable (String) -> (seeds: Int, episodes: Int)) {
             self.recordedActors = recordedActors
-            self.seeds = seeds
-            self.episodes = episodes
+            self.evaluation = evaluation
         }
     }
 
@@ -203,9 +199,10 @@ package struct HistoriesIndex: Hashable, Sendable {
         _ name: String, _ lifetime: LifetimeIdentifier, _ members: [IndexedStream], expected: Expectation?
     ) -> EvaluationReturns {
         let seeds = members.sorted { $0.stream.actor < $1.stream.actor }
+        let planned = expected?.evaluation(name) ?? (seeds: 0, episodes: 0)
         let isWhole =
-            seeds.allSatisfy { $0.isSealed && $0.integrity == .sound && $0.returns.count >= expected?.episodes ?? 0 }
-            && seeds.count >= expected?.seeds ?? 0
+            seeds.allSatisfy { $0.isSealed && $0.integrity == .sound && $0.returns.count >= planned.episodes }
+            && seeds.count >= planned.seeds
         return EvaluationReturns(
             evaluation: EvaluationRecord(
                 evaluation: name, task: lifetime.task, checkpoint: seeds.lazy.compactMap(\.checkpoint).first,

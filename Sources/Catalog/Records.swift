@@ -349,13 +349,15 @@ package struct MetricRecord: Hashable, Sendable {
 }
 
 extension MetricRecord {
-    /// The mark of a run whose distillation is done.
-    ///
-    /// Its `value` is 1; only the name matters.
-    package static let distillationFinished = "distiller/finished"
+    /// The name of the mark of a distillation that is done, whose `value` is 1: `distiller/finished`, or
+    /// `distiller/ed/finished` of one that has a name.
+    package static func distillationFinished(_ distillation: String) -> String {
+        distillation.isEmpty ? "distiller/finished" : "distiller/\(distillation)/finished"
+    }
 
-    /// Written once, when the training is over; a coordinator that finds it leases no more training.
-    package static func distillationFinished(at time: Double) -> MetricRecord {
-        MetricRecord(time: time, source: "distiller", name: distillationFinished, step: 0, value: 1)
+    /// Written once, when the training is over; a coordinator that finds it does not lease that training.
+    package static func distillationFinished(_ distillation: String, at time: Double) -> MetricRecord {
+        MetricRecord(
+            time: time, source: "distiller", name: distillationFinished(distillation), step: 0, value: 1)
     }
 }

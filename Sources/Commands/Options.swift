@@ -107,10 +107,10 @@ struct ExperimentOptions: ParsableArguments {
 
 extension Experiment {
     /// Throws `PlanError` when this machine has no room for the processes that it asks for.
-    func checkProcesses(collects: Bool, evaluates: Bool) throws {
+    func checkProcesses(collects: Bool, distils: Bool = false, evaluates: Bool) throws {
         let room = ProcessRoom.now()
         try checkProcesses(
-            collects: collects, evaluates: evaluates, room: room.processes, reason: room.reason)
+            collects: collects, distils: distils, evaluates: evaluates, room: room.processes, reason: room.reason)
     }
 }
 

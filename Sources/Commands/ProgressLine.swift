@@ -47,8 +47,12 @@ extension ClusterStatus {
             return "collect: \(lifetimes.finished)/\(lifetimes.total) lifetimes, "
                 + "\(Int(environmentSteps)) transitions, \(Int(environmentStepsPerSecond)) a second\(left)"
         case .distilling:
-            return distillation["loss"] == nil
+            let text =
+                distillation["loss"] == nil
                 ? readingText(distillation) : distillationText(step: Int(distillationStep), distillation)
+            let items = (plan ?? []).filter { $0.kind == .distillation }
+            guard items.count > 1 else { return text }
+            return "\(items.count { $0.state == .finished })/\(items.count) distillations; " + text
         case .evaluating:
             let share = Double(jobs.finished) / Double(max(1, jobs.total))
             let left = share > 0 ? ", \(NumberText.duration(secondsOfPhase * (1 - share) / share)) left" : ""

@@ -62,7 +62,7 @@ private func launch(
     let key = try listening.keys.own()
     try plan.checkDisk(freeBytes: folder.freeBytes, existingBytes: folder.usedBytes, path: folder.path)
     printError(plan.text)
-    try experiment.checkProcesses(collects: true, evaluates: goal == .all)
+    try experiment.checkProcesses(collects: true, distils: goal == .all, evaluates: goal == .all)
     let lock = try folder.prepare(experiment, resume: resume)
     if resume { try restoreCatalogue(of: folder) }
     let signals = try SignalWatcher()

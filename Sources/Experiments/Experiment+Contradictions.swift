@@ -9,19 +9,21 @@ extension Experiment {
     /// What neither a key's range nor a section's owner can refuse. Empty when there are none. Each names the keys that
     /// do not go together and says what to write instead.
     package func contradictions() -> [Contradiction] {
-        taskContradictions + processContradictions + windowContradictions + baselineContradictions
+        taskContradictions + processContradictions + variantContradictions + windowContradictions
+            + baselineContradictions + evaluationContradictions
     }
 
     /// Baselines that cannot act in the environment.
     private var baselineContradictions: [Contradiction] {
         guard let tasks = try? makeTasks() else { return [] }
-        return evaluate.baselines.compactMap { name in
+        let listed = listedEvaluations.flatMap(\.policies).filter { $0 != DistilledPolicy.name }
+        return Set(listed).sorted().compactMap { name in
             // A name that there is not is its section's to refuse.
             guard let policy = try? baseline(name) else { return nil }
             let bytes = policy.described.settingsBytes
             guard bytes <= PolicyDescription.longestSettingsBytes else {
                 return Contradiction(
-                    ["evaluate.baselines", "source"],
+                    [baselineKey, "source"],
                     "the settings of \(name) take \(bytes) bytes, at most \(PolicyDescription.longestSettingsBytes) travel"
                 )
             }
@@ -29,10 +31,12 @@ extension Experiment {
                 try policy.check(in: tasks)
                 return nil
             } catch {
-                return Contradiction(["evaluate.baselines", "environment"], "\(error)")
+                return Contradiction([baselineKey, "environment"], "\(error)")
             }
         }
     }
+
+    private var baselineKey: String { evaluations.isEmpty ? "evaluate.baselines" : "evaluations" }
 
     /// What the environment's tasks do not give: a split, enough train tasks, spaces that the source algorithm can act
     /// in.
@@ -81,16 +85,20 @@ extension Experiment {
 
     /// A window that is longer than any lifetime, which would be padding in part.
     private var windowContradictions: [Contradiction] {
-        guard let horizon = try? makeTasks().environment.horizon else { return [] }
+        guard let horizon = try? makeTasks().environment.horizon, let distillations = try? distillations() else {
+            return []
+        }
         let episodes = collect.end.episodesPerActor
-        let rows = episodes / distil.windows.everyEpisodes * horizon
-        guard rows < distil.model.dimensions.contextLength else { return [] }
-        return [
-            Contradiction(
+        return distillations.compactMap { distillation in
+            let settings = distillation.settings
+            let rows = episodes / settings.windows.everyEpisodes * horizon
+            guard rows < settings.model.dimensions.contextLength else { return nil }
+            return Contradiction(
                 ["distil.model.context_length", "distil.windows.every_episodes", "collect.end.episodes_per_actor"],
-                "a window of \(distil.model.dimensions.contextLength) transitions is longer than any lifetime: "
-                    + "\(episodes) episodes, every \(distil.windows.everyEpisodes)th shown, of "
-                    + "\(horizon) steps are \(rows)")
-        ]
+                "a window of \(settings.model.dimensions.contextLength) transitions"
+                    + (distillation.variant.isEmpty ? "" : " of variant \(distillation.variant)")
+                    + " is longer than any lifetime: \(episodes) episodes, every \(settings.windows.everyEpisodes)th "
+                    + "shown, of \(horizon) steps are \(rows)")
+        }
     }
 }

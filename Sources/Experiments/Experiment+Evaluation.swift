@@ -49,6 +49,9 @@ extension Experiment {
         trainedTasks: Int
     ) throws -> Experiment {
         var experiment = self
+        experiment.variants = []
+        experiment.evaluations = []
+        experiment.distil.seeds = 1
         experiment.evaluate.baselines = baselines
         experiment.evaluate.episodes = episodes
         experiment.evaluate.seeds = seeds

@@ -25,13 +25,19 @@ extension Experiment {
             .section("collect", \.collect, "The learning histories that are collected."),
             .section("cluster", \.cluster, "The processes that one machine starts."),
             .section("distil", \.distil, "The model that is trained on the histories."),
+            .key(
+                "variants", \.variants, .variants,
+                "What is distilled beside each other from the same histories. Without any, `distil` is the only one."),
             .section(
                 "evaluate", \.evaluate,
                 "How the distilled model is evaluated on held-out and on training tasks, with frozen weights."),
+            .key(
+                "evaluations", \.evaluations, .groups(of: "evaluations", count: 0...64),
+                "What is evaluated of every variant, by name, in place of what `evaluate` says."),
         ]
 
     /// The name becomes a folder's, so no separator, dot or space is let through.
-    private static func isPartOfName(_ character: Character) -> Bool {
+    static func isPartOfName(_ character: Character) -> Bool {
         character.isLetter || character.isNumber || character == "-" || character == "_"
     }
 }

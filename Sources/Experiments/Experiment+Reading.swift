@@ -80,7 +80,8 @@ extension Experiment {
     /// The text of docs/experiments.md. The defaults in its tables are those of `Experiment()`, so they cannot drift
     /// from the program.
     package static var documentation: String {
-        documentationHead + schema.markdown(defaults: Experiment())
+        documentationHead + schema.markdown(defaults: Experiment()) + variantsChapter + evaluationsChapter
+            + Schema(EvaluationSettings.entries).markdown(defaults: EvaluationSettings())
     }
 }
 
@@ -97,5 +98,43 @@ private let documentationHead = """
     default written out, is kept in the run as `experiment.yaml` and can be run again.
 
     This page is made from the program's own list of keys; a test compares the two.
+
+    """
+
+private let variantsChapter = """
+
+    ## `variants`
+
+    What is distilled beside each other from the same histories: a list, each element a `name` of at most 20 letters,
+    digits, '-' and '_', and the keys of `distil` that it changes. Each variant is trained `distil.seeds` times; each of
+    these trainings is leased to a distiller by itself, has its checkpoints in `checkpoints/distiller/NAME` (`NAME-seed-N`
+    where there are several seeds), and is evaluated by itself. For example:
+
+    ```yaml
+    variants:
+      - name: ad
+      - name: short
+        model: {context_length: 20}
+      - name: slow
+        training:
+          peak_learning_rate: 0.0001
+    ```
+
+    """
+
+private let evaluationsChapter = """
+
+    ## `evaluations`
+
+    What is evaluated, by name, in place of what `evaluate` says: a list, each element with the keys of this table. For
+    example:
+
+    ```yaml
+    evaluations:
+      - name: held-out
+        policies: [distilled, source, random]
+      - {name: cleared, context: cleared, variants: [ad], episodes: 50}
+      - {name: trained, tasks: train, limit: 8}
+    ```
 
     """

@@ -10,6 +10,10 @@ package struct DistilSettings: SettingsGroup {
     package var model = ModelChoice(Transformer.self)
     package var windows = WindowSettings()
     package var training = TrainingSettings()
+    /// Whether training begins while histories are still collected.
+    package var follow = false
+    /// Trainings of each variant, with seeds that follow on `training.seed`.
+    package var seeds = 1
 
     package init() {}
 
@@ -19,6 +23,12 @@ package struct DistilSettings: SettingsGroup {
             "The sequence model, and its dimensions."),
         .section("windows", \.windows, "The pieces of the histories that the model is shown."),
         .section("training", \.training, "How the model is fitted."),
+        .key(
+            "follow", \.follow, .boolean,
+            "Whether training begins while histories are still collected, from the streams as they grow."),
+        .key(
+            "seeds", \.seeds, .integer(1...1_000),
+            "Trainings of each variant, with the seeds `training.seed`, the one after it and so on."),
     ]
 }
 
@@ -44,8 +54,12 @@ package struct Experiment: SettingsGroup {
     package internal(set) var cluster = ClusterSettings()
     /// What the sequence model is and how it is trained on the histories.
     package internal(set) var distil = DistilSettings()
+    /// What is distilled beside each other; empty where `distil` alone is.
+    package internal(set) var variants: [Variant] = []
     /// How checkpoints are evaluated.
     package internal(set) var evaluate = EvaluateSettings()
+    /// What is evaluated, by name; empty for what `evaluate` says.
+    package internal(set) var evaluations: [EvaluationSettings] = []
 
     /// All defaults; not an experiment yet, for it has no name.
     package init() {}
@@ -67,9 +81,11 @@ extension Experiment {
     /// Ids of the tasks that are held out.
     package func testTasks(of distribution: any TaskDistribution) -> [Int] { distribution.ids(of: .test) }
 
-    /// Ids of all tasks that the run has to do with, in ascending order.
+    /// Ids of all tasks that the run has to do with, in ascending order: those that lifetimes are lived on, the held-out
+    /// ones and what is evaluated besides.
     package func usedTasks(of distribution: any TaskDistribution) -> [Int] {
-        (trainTasks(of: distribution) + testTasks(of: distribution)).sorted()
+        let evaluated = (try? evaluatedTasks(of: distribution)) ?? []
+        return Set(trainTasks(of: distribution) + testTasks(of: distribution) + evaluated).sorted()
     }
 
     /// Actors of a lifetime whose streams are recorded: those numbered below this.

@@ -9,6 +9,8 @@ package struct ExperimentContext {
     package let distribution: any TaskDistribution
     /// What every lifetime's source algorithm needs of its actors and its learner.
     package let needs: LifetimeNeeds
+    /// Most seeds of any evaluation: streams of an evaluation are numbered below this.
+    package let evaluationSeeds: Int
     /// The run's folder on the coordinator's host. With the experiment it tells one run from another; the roles that
     /// write there take it from the `Welcome` themselves.
     package let folder: String
@@ -22,6 +24,7 @@ package struct ExperimentContext {
     package init(experiment: Experiment, folder: String) throws {
         self.experiment = experiment
         self.folder = folder
+        evaluationSeeds = experiment.evaluationSeeds
         distribution = try experiment.makeTasks()
         needs = try experiment.source.needs(
             environment: distribution.environment, actors: experiment.collect.actors)

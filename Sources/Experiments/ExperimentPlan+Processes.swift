@@ -4,7 +4,7 @@ extension Experiment {
     /// phases the run has; each of them is checked by itself.
     /// `reason`: what allows no more than `room`, in words for the error.
     package func checkProcesses(
-        collects: Bool, evaluates: Bool, room: Int, reason: String
+        collects: Bool, distils: Bool = false, evaluates: Bool, room: Int, reason: String
     ) throws(PlanError) {
         // A coordinator and a recorder are there in both phases.
         let always = 2
@@ -14,6 +14,12 @@ extension Experiment {
                     + "\(cluster.actorProcesses) and \(cluster.learners), but with a coordinator and a recorder this machine "
                     + "has room for \(room) (\(reason)); fewer processes can carry as many actors each as they have to "
                     + "(cluster.actors_per_process)")
+        }
+        if distils, 1 + cluster.distillers > room {
+            throw PlanError(
+                description:
+                    "too many processes: cluster.distillers asks for \(cluster.distillers), but with a coordinator this "
+                    + "machine has room for \(room) (\(reason))")
         }
         if evaluates, always + cluster.evaluators > room {
             throw PlanError(

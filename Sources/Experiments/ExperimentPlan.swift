@@ -79,7 +79,6 @@ package struct ExperimentPlan: Sendable, Equatable {
         let environment = distribution.environment
         let horizon = environment.horizon ?? Self.assumedEpisodeSteps
         let collect = experiment.collect
-        let evaluate = experiment.evaluate
         name = experiment.name
         trainTasks = experiment.trainTasks(of: distribution).count
         testTasks = experiment.testTasks(of: distribution).count
@@ -92,43 +91,75 @@ package struct ExperimentPlan: Sendable, Equatable {
         let lifetimes = trainLifetimes + testLifetimes
         maximumTransitions = lifetimes * actors * episodesPerActor * horizon
         maximumRecordedTransitions = lifetimes * recordedActors * episodesPerActor * horizon
-        let inContext = testTasks * (evaluate.control ? 2 : 1) + evaluate.trainTasks
-        let tasks = inContext + evaluate.baselines.count * (testTasks + evaluate.trainTasks)
-        evaluationEpisodes = tasks * evaluate.seeds * evaluate.episodes
+        let distillations = try experiment.distillations()
+        let evaluations =
+            try distillations.flatMap { distillation in
+                try experiment.evaluations(
+                    of: distillation.checkpoint(Checkpoint.name(ofStep: 0)), variant: distillation.variant,
+                    tasks: distribution
+                ).map { (planned: $0, model: distillation.settings.model as ModelChoice?) }
+            } + experiment.baselineEvaluations(tasks: distribution).map { (planned: $0, model: nil) }
+        evaluationEpisodes = evaluations.reduce(0) { $0 + $1.planned.allEpisodes }
 
         let needs = try experiment.source.needs(environment: environment, actors: collect.actors)
         let rows = StreamSize(environment: environment, rolloutLength: needs.rolloutLength)
-        let model = try ModelSize(experiment.distil.model, environment)
-        let made = 1 + experiment.distil.training.steps / experiment.distil.training.checkpointEvery
-        // The next one lies beside those that are kept until it is whole.
-        keptCheckpoints = min(made, experiment.distil.training.keepCheckpoints.map { $0 + 1 } ?? made)
+        let checkpoints = try Self.checkpoints(of: distillations, environment)
+        keptCheckpoints = checkpoints.count
         keptLearnerStates = min(
             lifetimes, experiment.cluster.learners * experiment.cluster.lifetimesPerLearner)
         // The next one lies beside each until it is whole.
         let learnerStates = 2 * keptLearnerStates * (try Self.largestLearnerState(experiment, environment))
         maximumDiskBytes =
             learnerStates + rows.bytes(streams: lifetimes * recordedActors, rows: maximumRecordedTransitions)
-            + rows.bytes(streams: tasks * evaluate.seeds, rows: evaluationEpisodes * horizon)
-            + min(keptCheckpoints, ExperimentPlan.countedCheckpoints) * 3 * 4 * model.parameters
+            + rows.bytes(
+                streams: evaluations.reduce(0) { $0 + $1.planned.tasks.count * $1.planned.seeds },
+                rows: evaluationEpisodes * horizon) + checkpoints.bytes
 
         let cores = Double(max(1, cores))
         let arithmetic = needs.operationsPerTransition / (rates.sourceGigaflops * 1e9)
         let secondsPerTransition = arithmetic + rates.microsecondsPerTransition * 1e-6
         collectSeconds = Double(maximumTransitions) * secondsPerTransition / cores
-        let training = experiment.distil.training
-        let tokens = Double(training.steps * training.batchSize * experiment.distil.model.dimensions.tokens)
-        let threads = min(cores, Double(training.threads))
-        let trained = 3 * tokens * model.forwardFlopsPerToken / (threads * rates.distillerGigaflops * 1e9)
-        distilSeconds = min(trained, training.maximumSeconds ?? .infinity)
-        // A context that has slid by one position is worked through anew; the control's is short.
-        let controlled = evaluate.control ? testTasks * evaluate.seeds * evaluate.episodes : 0
-        let context = Double(experiment.distil.model.dimensions.tokens)
-        let passes =
-            Double(horizon)
-            * (Double(inContext * evaluate.seeds * evaluate.episodes - controlled) * context
-                + Double(controlled) * min(context, Double(horizon + 1) / 2))
+        distilSeconds = try Self.distilSeconds(distillations, experiment, environment, cores: cores, rates)
+        // A context that has slid by one position is worked through anew; one that is cleared is short.
+        let operations = try evaluations.reduce(0.0) { sum, evaluation in
+            guard let model = evaluation.model else { return sum }
+            let context = Double(model.dimensions.tokens)
+            let length = evaluation.planned.isCleared ? min(context, Double(horizon + 1) / 2) : context
+            return sum + Double(evaluation.planned.allEpisodes * horizon) * length
+                * (try ModelSize(model, environment).forwardFlopsPerToken)
+        }
         let workers = min(cores, Double(experiment.cluster.evaluators))
-        evaluateSeconds = passes * model.forwardFlopsPerToken / (workers * rates.evaluationGigaflops * 1e9)
+        evaluateSeconds = operations / (workers * rates.evaluationGigaflops * 1e9)
+    }
+
+    /// Checkpoints that lie on the disk at most, and their bytes.
+    private static func checkpoints(
+        of distillations: [PlannedDistillation], _ environment: EnvironmentDescription
+    ) throws -> (count: Int, bytes: Int) {
+        try distillations.map(\.settings).reduce((count: 0, bytes: 0)) { sum, settings in
+            let made = 1 + settings.training.steps / settings.training.checkpointEvery
+            // The next one lies beside those that are kept until it is whole.
+            let lying = min(made, settings.training.keepCheckpoints.map { $0 + 1 } ?? made)
+            let parameters = try ModelSize(settings.model, environment).parameters
+            return (sum.count + lying, sum.bytes + min(lying, countedCheckpoints) * 3 * 4 * parameters)
+        }
+    }
+
+    /// As many trainings at once as there are distillers, and cores for their threads.
+    private static func distilSeconds(
+        _ distillations: [PlannedDistillation], _ experiment: Experiment, _ environment: EnvironmentDescription,
+        cores: Double, _ rates: Rates
+    ) throws -> Double {
+        let seconds = try distillations.map { distillation -> Double in
+            let (training, model) = (distillation.settings.training, distillation.settings.model)
+            let tokens = Double(training.steps * training.batchSize * model.dimensions.tokens)
+            let threads = min(cores, Double(training.threads))
+            let operations = 3 * tokens * (try ModelSize(model, environment).forwardFlopsPerToken)
+            return min(operations / (threads * rates.distillerGigaflops * 1e9), training.maximumSeconds ?? .infinity)
+        }
+        let threads = Double(experiment.distil.training.threads)
+        let atOnce = max(1, min(Double(experiment.cluster.distillers), (cores / threads).rounded(.down)))
+        return max(seconds.max() ?? 0, seconds.reduce(0, +) / atOnce)
     }
 
     /// Seconds of all phases, one after the other: they follow one another in a run.
@@ -156,6 +187,16 @@ package struct ExperimentPlan: Sendable, Equatable {
     private static let countedCheckpoints = 100
     /// Steps that an episode is taken to have where the environment sets no limit.
     fileprivate static let assumedEpisodeSteps = 100
+}
+
+extension PlannedEvaluation {
+    /// Of all tasks and seeds.
+    fileprivate var allEpisodes: Int { tasks.count * seeds * episodes }
+
+    /// Every episode begins with an empty context.
+    fileprivate var isCleared: Bool {
+        if case .inContext(_, clearContext: true) = policy.described { true } else { false }
+    }
 }
 
 /// Bytes of stream files before they are compressed. A row is an observation, an action, a reward and two flags, plus

@@ -3,53 +3,140 @@ package import Environments
 import Settings
 
 /// One policy on some tasks, with as many seeds and episodes as the experiment says: what is evaluated under one name,
-/// task by task.
+/// task by task. An item of the plan of work.
 package struct PlannedEvaluation: Sendable, Hashable {
-    /// The folder of its streams.
+    /// The folder of its streams: `step-00020000-test`, `ed-step-00020000-held-out`, `random-test`.
     package let name: String
-    /// Of the checkpoint that acts; nil for a policy that needs none.
+    /// What the experiment calls it, whatever acts: `test`, `test-cleared`, `train`, or a name of its list.
+    package let label: String
+    /// Of the checkpoint that acts, as `PlannedDistillation.checkpoint` gives it; nil for a policy that needs none.
     package let checkpoint: String?
     package let policy: PolicyChoice
+    /// Which tasks of the environment.
+    package let group: String
     /// Ids.
     package let tasks: [Int]
+    package let seeds: Int
+    package let episodes: Int
 }
 
 extension Experiment {
-    /// What is evaluated of a checkpoint, in the order in which it is begun: the held-out tasks in context
-    /// (`CHECKPOINT-test`), the same as the control (`CHECKPOINT-test-cleared`), some of the train tasks in context
-    /// (`CHECKPOINT-train`), and each baseline on both (`random-test`, `random-train`).
+    /// What is evaluated of a checkpoint, in the order in which it is begun. Without a list of evaluations these are the
+    /// held-out tasks in context (`CHECKPOINT-test`), the same as the control (`CHECKPOINT-test-cleared`), and some of the
+    /// train tasks in context (`CHECKPOINT-train`).
     ///
-    /// Throws `SettingsError` for a baseline that there is not.
-    package func evaluations(of checkpoint: String, tasks distribution: any TaskDistribution) throws
-        -> [PlannedEvaluation]
-    {
-        let test = testTasks(of: distribution)
-        let train = trainTasks(of: distribution).spread(evaluate.trainTasks)
-        func inContext(_ suffix: String, _ context: DistilledPolicy.Settings.Context, _ tasks: [Int])
-            -> PlannedEvaluation
-        {
-            PlannedEvaluation(
-                name: "\(checkpoint)-\(suffix)", checkpoint: checkpoint,
-                policy: PolicyChoice(
-                    DistilledPolicy.self, .init(temperature: evaluate.temperature, context: context)), tasks: tasks)
+    /// - Parameter variant: whose checkpoint it is; empty where there are none.
+    ///
+    /// Throws `SettingsError` for a group of tasks that the environment does not have.
+    package func evaluations(
+        of checkpoint: String, variant: String = "", tasks distribution: any TaskDistribution
+    ) throws -> [PlannedEvaluation] {
+        try listedEvaluations.filter {
+            $0.policies.contains(DistilledPolicy.name) && ($0.variants.isEmpty || $0.variants.contains(variant))
+        }.map { settings in
+            let acting = DistilledPolicy.Settings(
+                temperature: settings.temperature ?? evaluate.temperature, context: settings.context)
+            return try planned(
+                settings, checkpoint: checkpoint, PolicyChoice(DistilledPolicy.self, acting), on: distribution)
         }
-        var planned = [inContext("test", .kept, test)]
-        if evaluate.control { planned.append(inContext("test-cleared", .cleared, test)) }
-        planned.append(inContext("train", .kept, train))
-        for name in evaluate.baselines {
-            let policy = try baseline(name)
-            for (split, tasks) in [(Split.test, test), (.train, train)] {
-                planned.append(
-                    PlannedEvaluation(
-                        name: "\(name)-\(split.rawValue)", checkpoint: nil, policy: policy, tasks: tasks))
+    }
+
+    /// What is evaluated of policies that need no checkpoint: `random-test`, `source-train`. Throws `SettingsError` for a
+    /// policy or a group of tasks that there is not.
+    package func baselineEvaluations(tasks distribution: any TaskDistribution) throws -> [PlannedEvaluation] {
+        try listedEvaluations.flatMap { settings in
+            try settings.policies.filter { $0 != DistilledPolicy.name }.map { name in
+                try planned(settings, checkpoint: nil, try baseline(name), on: distribution)
             }
         }
-        return planned
+    }
+
+    private func planned(
+        _ settings: EvaluationSettings, checkpoint: String?, _ policy: PolicyChoice,
+        on distribution: any TaskDistribution
+    ) throws(SettingsError) -> PlannedEvaluation {
+        let ids = try self.ids(in: settings.tasks, of: distribution)
+        return PlannedEvaluation(
+            name: "\(checkpoint?.replacing("/", with: "-") ?? policy.name)-\(settings.name)", label: settings.name,
+            checkpoint: checkpoint, policy: policy, group: settings.tasks,
+            tasks: ids.spread(settings.limit ?? ids.count),
+            seeds: settings.seeds ?? evaluate.seeds, episodes: settings.episodes ?? evaluate.episodes)
+    }
+
+    /// Ids of the tasks of all evaluations.
+    func evaluatedTasks(of distribution: any TaskDistribution) throws(SettingsError) -> [Int] {
+        var found: [Int] = []
+        for settings in listedEvaluations {
+            let ids = try ids(in: settings.tasks, of: distribution)
+            found += ids.spread(settings.limit ?? ids.count)
+        }
+        return found
+    }
+
+    /// Train tasks are those that lifetimes are lived on.
+    private func ids(in group: String, of distribution: any TaskDistribution) throws(SettingsError) -> [Int] {
+        switch Split(rawValue: group) {
+        case .train: return trainTasks(of: distribution)
+        case .test: return testTasks(of: distribution)
+        case nil:
+            throw SettingsError("tasks", "expected a group of tasks of \(distribution.environment.name)", found: group)
+        }
+    }
+
+    /// The list, or what the section `evaluate` stands for.
+    package var listedEvaluations: [EvaluationSettings] {
+        guard evaluations.isEmpty else { return evaluations }
+        func on(_ split: Split, _ name: String, _ change: (inout EvaluationSettings) -> Void) -> EvaluationSettings {
+            var settings = EvaluationSettings()
+            settings.name = name
+            settings.tasks = split.rawValue
+            change(&settings)
+            return settings
+        }
+        let control = on(.test, "test-cleared") { $0.context = .cleared }
+        return [on(.test, "test") { $0.policies += evaluate.baselines }] + (evaluate.control ? [control] : []) + [
+            on(.train, "train") {
+                $0.limit = evaluate.trainTasks
+                $0.policies += evaluate.baselines
+            }
+        ]
+    }
+
+    /// Most seeds of any evaluation: streams of an evaluation are numbered below this.
+    var evaluationSeeds: Int { listedEvaluations.map { $0.seeds ?? evaluate.seeds }.max() ?? evaluate.seeds }
+
+    /// Seeds and episodes of the evaluation whose streams lie in a folder of this name; those of the section `evaluate`
+    /// for a name that none has.
+    package func size(ofEvaluation name: String) -> (seeds: Int, episodes: Int) {
+        // One label may be the end of another.
+        let found = listedEvaluations.filter { name.hasSuffix("-\($0.name)") }.max { $0.name.count < $1.name.count }
+        return (found?.seeds ?? evaluate.seeds, found?.episodes ?? evaluate.episodes)
     }
 
     /// The policy of this name as this experiment has it.
     func baseline(_ name: String) throws(SettingsError) -> PolicyChoice {
         try PolicyChoice(named: name, besides: source, actors: collect.actors)
+    }
+
+    /// Evaluations that cannot be made: names that stand twice, variants and groups of tasks that there are not.
+    var evaluationContradictions: [Contradiction] {
+        guard let tasks = try? makeTasks() else { return [] }
+        var names: Set<String> = []
+        let known = Set(variants.map(\.name))
+        return evaluations.enumerated().flatMap { index, settings -> [Contradiction] in
+            var found: [Contradiction] = []
+            func refuse(_ key: String, _ reason: String) {
+                found.append(Contradiction(["evaluations"], "\(settings.name): \(key): \(reason)"))
+            }
+            if !names.insert(settings.name).inserted { refuse("name", "it stands there twice") }
+            for variant in settings.variants where !known.contains(variant) {
+                refuse("variants", "there is no variant \(variant)")
+            }
+            do throws(SettingsError) { _ = try ids(in: settings.tasks, of: tasks) } catch {
+                refuse("tasks", error.problems.map(\.message).joined(separator: "; "))
+            }
+            return found
+        }
     }
 }
 

@@ -111,6 +111,8 @@ package struct ClusterSettings: SettingsGroup {
     /// Lifetimes that a learner works on at the same time.
     package var lifetimesPerLearner: Int = 1
     package var evaluators: Int = 2
+    /// Distiller processes; each trains one distillation at a time.
+    package var distillers: Int = 1
     /// The endpoint that the coordinator binds; `*` takes any free port.
     package var bind: String = "tcp://127.0.0.1:*"
     /// Bytes that an actor process keeps while the recorder has not acknowledged them; it blocks when they are reached.
@@ -134,6 +136,9 @@ package struct ClusterSettings: SettingsGroup {
             "lifetimes_per_learner", \.lifetimesPerLearner, .integer(1...1_024),
             "Lifetimes that a learner works on at the same time."),
         .key("evaluators", \.evaluators, .integer(1...1_024), "Evaluation workers."),
+        .key(
+            "distillers", \.distillers, .integer(1...1_024),
+            "Distiller processes, where there are several variants or seeds; each trains one at a time."),
         .key(
             "bind", \.bind,
             .text("endpoint such as tcp://127.0.0.1:5555 or tcp://127.0.0.1:*") { endpoint in

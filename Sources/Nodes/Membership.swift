@@ -156,7 +156,7 @@ package struct Membership {
         }
         return Heartbeat(
             numbers: numbers(of: snapshot), waiting: waiting, parts: snapshot.parts, learning: snapshot.learning,
-            work: work)
+            work: work, distillation: snapshot.distillation)
     }
 
     /// Counters for `status`, those of the role among them.

@@ -42,6 +42,8 @@ package protocol Role: AnyObject {
     func parts(now: UInt64) -> [CarriedPart]
     /// The lifetimes that it learns, for `status`.
     var learning: [LearningReport] { get }
+    /// The distillation that it has in memory, by its name; empty where it has none or an unnamed one.
+    var distillation: String { get }
     /// Where the role says how far its long work is; nil for one that has none.
     var progress: WorkProgress? { get }
     /// The role has nothing more to do and the node may leave.
@@ -54,6 +56,7 @@ extension Role {
     package func waiting(now: UInt64) -> Waiting? { nil }
     package func parts(now: UInt64) -> [CarriedPart] { [] }
     package var learning: [LearningReport] { [] }
+    package var distillation: String { "" }
     package var progress: WorkProgress? { nil }
 }
 

@@ -93,7 +93,7 @@ package final class RoleRunner {
         return RoleSnapshot(
             numbers: numbers, waiting: role.waiting(now: now),
             parts: Array(role.parts(now: now).prefix(Heartbeat.listLimit)),
-            learning: Array(role.learning.prefix(Heartbeat.listLimit)))
+            learning: Array(role.learning.prefix(Heartbeat.listLimit)), distillation: role.distillation)
     }
 
     private func step<Result>(_ name: StaticString, _ body: () throws -> Result) rethrows -> Result {
@@ -109,6 +109,7 @@ package struct RoleSnapshot: Sendable {
     package var waiting: Waiting?
     package var parts: [CarriedPart] = []
     package var learning: [LearningReport] = []
+    package var distillation = ""
 }
 
 extension Message {

@@ -33,6 +33,11 @@ package struct Problem: Hashable, Sendable, CustomStringConvertible {
         self.message = message
     }
 
+    /// The same, seen from a value further up: `episodes` becomes `0.episodes`.
+    package func below(_ path: String) -> Problem {
+        Problem(origin: origin, key: key.isEmpty ? path : keyPath(path, key), message: message)
+    }
+
     /// A contradiction names several keys: they are joined by "and".
     init(_ contradiction: Contradiction, origin: Origin?) {
         self.init(origin: origin, key: contradiction.keys.joined(separator: " and "), message: contradiction.message)

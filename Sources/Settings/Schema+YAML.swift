@@ -14,7 +14,7 @@ extension Schema {
         for entry in entries {
             switch entry.content {
             case .value(let leaf):
-                if let value = leaf.write(root) { text += "\(indentation)\(entry.name): \(value.yaml)\n" }
+                if let value = leaf.write(root) { text += line(entry.name, value, indentation) }
             case .section(let section):
                 if let presence = section.presence, !presence.isPresent(root) {
                     text += "\(indentation)\(entry.name): \(presence.absentWord)\n"
@@ -28,5 +28,12 @@ extension Schema {
                 write(inner, root, indentation: indentation + "  ", into: &text)
             }
         }
+    }
+
+    /// A list of sections has a line for each of them.
+    private func line(_ name: String, _ value: SettingText, _ indentation: String) -> String {
+        guard case .list(let items) = value, items.contains(where: { if case .section = $0 { true } else { false } })
+        else { return "\(indentation)\(name): \(value.yaml)\n" }
+        return "\(indentation)\(name):\n" + items.map { "\(indentation)  - \($0.yaml)\n" }.joined()
     }
 }

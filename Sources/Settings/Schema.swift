@@ -19,7 +19,10 @@ package struct Schema<Root>: Sendable {
             do throws(Mismatch) {
                 try leaf.read(value.node(Origin.text("")), &copy)
             } catch {
-                problems.append(Problem(origin: nil, key: path, message: error.message(accepted: leaf.accepted)))
+                problems +=
+                    error.problems.isEmpty
+                    ? [Problem(origin: nil, key: path, message: error.message(accepted: leaf.accepted))]
+                    : error.problems.map { $0.below(path) }
             }
         }
         return problems
@@ -57,6 +60,30 @@ package struct Schema<Root>: Sendable {
             values.append((path, value))
         }
         return values
+    }
+
+    /// The values that differ from those of `defaults`, and required ones, as a section with a section in it for each
+    /// section: for lists of groups.
+    func text(_ root: Root, defaults: Root) -> SettingText { .section(members(entries, root, defaults)) }
+
+    private func members(_ entries: [Entry<Root>], _ root: Root, _ defaults: Root) -> [SettingText.Member] {
+        entries.compactMap { entry in
+            switch entry.content {
+            case .value(let leaf):
+                guard let value = leaf.write(root), leaf.isRequired || value != leaf.write(defaults) else { return nil }
+                return SettingText.Member(entry.name, value)
+            case .section(let section):
+                if let presence = section.presence, !presence.isPresent(root) {
+                    return presence.isPresent(defaults)
+                        ? SettingText.Member(entry.name, .absent(presence.absentWord)) : nil
+                }
+                let inner = members(section.entries, root, defaults)
+                return inner.isEmpty ? nil : SettingText.Member(entry.name, .section(inner))
+            case .kinds(let kinds):
+                let inner = members(kinds.current(root).map(kinds.allEntries) ?? [], root, defaults)
+                return inner.isEmpty ? nil : SettingText.Member(entry.name, .section(inner))
+            }
+        }
     }
 
     /// Sections are walked in the order of declaration; `absent` gets the path and word of each absent section.

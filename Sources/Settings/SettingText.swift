@@ -1,11 +1,24 @@
-/// A value in words, before it is known whether YAML or JSON is written: the opposite way of `SettingNode`. Sections
-/// are not among them; `Schema` writes those.
+/// A value in words, before it is known whether YAML or JSON is written: the opposite way of `SettingNode`. Sections are
+/// among them only as the elements of lists; `Schema` writes those that have a key of their own.
 package indirect enum SettingText: Hashable, Sendable {
+    /// A key of a section with its value.
+    package struct Member: Hashable, Sendable {
+        package let name: String
+        package let value: SettingText
+
+        package init(_ name: String, _ value: SettingText) {
+            self.name = name
+            self.value = value
+        }
+    }
+
     /// A number, `true` or `false`.
     case plain(String)
     /// Put in quotes in JSON always, in YAML where it would be read as something else without them.
     case text(String)
     case list([SettingText])
+    /// Members in their order.
+    case section([Member])
     /// No value; YAML has a word for it, JSON has `null`.
     case absent(String)
 
@@ -17,15 +30,22 @@ package indirect enum SettingText: Hashable, Sendable {
         case .plain(let text), .absent(let text): text
         case .text(let text): quotedIfNeeded(text)
         case .list(let items): "[\(items.map(\.yaml).joined(separator: ", "))]"
+        case .section(let members):
+            "{\(members.map { "\(quotedIfNeeded($0.name)): \($0.value.yaml)" }.joined(separator: ", "))}"
         }
     }
 
     /// As it would be read: what `Schema.problems` gives to a key's own check.
-    func node(_ origin: Origin) -> SettingNode {
+    package func node(_ origin: Origin) -> SettingNode {
         switch self {
         case .plain(let text), .absent(let text): SettingNode(.scalar(text, isQuoted: false), origin: origin)
         case .text(let text): SettingNode(.scalar(text, isQuoted: true), origin: origin)
         case .list(let items): SettingNode(.list(items.map { $0.node(origin) }), origin: origin)
+        case .section(let members):
+            SettingNode(
+                .section(
+                    members.map { SettingNode.Member(name: $0.name, origin: origin, value: $0.value.node(origin)) }),
+                origin: origin)
         }
     }
 
@@ -36,6 +56,25 @@ package indirect enum SettingText: Hashable, Sendable {
         case .absent: "null"
         case .text(let text): quotedJSON(text)
         case .list(let items): "[\(items.map(\.json).joined(separator: ","))]"
+        case .section(let members):
+            "{\(members.map { "\(quotedJSON($0.name)):\($0.value.json)" }.joined(separator: ","))}"
+        }
+    }
+}
+
+extension SettingText {
+    /// A value as it was given, whatever its type will be: for what is kept to be read later.
+    package init(_ node: SettingNode) {
+        switch node.content {
+        case .scalar(let text, let isQuoted):
+            if !isQuoted, text == "none" || text == "null" {
+                self = .absent(text)
+            } else {
+                let isPlain = Double(text.replacing("_", with: "")) != nil || text == "true" || text == "false"
+                self = !isQuoted && isPlain ? .plain(text) : .text(text)
+            }
+        case .list(let items): self = .list(items.map(SettingText.init))
+        case .section(let members): self = .section(members.map { Member($0.name, SettingText($0.value)) })
         }
     }
 }

@@ -95,7 +95,10 @@ package struct SettingsReader<Root> {
             do throws(Mismatch) {
                 try leaf.read(node, &root)
             } catch {
-                report(node.origin, path, error.message(accepted: leaf.accepted))
+                guard !error.problems.isEmpty else {
+                    return report(node.origin, path, error.message(accepted: leaf.accepted))
+                }
+                problems += error.problems.map { $0.below(path) }
             }
         case .section(let section):
             if let presence = section.presence {

@@ -4,11 +4,22 @@ package struct Mismatch: Error {
     package let came: String
     /// What is wrong with it, if more than its type.
     package let reason: String?
+    /// Of a value that has keys itself: what is wrong with them, with keys below that of the value. Empty where the value
+    /// as a whole is refused.
+    package let problems: [Problem]
 
     /// `reason` is put in brackets behind what came.
     package init(came: String, reason: String? = nil) {
         self.came = came
         self.reason = reason
+        problems = []
+    }
+
+    /// Keys of the value are refused, each in a sentence of its own.
+    package init(_ problems: [Problem]) {
+        came = "a list"
+        reason = nil
+        self.problems = problems
     }
 }
 
@@ -165,6 +176,32 @@ extension ValueForm {
                 return values
             },
             write: { .list($0.map(element.write)) })
+    }
+}
+
+extension ValueForm {
+    /// A list of sections, each with the keys of a group: `[{name: held-out, episodes: 100}]`, or in YAML's block style.
+    /// Everything that is wrong in any of them is told at once.
+    ///
+    /// Keys that have their defaults are not written.
+    package static func groups<Group: SettingsGroup>(of noun: String, count: ClosedRange<Int>) -> ValueForm
+    where Value == [Group] {
+        ValueForm(
+            accepted: "list of \(count.lowerBound) to \(count.upperBound) \(noun)",
+            read: { node throws(Mismatch) in
+                guard case .list(let items) = node.content else { throw Mismatch(came: node.outline) }
+                guard count.contains(items.count) else { throw Mismatch(came: "a list of \(items.count)") }
+                var groups: [Group] = []
+                var problems: [Problem] = []
+                for (index, item) in items.enumerated() {
+                    do throws(SettingsError) { groups.append(try Group(item)) } catch {
+                        problems += error.problems.map { $0.below("\(index)") }
+                    }
+                }
+                guard problems.isEmpty else { throw Mismatch(problems) }
+                return groups
+            },
+            write: { .list($0.map { Schema(Group.entries).text($0, defaults: Group()) }) })
     }
 }
 

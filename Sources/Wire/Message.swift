@@ -58,7 +58,7 @@ package enum Message: Sendable {
 
     // Distillation and evaluation.
     /// A checkpoint's name to go on from, empty to begin.
-    case distil(resumeFrom: String)
+    case distil(Distil)
     case checkpointPiece(CheckpointPiece)
     case checkpointRequest(CheckpointRequest)
     case distillationFinished(DistillationFinished)
@@ -108,7 +108,7 @@ extension Message {
         MessageKind(StreamsRefused.self) { .streamsRefused($0) },
         MessageKind(DiscardStreams.self) { .discardStreams($0) },
 
-        MessageKind(Distil.self) { .distil(resumeFrom: $0.resumeFrom) },
+        MessageKind(Distil.self) { .distil($0) },
         MessageKind(CheckpointPiece.self) { .checkpointPiece($0) },
         MessageKind(CheckpointRequest.self) { .checkpointRequest($0) },
         MessageKind(DistillationFinished.self) { .distillationFinished($0) },
@@ -158,7 +158,7 @@ extension Message {
         case .streamsRefused(let refused): refused
         case .discardStreams(let discard): discard
 
-        case .distil(let resumeFrom): Distil(resumeFrom: resumeFrom)
+        case .distil(let distil): distil
         case .checkpointPiece(let piece): piece
         case .checkpointRequest(let request): request
         case .distillationFinished(let finished): finished

@@ -58,7 +58,7 @@ import Testing
     }
 
     private func wholeRun() throws -> Violations {
-        let reference = try WholeRun.Reference()
-        return { try WholeRun(seed: $0, reference: reference, prepare: $1).violations }
+        let references = try WholeRun.References()
+        return { try WholeRun(seed: $0, references: references, prepare: $1).violations }
     }
 }

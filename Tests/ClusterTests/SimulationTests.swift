@@ -64,11 +64,11 @@ let patienceMilliseconds: UInt64 = 400_000
     @Test("whatever fails in whatever phase, a whole run comes to its end with the results of an undisturbed one")
     func wholeRuns() throws {
         let first = testSeed()
-        let reference = try WholeRun.Reference()
+        let references = try WholeRun.References()
         let outcomes = Outcomes(Trouble.ofWholeRun)
         DispatchQueue.concurrentPerform(iterations: seedCount) { index in
             let seed = first &+ UInt64(index)
-            do { outcomes.add(try WholeRun(seed: seed, reference: reference)) } catch {
+            do { outcomes.add(try WholeRun(seed: seed, references: references)) } catch {
                 outcomes.fail(seed, "\(error)")
             }
         }

@@ -1,5 +1,8 @@
 import Coordination
+import Environments
 import Experience
+import Experiments
+import Foundation
 import Nodes
 import Testing
 import Transport
@@ -89,14 +92,12 @@ struct StateTests {
     @Test("the training is leased to one distiller at a time, and its numbers are taken from that one alone")
     func training() {
         var training = TrainingLease()
-        training.note(source: ["mean_policy_entropy": 0.5, "transitions_learnt": 100])
-        training.note(source: ["mean_policy_entropy": 0.125, "transitions_learnt": 200])
-        training.note(source: ["updates": 7])
         #expect(training.isFree)
         training.lease(to: "distiller-a")
         #expect(!training.isFree)
         #expect(training.take(Metrics(step: 3, numbers: ["loss": 9]), from: "distiller-b") == nil)
-        let kept = training.take(Metrics(step: 5, numbers: ["loss": 1]), from: "distiller-a")
+        let kept = training.take(
+            Metrics(step: 5, numbers: ["loss": 1]), from: "distiller-a", sourceEntropy: 0.25)
         #expect(kept?.numbers == ["loss": 1, "loss_floor": 0.25])
         #expect(training.step == 5 && training.numbers == ["loss": 1, "loss_floor": 0.25])
         training.leave("distiller-b")
@@ -105,6 +106,33 @@ struct StateTests {
         #expect(training.isFree)
         training.end(with: "step-7", numbers: ["loss": 0.5])
         #expect(!training.isFree && training.finalCheckpoint == "step-7" && training.numbers["loss"] == 0.5)
+    }
+
+    @Test("of several distillations each has its holder, its checkpoints by their folder, and an end of its own")
+    func distillations() throws {
+        let experiment = try Experiment(
+            yaml:
+                "{name: plan, variants: [{name: ad}, {name: short, model: {context_length: 20}}], distil: {seeds: 2}}",
+            file: "test")
+        let root = CheckpointStore(folder: URL(fileURLWithPath: "/nowhere"))
+        var distillations = Distillations(try experiment.distillations(), root: root)
+        #expect(distillations.all.map(\.name) == ["ad-seed-0", "short-seed-0", "ad-seed-1", "short-seed-1"])
+        #expect(distillations.place(ofCheckpoint: "short-seed-0/step-00000007")?.index == 1)
+        #expect(distillations.place(ofCheckpoint: "short-seed-0/step-00000007")?.step == "step-00000007")
+        #expect(distillations.place(ofCheckpoint: "step-00000007") == nil)
+        #expect(distillations.place(ofCheckpoint: "short/x/step-1") == nil)
+        distillations.all[1].lease.lease(to: "distiller-a")
+        #expect(distillations.holders == ["distiller-a"] && distillations.shown?.name == "short-seed-0")
+        distillations.all[1].lease.end(with: "short-seed-0/step-00000007", numbers: ["loss": 1])
+        #expect(distillations.holders.isEmpty && distillations.place(heldBy: "distiller-a") == 1)
+        distillations.all[2].lease.lease(to: "distiller-a")
+        #expect(distillations.place(heldBy: "distiller-a") == 2 && !distillations.areEnded)
+        distillations.leave("distiller-a")
+        #expect(distillations.all[2].lease.isFree && distillations.place(heldBy: "distiller-b") == nil)
+        distillations.note(source: ["mean_policy_entropy": 0.5, "transitions_learnt": 100])
+        distillations.note(source: ["mean_policy_entropy": 0.125, "transitions_learnt": 200])
+        distillations.note(source: ["updates": 7])
+        #expect(distillations.sourceEntropy == 0.25)
     }
 
     @Test("a learner is answered once, the last that sent the lifetime's state; states go when that is written down")

@@ -11,7 +11,7 @@ import Wire
         throws
     {
         let lone = try LoneDistiller()
-        try lone.hear(.distil(resumeFrom: ""))
+        try lone.hear(.distil(Distil(resumeFrom: "")))
         let end = try lone.untilReport()
         #expect(end.report?.finalCheckpoint == CollectedRun.last)
         #expect(lone.store.names == [CollectedRun.first, CollectedRun.last])
@@ -20,7 +20,7 @@ import Wire
     @Test("which goes on from the last checkpoint of a training says at once that it is over, and by which checkpoint")
     func finishedAlready() throws {
         let lone = try LoneDistiller(checkpoints: [CollectedRun.last])
-        try lone.hear(.distil(resumeFrom: CollectedRun.last))
+        try lone.hear(.distil(Distil(resumeFrom: CollectedRun.last)))
         let end = try lone.untilReport()
         #expect(end.report?.finalCheckpoint == CollectedRun.last)
         #expect(end.pieces.isEmpty)
@@ -28,7 +28,7 @@ import Wire
 
     @Test("says it again until it is acknowledged, and after that no more") func reportAgain() throws {
         let lone = try LoneDistiller(checkpoints: [CollectedRun.last])
-        try lone.hear(.distil(resumeFrom: CollectedRun.last))
+        try lone.hear(.distil(Distil(resumeFrom: CollectedRun.last)))
         let report = try #require(try lone.untilReport().report)
         #expect(try lone.turn(after: 1500).contains { $0.finalCheckpoint == CollectedRun.last })
         try lone.hear(.acknowledgement, request: report.request)
@@ -38,13 +38,13 @@ import Wire
     @Test("that has finished tells a coordinator which leases it the training again, by another name")
     func leasedAgain() throws {
         let lone = try LoneDistiller()
-        try lone.hear(.distil(resumeFrom: ""))
+        try lone.hear(.distil(Distil(resumeFrom: "")))
         let report = try #require(try lone.untilReport().report)
         try lone.hear(.acknowledgement, request: report.request)
         lone.role.forgetLeases(now: lone.now)
         try lone.begin()
         #expect(try lone.turn(after: 2000).isEmpty)
-        try lone.hear(.distil(resumeFrom: CollectedRun.last))
+        try lone.hear(.distil(Distil(resumeFrom: CollectedRun.last)))
         let again = try lone.untilReport(turns: 2)
         #expect(again.report?.finalCheckpoint == CollectedRun.last)
         #expect(again.pieces.isEmpty)
@@ -53,13 +53,13 @@ import Wire
     @Test("stands still without a lease, goes on with what it has in memory, and sends what was on its way anew")
     func lostLease() throws {
         let lone = try LoneDistiller()
-        try lone.hear(.distil(resumeFrom: ""))
+        try lone.hear(.distil(Distil(resumeFrom: "")))
         for _ in 0..<200 where lone.role.numbers["steps"] ?? 0 < 2 { _ = try lone.turn() }
         #expect(lone.role.numbers["steps"] == 2)
         lone.role.forgetLeases(now: lone.now)
         for _ in 0..<5 { #expect(try lone.turn(after: 3000).isEmpty) }
         #expect(lone.role.numbers["steps"] == 2)
-        try lone.hear(.distil(resumeFrom: ""))
+        try lone.hear(.distil(Distil(resumeFrom: "")))
         let end = try lone.untilReport()
         #expect(end.report?.finalCheckpoint == CollectedRun.last)
         #expect(lone.store.names == [CollectedRun.first, CollectedRun.last])
@@ -68,10 +68,10 @@ import Wire
 
     @Test("leaves its own training where another has come further") func overtaken() throws {
         let lone = try LoneDistiller(checkpoints: [CollectedRun.last])
-        try lone.hear(.distil(resumeFrom: ""))
+        try lone.hear(.distil(Distil(resumeFrom: "")))
         for _ in 0..<200 where lone.role.numbers["steps"] ?? 0 < 1 { _ = try lone.turn() }
         lone.role.forgetLeases(now: lone.now)
-        try lone.hear(.distil(resumeFrom: CollectedRun.last))
+        try lone.hear(.distil(Distil(resumeFrom: CollectedRun.last)))
         let end = try lone.untilReport()
         #expect(end.report?.finalCheckpoint == CollectedRun.last)
         #expect(end.pieces.isEmpty)
@@ -79,7 +79,7 @@ import Wire
 
     @Test("whose report is refused sends the checkpoint again, and then the report") func refusedReport() throws {
         let lone = try LoneDistiller(checkpoints: [CollectedRun.last])
-        try lone.hear(.distil(resumeFrom: CollectedRun.last))
+        try lone.hear(.distil(Distil(resumeFrom: CollectedRun.last)))
         let report = try #require(try lone.untilReport().report)
         try FileManager.default.removeItem(at: lone.store.folder.appendingPathComponent(CollectedRun.last))
         try lone.hear(.failure("there is no such checkpoint"), request: report.request)
@@ -92,7 +92,7 @@ import Wire
 
     @Test("never uses the number of a request for two pieces, however fast it is acknowledged") func requests() throws {
         let lone = try LoneDistiller()
-        try lone.hear(.distil(resumeFrom: ""))
+        try lone.hear(.distil(Distil(resumeFrom: "")))
         let pieces = try lone.untilReport().pieces
         #expect(pieces.count == 6)
         #expect(Set(pieces.map(\.request)).count == pieces.count)
@@ -100,7 +100,7 @@ import Wire
 
     @Test("reads the streams in slices, and says how far it is") func slices() throws {
         let lone = try LoneDistiller()
-        try lone.hear(.distil(resumeFrom: ""))
+        try lone.hear(.distil(Distil(resumeFrom: "")))
         var read: [Double] = []
         for _ in 0..<20 where lone.role.numbers["steps"] == nil {
             for case .metrics(let metrics) in try lone.turn(after: 1000).map(\.message) {

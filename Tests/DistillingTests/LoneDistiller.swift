@@ -121,5 +121,5 @@ extension Envelope {
     var failure: String? { if case .failure(let reason) = message { reason } else { nil } }
 
     /// The checkpoint that a distiller is to go on from, where this leases it the training.
-    var resumeFrom: String? { if case .distil(let resumeFrom) = message { resumeFrom } else { nil } }
+    var resumeFrom: String? { if case .distil(let distil) = message { distil.resumeFrom } else { nil } }
 }

@@ -17,7 +17,8 @@ package final class MemoryJournal: RunJournal {
         package fileprivate(set) var results: [FinishedJob] = []
         /// Returns of every job.
         package fileprivate(set) var returns: [FinishedJob: [Float]] = [:]
-        package fileprivate(set) var isDistilled = false
+        /// Names of the distillations that have ended.
+        package fileprivate(set) var distilled: Set<String> = []
         fileprivate var scale: Scale?
         fileprivate var starts: UInt64 = 0
         fileprivate var plottedSteps: UInt64 = 0
@@ -65,7 +66,7 @@ package final class MemoryJournal: RunJournal {
         for stream in state.quarantined.keys { progress.sealed[stream.lifetime, default: []].insert(stream.actor) }
         progress.quarantined = state.quarantined
         progress.jobs = forgetsResults ? [] : Set(state.results)
-        progress.isDistilled = state.isDistilled
+        progress.distilled = state.distilled
         progress.starts = state.starts
         progress.plottedSteps = state.plottedSteps
         progress.scale = state.scale
@@ -114,7 +115,7 @@ package final class MemoryJournal: RunJournal {
             let job = FinishedJob(evaluation: result.evaluation.evaluation, task: result.evaluation.task)
             if progress.jobs.contains(job) { state.returns[job] = Array(result.returns.joined()) }
         }
-        state.isDistilled = keepsNumbers ? self.state.isDistilled : progress.isDistilled
+        state.distilled = keepsNumbers ? self.state.distilled : progress.distilled
         state.starts = keepsNumbers ? self.state.starts : progress.starts
         self.state = state
     }
@@ -188,7 +189,8 @@ package final class MemoryJournal: RunJournal {
         try next?.checkpointStored(name, numbers: numbers)
     }
     package func distillationFinished(_ checkpoint: String) throws {
-        note(survivesPowerLoss: true) { self.state.isDistilled = true }
+        let distillation = checkpoint.split(separator: "/").dropLast().joined(separator: "/")
+        note(survivesPowerLoss: true) { self.state.distilled.insert(distillation) }
         try next?.distillationFinished(checkpoint)
     }
     package func evaluated(_ job: EvaluationJob, split: Split, returns: [Float]) throws {

@@ -65,10 +65,14 @@ extension SimulatedCluster {
         journal.losePower(turns: turns)
     }
 
-    /// Whether the checkpoint that ends the distillation is whole on the disk.
-    package var hasLastCheckpoint: Bool {
-        FileManager.default.fileExists(
-            atPath: folder + "/checkpoints/distiller/step-" + padded(context.experiment.distil.training.steps, 8))
+    /// Whether the checkpoint that ends a distillation is whole on the disk, for every one of the run.
+    package var hasLastCheckpoints: Bool {
+        let root = CheckpointStore(folder: URL(fileURLWithPath: folder + "/checkpoints/distiller"))
+        let distillations = (try? context.experiment.distillations()) ?? []
+        return distillations.allSatisfy { item in
+            let last = "step-" + padded(item.settings.training.steps, 8)
+            return FileManager.default.fileExists(atPath: root.store(of: item.name).folder.path + "/" + last)
+        }
     }
 
     /// What a node is told, as a processor of its kind takes it: another kind rounds otherwise, and one that acts by

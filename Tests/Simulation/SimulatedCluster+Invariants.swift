@@ -1,4 +1,5 @@
 import Coordination
+import Distillation
 import Environments
 package import Experience
 import Experiments
@@ -19,6 +20,7 @@ extension SimulatedCluster {
         let expected = goal.collects ? context.experiment.trainTasks(of: context.distribution).count : 0
         if journal.ended.count != expected { violations.append("\(journal.ended.count) lifetimes of \(expected)") }
         if Set(journal.results).count != journal.results.count { violations.append("a result was counted twice") }
+        violations += try undoneItems()
         for lifetime in journal.ended {
             // Of an elastic lifetime's actors some may never have come to a rollout.
             for actor in 0..<context.experiment.recordedActors where !context.experiment.collect.elastic {
@@ -45,6 +47,32 @@ extension SimulatedCluster {
             let missing = missing(in: stream, checksums: [])
             if !missing.isEmpty { violations.append("\(stream): acknowledged, and there is no file") }
         }
+        return violations
+    }
+
+    /// Items of the plan that were not done, and results of what is none.
+    private func undoneItems() throws -> [String] {
+        var violations: [String] = []
+        let experiment = context.experiment
+        let distillations = try experiment.distillations()
+        if goal.distils {
+            for item in distillations where !journal.distilled.contains(item.name) {
+                violations.append("\(item.title) has no end")
+            }
+        }
+        guard goal.evaluates, goal.distils else { return violations }
+        var planned: Set<FinishedJob> = []
+        for item in distillations {
+            let last = item.checkpoint("step-" + padded(item.settings.training.steps, 8))
+            let evaluations = try experiment.evaluations(
+                of: last, variant: item.variant, tasks: context.distribution)
+            for evaluation in try evaluations + experiment.baselineEvaluations(tasks: context.distribution) {
+                planned.formUnion(evaluation.tasks.map { FinishedJob(evaluation: evaluation.name, task: $0) })
+            }
+        }
+        let results = Set(journal.results)
+        for job in planned.subtracting(results) { violations.append("\(job) has no result") }
+        for job in results.subtracting(planned) { violations.append("\(job) has a result and was not planned") }
         return violations
     }
 
@@ -80,17 +108,23 @@ extension SimulatedCluster {
     private func lostReports() -> [String] {
         witness.taken.compactMap { report in
             switch report {
-            case .distillationFinished:
-                journal.isDistilled ? nil : "it was acknowledged that the distillation is finished, and nobody knows it"
+            case .distillationFinished(let checkpoint):
+                isKnown(endWith: checkpoint)
+                    ? nil
+                    : "it was acknowledged that a distillation is finished with \(checkpoint), and nobody knows it"
             case .result(let job):
                 journal.returns[job] == nil ? "the result of \(job) was acknowledged, and nobody knows it" : nil
             }
         }
     }
 
+    private func isKnown(endWith checkpoint: String) -> Bool {
+        context.experiment.distillation(of: checkpoint).map { journal.distilled.contains($0.name) } ?? false
+    }
+
     /// Why a run that stands still does: the faults that have a name.
     private func reasonsForNoEnd() -> [String] {
-        guard coordinator.phase == .distilling, hasLastCheckpoint else { return [] }
+        guard coordinator.phase == .distilling, hasLastCheckpoints else { return [] }
         return ["the last checkpoint is there, and the run says that it is distilling"]
     }
 
@@ -194,7 +228,7 @@ extension SimulatedCluster {
     package func falseResults() throws -> [String] {
         var wrong: [String] = []
         for (job, returns) in journal.returns {
-            let seeds = context.experiment.evaluate.seeds
+            let seeds = context.experiment.size(ofEvaluation: job.evaluation).seeds
             let lifetime = LifetimeIdentifier(collection: .evaluation(job.evaluation), task: job.task, repetition: 0)
             for seed in 0..<seeds {
                 let stream = StreamIdentifier(lifetime: lifetime, actor: seed)

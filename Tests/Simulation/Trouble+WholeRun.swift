@@ -88,8 +88,8 @@ extension Trouble {
             let name = random.pick(cluster.nodes.keys.sorted() + [SimulatedSupervisor.name])
             cluster.hold(name, milliseconds: milliseconds(in: Self.hangMilliseconds))
         case .killDistillerAtLastWord, .killCoordinatorAtLastWord:
-            try cluster.run(milliseconds: Self.stopMilliseconds) { $0.hasLastCheckpoint || $0.phase != .distilling }
-            guard cluster.hasLastCheckpoint, cluster.phase == .distilling else { return false }
+            try cluster.run(milliseconds: Self.stopMilliseconds) { $0.hasLastCheckpoints || $0.phase != .distilling }
+            guard cluster.hasLastCheckpoints, cluster.phase == .distilling else { return false }
             if event == .killDistillerAtLastWord { return kill(.distiller, cluster) != nil }
             cluster.kill(SimulatedCluster.coordinatorName)
         case .killEverything: try killEverything(cluster) { $0.killEverything() }

@@ -1,6 +1,7 @@
 import Coordination
 import Distillation
 import Environments
+import Experience
 import Experiments
 import Foundation
 import TestSupport
@@ -23,21 +24,57 @@ package struct WholeRun: Sendable {
     package struct Reference: Sendable {
         fileprivate let dataset: [String: StreamData]
         fileprivate let returns: [FinishedJob: [Float]]
-        fileprivate let model: Data
+        fileprivate let models: [String: Data]
 
-        package init() throws {
-            let cluster = try SimulatedCluster(yaml: experiment(0), seed: 0, goal: goal)
+        /// `ofPlan`: of an experiment with several variants.
+        fileprivate init(ofPlan: Bool) throws {
+            let cluster = try SimulatedCluster(
+                yaml: ofPlan ? WholeRun.plan(0) : WholeRun.small(0), seed: 0, goal: goal)
             try cluster.run(milliseconds: patienceMilliseconds)
             dataset = try cluster.dataset()
             returns = cluster.journal.returns
-            model = try cluster.lastModel()
+            models = try cluster.lastModels()
         }
     }
 
+    /// What undisturbed runs give, of one distillation and of several.
+    package struct References: Sendable {
+        fileprivate let single: Reference
+        fileprivate let plan: Reference
+
+        package init() throws {
+            single = try Reference(ofPlan: false)
+            plan = try Reference(ofPlan: true)
+        }
+    }
+
+    /// Of four seeds that follow on one another one has several variants: of eight, one in lockstep and one that is not.
+    private static func hasPlan(_ seed: UInt64) -> Bool { seed % 8 == 2 || seed % 8 == 7 }
+
     private static let goal = Coordinator.Goal(collects: true, distils: true, evaluates: true)
 
+    package static func experiment(_ seed: UInt64) -> String { hasPlan(seed) ? plan(seed) : small(seed) }
+
+    /// Three variants with two seeds each on two distillers, four evaluations on three evaluators.
+    private static func plan(_ seed: UInt64) -> String {
+        small(seed).replacingOccurrences(of: "cluster:\n", with: "cluster:\n  distillers: 2\n  evaluators: 3\n")
+            .replacingOccurrences(of: "distil:\n", with: "distil:\n  seeds: 2\n") + """
+
+                variants:
+                  - name: ad
+                  - {name: short, model: {context_length: 1}}
+                  - name: fast
+                    training: {peak_learning_rate: 0.01, steps: 9}
+                evaluations:
+                  - {name: held-out, episodes: 6}
+                  - {name: cleared, context: cleared, episodes: 3, variants: [ad]}
+                  - {name: trained, tasks: train, limit: 1, seeds: 1, episodes: 3}
+                  - {name: baselines, policies: [random, source], episodes: 3}
+                """
+    }
+
     /// Every other seed is in lockstep; of the others every other one is elastic.
-    package static func experiment(_ seed: UInt64) -> String {
+    private static func small(_ seed: UInt64) -> String {
         let yaml = smallExperiment(
             lockstep: DisturbedRun.isLockstep(seed), actors: actors, trainTasks: 2, episodes: 60, rolloutLength: 4,
             checkpointSeconds: 1
@@ -51,7 +88,7 @@ package struct WholeRun: Sendable {
 
     /// `prepare`: what a test plants into the cluster before it begins.
     package init(
-        seed: UInt64, reference: Reference, prepare: (SimulatedCluster) -> Void = { _ in }
+        seed: UInt64, references: References, prepare: (SimulatedCluster) -> Void = { _ in }
     ) throws {
         self.seed = seed
         let cluster = try SimulatedCluster(yaml: Self.experiment(seed), seed: seed, goal: Self.goal)
@@ -62,6 +99,7 @@ package struct WholeRun: Sendable {
         if cluster.isFinished, cluster.coordinator.failure.isEmpty {
             let isDetermined =
                 DisturbedRun.isLockstep(seed) && cluster.damaged.isEmpty && events[.otherProcessor] == nil
+            let reference = Self.hasPlan(seed) ? references.plan : references.single
             violations += try isDetermined ? cluster.differences(from: reference) : cluster.differencesFromSuccessor()
             violations += try cluster.falseResults()
         }
@@ -78,16 +116,23 @@ package struct WholeRun: Sendable {
 extension SimulatedCluster {
     private static let modelFile = "model.safetensors"
 
-    fileprivate func lastModel() throws -> Data {
-        let store = CheckpointStore(folder: URL(fileURLWithPath: folder + "/checkpoints/distiller"))
-        return try Data(contentsOf: store.folder.appendingPathComponent("\(store.latest ?? "")/\(Self.modelFile)"))
+    /// By the names of the distillations.
+    fileprivate func lastModels() throws -> [String: Data] {
+        let root = CheckpointStore(folder: URL(fileURLWithPath: folder + "/checkpoints/distiller"))
+        var models: [String: Data] = [:]
+        for name in try context.experiment.distillations().map(\.name) {
+            let store = root.store(of: name)
+            models[name] = try Data(
+                contentsOf: store.folder.appendingPathComponent("\(store.latest ?? "")/\(Self.modelFile)"))
+        }
+        return models
     }
 
     /// From the streams, the model and the results of a run that nobody disturbed.
     fileprivate func differences(from reference: WholeRun.Reference) throws -> [String] {
         var differences: [String] = []
         if try dataset() != reference.dataset { differences.append("the streams are not those of an undisturbed run") }
-        if try lastModel() != reference.model { differences.append("the model is not that of an undisturbed run") }
+        if try lastModels() != reference.models { differences.append("a model is not that of an undisturbed run") }
         if journal.returns != reference.returns {
             differences.append("the results are not those of an undisturbed run")
         }
@@ -96,11 +141,10 @@ extension SimulatedCluster {
 
     /// From the results of an evaluation of the same checkpoint that nobody disturbs.
     fileprivate func differencesFromSuccessor() throws -> [String] {
-        guard hasLastCheckpoint else { return ["there is no last checkpoint"] }
-        let checkpoint = CheckpointStore(folder: URL(fileURLWithPath: folder + "/checkpoints/distiller")).latest
+        guard hasLastCheckpoints else { return ["there is no last checkpoint"] }
         let undisturbed = try SimulatedCluster(
             yaml: context.experiment.yaml, seed: 0,
-            goal: Coordinator.Goal(collects: false, distils: false, evaluates: true, checkpoint: checkpoint),
+            goal: Coordinator.Goal(collects: false, distils: false, evaluates: true),
             prepare: { copy in
                 try FileManager.default.copyItem(atPath: folder + "/checkpoints", toPath: copy + "/checkpoints")
             })

@@ -31,7 +31,7 @@ package final class Witness {
 
     /// What somebody reported and was told to be taken.
     package enum Report: Hashable, Sendable {
-        case distillationFinished
+        case distillationFinished(checkpoint: String)
         case result(FinishedJob)
     }
 
@@ -97,7 +97,8 @@ package final class Witness {
         else { return }
         let request = Request(sender: sender, number: envelope.request)
         switch envelope.message {
-        case .distillationFinished: reports[request] = .distillationFinished
+        case .distillationFinished(let finished):
+            reports[request] = .distillationFinished(checkpoint: finished.checkpoint)
         // A carrier that sends again what was lost need never give a sound stream up.
         case .streamsRefused(let refused) where refused.reason.hasPrefix(RecorderDialogue.nothingTaken):
             violations.append("\(refused.lifetime): \(sender) gave its streams up without a reason: \(refused.reason)")

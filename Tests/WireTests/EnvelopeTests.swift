@@ -70,7 +70,7 @@ struct EnvelopeTests {
             .streamQuarantined(StreamQuarantined(lifetime: evaluation, actor: 1, reason: "why")),
             .streamsSealed(
                 StreamsSealed(lifetime: lifetime, streams: [.init(actor: 1, rows: 100, rollouts: 5)])),
-            .sealStreams(SealStreams(lifetime: lifetime, actors: [1, 2])), .distil(resumeFrom: "step-1"),
+            .sealStreams(SealStreams(lifetime: lifetime, actors: [1, 2])), .distil(Distil(resumeFrom: "step-1")),
             .metrics(Metrics(step: 5, numbers: ["loss": 0.5])),
             .checkpointPiece(
                 CheckpointPiece(
@@ -213,9 +213,13 @@ struct EnvelopeTests {
         #expect(throws: WireError.self) { try Envelope(decoding: Envelope(.streamsOpened(beyond)).encoded()) }
     }
 
-    @Test("a name that could leave the run's folder is refused", arguments: ["../x", "a/b", "", ".hidden", "ü"])
+    @Test(
+        "a name that could leave the run's folder is refused",
+        arguments: ["../x", "a/b/c", "a/", "/a", "a/..", "a//b", "", ".hidden", "ed/.hidden", "ü"])
     func names(name: String) {
         let bytes = Envelope(.checkpointRequest(CheckpointRequest(checkpoint: name, file: "f", offset: 0))).encoded()
         #expect(throws: WireError.self) { try Envelope(decoding: bytes) }
+        let file = Envelope(.checkpointRequest(CheckpointRequest(checkpoint: "ed/step-1", file: "a/b", offset: 0)))
+        #expect(throws: WireError.self) { try Envelope(decoding: file.encoded()) }
     }
 }

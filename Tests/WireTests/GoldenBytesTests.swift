@@ -37,12 +37,14 @@ import Wire
                 policy: .inContext(temperature: 0.5, clearContext: false), recorderEndpoint: "tcp://127.0.0.1:5",
                 incarnation: 6,
                 recorderTicket: [UInt8](repeating: 5, count: 32))),
-        .distil(resumeFrom: ""),
+        .distil(Distil(resumeFrom: "")),
         .metrics(Metrics(step: 5, numbers: ["z": 1, "a": -0.0, "left out": .nan])),
         .evaluationJob(
             EvaluationJob(
                 job: 2, evaluation: "random-test", checkpoint: nil, task: 3, seeds: 4, episodes: 200,
                 policy: .named("random", settings: "{}"), recorderEndpoint: "r", incarnation: 1)),
+        .distil(Distil(distillation: "ed", resumeFrom: "ed/step-1", isGrowing: true)),
+        .heartbeat(Heartbeat(numbers: ["steps": 4], distillation: "ed-seed-1")),
     ]
 
     static var examples: [Message] { EnvelopeTests.examples + fuller }

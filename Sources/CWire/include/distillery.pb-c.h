@@ -297,10 +297,15 @@ struct  Distillery__Heartbeat
    * Absent unless a step of its work takes long, or a piece of work of many steps is under way.
    */
   Distillery__Work *work;
+  /*
+   * Of a distiller whose numbers have `steps`: the name of the distillation that it has in memory, leased to it or not;
+   * empty where there is only one.
+   */
+  char *distillation;
 };
 #define DISTILLERY__HEARTBEAT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__heartbeat__descriptor) \
-    , 0,NULL, NULL, 0,NULL, 0,NULL, NULL }
+    , 0,NULL, NULL, 0,NULL, 0,NULL, NULL, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -899,10 +904,18 @@ struct  Distillery__Distil
    * Name of a checkpoint to go on from; empty to begin.
    */
   char *resume_from;
+  /*
+   * What is trained, by its name in the experiment's plan; empty where there is only one.
+   */
+  char *distillation;
+  /*
+   * Streams may still be added and grow: training is not to end before another of these says that they do not.
+   */
+  protobuf_c_boolean growing;
 };
 #define DISTILLERY__DISTIL__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__distil__descriptor) \
-    , (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
 
 
 struct  Distillery__Metrics
@@ -923,6 +936,9 @@ struct  Distillery__Metrics
 struct  Distillery__CheckpointPiece
 {
   ProtobufCMessage base;
+  /*
+   * step-00020000, or DISTILLATION/step-00020000 where there are several.
+   */
   char *checkpoint;
   char *file;
   uint64_t offset;

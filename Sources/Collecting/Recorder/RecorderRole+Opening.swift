@@ -179,7 +179,7 @@ extension RecorderRole {
     private func problem(_ open: OpenStreams) -> String? {
         guard let context else { return "the recorder is not part of a run yet" }
         let isEvaluation = open.lifetime.collection != .histories
-        let recorded = isEvaluation ? context.experiment.evaluate.seeds : context.experiment.recordedActors
+        let recorded = isEvaluation ? context.evaluationSeeds : context.experiment.recordedActors
         guard !open.actors.isEmpty, open.actors.upperBound <= recorded else {
             return "\(open.lifetime): actors \(open.actors); the streams of the first \(recorded) are recorded"
         }

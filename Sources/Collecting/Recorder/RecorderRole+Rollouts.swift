@@ -63,12 +63,12 @@ extension RecorderRole {
         }
         let experiment = context.experiment
         let isEvaluation = content.lifetime.collection != .histories
-        let recordedActors = isEvaluation ? experiment.evaluate.seeds : experiment.recordedActors
+        let recordedActors = isEvaluation ? context.evaluationSeeds : experiment.recordedActors
         let checked: CheckedRollouts
         do {
             checked = try content.checked(
                 against: context.distribution.environment.rolloutLayout,
-                actors: isEvaluation ? experiment.evaluate.seeds : experiment.actorLimit)
+                actors: isEvaluation ? context.evaluationSeeds : experiment.actorLimit)
         } catch { return refuse("\(error)", sender, outbox: &outbox) }
         let isLivedAgain = isLivedAgain(content.lifetime)
         let wallClock = StreamWriter.wallClock()

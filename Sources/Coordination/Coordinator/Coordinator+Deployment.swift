@@ -3,25 +3,31 @@ import Nodes
 package import Wire
 
 /// Which processes there are to be: the coordinator says how many of each role, supervisors start them, and nodes
-/// that no phase needs any more are sent home. Nodes may also be started by hand; they are counted and dismissed in
+/// that nothing of the plan needs any more are sent home. Nodes may also be started by hand; they are counted and dismissed in
 /// the same way.
 extension Coordinator {
-    /// How many processes of each role this phase needs; none, and whether and why, when the run is over. Computed
-    /// anew each time. Actor processes are as many as `scale` wants, evaluators no more than there are jobs. A recorder
-    /// is there while something is recorded.
+    /// How many processes of each role a supervisor's machine is to have; none, and whether and why, when the run is over.
+    /// Computed anew each time. Actor processes are as many as `scale` wants, distillers and evaluators no more than there
+    /// is to distil and to evaluate. A recorder is there while something is recorded.
+    ///
+    /// Evaluators wait until nothing is left to be distilled, although they may have jobs before: they would take the
+    /// processors that a training counts on. Evaluators of other machines get these jobs.
     package var deployment: Deployment {
         let isOver = isStopping || !failure.isEmpty || phase == .finished
         guard !isOver else {
             return Deployment(processes: [:], finished: true, stopped: phase != .finished, failure: failure)
         }
         let cluster = context.experiment.cluster
-        let processes: [RoleName: Int] =
-            switch phase {
-            case .collecting: [.learner: cluster.learners, .actor: actorTarget.processes, .recorder: 1]
-            case .distilling: [.distiller: 1]
-            case .evaluating: [.evaluator: min(cluster.evaluators, max(1, jobs.all.count)), .recorder: 1]
-            case .finished: [:]
-            }
+        var processes: [RoleName: Int] = [:]
+        if phase == .collecting {
+            processes = [.learner: cluster.learners, .actor: actorTarget.processes, .recorder: 1]
+        }
+        let open = goal.distils ? distillations.all.count { !$0.isEnded && canBegin($0) } : 0
+        if open > 0 { processes[.distiller] = min(cluster.distillers, open) }
+        if phase == .evaluating {
+            processes[.evaluator] = min(cluster.evaluators, max(1, jobs.all.count))
+            processes[.recorder] = 1
+        }
         return Deployment(processes: processes)
     }
 
@@ -37,32 +43,31 @@ extension Coordinator {
         return true
     }
 
-    /// Roles that this phase does not need, but a later one will: nodes of theirs wait, however early they have
+    /// Whether there is, or will be, something to do for nodes of this role: they wait for it, however early they have
     /// come.
-    private var neededLater: Set<RoleName> {
-        guard !deployment.finished else { return [] }
-        switch phase {
-        case .collecting:
-            return Set((goal.distils ? [.distiller] : []) + (goal.evaluates ? [.evaluator, .recorder] : []))
-        case .distilling: return goal.evaluates ? [.evaluator, .recorder] : []
-        case .evaluating, .finished: return []
+    func isNeeded(_ role: RoleName) -> Bool {
+        guard !deployment.finished else { return false }
+        switch role {
+        case .supervisor, .coordinator: return true
+        case .actor, .learner: return phase == .collecting
+        case .distiller: return goal.distils && !distillations.areEnded
+        case .evaluator: return goal.evaluates && phase != .finished
+        case .recorder: return phase == .collecting || isNeeded(.evaluator)
         }
     }
 
-    /// Sends home the nodes that neither this phase nor a later one needs. Learners and recorders, which take what
+    /// Sends home the nodes that have nothing to do any more, now or later. Learners and recorders, which take what
     /// others send, go when those have gone.
     func dismiss(now: UInt64, outbox: inout Outbox) {
-        let needed = deployment.processes
-        let later = neededLater
         let hasProducers =
-            !nodes.members(.actor).isEmpty || (!later.contains(.evaluator) && !nodes.members(.evaluator).isEmpty)
-        for role in RoleName.allCases where role != .supervisor && needed[role] == nil && !later.contains(role) {
+            !nodes.members(.actor).isEmpty || (!isNeeded(.evaluator) && !nodes.members(.evaluator).isEmpty)
+        for role in RoleName.allCases where !isNeeded(role) {
             if hasProducers, role == .learner || role == .recorder { continue }
             for name in nodes.members(role).sorted() where nodes[name]?.isLeaving == false {
                 sendHome(name, now: now, outbox: &outbox)
             }
         }
-        dismissSurplus(needed[.actor] ?? 0, now: now, outbox: &outbox)
+        dismissSurplus(deployment.processes[.actor] ?? 0, now: now, outbox: &outbox)
     }
 
     /// After `scale` has asked for fewer, the supervisor may have had processes on their way: the last that came go

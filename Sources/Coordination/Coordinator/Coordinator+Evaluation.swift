@@ -6,27 +6,40 @@ import Logging
 import Nodes
 import Wire
 
-/// The evaluating phase: jobs are queued for the final checkpoint, leased one to an evaluator, and each result is
-/// written down once. A job's incarnation rises with each lease, so that the recorder takes streams from the last
+/// Evaluating: jobs are queued as what acts in them is there, leased one to an evaluator, and each result is written down
+/// once. A job's incarnation rises with each lease, so that the recorder takes streams from the last
 /// holder alone.
 extension Coordinator {
     /// A job whose results were unusable so often ends the run.
     static let failedResultLimit = 3
 
-    /// Queues what the experiment evaluates of the final checkpoint (`Experiment.evaluations`), a job for each task.
-    func queueJobs() throws {
-        guard let checkpoint = training.finalCheckpoint else { return fail("there is no checkpoint to evaluate") }
-        let evaluate = context.experiment.evaluate
-        for planned in try context.experiment.evaluations(of: checkpoint, tasks: context.distribution) {
-            for id in planned.tasks {
-                let task = try context.task(id)
-                guard goal.splits.contains(task.split) else { continue }
-                let job = EvaluationJob(
-                    job: 0, evaluation: planned.name, checkpoint: planned.checkpoint, task: task.id,
-                    seeds: evaluate.seeds, episodes: evaluate.episodes, policy: planned.policy.described,
-                    recorderEndpoint: "", incarnation: earlierStarts << 32)
-                jobs.add(job, split: task.split)
-            }
+    /// Queues the jobs of what needs no checkpoint, at the start of a run. Throws what the experiment throws.
+    func queueBaselines() throws {
+        for planned in try context.experiment.baselineEvaluations(tasks: context.distribution) { try queue(planned) }
+    }
+
+    /// Queues what the experiment evaluates of the distillations that have ended since (`Experiment.evaluations`).
+    func queueEvaluations() throws {
+        for index in distillations.all.indices where !distillations.all[index].isQueued {
+            guard let checkpoint = distillations.all[index].lease.finalCheckpoint else { continue }
+            distillations.all[index].isQueued = true
+            let planned = try context.experiment.evaluations(
+                of: checkpoint, variant: distillations.all[index].planned.variant, tasks: context.distribution)
+            for evaluation in planned { try queue(evaluation) }
+        }
+        if !goal.distils, !distillations.all.contains(where: \.isEnded) { fail("there is no checkpoint to evaluate") }
+    }
+
+    /// A job for each task that the goal has room for.
+    private func queue(_ planned: PlannedEvaluation) throws {
+        for id in planned.tasks {
+            let task = try context.task(id)
+            guard goal.splits.contains(task.split) else { continue }
+            let job = EvaluationJob(
+                job: 0, evaluation: planned.name, checkpoint: planned.checkpoint, task: task.id, seeds: planned.seeds,
+                episodes: planned.episodes, policy: planned.policy.described, recorderEndpoint: "",
+                incarnation: earlierStarts << 32)
+            jobs.add(job, split: task.split)
         }
     }
 

@@ -5,7 +5,7 @@ import Logging
 import Nodes
 import Wire
 
-/// The collecting phase. A lifetime goes queued, running (its learner and all its actors leased), ending (the
+/// Collecting. A lifetime goes queued, running (its learner and all its actors leased), ending (the
 /// learner has ended it, carriers complete their streams), finished; then its streams wait for their seals.
 ///
 /// A lifetime is leased whole: when a learner has room and actor processes have room for all its actors. Its
@@ -155,7 +155,7 @@ extension Coordinator {
         lifetime.state = .finished
         // Its carriers are not asked for again, and a run may have any number of lifetimes.
         lifetime.parts = []
-        if lifetime.task.split == .train { training.note(source: lifetime.numbers) }
+        if lifetime.task.split == .train { distillations.note(source: lifetime.numbers) }
         lifetime.numbers = [:]
         lifetimes[identifier] = lifetime
     }

@@ -95,7 +95,7 @@ extension Coordinator {
         switch node.hello.role {
         case .actor: try replaceActors(of: name, now: now, outbox: &outbox)
         case .learner: try replaceLearner(name, now: now, outbox: &outbox)
-        case .distiller: training.leave(name)
+        case .distiller: distillations.leave(name)
         case .evaluator: jobs.leave(name)
         default: break
         }

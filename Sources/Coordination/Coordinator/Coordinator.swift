@@ -5,7 +5,7 @@ package import Logging
 package import Nodes
 package import Wire
 
-/// Knows what is to be done, which nodes are there and what each of them does: lifetimes, streams, the training and
+/// Knows what is to be done, which nodes are there and what each of them does: lifetimes, streams, distillations and
 /// jobs are leased from here. One instance a run; it lives on one thread.
 ///
 /// A state machine like the other roles; it only differs in being the one that the others connect to. Its owner
@@ -75,9 +75,7 @@ package final class Coordinator {
     var speed: CollectingSpeed
 
     // Distilling.
-    var training: TrainingLease
-    /// Nil until it is looked for, and after another checkpoint is stored.
-    var foundCheckpoint: FoundCheckpoint?
+    var distillations: Distillations
 
     // Evaluating.
     var jobs: EvaluationJobs
@@ -103,7 +101,7 @@ package final class Coordinator {
     var announced: Deployment?
     /// What was decided and cannot be written down now waits here.
     var room = DiskRoom()
-    /// Something happened that may let leases be given out, or a phase end.
+    /// Something happened that may let leases be given out, or an item of the plan end.
     var hasChanged = true
     private var nextDecision: UInt64 = 0
     private var nextSilenceCheck: UInt64 = 0
@@ -111,7 +109,7 @@ package final class Coordinator {
     private static let decisionIntervalNanoseconds: UInt64 = 1_000_000_000
     private static let silenceCheckIntervalNanoseconds: UInt64 = 200_000_000
 
-    /// Takes a run up where its earlier starts have left it, as `finished` says, and enters its first phase.
+    /// Takes a run up where its earlier starts have left it, as `finished` says, and takes up its plan of work.
     /// `checkpoints` is the run's folder of them; `disk` does the slow writes of learners' states. Throws where the
     /// journal cannot be written.
     package init(
@@ -139,12 +137,13 @@ package final class Coordinator {
         actorTarget = ActorTarget(
             processes: context.experiment.cluster.actorProcesses, perProcess: context.experiment.actorsPerProcess,
             perLifetime: context.experiment.collect.actors)
-        training = TrainingLease(finalCheckpoint: goal.checkpoint)
+        distillations = Distillations(try context.experiment.distillations(), root: checkpoints)
         jobs = EvaluationJobs(finishedBefore: finished.jobs)
         seals = StreamSeals(quarantined: finished.quarantined)
         if let scale = finished.scale { actorTarget.apply(scale) }
         if goal.collects { try queueLifetimes(finished) }
-        if goal.distils { takeUpDistillation(isDistilled: finished.isDistilled) }
+        if goal.distils { takeUpDistillations(finished.distilled) } else if goal.evaluates { takeUpCheckpoints() }
+        if goal.evaluates { try queueBaselines() }
         try advance(now: now)
     }
 
@@ -247,7 +246,7 @@ package final class Coordinator {
         }
     }
 
-    /// Looks after deadlines: silent nodes, commands to be sent again, leases, the next phase, what the run lacks.
+    /// Looks after deadlines: silent nodes, commands to be sent again, leases, what the run lacks.
     /// Most ticks of a large cluster decide nothing.
     package func tick(now: UInt64, outbox: inout Outbox) throws {
         answerStoredStates(now: now, outbox: &outbox)
@@ -292,34 +291,36 @@ package final class Coordinator {
         }
     }
 
-    /// Goes on to the next phase when this one has nothing left to do.
-    private func advance(now: UInt64) throws {
-        let before = phase
-        if phase == .collecting, lifetimes.areAllFinished, seals.areComplete {
-            phase = .distilling
-        }
-        if phase == .distilling, !goal.distils || training.finalCheckpoint != nil {
-            phase = .evaluating
-            if goal.evaluates { try queueJobs() }
-        }
-        if phase == .evaluating, jobs.unfinished == 0 { phase = .finished }
-        if phase != before || now == began {
-            phaseBegan = now
-            hasChanged = true
-            movement.note(now: now)
-            try journal.phaseBegan(phase)
-            logger.info("phase", metadata: ["phase": "\(phase.rawValue)"])
-        }
+    /// Whether every lifetime has ended and every stream is sealed.
+    var areHistoriesComplete: Bool { lifetimes.areAllFinished && seals.areComplete }
+
+    /// How far the plan has come, by the first kind of item that is not done. It is what people are told: items are
+    /// leased by their own prerequisites.
+    private var reachedPhase: RunPhase {
+        if !areHistoriesComplete { return .collecting }
+        if goal.distils, !distillations.areEnded { return .distilling }
+        return jobs.unfinished > 0 ? .evaluating : .finished
     }
 
-    /// Gives out what the phase has to give out.
+    /// Takes up what can be done now that something else is.
+    private func advance(now: UInt64) throws {
+        if goal.evaluates { try queueEvaluations() }
+        let reached = reachedPhase
+        guard reached != phase || now == began else { return }
+        phase = reached
+        phaseBegan = now
+        hasChanged = true
+        movement.note(now: now)
+        try journal.phaseBegan(phase)
+        logger.info("phase", metadata: ["phase": "\(phase.rawValue)"])
+    }
+
+    /// Gives out all items of the plan whose prerequisites are done: lifetimes at any time, distillations when the
+    /// histories are complete or followed, evaluations when what acts in them is there.
     private func schedule(now: UInt64, outbox: inout Outbox) throws {
-        switch phase {
-        case .collecting: try scheduleLifetimes(now: now, outbox: &outbox)
-        case .distilling: try scheduleDistillation(now: now, outbox: &outbox)
-        case .evaluating: scheduleJobs(now: now, outbox: &outbox)
-        case .finished: break
-        }
+        if !areHistoriesComplete { try scheduleLifetimes(now: now, outbox: &outbox) }
+        try scheduleDistillations(now: now, outbox: &outbox)
+        scheduleJobs(now: now, outbox: &outbox)
     }
 
     /// The run cannot go on: nodes are sent home and the supervisor is told `reason`, which is the run's error. The

@@ -14,8 +14,8 @@ package struct Progress: Sendable {
     package var sealed: [LifetimeIdentifier: Set<Int>] = [:]
     /// Streams that were given up, with the reason; they count as sealed.
     package var quarantined: [StreamIdentifier: String] = [:]
-    /// Training has ended; its last checkpoint is in the folder.
-    package var isDistilled = false
+    /// Names of the distillations that have ended; their last checkpoints are in their folders.
+    package var distilled: Set<String> = []
     /// What `scale` has set last; nil where nothing was or where it does not count any more.
     package var scale: Scale?
     /// How often the run was started. A coordinator numbers its commands from it, so that a command of an earlier one

@@ -17,6 +17,7 @@ package final class LedgerJournal: RunJournal {
     /// such as starts and phases, are not among them. What it throws, the entry throws.
     package var onMetrics: ((_ name: String, _ step: UInt64, _ value: Double) throws -> Void)?
 
+    private let context: ExperimentContext
     /// The catalogue, open for writing; the command that made the journal closes it.
     let ledger: Ledger
     /// Where each evaluation has its folder.
@@ -41,6 +42,7 @@ package final class LedgerJournal: RunJournal {
     /// that a random policy can expect: that takes a while the first time.
     package init(ledger: Ledger, context: ExperimentContext, folder: URL) throws {
         self.ledger = ledger
+        self.context = context
         evaluations = folder.appendingPathComponent("evaluations")
         // What a random policy can expect takes a while to be found out, and never changes.
         let known = Set(try ledger.tasks().map(\.id))
@@ -77,7 +79,10 @@ package final class LedgerJournal: RunJournal {
         }
         progress.plottedSteps = UInt64(
             try ledger.metrics(named: Coordinator.collectingSpeed).map(\.step).max() ?? 0)
-        progress.isDistilled = try !ledger.metrics(named: MetricRecord.distillationFinished).isEmpty
+        let ends = try context.experiment.distillations().map(\.name).filter {
+            try !ledger.metrics(named: MetricRecord.distillationFinished($0)).isEmpty
+        }
+        progress.distilled = Set(ends)
         return progress
     }
 
@@ -216,7 +221,7 @@ package final class LedgerJournal: RunJournal {
         for (name, value) in metrics.numbers { try onMetrics?("\(source)/\(name)", metrics.step, value) }
     }
 
-    /// The step is read from the name, `step-00020000`.
+    /// The step is read from the name, `step-00020000` or `ed/step-00020000`.
     package func checkpointStored(_ name: String, numbers: [String: Double]) throws {
         note(.checkpointStored)
         let step = name.split(separator: "-").last.flatMap { Int($0) } ?? 0
@@ -226,10 +231,11 @@ package final class LedgerJournal: RunJournal {
                 loss: numbers["loss"]))
     }
 
-    /// The checkpoint's name is not kept: the next start finds the newest one in the folder.
+    /// The checkpoint's own name is not kept: the next start finds the newest one in the distillation's folder.
     package func distillationFinished(_ checkpoint: String) throws {
         note(.distillationFinished)
-        batch.metrics.append(.distillationFinished(at: Date().timeIntervalSince1970))
+        let distillation = checkpoint.split(separator: "/").dropLast().joined(separator: "/")
+        batch.metrics.append(.distillationFinished(distillation, at: Date().timeIntervalSince1970))
     }
 
     /// Rows of `returns` that are shorter than `job.episodes` are kept as they are.

@@ -143,6 +143,26 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
         package var seconds: Double
     }
 
+    /// An item of the plan of work: all lifetimes together, a distillation or an evaluation.
+    package struct PlanItem: Sendable, Codable, Equatable {
+        package enum Kind: String, Sendable, Codable { case histories, distillation, evaluation }
+        /// `waiting` for other items; `ready` for a node that does it; `running`; `finished`.
+        package enum State: String, Sendable, Codable { case waiting, ready, running, finished }
+
+        package var kind: Kind
+        /// Of a distillation its name in the plan; of an evaluation that of its streams' folder, or, while its checkpoint
+        /// is not known, of what acts and what it is called.
+        package var name: String
+        package var state: State
+        /// Names of the items that have to be finished first and are not.
+        package var waitsFor: [String]
+        /// The nodes that are at it; none of the histories', whose leases are listed by themselves.
+        package var nodes: [String]
+        /// Lifetimes, optimiser steps or jobs that are done, of so many.
+        package var done: Int
+        package var total: Int
+    }
+
     /// Who waits for whom.
     package struct Wait: Sendable, Codable, Equatable {
         /// A node's name; `the run` where no one node waits.
@@ -155,7 +175,7 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
 
     /// The experiment's name.
     package var run: String
-    /// What the run is at, and `failure` says whether it has failed there.
+    /// The first kind of item of the plan that is not done, and `failure` says whether it has failed there.
     package var phase: RunPhase
     package var seconds: Double
     /// Seconds since the phase began in this start of the run; `seconds` are those since the coordinator began.
@@ -165,13 +185,16 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
     package var environmentSteps: Double
     package var environmentStepsPerSecond: Double
     package var distillationStep: UInt64
-    /// What the distiller has told last of its training, by the names of its metrics; empty before.
+    /// What the distiller has told last of its training, by the names of its metrics; empty before. Where there are several
+    /// distillations these are of one that is under way.
     package var distillation: [String: Double]
     package var jobs: Jobs
     package var quarantined: [Quarantine]
     package var nodes: [Node]
     package var leases: [Lease]
     package var jobLeases: [JobLease]
+    /// In the order in which items are begun; nil from coordinators that had no plan.
+    package var plan: [PlanItem]?
     /// The longest first.
     package var waits: [Wait]
     /// Nodes that were given up within the last minutes; nil for none.
@@ -196,8 +219,8 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
         run: String, phase: RunPhase, seconds: Double, secondsOfPhase: Double, lifetimes: Lifetimes,
         environmentSteps: Double, environmentStepsPerSecond: Double, distillationStep: UInt64,
         distillation: [String: Double], jobs: Jobs, quarantined: [Quarantine], nodes: [Node], leases: [Lease],
-        jobLeases: [JobLease],
-        waits: [Wait], givenUp: [Loss]?, failure: String, numbers: [String: Double]
+        jobLeases: [JobLease], plan: [PlanItem]?, waits: [Wait], givenUp: [Loss]?, failure: String,
+        numbers: [String: Double]
     ) {
         self.run = run
         self.phase = phase
@@ -213,6 +236,7 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
         self.nodes = nodes
         self.leases = leases
         self.jobLeases = jobLeases
+        self.plan = plan
         self.waits = waits
         self.givenUp = givenUp
         self.failure = failure

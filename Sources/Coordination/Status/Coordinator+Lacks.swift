@@ -35,29 +35,36 @@ extension Coordinator {
                 failingNow(now: now),
             ]
             .compactMap { $0 }
-            + lacksOfPhase(now: now)
+            + lacksOfPlan(now: now)
         return known.isEmpty ? [lackOfMovement(now: now, after: after)].compactMap { $0 } : known
     }
 
-    /// Each phase has its own: collecting needs a recorder, learners, places for actors and seals; distilling a
-    /// distiller; evaluating a recorder and evaluators. A run that is stopping or has failed lacks nothing.
-    private func lacksOfPhase(now: UInt64) -> [Lack] {
+    /// Each kind of item has its own: lifetimes need a recorder, learners, places for actors and seals; distillations a
+    /// distiller; evaluations a recorder and evaluators. A run that is stopping or has failed lacks nothing.
+    private func lacksOfPlan(now: UInt64) -> [Lack] {
         guard !isStopping, failure.isEmpty else { return [] }
-        switch phase {
-        case .collecting: return lacksOfCollecting(now: now)
-        case .distilling:
-            guard goal.distils, training.distiller == nil else { return [] }
-            return [Lack(kind: .distiller, why: "a distiller; there is none")]
-        case .evaluating:
-            let open = jobs.unfinished
-            var lacks: [Lack] = []
-            if recorderEndpoint == nil { lacks.append(Lack(kind: .recorder, why: "a recorder; there is none")) }
-            if !hasNodes(.evaluator) {
-                lacks.append(Lack(kind: .evaluator, why: "an evaluator for \(open) jobs; there is none"))
-            }
-            return open > 0 ? lacks : []
-        case .finished: return []
+        return (phase == .collecting ? lacksOfCollecting(now: now) : []) + lacksOfDistilling
+            + (phase == .evaluating ? lacksOfEvaluating : [])
+    }
+
+    /// What can be trained and is not, where no distiller is there. That some wait for their turn is in order.
+    private var lacksOfDistilling: [Lack] {
+        guard goal.distils, !hasNodes(.distiller) else { return [] }
+        let open = distillations.all.count { $0.lease.isFree && canBegin($0) }
+        guard open > 0 else { return [] }
+        let what = distillations.all.count > 1 ? " for \(open) distillations" : ""
+        return [Lack(kind: .distiller, why: "a distiller\(what); there is none")]
+    }
+
+    private var lacksOfEvaluating: [Lack] {
+        let open = jobs.unfinished
+        guard open > 0 else { return [] }
+        var lacks: [Lack] = []
+        if recorderEndpoint == nil { lacks.append(Lack(kind: .recorder, why: "a recorder; there is none")) }
+        if !hasNodes(.evaluator) {
+            lacks.append(Lack(kind: .evaluator, why: "an evaluator for \(open) jobs; there is none"))
         }
+        return lacks
     }
 
     private func hasNodes(_ role: RoleName) -> Bool { !nodes.staying(role).isEmpty }

@@ -49,17 +49,16 @@ extension Coordinator {
         return words.joined(separator: "; ") + (others > 0 ? "; and \(others) more" : "")
     }
 
-    /// Whether the node holds something that is to be done in this phase.
+    /// Whether the node holds something that is to be done.
     private func shouldMove(_ node: ConnectedNode) -> Bool {
         let name = node.hello.name
-        switch (phase, node.hello.role) {
-        case (.collecting, .actor):
-            return lifetimes.leased.contains { lifetimes[$0]?.parts.contains { $0.node == name } ?? false }
-        case (.collecting, .learner): return lifetimes.leased.contains { lifetimes[$0]?.learner == name }
-        case (.collecting, .recorder): return !seals.areComplete
-        case (.distilling, .distiller): return training.distiller == name
-        case (.evaluating, .evaluator): return jobs.isBusy(name)
-        default: return false
+        switch node.hello.role {
+        case .actor: return lifetimes.leased.contains { lifetimes[$0]?.parts.contains { $0.node == name } ?? false }
+        case .learner: return lifetimes.leased.contains { lifetimes[$0]?.learner == name }
+        case .recorder: return !seals.areComplete
+        case .distiller: return distillations.holders.contains(name)
+        case .evaluator: return jobs.isBusy(name)
+        case .supervisor, .coordinator: return false
         }
     }
 

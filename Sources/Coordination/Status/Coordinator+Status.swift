@@ -39,7 +39,8 @@ extension Coordinator {
                 queued: lifetimes.count(.queued), running: lifetimes.leased.count,
                 finished: lifetimes.count(.finished), total: lifetimes.values.count),
             environmentSteps: speed.steps, environmentStepsPerSecond: speed.perSecond,
-            distillationStep: training.step, distillation: training.numbers,
+            distillationStep: distillations.shown?.lease.step ?? 0,
+            distillation: distillations.shown?.lease.numbers ?? [:],
             jobs: ClusterStatus.Jobs(
                 finished: jobs.all.count - jobs.unfinished, running: jobs.all.count(where: \.isLeased),
                 total: jobs.all.count),
@@ -52,6 +53,7 @@ extension Coordinator {
                     evaluation: job.job.evaluation, task: job.job.task, node: node,
                     seconds: seconds(since: job.leasedAt, now: now))
             },
+            plan: plan,
             waits: (waits + silences(order, now: now) + stillWorks(order) + runWaits(now: now)).sorted {
                 $0.seconds > $1.seconds
             }, givenUp: losses(now: now), failure: failure,

@@ -13,6 +13,7 @@ package struct StatusText {
     private static let nodeRows = 24
     private static let leaseRows = 20
     private static let waitRows = 8
+    private static let planRows = 24
     /// Waits of a moment are no trouble.
     private static let noticeableSeconds = 1.0
     /// Numbers that are bad unless they are 0, and how they are called.
@@ -30,7 +31,7 @@ package struct StatusText {
 
     /// All lines, without line ends. Sections that are empty are left out with their headings.
     package var lines: [String] {
-        (head + waits + nodes + leases).map { $0.trimmedAtEnd.cropped(to: Self.columns) }
+        (head + plan + waits + nodes + leases).map { $0.trimmedAtEnd.cropped(to: Self.columns) }
     }
 
     // MARK: - The run
@@ -58,6 +59,36 @@ package struct StatusText {
         }
         if !status.failure.isEmpty { lines.append("FAILED:     \(status.failure)") }
         return lines
+    }
+
+    // MARK: - The plan
+
+    /// Every item with its state and what it waits for; what is under way or waits comes before what is done where not all
+    /// can be shown.
+    private var plan: [String] {
+        let items = status.plan ?? []
+        guard items.count > 1 else { return [] }
+        let open = items.filter { $0.state != .finished }
+        let shown = items.count > Self.planRows ? open : items
+        let done = items.count - shown.count
+        return ["", "plan"] + limited(shown.map(line), Self.planRows)
+            + (done > 0 ? ["   \(done) of \(items.count) items are finished"] : [])
+    }
+
+    private func line(_ item: ClusterStatus.PlanItem) -> String {
+        let kind = item.kind == .histories ? "" : "\(item.kind.rawValue) "
+        let name = (item.kind == .distillation && item.name.hasPrefix("the ") ? "" : kind) + item.name
+        let unit =
+            switch item.kind {
+            case .histories: "lifetimes"
+            case .distillation: "steps"
+            case .evaluation: "jobs"
+            }
+        var words = "\(NumberText.count(item.done)) of \(NumberText.count(item.total)) \(unit)"
+        if !item.waitsFor.isEmpty { words = "for " + item.waitsFor.joined(separator: ", ") }
+        if !item.nodes.isEmpty { words += ", \(item.nodes.joined(separator: ", "))" }
+        return
+            "\(name.elided(to: Self.nodeColumns).padded(Self.nodeColumns)) \(item.state.rawValue.padded(9))  \(words)"
     }
 
     // MARK: - Troubles

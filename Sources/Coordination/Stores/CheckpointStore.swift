@@ -21,6 +21,11 @@ package final class CheckpointStore {
     /// `folder`: `RUN/checkpoints/distiller`, or wherever checkpoints lie.
     package init(folder: URL) { self.folder = folder }
 
+    /// The checkpoints of a distillation: in a folder of its name, or here where it has none.
+    package func store(of distillation: String) -> CheckpointStore {
+        distillation.isEmpty ? self : CheckpointStore(folder: folder.appendingPathComponent(distillation))
+    }
+
     /// Writes a piece; true when it completed its checkpoint. Pieces of a file come in order; one that was written
     /// before is accepted again, and one that differs from what was written begins the file's rest anew (another
     /// distiller). Throws `ClusterError` for a piece out of order.

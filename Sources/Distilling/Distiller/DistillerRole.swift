@@ -8,12 +8,12 @@ package import Nodes
 import Transport
 package import Wire
 
-/// Trains the transformer on the run's sealed streams and sends its checkpoints to the coordinator.
+/// Trains one distillation of the plan at a time on the run's streams and sends its checkpoints to the coordinator.
 ///
 /// It reads the streams from the run's folder, which it has to share with the recorder; everything else goes
-/// through the coordinator. Its work is a slice of loading or one step of training. It trains only while the
-/// training is leased to it, and what it has in memory outlives a lease: a coordinator that has died leases it
-/// again, and training goes on where it stood unless another distiller has come further.
+/// through the coordinator. Its work is a slice of loading or one step of training. It trains only what is leased to it,
+/// and what it has in memory outlives a lease: a coordinator that has died leases it again, and training goes on where it
+/// stood unless another distiller has come further. With the lease of another distillation it is dropped.
 ///
 /// Its end is told in two steps: the checkpoint of the last step is stored, then `DistillationFinished` names it.
 /// The checkpoint alone would do, since it says by itself that training is over.
@@ -31,11 +31,13 @@ package final class DistillerRole: Role {
     private var folder: String
     private let logger: Logger
     private var context: ExperimentContext?
+    /// What it has in memory, and what is leased to it while `isLeased`; nil before the first lease.
+    private var planned: PlannedDistillation?
     /// Nil before the first lease and when all is read.
     private var loading: DistillationLoading?
     /// Nil until the streams are read.
-    private var distillation: DistillationRun?
-    /// Whether the training is this node's, by the name that it has now; without a lease it stands still.
+    private var training: DistillationRun?
+    /// Whether `planned` is this node's, by the name that it has now; without a lease it stands still.
     private var isLeased = false
     /// Number of the command that leased it last; one that was sent again may come after a later one.
     private var lastCommand: UInt64 = 0
@@ -83,12 +85,14 @@ package final class DistillerRole: Role {
     package func drain(now: UInt64) {
         guard !isDraining else { return }
         isDraining = true
-        if isLeased, let distillation, !distillation.isFinished, upload?.isComplete ?? true { try? save(distillation) }
+        if isLeased, let training, !training.isFinished, upload?.isComplete ?? true { try? save(training) }
     }
 
+    package var distillation: String { planned?.name ?? "" }
+
     package var numbers: [String: Double] {
-        var numbers = distillation?.numbers ?? loading?.numbers ?? [:]
-        numbers["steps"] = distillation.map { Double($0.steps) }
+        var numbers = training?.numbers ?? loading?.numbers ?? [:]
+        numbers["steps"] = training.map { Double($0.steps) }
         numbers["refused_messages"] = Double(refusedMessages)
         return numbers
     }
@@ -106,9 +110,9 @@ package final class DistillerRole: Role {
             try upload?.refuse(envelope.request, reason: reason, now: now)
         case .failure(let reason) where sender == .coordinator && reports.refuse(envelope.request, by: sender):
             reportWasRefused(reason, now: now)
-        case .distil(let resumeFrom) where sender == .coordinator:
+        case .distil(let distil) where sender == .coordinator:
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
-            takeUp(resumeFrom, command: envelope.request)
+            try takeUp(distil, command: envelope.request)
         case .failure: break
         default: refusedMessages += 1
         }
@@ -122,31 +126,44 @@ package final class DistillerRole: Role {
         nextReport = now + Self.refusedReportMilliseconds * nanosecondsPerMillisecond
     }
 
-    /// The training is leased to this node: for the first time, or again. What it has of it in memory it goes on with,
-    /// unless another distiller has come further.
-    private func takeUp(_ resumeFrom: String, command: UInt64) {
+    /// A distillation is leased to this node: for the first time, or again. What it has of it in memory it goes on with,
+    /// unless another distiller has come further. Throws `ClusterError` for one that the experiment does not have.
+    private func takeUp(_ distil: Distil, command: UInt64) throws {
         guard let context, command > lastCommand else { return }
         lastCommand = command
         isLeased = true
+        if distil.distillation != planned?.name { try begin(distil.distillation, of: context.experiment) }
+        guard let planned else { return }
         isReported = false
-        let step = Checkpoint.step(of: resumeFrom)
-        if let step { stored = (resumeFrom, step) }
-        if let distillation {
-            guard let step, step > distillation.steps else { return }
-            self.distillation = nil
+        let step = distil.resumeFrom.split(separator: "/").last.flatMap { Checkpoint.step(of: String($0)) }
+        if let step { stored = (distil.resumeFrom, step) }
+        if let training {
+            guard let step, step > training.steps else { return }
+            self.training = nil
             upload = nil
         }
         let run = URL(fileURLWithPath: folder)
         let checkpoint =
-            resumeFrom.isEmpty ? nil : run.appendingPathComponent("checkpoints/distiller/\(resumeFrom)")
+            distil.resumeFrom.isEmpty
+            ? nil : run.appendingPathComponent("checkpoints/distiller/\(distil.resumeFrom)")
         if let loading {
             loading.resumeFrom = checkpoint
         } else {
             loading = DistillationLoading(
-                experiment: context.experiment, distribution: context.distribution,
+                experiment: context.experiment.distilling(planned), distribution: context.distribution,
                 histories: run.appendingPathComponent("histories"), resumeFrom: checkpoint)
             loading?.onProgress = { [progress] in progress?.advance() }
         }
+    }
+
+    /// Another distillation than the one in memory, of which nothing is kept. A checkpoint of it that is on its way is
+    /// another distiller's to send.
+    private func begin(_ name: String, of experiment: Experiment) throws {
+        guard let found = try experiment.distillations().first(where: { $0.name == name }) else {
+            throw ClusterError("the experiment has no distillation \(name): the coordinator is of another version")
+        }
+        lastUploadRequest = max(lastUploadRequest, upload?.lastRequest ?? 0)
+        (planned, training, loading, upload, stored) = (found, nil, nil, nil, nil)
     }
 
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
@@ -160,23 +177,24 @@ package final class DistillerRole: Role {
                 ])
             self.loading = nil
             run.onProgress = { [progress] in progress?.advance() }
-            distillation = run
+            training = run
         }
-        guard let distillation, !distillation.isFinished else { return false }
-        try distillation.step()
-        if distillation.isFinished || distillation.isCheckpointDue, upload?.isComplete ?? true {
-            try save(distillation)
+        guard let training, !training.isFinished else { return false }
+        try training.step()
+        if training.isFinished || training.isCheckpointDue, upload?.isComplete ?? true {
+            try save(training)
         }
-        return !distillation.isFinished
+        return !training.isFinished
     }
 
     /// Takes a checkpoint and begins to send it.
-    private func save(_ distillation: DistillationRun) throws {
+    private func save(_ training: DistillationRun) throws {
+        guard let planned else { return }
         // Numbers of an earlier upload must never come again: a late acknowledgement would stand for another piece.
         lastUploadRequest = max(lastUploadRequest, upload?.lastRequest ?? 0) + 1
         upload = CheckpointUpload(
-            name: distillation.checkpointName, step: distillation.steps, files: try distillation.checkpointFiles(),
-            request: lastUploadRequest)
+            name: planned.checkpoint(training.checkpointName), step: training.steps,
+            files: try training.checkpointFiles(), request: lastUploadRequest)
     }
 
     package func tick(now: UInt64, outbox: inout Outbox) throws {
@@ -189,10 +207,10 @@ package final class DistillerRole: Role {
 
     /// Once a second, and at the end: not acknowledged, for the next ones replace them.
     private func sendMetrics(now: UInt64, outbox: inout Outbox) {
-        let isEnd = distillation.map { $0.isFinished && !isReported } ?? false
-        guard let numbers = distillation?.numbers ?? loading?.numbers, now >= nextMetrics || isEnd else { return }
+        let isEnd = training.map { $0.isFinished && !isReported } ?? false
+        guard let numbers = training?.numbers ?? loading?.numbers, now >= nextMetrics || isEnd else { return }
         outbox.send(
-            .metrics(Metrics(step: UInt64(distillation?.steps ?? stored?.step ?? 0), numbers: numbers)),
+            .metrics(Metrics(step: UInt64(training?.steps ?? stored?.step ?? 0), numbers: numbers)),
             to: .coordinator)
         nextMetrics = now + Self.metricsIntervalMilliseconds * nanosecondsPerMillisecond
     }
@@ -200,12 +218,12 @@ package final class DistillerRole: Role {
     /// Training is over, here or already in the checkpoint that it was to go on from: says so once the coordinator has
     /// the checkpoint of its last step.
     private func reportEnd(now: UInt64, outbox: inout Outbox) throws {
-        guard let distillation, distillation.isFinished, !isReported, now >= nextReport, upload?.isComplete ?? true
+        guard let training, training.isFinished, !isReported, now >= nextReport, upload?.isComplete ?? true
         else { return }
-        guard let stored, stored.step == distillation.steps else { return try save(distillation) }
+        guard let stored, stored.step == training.steps else { return try save(training) }
         isReported = true
         reports.send(
-            .distillationFinished(DistillationFinished(checkpoint: stored.name, numbers: distillation.numbers)),
+            .distillationFinished(DistillationFinished(checkpoint: stored.name, numbers: training.numbers)),
             to: .coordinator, now: now, outbox: &outbox)
     }
 }

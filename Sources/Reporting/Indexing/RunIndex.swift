@@ -18,7 +18,7 @@ package struct RunIndex {
     /// Checkpoints of the distiller whose configuration can be read, by name.
     package let checkpoints: [CheckpointRecord]
     /// The latest checkpoint is that of a training that has done its steps, or had its time.
-    package let isDistilled: Bool
+    package let distilled: [(name: String, time: Double)]
     /// Files that are no sound streams, with the reason.
     ///
     /// Quarantined streams are among them.
@@ -40,10 +40,10 @@ package struct RunIndex {
             reader.read(file)
             progress(position + 1, files.count)
         }
-        let expected = experiment.map {
-            HistoriesIndex.Expectation(
-                recordedActors: min($0.recordedActors, $0.collect.actors), seeds: $0.evaluate.seeds,
-                episodes: $0.evaluate.episodes)
+        let expected = experiment.map { experiment in
+            HistoriesIndex.Expectation(recordedActors: min(experiment.recordedActors, experiment.collect.actors)) {
+                experiment.size(ofEvaluation: $0)
+            }
         }
         index = HistoriesIndex(
             reader.streams, quarantined: streams.quarantined.compactMap(reader.quarantined) + reader.unreadable,
@@ -51,7 +51,9 @@ package struct RunIndex {
         damaged =
             reader.damaged
             + streams.quarantined.map { "\($0): \(StreamVerification(quarantined: $0).problems.joined())" }
-        (checkpoints, isDistilled) = RunIndex.checkpoints(in: folder.appendingPathComponent("checkpoints/distiller"))
+        (checkpoints, distilled) = RunIndex.checkpoints(
+            in: folder.appendingPathComponent("checkpoints/distiller"),
+            of: (try? experiment?.distillations().map(\.name)) ?? [""])
     }
 
     /// A run whose catalogue is lost gets one made from its files, so that it can be taken up again. Does nothing where
@@ -86,9 +88,9 @@ package struct RunIndex {
         let known = try ledger.checkpoints()
         var batch = LedgerBatch(
             checkpoints: checkpoints.filter { found in !known.contains { $0.name == found.name } })
-        let finished = try ledger.metrics(named: MetricRecord.distillationFinished)
-        if isDistilled, finished.isEmpty, let last = checkpoints.last {
-            batch.metrics.append(.distillationFinished(at: last.created))
+        for (name, time) in distilled
+        where try ledger.metrics(named: MetricRecord.distillationFinished(name)).isEmpty {
+            batch.metrics.append(.distillationFinished(name, at: time))
         }
         try ledger.save(batch)
         if try ledger.run() == nil, let experiment, let started = index.lifetimes.compactMap(\.started).min() {
@@ -113,22 +115,33 @@ package struct RunIndex {
 
     /// A checkpoint without a readable `config.json` is left out. `created` is when that file was written.
     ///
-    /// `step-` folders in the order of their names, which is that of their steps. `isDistilled` is about the last of
-    /// them.
-    private static func checkpoints(in folder: URL) -> ([CheckpointRecord], isDistilled: Bool) {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-        var isDistilled = false
-        let records: [CheckpointRecord] = names.filter { $0.hasPrefix("step-") }.sorted().compactMap { name in
-            let file = folder.appendingPathComponent("\(name)/config.json")
-            guard let data = try? Data(contentsOf: file),
-                let configuration = try? CheckpointConfiguration(data, name: file.path),
-                let written = try? FileManager.default.attributesOfItem(atPath: file.path)[.modificationDate] as? Date
-            else { return nil }
-            isDistilled = configuration.isEnd(of: configuration.training)
-            return CheckpointRecord(
-                name: name, step: configuration.step, created: written.timeIntervalSince1970,
-                trainingSeconds: configuration.seconds)
+    /// `step-` folders of each distillation in the order of their names, which is that of their steps. `distilled`: the
+    /// distillations whose last checkpoint ends their training, with its time.
+    private static func checkpoints(
+        in root: URL, of distillations: [String]
+    ) -> ([CheckpointRecord], distilled: [(name: String, time: Double)]) {
+        var records: [CheckpointRecord] = []
+        var distilled: [(name: String, time: Double)] = []
+        for distillation in distillations {
+            let folder = distillation.isEmpty ? root : root.appendingPathComponent(distillation)
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+            var end: Double?
+            for name in names.filter({ $0.hasPrefix("step-") }).sorted() {
+                let file = folder.appendingPathComponent("\(name)/config.json")
+                guard let data = try? Data(contentsOf: file),
+                    let configuration = try? CheckpointConfiguration(data, name: file.path),
+                    let written = try? FileManager.default.attributesOfItem(atPath: file.path)[.modificationDate]
+                        as? Date
+                else { continue }
+                let created = written.timeIntervalSince1970
+                end = configuration.isEnd(of: configuration.training) ? created : nil
+                records.append(
+                    CheckpointRecord(
+                        name: distillation.isEmpty ? name : "\(distillation)/\(name)", step: configuration.step,
+                        created: created, trainingSeconds: configuration.seconds))
+            }
+            if let end { distilled.append((distillation, end)) }
         }
-        return (records, isDistilled)
+        return (records, distilled)
     }
 }

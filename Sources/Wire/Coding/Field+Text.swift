@@ -56,6 +56,19 @@ extension Field {
         return name
     }
 
+    /// The name of a checkpoint, or those of its folder and of itself with a slash between them: a path below the folder
+    /// of checkpoints, which it cannot leave. Throws as `name` does.
+    static func checkpoint(_ pointer: UnsafeMutablePointer<CChar>?) throws -> String {
+        let path = text(pointer)
+        let names = path.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
+        guard names.count <= 2, names.allSatisfy(isAcceptableName) else {
+            throw WireError(
+                "the checkpoint \(path.prefix(80).debugDescription); expected one or two names with a slash between "
+                    + "them, each of 1 to 64 letters, digits, '-', '_' and inner dots")
+        }
+        return path
+    }
+
     /// A leading dot is refused: it would hide a file, or name the folder above.
     private static func isAcceptableName(_ name: String) -> Bool {
         (1...64).contains(name.utf8.count) && !name.hasPrefix(".") && name.utf8.allSatisfy(isAcceptable)

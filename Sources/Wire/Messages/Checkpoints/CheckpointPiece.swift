@@ -6,7 +6,7 @@ import Experience
 ///
 /// Decoding checks that the content matches its checksum and lies inside the file's size.
 package struct CheckpointPiece: Sendable, Equatable {
-    /// `step-00020000`
+    /// `step-00020000`, or `ed/step-00020000` where there are several distillations.
     package var checkpoint: String
     /// `model.safetensors`
     package var file: String
@@ -56,7 +56,7 @@ extension CheckpointPiece: WireMessage {
     /// Throws for names that are no file names, for a checksum that does not hold, and for content beyond the file's
     /// size.
     init(decoding body: Distillery__CheckpointPiece) throws {
-        checkpoint = try Field.name(body.checkpoint, "checkpoint")
+        checkpoint = try Field.checkpoint(body.checkpoint)
         file = try Field.name(body.file, "file")
         offset = body.offset
         size = body.size

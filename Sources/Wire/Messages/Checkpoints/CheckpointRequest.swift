@@ -35,7 +35,7 @@ extension CheckpointRequest: WireMessage {
 
     /// Throws for names that are no file names, so that no path can be asked for.
     init(decoding body: Distillery__CheckpointRequest) throws {
-        checkpoint = try Field.name(body.checkpoint, "checkpoint")
+        checkpoint = try Field.checkpoint(body.checkpoint)
         file = try Field.name(body.file, "file")
         offset = body.offset
     }

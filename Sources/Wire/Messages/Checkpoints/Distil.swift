@@ -1,9 +1,20 @@
 import CWire
 
-/// Coordinator to distiller, again until it is acknowledged: train, alone in this run until told otherwise.
-struct Distil {
+/// Coordinator to distiller, again until it is acknowledged: train this, which is nobody else's until told otherwise. It
+/// is sent anew, with what has changed, when the streams that grew do so no longer.
+package struct Distil: Sendable, Equatable {
+    /// The name of the distillation in the experiment's plan; empty where there is only one.
+    package var distillation: String
     /// Name of a checkpoint to go on from; empty to begin.
-    let resumeFrom: String
+    package var resumeFrom: String
+    /// Streams may still be added and grow: training is not to end before the distiller is told that they do not.
+    package var isGrowing: Bool
+
+    package init(distillation: String = "", resumeFrom: String = "", isGrowing: Bool = false) {
+        self.distillation = distillation
+        self.resumeFrom = resumeFrom
+        self.isGrowing = isGrowing
+    }
 }
 
 extension Distil: WireMessage {
@@ -12,11 +23,16 @@ extension Distil: WireMessage {
 
     func encode(into body: inout Distillery__Distil, _ arena: EncodingArena) {
         body.resume_from = arena.string(resumeFrom)
+        body.distillation = arena.string(distillation)
+        body.growing = arena.flag(isGrowing)
     }
 
-    /// An empty name stands for a training from the beginning, and is the only one that may break the rules of names.
+    /// Empty names stand for a training from the beginning, and for the only distillation; others have to be names.
     init(decoding body: Distillery__Distil) throws {
         let isNew = Field.text(body.resume_from).isEmpty
-        resumeFrom = isNew ? "" : try Field.name(body.resume_from, "checkpoint")
+        resumeFrom = isNew ? "" : try Field.checkpoint(body.resume_from)
+        let isOnly = Field.text(body.distillation).isEmpty
+        distillation = isOnly ? "" : try Field.name(body.distillation, "distillation")
+        isGrowing = body.growing != 0
     }
 }

@@ -29,7 +29,7 @@ extension DistillationFinished: WireMessage {
 
     /// Throws for a name that is none, and for numbers that are not finite.
     init(decoding body: Distillery__DistillationFinished) throws {
-        checkpoint = try Field.name(body.checkpoint, "checkpoint")
+        checkpoint = try Field.checkpoint(body.checkpoint)
         numbers = try Field.numbers(body.numbers, body.n_numbers)
     }
 }

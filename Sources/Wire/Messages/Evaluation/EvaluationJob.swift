@@ -108,6 +108,6 @@ extension EvaluationJob: WireMessage {
     /// Absent where the policy may need none.
     private static func checkpoint(_ body: Distillery__EvaluationJob) throws -> String? {
         if Field.text(body.checkpoint).isEmpty, !Field.text(body.policy).isEmpty { return nil }
-        return try Field.name(body.checkpoint, "checkpoint")
+        return try Field.checkpoint(body.checkpoint)
     }
 }

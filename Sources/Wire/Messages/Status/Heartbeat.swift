@@ -20,17 +20,21 @@ package struct Heartbeat: Sendable, Equatable {
     package var learning: [LearningReport]
     /// Nil unless a step takes long, or a piece of work of many steps is under way.
     package var work: Work?
+    /// Of a distiller whose numbers have `steps`: the name of the distillation that it has in memory, leased to it or not;
+    /// empty where there is only one.
+    package var distillation: String
 
     /// Every field has a default: a node without work sends an empty heartbeat.
     package init(
         numbers: [String: Double] = [:], waiting: Waiting? = nil, parts: [CarriedPart] = [],
-        learning: [LearningReport] = [], work: Work? = nil
+        learning: [LearningReport] = [], work: Work? = nil, distillation: String = ""
     ) {
         self.numbers = numbers
         self.waiting = waiting
         self.parts = parts
         self.learning = learning
         self.work = work
+        self.distillation = distillation
     }
 }
 
@@ -44,6 +48,7 @@ extension Heartbeat: WireMessage {
         (body.n_parts, body.parts) = arena.list(parts)
         (body.n_learning, body.learning) = arena.list(learning)
         body.work = work.map { arena.make($0) }
+        body.distillation = arena.string(distillation)
     }
 
     /// Throws for lists longer than `listLimit`, and for any part that its own type refuses.
@@ -53,5 +58,7 @@ extension Heartbeat: WireMessage {
         parts = try Field.list(body.parts, body.n_parts, limit: Self.listLimit, "parts in a heartbeat")
         learning = try Field.list(body.learning, body.n_learning, limit: Self.listLimit, "lifetimes in a heartbeat")
         work = try body.work.map { try Work(decoding: $0.pointee) }
+        let isNamed = !Field.text(body.distillation).isEmpty
+        distillation = isNamed ? try Field.name(body.distillation, "distillation") : ""
     }
 }

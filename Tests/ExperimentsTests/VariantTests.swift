@@ -1,0 +1,114 @@
+import Experience
+import Models
+import Distillation
+import Environments
+import Experiments
+import Foundation
+import Settings
+import Testing
+
+@Suite("Variants and named evaluations of an experiment")
+struct VariantTests {
+    private static let yaml = """
+        name: plan
+        tasks: {train: 10, test: 8}
+        distil:
+          seeds: 2
+          training: {seed: 7, steps: 100}
+          model: {context_length: 40}
+        variants:
+          - name: ad
+          - name: short
+            model: {context_length: 20}
+            training: {steps: 50}
+        evaluate: {seeds: 3, episodes: 30}
+        evaluations:
+          - name: held-out
+          - name: cleared
+            context: cleared
+            variants: [ad]
+            episodes: 5
+          - {name: trained, tasks: train, limit: 4, seeds: 1, policies: [distilled, random], temperature: 0.5}
+        """
+
+    @Test("every variant is trained with every seed, and differs in what it says alone") func distillations() throws {
+        let experiment = try Experiment(yaml: Self.yaml, file: "plan.yaml")
+        let planned = try experiment.distillations()
+        #expect(planned.map(\.name) == ["ad-seed-0", "short-seed-0", "ad-seed-1", "short-seed-1"])
+        #expect(planned.map(\.seed) == [7, 7, 8, 8])
+        #expect(planned.map(\.settings.model.dimensions.contextLength) == [40, 20, 40, 20])
+        #expect(planned.map(\.settings.training.steps) == [100, 50, 100, 50])
+        #expect(experiment.distillation(of: "short-seed-1/step-00000050") == planned[3])
+        #expect(experiment.distillation(of: "step-00000050") == nil)
+        let alone = experiment.distilling(planned[3])
+        #expect(try alone.distillations().map(\.name) == [""])
+        #expect(try alone.distillations()[0].settings.training == planned[3].settings.training)
+    }
+
+    @Test("evaluations are made of each checkpoint whose variant they are of, and of policies without one")
+    func evaluations() throws {
+        let experiment = try Experiment(yaml: Self.yaml, file: "plan.yaml")
+        let tasks = try experiment.makeTasks()
+        let ad = try experiment.evaluations(of: "ad-seed-0/step-00000100", variant: "ad", tasks: tasks)
+        let held = "ad-seed-0-step-00000100"
+        #expect(ad.map(\.name) == ["\(held)-held-out", "\(held)-cleared", "\(held)-trained"])
+        #expect(
+            ad.map(\.tasks.count) == [8, 8, 4] && ad.map(\.episodes) == [30, 5, 30] && ad.map(\.seeds) == [3, 3, 1])
+        #expect(ad[2].policy.described == .inContext(temperature: 0.5, clearContext: false))
+        #expect(ad[1].policy.described == .inContext(temperature: 1, clearContext: true))
+        let short = try experiment.evaluations(of: "short-seed-0/step-00000050", variant: "short", tasks: tasks)
+        #expect(short.map(\.label) == ["held-out", "trained"])
+        let baselines = try experiment.baselineEvaluations(tasks: tasks)
+        #expect(baselines.map(\.name) == ["random-trained"] && baselines[0].checkpoint == nil)
+        #expect(Set(ad[2].tasks).isSubset(of: experiment.trainTasks(of: tasks)))
+        #expect(experiment.size(ofEvaluation: "\(held)-trained") == (seeds: 1, episodes: 30))
+        #expect(experiment.size(ofEvaluation: "\(held)-cleared") == (seeds: 3, episodes: 5))
+    }
+
+    @Test("without a list, what `evaluate` says is evaluated under the names that it always had") func section() throws
+    {
+        let experiment = try Experiment(
+            yaml: "{name: old, tasks: {test: 8}, evaluate: {train_tasks: 3, baselines: [random]}}", file: "old.yaml")
+        let tasks = try experiment.makeTasks()
+        let names = try experiment.evaluations(of: "step-00000009", tasks: tasks).map(\.name)
+        #expect(names == ["step-00000009-test", "step-00000009-test-cleared", "step-00000009-train"])
+        #expect(
+            try experiment.baselineEvaluations(tasks: tasks).map(\.name) == ["random-test", "random-train"])
+        #expect(try experiment.distillations().map(\.name) == [""])
+    }
+
+    @Test("the resolved experiment is read back as it was") func resolved() throws {
+        let experiment = try Experiment(yaml: Self.yaml, file: "plan.yaml")
+        let again = try Experiment(yaml: experiment.yaml, file: "resolved")
+        #expect(again == experiment && again.yaml == experiment.yaml)
+        #expect(experiment.yaml.contains("variants:\n  - {name: ad}\n"))
+    }
+
+    @Test(
+        "what cannot be is refused, with the key and the line or the name",
+        arguments: [
+            ("variants: [{name: a, windows: {evry: 2}}]", "variant a: windows.evry: there is no such key"),
+            ("variants: [{name: a}, {name: a}]", "a stands there twice"),
+            ("variants: [{windows: {every_episodes: 2}}]", "a variant without a name"),
+            ("variants: [{name: step-1}]", "checkpoints are named so"),
+            ("variants: [{name: a, seeds: 3}]", "all variants have those of distil.seeds"),
+            ("variants: [{name: a, model: {layers: 0}}]", "variant a: model.layers: expected integer"),
+            ("variants: 3", "expected list of at most 64 variants"),
+            ("evaluations: [{name: e, episods: 3}]", "plan.yaml:2: evaluations.0.episods: there is no such key"),
+            ("evaluations: [{episodes: 3}]", "evaluations.0.name: this key is missing"),
+            ("evaluations: [{name: e, tasks: mars}]", "expected a group of tasks of dark-room, found mars"),
+            ("evaluations: [{name: e, policies: [nobody]}]", "there is no policy nobody"),
+            ("evaluations: [{name: e, variants: [x]}]", "there is no variant x"),
+            ("evaluations: [{name: e}, {name: e}]", "e: name: it stands there twice"),
+            (
+                "variants: [{name: a, model: {context_length: 5000}}]\ncollect: {end: {episodes_per_actor: 10}}",
+                "of variant a is longer than any lifetime"
+            ),
+        ])
+    func refusals(line: String, message: String) throws {
+        let error = #expect(throws: SettingsError.self) {
+            try Experiment(yaml: "name: plan\n" + line, file: "plan.yaml")
+        }
+        #expect("\(String(describing: error))".contains(message), "\(String(describing: error))")
+    }
+}
