@@ -87,8 +87,13 @@ struct EvaluateCommand: ParsableCommand {
     /// That of the run that the checkpoint lies in where it is about the same tasks, for its seed and temperature;
     /// otherwise what the checkpoint's own configuration describes.
     private func experiment(of description: CheckpointDescription, at source: URL) throws -> Experiment {
-        let run = source.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let ofRun = try? Experiment(path: run.appendingPathComponent("experiment.yaml").path)
+        // RUN/checkpoints/distiller/step-00020000, or with a distillation's name before the last.
+        var run = source.deletingLastPathComponent().deletingLastPathComponent()
+        var ofRun: Experiment?
+        for _ in 0..<2 where ofRun == nil {
+            run.deleteLastPathComponent()
+            ofRun = try? Experiment(path: run.appendingPathComponent("experiment.yaml").path)
+        }
         let experiment =
             try ofRun.flatMap { $0.fits(description) ? $0 : nil } ?? Experiment(evaluating: description)
         return try experiment.evaluating(

@@ -4,8 +4,8 @@ import Nodes
 
 extension CheckpointStore {
     /// The folder of the checkpoint that a path means. The path may be a checkpoint's folder, its
-    /// `model.safetensors` or `config.json`, a run or a folder of checkpoints (the newest one is meant), or a link
-    /// to any of them. Throws `ClusterError` where it is none of these.
+    /// `model.safetensors` or `config.json`, a run or a folder of checkpoints (the newest one is meant, of the only
+    /// distillation), or a link to any of them. Throws `ClusterError` where it is none of these.
     package static func locate(_ path: String) throws -> URL {
         let given = URL(fileURLWithPath: path).standardizedFileURL
         // The file may be a link into another folder; its configuration lies beside the link.
@@ -20,14 +20,29 @@ extension CheckpointStore {
         let config = folder.appendingPathComponent(Checkpoint.configFile).path
         if FileManager.default.fileExists(atPath: config) { return folder }
         for store in [folder.appendingPathComponent("checkpoints/distiller"), folder] where isFolder.boolValue {
-            let store = CheckpointStore(folder: store)
-            if let latest = store.latest {
-                return store.folder.appendingPathComponent(latest).resolvingSymlinksInPath()
-            }
+            if let newest = try newest(in: store) { return newest }
         }
         throw ClusterError(
             "\(path) is no checkpoint: expected a folder with \(Checkpoint.modelFile) and \(Checkpoint.configFile), or a "
                 + "run or folder that has such checkpoints")
+    }
+
+    /// The newest checkpoint of a folder of them, or of the only distillation that has a folder there; nil where there is
+    /// none. Throws `ClusterError` where there are several, with their names.
+    private static func newest(in folder: URL) throws -> URL? {
+        let store = CheckpointStore(folder: folder)
+        if let latest = store.latest { return folder.appendingPathComponent(latest).resolvingSymlinksInPath() }
+        let found = store.strangers.compactMap { name in
+            store.store(of: name).latest.map { (name: name, latest: $0) }
+        }
+        guard found.count <= 1 else {
+            throw ClusterError(
+                "\(folder.path) has checkpoints of \(found.count) distillations; name the folder of one: "
+                    + found.map(\.name).joined(separator: ", "))
+        }
+        return found.first.map {
+            folder.appendingPathComponent("\($0.name)/\($0.latest)").resolvingSymlinksInPath()
+        }
     }
 
     /// Copies a checkpoint's model and configuration from `source`, following links; gives the name that it has here,
