@@ -19,10 +19,12 @@ struct DistillCommand: ParsableCommand {
     @OptionGroup var options: ExperimentOptions
     @Option(help: "Folder of sealed streams, or of a run.") var histories: String
     @Option(help: "Folder for the checkpoints.") var out: String
+    @Option(help: "Which of the experiment's distillations, where it has variants or several seeds: such as ed-seed-1.")
+    var distillation: String?
     @Flag(help: "Go on from the latest checkpoint in the folder.") var resume = false
 
     func run() throws {
-        let experiment = try options.read()
+        let experiment = try chosen(of: try options.read())
         let folder = URL(fileURLWithPath: out)
         let lock = try DirectoryLock(path: folder.path + "/.distill.lock", holder: "distill command")
         defer { withExtendedLifetime(lock) {} }
@@ -63,6 +65,22 @@ struct DistillCommand: ParsableCommand {
         line.finish()
         print(try save(training, in: store).path)
         try exitIfInterrupted(signal)
+    }
+
+    /// The experiment with the distillation that is asked for as its only one.
+    private func chosen(of experiment: Experiment) throws -> Experiment {
+        let planned = try experiment.distillations()
+        let names = planned.map(\.name).joined(separator: ", ")
+        guard let distillation else {
+            guard planned.count == 1 else {
+                throw ClusterError("the experiment has \(planned.count) distillations; --distillation names one: \(names)")
+            }
+            return experiment.distilling(planned[0])
+        }
+        guard let found = planned.first(where: { $0.name == distillation }) else {
+            throw ClusterError("the experiment has no distillation \(distillation); expected one of \(names)")
+        }
+        return experiment.distilling(found)
     }
 
     private func load(
