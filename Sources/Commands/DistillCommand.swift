@@ -73,7 +73,8 @@ struct DistillCommand: ParsableCommand {
         let names = planned.map(\.name).joined(separator: ", ")
         guard let distillation else {
             guard planned.count == 1 else {
-                throw ClusterError("the experiment has \(planned.count) distillations; --distillation names one: \(names)")
+                throw ClusterError(
+                    "the experiment has \(planned.count) distillations; --distillation names one: \(names)")
             }
             return experiment.distilling(planned[0])
         }
