@@ -6109,7 +6109,7 @@ const ProtobufCMessageDescriptor distillery__scale__descriptor =
   (ProtobufCMessageInit) distillery__scale__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__drain__field_descriptors[1] =
+static const ProtobufCFieldDescriptor distillery__drain__field_descriptors[2] =
 {
   {
     "node",
@@ -6123,14 +6123,27 @@ static const ProtobufCFieldDescriptor distillery__drain__field_descriptors[1] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "reason",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__Drain, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__drain__field_indices_by_name[] = {
   0,   /* field[0] = node */
+  1,   /* field[1] = reason */
 };
 static const ProtobufCIntRange distillery__drain__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor distillery__drain__descriptor =
 {
@@ -6140,7 +6153,7 @@ const ProtobufCMessageDescriptor distillery__drain__descriptor =
   "Distillery__Drain",
   "distillery",
   sizeof(Distillery__Drain),
-  1,
+  2,
   distillery__drain__field_descriptors,
   distillery__drain__field_indices_by_name,
   1,  distillery__drain__number_ranges,

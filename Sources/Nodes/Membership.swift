@@ -110,9 +110,8 @@ package struct Membership {
             heartbeatInterval = UInt64(max(10, welcome.heartbeatIntervalMilliseconds)) * nanosecondsPerMillisecond
             workLimitMilliseconds = workLimit(welcome.experiment) ?? workLimitMilliseconds
             return .begin(welcome)
-        case .drain:
-            farewell =
-                "the coordinator has no work for this \(hello.role.rawValue), now or later in this run, or was asked to drain it"
+        case .drain(_, let reason):
+            farewell = reason.isEmpty ? "the coordinator was asked to drain this \(hello.role.rawValue)" : reason
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
             return drain()
         case .allowedKeys(let keys):

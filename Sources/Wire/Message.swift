@@ -27,7 +27,7 @@ package enum Message: Sendable {
     case metrics(Metrics)
     case scale(actors: Int)
     /// The name of the node that is to leave, or that leaves.
-    case drain(node: String)
+    case drain(node: String, reason: String = "")
     case stop
     case deployment(Deployment)
     /// The supervisor is to end a process of its host that is silent; its number on that host.
@@ -83,7 +83,7 @@ extension Message {
         MessageKind(StatusAnswer.self) { .statusAnswer(json: $0.json) },
         MessageKind(Metrics.self) { .metrics($0) },
         MessageKind(Scale.self) { .scale(actors: $0.actors) },
-        MessageKind(Drain.self) { .drain(node: $0.node) },
+        MessageKind(Drain.self) { .drain(node: $0.node, reason: $0.reason) },
         MessageKind(Stop.self) { _ in .stop },
         MessageKind(Deployment.self) { .deployment($0) },
         MessageKind(EndProcess.self) { .endProcess($0.process) },
@@ -133,7 +133,7 @@ extension Message {
         case .statusAnswer(let json): StatusAnswer(json: json)
         case .metrics(let metrics): metrics
         case .scale(let actors): Scale(actors: actors)
-        case .drain(let node): Drain(node: node)
+        case .drain(let node, let reason): Drain(node: node, reason: reason)
         case .stop: Stop()
         case .deployment(let deployment): deployment
         case .endProcess(let process): EndProcess(process: process)

@@ -1062,10 +1062,14 @@ struct  Distillery__Drain
 {
   ProtobufCMessage base;
   char *node;
+  /*
+   * From the coordinator: why the node is to leave.
+   */
+  char *reason;
 };
 #define DISTILLERY__DRAIN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__drain__descriptor) \
-    , (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 struct  Distillery__Stop

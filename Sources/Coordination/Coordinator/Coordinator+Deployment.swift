@@ -56,6 +56,22 @@ extension Coordinator {
         }
     }
 
+    /// Why an actor process leaves that `scale` has made one too many.
+    static let fewerActors = "fewer actors are wanted now (distillery scale)"
+
+    /// Why nodes of this role are not needed, in words for their logs.
+    private func nothingLeft(for role: RoleName) -> String {
+        if isStopping { return "the run is stopped" }
+        if !failure.isEmpty { return "the run has failed: \(failure)" }
+        switch role {
+        case .actor, .learner:
+            return goal.collects ? "all histories are collected" : "this run collects no histories"
+        case .distiller: return goal.distils ? "everything is distilled" : "this run distils nothing"
+        case .evaluator: return goal.evaluates ? "everything is evaluated" : "this run evaluates nothing"
+        case .recorder, .coordinator, .supervisor: return "nothing is left to be recorded"
+        }
+    }
+
     /// Sends home the nodes that have nothing to do any more, now or later. Learners and recorders, which take what
     /// others send, go when those have gone.
     func dismiss(now: UInt64, outbox: inout Outbox) {
@@ -64,7 +80,7 @@ extension Coordinator {
         for role in RoleName.allCases where !isNeeded(role) {
             if hasProducers, role == .learner || role == .recorder { continue }
             for name in nodes.members(role).sorted() where nodes[name]?.isLeaving == false {
-                sendHome(name, now: now, outbox: &outbox)
+                sendHome(name, because: nothingLeft(for: role), now: now, outbox: &outbox)
             }
         }
         dismissSurplus(deployment.processes[.actor] ?? 0, now: now, outbox: &outbox)
@@ -78,7 +94,7 @@ extension Coordinator {
         let carriers = nodes.staying(.actor).filter { hosts.contains($0.hello.host) }
         for node in carriers.sorted(by: { ($0.joined, $0.hello.name) < ($1.joined, $1.hello.name) }).dropFirst(wanted)
         where now > node.joined + Self.aliveNanoseconds {
-            sendHome(node.hello.name, now: now, outbox: &outbox)
+            sendHome(node.hello.name, because: Self.fewerActors, now: now, outbox: &outbox)
         }
     }
 }

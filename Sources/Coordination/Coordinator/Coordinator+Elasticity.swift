@@ -129,6 +129,8 @@ extension Coordinator {
         try journal.scaled(scale)
         outbox.send(.acknowledgement, to: sender, request: request)
         let carriers = nodes.staying(.actor).map(\.hello.name).sorted()
-        for name in carriers.dropFirst(actorTarget.processes) { sendHome(name, now: now, outbox: &outbox) }
+        for name in carriers.dropFirst(actorTarget.processes) {
+            sendHome(name, because: Self.fewerActors, now: now, outbox: &outbox)
+        }
     }
 }

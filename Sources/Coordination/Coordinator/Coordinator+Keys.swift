@@ -13,7 +13,7 @@ extension Coordinator {
     /// orders than `scale` and `drain` are taken for `stop`.
     func obey(_ envelope: Envelope, _ name: String, now: UInt64, outbox: inout Outbox) throws {
         let sender = Address.peer(name)
-        if case .drain(node: name) = envelope.message {
+        if case .drain(node: name, _) = envelope.message {
             return try leave(name, reason: "left by itself", now: now, outbox: &outbox)
         }
         let roles = keys.roles(of: name)
@@ -25,7 +25,7 @@ extension Coordinator {
         }
         switch envelope.message {
         case .scale(let actors): try scale(actors, sender, envelope.request, now: now, outbox: &outbox)
-        case .drain(let node): drain(node, asked: sender, envelope.request, now: now, outbox: &outbox)
+        case .drain(let node, _): drain(node, asked: sender, envelope.request, now: now, outbox: &outbox)
         default:
             outbox.send(.acknowledgement, to: sender, request: envelope.request)
             isStopping = true

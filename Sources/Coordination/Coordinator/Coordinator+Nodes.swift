@@ -148,7 +148,7 @@ extension Coordinator {
             return refuse("there is no node \(node); there are \(names)", to: sender, request, outbox: &outbox)
         }
         outbox.send(.acknowledgement, to: sender, request: request)
-        sendHome(node, now: now, outbox: &outbox)
+        sendHome(node, because: "it was asked to leave (distillery drain)", now: now, outbox: &outbox)
     }
 
     /// Nil while there is no recorder: nothing can be leased then.

@@ -171,12 +171,12 @@ package final class Coordinator {
         return node
     }
 
-    /// Asks a node to leave; it is given nothing more to do.
-    func sendHome(_ name: String, now: UInt64, outbox: inout Outbox) {
+    /// Asks a node to leave, and says why; it is given nothing more to do.
+    func sendHome(_ name: String, because reason: String, now: UInt64, outbox: inout Outbox) {
         nodes[name]?.isLeaving = true
-        logger.info("is sent home", metadata: ["node": "\(name)", "phase": "\(phase.rawValue)"])
+        logger.info("is sent home", metadata: ["node": "\(name)", "why": "\(reason)"])
         lifetimes.close(name)
-        commands.send(.drain(node: name), to: .peer(name), now: now, outbox: &outbox)
+        commands.send(.drain(node: name, reason: reason), to: .peer(name), now: now, outbox: &outbox)
     }
 
     /// The recorder that streams are sent to; nil while there is none.

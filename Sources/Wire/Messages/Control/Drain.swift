@@ -9,14 +9,22 @@ import CWire
 struct Drain {
     /// As its `Hello` had it.
     let node: String
+    /// Why the coordinator sends the node home; empty from others.
+    let reason: String
 }
 
 extension Drain: WireMessage {
     static var initialiser: (UnsafeMutablePointer<Distillery__Drain>?) -> Void { distillery__drain__init }
     static var place: EnvelopePlace<Distillery__Drain> { .init(DISTILLERY__ENVELOPE__BODY_DRAIN, \.drain) }
 
-    func encode(into body: inout Distillery__Drain, _ arena: EncodingArena) { body.node = arena.string(node) }
+    func encode(into body: inout Distillery__Drain, _ arena: EncodingArena) {
+        body.node = arena.string(node)
+        body.reason = arena.string(reason)
+    }
 
     /// Throws for a name that no node can have.
-    init(decoding body: Distillery__Drain) throws { node = try Field.name(body.node, "node") }
+    init(decoding body: Distillery__Drain) throws {
+        node = try Field.name(body.node, "node")
+        reason = Field.beginning(of: body.reason)
+    }
 }
