@@ -8,5 +8,6 @@ extension RegisteredEnvironment {
             RegisteredEnvironment(DarkRoomTasks.self),
             RegisteredEnvironment(DarkRoomHardTasks.self),
             RegisteredEnvironment(KeyToDoorTasks.self),
+            RegisteredEnvironment(BanditTasks.self),
         ])
 }

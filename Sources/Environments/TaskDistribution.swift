@@ -10,6 +10,11 @@ package protocol TaskDistribution: Sendable {
     var count: Int { get }
     /// The ids of a split in ascending order. Train and test never overlap; together they need not be all tasks.
     func ids(of split: Split) -> [Int]
+    /// The groups of tasks that an evaluation can name: both splits, and what the environment has beside them. Both
+    /// splits unless implemented.
+    var groups: [String] { get }
+    /// The ids of a group in ascending order. Throws `EnvironmentError` for a name that no group has.
+    func ids(in group: String) throws -> [Int]
     /// Throws `EnvironmentError` for an id that no task has.
     func task(_ id: Int) throws -> Task
     /// What a task's returns are measured against. May take long: it is asked for where a report needs it.
@@ -21,6 +26,8 @@ package protocol TaskDistribution: Sendable {
     /// What is seen of the stored observations of a task. Only asked for, through `view(of:)`, where the environment's
     /// description says that streams store something else than what is seen. Throws as `makeEnvironment` does.
     func makeView(of task: Task) throws -> (any ObservationView)?
+    /// What a learning curve's points are. Episodes unless implemented.
+    var curveAxis: CurveAxis { get }
     /// Whether the actions of a recorded stream bring the same observations and rewards again. True unless implemented.
     var isReplayable: Bool { get }
 }
@@ -28,6 +35,17 @@ package protocol TaskDistribution: Sendable {
 extension TaskDistribution {
     package func makeView(of task: Task) throws -> (any ObservationView)? { nil }
     package var isReplayable: Bool { true }
+    package var curveAxis: CurveAxis { .episode }
+    package var groups: [String] { Split.allCases.map(\.rawValue) }
+    package func ids(in group: String) throws -> [Int] { ids(of: try split(named: group)) }
+
+    /// The split that is the group of this name. Throws `EnvironmentError` where there is none, and says which groups
+    /// there are.
+    package func split(named group: String) throws -> Split {
+        if let split = Split(rawValue: group) { return split }
+        throw EnvironmentError(
+            "\(environment.name) has no tasks called \(group), expected \(groups.joined(separator: ", "))")
+    }
 
     /// What is seen of the stored observations of a task; nil where what is stored is what is seen. Throws
     /// `EnvironmentError` as `makeView` does, and where that makes none though there has to be one.
@@ -37,6 +55,12 @@ extension TaskDistribution {
         throw EnvironmentError(
             "\(environment.name) stores \(environment.stored.name) and does not say what is seen of them")
     }
+}
+
+/// What is counted along a learning curve: a life of many episodes is followed from episode to episode, one that is a
+/// single episode from step to step.
+package enum CurveAxis: String, Sendable {
+    case episode, step
 }
 
 /// Returns of one episode of a task, undiscounted; nil where one cannot be computed. The report draws them as lines,
