@@ -26,7 +26,20 @@ struct ActionSampler {
         _ index: Int, from probabilities: UnsafePointer<Float>, episode: UInt64, step: UInt32,
         into output: UnsafeMutableRawPointer
     ) {
-        let action = choose(probabilities, generators[index].uniform(.policy, episode: episode, step: step))
+        write(
+            choose(probabilities, generators[index].uniform(.policy, episode: episode, step: step)), index, into: output
+        )
+    }
+
+    /// The random word of stream number `index` for the choice of this step.
+    @inline(__always)
+    func word(_ index: Int, episode: UInt64, step: UInt32) -> UInt32 {
+        generators[index].words(.policy, episode: episode, step: step).x
+    }
+
+    /// Writes the action of stream number `index` to its place in `output` (count, action bytes).
+    @inline(__always)
+    func write(_ action: Int, _ index: Int, into output: UnsafeMutableRawPointer) {
         if isByte {
             output.storeBytes(of: UInt8(truncatingIfNeeded: action), toByteOffset: index, as: UInt8.self)
         } else {

@@ -5,6 +5,7 @@ extension RegisteredSourceAlgorithm {
     package static let registry = Registry<RegisteredSourceAlgorithm>(
         "source algorithm",
         [
-            RegisteredSourceAlgorithm(ActorCritic.self)
+            RegisteredSourceAlgorithm(ActorCritic.self),
+            RegisteredSourceAlgorithm(UCB.self),
         ])
 }

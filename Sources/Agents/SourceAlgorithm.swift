@@ -10,7 +10,8 @@ package protocol StreamActor: AnyObject {
     /// Chooses a_t from o_t. `observations`: (B, observation bytes), elements of the observation space; `episodes` and
     /// `steps`: (B), where each actor stands; writes `actions`: (B, action bytes). Allocates nothing.
     ///
-    /// An action depends on the actor's stream key, its episode, its step, its observation and the parameters alone.
+    /// An action depends on the actor's stream key, its episode, its step, its observation and the parameters alone, and
+    /// where it learns within an episode on what this episode has brought: at step 0 all of that is forgotten.
     func act(
         observations: UnsafeRawPointer, episodes: UnsafePointer<UInt64>, steps: UnsafePointer<UInt32>,
         actions: UnsafeMutableRawPointer)

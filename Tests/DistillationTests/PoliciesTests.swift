@@ -157,6 +157,35 @@ struct PoliciesTests {
         #expect(alone.actions.prefix(12).map { $0[0] } == played.actions.prefix(12).map { $0[0] })
     }
 
+    @Test("source learns within the one episode of a life where its algorithm does, each seed a life of its own")
+    func sourceWithinAnEpisode() throws {
+        let bandits = try BanditTasks(split: TaskSplit(testTasks: 20))
+        let ucb = SourceAlgorithm(RegisteredSourceAlgorithm(UCB.self))
+        let choice = PolicyChoice(SourcePolicy.self, SourcePolicy.Settings(source: ucb, actors: 1))
+        try choice.check(in: bandits)
+        var totals = (source: 0.0, random: 0.0, optimum: 0.0)
+        for id in bandits.ids(of: .test) {
+            let task = try bandits.task(id)
+            let place = EvaluatedTask(
+                distribution: bandits, task: task,
+                keys: (0..<5).map {
+                    StreamKey(collection: .evaluation("e"), seed: 7, task: id, repetition: 0, actor: $0)
+                }, folder: "")
+            let played = try play(choice, on: place, episodes: 1)
+            #expect(played.rewards.count == 100 && played.versions == [0])
+            for copy in 0..<5 {
+                #expect(Set(played.actions.prefix(10).map { $0[copy] }).count == 10, "every arm first")
+                totals.source += Double(played.returns(copy, horizon: 100)[0]) / 5
+            }
+            #expect(Set((0..<5).map { copy in played.actions.map { $0[copy] } }).count == 5)
+            #expect(try play(choice, on: place, episodes: 1).actions == played.actions)
+            totals.random += try #require(bandits.references(of: task).random)
+            totals.optimum += try #require(bandits.references(of: task).optimum)
+        }
+        #expect(
+            totals.source > totals.random + 0.5 * (totals.optimum - totals.random) && totals.source < totals.optimum)
+    }
+
     @Test("distilled keeps its context through episodes, and as the control begins each with nothing")
     func distilled() throws {
         let model = try smallModelOfRoom()
