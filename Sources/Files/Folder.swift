@@ -26,6 +26,16 @@ package enum Folder {
         if !isFolder(path) { throw .system("make the folder", path, code: ENOENT) }
     }
 
+    /// Makes a folder where it is missing, in one that is there; its name may be lost with the power until the folder
+    /// above it is synced. False where it is there. Throws as `create` does.
+    ///
+    /// For callers that make many, and sync what is above them together.
+    package static func make(_ path: String) throws(FileError) -> Bool {
+        if try makeOne(path) { return true }
+        if isFolder(path) { return false }
+        throw .system("make the folder", path, code: ENOENT)
+    }
+
     /// A new folder whose name may be lost is not left there: the next attempt would take it for durable.
     ///
     /// `path` is empty, for it was just made.

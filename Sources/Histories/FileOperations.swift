@@ -22,13 +22,6 @@ func replaceFile(_ from: String, _ to: String) throws(StreamError) {
     if rename(from, to) != 0 { throw systemFailure(to, "rename \(from)") }
 }
 
-/// Makes the folders in which `path` lies, where they are missing; their names survive a loss of power.
-///
-/// Does nothing where they are there.
-func makeFolders(of path: String) throws(StreamError) {
-    try inWords(path, "make its folder") { () throws(FileError) in try Folder.create(Folder.of(path)) }
-}
-
 /// The calls by which a stream's file is made and becomes durable, in this order; a test sees each of them, and lets it
 /// fail.
 package struct FileCalls: Sendable {

@@ -120,7 +120,7 @@ package final class StreamSealing {
             try writer.checkPlace()
         } else {
             try writer.checkNameIsFree()
-            try makeFolders(of: temporary)
+            try NewFolders.make(of: temporary)
         }
         let image = try HDF5.locked { () throws(StreamError) in try copyWhole() }
         try calls.writeFile(temporary, image)
@@ -201,29 +201,44 @@ package final class StreamSealing {
 
     // MARK: - Committing
 
-    /// Makes the copies durable, with one wait for the disk, puts them in their places, and makes their names durable,
-    /// each folder once. What failed of each, nil where nothing did; one that failed is abandoned.
+    /// Makes the copies durable, with one wait for the disk, puts them in their places, and makes their names durable
+    /// with another, each folder once. What failed of each, nil where nothing did; one that failed is abandoned.
     ///
-    /// Several at once are worth it: copies that are synced together cost little more than one. Each is independent:
-    /// one that fails does not keep the others from their places.
+    /// Several at once are worth it: copies that are synced together cost little more than one, and so do the folders of
+    /// short lifetimes, which have two new ones for each file. Each is independent: one that fails does not keep the
+    /// others from their places.
     ///
-    /// A folder that several streams share is synced by the first of them, and its failure counts for all.
+    /// A folder that several streams share is synced once, and its failure counts for all of them.
     package static func commit(_ sealings: [StreamSealing]) -> [StreamError?] {
         var failures = synchronize(sealings)
         for (index, sealing) in sealings.enumerated() where failures[index] == nil {
             failures[index] = sealing.attempt { (sealing) throws(StreamError) in try sealing.rename() }
         }
-        var folders: [String: StreamError?] = [:]
-        for (index, sealing) in sealings.enumerated() where failures[index] == nil {
-            let path = sealing.writer.path
-            let failure =
-                folders[Folder.of(path)]
-                ?? sealing.attempt { (sealing) throws(StreamError) in try sealing.calls.synchronizeFolder(path) }
-            folders[Folder.of(path)] = .some(failure)
+        let renamed = sealings.indices.filter { failures[$0] == nil }
+        for (index, failure) in zip(renamed, makeNamesDurable(renamed.map { sealings[$0] })) {
             failures[index] = failure
-            if failure == nil { sealing.writer.noteSealed() }
+            if failure == nil { sealings[index].writer.noteSealed() } else { sealings[index].abandon() }
         }
         return failures
+    }
+
+    /// Syncs the folders in which the copies have got their names, and those above them that are new.
+    private static func makeNamesDurable(_ sealings: [StreamSealing]) -> [StreamError?] {
+        let names = sealings.map { NewFolders.names(on: $0.writer.path) }
+        var folders: [String: Int] = [:]
+        var syncs: [(calls: FileCalls, name: String)] = []
+        for (sealing, names) in zip(sealings, names) {
+            for name in names where folders[Folder.of(name)] == nil {
+                folders[Folder.of(name)] = syncs.count
+                syncs.append((sealing.calls, name))
+            }
+        }
+        let failures = ParallelSync.run(syncs.count) { [syncs] (index) throws(StreamError) in
+            try syncs[index].calls.synchronizeFolder(syncs[index].name)
+        }
+        func failure(of name: String) -> StreamError? { folders[Folder.of(name)].flatMap { failures[$0] } }
+        NewFolders.noteDurable(names.joined().filter { failure(of: $0) == nil })
+        return names.map { $0.lazy.compactMap(failure).first }
     }
 
     /// Copies that are renamed already have been synced.

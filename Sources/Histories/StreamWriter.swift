@@ -207,7 +207,7 @@ package final class StreamWriter {
         try checkSync()
         guard !pendingRecords.isEmpty else { return nil }
         guard !isReplaced else {
-            try calls.synchronizeFolder(path)
+            try calls.makeDurable(nameOf: path)
             forgetPending()
             return nil
         }
@@ -234,7 +234,7 @@ package final class StreamWriter {
             throw failure
         }
         if !folderIsDurable {
-            try calls.synchronizeFolder(path)
+            try calls.makeDurable(nameOf: path)
             folderIsDurable = true
         }
         place = FilePlace(descriptor: descriptor)
@@ -268,7 +268,7 @@ package final class StreamWriter {
         // While the file is open, `checkPlace` notices a name that is gone or leads elsewhere.
         let descriptor = try HDF5.locked { () throws(StreamError) in try handle.open().duplicateDescriptor() }
         defer { Glibc.close(descriptor) }
-        try calls.synchronizeFolder(path)
+        try calls.makeDurable(nameOf: path)
         folderIsDurable = true
         place = FilePlace(descriptor: descriptor)
         forgetPending()

@@ -96,6 +96,7 @@ final class WatchedCalls: Sendable {
     func crashes(place: Place) throws {
         let folder = try TemporaryFolder()
         var stream = SyntheticStream(seed: 3)
+        try FileManager.default.createDirectory(atPath: folder("run"), withIntermediateDirectories: true)
         let watched = WatchedCalls { [path = folder.path] count in
             try? FileManager.default.copyItem(atPath: path + "/run", toPath: "\(path)/\(count)")
         }
@@ -156,7 +157,8 @@ final class WatchedCalls: Sendable {
         #expect(try StreamContents(path: folder("a.h5")).equals(stream, stream.rollouts.count))
     }
 
-    @Test("streams of one folder share its sync, and none is durable before it") func group() throws {
+    @Test("streams of one folder share its sync, and none is durable before it and that of the new folder's name")
+    func group() throws {
         let folder = try TemporaryFolder()
         let watched = WatchedCalls()
         var writers: [StreamWriter] = []
@@ -180,8 +182,40 @@ final class WatchedCalls: Sendable {
         let steps =
             Array(repeating: WatchedCalls.Step.writeFile, count: 6)
             + Array(repeating: .synchronizeFile, count: 6)
-            + Array(repeating: .replaceFile, count: 6) + Array(repeating: .synchronizeFolder, count: 4)
+            + Array(repeating: .replaceFile, count: 6) + Array(repeating: .synchronizeFolder, count: 6)
         #expect(watched.steps == steps)
+        // Twice each: the folder of the two new ones, and both of them.
+        let synced = Set(watched.paths.suffix(6).map { URL(filePath: $0).deletingLastPathComponent().path })
+        #expect(synced == Set([folder.path, folder("0"), folder("1")]))
+    }
+
+    @Test(
+        "the names of new folders are synced before a stream in them is durable, whoever has made them",
+        arguments: [true, false])
+    func newFolders(isFlushed: Bool) throws {
+        let folder = try TemporaryFolder()
+        let watched = WatchedCalls()
+        func stream(_ actor: Int) throws -> StreamWriter {
+            var stream = SyntheticStream(seed: 13, actor: actor)
+            return try makeStream(.memory, at: folder("task/lifetime/\(actor).h5"), &stream, watched).writer
+        }
+        let (first, second, third) = (try stream(0), try stream(1), try stream(2))
+        // The first makes the folders, and is given up.
+        let sealing = StreamSealing(first)
+        while try !sealing.advance() {}
+        sealing.abandon()
+        let error = StreamError.diskFull(path: "", operation: "test")
+        watched.fail(.synchronizeFolder, of: "/task", with: error)
+        let next = StreamSealing(second)
+        while try !next.advance() {}
+        #expect(StreamSealing.commit([next]) == [error] && second.durableCount == 0)
+        watched.fail(.synchronizeFolder, of: "/task", with: nil)
+        if isFlushed { try second.flush() } else { #expect(StreamSealing.commit([next]) == [nil]) }
+        #expect(second.durableCount == 5)
+        let count = watched.steps.count
+        try third.seal()
+        // Only its own name is left to be made durable.
+        #expect(watched.steps.dropFirst(count).count { $0 == .synchronizeFolder } == 1)
     }
 
     @Test("one of several whose copy does not reach the disk leaves the others sealed, and is sealed later")
