@@ -1,10 +1,6 @@
 import ArgumentParser
 import Benchmarks
-import Experiments
 import Processes
-import Supervision
-import Transport
-import Wire
 
 /// A whole cluster on loopback: actors, learner, recorder and coordinator as processes, everything recorded and learnt.
 struct BenchCollectCommand: ParsableCommand {
@@ -42,26 +38,11 @@ struct BenchCollectCommand: ParsableCommand {
             ) { experiment, hasKeys in
                 try inFolder(nil, temporary: "distillery-bench") { folder in
                     let run = RunFolder(out: folder, experiment: experiment)
-                    try collect(experiment, in: run, hasKeys: hasKeys, signals)
+                    try collectOnCluster(experiment, in: run, hasKeys: hasKeys, signals)
                     return try CollectionBenchmark.numbers(ofRun: run.path)
                 }
             }
         }
         try BenchDocument(suite: "collect", results: results).print(json: json)
-    }
-
-    private func collect(_ experiment: Experiment, in folder: RunFolder, hasKeys: Bool, _ signals: SignalWatcher) throws
-    {
-        let lock = try folder.prepare(experiment, resume: false)
-        let keys = KeyFolder(folder.path + "/keys")
-        // An empty folder of keys is none, whatever the environment says.
-        let arguments = ["--keys", hasKeys ? keys.path : ""]
-        if hasKeys { _ = try keys.generate(nodes: ["node"]) }
-        let supervisor = Supervisor(
-            executable: try ChildProcess.ownExecutable(), folder: folder.path, lock: lock,
-            coordinatorArguments: [folder.path, "--goal", "collect"] + arguments,
-            roleArguments: Dictionary(uniqueKeysWithValues: RoleName.allCases.map { ($0, arguments) }),
-            key: hasKeys ? try OwnKey(keys) : nil, signals: signals, logger: makeLogger("bench"))
-        try exitUnlessComplete(try supervisor.run())
     }
 }

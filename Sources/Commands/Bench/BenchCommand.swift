@@ -11,7 +11,8 @@ struct BenchCommand: ParsableCommand {
             Example: distillery bench distiller --json
             """,
         subcommands: [
-            BenchCollectCommand.self, BenchKernelsCommand.self, BenchDistillerCommand.self, BenchActingCommand.self,
+            BenchCollectCommand.self, BenchLifetimesCommand.self, BenchKernelsCommand.self, BenchDistillerCommand.self,
+            BenchActingCommand.self,
             BenchEvaluatorCommand.self, BenchCoordinatorCommand.self, BenchRecorderCommand.self, BenchDrillCommand.self,
             BenchScaleCommand.self, BenchHostileCommand.self, BenchStreamsCommand.self,
         ])
