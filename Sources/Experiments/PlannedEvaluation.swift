@@ -79,7 +79,11 @@ extension Experiment {
         case .train: return trainTasks(of: distribution)
         case .test: return testTasks(of: distribution)
         case nil:
-            throw SettingsError("tasks", "expected a group of tasks of \(distribution.environment.name)", found: group)
+            do { return try distribution.ids(in: group) } catch {
+                let groups = distribution.groups.joined(separator: ", ")
+                throw SettingsError(
+                    "tasks", "expected a group of tasks of \(distribution.environment.name) (\(groups))", found: group)
+            }
         }
     }
 
