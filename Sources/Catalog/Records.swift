@@ -1,5 +1,6 @@
 package import Environments
 package import Experience
+import Foundation
 
 /// The run as a whole: one row in `run`. Times here and below are seconds since 1970, UTC.
 package struct RunRecord: Hashable, Sendable {
@@ -262,8 +263,16 @@ package struct EvaluationKind: RawRepresentable, Hashable, Sendable {
     package init(_ policy: PolicyDescription) {
         switch policy {
         case .inContext(_, let clearContext): self = clearContext ? .control : .inContext
+        case .named(let name, let settings) where name == PolicyDescription.distilled:
+            self = Self.isCleared(settings) ? .control : .inContext
         case .named(let name, _): self.init(rawValue: name)
         }
+    }
+
+    /// Of the settings of the distilled model's policy.
+    private static func isCleared(_ settings: String) -> Bool {
+        let object = try? JSONSerialization.jsonObject(with: Data(settings.utf8)) as? [String: Any]
+        return object?["context"] as? String == "cleared"
     }
 }
 

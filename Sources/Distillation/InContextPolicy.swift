@@ -16,8 +16,13 @@ package final class InContextPolicy {
     package struct Settings: Sendable, Equatable {
         /// Divides the logits; 1 samples what the model has learnt, 0 takes the most probable action.
         package var temperature: Double
+        /// How many of the oldest transitions leave a full context together; the model takes at most half of it.
+        package var slide: Int
 
-        package init(temperature: Double = 1) { self.temperature = temperature }
+        package init(temperature: Double = 1, slide: Int = 1) {
+            self.temperature = temperature
+            self.slide = slide
+        }
     }
 
     /// B, copies.
@@ -36,11 +41,12 @@ package final class InContextPolicy {
     /// One copy for each key. Throws `SettingsError` for settings that make no sense.
     package init(model: any SequenceModel, keys: [StreamKey], settings: Settings = Settings()) throws {
         try require(settings.temperature, in: 0...1e6, "temperature")
+        try require(settings.slide, in: 1...1_000_000, "slide")
         try require(keys.count, in: 1...1_000_000, "copies")
         self.settings = settings
         spaces = model.spaces
         count = keys.count
-        context = try model.makeContext(copies: count)
+        context = try model.makeContext(copies: count, slide: settings.slide)
         generators = keys.map { Philox($0) }
         logits = FloatBuffer(count * spaces.actionCount)
         chosen = .allocate(capacity: count)

@@ -1,7 +1,7 @@
 /// What acts in an evaluation, as it travels and as streams remember it: a kind of policy by its name, with its
 /// settings. `Distillation` makes the policy of it.
 package enum PolicyDescription: Hashable, Sendable {
-    /// The distilled model without a prompt: the one policy that nodes and streams of before know. Its actions are drawn
+    /// The distilled model without a prompt whose context slides by one: the one policy that nodes and streams of before know. Its actions are drawn
     /// from a softmax of this temperature, 0 for the most likely action; the control begins every episode with an empty
     /// context.
     case inContext(temperature: Double, clearContext: Bool)
@@ -19,10 +19,13 @@ package enum PolicyDescription: Hashable, Sendable {
         }
     }
 
+    /// The name of the distilled model's policy.
+    package static let distilled = "distilled"
+
     /// The policy's name in its registry.
     package var name: String {
         switch self {
-        case .inContext: "distilled"
+        case .inContext: Self.distilled
         case .named(let name, _): name
         }
     }

@@ -14,10 +14,11 @@ package struct EvaluationSettings: SettingsGroup {
     /// Of which variants; empty for all.
     package var variants: [String] = []
     package var context = DistilledPolicy.Settings.Context.kept
-    /// These three are nil where they are as the section `evaluate` says.
+    /// These four are nil where they are as the section `evaluate` says.
     package var episodes: Int?
     package var seeds: Int?
     package var temperature: Double?
+    package var slide: Int?
 
     package init() {}
 
@@ -47,6 +48,9 @@ package struct EvaluationSettings: SettingsGroup {
         .key(
             "temperature", \.temperature, .optional(.number(0, 100), asEvaluate),
             "Temperature of the softmax that actions are drawn from; `default` is `evaluate.temperature`."),
+        .key(
+            "slide", \.slide, .optional(.integer(1...1_000_000), asEvaluate),
+            "How many of the oldest transitions leave a full context together; `default` is `evaluate.slide`."),
     ]
 
     package func contradictions() -> [Contradiction] {

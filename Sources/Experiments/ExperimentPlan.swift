@@ -1,3 +1,4 @@
+import Settings
 import Agents
 import Distillation
 package import Environments
@@ -120,11 +121,13 @@ package struct ExperimentPlan: Sendable, Equatable {
         let secondsPerTransition = arithmetic + rates.microsecondsPerTransition * 1e-6
         collectSeconds = Double(maximumTransitions) * secondsPerTransition / cores
         distilSeconds = try Self.distilSeconds(distillations, experiment, environment, cores: cores, rates)
-        // A context that has slid by one position is worked through anew; one that is cleared is short.
+        // A context that has slid is worked through anew; one that is cleared is short.
         let operations = try evaluations.reduce(0.0) { sum, evaluation in
             guard let model = evaluation.model else { return sum }
             let context = Double(model.dimensions.tokens)
-            let length = evaluation.planned.isCleared ? min(context, Double(horizon + 1) / 2) : context
+            let slide = min(evaluation.planned.slide, context / 2)
+            let anew = slide > 1 ? context / slide : context
+            let length = evaluation.planned.isCleared ? min(context, Double(horizon + 1) / 2) : anew
             return sum + Double(evaluation.planned.allEpisodes * horizon) * length
                 * (try ModelSize(model, environment).forwardFlopsPerToken)
         }
@@ -193,10 +196,11 @@ extension PlannedEvaluation {
     /// Of all tasks and seeds.
     fileprivate var allEpisodes: Int { tasks.count * seeds * episodes }
 
+    private var acting: DistilledPolicy.Settings? { policy.settings as? DistilledPolicy.Settings }
+
     /// Every episode begins with an empty context.
-    fileprivate var isCleared: Bool {
-        if case .inContext(_, clearContext: true) = policy.described { true } else { false }
-    }
+    fileprivate var isCleared: Bool { acting?.context == .cleared }
+    fileprivate var slide: Double { Double(acting?.slide ?? 1) }
 }
 
 /// Bytes of stream files before they are compressed. A row is an observation, an action, a reward and two flags, plus

@@ -35,7 +35,8 @@ extension Experiment {
             $0.policies.contains(DistilledPolicy.name) && ($0.variants.isEmpty || $0.variants.contains(variant))
         }.map { settings in
             let acting = DistilledPolicy.Settings(
-                temperature: settings.temperature ?? evaluate.temperature, context: settings.context)
+                temperature: settings.temperature ?? evaluate.temperature, context: settings.context,
+                slide: settings.slide ?? evaluate.slide)
             return try planned(
                 settings, checkpoint: checkpoint, PolicyChoice(DistilledPolicy.self, acting), on: distribution)
         }

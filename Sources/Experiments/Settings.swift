@@ -179,6 +179,8 @@ package struct EvaluateSettings: SettingsGroup {
     package var control: Bool = true
     /// Of the softmax that actions are drawn from; 0 takes the most probable one.
     package var temperature: Double = 1
+    /// How many of the oldest transitions leave a full context together.
+    package var slide: Int = 1
     /// Policies that act on the same tasks for comparison, by name.
     package var baselines: [String] = []
 
@@ -194,6 +196,11 @@ package struct EvaluateSettings: SettingsGroup {
         .key(
             "temperature", \.temperature, .number(0, 100),
             "Temperature of the softmax that actions are drawn from; 0 takes the most probable one."),
+        .key(
+            "slide", \.slide, .integer(1...1_000_000),
+            "How many of the oldest transitions leave a full context together, at most half of it. With 1, as in the "
+                + "paper, the whole context is computed anew for each action; with more only now and then, which is up to "
+                + "a context's length faster."),
         .key(
             "baselines", \.baselines, .list(of: .text("name of a policy that needs no checkpoint"), count: 0...16),
             "Policies that act on the same tasks for comparison, such as `[random, optimum, source]`: uniformly random "

@@ -74,7 +74,10 @@ package protocol SequenceModel: AnyObject {
     func makePasses(workers: Int, windows: Int, seed: UInt64) -> [any TrainingPass]
 
     /// Empty contexts of so many copies, for one thread. Throws `SettingsError` for more than memory should hold.
-    func makeContext(copies: Int) throws -> any ModelContext
+    ///
+    /// - Parameter slide: how many of the oldest transitions leave a context that is full, at least 1 and at most half of
+    ///   it. A model without a bound to what it remembers has no use for it.
+    func makeContext(copies: Int, slide: Int) throws -> any ModelContext
 
     /// Frozen weights over whole windows, at most `windows` at a time, for one thread.
     func makeInference(windows: Int) -> any WindowInference

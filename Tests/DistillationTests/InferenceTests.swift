@@ -43,12 +43,13 @@ struct InferenceTests {
 
     /// Acts along the columns of several streams, whose actions are taken over by force of temperature 0 and logits
     /// being all that is compared.
-    func act(_ model: TransformerModel, rows: Int, clearAt: Set<Int> = []) throws -> (
+    func act(_ model: TransformerModel, rows: Int, clearAt: Set<Int> = [], slide: Int = 1) throws -> (
         policyLogits: [[Float]], streams: [SyntheticColumns]
     ) {
         let copies = 3
         let policy = try InContextPolicy(
-            model: model, keys: (0..<copies).map { StreamKey(seed: 1, task: 2, repetition: 0, actor: $0) })
+            model: model, keys: (0..<copies).map { StreamKey(seed: 1, task: 2, repetition: 0, actor: $0) },
+            settings: InContextPolicy.Settings(slide: slide))
         var streams = (0..<copies).map { SyntheticColumns(episodes: (rows + 5) / 6, seed: UInt32(100 + $0)) }
         var found = [[Float]](repeating: [], count: copies)
         for row in 0..<rows {
@@ -85,6 +86,29 @@ struct InferenceTests {
         late.actions = Array(late.actions[24...])
         late.rewards = Array(late.rewards[24...])
         #expect(largestDifference(Array(found[1][72...]), try logits(model, late)) < 1e-5)
+    }
+
+    @Test(
+        "a context that slides by several rows gives the logits of the rows that stay, and of a copy that was cleared",
+        arguments: [2, 7, 9, 100])
+    func slide(rows: Int) throws {
+        let length = 19
+        let slide = min(rows, length / 2)
+        let model = try smallModel(smallSettings(layout: .merged))
+        let (found, streams) = try act(model, rows: 48, clearAt: [24], slide: rows)
+        for copy in 0..<3 {
+            var start = 0
+            for row in 0..<48 {
+                if copy == 1, row == 24 { start = 24 }
+                if row - start == length { start += slide }
+                var window = streams[copy]
+                window.observations = Array(window.observations[(2 * start)..<(2 * row + 2)])
+                window.actions = Array(window.actions[start...row])
+                window.rewards = Array(window.rewards[start...row])
+                let expected = Array(try logits(model, window).suffix(3))
+                #expect(largestDifference(Array(found[copy][(3 * row)..<(3 * row + 3)]), expected) < 1e-5)
+            }
+        }
     }
 
     @Test("a prompt is as good as what was acted: the logits after it are the same", arguments: TokenLayout.allCases)

@@ -98,7 +98,7 @@ final class ToyModel: SequenceModel {
         (0..<workers).map { _ in ToyPass(self, windows: windows) }
     }
 
-    func makeContext(copies: Int) throws -> any ModelContext { ToyContext(self, copies: copies) }
+    func makeContext(copies: Int, slide: Int) throws -> any ModelContext { ToyContext(self, copies: copies) }
 
     func makeEncoder(observations: Int, pool: WorkerPool) -> (any ObservationEncoder)? { ToyEncoder(self) }
 

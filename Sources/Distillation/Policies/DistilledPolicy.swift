@@ -17,6 +17,8 @@ package enum DistilledPolicy: EvaluationPolicyKind {
         package var temperature = 1.0
         /// What becomes of the context where an episode begins.
         package var context = Context.kept
+        /// How many of the oldest transitions leave a full context together, at most half of it.
+        package var slide = 1
         /// A stream whose rows every copy is shown before its first step: below the run's folder, or a full path.
         package var prompt: String?
         /// Rows of it that are shown: from this one on, so many at most.
@@ -25,9 +27,10 @@ package enum DistilledPolicy: EvaluationPolicyKind {
 
         package init() {}
 
-        package init(temperature: Double, context: Context = .kept) {
+        package init(temperature: Double, context: Context = .kept, slide: Int = 1) {
             self.temperature = temperature
             self.context = context
+            self.slide = slide
         }
 
         package enum Context: String, Sendable, CaseIterable {
@@ -41,6 +44,9 @@ package enum DistilledPolicy: EvaluationPolicyKind {
                 "temperature", \.temperature, .number(0, 1e6),
                 "Temperature of the softmax that actions are drawn from; 0 takes the most probable one."),
             .key("context", \.context, .choice, "Whether the context lives through episodes, or is cleared at each."),
+            .key(
+                "slide", \.slide, .integer(1...1_000_000),
+                "How many of the oldest transitions leave a full context together, at most half of it."),
             .key(
                 "prompt", \.prompt, .optional(.text("path of a stream file"), "none"),
                 "A stream whose rows are in the context before the first step."),
@@ -74,7 +80,8 @@ package enum DistilledPolicy: EvaluationPolicyKind {
     ) throws -> any EvaluationPolicy {
         guard let parameters else { throw PolicyError("the policy \(name) acts by a checkpoint, and there is none") }
         let policy = try InContextPolicy(
-            model: parameters, keys: task.keys, settings: InContextPolicy.Settings(temperature: settings.temperature))
+            model: parameters, keys: task.keys,
+            settings: InContextPolicy.Settings(temperature: settings.temperature, slide: settings.slide))
         if let prompt = settings.prompt {
             let path = prompt.hasPrefix("/") ? prompt : "\(task.folder)/\(prompt)"
             try policy.show(try StreamContents(path: path), settings, in: task.environment)

@@ -4,7 +4,7 @@ package import Settings
 extension Chosen where Kind == RegisteredPolicy {
     /// The choice as it travels and as streams remember it.
     package var described: PolicyDescription {
-        if let settings = settings as? DistilledPolicy.Settings, settings.prompt == nil {
+        if let settings = settings as? DistilledPolicy.Settings, settings.prompt == nil, settings.slide == 1 {
             return .inContext(temperature: settings.temperature, clearContext: settings.context == .cleared)
         }
         return .named(name, settings: json)

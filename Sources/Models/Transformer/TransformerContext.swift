@@ -3,15 +3,18 @@ import Neural
 
 /// The last c transitions of B copies that act, with a cache of their keys and values.
 ///
-/// While a context is not full, a step costs one transition against the cache. When it is full, it slides as in the
-/// paper: the oldest transition leaves, every position changes, and the whole window is computed again. A copy that has
-/// slid is computed that way until `clear`, because its cache stays out of date.
+/// While a context is not full, a step costs one transition against the cache. When it is full, it slides: its oldest
+/// transitions leave, and every position changes. With a slide of one, as in the paper, the window is full again at once,
+/// so that all of it is computed anew for each step until `clear`. With a longer slide what stays is brought into the cache
+/// anew, and the next steps cost one transition again: with a slide of half the context a step costs two on average.
 ///
 /// Copies need not be at the same place: in one call, those that grow go together, and those that are full go together.
 final class TransformerContext: ModelContext {
     let model: TransformerModel
     private let copies: Int
     private let length: Int
+    /// Transitions that leave a full window together.
+    private let slide: Int
     private let width: Int
     private let integers: IntegerComponents
     private let inference: TransformerInference
@@ -24,6 +27,8 @@ final class TransformerContext: ModelContext {
     private var filled: [Int]
     /// Whether the cache of a copy does not hold its window any more.
     private var isStale: [Bool]
+    /// Copies that were shifted in this call, whose cache is to hold what stays.
+    private var shifted: [Int] = []
     /// Windows, and rows of windows that grow, of the copies that take part in a call.
     private let windows: WindowBatch
     private let rows: WindowBatch
@@ -34,7 +39,7 @@ final class TransformerContext: ModelContext {
     /// Made when attention is first asked for.
     private lazy var attentionPass = model.makeAttentionPass()
 
-    init(_ model: TransformerModel, copies: Int) {
+    init(_ model: TransformerModel, copies: Int, slide: Int) {
         guard case .components(let integers) = model.form.input else {
             preconditionFailure("a transformer embeds components")
         }
@@ -42,6 +47,7 @@ final class TransformerContext: ModelContext {
         self.copies = copies
         self.integers = integers
         length = model.contextLength
+        self.slide = max(1, min(slide, length / 2))
         width = integers.counts.count
         inference = TransformerInference(model, sequences: copies)
         cache = KeyValueCache(model.settings, slots: copies)
@@ -53,6 +59,7 @@ final class TransformerContext: ModelContext {
         rewards.initialize(repeating: 0, count: copies * length)
         filled = Array(repeating: 0, count: copies)
         isStale = Array(repeating: false, count: copies)
+        shifted.reserveCapacity(copies)
         windows = WindowBatch(windows: copies, form: model.form)
         rows = WindowBatch(windows: copies, form: model.form.of(length: 1))
         groupLogits = FloatBuffer(copies * model.spaces.actionCount)
@@ -80,12 +87,13 @@ final class TransformerContext: ModelContext {
 
     func observe(_ observations: UnsafeRawPointer, logits: UnsafeMutablePointer<Float>) {
         for copy in 0..<copies {
-            if filled[copy] == length { slide(copy) }
+            if filled[copy] == length { shift(copy) }
             let number = integers.read(
                 observations + copy * integers.byteCount,
                 rows: components + (copy * length + filled[copy]) * width)
             precondition(number != nil, "copy \(copy) observed something outside its observation space")
         }
+        restoreCaches()
         extendGrowing(logits)
         computeFull(logits)
     }
@@ -98,16 +106,33 @@ final class TransformerContext: ModelContext {
         }
     }
 
-    /// The oldest transition of a full window leaves. The window is as long again with the row to come, so nothing of
-    /// it is cached.
-    private func slide(_ copy: Int) {
+    /// The oldest transitions of a full window leave.
+    private func shift(_ copy: Int) {
         let first = copy * length
-        let kept = length - 1
-        (components + first * width).update(from: components + (first + 1) * width, count: kept * width)
-        (actions + first).update(from: actions + first + 1, count: kept)
-        (rewards + first).update(from: rewards + first + 1, count: kept)
+        let kept = length - slide
+        (components + first * width).update(from: components + (first + slide) * width, count: kept * width)
+        (actions + first).update(from: actions + first + slide, count: kept)
+        (rewards + first).update(from: rewards + first + slide, count: kept)
         filled[copy] = kept
-        isStale[copy] = true
+        // A window that is full again with the row to come would find no use for a cache.
+        if slide == 1 { isStale[copy] = true } else { shifted.append(copy) }
+    }
+
+    /// Brings the windows that were shifted into the cache again, a transition of all of them at a time.
+    private func restoreCaches() {
+        guard !shifted.isEmpty else { return }
+        for position in 0..<(length - slide) {
+            for (index, copy) in shifted.enumerated() {
+                group[index] = copy
+                positions[index] = position
+                writeRow(position, of: copy, at: index)
+            }
+            inference.extend(
+                rows, sequences: shifted.count, positions: positions, slots: group, cache: cache,
+                into: groupLogits.start)
+            onProgress?()
+        }
+        shifted.removeAll(keepingCapacity: true)
     }
 
     /// The copies whose cache holds their window: one more transition each.
@@ -116,7 +141,7 @@ final class TransformerContext: ModelContext {
         for copy in 0..<copies where !isStale[copy] {
             group[count] = copy
             positions[count] = filled[copy]
-            writeRow(of: copy, at: count)
+            writeRow(filled[copy], of: copy, at: count)
             count += 1
         }
         guard count > 0 else { return }
@@ -158,13 +183,13 @@ final class TransformerContext: ModelContext {
         (batch.previousRewards + to + 1).update(from: rewards + from, count: count - 1)
     }
 
-    /// Writes the last row of a copy's window, which has no action yet, as row `target` of the batch of one-row
-    /// windows.
-    private func writeRow(of copy: Int, at target: Int) {
-        let row = copy * length + filled[copy]
+    /// Writes a row of a copy's window as row `target` of the batch of one-row windows: its observation, and the action and
+    /// reward of the row before.
+    private func writeRow(_ position: Int, of copy: Int, at target: Int) {
+        let row = copy * length + position
         (rows.components + target * width).update(from: components + row * width, count: width)
-        rows.previousActions[target] = filled[copy] == 0 ? model.spaces.noAction : actions[row - 1]
-        rows.previousRewards[target] = filled[copy] == 0 ? 0 : rewards[row - 1]
+        rows.previousActions[target] = position == 0 ? model.spaces.noAction : actions[row - 1]
+        rows.previousRewards[target] = position == 0 ? 0 : rewards[row - 1]
     }
 }
 

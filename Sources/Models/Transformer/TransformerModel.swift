@@ -72,14 +72,14 @@ package final class TransformerModel: SequenceModel {
     package static let maximumCacheBytes = 16 << 30
 
     /// Throws `SettingsError` for so many copies that their keys and values would exceed `maximumCacheBytes`.
-    package func makeContext(copies: Int) throws -> any ModelContext {
+    package func makeContext(copies: Int, slide: Int) throws -> any ModelContext {
         let cacheBytes = KeyValueCache.byteCount(settings, slots: copies)
         guard cacheBytes <= Self.maximumCacheBytes else {
             throw SettingsError(
                 "copies", "must need at most \(Self.maximumCacheBytes) bytes of keys and values, not \(cacheBytes)",
                 found: "\(copies)")
         }
-        return TransformerContext(self, copies: copies)
+        return TransformerContext(self, copies: copies, slide: slide)
     }
 
     package func makeInference(windows: Int) -> any WindowInference { TransformerInference(self, sequences: windows) }
