@@ -1,9 +1,9 @@
-import Experience
-import Models
 import Distillation
 import Environments
+import Experience
 import Experiments
 import Foundation
+import Models
 import Settings
 import Testing
 
@@ -96,7 +96,10 @@ struct VariantTests {
             ("variants: 3", "expected list of at most 64 variants"),
             ("evaluations: [{name: e, episods: 3}]", "plan.yaml:2: evaluations.0.episods: there is no such key"),
             ("evaluations: [{episodes: 3}]", "evaluations.0.name: this key is missing"),
-            ("evaluations: [{name: e, tasks: mars}]", "expected a group of tasks of dark-room (train, test), found mars"),
+            (
+                "evaluations: [{name: e, tasks: mars}]",
+                "expected a group of tasks of dark-room (train, test), found mars"
+            ),
             ("evaluations: [{name: e, policies: [nobody]}]", "there is no policy nobody"),
             ("evaluations: [{name: e, variants: [x]}]", "there is no variant x"),
             ("evaluations: [{name: e}, {name: e}]", "e: name: it stands there twice"),
