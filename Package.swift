@@ -124,7 +124,8 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["Environments", "Experience", "Transport"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Environments", "Experience", "Histories", "Transport"],
+            path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
             name: "NeuralReference", dependencies: ["Neural"], path: "Tests/NeuralReference", swiftSettings: strict),
@@ -190,8 +191,8 @@ let package = Package(
         tests(
             "DistillingTests",
             [
-                "Distilling", "Coordination", "Nodes", "Wire", "Experiments", "Distillation", "Experience",
-                "Simulation",
+                "Distilling", "Coordination", "Nodes", "Wire", "Experiments", "Distillation", "Environments",
+                "Experience", "Histories", "Simulation", "TestSupport",
                 logging,
             ]),
         tests(

@@ -18,7 +18,7 @@ package enum Prediction {
 
     /// Logits (N, A), end to end: row t is computed from rows max(0, t - c + 1) to t, the first of which has action
     /// "none" and reward 0. `observations` and `actions` are (N, bytes) as streams store them; `view` makes what the
-    /// model sees of them. Throws `StreamArraysError` when the columns do not fit each other or leave their spaces.
+    /// model sees of them. Throws `HistoriesError` when the columns do not fit each other or leave their spaces.
     package static func logits(
         model: any SequenceModel, environment: EnvironmentDescription, view: (any ObservationView)? = nil,
         observations: [UInt8], actions: [UInt8], rewards: [Float]
@@ -26,15 +26,15 @@ package enum Prediction {
         let spaces = model.spaces
         let (stored, actionSpace) = (environment.stored.space, environment.actionSpace)
         guard environment.observationSpace == spaces.observationSpace, actionSpace == spaces.actionSpace else {
-            throw StreamArraysError("the stream's spaces are not those that the model was made for")
+            throw HistoriesError("the stream's spaces are not those that the model was made for")
         }
         guard environment.hasView == (view != nil) else {
-            throw StreamArraysError("a stream of \(environment.name) does not say how its observations are seen")
+            throw HistoriesError("a stream of \(environment.name) does not say how its observations are seen")
         }
         let count = rewards.count
         guard observations.count == count * stored.byteCount, actions.count == count * actionSpace.byteCount
         else {
-            throw StreamArraysError("a stream of \(count) rows has columns of other lengths")
+            throw HistoriesError("a stream of \(count) rows has columns of other lengths")
         }
         try check(observations, stored, "observation")
         try check(actions, actionSpace, "action")
@@ -61,12 +61,12 @@ package enum Prediction {
         return logits.values
     }
 
-    /// Throws `StreamArraysError` for the first row that is not in its space. `what` names the column in the message.
+    /// Throws `HistoriesError` for the first row that is not in its space. `what` names the column in the message.
     private static func check(_ column: [UInt8], _ space: Space, _ what: String) throws {
         try column.withUnsafeBytes { bytes in
             guard let start = bytes.baseAddress else { return }
             for row in 0..<(bytes.count / space.byteCount) where !space.contains(start + row * space.byteCount) {
-                throw StreamArraysError("the \(what) of row \(row) is not in \(space)")
+                throw HistoriesError("the \(what) of row \(row) is not in \(space)")
             }
         }
     }

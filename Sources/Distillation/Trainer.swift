@@ -44,7 +44,8 @@ package final class Trainer {
     /// Adam's moments, laid out as the parameters.
     let first: FloatBuffer
     let second: FloatBuffer
-    private let sampler: WindowSampler
+    /// Where windows come from; sees what the store has since the last step or `refresh`.
+    package let sampler: WindowSampler
     private let schedule: CosineSchedule
     private let adam: Adam
     private let pool: WorkerPool
@@ -64,12 +65,12 @@ package final class Trainer {
     private var secondsBefore = 0.0
 
     /// Prepares training of `model`, which is changed in place. `resumeFrom`: the bytes of an `optimizer.safetensors`
-    /// that belongs to the model's parameters. `now`: a monotonic clock in seconds. Throws `SettingsError` for settings
-    /// out of range, `StreamArraysError` for data that the model cannot be taught with, `FileError` for a state that
-    /// does not fit.
+    /// that belongs to the model's parameters. `selection`: which streams of the store count. `now`: a monotonic clock in
+    /// seconds. Throws `SettingsError` for settings out of range, `HistoriesError` for data that the model cannot be
+    /// taught with, `FileError` for a state that does not fit.
     package init(
-        model: any SequenceModel, training: TrainingSettings, windows: WindowSettings, data: StreamArrays,
-        resumeFrom: Data? = nil, now: @escaping () -> Double = monotonicSeconds
+        model: any SequenceModel, training: TrainingSettings, windows: WindowSettings, data: StreamStore,
+        selection: StreamSelection? = nil, resumeFrom: Data? = nil, now: @escaping () -> Double = monotonicSeconds
     ) throws {
         try training.validate()
         try windows.validate()
@@ -78,8 +79,8 @@ package final class Trainer {
         self.windows = windows
         self.now = now
         sampler = try WindowSampler(
-            data: data, settings: windows, form: model.form, maskingProbability: training.maskingProbability,
-            seed: training.seed)
+            data: data, settings: windows, selection: selection, form: model.form,
+            maskingProbability: training.maskingProbability, seed: training.seed)
         schedule = CosineSchedule(
             start: training.startLearningRate, peak: training.peakLearningRate, final: training.finalLearningRate,
             warmupSteps: training.warmupSteps, steps: training.steps)
@@ -100,6 +101,7 @@ package final class Trainer {
         objectives.initialize(repeating: 0)
         likelihoods.initialize(repeating: 0)
         squares.initialize(repeating: 0)
+        try checkRows()
         if let resumeFrom { try restore(resumeFrom) }
     }
 
@@ -112,18 +114,32 @@ package final class Trainer {
     /// Seconds of training so far, those before a resume included.
     package var elapsedSeconds: Double { secondsBefore + (startedAt.map { now() - $0 } ?? 0) }
 
+    /// Until the next step no time of training passes.
+    package func pause() {
+        secondsBefore = elapsedSeconds
+        startedAt = nil
+    }
+
     /// Whether the steps are done or the time is up.
     package var isFinished: Bool { completedSteps >= settings.steps || timeShare >= 1 }
 
     /// Share of the work that is done, by steps or by time, whichever is further.
     package var progress: Double { min(1, max(Double(completedSteps) / Double(settings.steps), timeShare)) }
 
+    /// Whether `share` of the work is done, by steps (rounded down) or by time.
+    package func isPart(done share: Double) -> Bool {
+        completedSteps >= Int(share * Double(settings.steps)) || timeShare >= share
+    }
+
     /// Share of `maximumSeconds` that has passed; 0 where there is no limit.
     private var timeShare: Double { settings.maximumSeconds.map { elapsedSeconds / $0 } ?? 0 }
 
-    /// One optimiser step: draws the batch, forward, backward, clips and updates. Throws `TrainingError` when the loss
-    /// or the gradient is not a number any more; the parameters are then still those before the step.
+    /// One optimiser step: draws the batch from what the store has now, forward, backward, clips and updates. Throws
+    /// `TrainingError` when the loss or the gradient is not a number any more; the parameters are then still those
+    /// before the step. Throws `HistoriesError` where there is no whole episode.
     package func step() throws -> StepReport {
+        sampler.refresh()
+        try checkRows()
         if startedAt == nil { startedAt = now() }
         let rate = schedule.rate(step: completedSteps, elapsedShare: timeShare)
         var taught = 0
@@ -142,6 +158,13 @@ package final class Trainer {
         return StepReport(
             step: completedSteps, loss: loss, objective: objective, learningRate: rate, gradientNorm: norm,
             tokens: settings.batchSize * model.choice.dimensions.tokens, elapsedSeconds: elapsedSeconds)
+    }
+
+    private func checkRows() throws {
+        guard sampler.rowCount > 0 else {
+            throw HistoriesError(
+                "there is no whole episode in \(sampler.streamCount) streams that count: nothing to learn from")
+        }
     }
 
     /// Adds the batch's gradient to the workers' buffers. `taught`: actions that the batch teaches, over which the

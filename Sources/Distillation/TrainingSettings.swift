@@ -41,6 +41,9 @@ package struct TrainingSettings: SettingsGroup {
     package var checkpointEvery = 5_000
     /// How many checkpoints are kept, the newest; nil for all.
     package var keepCheckpoints: Int?
+    /// Where training follows streams that still grow: how much of it, by steps and by seconds, may be done before the
+    /// last stream is sealed.
+    package var followShare = 0.5
 
     package init() {}
 
@@ -69,6 +72,10 @@ package struct TrainingSettings: SettingsGroup {
         .key(
             "keep_checkpoints", \.keepCheckpoints, .optional(.integer(1...1_000_000), "all"),
             "Checkpoints that are kept, the newest; one that is being evaluated is never deleted."),
+        .key(
+            "follow_share", \.followShare, .number(0, below: 1),
+            "With `distil.follow`: share of the steps and of the seconds that may be done before the last stream is sealed."
+        ),
     ]
 
     package func contradictions() -> [Contradiction] {

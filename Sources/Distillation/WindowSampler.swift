@@ -7,63 +7,82 @@ import Settings
 ///
 /// A stream is drawn with the weight of its rows. A window begins at each of the stream's rows that has c rows from it
 /// on with the same probability, however long the episodes are; a stream without such a row is shown from its
-/// beginning. A window is a function of (seed, step, index) alone, drawn by binary searches without allocation.
+/// beginning. A window is a function of (seed, step, index) and of what the store holds, drawn by binary searches
+/// without allocation. Where only the last part of the streams is asked for, that part is the stream.
 ///
 /// For example k = 10 and episodes of 20 rows: a window of 100 rows that begins in row 5 of episode 3 has rows 5 to 19
 /// of episode 3, all of 13, 23, 33 and 43, and rows 0 to 4 of episode 53. Half of its actions are taught, those of rows
 /// 50 to 99, unless `teachFirstHalf` says otherwise; all of them where it begins with the life.
 ///
-/// It copies nothing: `data` stays in memory as long as the sampler. Any thread may call it.
-package struct WindowSampler: Sendable {
-    private let data: StreamArrays
+/// It copies nothing. Streams that grow are seen as they were at the last `refresh`. It belongs to the store's thread.
+package final class WindowSampler {
+    private let data: StreamStore
     private let settings: WindowSettings
+    private let selection: StreamSelection
     private let form: WindowForm
     private let length: Int
     /// Bytes of an observation as streams store it.
     private let storedBytes: Int
     private let maskingProbability: Float
     private let generator: Philox
-    /// Stream of every episode.
-    private let streams: [Int32]
-    /// Rows from every episode to its stream's end when only every k-th episode is kept.
-    private let available: [Int]
+    /// The version of the store that the parts are of; nil before the first `refresh`.
+    private var seenVersion: Int?
+    /// Those that have a whole episode, in the order of the streams.
+    private var parts: [StreamPart] = []
+    /// (parts + 1): rows of all parts before each, the total last.
+    private var rowsBefore = [0]
 
-    /// Throws `StreamArraysError` when there is nothing to learn from, or streams have other spaces than `form`.
+    /// `selection`: the streams that count; those of the settings where there is no choice of tasks. Throws
+    /// `HistoriesError` where streams have other spaces than `form`.
     package init(
-        data: StreamArrays, settings: WindowSettings, form: WindowForm, maskingProbability: Double, seed: UInt64
+        data: StreamStore, settings: WindowSettings, selection: StreamSelection? = nil, form: WindowForm,
+        maskingProbability: Double, seed: UInt64
     ) throws {
         try settings.validate()
         guard data.environment.observationSpace == form.spaces.observationSpace,
             data.environment.actionSpace == form.spaces.actionSpace
         else {
-            throw StreamArraysError("the streams' spaces are not those that the model was made for")
-        }
-        guard data.episodeCount > 0 else {
-            throw StreamArraysError("there is no whole episode in \(data.streamCount) streams: nothing to learn from")
+            throw HistoriesError("the streams' spaces are not those that the model was made for")
         }
         self.data = data
         self.settings = settings
+        self.selection = selection ?? StreamSelection(settings, tasks: [])
         self.form = form
         length = form.length
         storedBytes = data.environment.stored.space.byteCount
         self.maskingProbability = Float(maskingProbability)
         generator = Philox(StreamKey(seed: seed, task: 0, repetition: 0, actor: 0))
-        var streams: [Int32] = []
-        var available = data.episodeLengths
-        for stream in 0..<data.streamCount {
-            let episodes = data.streamEpisodes[stream]..<data.streamEpisodes[stream + 1]
-            for episode in episodes.reversed() where episode + settings.everyEpisodes < episodes.upperBound {
-                available[episode] += available[episode + settings.everyEpisodes]
-            }
-            streams += repeatElement(Int32(stream), count: episodes.count)
-        }
-        self.streams = streams
-        self.available = available
+        refresh()
     }
 
-    /// Where a window begins: a row of an episode, and whether that is the beginning of a life, so that all of its
-    /// actions are taught.
+    /// Rows that windows are drawn from; where there are none, none may be drawn.
+    package var rowCount: Int { rowsBefore[parts.count] }
+    /// Streams that windows are drawn from.
+    package var streamCount: Int { parts.count }
+    /// Ids of the tasks that windows are drawn from, ascending.
+    package var tasks: [Int] { Set(parts.map(\.stream.lifetime.task)).sorted() }
+
+    /// Takes in what has come to the store and what is gone from it. Costs as much as there are streams, and new
+    /// episodes; nothing where nothing has changed.
+    package func refresh() {
+        guard data.version != seenVersion else { return }
+        seenVersion = data.version
+        var thinned: [ObjectIdentifier: ThinnedEpisodes] = [:]
+        for part in parts { thinned[ObjectIdentifier(part.stream)] = part.thinned }
+        parts = selection.chosen(from: data.streams).compactMap { stream in
+            guard stream.episodeCount > 0 else { return nil }
+            let known = thinned[ObjectIdentifier(stream)]
+            return StreamPart(stream, settings, thinned: known)
+        }
+        rowsBefore = [0]
+        rowsBefore.reserveCapacity(parts.count + 1)
+        for part in parts { rowsBefore.append(rowsBefore[rowsBefore.count - 1] + part.rowCount) }
+    }
+
+    /// Where a window begins: a row of an episode of a part's stream, and whether that is the beginning of a life, so
+    /// that all of its actions are taught.
     struct Place: Equatable {
+        var part: Int
         var episode: Int
         var row: Int
         var fromStart: Bool
@@ -74,26 +93,28 @@ package struct WindowSampler: Sendable {
         let words = generator.words(.windows, episode: UInt64(step), step: UInt32(index))
         let more = generator.words(.windows, episode: UInt64(step), step: UInt32(index), lane: 1)
         // A row of all rows: its stream, and with it which of the stream's episodes are kept.
-        let drawn = pick(words.y, words.z, data.rowCount)
-        let episode = lastIndex(below: data.episodeCount) { data.episodeStarts[$0] <= drawn }
-        let first = data.streamEpisodes[Int(streams[episode])]
-        let end = data.streamEpisodes[Int(streams[episode]) + 1]
+        let drawn = pick(words.y, words.z, rowCount)
+        let number = lastIndex(below: parts.count) { rowsBefore[$0] <= drawn }
+        let part = parts[number]
+        let (starts, first) = (part.starts, part.first)
+        let (every, count) = (settings.everyEpisodes, part.end - part.first)
         if Philox.unit(words.x) < Float(settings.shareFromStart) {
-            let offset = pick(more.x, more.y, min(settings.everyEpisodes, end - first))
-            return Place(episode: first + offset, row: 0, fromStart: true)
+            let offset = pick(more.x, more.y, min(every, count))
+            return Place(part: number, episode: first + offset, row: part.skipped, fromStart: true)
         }
-        let head = first + (episode - first) % settings.everyEpisodes
+        let row = starts[first] + part.skipped + drawn - rowsBefore[number]
+        let episode = lastIndex(below: count) { starts[first + $0] <= row }
+        let head = first + episode % every
+        let kept = (part.end - head - 1) / every + 1
+        let before = part.rowsBeforeKept
+        let available = before[head + kept * every] - before[head] - part.skipped
         // A window that began later would reach beyond the stream's end.
-        let begin = pick(more.x, more.y, max(0, available[head] - length) + 1)
-        let kept = (end - head - 1) / settings.everyEpisodes + 1
-        let number = lastIndex(below: kept) { rows(from: head, to: head + $0 * settings.everyEpisodes) <= begin }
-        let start = head + number * settings.everyEpisodes
-        return Place(episode: start, row: begin - rows(from: head, to: start), fromStart: begin == 0)
+        let begin = pick(more.x, more.y, max(0, available - length) + 1) + part.skipped
+        let which = lastIndex(below: kept) { before[head + $0 * every] - before[head] <= begin }
+        let start = head + which * every
+        return Place(
+            part: number, episode: start, row: begin - (before[start] - before[head]), fromStart: begin == part.skipped)
     }
-
-    /// Rows from one kept episode to a later one.
-    @inline(__always)
-    private func rows(from episode: Int, to later: Int) -> Int { available[episode] - available[later] }
 
     /// The last number below `count` for which `holds`, which holds for 0 and, up to some number, for all.
     @inline(__always)
@@ -109,46 +130,42 @@ package struct WindowSampler: Sendable {
     /// Fills window `index` of the batch of optimiser step `step`. Returns how many actions it teaches.
     func fill(_ batch: WindowBatch, step: Int, index: Int) -> Int {
         let place = place(step: step, index: index)
-        let stream = Int(streams[place.episode])
-        let end = data.streamEpisodes[stream + 1]
-        let view = data.view(of: stream)
+        let part = parts[place.part]
+        let (starts, view) = (part.starts, part.stream.view)
+        let observations = UnsafeRawPointer(part.stream.observations.start)
+        let actions = UnsafeRawPointer(part.stream.actions.start)
+        let rewards = part.stream.rewards.start
         let firstTaught = place.fromStart || settings.teachFirstHalf ? 0 : length / 2
         var episode = place.episode
-        var within = place.row
+        var source = starts[episode] + place.row
         let spaces = form.spaces
         var previousAction = spaces.noAction
         var previousReward: Float = 0
         var taught = 0
         let base = index * length
-        return data.observations.withUnsafeBytes { observations in
-            data.actions.withUnsafeBytes { actions in
-                guard let observations = observations.baseAddress, let actions = actions.baseAddress else { return 0 }
-                for row in 0..<length {
-                    let target = base + row
-                    guard episode < end else {
-                        batch.pad(target, spaces)
-                        continue
-                    }
-                    let source = data.episodeStarts[episode] + within
-                    batch.observe(observations + source * storedBytes, through: view, row: target)
-                    let action = spaces.action(at: actions + source * spaces.actionBytes)
-                    batch.previousActions[target] = previousAction
-                    batch.previousRewards[target] = previousReward
-                    batch.targets[target] = action
-                    batch.taught[target] = row >= firstTaught ? 1 : 0
-                    taught += row >= firstTaught ? 1 : 0
-                    previousAction = action
-                    previousReward = data.rewards[source]
-                    within += 1
-                    if within == data.episodeLengths[episode] {
-                        within = 0
-                        episode += settings.everyEpisodes
-                    }
-                }
-                mask(batch, base, step: step, index: index)
-                return taught
+        for row in 0..<length {
+            let target = base + row
+            guard episode < part.end else {
+                batch.pad(target, spaces)
+                continue
+            }
+            batch.observe(observations + source * storedBytes, through: view, row: target)
+            let action = spaces.action(at: actions + source * spaces.actionBytes)
+            batch.previousActions[target] = previousAction
+            batch.previousRewards[target] = previousReward
+            batch.targets[target] = action
+            batch.taught[target] = row >= firstTaught ? 1 : 0
+            taught += row >= firstTaught ? 1 : 0
+            previousAction = action
+            previousReward = rewards[source]
+            source += 1
+            if source == starts[episode + 1] {
+                episode += settings.everyEpisodes
+                if episode < part.end { source = starts[episode] }
             }
         }
+        mask(batch, base, step: step, index: index)
+        return taught
     }
 
     /// Draws which previous actions and rewards of a window are hidden. Previous action and reward of a transition

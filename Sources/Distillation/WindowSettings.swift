@@ -13,6 +13,12 @@ package struct WindowSettings: SettingsGroup {
     package var teachFirstHalf = false
     /// Streams that are read of a lifetime, the first ones; nil reads all.
     package var maximumStreamsPerLifetime: Int?
+    /// Share of each stream's rows that windows are taken from, the last ones: 1 for the whole learning, as Algorithm
+    /// Distillation does, a small one for Expert Distillation. What begins the part counts as the stream's beginning;
+    /// the part begins with an episode where it is at least one long.
+    package var lastShare = 1.0
+    /// How many train tasks are learnt from, the first by id; nil for all.
+    package var tasks: Int?
 
     package init() {}
 
@@ -29,5 +35,12 @@ package struct WindowSettings: SettingsGroup {
         .key(
             "streams_per_lifetime", \.maximumStreamsPerLifetime, .optional(.integer(1...1_000_000), "all"),
             "Streams that are read of a lifetime, the first ones."),
+        .key(
+            "last_share", \.lastShare, .number(above: 0, to: 1),
+            "Share of each stream that windows are taken from, its end: 1 shows all of the learning, 0.05 what was learnt (expert distillation)."
+        ),
+        .key(
+            "tasks", \.tasks, .optional(.integer(1...1_000_000), "all"),
+            "Train tasks that are learnt from, the first by id."),
     ]
 }

@@ -18,19 +18,22 @@ extension Experiment {
     package static let mayChangeOnResume = [
         "distil.training.steps", "distil.training.maximum_seconds", "distil.training.threads",
         "distil.training.checkpoint_every", "distil.training.keep_checkpoints",
+        "distil.training.follow_share",
     ]
 
-    /// The settings of `distil` that a checkpoint was made with and this experiment has otherwise. Where the kinds of
-    /// model differ, that is the only change: their settings have no keys in common to compare.
-    package func changes(since checkpoint: CheckpointConfiguration) -> [Change] {
-        guard checkpoint.model.name == distil.model.name else {
-            return [Change(key: "distil.model.name", before: checkpoint.model.name, now: distil.model.name)]
+    /// The settings that a checkpoint was made with and a distillation of this experiment with `settings` has otherwise.
+    /// Where the kinds of model differ, that is the only change: their settings have no keys in common to compare.
+    package func changes(since checkpoint: CheckpointConfiguration, to settings: DistilSettings) -> [Change] {
+        guard checkpoint.model.name == settings.model.name else {
+            return [Change(key: "distil.model.name", before: checkpoint.model.name, now: settings.model.name)]
         }
-        var before = self
+        var (before, now) = (self, self)
+        before.distil = settings
+        now.distil = settings
         before.distil.model = checkpoint.model
         before.distil.windows = checkpoint.windows
         before.distil.training = checkpoint.training
-        return zip(before.settings, settings).filter { $0 != $1 }.map {
+        return zip(before.settings, now.settings).filter { $0 != $1 }.map {
             Change(key: $0.key, before: $0.value, now: $1.value)
         }
     }

@@ -25,7 +25,8 @@ package struct DistilSettings: SettingsGroup {
         .section("training", \.training, "How the model is fitted."),
         .key(
             "follow", \.follow, .boolean,
-            "Whether training begins while histories are still collected, from the streams as they grow."),
+            "Whether training begins while histories are still collected: what is recorded is in reach some seconds later."
+        ),
         .key(
             "seeds", \.seeds, .integer(1...1_000),
             "Trainings of each variant, with the seeds `training.seed`, the one after it and so on."),

@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Files
 import Glibc
 
 /// The stream files below a run, a folder of histories, or one file.
@@ -18,6 +18,17 @@ package struct StreamFolder: Sendable {
     /// Finds what `path` means: a `.h5` file, or a folder. Of a run's folder only `histories` and `evaluations` are
     /// looked at. Throws where there is nothing of the name, or no stream in it.
     package init(path: String) throws(StreamError) {
+        var listings = FolderListings()
+        try self.init(path: path, listings: &listings)
+        guard !files.isEmpty || !quarantined.isEmpty else {
+            throw .inputOutput(
+                path: path, operation: "find streams", message: "there is no .h5 file in this folder", code: 0)
+        }
+    }
+
+    /// As `init(path:)`, for those who look again and again: with the listings of the look before, and without an
+    /// error where there is no stream yet.
+    package init(path: String, listings: inout FolderListings) throws(StreamError) {
         self.path = path
         if StreamQuarantine(of: path) != nil {
             files = []
@@ -25,58 +36,44 @@ package struct StreamFolder: Sendable {
             discarded = []
             return
         }
-        var isFolder = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+        guard FileStamp(path: path) != nil else {
             throw .inputOutput(path: path, operation: "find streams", message: "no such file or folder", code: ENOENT)
         }
-        if !isFolder {
+        if !Folder.isFolder(path) {
             files = [path]
             quarantined = []
             discarded = []
             return
         }
         let base = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
-        let parts = ["histories", "evaluations"].map { "\(base)/\($0)" }.filter {
-            FileManager.default.fileExists(atPath: $0)
-        }
+        let parts = ["histories", "evaluations"].map { "\(base)/\($0)" }.filter { FileStamp(path: $0) != nil }
         var found: [String] = []
         var marks: Set<String> = []
         var discarded: [String] = []
         for part in parts.isEmpty ? [base] : parts {
-            try StreamFolder.collect(part, depth: 0, into: &found, marks: &marks, discarded: &discarded)
+            try StreamFolder.collect(part, depth: 0, &listings, into: &found, marks: &marks, discarded: &discarded)
         }
         files = found.filter { !marks.contains($0) }.sorted()
         quarantined = marks.sorted()
         self.discarded = discarded.sorted()
-        guard !files.isEmpty || !quarantined.isEmpty else {
-            throw .inputOutput(
-                path: path, operation: "find streams", message: "there is no .h5 file in this folder", code: 0)
-        }
     }
 
     /// Throws where a folder cannot be listed. Marks and moved files count as the stream's, whose own file may be
     /// missing.
     private static func collect(
-        _ folder: String, depth: Int, into files: inout [String], marks: inout Set<String>,
-        discarded: inout [String]
+        _ folder: String, depth: Int, _ listings: inout FolderListings, into files: inout [String],
+        marks: inout Set<String>, discarded: inout [String]
     ) throws(StreamError) {
-        let names: [String]
-        do { names = try FileManager.default.contentsOfDirectory(atPath: folder) } catch {
-            throw .inputOutput(path: folder, operation: "list the folder", message: "\(error)", code: 0)
-        }
-        for name in names where !name.hasPrefix(".") {
-            let path = "\(folder)/\(name)"
-            if name.hasSuffix(".h5") {
+        for entry in try listings.entries(of: folder) {
+            let path = "\(folder)/\(entry.name)"
+            if entry.name.hasSuffix(".h5") {
                 files.append(path)
-            } else if name == DiscardedStreams.markName {
+            } else if entry.name == DiscardedStreams.markName {
                 discarded.append(folder)
             } else if let stream = StreamQuarantine.stream(of: path) {
                 marks.insert(stream)
-            } else if depth < greatestDepth {
-                var isFolder = false
-                if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder {
-                    try collect(path, depth: depth + 1, into: &files, marks: &marks, discarded: &discarded)
-                }
+            } else if entry.isFolder, depth < greatestDepth {
+                try collect(path, depth: depth + 1, &listings, into: &files, marks: &marks, discarded: &discarded)
             }
         }
     }

@@ -73,7 +73,7 @@ package final class StreamReader {
 
     /// Under the library's lock. What the library cannot open or decode, though the system has nothing against it, is
     /// `damaged`: no sound stream.
-    private static func reading<Result>(_ body: () throws(StreamError) -> Result) throws(StreamError) -> Result {
+    static func reading<Result>(_ body: () throws(StreamError) -> Result) throws(StreamError) -> Result {
         do throws(StreamError) { return try HDF5.locked(body) } catch {
             if case .inputOutput(let path, let operation, let message, let code) = error, code == 0 {
                 throw .damaged(path: path, problem: "cannot \(operation): \(message)")

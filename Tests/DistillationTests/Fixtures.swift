@@ -49,8 +49,8 @@ struct SyntheticColumns {
     }
 }
 
-func smallData(streams: Int = 4, episodes: Int = 20) throws -> StreamArrays {
-    var data = StreamArrays(environment: smallEnvironment)
+func smallData(streams: Int = 4, episodes: Int = 20) throws -> StreamStore {
+    let data = StreamStore(environment: smallEnvironment)
     for stream in 0..<streams {
         let columns = SyntheticColumns(episodes: episodes, seed: UInt32(stream))
         try data.append(
@@ -81,6 +81,15 @@ func smallModel(_ settings: TransformerSettings = smallSettings()) throws -> Tra
         }
     }
     return model
+}
+
+/// Reads what counts of a folder in which nothing is recorded any more.
+func readAtOnce(_ folder: URL, _ selection: StreamSelection = StreamSelection()) throws -> HistoriesReading {
+    let reading = HistoriesReading(path: folder.path, environment: smallEnvironment)
+    reading.widen(to: selection)
+    reading.historiesAreComplete()
+    while try reading.advance(now: 0) {}
+    return reading
 }
 
 /// A folder of its own for each test, removed at the end.

@@ -227,6 +227,6 @@ struct InferenceTests {
     func outside() throws {
         var columns = SyntheticColumns(episodes: 2, seed: 1)
         columns.actions[5] = 3
-        #expect(throws: StreamArraysError.self) { try logits(smallModel(), columns) }
+        #expect(throws: HistoriesError.self) { try logits(smallModel(), columns) }
     }
 }

@@ -51,13 +51,10 @@ struct LearningHistoriesTests {
             try write(folder, task: 2, episodes: 7)
             try write(folder, task: 3, split: .test)
             try write(folder, task: 5, sealed: false)
-            let histories = try LearningHistories(path: folder.path, settings: WindowSettings())
-            #expect(histories.trainedTasks == [2, 4])
-            #expect(histories.environment == smallEnvironment)
-            let arrays = try #require(histories.arrays)
-            #expect(arrays.streamCount == 3)
-            #expect(arrays.rowCount == 6 * (7 + 5 + 5))
-            #expect(Array(arrays.actions[..<42]) == Array(SyntheticColumns(episodes: 7, seed: 200).actions))
+            let streams = try readAtOnce(folder).streams
+            #expect(streams.streams.map(\.lifetime.task) == [2, 4, 4])
+            #expect(streams.rowCount == 6 * (7 + 5 + 5))
+            #expect(streams.streams[0].copy.actions == Array(SyntheticColumns(episodes: 7, seed: 200).actions))
         }
     }
 
@@ -68,17 +65,16 @@ struct LearningHistoriesTests {
             try write(folder, task: 5)
             var settings = WindowSettings()
             settings.maximumStreamsPerLifetime = 2
-            #expect(try LearningHistories(path: folder.path, settings: settings).arrays?.streamCount == 3)
+            let selection = StreamSelection(settings, tasks: [4, 5])
+            #expect(try readAtOnce(folder, selection).streams.streamCount == 3)
         }
     }
 
-    @Test("a folder of held-out streams alone is refused")
+    @Test("a folder of held-out streams alone gives nothing to learn from")
     func nothing() throws {
         try withFolder { folder in
             try write(folder, task: 3, split: .test)
-            #expect(throws: StreamArraysError.self) {
-                try LearningHistories(path: folder.path, settings: WindowSettings())
-            }
+            #expect(try readAtOnce(folder).streams.streamCount == 0)
         }
     }
 }

@@ -15,8 +15,8 @@ import Toys
 struct ToyModelTests {
     /// Streams of a rule that the context alone decides: after a reward the action is repeated, otherwise the next one
     /// follows.
-    func data() throws -> StreamArrays {
-        var data = StreamArrays(environment: smallEnvironment)
+    func data() throws -> StreamStore {
+        let data = StreamStore(environment: smallEnvironment)
         for stream in 0..<4 {
             var columns = SyntheticColumns(episodes: 20, seed: UInt32(stream))
             for row in 1..<columns.actions.count {

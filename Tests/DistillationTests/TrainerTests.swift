@@ -85,9 +85,27 @@ struct TrainerTests {
         #expect(rates.last ?? 1 < 3e-5)
     }
 
+    @Test("what passes while training pauses is no time of training") func pause() throws {
+        var seconds = 0.0
+        let trainer = try trainer(
+            change: {
+                $0.steps = 100
+                $0.maximumSeconds = 40
+            }, now: { seconds })
+        for pause in [0.0, 1000, 1000] {
+            _ = try trainer.step()
+            seconds += 10
+            #expect(!trainer.isPart(done: 0.8))
+            trainer.pause()
+            seconds += pause
+            trainer.pause()
+        }
+        #expect(trainer.elapsedSeconds == 30 && trainer.isPart(done: 0.75) && !trainer.isFinished)
+    }
+
     @Test("batches that teach nothing but one window of padding do not disturb")
     func shortStreams() throws {
-        var data = StreamArrays(environment: smallEnvironment)
+        let data = StreamStore(environment: smallEnvironment)
         let columns = SyntheticColumns(episodes: 1, seed: 4)
         try data.append(
             observations: columns.observations, actions: columns.actions, rewards: columns.rewards,
@@ -99,12 +117,12 @@ struct TrainerTests {
 
     @Test("streams of other spaces and empty data are refused")
     func refusals() throws {
-        let empty = StreamArrays(environment: smallEnvironment)
-        #expect(throws: StreamArraysError.self) {
+        let empty = StreamStore(environment: smallEnvironment)
+        #expect(throws: HistoriesError.self) {
             try Trainer(model: smallModel(), training: smallTraining(), windows: WindowSettings(), data: empty)
         }
-        let other = StreamArrays(environment: madeUpEnvironment(.discrete(count: 2), .discrete(count: 3)))
-        #expect(throws: StreamArraysError.self) {
+        let other = StreamStore(environment: madeUpEnvironment(.discrete(count: 2), .discrete(count: 3)))
+        #expect(throws: HistoriesError.self) {
             try Trainer(model: smallModel(), training: smallTraining(), windows: WindowSettings(), data: other)
         }
     }

@@ -2,13 +2,14 @@ import Distillation
 import Environments
 import Experience
 import Models
+import TestSupport
 import Testing
 
 @Suite("Windows of learning histories")
 struct WindowSamplerTests {
     /// A stream whose observation says which episode of which stream a row belongs to, and its action the step in it.
-    func data(streams: Int, episodes: Int, length: Int = 4) throws -> StreamArrays {
-        var data = StreamArrays(
+    func data(streams: Int, episodes: Int, length: Int = 4) throws -> StreamStore {
+        let data = StreamStore(
             environment: madeUpEnvironment(.multiDiscrete(counts: [streams, episodes]), .discrete(count: length)))
         for stream in 0..<streams {
             let rows = 0..<(episodes * length)
@@ -21,7 +22,7 @@ struct WindowSamplerTests {
     }
 
     func sampler(
-        _ data: StreamArrays, context: Int = 10, masking: Double = 0, masksTogether: Bool = true,
+        _ data: StreamStore, context: Int = 10, masking: Double = 0, masksTogether: Bool = true,
         _ change: (inout WindowSettings) -> Void = { _ in }
     ) throws -> WindowSampler {
         var settings = WindowSettings()
@@ -132,9 +133,9 @@ struct WindowSamplerTests {
     }
 
     /// Streams of episodes of these lengths, whose observation is the number of the row among all rows.
-    private func numberedData(_ streams: [[Int]]) throws -> StreamArrays {
+    private func numberedData(_ streams: [[Int]]) throws -> StreamStore {
         let total = streams.joined().reduce(0, +)
-        var data = StreamArrays(environment: madeUpEnvironment(.discrete(count: total), .discrete(count: 2)))
+        let data = StreamStore(environment: madeUpEnvironment(.discrete(count: total), .discrete(count: 2)))
         var next = 0
         for lengths in streams {
             let rows = next..<(next + lengths.reduce(0, +))
@@ -213,20 +214,103 @@ struct WindowSamplerTests {
         #expect(try sampler(data).window(step: 9, index: 4) != sampler(data).window(step: 10, index: 4))
     }
 
+    @Test(
+        "draws the same windows as when all streams lay end to end in one array", arguments: [1, 2, 5], [0.0, 0.3, 1.0])
+    func asBefore(every: Int, share: Double) throws {
+        var random = SplitMix(seed: 17)
+        let streams = (0..<4).map { _ in
+            (0..<Int.random(in: 1...9, using: &random)).map { _ in Int.random(in: 1...8, using: &random) }
+        }
+        let sampler = try sampler(numberedData(streams), context: 9) {
+            $0.everyEpisodes = every
+            $0.shareFromStart = share
+        }
+        let reference = FlatWindows(streams: streams, every: every, share: share, length: 9, seed: 3)
+        for index in 0..<300 {
+            let window = sampler.window(step: index, index: 2)
+            let rows = reference.rows(step: index, index: 2)
+            #expect(window.components.prefix(rows.count).map(Int.init) == rows)
+            #expect(window.taught.dropFirst(rows.count).allSatisfy { !$0 })
+        }
+    }
+
+    @Test("the last part of a stream is shown as if it were the stream", arguments: [1, 3])
+    func lastShare(every: Int) throws {
+        // 40, 8 and 12 rows: the last half begins in row 21 (with an episode), 44 and 54 (within one).
+        let streams = [[10, 5, 6, 9, 10], [8], [2, 10]]
+        let sampler = try sampler(numberedData(streams), context: 6) {
+            $0.lastShare = 0.5
+            $0.everyEpisodes = every
+            $0.shareFromStart = 0.2
+        }
+        #expect(sampler.rowCount == 19 + 4 + 6)
+        var firsts: Set<Int32> = []
+        var seen: Set<Int32> = []
+        for index in 0..<2000 {
+            let window = sampler.window(step: index, index: 0)
+            firsts.insert(window.components[0])
+            seen.formUnion(zip(window.components, window.previousActions).prefix { $0.0 >= 0 }.map(\.0))
+            if [21, 44, 54].contains(window.components[0]) { #expect(window.taught[0]) }
+        }
+        #expect(firsts.isSuperset(of: [21, 44, 54]))
+        // Row 0 is what padding shows.
+        #expect(seen.subtracting([0]) == Set((21..<40).map { Int32($0) } + (44..<48) + (54..<60)))
+    }
+
     @Test("rows outside whole episodes are left out, and episodes that do not fit are refused")
     func cuts() throws {
-        var data = StreamArrays(environment: madeUpEnvironment(.discrete(count: 9), .discrete(count: 2)))
+        let data = StreamStore(environment: madeUpEnvironment(.discrete(count: 9), .discrete(count: 2)))
         try data.append(
             observations: [0, 1, 2, 3, 4, 5, 6] as [UInt8], actions: [0, 0, 0, 1, 1, 1, 1] as [UInt8],
             rewards: [0, 1, 2, 3, 4, 5, 6], episodes: [0..<2, 4..<7])
-        #expect(data.rewards == [0, 1, 4, 5, 6])
-        #expect(data.observations == [0, 1, 4, 5, 6])
-        #expect(throws: StreamArraysError.self) {
+        #expect(data.streams[0].copy.rewards == [0, 1, 4, 5, 6])
+        #expect(data.streams[0].copy.observations == [0, 1, 4, 5, 6])
+        #expect(data.streams[0].copy.starts == [0, 2, 5])
+        #expect(throws: HistoriesError.self) {
             try data.append(
                 observations: [0] as [UInt8], actions: [0] as [UInt8], rewards: [0], episodes: [0..<2])
         }
-        #expect(throws: StreamArraysError.self) {
+        #expect(throws: HistoriesError.self) {
             try data.append(observations: [] as [UInt8], actions: [0] as [UInt8], rewards: [0], episodes: [])
         }
+    }
+}
+
+/// How windows were drawn when streams lay end to end in one array: a slow reference.
+private struct FlatWindows {
+    let streams: [[Int]]
+    let every: Int
+    let share: Double
+    let length: Int
+    let generator: Philox
+    /// First row of each episode of all streams, and the end.
+    let starts: [Int]
+
+    init(streams: [[Int]], every: Int, share: Double, length: Int, seed: UInt64) {
+        (self.streams, self.every, self.share, self.length) = (streams, every, share, length)
+        generator = Philox(StreamKey(seed: seed, task: 0, repetition: 0, actor: 0))
+        starts = streams.joined().reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) }
+    }
+
+    private func pick(_ high: UInt32, _ low: UInt32, _ count: Int) -> Int {
+        Int((UInt64(high) << 32 | UInt64(low)).multipliedFullWidth(by: UInt64(count)).high)
+    }
+
+    /// Numbers of the rows of a window, among all rows.
+    func rows(step: Int, index: Int) -> [Int] {
+        let words = generator.words(.windows, episode: UInt64(step), step: UInt32(index))
+        let more = generator.words(.windows, episode: UInt64(step), step: UInt32(index), lane: 1)
+        let drawn = pick(words.y, words.z, starts[starts.count - 1])
+        let episode = starts.dropLast().lastIndex { $0 <= drawn } ?? 0
+        var first = 0
+        var end = streams[0].count
+        for lengths in streams.dropFirst() where episode >= end { (first, end) = (end, end + lengths.count) }
+        let offset =
+            Philox.unit(words.x) < Float(share)
+            ? pick(more.x, more.y, min(every, end - first)) : (episode - first) % every
+        let kept = stride(from: first + offset, to: end, by: every).flatMap { starts[$0]..<starts[$0 + 1] }
+        let begin =
+            Philox.unit(words.x) < Float(share) ? 0 : pick(more.x, more.y, max(0, kept.count - length) + 1)
+        return Array(kept.dropFirst(begin).prefix(length))
     }
 }

@@ -1,4 +1,5 @@
 import Coordination
+import Distillation
 import Distilling
 import Foundation
 import Nodes
@@ -108,7 +109,7 @@ import Wire
                 #expect(metrics.numbers["streams_found"] ?? 24 == 24)
             }
         }
-        #expect(read == [0, Double(DistillationLoading.filesPerSlice)])
+        #expect(read == [0, Double(HistoriesReading.filesPerSlice)])
         #expect(lone.role.numbers["streams"] == 24)
     }
 }

@@ -14,9 +14,9 @@ package enum BenchmarkStreams {
         actionSpace: .discrete(count: 5), horizon: horizon, json: DarkRoomSettings().json)
 
     /// `streams` streams of `episodes` episodes of 20 rows. Rewards are 1 for a quarter of the rows. Throws what
-    /// `StreamArrays.append` throws.
-    package static func make(streams: Int, episodes: Int) throws -> StreamArrays {
-        var data = StreamArrays(environment: environment)
+    /// `StreamStore.append` throws.
+    package static func make(streams: Int, episodes: Int) throws -> StreamStore {
+        let data = StreamStore(environment: environment)
         let rows = episodes * horizon
         for stream in 0..<streams {
             let generator = Philox(key0: UInt32(truncatingIfNeeded: stream), key1: 0)
@@ -32,7 +32,10 @@ package enum BenchmarkStreams {
     }
 }
 
-extension StreamArrays {
+extension StreamStore {
     /// What the columns take, in megabytes (1e6 bytes).
-    var megabytes: Double { Double(observations.count + actions.count + 4 * rewards.count) / 1e6 }
+    var megabytes: Double {
+        let rowBytes = environment.stored.space.byteCount + environment.actionSpace.byteCount + 4
+        return Double(rowCount * rowBytes) / 1e6
+    }
 }

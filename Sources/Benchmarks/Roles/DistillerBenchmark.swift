@@ -81,7 +81,7 @@ package struct DistillerBenchmark {
 
     /// A trainer that never ends by itself. Its data stay the caller's, in memory; nothing is read from a disk and no
     /// checkpoint is written.
-    private func makeTrainer(_ transformer: TransformerModel, _ data: StreamArrays) throws -> Trainer {
+    private func makeTrainer(_ transformer: TransformerModel, _ data: StreamStore) throws -> Trainer {
         var training = TrainingSettings()
         training.batchSize = batchSize
         training.threads = threads

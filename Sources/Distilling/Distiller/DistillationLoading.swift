@@ -1,68 +1,80 @@
-import Distillation
+package import Distillation
 package import Environments
 import Experience
 package import Experiments
 package import Foundation
+import Models
 
 /// The streams of a training run on their way into memory, in slices: between two of them its owner says that it is
 /// there, and how far it is.
 ///
 /// It also stands between a lease and a run in a second way: `resumeFrom` may change until the last slice was read,
 /// as when the coordinator dies meanwhile and leases the training again.
+///
+/// Where training follows (`distil.follow`), it is over when all that is there was read and holds at least as many
+/// transitions as one optimiser step shows; otherwise when the sealed streams were read.
 package final class DistillationLoading {
-    /// A slice ends when it has read so many files, or so many transitions: some tens of milliseconds.
-    package static let filesPerSlice = 16
-    package static let transitionsPerSlice = 1 << 18
-
     private let experiment: Experiment
+    private let settings: DistilSettings
     private let distribution: any TaskDistribution
-    private let histories: URL
-    /// Nil before the first slice and after the last.
-    private var reading: HistoriesReading?
+    /// What is read, for the next distillation of the same histories.
+    package let store: HistoriesReading
     /// The checkpoint's folder that training will go on from; nil for a new model.
     package var resumeFrom: URL?
 
     /// Called after each file.
     package var onProgress: (() -> Void)?
 
-    /// `histories`: a run, a folder of streams or one file. Nothing is looked at before the first `advance`.
-    package init(experiment: Experiment, distribution: any TaskDistribution, histories: URL, resumeFrom: URL?) {
+    /// `settings`: those of this distillation, which may differ from the experiment's own. `histories`: a run, a folder
+    /// of streams or one file. `store`: what an earlier distillation has read of the same histories, so that only what
+    /// it left out is read. Nothing is looked at before the first `advance`.
+    package init(
+        experiment: Experiment, settings: DistilSettings, distribution: any TaskDistribution, histories: URL,
+        resumeFrom: URL?, store: HistoriesReading? = nil
+    ) {
         self.experiment = experiment
+        self.settings = settings
         self.distribution = distribution
-        self.histories = histories
         self.resumeFrom = resumeFrom
+        self.store = store ?? HistoriesReading(path: histories.path, environment: distribution.environment)
+        self.store.widen(to: selection)
+        if !settings.follow { self.store.historiesAreComplete() }
     }
 
-    /// Reads one slice; gives the run when all is read. Throws for a damaged stream, or where nothing can be learnt
-    /// from.
-    package func advance() throws -> DistillationRun? {
-        guard reading != nil else {
-            reading = try HistoriesReading(path: histories.path, settings: experiment.distil.windows)
-            return nil
-        }
-        var transitions = 0
-        for _ in 0..<Self.filesPerSlice where transitions < Self.transitionsPerSlice {
-            guard let more = try reading?.readNext() else { return try finish() }
-            transitions += more
-            onProgress?()
-        }
-        return nil
+    private var selection: StreamSelection {
+        StreamSelection(settings.windows, tasks: experiment.trainTasks(of: distribution))
     }
 
-    private func finish() throws -> DistillationRun? {
-        guard let data = try reading?.finish() else { return nil }
-        reading = nil
+    /// All streams are sealed that will be: one more look, and training need not wait any more.
+    package func historiesAreComplete() { store.historiesAreComplete() }
+
+    /// Reads one slice; gives the run when there is enough. Nil where there is not yet: at once again where
+    /// `isReading`, otherwise a scan later. `now`: nanoseconds of a monotonic clock. Throws for streams of another
+    /// environment, for what cannot be read, or where nothing can be learnt from.
+    package func advance(now: UInt64) throws -> DistillationRun? {
+        store.onProgress = onProgress
+        isReading = try store.advance(now: now)
+        guard !isReading, store.scans > 0, store.isComplete || settings.follow && hasEnough else { return nil }
         return try DistillationRun(
-            experiment: experiment, distribution: distribution, histories: data, source: histories.path,
-            resumeFrom: resumeFrom)
+            experiment: experiment, settings: settings, distribution: distribution, store: store,
+            selection: selection, resumeFrom: resumeFrom)
+    }
+
+    /// There is more to read at once.
+    package private(set) var isReading = true
+
+    /// As many transitions as an optimiser step shows: fewer would be the same ones again and again.
+    private var hasEnough: Bool {
+        store.streams.rowCount(of: selection)
+            >= settings.training.batchSize * settings.model.dimensions.contextLength
     }
 
     /// For a status: `streams_read` of `streams_found`.
     package var numbers: [String: Double] {
-        guard let reading else { return [:] }
+        guard store.fileCount > 0 else { return [:] }
         return [
-            "streams_read": Double(reading.filesRead), "streams_found": Double(reading.fileCount),
-            "transitions": Double(reading.transitions),
+            "streams_read": Double(store.filesRead), "streams_found": Double(store.fileCount),
+            "transitions": Double(store.streams.rowCount),
         ]
     }
 }

@@ -9,22 +9,37 @@ import Nodes
 /// One training run of the transformer on a folder of streams; the same for a node of a cluster and for
 /// `distillery distill` on its own.
 ///
-/// It puts the `Trainer` of `Distillation` together with what surrounds it here: which streams were read, which
+/// It puts the `Trainer` of `Distillation` together with what surrounds it here: which streams are read, which
 /// checkpoint it goes on from, when the next checkpoint is due, numbers for people. Not safe to share: one thread
 /// calls it, though a step computes on many.
 ///
+/// Where it follows streams that still grow, it reads what is new between its steps, waits once `follow_share` of the
+/// training is done, and cannot finish before `historiesAreComplete` was called and all was read. Its windows then
+/// depend on when streams came; from there on they are those of any training on the sealed streams.
+///
 /// ```swift
-/// let loading = DistillationLoading(experiment: experiment, distribution: tasks, histories: folder, resumeFrom: nil)
+/// let loading = DistillationLoading(
+///     experiment: experiment, settings: experiment.distil, distribution: tasks, histories: folder, resumeFrom: nil)
 /// var run: DistillationRun?
-/// while run == nil { run = try loading.advance() }
+/// while run == nil { run = try loading.advance(now: clock()) }
 /// while let run, !run.isFinished {
-///     try run.step()
+///     _ = try run.turn(now: clock())
 ///     if run.isCheckpointDue { _ = try run.save(in: checkpoints) }
 /// }
 /// ```
 package final class DistillationRun {
+    /// What a turn was spent on.
+    package enum Turn: Sendable {
+        case trained, read
+        /// Nothing: training waits for streams. A scan later there may be some.
+        case waited
+    }
+
     private let trainer: Trainer
-    private let description: CheckpointDescription
+    private let store: HistoriesReading
+    private let environment: EnvironmentDescription
+    private let splitSeed: UInt64
+    private let testTasks: [Int]
     private let checkpointEvery: Int
     /// How many checkpoints are to be kept; nil for all.
     package let keptCheckpoints: Int?
@@ -37,44 +52,34 @@ package final class DistillationRun {
     private var lastReport: StepReport?
     /// Seconds of an earlier start that this one goes on from.
     private let secondsBefore: Double
-    /// Transitions that were read.
-    package let transitions: Int
-    /// Streams that were read and are learnt from.
-    package let streams: Int
+    /// All streams that count are sealed, and were read. Once true it stays so, whatever the store reads for others.
+    private var isComplete: Bool
+    /// The last turn was a step of training.
+    private var hasJustTrained = true
     /// Settings that are not those that the checkpoint was made with, and may be others.
     package private(set) var changes: [Experiment.Change] = []
-    /// Streams that were left out because their recorder had given them up.
-    package let quarantined: [String]
 
-    /// Prepares training on `histories`, which were read from the folder `source`; `resumeFrom`: the folder of the
-    /// checkpoint to go on from. Throws when the streams are of another environment than the experiment.
+    /// Prepares training on what `store` has read; `selection`: which of its streams count; `resumeFrom`: the folder of
+    /// the checkpoint to go on from. Throws where nothing counts.
     init(
-        experiment: Experiment, distribution: any TaskDistribution, histories data: LearningHistories, source: String,
-        resumeFrom: URL?
+        experiment: Experiment, settings: DistilSettings, distribution: any TaskDistribution, store: HistoriesReading,
+        selection: StreamSelection, resumeFrom: URL?
     ) throws {
-        let settings = experiment.distil
-        guard let arrays = data.arrays, let environment = data.environment else {
+        guard store.streams.streamCount > 0 else {
             throw ClusterError(
-                "\(source) has no sealed streams of the train split: collect first, or name another folder")
+                "\(store.path) has no sealed streams of the train split: collect first, or name another folder")
         }
-        guard environment == distribution.environment else {
-            throw ClusterError(
-                "the streams in \(source) are of \(environment.name) \(environment.json); "
-                    + "the experiment is on \(distribution.environment.name) \(distribution.environment.json)")
-        }
-        transitions = arrays.rowCount
-        streams = arrays.streamCount
-        quarantined = data.quarantined
-        description = CheckpointDescription(
-            environment: distribution.environment, splitSeed: experiment.tasks.splitSeed,
-            trainedTasks: data.trainedTasks,
-            testTasks: experiment.testTasks(of: distribution))
+        self.store = store
+        isComplete = store.isComplete
+        environment = distribution.environment
+        splitSeed = experiment.tasks.splitSeed
+        testTasks = experiment.testTasks(of: distribution)
         checkpointEvery = settings.training.checkpointEvery
         keptCheckpoints = settings.training.keepCheckpoints
         let model: any SequenceModel
         var optimizer: Data?
         if let resumeFrom {
-            changes = try Self.changes(experiment, distribution, since: resumeFrom)
+            changes = try Self.changes(experiment, settings, distribution, since: resumeFrom)
             model = try Checkpoint(folder: resumeFrom).makeModel()
             optimizer = try Checkpoint.optimizerState(in: resumeFrom)
         } else {
@@ -82,16 +87,17 @@ package final class DistillationRun {
                 ModelSpaces(distribution.environment), seed: settings.training.seed)
         }
         trainer = try Trainer(
-            model: model, training: settings.training, windows: settings.windows, data: arrays,
-            resumeFrom: optimizer)
+            model: model, training: settings.training, windows: settings.windows, data: store.streams,
+            selection: selection, resumeFrom: optimizer)
         lastCheckpoint = trainer.completedSteps
         secondsBefore = trainer.elapsedSeconds
     }
 
-    /// The settings that the experiment has otherwise than the checkpoint in a folder, all of which may change on
-    /// resume. Throws `ClusterError` that names those which may not, or another environment.
+    /// The settings of a distillation that are others than those of the checkpoint in a folder, all of which may change
+    /// on resume. Throws `ClusterError` that names those which may not, or another environment.
     package static func changes(
-        _ experiment: Experiment, _ distribution: any TaskDistribution, since checkpoint: URL
+        _ experiment: Experiment, _ settings: DistilSettings, _ distribution: any TaskDistribution,
+        since checkpoint: URL
     ) throws -> [Experiment.Change] {
         let configuration = try Checkpoint(folder: checkpoint).configuration()
         let trainedOn = configuration.description.environment
@@ -100,7 +106,7 @@ package final class DistillationRun {
                 "the checkpoint \(checkpoint.path) was trained on \(trainedOn.name) \(trainedOn.json); "
                     + "the experiment is on \(distribution.environment.name) \(distribution.environment.json)")
         }
-        let changes = experiment.changes(since: configuration)
+        let changes = experiment.changes(since: configuration, to: settings)
         let refused = changes.filter { !Experiment.mayChangeOnResume.contains($0.key) }
         guard refused.isEmpty else {
             throw ClusterError(
@@ -119,19 +125,60 @@ package final class DistillationRun {
 
     /// Steps of training so far, those before the checkpoint that it goes on from among them.
     package var steps: Int { trainer.completedSteps }
-    /// The settings ask for no further step: the steps or the seconds that they allow are over.
-    package var isFinished: Bool { trainer.isFinished }
+    /// The settings ask for no further step: the steps or the seconds that they allow are over. Never before the
+    /// histories are complete.
+    package var isFinished: Bool { isComplete && trainer.isFinished }
     /// From 0 to 1: by steps or by time, whichever is further.
     package var progress: Double { trainer.progress }
     /// `training.checkpoint_every` steps have gone by since the last checkpoint.
     package var isCheckpointDue: Bool { steps - lastCheckpoint >= checkpointEvery }
+    /// Transitions that windows are drawn from.
+    package var transitions: Int { trainer.sampler.rowCount }
+    /// Streams that are learnt from.
+    package var streams: Int { trainer.sampler.streamCount }
+    /// Streams that were left out because they are damaged, or their recorder had given them up.
+    package var quarantined: [String] { store.quarantined }
 
-    /// One step of training. Throws what the `Trainer` throws, as for a loss that is no number.
-    package func step() throws {
+    /// All streams are sealed that will be: after one more look at them the whole training may be done. May be called
+    /// again.
+    package func historiesAreComplete() { store.historiesAreComplete() }
+
+    /// The part of the training that may be done before the histories are complete is done, or there is nothing to
+    /// learn from at the moment.
+    package var isWaiting: Bool {
+        !isComplete && (transitions == 0 || trainer.isPart(done: trainer.settings.followShare))
+    }
+
+    /// Reads a slice of what is new, or makes one step of training: in turns where both are to be done, and reading
+    /// alone where it has taken long, so that what was recorded is soon in reach. `now`: nanoseconds of a monotonic
+    /// clock. Throws what the `Trainer` throws, as for a loss that is no number, and what reading throws.
+    package func turn(now: UInt64) throws -> Turn {
+        if !isComplete, hasJustTrained || isWaiting || store.isUrgent(now: now) {
+            hasJustTrained = false
+            if try store.advance(now: now) { return .read }
+            trainer.sampler.refresh()
+            isComplete = store.isComplete
+        }
+        guard !isWaiting else {
+            trainer.pause()
+            return .waited
+        }
+        if !trainer.isFinished { try step() }
+        hasJustTrained = true
+        return .trained
+    }
+
+    private func step() throws {
         let report = try trainer.step()
         lastReport = report
         tokens += report.tokens
         smoothedLoss = smoothedLoss.map { 0.98 * $0 + 0.02 * report.loss } ?? report.loss
+    }
+
+    /// What a checkpoint of now is about.
+    private var description: CheckpointDescription {
+        CheckpointDescription(
+            environment: environment, splitSeed: splitSeed, trainedTasks: trainer.sampler.tasks, testTasks: testTasks)
     }
 
     /// The name of a checkpoint that is made now: `step-00020000`.
@@ -162,6 +209,7 @@ package final class DistillationRun {
             "transitions": Double(transitions), "streams": Double(streams), "progress": progress,
             "seconds": trainer.elapsedSeconds,
         ]
+        if !isComplete { numbers["waiting"] = isWaiting ? 1 : 0 }
         if let lastReport {
             numbers["loss"] = smoothedLoss ?? lastReport.loss
             numbers["learning_rate"] = lastReport.learningRate

@@ -39,6 +39,8 @@ package final class DistillerRole: Role {
     private var training: DistillationRun?
     /// Whether `planned` is this node's, by the name that it has now; without a lease it stands still.
     private var isLeased = false
+    /// What was read of the histories; nil before the first lease.
+    private var store: HistoriesReading?
     /// Number of the command that leased it last; one that was sent again may come after a later one.
     private var lastCommand: UInt64 = 0
     private var upload: CheckpointUpload?
@@ -135,6 +137,7 @@ package final class DistillerRole: Role {
         if distil.distillation != planned?.name { try begin(distil.distillation, of: context.experiment) }
         guard let planned else { return }
         isReported = false
+        defer { if !distil.isGrowing { store?.historiesAreComplete() } }
         let step = distil.resumeFrom.split(separator: "/").last.flatMap { Checkpoint.step(of: String($0)) }
         if let step { stored = (distil.resumeFrom, step) }
         if let training {
@@ -150,8 +153,12 @@ package final class DistillerRole: Role {
             loading.resumeFrom = checkpoint
         } else {
             loading = DistillationLoading(
-                experiment: context.experiment.distilling(planned), distribution: context.distribution,
-                histories: run.appendingPathComponent("histories"), resumeFrom: checkpoint)
+                experiment: context.experiment, settings: planned.settings, distribution: context.distribution,
+                histories: run.appendingPathComponent("histories"), resumeFrom: checkpoint, store: store)
+            store = loading?.store
+            store?.onLeftOut = { [logger] _, reason in
+                logger.warning("a stream is left out", metadata: ["reason": "\(reason)"])
+            }
             loading?.onProgress = { [progress] in progress?.advance() }
         }
     }
@@ -169,7 +176,7 @@ package final class DistillerRole: Role {
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
         guard isLeased, !isDraining else { return false }
         if let loading {
-            guard let run = try loading.advance() else { return true }
+            guard let run = try loading.advance(now: now) else { return loading.isReading }
             logger.info(
                 "streams loaded",
                 metadata: [
@@ -180,7 +187,7 @@ package final class DistillerRole: Role {
             training = run
         }
         guard let training, !training.isFinished else { return false }
-        try training.step()
+        guard try training.turn(now: now) != .waited else { return false }
         if training.isFinished || training.isCheckpointDue, upload?.isComplete ?? true {
             try save(training)
         }

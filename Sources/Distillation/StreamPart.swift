@@ -1,0 +1,67 @@
+/// The part of a stream that windows are drawn from, as it was when the sampler last looked: whole episodes from `first`
+/// to below `end`, all of them or the last ones.
+struct StreamPart {
+    let stream: StoredStream
+    /// Rows before each kept episode; nil where every episode is kept.
+    let thinned: ThinnedEpisodes?
+    let first: Int
+    let end: Int
+    /// Rows of the first episode that do not belong to the part. Above 0 only where the part is less than one episode.
+    let skipped: Int
+    let rowCount: Int
+
+    /// `thinned`: what an earlier part of the same stream had, which is carried on. Precondition: the stream has an
+    /// episode.
+    init(_ stream: StoredStream, _ settings: WindowSettings, thinned known: ThinnedEpisodes?) {
+        self.stream = stream
+        end = stream.episodeCount
+        thinned = settings.everyEpisodes == 1 ? nil : known ?? ThinnedEpisodes(every: settings.everyEpisodes)
+        thinned?.extend(to: stream)
+        let starts = stream.starts.start
+        let all = stream.rowCount
+        let row = all - max(1, min(all, Int((settings.lastShare * Double(all)).rounded(.up))))
+        // The first episode that begins in the part, or where none does, the one that it lies in.
+        let whole = (0..<end).partitionPoint { starts[$0] >= row }
+        first = min(whole, end - 1)
+        skipped = max(0, row - starts[first])
+        rowCount = all - starts[first] - skipped
+    }
+
+    /// (E + 1): first row of every episode, the stream's end last. Valid until the stream grows.
+    var starts: UnsafeMutablePointer<Int> { stream.starts.start }
+
+    /// (E + k): the rows of the episodes k, 2 k, 3 k ... before each, as if k more followed the last.
+    var rowsBeforeKept: UnsafeMutablePointer<Int> { thinned?.rowsBefore.start ?? starts }
+}
+
+/// Rows before each episode of a stream of which only every k-th is kept, counted among the episodes that are kept with
+/// it. The difference of two of them is the rows of the kept episodes from one to the other. It grows with the stream.
+final class ThinnedEpisodes {
+    private let every: Int
+    /// (E + k)
+    private(set) var rowsBefore = GrowingColumn<Int>()
+
+    init(every: Int) {
+        self.every = every
+        for _ in 0..<every { rowsBefore.append(0) }
+    }
+
+    func extend(to stream: StoredStream) {
+        let starts = stream.starts.start
+        for episode in (rowsBefore.count - every)..<stream.episodeCount {
+            rowsBefore.append(rowsBefore.start[episode] + starts[episode + 1] - starts[episode])
+        }
+    }
+}
+
+extension Range where Bound == Int {
+    /// The first number of the range for which `holds`, which holds from some number on; the upper bound where for none.
+    fileprivate func partitionPoint(_ holds: (Int) -> Bool) -> Int {
+        var (low, high) = (lowerBound, upperBound)
+        while low < high {
+            let middle = (low + high) / 2
+            if holds(middle) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+}
