@@ -93,10 +93,11 @@ import Testing
                 try stream.record(rollouts: 2, using: &following.random)
                 acknowledged.append((stream, try following.wholeRows(stream), following.now))
             }
-            _ = try following.turn(run)
+            let turn = try following.turn(run)
             let inReach = Dictionary(
                 uniqueKeysWithValues: loading.store.streams.streams.map { ($0.name, $0.rowCount) })
-            #expect(run.transitions == inReach.values.reduce(0, +))
+            if turn == .trained { #expect(run.transitions == inReach.values.reduce(0, +)) }
+            if turn == .read { continue }
             acknowledged.removeAll { entry in
                 guard inReach[entry.stream.path] ?? 0 >= entry.rows else { return false }
                 longest = max(longest, following.now - entry.time)
