@@ -3,10 +3,22 @@ import Environments
 import Experience
 import Settings
 
+/// `distillery environments ...`: looks at environments and their tasks, without any run.
 struct EnvironmentsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "environments", abstract: "The environments with their spaces and settings.",
-        discussion: "Example: distillery environments --json")
+        commandName: "environments", abstract: "The environments, and what their tasks look like.",
+        discussion: """
+            Without a subcommand it lists them. Examples: distillery environments --json; \
+            distillery environments show dark-room --task 48
+            """,
+        subcommands: [EnvironmentsListCommand.self, EnvironmentsShowCommand.self],
+        defaultSubcommand: EnvironmentsListCommand.self)
+}
+
+struct EnvironmentsListCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "The environments with their spaces and settings.",
+        discussion: "Example: distillery environments list --json")
 
     @Flag(help: "Print one JSON document.") var json = false
 

@@ -28,14 +28,14 @@ extension Experiment {
     }
 
     /// Why an override is refused, before it has a place among the problems.
-    private struct Refusal: Error {
+    struct Refusal: Error {
         let key: String
         let message: String
     }
 
     /// The path and the value of KEY=VALUE, whose value is YAML. The first `=` divides them, so a value may contain
     /// others. The value obeys `YAMLBounds` like a file's text. An empty value reads as an empty scalar.
-    private static func override(
+    static func override(
         _ assignment: String, _ origin: Origin
     ) throws(Refusal) -> (path: String, value: SettingNode) {
         guard let equals = assignment.firstIndex(of: "="), equals != assignment.startIndex else {

@@ -42,6 +42,20 @@ struct PoliciesTests {
             }, folder: folder)
     }
 
+    @Test("an episode for people is the one that an evaluator would live, and ends where it does")
+    func shownEpisode() throws {
+        for policy in [PolicyChoice(RandomPolicy.self), PolicyChoice(OptimalPolicy.self)] {
+            let task = try place(3, copies: 1)
+            let episode = try task.episode(of: policy, most: 100)
+            let played = try play(policy, on: task, episodes: 1)
+            #expect(episode.steps.flatMap(\.action) == played.actions[0])
+            #expect(episode.steps.map(\.reward) == played.rewards[0])
+            #expect(episode.steps.map(\.isTruncated) == Array(repeating: false, count: 11) + [true])
+            #expect(episode.steps.first?.observation == [2, 2])
+            #expect(try task.episode(of: policy, most: 5).steps == Array(episode.steps.prefix(5)))
+        }
+    }
+
     /// As an evaluator plays it.
     private func play(
         _ choice: PolicyChoice, on place: EvaluatedTask, episodes: Int, parameters: Any? = nil

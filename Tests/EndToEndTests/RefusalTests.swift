@@ -41,6 +41,15 @@ extension EndToEnd {
                 ["scale", "actors=many", "--coordinator", "tcp://127.0.0.1:1"], code: 2, naming: ["actors=many"])
         }
 
+        @Test("an environment, a setting or a task that there is not, to be shown") func shownTasks() throws {
+            try refuse(["environments", "show", "dark"], naming: ["dark-room", "dark-key-to-door"])
+            try refuse(
+                ["environments", "show", "dark-room", "--set", "sise=4", "--set", "horizon=0"],
+                naming: ["sise", "did you mean 'size'", "horizon"])
+            try refuse(["environments", "show", "dark-room", "--task", "81"], naming: ["task 81", "81 tasks"])
+            try refuse(["environments", "show", "dark-room", "--policy", "best"], code: 2, naming: ["optimum"])
+        }
+
         @Test("a bench is asked for no more repetitions than it can end, and ends when it is told to")
         func benchmarks() throws {
             try refuse(["bench", "acting", "--repetitions", "\(Int.max)"], code: 2, naming: ["1 to 1000 repetitions"])

@@ -111,6 +111,13 @@ extension EndToEnd {
             let all = try JSONSerialization.jsonObject(with: Data(said.standardOutput.utf8)) as? [[String: Any]]
             let corridor = try #require(all?.first { $0["name"] as? String == "corridor" }, "\(said.standardOutput)")
             #expect(corridor["tasks"] as? Int == 7 && corridor["horizon"] as? Int == 12)
+            // It draws nothing itself: its tasks are shown by their JSON, its episodes as tables.
+            let shown = try say(["environments", "show", "corridor", "--set", "length=4", "--task", "3"])
+            #expect(shown.standardOutput.contains(#"{"door":3}"#), "\(shown.standardOutput)")
+            #expect(shown.standardOutput.contains("step  observation  action  reward"), "\(shown.standardOutput)")
+            let document = try json(
+                say(["environments", "show", "corridor", "--task", "0", "--steps", "2", "--json"]))
+            #expect((document["steps"] as? [[String: Any]])?.count == 2, "\(document)")
         }
 
         private func json(_ command: RunningCommand) throws -> [String: Any] {
