@@ -65,6 +65,8 @@ struct CoordinatorCommand: ParsableCommand {
                 logger.warning("numbers for plots are lost", metadata: ["reason": "\(error)"])
             }
         }
+        let axis = context.distribution.curveAxis
+        if axis == .step { journal.readCurves = { try $0.recorded(in: folder, over: axis) } }
         let signals = try SignalWatcher([.hangUp, .interrupt, .terminate])
         let process = try CoordinatorProcess(
             bind: bind ?? experiment.cluster.bind, keys: keys.folder, insecure: insecure, logger: logger,

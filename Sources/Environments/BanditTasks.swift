@@ -92,7 +92,7 @@ package struct BanditTasks: EnvironmentKind {
         }
     }
 
-    private func means(of json: String) throws -> [Float] {
+    func means(of json: String) throws -> [Float] {
         let example = "{\"means\":[0.25,0.75]}"
         let what = "task of \(Self.name)"
         let fields = try readJSON(json, as: [String: [Float]].self, what: what, example: example)

@@ -47,7 +47,9 @@ extension TaskDistribution {
                 step.flags,
             ]
         }
-        let head = ["step", environment.stored.isUsual ? "observation" : environment.stored.name, "action", "reward", ""]
+        let head = [
+            "step", environment.stored.isUsual ? "observation" : environment.stored.name, "action", "reward", "",
+        ]
         let widths = head.indices.map { column in ([head] + rows).map { $0[column].count }.max() ?? 0 }
         func line(_ fields: [String]) -> String {
             let padded = fields.enumerated().map { column, field in

@@ -115,6 +115,16 @@ import Wire
         try evaluate(2, [1, 2, 3, 4], by: later)
         try later.evaluationEnded("e")
         #expect(plotted["evaluation/e/mean_return"] == [[0, 1], [1, 2]])
+        // Where a life is one episode, what is plotted is read from the streams; one that cannot be read is left out.
+        struct Unreadable: Error {}
+        later.readCurves = { told in
+            guard told.evaluation.task == 2 else { throw Unreadable() }
+            var read = told
+            read.returns = [[0, 1, 1], [1, 1, 0]]
+            return read
+        }
+        try later.evaluationEnded("e")
+        #expect(plotted["evaluation/e/mean_reward"] == [[0, 0.5], [1, 1], [2, 0.5]])
     }
 
     @Test("while histories are collected their returns, their policy lag and the throughput are plotted")

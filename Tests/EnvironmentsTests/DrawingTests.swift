@@ -57,6 +57,28 @@ struct DrawingTests {
         #expect(try tasks.places(of: tasks.task(6)) == [GridCell(x: 1, y: 0), GridCell(x: 0, y: 1)])
     }
 
+    @Test("a bandit's arms are bars of their means, and an episode's bars are what it pulled of each")
+    func bandit() throws {
+        let tasks = try BanditTasks(settings: BanditSettings(arms: 2, trials: 4), split: TaskSplit(testTasks: 0))
+        let task = Task(id: 0, split: .train, json: #"{"means":[0.25,0.5]}"#)
+        #expect(
+            try tasks.drawing(of: task) == """
+                arm 0  0.25  ##########
+                arm 1  0.50  ####################  best
+                """)
+        func pull(_ arm: UInt8, _ reward: Float) -> LivedEpisode.Step {
+            LivedEpisode.Step(observation: [0], action: [arm], reward: reward)
+        }
+        let episode = LivedEpisode(steps: [pull(1, 1), pull(1, 0), pull(1, 0), pull(0, 1)], finalObservation: [0])
+        #expect(
+            try tasks.drawing(of: episode, in: task) == """
+                arm 0    1 pulls  ##########  1.00
+                arm 1    3 pulls  ##############################  0.33
+                bars: share of the pulls; behind them the mean reward
+                """)
+        #expect(tasks.table(of: episode).contains("   1  (0)          1            1"))
+    }
+
     @Test("a task of another distribution is refused")
     func foreign() throws {
         let tasks = try DarkRoomTasks(settings: DarkRoomSettings(size: 3), split: TaskSplit(testTasks: 0))

@@ -66,6 +66,24 @@ struct FigureTests {
         #expect(map.csv == "task,x,y,split,share_of_optimum\n0,0,0,train,\n1,1,0,test,0.5\n")
     }
 
+    @Test("bars with intervals rise from 0 and fall below it, and their numbers stand in the file")
+    func intervalBars() throws {
+        let bars = IntervalBars(
+            name: "b", title: "b", caption: "", yTitle: "score", names: ["ad", "ed"],
+            groups: [.init("test", [.init(1, nil), .init(-0.5, nil)]), .init("train", [nil, .init(0.25, nil)])],
+            references: [.init("source", .source, 1)])
+        #expect(isWellFormed(bars.svg) && !bars.svg.contains("nan"))
+        #expect(bars.csv == "group,name,value,low,high\ntest,ad,1.0,,\ntest,ed,-0.5,,\ntrain,ed,0.25,,\n")
+        let shapes = bars.svg.matches(of: /<rect class="bar" x="[^"]*" y="([^"]*)" width="[^"]*" height="([^"]*)"/)
+            .compactMap { match in Double(match.1).flatMap { y in Double(match.2).map { (y: y, height: $0) } } }
+        try #require(shapes.count == 3)
+        // Where the first ends the second begins, at 0; it is half as long.
+        #expect(abs(shapes[0].y + shapes[0].height - shapes[1].y) < 0.1)
+        #expect(abs(shapes[0].height - 2 * shapes[1].height) < 0.1)
+        let empty = IntervalBars(name: "b", title: "b", caption: "", yTitle: "", names: [], groups: [])
+        #expect(isWellFormed(empty.svg) && !empty.svg.contains("nan"))
+    }
+
     @Test("a page escapes what it is told and fetches nothing")
     func page() {
         let report = Report(

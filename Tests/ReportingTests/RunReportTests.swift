@@ -12,6 +12,14 @@ struct RunReportTests {
     private func makeRun(_ folder: URL) throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let tasks = try DarkRoomTasks(settings: DarkRoomSettings(size: 3, horizon: 5), split: TaskSplit(testTasks: 3))
+        let yaml = """
+            name: tiny
+            environment: {size: 3, horizon: 5}
+            tasks: {test: 3}
+            distil: {model: {context_length: 10}}
+            evaluate: {train_tasks: 1}
+            """
+        try Data(yaml.utf8).write(to: folder.appendingPathComponent("experiment.yaml"))
         let ledger = try Ledger(path: folder.appendingPathComponent("catalog.sqlite").path, mode: .create)
         try ledger.save(
             RunRecord(name: "tiny", softwareVersion: "0.1.0", experimentYAML: "", started: 100, ended: 160))
@@ -65,7 +73,8 @@ struct RunReportTests {
         var seen = 0
         let report = Report(try RunContents(folder: folder) { done, _ in seen = done })
         try report.write(into: folder)
-        #expect(seen == 1)
+        // One stream of a lifetime; of each of three tasks two seeds in context, two of the control, one of the optimum.
+        #expect(seen == 1 + 3 * 5)
         #expect(report.title == "tiny")
         #expect(report.summary.contains("On 3 goals"))
         #expect(report.highlights.map(\.value).contains("1.50"))
@@ -123,6 +132,39 @@ struct RunReportTests {
         let one = try summary(seeds: 1)
         #expect(one.json["finalReturn"] != nil && one.json["finalReturnInterval"] == nil)
         #expect(!one.text.contains("interval"))
+    }
+
+    @Test("of very many streams some are read, and the page says so")
+    func manyStreams() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("report-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let ledger = try Ledger(path: folder.appendingPathComponent("catalog.sqlite").path, mode: .create)
+        let jobs = ["random-test", "source-test"].flatMap { name in
+            (0..<RunContents.mostEvaluationStreams).map { task in
+                let record = EvaluationRecord(
+                    evaluation: name, task: task, checkpoint: nil, split: .test,
+                    kind: EvaluationKind(rawValue: String(name.dropLast(5))), status: .finished, seeds: 1, episodes: 1)
+                return EvaluationReturns(evaluation: record, returns: [[1]])
+            }
+        }
+        let streams = (0..<(2 * RunContents.mostHistories)).map { task in
+            StreamRecord(
+                stream: StreamIdentifier(lifetime: LifetimeIdentifier(task: task, repetition: 0), actor: 0), rows: 1,
+                rollouts: 1, isSealed: true)
+        }
+        try ledger.save(LedgerBatch(streams: streams, results: jobs))
+        try ledger.close()
+        var reads = 0
+        let contents = try RunContents(folder: folder) { done, _ in reads = done }
+        #expect(reads == RunContents.mostEvaluationStreams + RunContents.mostHistories)
+        let chosen = Dictionary(grouping: contents.evaluations, by: \.evaluation.evaluation)
+            .mapValues { $0.map(\.evaluation.task) }
+        // Every second task, the same ones of both evaluations.
+        let half = (0..<(RunContents.mostEvaluationStreams / 2)).map { 2 * $0 }
+        #expect(chosen == ["random-test": half, "source-test": half])
+        #expect(contents.remarks.contains { $0.contains("8,000 of their 16,000 jobs") })
+        #expect(contents.remarks.contains { $0.contains("2,000 of its 4,000 lifetimes") })
     }
 
     @Test("a folder without a catalogue is refused in a sentence")

@@ -13,9 +13,14 @@ extension LedgerJournal {
         }
     }
 
+    /// Jobs of an evaluation whose streams are read for its plot at most, since the coordinator does nothing else
+    /// meanwhile: about half a second.
+    private static var mostReadJobs: Int { 200 }
+
     /// The evaluation's curve: of each episode the mean return over its tasks and seeds, those too that an earlier
     /// start of the run has evaluated. A task whose results are both in the catalogue and in the batch counts once.
     /// Episodes are numbered from 0; where tasks have different numbers of them, later means are over fewer streams.
+    /// Where a life is one episode it is the mean reward of each step, over some of the tasks where these are many.
     package func evaluationEnded(_ evaluation: String) throws {
         guard onMetrics != nil else { return }
         let written = try ledger.evaluationReturns().filter { $0.evaluation.status == .finished }
@@ -23,12 +28,21 @@ extension LedgerJournal {
         for result in written + batch.results where result.evaluation.evaluation == evaluation {
             results[result.evaluation.task] = result
         }
-        let streams = results.values.flatMap(\.returns)
-        for episode in 0..<(streams.map(\.count).max() ?? 0) {
-            let returns = streams.compactMap { episode < $0.count ? Double($0[episode]) : nil }
+        let curves = curves(results.sorted { $0.key < $1.key }.map(\.value))
+        for point in 0..<(curves.map(\.count).max() ?? 0) {
+            let values = curves.compactMap { point < $0.count ? Double($0[point]) : nil }
             try plot(
-                "evaluation/\(evaluation)/mean_return", step: UInt64(episode),
-                value: returns.reduce(0, +) / Double(returns.count))
+                "evaluation/\(evaluation)/mean_\(readCurves == nil ? "return" : "reward")", step: UInt64(point),
+                value: values.reduce(0, +) / Double(values.count))
+        }
+    }
+
+    /// (streams, points)
+    private func curves(_ results: [EvaluationReturns]) -> [[Float]] {
+        guard let readCurves else { return results.flatMap(\.returns) }
+        let distance = max(1, (results.count + Self.mostReadJobs - 1) / Self.mostReadJobs)
+        return stride(from: 0, to: results.count, by: distance).flatMap { index in
+            (try? readCurves(results[index]))?.returns ?? []
         }
     }
 }

@@ -16,6 +16,9 @@ package final class LedgerJournal: RunJournal {
     /// Called with every number of `metrics` and with what is plotted alone, for event files; the journal's own marks,
     /// such as starts and phases, are not among them. What it throws, the entry throws.
     package var onMetrics: ((_ name: String, _ step: UInt64, _ value: Double) throws -> Void)?
+    /// Reads the curves of a job's recorded streams, where what is plotted of an evaluation is not the returns that the
+    /// evaluator has told: the rewards by step of lives that are one episode. What cannot be read is not plotted.
+    package var readCurves: ((EvaluationReturns) throws -> EvaluationReturns)?
 
     private let context: ExperimentContext
     /// The catalogue, open for writing; the command that made the journal closes it.

@@ -10,25 +10,32 @@ extension LineChart {
     /// About the mean width of a character of the labels' font. Text cannot be measured without a browser, so that the
     /// right margin is reckoned from the longest name.
     private static let labelWidthOfCharacter = 6.7
+    /// Room for a piece of the line before its name, where lines are told apart by their dashes.
+    private static let dashSample = 34.0
+    /// Distance of two labels at the lines' ends.
+    private static let labelHeight = 15.0
 
     /// Bands lie below all lines. What would leave the plot is clamped to its edge.
     ///
-    /// The right margin has room for the longest name, and takes at most 40 % of the width. References lie below bands,
-    /// bands below lines, labels on top.
+    /// The right margin has room for the longest name, and takes at most 40 % of the width; a chart with more names than
+    /// its height has room for is higher. References lie below bands, bands below lines, labels on top.
     package var svg: String {
         let visible = series.filter { !$0.points.isEmpty }
         let longest = (visible.map(\.name) + references.map(\.name)).map(\.count).max() ?? 0
-        let right = min(size.width * 0.4, 22 + Double(longest) * Self.labelWidthOfCharacter)
+        let sample = visible.contains { $0.dash != .solid && !$0.isFaint } ? Self.dashSample : 0
+        let right = min(size.width * 0.4, 22 + sample + Double(longest) * Self.labelWidthOfCharacter)
+        let named = visible.count { !$0.isFaint } + references.count
+        let height = max(size.height, Self.top + Self.bottom + Double(named) * Self.labelHeight)
         let x = Axis(
             xExtent(visible), from: Self.left, to: size.width - right, count: Int(size.width / 110))
         let y = Axis(
-            yExtent(visible), from: size.height - Self.bottom, to: Self.top, count: Int(size.height / 62))
+            yExtent(visible), from: height - Self.bottom, to: Self.top, count: Int(height / 62))
 
         var svg = SVGText()
         svg.open(
             "svg",
             [
-                ("viewBox", "0 0 \(at(size.width)) \(at(size.height))"), ("role", "img"), ("aria-label", title),
+                ("viewBox", "0 0 \(at(size.width)) \(at(height))"), ("role", "img"), ("aria-label", title),
                 ("class", "figure"),
             ])
         drawAxes(x, y, into: &svg)
@@ -90,7 +97,8 @@ extension LineChart {
                 anchor: "middle")
         }
         svg.label(
-            xTitle, x: (x.pixels.start + x.pixels.end) / 2, y: size.height - 8, class: "axis-title", anchor: "middle")
+            xTitle, x: (x.pixels.start + x.pixels.end) / 2, y: y.pixels.start + Self.bottom - 8, class: "axis-title",
+            anchor: "middle")
         let middle = (y.pixels.start + y.pixels.end) / 2
         svg.label(
             yTitle, x: 15, y: middle, class: "axis-title", anchor: "middle", transform: "rotate(-90 15 \(at(middle)))")
@@ -123,7 +131,7 @@ extension LineChart {
                 "polyline",
                 [
                     ("class", line.isFaint ? "line faint" : "line"), ("points", path),
-                    ("style", "stroke:\(line.role.colour)"),
+                    ("style", stroke(line.role, line.dash)),
                 ])
             guard line.hasDots else { continue }
             for point in part {
@@ -136,6 +144,10 @@ extension LineChart {
                     ])
             }
         }
+    }
+
+    private func stroke(_ role: Role, _ dash: Dash) -> String {
+        "stroke:\(role.colour)" + (dash == .solid ? "" : ";stroke-dasharray:\(dash.rawValue)")
     }
 
     /// The interval of one point as a vertical stroke; nothing where it has none.
@@ -155,20 +167,28 @@ extension LineChart {
         struct Label {
             var name: String
             var role: Role
+            var dash = Dash.solid
+            var isReference = false
             var end: (x: Double, y: Double)
             var y: Double
         }
+        let hasDashes = visible.contains { $0.dash != .solid && !$0.isFaint }
         var labels = references.map { reference -> Label in
             let position = y.clamped(reference.value)
-            return Label(name: reference.name, role: reference.role, end: (x.pixels.end, position), y: position)
+            return Label(
+                name: reference.name, role: reference.role, isReference: true, end: (x.pixels.end, position),
+                y: position)
         }
         for line in visible where !line.isFaint {
             guard let last = line.points.last(where: { $0.y.isFinite && x.range.contains($0.x) }) else { continue }
             let position = y.clamped(last.y)
-            labels.append(Label(name: line.name, role: line.role, end: (x.position(last.x), position), y: position))
+            labels.append(
+                Label(
+                    name: line.name, role: line.role, dash: line.dash, end: (x.position(last.x), position), y: position)
+            )
         }
         labels.sort { $0.y < $1.y }
-        let spread = spreadApart(labels.map(\.y), by: 15, within: (Self.top + 4)...(y.pixels.start - 2))
+        let spread = spreadApart(labels.map(\.y), by: Self.labelHeight, within: (Self.top + 4)...(y.pixels.start - 2))
         for (index, label) in labels.enumerated() {
             let start = x.pixels.end + 14
             if abs(spread[index] - label.y) > 3 || label.end.x < x.pixels.end - 3 {
@@ -176,32 +196,40 @@ extension LineChart {
                     label.end.x + 2, label.end.y, start - 3, spread[index], class: "leader",
                     style: "stroke:\(label.role.colour)")
             }
+            if hasDashes {
+                svg.line(
+                    start, spread[index], start + Self.dashSample - 6, spread[index],
+                    class: label.isReference ? "reference" : "line",
+                    style: stroke(label.role, label.dash))
+            }
             svg.label(
-                label.name, x: start, y: spread[index] + 4, class: "series", style: "fill:\(label.role.colour)")
+                label.name, x: hasDashes ? start + Self.dashSample : start, y: spread[index] + 4, class: "series",
+                style: "fill:\(label.role.colour)")
         }
     }
 }
 
-/// Moves sorted `positions` as little as a few passes allow, so that neighbours are at least `gap` apart.
+/// Moves sorted `positions` as little as it takes (in the sum of squares) for neighbours to be at least `gap` apart and all
+/// of them within `bounds`; where there is no room for that, they are closer than `gap`, at equal distances.
 ///
-/// For the names at the ends of lines. At most a hundred passes; where there is no room within `bounds`, some stay
-/// closer than `gap`.
-///
-/// `positions` are the labels' middles from top to bottom. Each pass pushes close neighbours apart from their middle,
-/// then holds the ends within `bounds`.
+/// For the names at the ends of lines: `positions` are the labels' middles from top to bottom. Without their gaps they need
+/// only rise, so that neighbours which would cross share their mean (pooling adjacent violators).
 func spreadApart(_ positions: [Double], by gap: Double, within bounds: ClosedRange<Double>) -> [Double] {
-    var result = positions
-    for _ in 0..<100 {
-        var moved = false
-        for index in result.indices.dropFirst() where result[index] - result[index - 1] < gap - 0.01 {
-            let middle = (result[index] + result[index - 1]) / 2
-            result[index - 1] = middle - gap / 2
-            result[index] = middle + gap / 2
-            moved = true
+    guard positions.count > 1 else { return positions.map { min(max($0, bounds.lowerBound), bounds.upperBound) } }
+    let gap = min(gap, (bounds.upperBound - bounds.lowerBound) / Double(positions.count - 1))
+    var groups: [(sum: Double, count: Int)] = []
+    for (index, position) in positions.enumerated() {
+        groups.append((position - Double(index) * gap, 1))
+        while groups.count > 1 {
+            let (one, next) = (groups[groups.count - 2], groups[groups.count - 1])
+            guard one.sum / Double(one.count) > next.sum / Double(next.count) else { break }
+            groups.removeLast(2)
+            groups.append((one.sum + next.sum, one.count + next.count))
         }
-        if let first = result.first, first < bounds.lowerBound { result[0] = bounds.lowerBound }
-        if let last = result.last, last > bounds.upperBound { result[result.count - 1] = bounds.upperBound }
-        if !moved { break }
     }
-    return result
+    let highest = bounds.upperBound - Double(positions.count - 1) * gap
+    let placed = groups.flatMap { group in
+        Array(repeating: min(max(group.sum / Double(group.count), bounds.lowerBound), highest), count: group.count)
+    }
+    return placed.enumerated().map { $1 + Double($0) * gap }
 }

@@ -37,16 +37,22 @@ package struct LineChart: Figure {
         package var points: [Point]
         /// Draws a dot at every point: for a few points far apart.
         package var hasDots: Bool
-        /// Thin and pale: context for another series.
+        /// Thin and pale, without a name: context for another series.
         package var isFaint: Bool
+        /// Tells lines of the same or of a similar colour apart.
+        package var dash: Dash
 
         /// `points` by rising x: the line is drawn in the order in which they stand.
-        package init(_ name: String, _ role: Role, _ points: [Point], hasDots: Bool = false, isFaint: Bool = false) {
+        package init(
+            _ name: String, _ role: Role, _ points: [Point], hasDots: Bool = false, isFaint: Bool = false,
+            dash: Dash = .solid
+        ) {
             self.name = name
             self.role = role
             self.points = points
             self.hasDots = hasDots
             self.isFaint = isFaint
+            self.dash = dash
         }
     }
 

@@ -15,11 +15,53 @@ package enum Role: String, Sendable, CaseIterable {
     case quantity
     /// A second one in the same figure.
     case secondQuantity = "second-quantity"
+    /// Variants that are shown beside each other, by their position.
+    case variant1 = "variant-1"
+    case variant2 = "variant-2"
+    case variant3 = "variant-3"
+    case variant4 = "variant-4"
+    case variant5 = "variant-5"
+    case variant6 = "variant-6"
+    case variant7 = "variant-7"
+    case variant8 = "variant-8"
 
     /// A custom property of the page's style sheet, so that light and dark pages share the drawing.
     ///
     /// A CSS value for `style` attributes.
     var colour: String { "var(--\(rawValue))" }
+}
+
+/// How a line is drawn beside its colour.
+package enum Dash: String, Sendable, CaseIterable {
+    case solid = ""
+    case dashed = "8 4"
+    case dotted = "2 4"
+    case dashDotted = "9 3 2 3"
+}
+
+/// Colour and dash of one of many lines beside each other.
+///
+/// Eight colours; the first four lines are solid, the next four dashed, and so on, so that up to 16 lines differ, and
+/// neighbours in colour differ in their dash as well.
+struct LineLook: Hashable {
+    let role: Role
+    let dash: Dash
+
+    private static let roles: [Role] = [
+        .variant1, .variant2, .variant3, .variant4, .variant5, .variant6, .variant7, .variant8,
+    ]
+
+    /// Of what has a colour of its own.
+    init(_ role: Role) {
+        self.role = role
+        dash = .solid
+    }
+
+    /// Of the line at `position` from 0.
+    init(_ position: Int) {
+        role = Self.roles[position % Self.roles.count]
+        dash = Dash.allCases[position / 4 % Dash.allCases.count]
+    }
 }
 
 /// Colours of a share from 0 to 1: dark to light, even in lightness, told apart by the colour-blind as well.

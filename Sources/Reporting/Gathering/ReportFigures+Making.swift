@@ -4,46 +4,49 @@ import Experience
 import Quantities
 
 extension ReportFigures {
-    /// The source algorithm over its whole life, on training and on held-out goals; nil where no stream could be read.
+    /// The source algorithm over its whole life, on training and on held-out tasks; nil where no stream could be read.
     ///
-    /// Held-out goals are there where lifetimes on them were collected for comparison. Bands are 95 % intervals.
+    /// Held-out tasks are there where lifetimes on them were collected for comparison. Bands are 95 % intervals.
     func sourceLearning() -> LineChart? {
         var series: [LineChart.Series] = []
         var lifetimes: [String] = []
-        for (split, role, words) in [
-            (Split.train, Role.source, "training goals"), (.test, .secondQuantity, "held-out goals"),
-        ] {
+        var tasks: [Int] = []
+        for (split, role) in [(Split.train, Role.source), (.test, .secondQuantity)] {
             let ids = contents.tasks.filter { $0.split == split && contents.sourceReturns[$0.id] != nil }.map(\.id)
             let curves = contents.source(on: ids)
             guard !curves.isEmpty else { continue }
-            series.append(.init(words, role, curves.meanCurve(window: 5)))
-            lifetimes.append("\(NumberText.count(curves.curveCount)) lifetimes on \(ids.count) \(words)")
+            let name = "\(words.group(split.rawValue)) \(words.tasks)"
+            series.append(.init(name, role, curves.meanCurve(window: 5)))
+            lifetimes.append("\(NumberText.count(curves.curveCount)) lifetimes on \(ids.count) \(name)")
+            tasks += ids
         }
         guard !series.isEmpty else { return nil }
         return LineChart(
             name: "source-returns", title: "The source algorithm over its lifetimes",
-            caption: "Mean return by episode of one actor: \(lifetimes.joined(separator: ", ")); 95 % bootstrap "
-                + "intervals. A lifetime that ended goes on at its final return.",
-            xTitle: "episode of an actor", yTitle: "return of an episode", series: series,
-            references: references(contents.tasks.map(\.id)), yRange: 0...1)
+            caption: "Mean \(words.value) of one actor: \(lifetimes.joined(separator: ", ")); 95 % bootstrap "
+                + "intervals. A lifetime that ended goes on at its \(words.final).",
+            xTitle: "\(words.point) of an actor", yTitle: words.value, series: series,
+            references: references(contents.axis == .step ? tasks : contents.tasks.map(\.id)), yRange: 0...1)
     }
 
     /// The distiller's loss in nats an action by step, with the entropy of the source's policies where the learners
-    /// measured it. Nil for fewer than two points.
+    /// measured it. Nil for fewer than two points. Of several trainings each has a line, those of a variant the same
+    /// colour and one name.
     ///
-    /// From the metric `distiller/loss`, averaged to at most 400 points.
+    /// From the metrics `distiller/loss` and `distiller/NAME/loss`, averaged to at most 400 points.
     func loss() -> LineChart? {
-        let points = points(of: "distiller/loss")
-        guard points.count > 1 else { return nil }
+        let lines = trainings(of: "loss")
+        guard lines.contains(where: { $0.points.count > 1 }) else { return nil }
         let floor = contents.sourceEntropy
         return LineChart(
             name: "distiller-loss", title: "Loss of the distiller",
             caption: "Negative log-likelihood of the source's actions, smoothed as it was reported."
+                + (lines.contains(where: \.isFaint) ? " Thin lines are further trainings of the same variant." : "")
                 + (floor == nil
                     ? ""
                     : " The dashed line is the mean entropy of the source's own policies over whole lifetimes: about what "
                         + "a model that knew the acting policy would reach."),
-            xTitle: "optimiser step", yTitle: "nats an action", series: [.init("loss", .quantity, points)],
+            xTitle: "optimiser step", yTitle: "nats an action", series: lines,
             references: floor.map { [.init("source's entropy", .source, $0)] } ?? [])
     }
 
@@ -51,13 +54,36 @@ extension ReportFigures {
     ///
     /// From the metric `distiller/tokens_per_second`, which counts from the beginning of the training.
     func distillerThroughput() -> LineChart? {
-        let points = points(of: "distiller/tokens_per_second")
-        guard points.count > 1 else { return nil }
+        let lines = trainings(of: "tokens_per_second", name: "distiller")
+        guard lines.contains(where: { $0.points.count > 1 }) else { return nil }
         return LineChart(
             name: "distiller-throughput", title: "Speed of the distiller",
             caption: "Tokens that went forward and backward through the model a second, since training began.",
-            xTitle: "optimiser step", yTitle: "tokens a second", series: [.init("distiller", .quantity, points)],
+            xTitle: "optimiser step", yTitle: "tokens a second", series: lines,
             yRange: 0...1)
+    }
+
+    /// A number of the distillers by step, a line for each training: its name is that of the number, or of the variant.
+    private func trainings(of number: String, name: String? = nil) -> [LineChart.Series] {
+        let (before, behind) = ("distiller/", "/\(number)")
+        let found = contents.metrics.keys.compactMap { metric -> ReportedTraining? in
+            guard metric.count > before.count + behind.count, metric.hasPrefix(before), metric.hasSuffix(behind) else {
+                return nil
+            }
+            return ReportedTraining(name: String(metric.dropFirst(before.count).dropLast(behind.count)))
+        }
+        let single = points(of: "distiller/\(number)")
+        guard !found.isEmpty else {
+            return single.isEmpty ? [] : [.init(name ?? number, .quantity, single)]
+        }
+        let variants = evaluations.ordered(variants: Set(found.map(\.variant)))
+        return variants.enumerated().flatMap { index, variant in
+            found.filter { $0.variant == variant }.sorted { ($0.seed ?? 0) < ($1.seed ?? 0) }.enumerated().map {
+                LineChart.Series(
+                    variant.isEmpty ? name ?? number : variant, LineLook(index).role,
+                    points(of: "distiller/\($1.name)/\(number)"), isFaint: $0 > 0, dash: LineLook(index).dash)
+            }
+        }
     }
 
     /// One metric by step; at most 400 points, each the mean of its neighbours.

@@ -1,74 +1,122 @@
-import Agents
 import Catalog
 import Environments
 import Experience
-import Experiments
-import Foundation
 import Quantities
 
-/// The figures of a run's report. Each is nil where there is nothing to show.
+/// The figures of a run's report. Each is nil, or left out, where there is nothing to show.
 ///
-/// Each method makes one figure and its caption, so that what a caption claims stands beside what computes it.
+/// Each method makes one figure and its caption, so that what a caption claims stands beside what computes it. Where
+/// variants are compared there is a line for each, and a figure for each evaluation; otherwise the model is compared with
+/// itself without its context.
 struct ReportFigures {
     /// All numbers; figures compute on them and change nothing.
     let contents: RunContents
-    /// The last evaluated one by training step, which the report is about; nil before the first evaluation.
-    let checkpoint: String?
-    /// `source (A3C)`, or `source` where the experiment cannot be read.
-    private let sourceName: String
+    let evaluations: ReportedEvaluations
+    let words: ReportWords
 
-    /// Decides on the checkpoint once, so that all figures of a page are about the same one.
-    init(_ contents: RunContents) {
+    init(_ contents: RunContents, _ evaluations: ReportedEvaluations) {
         self.contents = contents
-        checkpoint = contents.evaluatedCheckpoints.last
-        sourceName = contents.experiment.map { "source (\($0.source.name.uppercased()))" } ?? "source"
+        self.evaluations = evaluations
+        words = ReportWords(contents)
     }
 
-    /// The main figure: return by episode in context, with the context cleared, of the baselines, and of the source
-    /// algorithm that learns the same tasks from scratch, between optimum and random policy. Nil where the split was not
-    /// evaluated.
-    ///
-    /// The held-out chart takes the page's whole width. Curves of 100 episodes or more are averaged over 5 neighbours;
-    /// the source's always are.
-    func returns(on split: Split) -> LineChart? {
-        guard let checkpoint else { return nil }
-        let inContext = contents.evaluated(checkpoint, split, .inContext)
-        let control = contents.evaluated(checkpoint, split, .control)
-        guard let any = inContext ?? control else { return nil }
-        let episodes = any.curves.longest
-        let window = episodes >= 100 ? 5 : 1
-        var series: [LineChart.Series] = []
-        if let inContext { series.append(.init("in context", .inContext, inContext.curves.meanCurve(window: window))) }
-        if let control { series.append(.init("context cleared", .control, control.curves.meanCurve(window: window))) }
-        for kind in contents.baselines {
-            guard let played = contents.baseline(kind, split) else { continue }
-            series.append(.init(kind.words, kind.role, played.curves.meanCurve(window: window)))
+    /// Widest figure of a page, in the drawing's units.
+    private static let wide = (width: 1120.0, height: 420.0)
+    /// What the control of an evaluation is called beside it.
+    private static let controlSuffix = "-cleared"
+
+    /// The main figures, one for each evaluation: return by episode, or reward by trial, of the model or of every variant,
+    /// of the policies without a checkpoint, and of the source that learns the same tasks from scratch, between optimum
+    /// and random policy. The control stands beside what it is a control of where there is one model.
+    func curves() -> [LineChart] {
+        let labels = evaluations.labels.filter { label in
+            evaluations.areSeveral || !label.hasSuffix(Self.controlSuffix)
+                || !evaluations.labels.contains(String(label.dropLast(Self.controlSuffix.count)))
         }
-        let source = contents.source(on: any.tasks)
-        if !source.isEmpty {
-            let points = source.meanCurve(window: max(window, 5), episodes: episodes)
-            series.append(.init(sourceName, .source, points))
+        return labels.enumerated().compactMap { curves(of: $1, leads: $0 == 0) }
+    }
+
+    /// Curves of 100 points or more are averaged over 5 neighbours; the source's recorded lifetimes always are.
+    private func curves(of label: String, leads: Bool) -> LineChart? {
+        let models = models(label)
+        guard let first = models.first?.evaluation else { return nil }
+        let points = models.map(\.evaluation.curves.longest).max() ?? 0
+        let window = points >= 100 ? 5 : 1
+        var series = models.map { model in
+            LineChart.Series(
+                model.name, model.look.role, model.evaluation.curves.meanCurve(window: window), dash: model.look.dash)
         }
-        let isTest = split == .test
-        let seeds = any.curves.returns.map(\.count).max() ?? 0
-        var caption =
-            "Mean over goals and \(seeds) seeds of each; bands are 95 % intervals (percentile bootstrap over goals, and "
-            + "over seeds within each goal, \(NumberText.count(LearningCurves.resamples)) draws)."
-        if window > 1 { caption += " Curves are averaged over \(window) neighbouring episodes." }
-        if !source.isEmpty {
+        let baselines = evaluations.baselines(label, group: first.group)
+        for played in baselines {
+            series.append(.init(words(of: played.kind), role(of: played.kind), played.curves.meanCurve(window: window)))
+        }
+        var caption = caption(models.map(\.evaluation))
+        if window > 1 { caption += " Curves are averaged over \(window) neighbouring \(words.point)s." }
+        let source = contents.source(on: first.tasks)
+        if !source.isEmpty, contents.axis == .episode || !baselines.contains(where: { $0.kind == .source }) {
+            series.append(
+                .init(words.source, .source, source.meanCurve(window: max(window, 5), episodes: points)))
             caption +=
-                " The source is the algorithm that made the data, learning the same goals from scratch "
-                + "(\(source.curveCount) lifetimes), by episode of one actor; a lifetime that ended goes on at its final "
-                + "return."
+                " The source is the algorithm that made the data, learning the same \(words.tasks) from scratch "
+                + "(\(source.curveCount) lifetimes), by \(words.point) of one actor; a lifetime that ended goes on at its "
+                + "\(words.final)."
         }
         return LineChart(
-            name: isTest ? "held-out-returns" : "train-returns",
-            title: isTest
-                ? "Return by episode on \(any.tasks.count) held-out goals"
-                : "The same on \(any.tasks.count) of the training goals",
-            caption: caption, xTitle: "episode", yTitle: "return of an episode", series: series,
-            references: references(any.tasks), xRange: 1...Double(max(2, episodes)), yRange: 0...1,
-            size: isTest ? (1120, 420) : (560, 340))
+            name: name(label), title: title(label, first), caption: caption, xTitle: words.point, yTitle: words.value,
+            series: series, references: references(first.tasks), xRange: 1...Double(max(2, points)), yRange: 0...1,
+            size: leads ? Self.wide : (560, 340))
+    }
+
+    /// The lines of a figure that act by a checkpoint.
+    private func models(_ label: String) -> [(name: String, look: LineLook, evaluation: PooledEvaluation)] {
+        guard !evaluations.areSeveral else {
+            return evaluations.variants.enumerated().compactMap { index, variant in
+                evaluations.pooled(variant, label).map { (variant, LineLook(index), $0) }
+            }
+        }
+        return [label, label + Self.controlSuffix].compactMap { label in
+            evaluations.variants.first.flatMap { evaluations.pooled($0, label) }.map { evaluation in
+                (words(of: evaluation.kind), LineLook(role(of: evaluation.kind)), evaluation)
+            }
+        }
+    }
+
+    private func caption(_ models: [PooledEvaluation]) -> String {
+        let seeds = models.map(\.curves.repetitionCount).max() ?? 0
+        let trainings = models.map(\.members.count).max() ?? 1
+        let draws = Bootstrap.draws(of: models.map(\.curves))
+        let beginning = evaluations.areSeveral ? "A line for each variant: mean over " : "Mean over "
+        let lives = "\(seeds) seed\(seeds == 1 ? "" : "s") of each"
+        let over =
+            trainings > 1
+            ? "\(trainings) trainings, \(words.tasks) and \(lives)" : "\(words.tasks) and \(lives)"
+        let levels =
+            trainings > 1
+            ? "over trainings and \(words.tasks), and over seeds within each"
+            : "over \(words.tasks), and over seeds within each \(words.task)"
+        return
+            "\(beginning)\(over); bands are 95 % intervals (percentile bootstrap \(levels), "
+            + "\(NumberText.count(draws)) draws)."
+    }
+
+    private func name(_ label: String) -> String {
+        switch label {
+        case Split.test.rawValue: "held-out-returns"
+        case Split.train.rawValue: "train-returns"
+        default: "returns-\(label)"
+        }
+    }
+
+    private func title(_ label: String, _ evaluation: PooledEvaluation) -> String {
+        let count = evaluation.tasks.count
+        let tasks = "\(count) \(words.group(evaluation.group)) \(words.tasks)"
+        let what = contents.axis == .step ? "Reward by trial" : "Return by episode"
+        switch label {
+        case Split.test.rawValue: return "\(what) on \(tasks)"
+        case Split.train.rawValue where !evaluations.areSeveral:
+            return "The same on \(count) of the training \(words.tasks)"
+        default: return "\(label): \(what.lowercased()) on \(tasks)"
+        }
     }
 
     /// Lines for the mean optimum and the mean random return of these tasks, as far as every one is known.
@@ -81,70 +129,20 @@ struct ReportFigures {
         return lines
     }
 
-    /// How the held-out pairs end, in ten bins: a mean may hide that some goals are never found. Nil where no optimum
-    /// is known.
-    ///
-    /// Shares above 1 fall into the last bin: a mean return can exceed an optimum that is an expectation.
-    func finalShares() -> BarChart? {
-        guard let checkpoint, let evaluated = contents.evaluated(checkpoint, .test, .inContext),
-            let half = contents.aboveHalf(evaluated)
-        else { return nil }
-        var bins = [Int](repeating: 0, count: 10)
-        for share in contents.finalShares(evaluated).map(\.share) { bins[min(9, max(0, Int(share * 10)))] += 1 }
-        return BarChart(
-            name: "held-out-final-shares", title: "How each held-out (goal, seed) pair ends",
-            caption:
-                "Mean return of the last \(LearningCurves.finalEpisodes) episodes as a share of the goal's optimum; "
-                + "\(half.count) of \(half.of) pairs (\(NumberText.percent(Double(half.count) / Double(half.of)))) end "
-                + "above half of it.",
-            xTitle: "final return, % of the optimum", yTitle: "(goal, seed) pairs", role: .inContext,
-            bars: bins.enumerated().map { .init("\($0.offset * 10)", Double($0.element)) }, isHistogram: true,
-            lastEdge: "100")
-    }
-
-    /// Held-out final return of every evaluated checkpoint against its seconds of training; nil where fewer than two
-    /// checkpoints were evaluated.
-    ///
-    /// Checkpoints whose seconds of training are not known are left out. The control has a line of its own where it was
-    /// played.
-    func returnByTrainingTime() -> LineChart? {
-        let times = Dictionary(
-            contents.checkpoints.map { ($0.name, $0.trainingSeconds) }, uniquingKeysWith: { first, _ in first })
-        var series: [LineChart.Series] = []
-        var tasks: [Int] = []
-        for (kind, role, words) in [
-            (EvaluationKind.inContext, Role.inContext, "in context"), (.control, .control, "context cleared"),
-        ] {
-            let points = contents.evaluatedCheckpoints.compactMap { name -> LineChart.Point? in
-                guard let seconds = times[name] ?? nil, let evaluated = contents.evaluated(name, .test, kind) else {
-                    return nil
-                }
-                tasks = evaluated.tasks
-                return evaluated.curves.finalPoint(x: seconds)
-            }
-            if !points.isEmpty { series.append(.init(words, role, points, hasDots: true)) }
-        }
-        guard series.contains(where: { $0.points.count > 1 }) else { return nil }
-        return LineChart(
-            name: "return-by-training-time", title: "Held-out return against training time",
-            caption:
-                "Each dot is a checkpoint: mean return of the last \(LearningCurves.finalEpisodes) episodes on the "
-                + "held-out goals, with a 95 % bootstrap interval.",
-            xTitle: "seconds of training", yTitle: "final return", series: series, references: references(tasks),
-            yRange: 0...1)
-    }
-}
-
-extension EvaluationKind {
-    /// For a legend.
-    var words: String {
-        switch self {
+    /// For a legend. By trial the source stands there once, as it was evaluated.
+    func words(of kind: EvaluationKind) -> String {
+        switch kind {
         case .inContext: "in context"
         case .control: "context cleared"
-        default: "\(rawValue), evaluated"
+        case .source: contents.axis == .step ? words.source : "\(words.source), evaluated"
+        default: "\(kind.rawValue), evaluated"
         }
     }
 
-    /// What it is drawn as; the source's recorded lifetimes have the colour of the source already.
-    var role: Role { self == .source ? .secondQuantity : Role(rawValue: rawValue) ?? .quantity }
+    /// What a policy is drawn as: beside the source's recorded lifetimes, which have its colour, its evaluation has
+    /// another.
+    func role(of kind: EvaluationKind) -> Role {
+        guard kind == .source else { return Role(rawValue: kind.rawValue) ?? .quantity }
+        return contents.axis == .step ? .source : .secondQuantity
+    }
 }

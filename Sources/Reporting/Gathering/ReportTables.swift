@@ -11,73 +11,23 @@ import Quantities
 struct ReportTables {
     /// The same numbers as the figures', already read.
     let contents: RunContents
-    /// The one that the report is about, as in `ReportFigures`.
-    let checkpoint: String?
+    /// What is told of the model in numbers.
+    let figures: ReportFigures
 
-    init(_ contents: RunContents) {
-        self.contents = contents
-        checkpoint = contents.evaluatedCheckpoints.last
+    init(_ figures: ReportFigures) {
+        contents = figures.contents
+        self.figures = figures
     }
+
+    var evaluations: ReportedEvaluations { figures.evaluations }
+    var words: ReportWords { figures.words }
 
     /// In the order of the page; tables without rows are left out.
     ///
-    /// Order: results, counts, durations, run and machine, checkpoints, processes, settings.
+    /// Order: results, scores, counts, durations, run and machine, checkpoints, processes, settings.
     var all: [Report.Table] {
-        [results, counts, durations, run, checkpoints, nodes, settings].compactMap { $0 }.filter { !$0.rows.isEmpty }
-    }
-
-    /// Final returns of model, control, baselines, source, random policy and optimum, by split.
-    ///
-    /// Held-out rows stand before training rows. Nil where nothing was evaluated.
-    private var results: Report.Table? {
-        guard let checkpoint else { return nil }
-        var rows: [[String]] = []
-        for split in [Split.test, .train] {
-            let place = split == .test ? "held out" : "training"
-            var tasks: [Int] = []
-            for (kind, words) in [(EvaluationKind.inContext, "in context"), (.control, "context cleared")] {
-                guard let evaluated = contents.evaluated(checkpoint, split, kind) else { continue }
-                tasks = evaluated.tasks
-                let half = contents.aboveHalf(evaluated).map {
-                    "\(NumberText.percent(Double($0.count) / Double($0.of))) (\($0.count) of \($0.of))"
-                }
-                rows.append(line("\(words), \(place)", evaluated.curves, tasks, half))
-            }
-            guard !tasks.isEmpty else { continue }
-            for kind in contents.baselines {
-                guard let played = contents.baseline(kind, split) else { continue }
-                rows.append(line("\(kind.words), \(place)", played.curves, played.tasks))
-            }
-            rows.append(line("source, \(place)", contents.source(on: tasks), tasks))
-            rows.append(line("random policy, \(place)", contents.meanRandom(of: tasks), tasks))
-            rows.append(line("optimum, \(place)", contents.meanOptimum(of: tasks), tasks))
-        }
-        return Report.Table(
-            "Return of the last \(LearningCurves.finalEpisodes) episodes",
-            columns: ["", "mean return", "95 % interval", "of the optimum", "pairs above half"], rows: rows)
-    }
-
-    /// A row of final returns with its interval.
-    ///
-    /// For rows that are curves: model, control and source.
-    private func line(_ name: String, _ curves: LearningCurves, _ tasks: [Int], _ half: String? = nil) -> [String] {
-        line(name, curves.finalMean, tasks, curves.finalInterval, half)
-    }
-
-    /// A row of final returns; a dash for what is not known.
-    ///
-    /// For rows that are one number, without an interval: random policy and optimum. The share is of the mean optimum
-    /// of `tasks`.
-    private func line(
-        _ name: String, _ value: Double?, _ tasks: [Int], _ interval: Interval? = nil, _ half: String? = nil
-    ) -> [String] {
-        var share = "–"
-        if let value, let optimum = contents.meanOptimum(of: tasks), optimum > 0 {
-            share = NumberText.percent(value / optimum)
-        }
-        func text(_ value: Double) -> String { NumberText.fixed(value, decimals: 2) }
-        let bounds = interval.map { "\(text($0.low)) to \(text($0.high))" }
-        return [name, value.map(text) ?? "–", bounds ?? "–", share, half ?? "–"]
+        [results, scores, counts, durations, run, checkpoints, nodes, settings].compactMap { $0 }
+            .filter { !$0.rows.isEmpty }
     }
 
     /// Tasks, lifetimes, streams, transitions, bytes and evaluations.
@@ -97,9 +47,14 @@ struct ReportTables {
         rows += learningRows
         let bytes = histories.compactMap(\.bytes).reduce(0, +)
         if bytes > 0 { rows.append(["histories on disk", NumberText.bytes(bytes)]) }
-        rows.append(["evaluation jobs", NumberText.count(contents.evaluations.count)])
-        rows.append(["evaluation episodes", NumberText.count(episodes)])
-        if let checkpoint { rows.append(["checkpoint evaluated", checkpoint]) }
+        rows.append(["evaluation jobs", NumberText.count(max(contents.jobCount, contents.evaluations.count))])
+        rows.append(["evaluation \(words.point)s", NumberText.count(episodes)])
+        let checkpoints = evaluations.checkpoints
+        if !checkpoints.isEmpty {
+            rows.append([
+                "checkpoint\(checkpoints.count > 1 ? "s" : "") evaluated", checkpoints.joined(separator: ", "),
+            ])
+        }
         return Report.Table("Counts", rows: rows)
     }
 

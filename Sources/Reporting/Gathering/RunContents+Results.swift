@@ -2,69 +2,40 @@ import Catalog
 import Environments
 import Experience
 
-/// One policy's evaluation on the tasks of one split.
-///
-/// Made by `RunContents.evaluated`, of one kind: in context, control, or a baseline.
-struct EvaluatedSplit {
-    /// Ids of tasks that have a return at least.
-    let tasks: [Int]
-    /// (tasks, seeds, episodes).
-    let curves: LearningCurves
-}
-
 extension RunContents {
-    /// Evaluated checkpoints by training step; the last is the one that the report is about.
-    ///
-    /// A checkpoint that the catalogue does not know counts as step 0.
-    var evaluatedCheckpoints: [String] {
-        let steps = Dictionary(checkpoints.map { ($0.name, $0.step) }, uniquingKeysWith: { first, _ in first })
-        return Set(evaluations.filter { !$0.returns.isEmpty }.compactMap(\.evaluation.checkpoint))
-            .sorted { (steps[$0] ?? 0, $0) < (steps[$1] ?? 0, $1) }
-    }
-
-    /// Kinds that act without a checkpoint, in the order of their names.
-    var baselines: [EvaluationKind] {
-        Set(evaluations.filter { $0.evaluation.checkpoint == nil }.map(\.evaluation.kind))
-            .sorted { $0.rawValue < $1.rawValue }
-    }
-
-    /// A baseline on the tasks of a split; nil where it was not played.
-    func baseline(_ kind: EvaluationKind, _ split: Split) -> EvaluatedSplit? { evaluated(nil, split, kind) }
-
-    /// Nil where nothing of the kind was played; jobs without returns are left out. `checkpoint`: nil for a baseline.
-    ///
-    /// Tasks stand in the catalogue's order, and (tasks, seeds, episodes) of the curves in the same.
-    func evaluated(_ checkpoint: String?, _ split: Split, _ kind: EvaluationKind) -> EvaluatedSplit? {
-        let members = evaluations.filter {
-            $0.evaluation.checkpoint == checkpoint && $0.evaluation.split == split && $0.evaluation.kind == kind
-                && $0.returns.contains { !$0.isEmpty }
-        }
-        guard !members.isEmpty else { return nil }
-        return EvaluatedSplit(
-            tasks: members.map(\.evaluation.task),
-            curves: LearningCurves(members.map { $0.returns.map { $0.map(Double.init) } }))
-    }
-
     /// The source's lifetimes on `tasks`, in their order; tasks without one are left out.
     ///
-    /// (tasks, lifetimes, episodes): each lifetime as the mean over the actors that were read.
+    /// (tasks, lifetimes, points): each lifetime as the mean over the actors that were read.
     ///
     /// Returns are by episode of one actor, so that they can be compared with an evaluation's by episode.
-    func source(on tasks: [Int]) -> LearningCurves { LearningCurves(tasks.compactMap { sourceReturns[$0] }) }
+    func source(on tasks: [Int]) -> LearningCurves {
+        LearningCurves(tasks.compactMap { sourceReturns[$0] }, finalPoints: finalPoints)
+    }
 
-    /// Nil for an id that the catalogue does not have.
-    ///
-    /// A search through all tasks: a report asks a few hundred times.
-    func task(_ id: Int) -> TaskRecord? { tasks.first { $0.id == id } }
+    /// Points at the end of a curve that count as its end: the last episodes, or all steps of a life, since what a
+    /// bandit's policy has earned over all its trials is what it is judged by.
+    var finalPoints: Int { axis == .step ? .max : LearningCurves.finalEpisodes }
+
+    /// What a point of a task's curve is for the best policy: the return of an episode, or of a step where a life is one
+    /// episode. Nil where it is not known.
+    func optimum(of task: Int) -> Double? { perPoint(self.task(task)?.optimalReturn) }
+
+    /// The same of uniformly random actions.
+    func random(of task: Int) -> Double? { perPoint(self.task(task)?.randomReturn) }
+
+    /// An episode's return is shared evenly by its steps, as it is where every step is the same choice again.
+    private func perPoint(_ value: Double?) -> Double? {
+        guard axis == .step else { return value }
+        guard let horizon = distribution?.environment.horizon else { return nil }
+        return value.map { $0 / Double(horizon) }
+    }
 
     /// Nil unless the optimum of every one of these tasks is known.
     ///
     /// Tasks weigh the same. An optimum of some tasks alone would not be comparable with a mean over all, hence nil.
-    func meanOptimum(of tasks: [Int]) -> Double? { meanKnown(tasks.map { task($0)?.optimalReturn }) }
+    func meanOptimum(of tasks: [Int]) -> Double? { meanKnown(tasks.map(optimum)) }
     /// Nil unless the random policy's return on every one of these tasks is known.
-    ///
-    /// The mean over tasks of what uniformly random actions reach.
-    func meanRandom(of tasks: [Int]) -> Double? { meanKnown(tasks.map { task($0)?.randomReturn }) }
+    func meanRandom(of tasks: [Int]) -> Double? { meanKnown(tasks.map(random)) }
 
     /// Nil unless all are known.
     private func meanKnown(_ values: [Double?]) -> Double? {
@@ -72,14 +43,14 @@ extension RunContents {
         return known.isEmpty || known.count < values.count ? nil : known.reduce(0, +) / Double(known.count)
     }
 
-    /// Final return as a share of the task's optimum, of each (task, seed).
+    /// Final value as a share of the task's optimum, of each (task, seed).
     ///
     /// Tasks without a known optimum above 0 are left out. 1 is the optimum.
     ///
     /// The order is that of the tasks and, within each, of the seeds.
-    func finalShares(_ evaluated: EvaluatedSplit) -> [(task: Int, share: Double)] {
-        zip(evaluated.tasks, evaluated.curves.finals).flatMap { task, finals -> [(task: Int, share: Double)] in
-            guard let optimum = self.task(task)?.optimalReturn, optimum > 0 else { return [] }
+    func finalShares(_ curves: LearningCurves, on tasks: [Int]) -> [(task: Int, share: Double)] {
+        zip(tasks, curves.finals).flatMap { task, finals -> [(task: Int, share: Double)] in
+            guard let optimum = optimum(of: task), optimum > 0 else { return [] }
             return finals.map { (task, $0 / optimum) }
         }
     }
@@ -90,8 +61,8 @@ extension RunContents {
     ///
     /// Half of the optimum is the bound that the report uses for "found the goal". `of` counts the pairs with a known
     /// optimum.
-    func aboveHalf(_ evaluated: EvaluatedSplit) -> (count: Int, of: Int)? {
-        let shares = finalShares(evaluated)
+    func aboveHalf(_ curves: LearningCurves, on tasks: [Int]) -> (count: Int, of: Int)? {
+        let shares = finalShares(curves, on: tasks)
         return shares.isEmpty ? nil : (shares.count { $0.share > 0.5 }, shares.count)
     }
 

@@ -77,7 +77,10 @@ extension Report {
     ///
     /// A wide table scrolls by itself, without moving the page.
     private func html(of table: Table) -> String {
-        var text = table.isFolded ? "<details class=\"wide\"><summary>\(escaped(table.title))</summary>\n" : "<div>\n"
+        var text =
+            table.isFolded
+            ? "<details class=\"wide\"><summary>\(escaped(table.title))</summary>\n"
+            : "<div\(table.isWide ? " class=\"wide\"" : "")>\n"
         if !table.isFolded { text += "<h3>\(escaped(table.title))</h3>\n" }
         text += "<div class=\"scroll\"><table>\n"
         if !table.columns.isEmpty {

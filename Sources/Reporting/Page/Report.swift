@@ -34,13 +34,18 @@ package struct Report: Sendable {
         package var rows: [[String]]
         /// Folded away until it is asked for.
         package var isFolded: Bool
+        /// Takes the whole width: for many columns.
+        package var isWide: Bool
 
         /// Every row has as many fields as `columns`, or two where that is empty; nothing checks it.
-        package init(_ title: String, columns: [String] = [], rows: [[String]], isFolded: Bool = false) {
+        package init(
+            _ title: String, columns: [String] = [], rows: [[String]], isFolded: Bool = false, isWide: Bool = false
+        ) {
             self.title = title
             self.columns = columns
             self.rows = rows
             self.isFolded = isFolded
+            self.isWide = isWide
         }
     }
 

@@ -10,6 +10,8 @@ enum StyleSheet {
           --axis: #9aa2ae; --empty: #eceff3; --frame: #171a1f;
           --in-context: #1f5fd0; --control: #c8500a; --source: #0b8a5f; --random: #7a828e; --optimum: #30353d;
           --quantity: #5b4bb7; --second-quantity: #a8347c;
+          --variant-1: #1f5fd0; --variant-2: #c8500a; --variant-3: #7a35b0; --variant-4: #a07800;
+          --variant-5: #0889a8; --variant-6: #c9257f; --variant-7: #74431c; --variant-8: #6a8a00;
         }
         @media (prefers-color-scheme: dark) {
           :root {
@@ -17,6 +19,8 @@ enum StyleSheet {
             --axis: #6b7583; --empty: #262c35; --frame: #ffffff;
             --in-context: #79a8ff; --control: #ff9a5c; --source: #4ccfa0; --random: #98a2b0; --optimum: #d5dae2;
             --quantity: #a99cf5; --second-quantity: #ee8fc6;
+            --variant-1: #79a8ff; --variant-2: #ff9a5c; --variant-3: #c794f2; --variant-4: #e3c04a;
+            --variant-5: #55cfe8; --variant-6: #ff86bd; --variant-7: #cf9c72; --variant-8: #b8d85a;
           }
         }
         @media print { :root { --page: #ffffff; } figure, .highlight { break-inside: avoid; } }
@@ -65,6 +69,7 @@ enum StyleSheet {
         .reference { stroke-width: 1.4; stroke-dasharray: 5 4; }
         .leader { stroke-width: 1; opacity: 0.45; }
         .whisker { stroke-width: 1.6; opacity: 0.7; }
+        .bar-whisker { stroke: var(--ink); stroke-width: 1.6; opacity: 0.75; }
         .dot { stroke: var(--card); stroke-width: 1.5; }
         .cell { stroke: none; }
         .held-out { stroke: var(--frame); stroke-width: 2.4; }

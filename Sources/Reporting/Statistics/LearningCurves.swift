@@ -3,7 +3,7 @@ import Experience
 
 /// Where a mean lies with a probability of 95 %.
 ///
-/// By the percentile bootstrap of `LearningCurves`: of 1,000 means the 2.5 % and the 97.5 % quantile.
+/// By the percentile bootstrap of `LearningCurves`: the 2.5 % and the 97.5 % quantile of the drawn means.
 package struct Interval: Sendable, Hashable, Encodable {
     /// In the unit of the mean: returns.
     package let low: Double
@@ -11,110 +11,108 @@ package struct Interval: Sendable, Hashable, Encodable {
     package let high: Double
 }
 
-/// Returns by episode of several tasks with several repetitions (seeds, lifetimes) each.
+/// Curves of several tasks with several repetitions (seeds, lifetimes) each, of one training of a model or of several:
+/// returns by episode, or rewards by step where a life is one episode.
 ///
 /// Tasks differ in how high a return can be, and repetitions of one task resemble each other. So a mean is taken over
-/// repetitions first and over tasks then, and the bootstrap draws at both levels.
+/// repetitions first and over tasks then, and the bootstrap draws at both levels; and at a third where there are several
+/// trainings, all of which were played on the same tasks.
 package struct LearningCurves: Sendable {
-    /// (tasks, repetitions, episodes); the lengths may differ.
-    package let returns: [[[Double]]]
+    /// (trainings, tasks, repetitions, points); the numbers of repetitions and points may differ.
+    let trainings: [[[[Double]]]]
+    /// Points at the end of a curve whose mean is its final value.
+    let finalPoints: Int
 
-    /// Curves without episodes, and tasks without curves, are left out.
+    /// Of one training. `returns`: (tasks, repetitions, points). Curves without points, and tasks without curves, are
+    /// left out.
     ///
-    /// So every mean below is over at least one episode.
-    package init(_ returns: [[[Double]]]) {
-        self.returns = returns.map { $0.filter { !$0.isEmpty } }.filter { !$0.isEmpty }
+    /// So every mean below is over at least one point.
+    package init(_ returns: [[[Double]]], finalPoints: Int = finalEpisodes) {
+        let played = returns.map { $0.filter { !$0.isEmpty } }.filter { !$0.isEmpty }
+        trainings = played.isEmpty ? [] : [played]
+        self.finalPoints = finalPoints
+    }
+
+    /// Of several trainings. Each must have the same tasks in the same order, and each task a curve.
+    init(trainings: [LearningCurves]) {
+        let played = trainings.filter { !$0.isEmpty }
+        precondition(Set(played.map(\.taskCount)).count <= 1, "trainings on different tasks")
+        self.trainings = played.flatMap(\.trainings)
+        finalPoints = played.first?.finalPoints ?? Self.finalEpisodes
     }
 
     /// Nothing was played, or nothing was read.
-    package var isEmpty: Bool { returns.isEmpty }
-    /// Episodes of the longest curve; 0 where there is none.
-    package var longest: Int { returns.joined().map(\.count).max() ?? 0 }
-    /// (task, repetition) pairs.
-    package var curveCount: Int { returns.reduce(0) { $0 + $1.count } }
+    package var isEmpty: Bool { trainings.isEmpty }
+    /// Points of the longest curve; 0 where there is none.
+    package var longest: Int { trainings.joined().joined().map(\.count).max() ?? 0 }
+    /// (training, task, repetition) triples.
+    package var curveCount: Int { trainings.joined().reduce(0) { $0 + $1.count } }
+    /// Tasks, the same in each training.
+    var taskCount: Int { trainings.first?.count ?? 0 }
+    /// Most repetitions of a task.
+    var repetitionCount: Int { trainings.joined().map(\.count).max() ?? 0 }
 
-    /// How often the bootstrap draws.
-    static let resamples = 1000
     /// Points of a drawn curve at most; more episodes than that share a point.
     static let points = 200
     /// Episodes at the end of a curve whose mean is its final return.
     package static let finalEpisodes = 10
 
-    /// The mean over tasks and repetitions by episode, every task with the same weight, with a 95 % interval.
+    /// The mean over trainings, tasks and repetitions by point, every task with the same weight, with a 95 % interval.
     ///
-    /// Each curve is first averaged over `window` neighbouring episodes. A curve that ended goes on at the mean of its
-    /// last `finalEpisodes`. The interval is a percentile bootstrap that draws tasks, and repetitions within each.
+    /// Each curve is first averaged over `window` neighbouring points. A curve that ended goes on at its final value.
     /// `episodes` ends the curve earlier than the longest.
     ///
-    /// x counts episodes from 1. At most 200 points: behind 200 episodes each stands for several, and is averaged over
-    /// as many at least.
-    ///
-    /// Random numbers come from a fixed key, so that the same returns always give the same interval. Without an
-    /// interval where there is one curve.
-    ///
-    /// Work is `resamples` times curves times points; 20 tasks of 10 seeds with 200 points are 40 million additions.
+    /// x counts from 1. At most 200 points: behind 200 episodes each stands for several, and is averaged over as many at
+    /// least. Without an interval where there is one curve.
     package func meanCurve(window: Int, episodes: Int = .max) -> [LineChart.Point] {
         let length = min(longest, episodes)
         guard length > 0 else { return [] }
-        let stride = max(1, (length + Self.points - 1) / Self.points)
+        let stride = Self.stride(of: length)
         let centres = Array(Swift.stride(from: 0, to: length, by: stride))
-        let sampled = returns.map { $0.map { sample($0, at: centres, window: max(window, stride)) } }
-        let centre = weightedMean(sampled, width: centres.count) { tasks, repetitions, body in
-            for task in 0..<tasks { for repetition in 0..<repetitions(task) { body(task, repetition) } }
-        }
-        guard curveCount > 1 else {
-            return centres.indices.map { LineChart.Point(x: Double(centres[$0] + 1), y: centre[$0]) }
-        }
-        var draws = (0..<centres.count).map { _ in [Double]() }
-        var random = PhiloxSequence(Philox(key0: 0x626F_6F74, key1: 0), purpose: .other)
-        for _ in 0..<Self.resamples {
-            let mean = weightedMean(sampled, width: centres.count) { tasks, repetitions, body in
-                for _ in 0..<tasks {
-                    let task = random.below(tasks)
-                    for _ in 0..<repetitions(task) { body(task, random.below(repetitions(task))) }
-                }
-            }
-            for index in centres.indices { draws[index].append(mean[index]) }
-        }
+        let bootstrap = Bootstrap(
+            trainings.map { $0.map { $0.map { sample($0, at: centres, window: max(window, stride)) } } },
+            width: centres.count)
+        let mean = bootstrap.mean
+        let intervals = bootstrap.intervals
         return centres.indices.map { index in
-            let sorted = draws[index].sorted()
-            return LineChart.Point(
-                x: Double(centres[index] + 1), y: centre[index], low: quantile(sorted, 0.025),
-                high: quantile(sorted, 0.975))
+            LineChart.Point(
+                x: Double(centres[index] + 1), y: mean[index], low: intervals?[index].low,
+                high: intervals?[index].high)
         }
     }
 
-    /// The mean over tasks and repetitions of every episode that all curves have.
+    /// Points of a curve of this length that share one that is drawn.
+    private static func stride(of length: Int) -> Int { max(1, (length + points - 1) / points) }
+
+    /// How many points `meanCurve` has.
+    var drawnPoints: Int { (longest + Self.stride(of: longest) - 1) / Self.stride(of: longest) }
+
+    /// The mean over trainings, tasks and repetitions of every point that all curves have.
     ///
     /// Unlike `meanCurve` it ends with the shortest curve and draws no interval.
     package var means: [Double] {
-        (0..<(returns.joined().map(\.count).min() ?? 0)).map { episode in
-            average(returns.map { average($0.map { $0[episode] }[...]) }[...])
-        }
+        let length = trainings.joined().joined().map(\.count).min() ?? 0
+        return Bootstrap(trainings.map { $0.map { $0.map { Array($0.prefix(length)) } } }, width: length).mean
     }
 
-    /// (tasks, repetitions): mean of the last `finalEpisodes` of each curve, of all where it has fewer.
+    /// (tasks, repetitions of all trainings): mean of the last `finalPoints` of each curve, of all where it has fewer.
     ///
     /// What a policy has learnt by the end; the same number for a source's lifetime and for an evaluation.
     package var finals: [[Double]] {
-        returns.map { $0.map { average($0.suffix(Self.finalEpisodes)) } }
+        (0..<taskCount).map { task in trainings.flatMap { $0[task].map { average($0.suffix(finalPoints)) } } }
     }
 
-    /// Mean over tasks, and repetitions within each, of the final returns; nil where there is nothing.
+    /// Mean of the final values; nil where there is nothing.
     ///
     /// Every task has the same weight, whatever its number of repetitions.
-    package var finalMean: Double? {
-        isEmpty ? nil : average(finals.map { average($0[...]) }[...])
-    }
+    package var finalMean: Double? { isEmpty ? nil : finalValues.mean.first }
 
-    /// Mean over tasks, and repetitions within each, of the first episodes; nil where there is nothing.
+    /// Mean of the first points; nil where there is nothing.
     ///
     /// Before a context holds anything: what in-context learning begins from.
     package var firstMean: Double? { means.first }
 
     /// The 95 % interval of `finalMean`, by the bootstrap of `meanCurve`; nil where one curve or none is known.
-    ///
-    /// Between the bootstrap's 2.5 % and 97.5 % quantiles.
     package var finalInterval: Interval? {
         guard let point = finalPoint(x: 0), let low = point.low, let high = point.high else { return nil }
         return Interval(low: low, high: high)
@@ -123,20 +121,31 @@ package struct LearningCurves: Sendable {
     /// The final mean with its interval, at `x`.
     ///
     /// Its bounds are nil where there is one curve alone; nil where there is none.
-    ///
-    /// By the same bootstrap as the curves, on one number for each repetition.
     func finalPoint(x: Double) -> LineChart.Point? {
-        guard !isEmpty else { return nil }
-        var point = LearningCurves(finals.map { $0.map { [$0] } }).meanCurve(window: 1).first
-        point?.x = x
-        return point
+        guard let mean = finalMean else { return nil }
+        let interval = finalValues.intervals?.first
+        return LineChart.Point(x: x, y: mean, low: interval?.low, high: interval?.high)
     }
 
-    /// The mean of `window` neighbours around each centre, fewer at the curve's ends; behind its end the final return.
+    private var finalValues: Bootstrap {
+        Bootstrap(trainings.map { $0.map { $0.map { [average($0.suffix(finalPoints))] } } }, width: 1)
+    }
+
+    /// The same curves with each point changed: `change` gets a whole curve and the position of its task.
+    func mapped(_ change: (_ curve: [Double], _ task: Int) -> [Double]) -> LearningCurves {
+        LearningCurves(
+            trainings: trainings.map { tasks in
+                LearningCurves(
+                    tasks.enumerated().map { task, curves in curves.map { change($0, task) } },
+                    finalPoints: finalPoints)
+            })
+    }
+
+    /// The mean of `window` neighbours around each centre, fewer at the curve's ends; behind its end the final value.
     ///
     /// Sums from the beginning make each window's mean two subtractions, whatever its width.
     private func sample(_ curve: [Double], at centres: [Int], window: Int) -> [Double] {
-        let final = average(curve.suffix(Self.finalEpisodes))
+        let final = average(curve.suffix(finalPoints))
         var sums = [0.0]
         sums.reserveCapacity(curve.count + 1)
         for value in curve { sums.append(sums[sums.count - 1] + value) }
@@ -147,47 +156,9 @@ package struct LearningCurves: Sendable {
             return (sums[high] - sums[low]) / Double(high - low)
         }
     }
-
-    /// `visit` calls its body with (task, repetition), as many repetitions of a task as it has and as many tasks as
-    /// there are, with or without replacement.
-    ///
-    /// Every drawn task weighs 1 / tasks, every repetition of it 1 / (tasks * its repetitions).
-    private func weightedMean(
-        _ sampled: [[[Double]]], width: Int,
-        _ visit: (_ tasks: Int, _ repetitions: (Int) -> Int, _ body: (Int, Int) -> Void) -> Void
-    ) -> [Double] {
-        var total = [Double](repeating: 0, count: width)
-        visit(sampled.count, { sampled[$0].count }) { task, repetition in
-            let weight = 1 / Double(sampled[task].count * sampled.count)
-            let curve = sampled[task][repetition]
-            for index in 0..<width { total[index] += weight * curve[index] }
-        }
-        return total
-    }
 }
 
 /// NaN of nothing.
 func average(_ values: ArraySlice<Double>) -> Double {
     values.isEmpty ? .nan : values.reduce(0, +) / Double(values.count)
-}
-
-/// Linear between neighbours; `sorted` is not empty.
-///
-/// `share` from 0 to 1: 0.025 of 1,000 values is between the 25th and the 26th.
-///
-/// As numpy's default.
-func quantile(_ sorted: [Double], _ share: Double) -> Double {
-    let position = share * Double(sorted.count - 1)
-    let low = Int(position)
-    let high = min(low + 1, sorted.count - 1)
-    return sorted[low] + (position - Double(low)) * (sorted[high] - sorted[low])
-}
-
-extension PhiloxSequence {
-    /// A number in `0..<bound`.
-    ///
-    /// By the high half of a product of 64 and 64 bits: its bias is below `bound` / 2^64.
-    fileprivate mutating func below(_ bound: Int) -> Int {
-        Int(next().multipliedFullWidth(by: UInt64(bound)).high)
-    }
 }
