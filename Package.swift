@@ -212,6 +212,7 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
+                "Benchmarks",
                 "distillery", "DistilleryWithToys", "Histories", "Catalog", "Nodes", "Collecting", "Distilling",
                 "Coordination",
                 "Supervision", "Wire", "Transport", "Processes", "Environments",

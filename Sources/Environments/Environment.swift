@@ -56,6 +56,9 @@ package protocol Environment {
     mutating func reset(_ index: Int, episode: UInt64) throws
     /// Writes o_t of copy `index` as streams store it: `description.stored.space.byteCount` bytes.
     func observe(_ index: Int, into observation: UnsafeMutableRawPointer)
+    /// Writes o_t of all copies: (B, bytes of an observation). What an actor asks for before each step; an environment
+    /// that does not implement it is asked for one copy after the other.
+    func observe(into observations: UnsafeMutableRawPointer)
     /// Takes one step in every copy. `actions`: (B, action bytes), each inside the action space, which is the caller's
     /// duty. Writes r_t, terminated and truncated, (B) each; flags are 0 or 1. A copy whose episode ended must be reset
     /// before the next step.
@@ -65,6 +68,13 @@ package protocol Environment {
     mutating func step(
         actions: UnsafeRawPointer, rewards: UnsafeMutablePointer<Float>,
         terminations: UnsafeMutablePointer<UInt8>, truncations: UnsafeMutablePointer<UInt8>) throws
+}
+
+extension Environment {
+    package func observe(into observations: UnsafeMutableRawPointer) {
+        let width = description.stored.space.byteCount
+        for index in 0..<count { observe(index, into: observations + index * width) }
+    }
 }
 
 /// Why an environment cannot go on, in one sentence: thrown while it steps. Another is made in its place, after a rest;

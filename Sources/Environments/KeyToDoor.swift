@@ -121,9 +121,8 @@ private struct KeyToDoor: SolvedEnvironment {
     private let door: SIMD2<UInt8>
     private let generators: [Philox]
     private var copies: RoomCopies
-    private var sought: [Sought]
-
-    private enum Sought { case key, door, nothing }
+    /// (B): what the episode has had. 0 nothing, 1 the key, 2 the door too.
+    private var found: [UInt8]
 
     init(
         description: EnvironmentDescription, settings: KeyToDoorSettings, key: SIMD2<UInt8>, door: SIMD2<UInt8>,
@@ -135,7 +134,7 @@ private struct KeyToDoor: SolvedEnvironment {
         (self.key, self.door) = (key, door)
         generators = keys.map { Philox($0) }
         copies = RoomCopies(keys.count, of: description.name, size: settings.size, horizon: settings.horizon)
-        sought = Array(repeating: .key, count: keys.count)
+        found = Array(repeating: 0, count: keys.count)
     }
 
     var count: Int { copies.count }
@@ -145,31 +144,34 @@ private struct KeyToDoor: SolvedEnvironment {
         let drawn = generators[index].uniform(.environment, episode: episode, step: 0)
         let cell = min(Int(drawn * Float(cells)), cells - 1)
         copies.reset(index, at: SIMD2(UInt8(cell % size), UInt8(cell / size)))
-        sought[index] = .key
+        found[index] = 0
     }
 
     func observe(_ index: Int, into observation: UnsafeMutableRawPointer) { copies.observe(index, into: observation) }
+
+    func observe(into observations: UnsafeMutableRawPointer) { copies.observe(into: observations) }
 
     mutating func step(
         actions: UnsafeRawPointer, rewards: UnsafeMutablePointer<Float>,
         terminations: UnsafeMutablePointer<UInt8>, truncations: UnsafeMutablePointer<UInt8>
     ) {
-        let actions = actions.assumingMemoryBound(to: UInt8.self)
-        for index in 0..<count {
-            let (cell, isLast) = copies.step(index, action: actions[index])
-            let isOpened = sought[index] == .door && cell == door
-            let isFound = sought[index] == .key && cell == key
-            if isFound { sought[index] = .door }
-            if isOpened { sought[index] = .nothing }
-            rewards[index] = isFound || isOpened ? 1 : 0
-            let isOver = isOpened && endsAtDoor
-            terminations[index] = isOver ? 1 : 0
-            truncations[index] = !isOver && isLast ? 1 : 0
+        copies.step(actions: actions.assumingMemoryBound(to: UInt8.self), truncations: truncations)
+        copies.positions.withUnsafeBufferPointer { cells in
+            found.withUnsafeMutableBufferPointer { found in
+                for index in found.indices {
+                    let isAtKey: UInt8 = found[index] == 0 && cells[index] == key ? 1 : 0
+                    let isAtDoor: UInt8 = found[index] == 1 && cells[index] == door ? 1 : 0
+                    rewards[index] = Float(isAtKey | isAtDoor)
+                    found[index] += isAtKey | isAtDoor
+                    terminations[index] = endsAtDoor ? isAtDoor : 0
+                    truncations[index] &= terminations[index] ^ 1
+                }
+            }
         }
     }
 
     /// To the key and then to the door.
     func chooseOptimally(into actions: UnsafeMutableRawPointer) {
-        copies.chooseWay(into: actions) { sought[$0] == .key ? key : door }
+        copies.chooseWay(into: actions) { found[$0] == 0 ? key : door }
     }
 }

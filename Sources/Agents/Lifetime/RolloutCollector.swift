@@ -141,9 +141,7 @@ package final class RolloutCollector {
     }
 
     private func step() throws {
-        for index in positions.indices {
-            environment.observe(index, into: columns.present(.observations, of: index))
-        }
+        environment.observe(into: columns.present(.observations))
         try act()
         let terminations = columns.present(.terminations).assumingMemoryBound(to: UInt8.self)
         let truncations = columns.present(.truncations).assumingMemoryBound(to: UInt8.self)

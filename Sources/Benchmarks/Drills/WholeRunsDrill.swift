@@ -5,40 +5,22 @@ import Nodes
 import Processes
 import Wire
 
-/// Whole runs, one after the other. A random process of any role is killed again and again, the supervisor among them;
-/// each run has to come to its report, and to the results of an undisturbed evaluation.
+/// Whole runs of an experiment with several variants, seeds and evaluations, one after the other. A random process of
+/// any role is killed again and again, the supervisor among them, and the whole run is stopped and taken up; each run has
+/// to come to its report with every item of its plan done once, and to the results of an undisturbed evaluation.
 package final class WholeRunsDrill {
     /// A run that has not come to its end for so long hangs.
     static let runLimitSeconds = 600.0
 
     /// What must be 0 besides `StreamFindings.losses`.
-    package static let losses = ["runs_without_report", "results_counted_twice", "results_that_differ"]
+    package static let losses =
+        ["runs_without_report", "results_counted_twice", "results_that_differ"] + PlanFindings.losses
 
     /// Seconds that a run takes undisturbed, about, on two cores: several kills fall into each, in every phase.
-    private var lengthSeconds: Double { max(10, min(60, 6 * every)) }
-
-    /// Something is learnt, distilled and evaluated. What a kill sets back is short beside `every`: a job of an
-    /// evaluation, the steps since the last checkpoint.
-    private var experiment: String {
-        let size = lengthSeconds / 60
-        return """
-            name: whole
-            environment: {size: 5, horizon: 10}
-            tasks: {test: 6, train: 4}
-            source: {learning_rate: 0.003, hidden: [32, 32]}
-            collect: {actors: 20, test_lifetimes: 0, end: {episodes_per_actor: \(Int(40_000 * size))}}
-            cluster: {evaluators: 2, actor_processes: 2}
-            distil:
-              model: {context_length: 50, dimension: 32, layers: 2, heads: 2, feed_forward: 64}
-              windows: {every_episodes: 5}
-              training:
-                {steps: \(Int(10_000 * size)), batch_size: 16, warmup_steps: 20, checkpoint_every: \(Int(2_000 * size))}
-            evaluate: {episodes: \(Int(4_000 * size)), seeds: 2, train_tasks: 2}
-            """
-    }
+    var lengthSeconds: Double { max(10, min(60, 6 * every)) }
 
     private let folder: String
-    private let every: Double
+    let every: Double
     private let random: Philox
     private let monitor: BenchmarkMonitor
     private var kills: [String: Int] = [:]
@@ -69,7 +51,7 @@ package final class WholeRunsDrill {
     }
 
     private func disturb(number: Int) throws {
-        let experiment = try Experiment(yaml: experiment, file: "the drill's experiment")
+        let experiment = try Experiment(yaml: self.experiment, file: "the drill's experiment")
         let cluster = try ClusterUnderDrill(experiment, folder: "\(folder)/whole-\(number)", command: "run", monitor)
         defer { cluster.stop() }
         let began = Date()
@@ -92,13 +74,17 @@ package final class WholeRunsDrill {
             return add(1, to: "runs_without_report")
         }
         for (name, value) in try StreamFindings(of: cluster).numbers { add(value, to: name) }
+        let plan = try PlanFindings(ofRun: cluster.run, experiment)
+        for problem in plan.problems { monitor.say("whole run \(number): \(problem)") }
+        for (name, value) in plan.numbers { add(value, to: name) }
         try compare(cluster)
         monitor.say("whole run \(number): ended after \(Int(Date().timeIntervalSince(began))) s, \(kills)")
     }
 
     private func add(_ value: Double, to name: String) { totals[name, default: 0] += value }
 
-    /// Every role is as likely as any other, however many processes it has.
+    /// Every role is as likely as any other, however many processes it has. Every other time that it falls on the
+    /// supervisor the run is stopped, as by Ctrl-C.
     private func strike(_ cluster: ClusterUnderDrill) throws {
         let processes = cluster.processes
         let count = kills.values.reduce(0, +)
@@ -106,8 +92,11 @@ package final class WholeRunsDrill {
         let roles = [RoleName.supervisor] + processes.keys.sorted { $0.rawValue < $1.rawValue }
         let role = roles[Int(words.x) % roles.count]
         guard role != .supervisor else {
-            try cluster.killSupervisor()
-            kills[role.rawValue, default: 0] += 1
+            let isStop = words.z % 2 == 0
+            if isStop { cluster.stop() } else { try cluster.killSupervisor() }
+            // A run may have come to its end before it heard of the stop.
+            guard cluster.exitStatus?.isSuccess != true else { return }
+            kills[isStop ? "stop" : role.rawValue, default: 0] += 1
             return try cluster.resume()
         }
         guard let all = processes[role]?.sorted() else { return }

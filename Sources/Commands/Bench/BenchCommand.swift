@@ -14,7 +14,7 @@ struct BenchCommand: ParsableCommand {
             BenchCollectCommand.self, BenchLifetimesCommand.self, BenchKernelsCommand.self, BenchDistillerCommand.self,
             BenchActingCommand.self,
             BenchEvaluatorCommand.self, BenchCoordinatorCommand.self, BenchRecorderCommand.self, BenchDrillCommand.self,
-            BenchScaleCommand.self, BenchHostileCommand.self, BenchStreamsCommand.self,
+            BenchScaleCommand.self, BenchHostileCommand.self, BenchStreamsCommand.self, BenchEnvironmentsCommand.self,
         ])
 }
 

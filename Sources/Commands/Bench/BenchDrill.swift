@@ -13,7 +13,8 @@ struct BenchDrillCommand: ParsableCommand {
             from the kill until another process has done the dead one's work anew. With --evaluate the evaluators of \
             an evaluation are killed instead; with --whole-runs whole runs are disturbed, one after the other, \
             of which any process may be killed, the supervisor too, which is followed by --resume: each must end with \
-            its report, and with the results of an evaluation of the same checkpoint that nobody disturbs.
+            its report, with each lifetime, distillation and evaluation of its plan done once, and with the results of \
+            an evaluation of the same checkpoints that nobody disturbs.
             Example: distillery bench drill --minutes 20 --every 10 --json
             """)
 

@@ -26,16 +26,16 @@ package struct DarkRoom: Environment {
         copies.observe(index, into: observation)
     }
 
+    package func observe(into observations: UnsafeMutableRawPointer) { copies.observe(into: observations) }
+
     package mutating func step(
         actions: UnsafeRawPointer, rewards: UnsafeMutablePointer<Float>,
         terminations: UnsafeMutablePointer<UInt8>, truncations: UnsafeMutablePointer<UInt8>
     ) {
-        let actions = actions.assumingMemoryBound(to: UInt8.self)
-        for index in 0..<count {
-            let (cell, isLast) = copies.step(index, action: actions[index])
-            rewards[index] = cell == goal ? 1 : 0
-            terminations[index] = 0
-            truncations[index] = isLast ? 1 : 0
+        copies.step(actions: actions.assumingMemoryBound(to: UInt8.self), truncations: truncations)
+        terminations.update(repeating: 0, count: count)
+        copies.positions.withUnsafeBufferPointer { cells in
+            for index in cells.indices { rewards[index] = cells[index] == goal ? 1 : 0 }
         }
     }
 
@@ -43,16 +43,24 @@ package struct DarkRoom: Environment {
     /// actions is computed by.
     @inline(__always)
     static func move(_ position: SIMD2<UInt8>, action: UInt8, size: UInt8) -> SIMD2<UInt8> {
-        var moved = position
-        switch action {
-        case 0: if moved.x > 0 { moved.x -= 1 }
-        case 1: if moved.x < size - 1 { moved.x += 1 }
-        case 2: if moved.y > 0 { moved.y -= 1 }
-        case 3: if moved.y < size - 1 { moved.y += 1 }
-        default: precondition(action == 4, "dark-room has actions 0 to 4")
-        }
-        return moved
+        SIMD2(
+            move(position.x, by: xSteps, action: action, size: size),
+            move(position.y, by: ySteps, action: action, size: size))
     }
+
+    /// The same of one coordinate. `steps`: what each action adds to it, a byte an action, the first one the lowest.
+    ///
+    /// Without a branch: which way an agent goes is what a processor cannot predict.
+    @inline(__always)
+    static func move(_ coordinate: UInt8, by steps: UInt64, action: UInt8, size: UInt8) -> UInt8 {
+        let step = Int8(truncatingIfNeeded: steps &>> (8 &* UInt64(action)))
+        return UInt8(truncatingIfNeeded: max(0, min(Int32(coordinate) &+ Int32(step), Int32(size) &- 1)))
+    }
+
+    /// Left and right are actions 0 and 1.
+    static let xSteps: UInt64 = 0x01FF
+    /// Up and down are actions 2 and 3.
+    static let ySteps: UInt64 = 0x01FF_0000
 }
 
 extension DarkRoom: SolvedEnvironment {

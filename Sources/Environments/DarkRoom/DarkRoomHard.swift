@@ -89,13 +89,14 @@ private struct DarkRoomHard: SolvedEnvironment {
     let description: EnvironmentDescription
     private let goal: SIMD2<UInt8>
     private var copies: RoomCopies
-    private var isFound: [Bool]
+    /// (B): 1 where the episode has had its reward.
+    private var found: [UInt8]
 
     init(description: EnvironmentDescription, settings: DarkRoomHardSettings, goal: SIMD2<UInt8>, count: Int) {
         self.description = description
         self.goal = goal
         copies = RoomCopies(count, of: description.name, size: settings.size, horizon: settings.horizon)
-        isFound = Array(repeating: false, count: count)
+        found = Array(repeating: 0, count: count)
         for index in 0..<count { reset(index, episode: 0) }
     }
 
@@ -103,23 +104,27 @@ private struct DarkRoomHard: SolvedEnvironment {
 
     mutating func reset(_ index: Int, episode: UInt64) {
         copies.reset(index, at: copies.centre)
-        isFound[index] = false
+        found[index] = 0
     }
 
     func observe(_ index: Int, into observation: UnsafeMutableRawPointer) { copies.observe(index, into: observation) }
+
+    func observe(into observations: UnsafeMutableRawPointer) { copies.observe(into: observations) }
 
     mutating func step(
         actions: UnsafeRawPointer, rewards: UnsafeMutablePointer<Float>,
         terminations: UnsafeMutablePointer<UInt8>, truncations: UnsafeMutablePointer<UInt8>
     ) {
-        let actions = actions.assumingMemoryBound(to: UInt8.self)
-        for index in 0..<count {
-            let (cell, isLast) = copies.step(index, action: actions[index])
-            let isFirst = cell == goal && !isFound[index]
-            if isFirst { isFound[index] = true }
-            rewards[index] = isFirst ? 1 : 0
-            terminations[index] = 0
-            truncations[index] = isLast ? 1 : 0
+        copies.step(actions: actions.assumingMemoryBound(to: UInt8.self), truncations: truncations)
+        terminations.update(repeating: 0, count: count)
+        copies.positions.withUnsafeBufferPointer { cells in
+            found.withUnsafeMutableBufferPointer { found in
+                for index in found.indices {
+                    let isThere: UInt8 = cells[index] == goal ? 1 : 0
+                    rewards[index] = Float(isThere & (found[index] ^ 1))
+                    found[index] |= isThere
+                }
+            }
         }
     }
 

@@ -8,16 +8,17 @@ struct RoomCopies {
     let count: Int
     private let environment: String
     private let size: UInt8
-    private let horizon: Int
+    private let horizon: Int32
+    /// (B), x and y: as streams store them.
     private(set) var positions: [SIMD2<UInt8>]
-    private var steps: [Int]
+    private var steps: [Int32]
 
     /// `environment`: its name, for what a caller is told that steps without a reset.
     init(_ count: Int, of environment: String, size: Int, horizon: Int) {
         self.count = count
         self.environment = environment
         self.size = UInt8(size)
-        self.horizon = horizon
+        self.horizon = Int32(horizon)
         positions = Array(repeating: SIMD2(0, 0), count: count)
         steps = Array(repeating: 0, count: count)
     }
@@ -36,13 +37,38 @@ struct RoomCopies {
         observation.storeBytes(of: positions[index].y, toByteOffset: 1, as: UInt8.self)
     }
 
-    /// Takes a step: the cell on which it ends, and whether it was the last that the horizon allows.
-    @inline(__always)
-    mutating func step(_ index: Int, action: UInt8) -> (cell: SIMD2<UInt8>, isLast: Bool) {
-        precondition(steps[index] < horizon, "copy \(index) of \(environment) must be reset before its next step")
-        positions[index] = DarkRoom.move(positions[index], action: action, size: size)
-        steps[index] += 1
-        return (positions[index], steps[index] == horizon)
+    /// Writes x and y of all copies.
+    func observe(into observations: UnsafeMutableRawPointer) {
+        positions.withUnsafeBytes { bytes in
+            if let start = bytes.baseAddress { observations.copyMemory(from: start, byteCount: bytes.count) }
+        }
+    }
+
+    /// Takes a step in every copy: `positions` are the cells on which they end. Writes which of them were the last that
+    /// the horizon allows.
+    ///
+    /// What a caller does wrong is looked for once, behind the loops, so that these stay free of branches.
+    mutating func step(actions: UnsafePointer<UInt8>, truncations: UnsafeMutablePointer<UInt8>) {
+        var largestAction: UInt8 = 0
+        positions.withUnsafeMutableBytes { cells in
+            for index in 0..<count {
+                let (x, y) = (2 &* index, 2 &* index &+ 1)
+                let action = actions[index]
+                cells[x] = DarkRoom.move(cells[x], by: DarkRoom.xSteps, action: action, size: size)
+                cells[y] = DarkRoom.move(cells[y], by: DarkRoom.ySteps, action: action, size: size)
+                largestAction = max(largestAction, action)
+            }
+        }
+        var mostSteps: Int32 = 0
+        steps.withUnsafeMutableBufferPointer { steps in
+            for index in steps.indices {
+                steps[index] &+= 1
+                mostSteps = max(mostSteps, steps[index])
+                truncations[index] = steps[index] == horizon ? 1 : 0
+            }
+        }
+        precondition(largestAction <= 4, "\(environment) has actions 0 to 4")
+        precondition(mostSteps <= horizon, "a copy of \(environment) must be reset before its next step")
     }
 
     /// Writes the first action of a shortest way of every copy to its `target`, (B).

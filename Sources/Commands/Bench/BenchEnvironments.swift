@@ -1,0 +1,41 @@
+import ArgumentParser
+import Benchmarks
+import Environments
+import Settings
+
+/// Environments stepped alone.
+struct BenchEnvironmentsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "environments", abstract: "Steps a second of environments alone, on one thread.",
+        discussion: """
+            A step shows every copy's observation, takes an action in it that was drawn before the clock ran, and where \
+            an episode ended shows its final observation and begins another. No policy, no learning, no recording. \
+            Example: distillery bench environments dark-room --batch 1000 --json
+            """)
+
+    @Argument(help: "Environments, with their default settings (default: all).") var names: [String] = []
+    @Option(help: "Copies that step together.") var batch = 1000
+    @OptionGroup var options: BenchOptions
+
+    func validate() throws {
+        guard (1...1_000_000).contains(batch) else {
+            throw ValidationError("--batch is \(batch), expected 1 to 1000000")
+        }
+        do {
+            _ = try environments()
+        } catch {
+            throw ValidationError("\(error)")
+        }
+    }
+
+    func run() throws {
+        try options.run("environments", seconds: 0.5) { plan in
+            try environments().map { try EnvironmentBenchmark($0, copies: batch).run(plan) }
+        }
+    }
+
+    private func environments() throws -> [RegisteredEnvironment] {
+        let registry = RegisteredEnvironment.registry
+        return try names.isEmpty ? registry.all : names.map { try registry.named($0) }
+    }
+}
