@@ -1,10 +1,10 @@
-import Settings
 import Agents
 import Distillation
 package import Environments
 import Experience
 import Models
 import Neural
+import Settings
 
 /// What an experiment is about to do: how much, how large, about how long. Counts are upper bounds, since a lifetime
 /// may end early; times are estimates. `distillery run` prints it before it starts anything, and refuses a run for
