@@ -55,10 +55,13 @@ package struct WholeRun: Sendable {
 
     package static func experiment(_ seed: UInt64) -> String { hasPlan(seed) ? plan(seed) : small(seed) }
 
+    /// Whether the distillers of a plan follow the histories as they grow: then the models depend on what had come when.
+    private static func follows(_ seed: UInt64) -> Bool { seed % 16 == 15 }
+
     /// Three variants with two seeds each on two distillers, four evaluations on three evaluators.
     private static func plan(_ seed: UInt64) -> String {
         small(seed).replacingOccurrences(of: "cluster:\n", with: "cluster:\n  distillers: 2\n  evaluators: 3\n")
-            .replacingOccurrences(of: "distil:\n", with: "distil:\n  seeds: 2\n") + """
+            .replacingOccurrences(of: "distil:\n", with: "distil:\n  seeds: 2\n  follow: \(follows(seed))\n") + """
 
                 variants:
                   - name: ad
