@@ -29,8 +29,11 @@ package struct KeyToDoorSettings: SettingsGroup {
     ]
 }
 
-/// One task for each pair of cells; task id = key * size^2 + door, where a cell is y * size + x. Its `task_json` is
-/// `{"door":[x,y],"key":[x,y]}`. Key and door may be in the same cell: the door takes a step of its own.
+/// One task for each pair of cells. Its `task_json` is `{"door":[x,y],"key":[x,y]}`. Key and door may be in the same cell:
+/// the door takes a step of its own.
+///
+/// A pair is key * size^2 + door, where a cell is y * size + x. Ids go through the pairs in long steps, so that the first of
+/// them, which are all that a small experiment trains on, have keys and doors everywhere in the room.
 package struct KeyToDoorTasks: EnvironmentKind {
     package static let name = "dark-key-to-door"
     package static let summary =
@@ -41,12 +44,18 @@ package struct KeyToDoorTasks: EnvironmentKind {
     private let splits: [Split]
     private let settings: KeyToDoorSettings
     private var cells: Int { settings.size * settings.size }
+    /// Pairs between those of two ids that follow on one another: about the golden section of all, and prime to their
+    /// number, which is a power of the size.
+    private let stride: Int
 
     /// Throws `EnvironmentError` for settings or a split out of range.
     package init(settings: KeyToDoorSettings = KeyToDoorSettings(), split: TaskSplit = TaskSplit()) throws {
         try Self.check(settings)
         count = settings.size * settings.size * settings.size * settings.size
         splits = try split.assign(count: count)
+        var stride = max(1, Int(Double(count) * 0.618))
+        while greatestCommonDivisor(stride, settings.size) > 1 { stride -= 1 }
+        self.stride = stride
         self.settings = settings
         environment = .room(Self.name, size: settings.size, horizon: settings.horizon, json: settings.json)
     }
@@ -55,7 +64,8 @@ package struct KeyToDoorTasks: EnvironmentKind {
 
     package func task(_ id: Int) throws -> Task {
         guard splits.indices.contains(id) else { throw EnvironmentError.noTask(id, of: environment.name, count) }
-        let (key, door) = (id / cells, id % cells)
+        let pair = id * stride % count
+        let (key, door) = (pair / cells, pair % cells)
         func text(_ cell: Int) -> String { "[\(cell % settings.size),\(cell / settings.size)]" }
         return Task(id: id, split: splits[id], json: "{\"door\":\(text(door)),\"key\":\(text(key))}")
     }
@@ -174,4 +184,8 @@ private struct KeyToDoor: SolvedEnvironment {
     func chooseOptimally(into actions: UnsafeMutableRawPointer) {
         copies.chooseWay(into: actions) { found[$0] == 0 ? key : door }
     }
+}
+
+private func greatestCommonDivisor(_ one: Int, _ other: Int) -> Int {
+    other == 0 ? one : greatestCommonDivisor(other, one % other)
 }

@@ -86,7 +86,12 @@ struct KeyToDoorTests {
     func asInThePaper() throws {
         let tasks = try KeyToDoorTasks(split: TaskSplit(testTasks: 100))
         #expect(tasks.count == 6561 && tasks.environment.horizon == 50)
-        #expect(try tasks.task(81 * 12 + 40).json == "{\"door\":[4,4],\"key\":[3,1]}")
+        let pairs = try (0..<6561).map { try tasks.task($0).json }
+        #expect(Set(pairs).count == 6561 && pairs.contains("{\"door\":[4,4],\"key\":[3,1]}"))
+        // The first ids have keys and doors everywhere.
+        let keys = pairs.prefix(400).map { $0.split(separator: "key").last.map(String.init) ?? "" }
+        let doors = pairs.prefix(400).map { $0.split(separator: "key").first.map(String.init) ?? "" }
+        #expect(Set(keys).count == 81 && Set(doors).count == 81)
         #expect(tasks.ids(of: .test).count == 100 && tasks.ids(of: .train).count == 6461)
         #expect(tasks.environment.json == "{\"horizon\":50,\"size\":9}")
     }
