@@ -72,6 +72,9 @@ func readingText(_ numbers: [String: Double]) -> String {
 
 /// The training of a transformer in one line; `numbers` as `DistillationRun` gives them.
 func distillationText(step: Int, _ numbers: [String: Double]) -> String {
+    if numbers["waiting"] == 1 {
+        return "distil: step \(step), waits for streams; there are \(Int(numbers["transitions"] ?? 0)) transitions"
+    }
     let floor = numbers["loss_floor"].map { " (the sources' own entropy: \(NumberText.fixed($0, decimals: 3)))" } ?? ""
     return "distil: step \(step), loss \(NumberText.fixed(numbers["loss"] ?? 0, decimals: 3))\(floor), "
         + "\(Int(numbers["tokens_per_second"] ?? 0)) tokens a second, \(NumberText.duration(numbers["seconds_left"] ?? 0)) left"

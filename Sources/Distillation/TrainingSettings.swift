@@ -42,7 +42,7 @@ package struct TrainingSettings: SettingsGroup {
     /// How many checkpoints are kept, the newest; nil for all.
     package var keepCheckpoints: Int?
     /// Where training follows streams that still grow: how much of it, by steps and by seconds, may be done before the
-    /// last stream is sealed.
+    /// last stream is sealed. While lifetimes are missing it is as much less as there are fewer.
     package var followShare = 0.5
 
     package init() {}
@@ -74,7 +74,7 @@ package struct TrainingSettings: SettingsGroup {
             "Checkpoints that are kept, the newest; one that is being evaluated is never deleted."),
         .key(
             "follow_share", \.followShare, .number(0, below: 1),
-            "With `distil.follow`: share of the steps and of the seconds that may be done before the last stream is sealed."
+            "With `distil.follow`: share of the steps and of the seconds that may be done before the last stream is sealed, less while lifetimes have not begun."
         ),
     ]
 

@@ -59,6 +59,8 @@ package final class WindowSampler {
     package var rowCount: Int { rowsBefore[parts.count] }
     /// Streams that windows are drawn from.
     package var streamCount: Int { parts.count }
+    /// Lifetimes that windows are drawn from.
+    package private(set) var lifetimeCount = 0
     /// Ids of the tasks that windows are drawn from, ascending.
     package var tasks: [Int] { Set(parts.map(\.stream.lifetime.task)).sorted() }
 
@@ -74,6 +76,7 @@ package final class WindowSampler {
             let known = thinned[ObjectIdentifier(stream)]
             return StreamPart(stream, settings, thinned: known)
         }
+        lifetimeCount = Set(parts.map(\.stream.lifetime)).count
         rowsBefore = [0]
         rowsBefore.reserveCapacity(parts.count + 1)
         for part in parts { rowsBefore.append(rowsBefore[rowsBefore.count - 1] + part.rowCount) }

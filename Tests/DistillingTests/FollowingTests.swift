@@ -119,8 +119,12 @@ import Testing
             #expect(try loading.advance(now: following.now) == nil)
             following.now += 4 * Self.second
         }
-        try following.recordAll(rollouts: 12)
+        // Two of the five lifetimes allow two fifths of the half.
+        for stream in following.streams.prefix(8) { try stream.record(rollouts: 12, using: &following.random) }
         let run = try following.begin(loading)
+        for _ in 0..<200 { _ = try following.turn(run) }
+        #expect(run.isWaiting && run.steps == 8 && !run.isFinished)
+        try following.recordAll(rollouts: 12)
         for _ in 0..<200 { _ = try following.turn(run) }
         #expect(run.isWaiting && run.steps == 20 && !run.isFinished)
         try following.recordAll(rollouts: 12)

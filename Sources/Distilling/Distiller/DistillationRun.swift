@@ -13,8 +13,8 @@ import Nodes
 /// checkpoint it goes on from, when the next checkpoint is due, numbers for people. Not safe to share: one thread
 /// calls it, though a step computes on many.
 ///
-/// Where it follows streams that still grow, it reads what is new between its steps, waits once `follow_share` of the
-/// training is done, and cannot finish before `historiesAreComplete` was called and all was read. Its windows then
+/// Where it follows streams that still grow, it reads what is new between its steps, has done at most `follow_share` of
+/// the training for the lifetimes that have begun, and cannot finish before `historiesAreComplete` was called and all was read. Its windows then
 /// depend on when streams came; from there on they are those of any training on the sealed streams.
 ///
 /// ```swift
@@ -52,6 +52,8 @@ package final class DistillationRun {
     private var lastReport: StepReport?
     /// Seconds of an earlier start that this one goes on from.
     private let secondsBefore: Double
+    /// Lifetimes that windows will be drawn from when all are collected.
+    private let expectedLifetimes: Int
     /// All streams that count are sealed, and were read. Once true it stays so, whatever the store reads for others.
     private var isComplete: Bool
     /// The last turn was a step of training.
@@ -71,6 +73,8 @@ package final class DistillationRun {
         }
         self.store = store
         isComplete = store.isComplete
+        let tasks = selection.tasks?.count ?? experiment.trainTasks(of: distribution).count
+        expectedLifetimes = max(1, tasks * experiment.collect.lifetimes)
         environment = distribution.environment
         splitSeed = experiment.tasks.splitSeed
         testTasks = experiment.testTasks(of: distribution)
@@ -143,10 +147,17 @@ package final class DistillationRun {
     /// again.
     package func historiesAreComplete() { store.historiesAreComplete() }
 
-    /// The part of the training that may be done before the histories are complete is done, or there is nothing to
+    /// The part of the training that may be done with the histories that there are is done, or there is nothing to
     /// learn from at the moment.
     package var isWaiting: Bool {
-        !isComplete && (transitions == 0 || trainer.isPart(done: trainer.settings.followShare))
+        !isComplete && (transitions == 0 || trainer.isPart(done: permittedShare))
+    }
+
+    /// `follow_share` of the training once every lifetime is in reach; before that as much less as there are fewer, so
+    /// that the first ones are not learnt by heart.
+    private var permittedShare: Double {
+        let inReach = min(1, Double(trainer.sampler.lifetimeCount) / Double(expectedLifetimes))
+        return trainer.settings.followShare * inReach
     }
 
     /// Reads a slice of what is new, or makes one step of training: in turns where both are to be done, and reading
