@@ -57,7 +57,7 @@ extension Experiment {
                         + "\(self.tasks.test) were held out; lower one of them or write train: all"))
         }
         let used = trainTasks(of: tasks).count
-        if evaluate.trainTasks > used {
+        if evaluations.isEmpty, evaluate.trainTasks > used {
             found.append(
                 Contradiction(
                     ["evaluate.train_tasks", "tasks.train"],
