@@ -60,7 +60,7 @@ extension Coordinator {
     static let fewerActors = "fewer actors are wanted now (distillery scale)"
 
     /// Why nodes of this role are not needed, in words for their logs.
-    private func nothingLeft(for role: RoleName) -> String {
+    private func farewell(for role: RoleName) -> String {
         if isStopping { return "the run is stopped" }
         if !failure.isEmpty { return "the run has failed: \(failure)" }
         switch role {
@@ -68,7 +68,7 @@ extension Coordinator {
             return goal.collects ? "all histories are collected" : "this run collects no histories"
         case .distiller: return goal.distils ? "everything is distilled" : "this run distils nothing"
         case .evaluator: return goal.evaluates ? "everything is evaluated" : "this run evaluates nothing"
-        case .recorder, .coordinator, .supervisor: return "nothing is left to be recorded"
+        case .recorder, .coordinator, .supervisor: return "everything is recorded"
         }
     }
 
@@ -80,7 +80,7 @@ extension Coordinator {
         for role in RoleName.allCases where !isNeeded(role) {
             if hasProducers, role == .learner || role == .recorder { continue }
             for name in nodes.members(role).sorted() where nodes[name]?.isLeaving == false {
-                sendHome(name, because: nothingLeft(for: role), now: now, outbox: &outbox)
+                sendHome(name, because: farewell(for: role), now: now, outbox: &outbox)
             }
         }
         dismissSurplus(deployment.processes[.actor] ?? 0, now: now, outbox: &outbox)
