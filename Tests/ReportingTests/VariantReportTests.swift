@@ -57,6 +57,20 @@ struct VariantReportTests {
             ])
     }
 
+    @Test(
+        "policies that were played under another name stand beside the variants where they were played on the same tasks"
+    )
+    func baselines() {
+        var run = makeRun()
+        let optimum = EvaluationKind(rawValue: "optimum")
+        for task in 0..<2 { run.play("optimum-all", task: task, optimum, [[4, 4]]) }
+        run.play("source-one", task: 0, .source, [[2, 2]])
+        let report = run.report
+        #expect(report.series("optimum, evaluated", in: "held-out-returns").map(\.y) == [4, 4])
+        #expect(report.series("random, evaluated", in: "held-out-returns").count == 3)
+        #expect(report.series("source, evaluated", in: "held-out-returns").isEmpty, "it was played on one of the tasks")
+    }
+
     @Test("has a row for each training and evaluation, and one for the trainings of a variant together")
     func table() throws {
         let table = try #require(makeRun().report.tables.first)

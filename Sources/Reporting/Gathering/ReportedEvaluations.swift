@@ -115,13 +115,15 @@ struct ReportedEvaluations {
         PooledEvaluation(members(variant, label))
     }
 
-    /// What was played without a checkpoint under this label or, where nothing was, on the same tasks.
+    /// What was played without a checkpoint under this label, and of other policies what was played on the same tasks.
+    /// One evaluation of each policy.
     func baselines(_ label: String, group: String) -> [ReportedEvaluation] {
+        let tasks = Set(all.first { $0.label == label && $0.checkpoint != nil }?.tasks ?? [])
         let others = all.filter { $0.checkpoint == nil }
-        let under = others.filter { $0.label == label }
-        let found = under.isEmpty ? others.filter { $0.group == group } : under
+        let beside = others.filter { $0.label != label && $0.group == group && Set($0.tasks) == tasks }
         var kinds: Set<EvaluationKind> = []
-        return found.filter { kinds.insert($0.kind).inserted }.sorted { $0.kind.rawValue < $1.kind.rawValue }
+        return (others.filter { $0.label == label } + beside).filter { kinds.insert($0.kind).inserted }
+            .sorted { $0.kind.rawValue < $1.kind.rawValue }
     }
 
     /// The only label of a kind and a group, where the experiment's own names do not matter.
