@@ -45,16 +45,19 @@ struct DrawingTests {
     @Test("key and door have a letter each, together where they share a cell, and no start is marked")
     func keyAndDoor() throws {
         let tasks = try KeyToDoorTasks(settings: KeyToDoorSettings(size: 2), split: TaskSplit(testTasks: 0))
-        // Task id = key * 4 + door.
+        func task(key: String, door: String) -> Task {
+            Task(id: 0, split: .train, json: "{\"door\":\(door),\"key\":\(key)}")
+        }
+        let apart = task(key: "[1,0]", door: "[0,1]")
         #expect(
-            try tasks.drawing(of: tasks.task(1 * 4 + 2)) == """
+            try tasks.drawing(of: apart) == """
                   0 1
                 0 . K
                 1 D .
                 K key, D door; an episode starts in a random cell
                 """)
-        #expect(try tasks.drawing(of: tasks.task(3 * 4 + 3)).contains("1  . KD"))
-        #expect(try tasks.places(of: tasks.task(6)) == [GridCell(x: 1, y: 0), GridCell(x: 0, y: 1)])
+        #expect(try tasks.drawing(of: task(key: "[1,1]", door: "[1,1]")).contains("1  . KD"))
+        #expect(try tasks.places(of: apart) == [GridCell(x: 1, y: 0), GridCell(x: 0, y: 1)])
     }
 
     @Test("a bandit's arms are bars of their means, and an episode's bars are what it pulled of each")

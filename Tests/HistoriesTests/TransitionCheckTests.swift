@@ -138,7 +138,7 @@ struct TransitionCheckTests {
         let tasks = try KeyToDoorTasks(
             settings: KeyToDoorSettings(size: 9, horizon: 20, endsAtDoor: endsAtDoor), split: TaskSplit(testTasks: 0))
         // Key and door are neighbours in the middle: a door without a key is met often.
-        let task = try tasks.task(40 * 81 + 41)
+        let task = Task(id: 0, split: .train, json: "{\"door\":[5,4],\"key\":[4,4]}")
         try expectFound(
             endsAtDoor
                 ? [Planted("terminations", "\(at("terminations", 0)); f['truncations'][rows[0]] = 1")]
