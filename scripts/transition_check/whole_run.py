@@ -73,14 +73,23 @@ def check_folder(folder, processes, progress):
     return found, together, starts
 
 
+# Streams that a process takes at a time; fewer are checked without other processes.
+CHUNK = 8
+
+
 def check_streams(paths, processes, progress):
     """In the order of the paths; `progress` takes a line every few seconds."""
     found = []
     last = time.monotonic()
     with contextlib.ExitStack() as stack:
         results = map(check_stream, paths)
-        if processes > 1:
-            results = stack.enter_context(multiprocessing.Pool(processes)).imap(check_stream, paths, chunksize=8)
+        if processes > 1 and len(paths) > CHUNK:
+            pool = multiprocessing.Pool(processes)
+            # Leaving a pool as a context would end its processes by SIGTERM, which they may have inherited as blocked:
+            # they are asked to end instead, and waited for.
+            stack.callback(pool.join)
+            stack.callback(pool.close)
+            results = pool.imap(check_stream, paths, chunksize=CHUNK)
         for result in results:
             found.append(result)
             if time.monotonic() - last > 5:
