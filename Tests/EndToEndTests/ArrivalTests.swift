@@ -24,7 +24,7 @@ extension EndToEnd {
         private static let farewells = [
             "actor": "all histories are collected", "learner": "all histories are collected",
             "distiller": "everything is distilled", "evaluator": "everything is evaluated",
-            "recorder": "nothing is left to be recorded",
+            "recorder": "everything is recorded",
         ]
 
         private static let orders = [
