@@ -111,8 +111,8 @@ extension Experiment {
 
     /// The distillation that a checkpoint is of, by the checkpoint's name; nil for one that is not planned.
     package func distillation(of checkpoint: String) -> PlannedDistillation? {
-        let folder = checkpoint.split(separator: "/").dropLast().joined(separator: "/")
-        return (try? distillations())?.first { $0.name == folder }
+        let name = Checkpoint.parts(of: checkpoint).distillation
+        return (try? distillations())?.first { $0.name == name }
     }
 
     /// Variants that cannot be trained, and names that stand twice.

@@ -13,7 +13,6 @@ extension Coordinator {
     /// Evaluators wait until nothing is left to be distilled, although they may have jobs before: they would take the
     /// processors that a training counts on. Evaluators of other machines get these jobs.
     package var deployment: Deployment {
-        let isOver = isStopping || !failure.isEmpty || phase == .finished
         guard !isOver else {
             return Deployment(processes: [:], finished: true, stopped: phase != .finished, failure: failure)
         }
@@ -43,10 +42,13 @@ extension Coordinator {
         return true
     }
 
+    /// Nothing more is given out.
+    private var isOver: Bool { isStopping || !failure.isEmpty || phase == .finished }
+
     /// Whether there is, or will be, something to do for nodes of this role: they wait for it, however early they have
     /// come.
     func isNeeded(_ role: RoleName) -> Bool {
-        guard !deployment.finished else { return false }
+        guard !isOver else { return false }
         switch role {
         case .supervisor, .coordinator: return true
         case .actor, .learner: return phase == .collecting

@@ -30,7 +30,8 @@ extension Coordinator {
             } else if distillations.all[index].lease.isGrowing, areHistoriesComplete,
                 let holder = distillations.all[index].lease.distiller
             {
-                send(index, to: holder, resumeFrom: "", now: now, outbox: &outbox)
+                // It may still be reading the streams, and then begins with what it is told here.
+                send(index, to: holder, now: now, outbox: &outbox)
             }
         }
     }
@@ -44,16 +45,19 @@ extension Coordinator {
             return try end(index, with: newest.name, why: "its last checkpoint is stored")
         }
         guard let name = freeDistiller(for: distillations.all[index].name) else { return }
+        send(index, to: name, now: now, outbox: &outbox)
+    }
+
+    /// Leases a distillation to a node, to go on from the newest checkpoint, if there is one. Nothing is sent where that
+    /// cannot be found out, which ends the run.
+    private func send(_ index: Int, to node: String, now: UInt64, outbox: inout Outbox) {
+        guard let found = lookForCheckpoint(of: index) else { return }
         let resumeFrom = found.newest.map { distillations.all[index].planned.checkpoint($0.name) } ?? ""
         logger.info(
             "training is leased",
             metadata: [
-                "distillation": "\(distillations.all[index].planned.title)", "to": "\(name)", "from": "\(resumeFrom)",
+                "distillation": "\(distillations.all[index].planned.title)", "to": "\(node)", "from": "\(resumeFrom)",
             ])
-        send(index, to: name, resumeFrom: resumeFrom, now: now, outbox: &outbox)
-    }
-
-    private func send(_ index: Int, to node: String, resumeFrom: String, now: UInt64, outbox: inout Outbox) {
         distillations.all[index].lease.lease(to: node, isGrowing: !areHistoriesComplete)
         commands.send(
             .distil(

@@ -1,4 +1,5 @@
 package import Catalog
+import Distillation
 package import Environments
 package import Experience
 package import Experiments
@@ -237,8 +238,8 @@ package final class LedgerJournal: RunJournal {
     /// The checkpoint's own name is not kept: the next start finds the newest one in the distillation's folder.
     package func distillationFinished(_ checkpoint: String) throws {
         note(.distillationFinished)
-        let distillation = checkpoint.split(separator: "/").dropLast().joined(separator: "/")
-        batch.metrics.append(.distillationFinished(distillation, at: Date().timeIntervalSince1970))
+        batch.metrics.append(
+            .distillationFinished(Checkpoint.parts(of: checkpoint).distillation, at: Date().timeIntervalSince1970))
     }
 
     /// Rows of `returns` that are shorter than `job.episodes` are kept as they are.

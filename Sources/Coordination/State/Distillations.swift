@@ -1,3 +1,4 @@
+import Distillation
 package import Experiments
 
 /// The distillations of a run, in the order in which they are begun: of each who trains it, its checkpoints and how it
@@ -33,10 +34,8 @@ package struct Distillations {
     /// The place of the distillation that a checkpoint's name belongs to, and the checkpoint's own name there; nil for a
     /// name of none.
     package func place(ofCheckpoint name: String) -> (index: Int, step: String)? {
-        let parts = name.split(separator: "/", omittingEmptySubsequences: false)
-        guard let step = parts.last, parts.count <= 2 else { return nil }
-        let folder = parts.count == 2 ? String(parts[0]) : ""
-        return all.firstIndex { $0.name == folder }.map { ($0, String(step)) }
+        let parts = Checkpoint.parts(of: name)
+        return all.firstIndex { $0.name == parts.distillation }.map { ($0, parts.name) }
     }
 
     /// The place of the distillation that is leased to a node, or of the last that it has ended; nil where there is none.

@@ -138,7 +138,7 @@ package final class DistillerRole: Role {
         guard let planned else { return }
         isReported = false
         defer { if !distil.isGrowing { store?.historiesAreComplete() } }
-        let step = distil.resumeFrom.split(separator: "/").last.flatMap { Checkpoint.step(of: String($0)) }
+        let step = Checkpoint.step(of: Checkpoint.parts(of: distil.resumeFrom).name)
         if let step { stored = (distil.resumeFrom, step) }
         if let training {
             guard let step, step > training.steps else { return }
