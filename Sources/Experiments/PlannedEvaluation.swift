@@ -56,22 +56,25 @@ extension Experiment {
         _ settings: EvaluationSettings, checkpoint: String?, _ policy: PolicyChoice,
         on distribution: any TaskDistribution
     ) throws(SettingsError) -> PlannedEvaluation {
-        let ids = try self.ids(in: settings.tasks, of: distribution)
-        return PlannedEvaluation(
+        PlannedEvaluation(
             name: "\(checkpoint?.replacing("/", with: "-") ?? policy.name)-\(settings.name)", label: settings.name,
             checkpoint: checkpoint, policy: policy, group: settings.tasks,
-            tasks: ids.spread(settings.limit ?? ids.count),
+            tasks: try tasks(of: settings, in: distribution),
             seeds: settings.seeds ?? evaluate.seeds, episodes: settings.episodes ?? evaluate.episodes)
     }
 
     /// Ids of the tasks of all evaluations.
     func evaluatedTasks(of distribution: any TaskDistribution) throws(SettingsError) -> [Int] {
         var found: [Int] = []
-        for settings in listedEvaluations {
-            let ids = try ids(in: settings.tasks, of: distribution)
-            found += ids.spread(settings.limit ?? ids.count)
-        }
+        for settings in listedEvaluations { found += try tasks(of: settings, in: distribution) }
         return found
+    }
+
+    private func tasks(
+        of settings: EvaluationSettings, in distribution: any TaskDistribution
+    ) throws(SettingsError) -> [Int] {
+        let ids = try ids(in: settings.tasks, of: distribution)
+        return ids.spread(settings.limit ?? ids.count)
     }
 
     /// Train tasks are those that lifetimes are lived on.

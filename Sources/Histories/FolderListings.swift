@@ -2,7 +2,7 @@ import Files
 import Glibc
 
 /// The names in folders, kept between looks: a folder in which no name has come or gone is not listed again. So a look
-/// at ten thousand folders of which few change costs a `stat` of each.
+/// at ten thousand folders, few of them changed, costs a `stat` of each.
 package struct FolderListings: Sendable {
     /// A name in a folder; those that begin with a dot are none.
     struct Entry: Sendable {

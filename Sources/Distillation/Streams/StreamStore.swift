@@ -4,7 +4,7 @@ package import Experience
 /// The learning histories that models are taught with, in memory: streams of one environment, in the order of their
 /// names, which may grow, come and go while training goes on.
 ///
-/// It belongs to one thread, that of the trainer: whoever reads hands over what is new between two steps. Samplers
+/// It belongs to the trainer's thread, on which `HistoriesReading` hands over what is new between two steps. Samplers
 /// notice by `version`. Nothing is copied when a stream grows. The 65 million Dark Room transitions of 65 lifetimes with
 /// 100 actors and 500 episodes of 20 steps take 455 MB.
 package final class StreamStore {

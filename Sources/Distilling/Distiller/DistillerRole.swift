@@ -163,7 +163,7 @@ package final class DistillerRole: Role {
         }
     }
 
-    /// Another distillation than the one in memory, of which nothing is kept. A checkpoint of it that is on its way is
+    /// Another distillation than the one in memory, which is dropped. A checkpoint of that one that is on its way is
     /// another distiller's to send.
     private func begin(_ name: String, of experiment: Experiment) throws {
         guard let found = try experiment.distillations().first(where: { $0.name == name }) else {

@@ -1,4 +1,5 @@
 import Catalog
+import Distillation
 import Environments
 import Experiments
 import Foundation
@@ -9,7 +10,7 @@ struct ReportedTraining: Hashable {
     let name: String
 
     /// Of a checkpoint's name as the catalogue has it: `ed-seed-1/step-00020000`, or `step-00020000`.
-    init(checkpoint: String) { name = checkpoint.split(separator: "/").dropLast().joined(separator: "/") }
+    init(checkpoint: String) { name = Checkpoint.parts(of: checkpoint).distillation }
 
     init(name: String) { self.name = name }
 
