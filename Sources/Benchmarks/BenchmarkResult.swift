@@ -61,6 +61,16 @@ package struct BenchmarkResult: Sendable, Encodable {
             measured: middle.measured)
     }
 
+    /// Of whole runs, at least one, by the numbers that each has told: `environment_steps_per_second` of all, and what else
+    /// is said of the run in the middle by it.
+    package init(name: String, configuration: [String: Setting], ofRuns runs: [[String: Double]]) {
+        let key = Unit.environmentSteps.rawValue
+        let middle = runs.sorted { $0[key] ?? 0 < $1[key] ?? 0 }[runs.count / 2]
+        self.init(
+            name: name, configuration: configuration, rates: [.environmentSteps: runs.compactMap { $0[key] }],
+            measured: middle.filter { $0.key != key })
+    }
+
     /// The least and the largest of the repetitions' rates.
     private struct Spread: Encodable {
         let minimum: Double

@@ -76,15 +76,11 @@ package struct CollectionBenchmark {
     }
 
     private func result(of runs: [[String: Double]], hasKeys: Bool) -> BenchmarkResult {
-        let key = BenchmarkResult.Unit.environmentSteps.rawValue
-        let sorted = runs.sorted { $0[key] ?? 0 < $1[key] ?? 0 }
-        return BenchmarkResult(
+        BenchmarkResult(
             name: hasKeys ? "collect with CURVE" : "collect",
             configuration: [
                 "actors": .init(actors), "actor_processes": .init(processes), "learners": 1,
                 "episodes_per_actor": .init(episodes), "curve": hasKeys ? 1 : 0,
-            ], rates: [.environmentSteps: runs.compactMap { $0[key] }],
-            // Of the repetition in the middle.
-            measured: sorted[sorted.count / 2].filter { $0.key != key })
+            ], ofRuns: runs)
     }
 }

@@ -31,17 +31,13 @@ package struct LifetimesBenchmark {
                     + "\(Int(numbers["lifetimes_per_second", default: 0])) a second")
             runs.append(numbers)
         }
-        let key = BenchmarkResult.Unit.environmentSteps.rawValue
-        let sorted = runs.sorted { $0[key] ?? 0 < $1[key] ?? 0 }
         return [
             BenchmarkResult(
                 name: "lifetimes",
                 configuration: [
                     "lifetimes": .init(lifetimes), "actor_processes": .init(processes), "learners": 1,
                     "lifetimes_per_learner": .init(atOnce),
-                ], rates: [.environmentSteps: runs.compactMap { $0[key] }],
-                // Of the repetition in the middle.
-                measured: sorted[sorted.count / 2].filter { $0.key != key })
+                ], ofRuns: runs)
         ]
     }
 

@@ -72,17 +72,8 @@ package struct BarChart: Figure {
         let left = 58.0
         let slot = (size.width - left - 16) / Double(max(1, bars.count))
         var svg = SVGText()
-        svg.open(
-            "svg",
-            [
-                ("viewBox", "0 0 \(at(size.width)) \(at(size.height))"), ("role", "img"), ("aria-label", title),
-                ("class", "figure"),
-            ])
-        for tick in y.ticks {
-            svg.line(left, y.position(tick), size.width - 16, y.position(tick), class: "grid")
-            svg.label(
-                y.label(tick), x: left - 8, y: y.position(tick) + 4, class: "tick", anchor: "end")
-        }
+        svg.openFigure(width: size.width, height: size.height, title: title)
+        svg.grid(of: y, from: left, to: size.width - 16)
         for (index, bar) in bars.enumerated() {
             let gap = isHistogram ? 1.5 : slot * 0.18
             let x = left + Double(index) * slot
@@ -107,9 +98,7 @@ package struct BarChart: Figure {
         svg.line(left, y.pixels.start, size.width - 16, y.pixels.start, class: "axis")
         svg.label(
             xTitle, x: (left + size.width - 16) / 2, y: size.height - 8, class: "axis-title", anchor: "middle")
-        let middle = (y.pixels.start + y.pixels.end) / 2
-        svg.label(
-            yTitle, x: 15, y: middle, class: "axis-title", anchor: "middle", transform: "rotate(-90 15 \(at(middle)))")
+        svg.title(yTitle, of: y)
         svg.close("svg")
         return svg.text
     }

@@ -112,12 +112,7 @@ package struct HeatMap: Figure {
         let left = 28.0
         let top = 8.0
         var svg = SVGText()
-        svg.open(
-            "svg",
-            [
-                ("viewBox", "0 0 \(at(left + width + 96)) \(at(top + height + 40))"), ("role", "img"),
-                ("aria-label", title), ("class", "figure"),
-            ])
+        svg.openFigure(width: left + width + 96, height: top + height + 40, title: title)
         drawPlaces(side, left, top, into: &svg)
         for cell in cells where !cell.isHeldOut { draw(cell, side, left, top, into: &svg) }
         // Held-out cells come last, so that no neighbour covers their frame.

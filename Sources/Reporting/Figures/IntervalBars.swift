@@ -84,25 +84,15 @@ package struct IntervalBars: Figure {
         let plot = (left: 58.0, right: size.width - right)
         let y = Axis(extent, from: size.height - 34, to: 14, count: Int(size.height / 62))
         var svg = SVGText()
-        svg.open(
-            "svg",
-            [
-                ("viewBox", "0 0 \(at(size.width)) \(at(size.height))"), ("role", "img"), ("aria-label", title),
-                ("class", "figure"),
-            ])
-        for tick in y.ticks {
-            svg.line(plot.left, y.position(tick), plot.right, y.position(tick), class: "grid")
-            svg.label(y.label(tick), x: plot.left - 8, y: y.position(tick) + 4, class: "tick", anchor: "end")
-        }
+        svg.openFigure(width: size.width, height: size.height, title: title)
+        svg.grid(of: y, from: plot.left, to: plot.right)
         let slot = (plot.right - plot.left) / Double(max(1, groups.count))
         for (index, group) in groups.enumerated() {
             draw(group, from: plot.left + Double(index) * slot, slot, y, into: &svg)
         }
         svg.line(plot.left, y.position(0), plot.right, y.position(0), class: "axis")
         drawNames(legend, at: plot.right, y, from: plot.left, into: &svg)
-        let middle = (y.pixels.start + y.pixels.end) / 2
-        svg.label(
-            yTitle, x: 15, y: middle, class: "axis-title", anchor: "middle", transform: "rotate(-90 15 \(at(middle)))")
+        svg.title(yTitle, of: y)
         svg.close("svg")
         return svg.text
     }

@@ -32,12 +32,7 @@ extension LineChart {
             yExtent(visible), from: height - Self.bottom, to: Self.top, count: Int(height / 62))
 
         var svg = SVGText()
-        svg.open(
-            "svg",
-            [
-                ("viewBox", "0 0 \(at(size.width)) \(at(height))"), ("role", "img"), ("aria-label", title),
-                ("class", "figure"),
-            ])
+        svg.openFigure(width: size.width, height: height, title: title)
         drawAxes(x, y, into: &svg)
         for reference in references {
             svg.line(
@@ -99,9 +94,7 @@ extension LineChart {
         svg.label(
             xTitle, x: (x.pixels.start + x.pixels.end) / 2, y: y.pixels.start + Self.bottom - 8, class: "axis-title",
             anchor: "middle")
-        let middle = (y.pixels.start + y.pixels.end) / 2
-        svg.label(
-            yTitle, x: 15, y: middle, class: "axis-title", anchor: "middle", transform: "rotate(-90 15 \(at(middle)))")
+        svg.title(yTitle, of: y)
     }
 
     /// The 95 % interval as a pale area; nothing where fewer than two points have bounds.

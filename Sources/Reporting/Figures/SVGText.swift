@@ -48,6 +48,31 @@ struct SVGText {
         text += "<\(name)" + attributes.map { " \($0.0)=\"\(escaped($0.1))\"" }.joined() + ">\n"
     }
 
+    /// A figure's root element, to be closed by `close("svg")`. `title` is what a screen reader says of it.
+    mutating func openFigure(width: Double, height: Double, title: String) {
+        open(
+            "svg",
+            [
+                ("viewBox", "0 0 \(at(width)) \(at(height))"), ("role", "img"), ("aria-label", title),
+                ("class", "figure"),
+            ])
+    }
+
+    /// A line from `left` to `right` at each tick of a vertical axis, with the tick's label before it.
+    mutating func grid(of axis: Axis, from left: Double, to right: Double) {
+        for tick in axis.ticks {
+            line(left, axis.position(tick), right, axis.position(tick), class: "grid")
+            label(axis.label(tick), x: left - 8, y: axis.position(tick) + 4, class: "tick", anchor: "end")
+        }
+    }
+
+    /// The title of a vertical axis, turned, at the figure's left edge.
+    mutating func title(_ words: String, of axis: Axis) {
+        let middle = (axis.pixels.start + axis.pixels.end) / 2
+        label(
+            words, x: 15, y: middle, class: "axis-title", anchor: "middle", transform: "rotate(-90 15 \(at(middle)))")
+    }
+
     /// Closes the element that was opened last under this name.
     mutating func close(_ name: String) { text += "</\(name)>\n" }
 }
