@@ -187,7 +187,7 @@ extension HistoriesReading {
     private func isSelected(_ lifetime: LifetimeIdentifier, _ path: String) -> Bool {
         guard selection?.tasks?.contains(lifetime.task) ?? true else { return false }
         guard let limit = selection?.streamsPerLifetime else { return true }
-        return streams.streams.count { $0.lifetime == lifetime && $0.name < path } < limit
+        return streams.streamCount(of: lifetime, before: path) < limit
     }
 
     /// What was read of a file counts no more.
@@ -235,7 +235,7 @@ extension HistoriesReading {
         }
         // The stream of an actor that joined in mid-lifetime lacks the beginning of the learning.
         guard metadata.firstPolicyVersion == 0 else { return false }
-        let lifetime = LifetimeIdentifier(task: metadata.task.id, repetition: metadata.repetition)
+        let lifetime = metadata.lifetime
         guard file.stream == nil, !isSelected(lifetime, file.path) else { return true }
         file.unselected = lifetime
         return false
@@ -264,8 +264,8 @@ extension HistoriesReading {
 
     private func begin(_ metadata: StreamMetadata, _ file: FollowedFile) throws -> StoredStream {
         let stream = StoredStream(
-            name: file.path, lifetime: LifetimeIdentifier(task: metadata.task.id, repetition: metadata.repetition),
-            environment: streams.environment, view: try view(of: metadata))
+            name: file.path, lifetime: metadata.lifetime, environment: streams.environment, view: try view(of: metadata)
+        )
         file.stream = stream
         streams.insert(stream)
         return stream
@@ -303,5 +303,12 @@ extension HistoriesReading {
         }
         if file.problem == nil, file.stamp?.isSettled ?? true { onLeftOut?(file.path, "\(error)") }
         file.problem = "\(error)"
+    }
+}
+
+extension StreamMetadata {
+    /// The lifetime that a stream of histories belongs to.
+    fileprivate var lifetime: LifetimeIdentifier {
+        LifetimeIdentifier(task: task.id, repetition: repetition)
     }
 }

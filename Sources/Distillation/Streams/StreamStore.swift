@@ -11,6 +11,8 @@ package final class StreamStore {
     /// Of the environment that all streams are of.
     package let environment: EnvironmentDescription
     package private(set) var streams: [StoredStream] = []
+    /// The same by lifetime, in no order.
+    private var streamsOfLifetime: [LifetimeIdentifier: [StoredStream]] = [:]
     /// Another number whenever there are other whole episodes, other streams, or a stream was sealed.
     package private(set) var version = 0
 
@@ -23,6 +25,12 @@ package final class StreamStore {
         selection.chosen(from: streams).reduce(0) { $0 + $1.rowCount }
     }
     package var streamCount: Int { streams.count }
+
+    /// How many streams of a lifetime stand before a name, without a look at those of other lifetimes.
+    func streamCount(of lifetime: LifetimeIdentifier, before name: String) -> Int {
+        streamsOfLifetime[lifetime, default: []].count { $0.name < name }
+    }
+
     package var episodeCount: Int { streams.reduce(0) { $0 + $1.episodeCount } }
 
     /// Puts a stream in the place of its name, behind others of the same name.
@@ -33,11 +41,13 @@ package final class StreamStore {
             if streams[middle].name <= stream.name { low = middle + 1 } else { high = middle }
         }
         streams.insert(stream, at: low)
+        streamsOfLifetime[stream.lifetime, default: []].append(stream)
         noteChange()
     }
 
     func remove(_ stream: StoredStream) {
         streams.removeAll { $0 === stream }
+        streamsOfLifetime[stream.lifetime]?.removeAll { $0 === stream }
         noteChange()
     }
 
