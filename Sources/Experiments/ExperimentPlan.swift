@@ -96,7 +96,7 @@ package struct ExperimentPlan: Sendable, Equatable {
         let evaluations =
             try distillations.flatMap { distillation in
                 try experiment.evaluations(
-                    of: distillation.checkpoint(Checkpoint.name(ofStep: 0)), variant: distillation.variant,
+                    of: distillation.lastCheckpoint, variant: distillation.variant,
                     tasks: distribution
                 ).map { (planned: $0, model: distillation.settings.model as ModelChoice?) }
             } + experiment.baselineEvaluations(tasks: distribution).map { (planned: $0, model: nil) }

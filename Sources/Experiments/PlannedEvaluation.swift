@@ -52,6 +52,14 @@ extension Experiment {
         }
     }
 
+    /// All that is evaluated in a run: of the last checkpoint of each distillation, and of policies that need none. Throws
+    /// as the two above do.
+    package func allEvaluations(tasks distribution: any TaskDistribution) throws -> [PlannedEvaluation] {
+        try distillations().flatMap {
+            try evaluations(of: $0.lastCheckpoint, variant: $0.variant, tasks: distribution)
+        } + baselineEvaluations(tasks: distribution)
+    }
+
     private func planned(
         _ settings: EvaluationSettings, checkpoint: String?, _ policy: PolicyChoice,
         on distribution: any TaskDistribution

@@ -78,6 +78,9 @@ package struct PlannedDistillation: Sendable, Hashable {
     /// The name of one of its checkpoints as messages, streams and the catalogue have it: the path below
     /// `checkpoints/distiller`.
     package func checkpoint(_ step: String) -> String { name.isEmpty ? step : "\(name)/\(step)" }
+
+    /// The checkpoint that it ends with where no limit of seconds ends it before.
+    package var lastCheckpoint: String { checkpoint(Checkpoint.name(ofStep: settings.training.steps)) }
 }
 
 extension Experiment {

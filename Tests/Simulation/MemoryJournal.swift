@@ -1,5 +1,6 @@
 package import Catalog
 package import Coordination
+import Distillation
 package import Environments
 package import Experience
 package import Wire
@@ -189,8 +190,9 @@ package final class MemoryJournal: RunJournal {
         try next?.checkpointStored(name, numbers: numbers)
     }
     package func distillationFinished(_ checkpoint: String) throws {
-        let distillation = checkpoint.split(separator: "/").dropLast().joined(separator: "/")
-        note(survivesPowerLoss: true) { self.state.distilled.insert(distillation) }
+        note(survivesPowerLoss: true) {
+            self.state.distilled.insert(Checkpoint.parts(of: checkpoint).distillation)
+        }
         try next?.distillationFinished(checkpoint)
     }
     package func evaluated(_ job: EvaluationJob, split: Split, returns: [Float]) throws {

@@ -67,11 +67,8 @@ extension SimulatedCluster {
 
     /// Whether the checkpoint that ends a distillation is whole on the disk, for every one of the run.
     package var hasLastCheckpoints: Bool {
-        let root = CheckpointStore(folder: URL(fileURLWithPath: folder + "/checkpoints/distiller"))
-        let distillations = (try? context.experiment.distillations()) ?? []
-        return distillations.allSatisfy { item in
-            let last = "step-" + padded(item.settings.training.steps, 8)
-            return FileManager.default.fileExists(atPath: root.store(of: item.name).folder.path + "/" + last)
+        ((try? context.experiment.distillations()) ?? []).allSatisfy {
+            FileManager.default.fileExists(atPath: "\(folder)/checkpoints/distiller/\($0.lastCheckpoint)")
         }
     }
 

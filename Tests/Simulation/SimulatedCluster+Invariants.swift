@@ -61,15 +61,10 @@ extension SimulatedCluster {
             }
         }
         guard goal.evaluates, goal.distils else { return violations }
-        var planned: Set<FinishedJob> = []
-        for item in distillations {
-            let last = item.checkpoint("step-" + padded(item.settings.training.steps, 8))
-            let evaluations = try experiment.evaluations(
-                of: last, variant: item.variant, tasks: context.distribution)
-            for evaluation in try evaluations + experiment.baselineEvaluations(tasks: context.distribution) {
-                planned.formUnion(evaluation.tasks.map { FinishedJob(evaluation: evaluation.name, task: $0) })
-            }
-        }
+        let planned = Set(
+            try experiment.allEvaluations(tasks: context.distribution).flatMap { evaluation in
+                evaluation.tasks.map { FinishedJob(evaluation: evaluation.name, task: $0) }
+            })
         let results = Set(journal.results)
         for job in planned.subtracting(results) { violations.append("\(job) has no result") }
         for job in results.subtracting(planned) { violations.append("\(job) has a result and was not planned") }

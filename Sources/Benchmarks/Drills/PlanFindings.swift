@@ -48,13 +48,8 @@ private struct PlanCheck {
         let tasks = try experiment.makeTasks()
         trainTasks = experiment.trainTasks(of: tasks)
         testTasks = experiment.testTasks(of: tasks)
-        let distillations = try experiment.distillations()
-        plannedDistillations = distillations
-        plannedEvaluations =
-            try distillations.flatMap { planned in
-                try experiment.evaluations(
-                    of: planned.lastCheckpoint, variant: planned.variant, tasks: tasks)
-            } + experiment.baselineEvaluations(tasks: tasks)
+        plannedDistillations = try experiment.distillations()
+        plannedEvaluations = try experiment.allEvaluations(tasks: tasks)
         ledger = try Ledger(path: run + "/catalog.sqlite", mode: .read)
     }
 
@@ -159,9 +154,4 @@ private struct PlanCheck {
             "\(path): \(verification.isSealed ? "sealed" : "not sealed"), \(verification.finishedEpisodes) episodes of "
                 + "\(episodes.map(String.init) ?? "a lifetime"), \(verification.gaps.count) gaps")
     }
-}
-
-extension PlannedDistillation {
-    /// The checkpoint that it ends with where no limit of seconds ends it before.
-    fileprivate var lastCheckpoint: String { checkpoint(Checkpoint.name(ofStep: settings.training.steps)) }
 }
