@@ -102,7 +102,9 @@ struct ExperimentOptions: ParsableArguments {
         help: ArgumentHelp("Override one key, for example collect.actors=100.", valueName: "key=value"))
     var overrides: [String] = []
 
-    func read() throws -> Experiment { try Experiment(path: experiment, overrides: overrides) }
+    @Option(help: "One of the sizes that the experiment names, for example paper.") var size: String?
+
+    func read() throws -> Experiment { try Experiment(path: experiment, size: size, overrides: overrides) }
 }
 
 extension Experiment {

@@ -25,7 +25,7 @@ struct RunFolder {
         // Another command may have made a run of it before the lock was ours.
         try check(resume: resume)
         if resume, FileManager.default.fileExists(atPath: experimentPath) {
-            let differences = try Experiment(path: experimentPath).differences(from: experiment)
+            let differences = try Experiment(path: experimentPath).workingDifferences(from: experiment)
             guard differences.isEmpty else {
                 throw ClusterError(
                     "\(experimentPath) is not the experiment that was given: there \(differences.joined(separator: "; "))"

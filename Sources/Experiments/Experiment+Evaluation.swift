@@ -51,6 +51,7 @@ extension Experiment {
         var experiment = self
         experiment.variants = []
         experiment.evaluations = []
+        experiment.claims = []
         experiment.distil.seeds = 1
         experiment.evaluate.baselines = baselines
         experiment.evaluate.episodes = episodes

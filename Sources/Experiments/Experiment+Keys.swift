@@ -34,6 +34,9 @@ extension Experiment {
             .key(
                 "evaluations", \.evaluations, .groups(of: "evaluations", count: 0...64),
                 "What is evaluated of every variant, by name, in place of what `evaluate` says."),
+            .key(
+                "claims", \.claims, .groups(of: "claims", count: 0...256),
+                "What the report judges: comparisons of curves, each with a verdict and an interval."),
         ]
 
     /// The name becomes a folder's, so no separator, dot or space is let through.

@@ -2,18 +2,24 @@ package import Settings
 import Yams
 
 extension Experiment {
-    /// Reads the experiment at `path`. An override is KEY=VALUE, for example `collect.actors=100`; it is refused by the
-    /// same rules as the file. Throws `SettingsError` with everything that is wrong.
-    package init(path: String, overrides: [String] = []) throws(SettingsError) {
-        try self.init(yaml: try ExperimentFile.text(at: path), file: path, overrides: overrides)
+    /// Reads the experiment at `path` with the file that it extends. `size` is one of those that it names; an override is
+    /// KEY=VALUE, for example `collect.actors=100`, and is refused by the same rules as the file. Throws `SettingsError`
+    /// with everything that is wrong.
+    package init(path: String, size: String? = nil, overrides: [String] = []) throws(SettingsError) {
+        try self.init(try ExperimentLayers.tree(path: path), size: size, overrides: overrides)
     }
 
     /// Reads an experiment from text that is already in memory: a coordinator's message, a checkpoint, a test. `file`
     /// is what to call the text in errors. All problems of the text, of the overrides and between settings are gathered
-    /// into the one `SettingsError` that is thrown, except where the text is not YAML at all.
+    /// into the one `SettingsError` that is thrown, except where the text is not YAML at all. A text extends no file.
     package init(yaml: String, file: String, overrides: [String] = []) throws(SettingsError) {
+        try self.init(try SettingNode(yaml: yaml, file: file), size: nil, overrides: overrides)
+    }
+
+    private init(_ given: SettingNode, size: String?, overrides: [String]) throws(SettingsError) {
+        var tree = given
+        try ExperimentLayers.choose(size, in: &tree)
         var reader = SettingsReader(Self.schema, initial: Experiment())
-        var tree = try SettingNode(yaml: yaml, file: file)
         for assignment in overrides {
             let origin = Origin.flag("--set \(assignment)")
             do {
@@ -67,8 +73,21 @@ extension Experiment {
     /// The keys that have another value in `other`, in words: `collect.actors is 4, not 8`. What one of them does not
     /// have at all is `absent` there. Keys of this experiment come first, in the order of the file, then those that
     /// only `other` has: another kind of environment, source algorithm or model brings keys of its own.
-    package func differences(from other: Experiment) -> [String] {
-        let (own, others) = (settings, other.settings)
+    package func differences(from other: Experiment) -> [String] { differences(from: other) { _ in true } }
+
+    /// As `differences`, of the keys that decide on what is collected.
+    package func collectingDifferences(from other: Experiment) -> [String] {
+        let sections = ["environment.", "tasks.", "source.", "collect."]
+        return differences(from: other) { key in key == "seed" || sections.contains { key.hasPrefix($0) } }
+    }
+
+    /// As `differences`, of the keys that decide on what is done: claims are judged of what there is.
+    package func workingDifferences(from other: Experiment) -> [String] {
+        differences(from: other) { $0 != "claims" }
+    }
+
+    private func differences(from other: Experiment, in counted: (String) -> Bool) -> [String] {
+        let (own, others) = (settings.filter { counted($0.key) }, other.settings.filter { counted($0.key) })
         let values = Dictionary(uniqueKeysWithValues: others.map { ($0.key, $0.value) })
         let keys = Set(own.map(\.key))
         let changed = own.filter { values[$0.key] != $0.value }.map {
@@ -81,7 +100,8 @@ extension Experiment {
     /// from the program.
     package static var documentation: String {
         documentationHead + schema.markdown(defaults: Experiment()) + variantsChapter + evaluationsChapter
-            + Schema(EvaluationSettings.entries).markdown(defaults: EvaluationSettings())
+            + Schema(EvaluationSettings.entries).markdown(defaults: EvaluationSettings()) + claimsChapter
+            + Schema(ClaimSettings.entries).markdown(defaults: ClaimSettings())
     }
 }
 
@@ -96,6 +116,24 @@ private let documentationHead = """
     `--set KEY=VALUE` overrides one key from the command line, by its path: `--set collect.actors=200`,
     `--set source.hidden='[64, 64]'`, `--set collect.end.converged.window=10`. The complete experiment, with every
     default written out, is kept in the run as `experiment.yaml` and can be run again.
+
+    Two keys put an experiment together before the others are read. `extends: FILE` takes over all keys of another
+    experiment but `name` and `claims`; the path is relative to the file that says so, and what that file gives itself
+    stands over it (a list takes the place of the other's list). `sizes` names sets of keys, of which `--size NAME` puts
+    one over all: an experiment for a laptop and for a cluster in one file. The run is then called `NAME-SIZE`. For example:
+
+    ```yaml
+    name: short-context
+    extends: dark-room.yaml
+    distil:
+      model: {context_length: 20}
+    sizes:
+      paper:
+        evaluate: {episodes: 1000, seeds: 20}
+    ```
+
+    `distillery run FILE --histories RUN` takes over the sealed histories of another run instead of collecting them, where
+    `seed`, `environment`, `tasks`, `source` and `collect` are the same in both.
 
     This page is made from the program's own list of keys; a test compares the two.
 
@@ -135,6 +173,25 @@ private let evaluationsChapter = """
         policies: [distilled, source, random]
       - {name: cleared, context: cleared, variants: [ad], episodes: 50}
       - {name: trained, tasks: train, limit: 8}
+    ```
+
+    """
+
+private let claimsChapter = """
+
+    ## `claims`
+
+    What the report judges: a list, each element with the keys of this table. The verdict is `holds` or `fails` where the
+    95 % interval lies on one side of what is claimed, otherwise `likely` or `unlikely` by the side of the mean; a bootstrap
+    draws trainings, tasks and seeds, the same tasks for both curves. The value of a curve is the mean of its last ten
+    episodes, or of the ten that end with `episode`, or of a whole life where that is one episode. They stand in
+    RUN/report.html and RUN/report/claims.json. For example:
+
+    ```yaml
+    claims:
+      - {name: learns, says: The return rises in context., kind: rises, curve: ad@test, value: 5}
+      - {name: beats-ed, says: ED stays below., kind: above, curve: ad@test, than: ed@test}
+      - {name: at-100, kind: reaches, curve: ad@test, episode: 100, measure: share, value: 0.92, paper: "0.27"}
     ```
 
     """

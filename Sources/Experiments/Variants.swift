@@ -107,6 +107,7 @@ extension Experiment {
         var experiment = self
         experiment.variants = []
         experiment.evaluations = []
+        experiment.claims = []
         experiment.distil = distillation.settings
         experiment.distil.seeds = 1
         return experiment

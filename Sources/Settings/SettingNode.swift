@@ -90,6 +90,20 @@ package struct SettingNode: Sendable {
         set(path.split(separator: ".").map(String.init)[...], to: value)
     }
 
+    /// Joins another section to this one: its keys take the places of those that are there, section by section. Anything
+    /// else takes the place of this node.
+    package mutating func join(_ other: SettingNode) { set([], to: other) }
+
+    /// Takes a key out of this section; nil where there is no such key.
+    package mutating func remove(_ name: String) -> SettingNode? {
+        guard case .section(var members) = content, let index = members.firstIndex(where: { $0.name == name }) else {
+            return nil
+        }
+        let removed = members.remove(at: index).value
+        content = .section(members)
+        return removed
+    }
+
     /// Puts `value` at the path below this node, making sections on the way: how `--set` changes a file's tree before
     /// it is read. A section adds its keys to the section that is there; anything else takes the place of what is
     /// there.

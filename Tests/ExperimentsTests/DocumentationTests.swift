@@ -130,4 +130,18 @@ struct DocumentationTests {
             #expect(experiment.name == file.deletingPathExtension().lastPathComponent)
         }
     }
+
+    @Test("every experiment of the paper's figures can be run at both sizes, and claims something")
+    func paper() throws {
+        let folder = Self.root.appendingPathComponent("deploy/experiments/paper")
+        let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+            .filter { $0.pathExtension == "yaml" }
+        #expect(files.count >= 11)
+        for file in files {
+            let name = file.deletingPathExtension().lastPathComponent
+            #expect(try Experiment(path: file.path).name == name)
+            let paper = try Experiment(path: file.path, size: "paper")
+            #expect(paper.name == "\(name)-paper" && !paper.claims.isEmpty, "\(name)")
+        }
+    }
 }

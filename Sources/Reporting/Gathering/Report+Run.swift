@@ -15,6 +15,9 @@ extension Report {
         let evaluations = ReportedEvaluations(contents)
         let figures = ReportFigures(contents, evaluations)
         let results = Results(contents, figures)
+        let measured = MeasuredCurves(contents: contents, evaluations: evaluations)
+        let claims = (contents.experiment?.claims ?? []).map { JudgedClaim($0, in: measured) }
+        let tables = ReportTables(figures)
         self.init(
             title: contents.name, subtitle: Report.subtitle(contents), summary: results.summary,
             highlights: results.highlights,
@@ -38,7 +41,8 @@ extension Report {
                         figures.sourceLearning(), figures.loss(), figures.returnByTrainingTime(),
                         figures.collectionThroughput(), figures.distillerThroughput(),
                     ])),
-            ], tables: ReportTables(figures).all, remarks: contents.remarks)
+            ], tables: [tables.claims(claims)].filter { !$0.rows.isEmpty } + tables.all, remarks: contents.remarks,
+            claims: claims)
     }
 
     private static func present(_ figures: [(any Figure)?]) -> [any Figure] { figures.compactMap { $0 } }

@@ -81,11 +81,13 @@ package struct Report: Sendable {
     package var tables: [Table]
     /// What could not be shown, and why.
     package var remarks: [String]
+    /// What the experiment claims, judged; a table of the page too.
+    package var claims: [JudgedClaim]
 
     /// For tests and for reports that are not of a run; `init(_ contents:)` makes those that are.
     package init(
         title: String, subtitle: String, summary: String, highlights: [Highlight], sections: [Section],
-        tables: [Table], remarks: [String] = []
+        tables: [Table], remarks: [String] = [], claims: [JudgedClaim] = []
     ) {
         self.title = title
         self.subtitle = subtitle
@@ -94,6 +96,7 @@ package struct Report: Sendable {
         self.sections = sections
         self.tables = tables
         self.remarks = remarks
+        self.claims = claims
     }
 
     /// In the order of the page; their names must differ, since each is a file's.
@@ -101,7 +104,8 @@ package struct Report: Sendable {
     /// A name that occurs twice would overwrite the first figure's numbers.
     package var figures: [any Figure] { sections.flatMap(\.figures) }
 
-    /// Writes `report.html` and `report/*.csv` into `folder`; files of an earlier report are replaced.
+    /// Writes `report.html`, `report/*.csv` and `report/claims.json` into `folder`; files of an earlier report are
+    /// replaced.
     ///
     /// Each file takes its place whole. Throws where the folder cannot be written into.
     ///
@@ -109,10 +113,21 @@ package struct Report: Sendable {
     package func write(into folder: URL) throws {
         let numbers = folder.appendingPathComponent("report").path
         try Folder.create(numbers)
-        for name in try Folder.names(in: numbers) where name.hasSuffix(".csv") {
+        for name in try Folder.names(in: numbers) where name.hasSuffix(".csv") || name == Self.claimsFile {
             try Folder.removeFile(numbers + "/" + name)
         }
+        if !claims.isEmpty { try AtomicFile.write(try claimsJSON(), to: numbers + "/\(Self.claimsFile)") }
         for figure in figures { try AtomicFile.write(figure.csv, to: numbers + "/\(figure.name).csv") }
         try AtomicFile.write(html, to: folder.appendingPathComponent("report.html").path)
+    }
+
+    /// Beside the figures' numbers.
+    private static let claimsFile = "claims.json"
+
+    /// One list with an object for each claim.
+    private func claimsJSON() throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return try encoder.encode(claims)
     }
 }
