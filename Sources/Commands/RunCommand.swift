@@ -19,9 +19,14 @@ struct RunCommand: ParsableCommand {
     @OptionGroup var listening: ListenOptions
     @Option(help: "Folder of the run; by default runs/NAME.") var out: String?
     @Flag(help: "Go on with a run that was interrupted.") var resume = false
+    @Option(
+        help: ArgumentHelp(
+            "Take over the sealed histories of another run of the same tasks and source, instead of collecting them.",
+            valueName: "run"))
+    var histories: String?
 
     func run() throws {
-        let folder = try launch(options, listening, goal: .all, out: out, resume: resume)
+        let folder = try launch(options, listening, goal: .all, out: out, resume: resume, histories: histories)
         print("The report: \(try writeReport(of: folder.path))")
     }
 }
@@ -52,9 +57,24 @@ private func restoreCatalogue(of folder: RunFolder) throws {
     line.finish()
 }
 
+/// Before the coordinator looks at what there is.
+private func take(_ histories: String, into folder: RunFolder, of experiment: Experiment) throws {
+    var line = ProgressLine()
+    let taken = try TakenHistories(
+        from: URL(fileURLWithPath: histories), into: URL(fileURLWithPath: folder.path), of: experiment
+    ) { done, total in
+        line.show("taking over histories: read \(done)/\(total) streams", phase: "histories")
+    }
+    line.finish()
+    guard taken.streams > 0 else { return }
+    let rest = taken.left > 0 ? "; \(taken.left) lifetimes are not complete there and are collected anew" : ""
+    printError("took over \(taken.streams) streams of \(histories)\(rest)")
+}
+
 /// Says what is about to happen, checks that it can, and supervises the cluster to its end.
 private func launch(
-    _ options: ExperimentOptions, _ listening: ListenOptions, goal: GoalName, out: String?, resume: Bool
+    _ options: ExperimentOptions, _ listening: ListenOptions, goal: GoalName, out: String?, resume: Bool,
+    histories: String? = nil
 ) throws -> RunFolder {
     let experiment = try options.read()
     let folder = RunFolder(out: out, experiment: experiment)
@@ -63,7 +83,9 @@ private func launch(
     try plan.checkDisk(freeBytes: folder.freeBytes, existingBytes: folder.usedBytes, path: folder.path)
     printError(plan.text)
     try experiment.checkProcesses(collects: true, distils: goal == .all, evaluates: goal == .all)
+    if let histories { try TakenHistories.check(URL(fileURLWithPath: histories), against: experiment) }
     let lock = try folder.prepare(experiment, resume: resume)
+    if let histories { try take(histories, into: folder, of: experiment) }
     if resume { try restoreCatalogue(of: folder) }
     let signals = try SignalWatcher()
     let supervisor = Supervisor(

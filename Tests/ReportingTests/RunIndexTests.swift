@@ -1,6 +1,7 @@
 import Catalog
 import Environments
 import Experience
+import Experiments
 import Foundation
 import Histories
 import Reporting
@@ -185,5 +186,46 @@ struct RunIndexTests {
         #expect(Report(contents).figures.map(\.name).contains("held-out-returns"))
         // Once more over the catalogue that is there now.
         try RunIndex(folder: folder).write(into: folder)
+    }
+
+    @Test("sealed histories of a run are taken over into another, complete lifetimes alone, and count as collected")
+    func takenOver() throws {
+        let (from, folder) = (try makeRun(), try makeRun())
+        defer { for folder in [from, folder] { try? FileManager.default.removeItem(at: folder) } }
+        for actor in 0..<2 { try write(history(actor), split: .train, rewards: [0, 1], in: from) }
+        try write(history(0, task: 2), split: .train, rewards: [1], in: from)
+        try write(history(1, task: 2), split: .train, rewards: [1], seals: false, in: from)
+        try RunIndex(folder: from).write(into: from)
+        let source = try Ledger(path: from.appendingPathComponent("catalog.sqlite").path, mode: .resume)
+        let entropy = MetricRecord(
+            time: 1, source: "learner", name: "learner/mean_policy_entropy", step: 1, value: 0.5)
+        try source.save(LedgerBatch(metrics: [entropy]))
+        try source.close()
+
+        let experiment = try Experiment(path: folder.appendingPathComponent("experiment.yaml").path)
+        let taken = try TakenHistories(from: from, into: folder, of: experiment)
+        #expect(taken.streams == 2 && taken.left == 1)
+        let ledger = try Ledger(path: folder.appendingPathComponent("catalog.sqlite").path, mode: .read)
+        #expect(try ledger.streams().map(\.stream) == [history(0), history(1)])
+        #expect(try ledger.lifetimes().map(\.status) == [.finished])
+        #expect(try ledger.metrics(named: entropy.name).map(\.value) == [0.5])
+        try ledger.close()
+        // Both runs have it, and neither loses it with the other.
+        try FileManager.default.removeItem(at: from.appendingPathComponent(history(0).path))
+        #expect(
+            try StreamContents(path: folder.appendingPathComponent(history(0).path).path).rows.rewards == [0, 0, 0, 1])
+        // Again it does nothing.
+        #expect(try TakenHistories(from: from, into: folder, of: experiment).streams == 0)
+    }
+
+    @Test("histories that were collected otherwise are refused with what differs") func takenOtherwise() throws {
+        let (from, folder) = (try makeRun(), try makeRun())
+        defer { for folder in [from, folder] { try? FileManager.default.removeItem(at: folder) } }
+        let path = folder.appendingPathComponent("experiment.yaml").path
+        let other = try Experiment(path: path, overrides: ["seed=3", "evaluate.seeds=1"])
+        let error = try #require(throws: TakingError.self) { try TakenHistories(from: from, into: folder, of: other) }
+        #expect(error.description.hasSuffix("were collected otherwise: there seed is 0, not 3"))
+        let nowhere = folder.appendingPathComponent("nowhere")
+        #expect(throws: TakingError.self) { try TakenHistories.check(nowhere, against: other) }
     }
 }
