@@ -1,6 +1,6 @@
-import Models
 import Experiments
 import Foundation
+import Models
 import Settings
 import Testing
 
