@@ -3,6 +3,7 @@ import Coordination
 import Experience
 import Experiments
 import Foundation
+import Nodes
 import Processes
 import Reporting
 import Supervision
@@ -61,7 +62,8 @@ private func restoreCatalogue(of folder: RunFolder) throws {
 private func take(_ histories: String, into folder: RunFolder, of experiment: Experiment) throws {
     var line = ProgressLine()
     let taken = try TakenHistories(
-        from: URL(fileURLWithPath: histories), into: URL(fileURLWithPath: folder.path), of: experiment
+        from: URL(fileURLWithPath: histories), into: URL(fileURLWithPath: folder.path), of: experiment,
+        softwareVersion: softwareVersion
     ) { done, total in
         line.show("taking over histories: read \(done)/\(total) streams", phase: "histories")
     }

@@ -131,6 +131,16 @@ struct DocumentationTests {
         }
     }
 
+    @Test("docs/paper.md is what ./scripts/paper makes of the results in docs/paper")
+    func paperPage() throws {
+        let process = Process()
+        process.executableURL = Self.root.appendingPathComponent("scripts/paper")
+        process.arguments = ["--check"]
+        try process.run()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+    }
+
     @Test("every experiment of the paper's figures can be run at both sizes, and claims something")
     func paper() throws {
         let folder = Self.root.appendingPathComponent("deploy/experiments/paper")

@@ -203,19 +203,20 @@ struct RunIndexTests {
         try source.close()
 
         let experiment = try Experiment(path: folder.appendingPathComponent("experiment.yaml").path)
-        let taken = try TakenHistories(from: from, into: folder, of: experiment)
+        let taken = try TakenHistories(from: from, into: folder, of: experiment, softwareVersion: "1")
         #expect(taken.streams == 2 && taken.left == 1)
         let ledger = try Ledger(path: folder.appendingPathComponent("catalog.sqlite").path, mode: .read)
         #expect(try ledger.streams().map(\.stream) == [history(0), history(1)])
         #expect(try ledger.lifetimes().map(\.status) == [.finished])
         #expect(try ledger.metrics(named: entropy.name).map(\.value) == [0.5])
+        #expect(try ledger.run()?.softwareVersion == "1")
         try ledger.close()
         // Both runs have it, and neither loses it with the other.
         try FileManager.default.removeItem(at: from.appendingPathComponent(history(0).path))
         #expect(
             try StreamContents(path: folder.appendingPathComponent(history(0).path).path).rows.rewards == [0, 0, 0, 1])
         // Again it does nothing.
-        #expect(try TakenHistories(from: from, into: folder, of: experiment).streams == 0)
+        #expect(try TakenHistories(from: from, into: folder, of: experiment, softwareVersion: "1").streams == 0)
     }
 
     @Test("histories that were collected otherwise are refused with what differs") func takenOtherwise() throws {
@@ -223,7 +224,9 @@ struct RunIndexTests {
         defer { for folder in [from, folder] { try? FileManager.default.removeItem(at: folder) } }
         let path = folder.appendingPathComponent("experiment.yaml").path
         let other = try Experiment(path: path, overrides: ["seed=3", "evaluate.seeds=1"])
-        let error = try #require(throws: TakingError.self) { try TakenHistories(from: from, into: folder, of: other) }
+        let error = try #require(throws: TakingError.self) {
+            try TakenHistories(from: from, into: folder, of: other, softwareVersion: "1")
+        }
         #expect(error.description.hasSuffix("were collected otherwise: there seed is 0, not 3"))
         let nowhere = folder.appendingPathComponent("nowhere")
         #expect(throws: TakingError.self) { try TakenHistories.check(nowhere, against: other) }

@@ -23,7 +23,8 @@ package struct TakenHistories {
     ///
     /// May be called again after it was interrupted.
     package init(
-        from: URL, into run: URL, of experiment: Experiment, progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
+        from: URL, into run: URL, of experiment: Experiment, softwareVersion: String,
+        progress: (_ done: Int, _ of: Int) -> Void = { _, _ in }
     ) throws {
         let source = from.standardizedFileURL.path
         try Self.check(from, against: experiment)
@@ -39,8 +40,16 @@ package struct TakenHistories {
             try Self.take(file, as: copy)
         }
         for folder in folders { try Folder.synchronize(folder) }
+        let began = Date().timeIntervalSince1970
         try RunIndex(folder: run, progress: progress).write(into: run)
-        try Self.takeMetrics(from: source, into: run.path)
+        let own = try Ledger(path: run.path + "/catalog.sqlite", mode: .resume)
+        // The run begins now, not when its histories were lived.
+        try own.save(
+            RunRecord(
+                name: experiment.name, softwareVersion: softwareVersion, experimentYAML: experiment.yaml, started: began
+            ))
+        try Self.takeMetrics(from: source, into: own)
+        try own.close()
         streams = files.count
         self.left = left
     }
@@ -89,13 +98,11 @@ package struct TakenHistories {
     }
 
     /// What the learners told of their learning, which the streams do not hold.
-    private static func takeMetrics(from source: String, into run: String) throws {
+    private static func takeMetrics(from source: String, into own: Ledger) throws {
         guard let theirs = try? Ledger(path: source + "/catalog.sqlite", mode: .read) else { return }
-        let own = try Ledger(path: run + "/catalog.sqlite", mode: .resume)
         for name in try theirs.metricNames() where name.hasPrefix("learner/") {
             try own.save(LedgerBatch(metrics: try theirs.metrics(named: name)))
         }
-        try own.close()
         try theirs.close()
     }
 }
