@@ -30,10 +30,8 @@ enum ExperimentLayers {
         }
         var whole = try tree(path: file, above: above + [path])
         for key in ownKeys { _ = whole.remove(key) }
-        // Whatever is refused of the whole is told with the line of this file, as far as it is its own.
-        var merged = SettingNode(whole.content, origin: own.origin)
-        merged.join(own)
-        return merged
+        return Experiment.schema.layered(
+            own, over: SettingNode(whole.content, origin: own.origin), defaults: Experiment())
     }
 
     /// Puts the keys of the size of this name in their places, and removes the others. Without a name the experiment is
@@ -58,7 +56,7 @@ enum ExperimentLayers {
             throw refusal(keys, "expected keys of an experiment; \(keys.outline) came", key: "\(sizes).\(size)")
         }
         let name = tree.value(at: "name")
-        tree.join(keys)
+        tree = Experiment.schema.layered(keys, over: tree, defaults: Experiment())
         if case .scalar(let text, let isQuoted)? = name?.content, let name {
             tree.set("name", to: SettingNode(.scalar("\(text)-\(size)", isQuoted: isQuoted), origin: name.origin))
         }

@@ -116,6 +116,32 @@ package struct Schema<Root>: Sendable {
         }
     }
 
+    /// Two trees as one: the keys of `upper` over those of `lower`, section by section. Where `upper` picks another kind
+    /// than `lower` has, the keys of `lower`'s kind are left out: they are not those of the other.
+    package func layered(_ upper: SettingNode, over lower: SettingNode, defaults: Root) -> SettingNode {
+        var whole = lower
+        for (path, key, usual) in kinds(entries, defaults, path: "") {
+            guard let picked = upper.value(at: "\(path).\(key)")?.outline else { continue }
+            if picked != (lower.value(at: "\(path).\(key)")?.outline ?? "'\(usual)'") { _ = whole.remove(path) }
+        }
+        whole.join(upper)
+        return whole
+    }
+
+    /// Sections that have kinds: path, the key that picks, and the name of the kind that is picked by default.
+    private func kinds(
+        _ entries: [Entry<Root>], _ defaults: Root, path: String
+    ) -> [(path: String, key: String, usual: String)] {
+        entries.flatMap { entry -> [(path: String, key: String, usual: String)] in
+            let path = keyPath(path, entry.name)
+            switch entry.content {
+            case .value: return []
+            case .section(let section): return kinds(section.entries, defaults, path: path)
+            case .kinds(let kinds): return [(path, kinds.key, kinds.current(defaults) ?? "")]
+            }
+        }
+    }
+
     /// The paths of all keys of all kinds, each once, for example `collect.actors`.
     ///
     /// For suggestions: a misspelt `--set` is compared with all of them.

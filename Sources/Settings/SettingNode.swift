@@ -94,12 +94,17 @@ package struct SettingNode: Sendable {
     /// else takes the place of this node.
     package mutating func join(_ other: SettingNode) { set([], to: other) }
 
-    /// Takes a key out of this section; nil where there is no such key.
-    package mutating func remove(_ name: String) -> SettingNode? {
-        guard case .section(var members) = content, let index = members.firstIndex(where: { $0.name == name }) else {
-            return nil
-        }
-        let removed = members.remove(at: index).value
+    /// Takes what stands at a path such as `model.name` out of this section; nil where there is nothing.
+    package mutating func remove(_ path: String) -> SettingNode? {
+        remove(path.split(separator: ".").map(String.init)[...])
+    }
+
+    private mutating func remove(_ path: ArraySlice<String>) -> SettingNode? {
+        guard case .section(var members) = content, let name = path.first,
+            let index = members.firstIndex(where: { $0.name == name })
+        else { return nil }
+        let rest = path.dropFirst()
+        let removed = rest.isEmpty ? members.remove(at: index).value : members[index].value.remove(rest)
         content = .section(members)
         return removed
     }

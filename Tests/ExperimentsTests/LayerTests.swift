@@ -1,3 +1,5 @@
+import Environments
+import Agents
 import Experiments
 import Foundation
 import Models
@@ -53,6 +55,22 @@ struct LayerTests {
         #expect(experiment.variants.map(\.name) == ["three"])
         // What is kept of it is whole.
         #expect(try Experiment(yaml: experiment.yaml, file: "again.yaml") == experiment)
+    }
+
+    @Test("a file that picks another kind takes over nothing of the kind before") func kinds() throws {
+        let base = """
+            name: base
+            environment: {name: dark-room-hard, size: 11, horizon: 30}
+            source: {learning_rate: 0.01, rollout_length: 10}
+            """
+        let same =
+            "name: a\nextends: base.yaml\nenvironment: {name: dark-room-hard, size: 13}\nsource: {algorithm: a3c}"
+        let kept = try read(["base.yaml": base, "a.yaml": same], "a.yaml")
+        #expect(kept.environment.settings.json(.all) == #"{"horizon":30,"size":13}"#)
+        #expect(kept.source.settings.json(.all).contains(#""learning_rate":0.01"#))
+        let other = "name: a\nextends: base.yaml\nenvironment: {name: adversarial-bandit}\nsource: {algorithm: ucb}"
+        let bandit = try read(["base.yaml": base, "a.yaml": other], "a.yaml")
+        #expect(bandit.environment.kind.name == "adversarial-bandit" && bandit.source.name == "ucb")
     }
 
     @Test("a size is put over all, those of both files together, and is part of the name") func sizes() throws {
