@@ -4,21 +4,26 @@ struct StreamPart {
     let stream: StoredStream
     /// Rows before each kept episode; nil where every episode is kept.
     let thinned: ThinnedEpisodes?
+    /// Nil where the settings do not ask how the stream learns.
+    let returns: EpisodeReturns?
     let first: Int
     let end: Int
     /// Rows of the first episode that do not belong to the part. Above 0 only where the part is less than one episode.
     let skipped: Int
     let rowCount: Int
 
-    /// `thinned`: what an earlier part of the same stream had, which is carried on. Precondition: the stream has an
-    /// episode.
-    init(_ stream: StoredStream, _ settings: WindowSettings, thinned known: ThinnedEpisodes?) {
+    /// `earlier`: the part that the sampler has had of the same stream, some of which is carried on. Precondition: the
+    /// stream has an episode.
+    init(_ stream: StoredStream, _ settings: WindowSettings, after earlier: StreamPart?) {
         self.stream = stream
-        end = stream.episodeCount
-        thinned = settings.everyEpisodes == 1 ? nil : known ?? ThinnedEpisodes(every: settings.everyEpisodes)
+        thinned =
+            settings.everyEpisodes == 1 ? nil : earlier?.thinned ?? ThinnedEpisodes(every: settings.everyEpisodes)
         thinned?.extend(to: stream)
+        returns = settings.needsReturns ? earlier?.returns ?? EpisodeReturns() : nil
+        returns?.extend(to: stream)
+        end = returns?.episodes(withExpertShare: settings.expertShare) ?? stream.episodeCount
         let starts = stream.starts.start
-        let all = stream.rowCount
+        let all = starts[end]
         let row = all - max(1, min(all, Int((settings.lastShare * Double(all)).rounded(.up))))
         // The first episode that begins in the part, or where none does, the one that it lies in.
         let whole = (0..<end).partitionPoint { starts[$0] >= row }

@@ -65,12 +65,13 @@ package final class Trainer {
     private var secondsBefore = 0.0
 
     /// Prepares training of `model`, which is changed in place. `resumeFrom`: the bytes of an `optimizer.safetensors`
-    /// that belongs to the model's parameters. `selection`: which streams of the store count. `now`: a monotonic clock in
-    /// seconds. Throws `SettingsError` for settings out of range, `HistoriesError` for data that the model cannot be
+    /// that belongs to the model's parameters. `selection`: which streams of the store count. `optimum`: the best possible
+    /// return of a task by its id, for windows that are drawn by it. `now`: a monotonic clock in seconds. Throws `SettingsError` for settings out of range, `HistoriesError` for data that the model cannot be
     /// taught with, `FileError` for a state that does not fit.
     package init(
         model: any SequenceModel, training: TrainingSettings, windows: WindowSettings, data: StreamStore,
-        selection: StreamSelection? = nil, resumeFrom: Data? = nil, now: @escaping () -> Double = monotonicSeconds
+        selection: StreamSelection? = nil, resumeFrom: Data? = nil, optimum: @escaping (Int) -> Double? = { _ in nil },
+        now: @escaping () -> Double = monotonicSeconds
     ) throws {
         try training.validate()
         try windows.validate()
@@ -80,7 +81,7 @@ package final class Trainer {
         self.now = now
         sampler = try WindowSampler(
             data: data, settings: windows, selection: selection, form: model.form,
-            maskingProbability: training.maskingProbability, seed: training.seed)
+            maskingProbability: training.maskingProbability, seed: training.seed, optimum: optimum)
         schedule = CosineSchedule(
             start: training.startLearningRate, peak: training.peakLearningRate, final: training.finalLearningRate,
             warmupSteps: training.warmupSteps, steps: training.steps)

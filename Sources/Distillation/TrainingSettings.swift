@@ -64,7 +64,8 @@ package struct TrainingSettings: SettingsGroup {
         .key("label_smoothing", \.labelSmoothing, .number(0, below: 1), "Label smoothing of the cross entropy."),
         .key(
             "masking_probability", \.maskingProbability, .number(0, below: 1),
-            "Probability that a token's previous action and reward are masked."),
+            "The paper's sequence mask probability: that the previous action and reward of a transition are replaced by a learned vector, together where they share a token, each by itself otherwise. The observation that an action is predicted from never is, and nothing is masked in evaluation."
+        ),
         .key("threads", \.threads, .integer(1...1_024), "Worker threads."),
         .key("seed", \.seed, .seed, "Determines initial parameters, windows, masks and dropout."),
         .key(

@@ -5,7 +5,7 @@ import Settings
 
 /// Draws windows from learning histories: c rows of every k-th episode, from a random place or from a life's beginning.
 ///
-/// A stream is drawn with the weight of its rows. A window begins at each of the stream's rows that has c rows from it
+/// A stream is drawn with the weight of its rows, or with that of its learning (`WindowSettings.Weighting`). A window begins at each of the stream's rows that has c rows from it
 /// on with the same probability, however long the episodes are; a stream without such a row is shown from its
 /// beginning. A window is a function of (seed, step, index) and of what the store holds, drawn by binary searches
 /// without allocation. Where only the last part of the streams is asked for, that part is the stream.
@@ -29,14 +29,24 @@ package final class WindowSampler {
     private var seenVersion: Int?
     /// Those that have a whole episode, in the order of the streams.
     private var parts: [StreamPart] = []
-    /// (parts + 1): rows of all parts before each, the total last.
-    private var rowsBefore = [0]
+    /// (parts + 1): weights of all parts before each, the total last. A part's weight is its rows, unless it is weighed by
+    /// its learning.
+    private var weightBefore = [0]
+    /// Rows that windows are drawn from; where there are none, none may be drawn.
+    package private(set) var rowCount = 0
+    /// Whether the weights are other numbers than the rows.
+    private var isWeighted = false
+    /// The best possible return of a task; nil where that is not known.
+    private let optimum: (Int) -> Double?
+    /// By task: what its rises in return are divided by.
+    private var scales: [Int: Double] = [:]
 
-    /// `selection`: the streams that count; those of the settings where there is no choice of tasks. Throws
+    /// `selection`: the streams that count; those of the settings where there is no choice of tasks. `optimum`: the best
+    /// possible return of a task by its id, asked for once a task where streams are weighed by their learning. Throws
     /// `HistoriesError` where streams have other spaces than `form`.
     package init(
         data: StreamStore, settings: WindowSettings, selection: StreamSelection? = nil, form: WindowForm,
-        maskingProbability: Double, seed: UInt64
+        maskingProbability: Double, seed: UInt64, optimum: @escaping (Int) -> Double? = { _ in nil }
     ) throws {
         try settings.validate()
         guard data.environment.observationSpace == form.spaces.observationSpace,
@@ -51,12 +61,11 @@ package final class WindowSampler {
         length = form.length
         storedBytes = data.environment.stored.space.byteCount
         self.maskingProbability = Float(maskingProbability)
+        self.optimum = optimum
         generator = Philox(StreamKey(seed: seed, task: 0, repetition: 0, actor: 0))
         refresh()
     }
 
-    /// Rows that windows are drawn from; where there are none, none may be drawn.
-    package var rowCount: Int { rowsBefore[parts.count] }
     /// Streams that windows are drawn from.
     package var streamCount: Int { parts.count }
     /// Lifetimes that windows are drawn from.
@@ -69,17 +78,39 @@ package final class WindowSampler {
     package func refresh() {
         guard data.version != seenVersion else { return }
         seenVersion = data.version
-        var thinned: [ObjectIdentifier: ThinnedEpisodes] = [:]
-        for part in parts { thinned[ObjectIdentifier(part.stream)] = part.thinned }
+        let earlier = Dictionary(uniqueKeysWithValues: parts.map { (ObjectIdentifier($0.stream), $0) })
         parts = selection.chosen(from: data.streams).compactMap { stream in
             guard stream.episodeCount > 0 else { return nil }
-            let known = thinned[ObjectIdentifier(stream)]
-            return StreamPart(stream, settings, thinned: known)
+            return StreamPart(stream, settings, after: earlier[ObjectIdentifier(stream)])
         }
         lifetimeCount = Set(parts.map(\.stream.lifetime)).count
-        rowsBefore = [0]
-        rowsBefore.reserveCapacity(parts.count + 1)
-        for part in parts { rowsBefore.append(rowsBefore[rowsBefore.count - 1] + part.rowCount) }
+        rowCount = parts.reduce(0) { $0 + $1.rowCount }
+        weigh()
+    }
+
+    /// The weight of a row of the stream that improves best; that of all others is in proportion, in whole numbers.
+    private static let weightOfBestRow = 65_536.0
+
+    /// Gives every part its weight: of its rows alone where none improves.
+    private func weigh() {
+        let rises = settings.weighting == .improvement ? parts.map(steadyRise) : []
+        let best = rises.max() ?? 0
+        isWeighted = best > 0
+        weightBefore = [0]
+        weightBefore.reserveCapacity(parts.count + 1)
+        for (index, part) in parts.enumerated() {
+            let ofRow = isWeighted ? Int((rises[index] / best * Self.weightOfBestRow).rounded()) : 1
+            weightBefore.append(weightBefore[index] + part.rowCount * ofRow)
+        }
+    }
+
+    /// Of the best possible return, where that is known.
+    private func steadyRise(of part: StreamPart) -> Double {
+        let task = part.stream.lifetime.task
+        let scale = scales[task] ?? optimum(task).flatMap { $0 > 0 ? $0 : nil } ?? 1
+        scales[task] = scale
+        let rise = (part.returns?.steadyRise ?? 0) / scale
+        return rise.isFinite ? rise : 0
     }
 
     /// Where a window begins: a row of an episode of a part's stream, and whether that is the beginning of a life, so
@@ -96,8 +127,8 @@ package final class WindowSampler {
         let words = generator.words(.windows, episode: UInt64(step), step: UInt32(index))
         let more = generator.words(.windows, episode: UInt64(step), step: UInt32(index), lane: 1)
         // A row of all rows: its stream, and with it which of the stream's episodes are kept.
-        let drawn = pick(words.y, words.z, rowCount)
-        let number = lastIndex(below: parts.count) { rowsBefore[$0] <= drawn }
+        let drawn = pick(words.y, words.z, weightBefore[parts.count])
+        let number = lastIndex(below: parts.count) { weightBefore[$0] <= drawn }
         let part = parts[number]
         let (starts, first) = (part.starts, part.first)
         let (every, count) = (settings.everyEpisodes, part.end - part.first)
@@ -105,7 +136,8 @@ package final class WindowSampler {
             let offset = pick(more.x, more.y, min(every, count))
             return Place(part: number, episode: first + offset, row: part.skipped, fromStart: true)
         }
-        let row = starts[first] + part.skipped + drawn - rowsBefore[number]
+        let rowOfPart = isWeighted ? pick(more.z, more.w, part.rowCount) : drawn - weightBefore[number]
+        let row = starts[first] + part.skipped + rowOfPart
         let episode = lastIndex(below: count) { starts[first + $0] <= row }
         let head = first + episode % every
         let kept = (part.end - head - 1) / every + 1

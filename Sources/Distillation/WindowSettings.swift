@@ -17,10 +17,28 @@ package struct WindowSettings: SettingsGroup {
     /// Distillation does, a small one for Expert Distillation. What begins the part counts as the stream's beginning;
     /// the part begins with an episode where it is at least one long.
     package var lastShare = 1.0
+    /// At most this share of what is shown of a stream lies at the expert, whatever comes later is cut off; nil cuts
+    /// nothing. A stream is at the expert from the first episode on at which a mean over a twentieth of its life has made
+    /// nine tenths of the largest rise above that of its beginning; one that never rises is not cut. `lastShare` is of what
+    /// is left.
+    package var expertShare: Double?
+    /// What a stream's weight is when windows are drawn.
+    package var weighting = Weighting.rows
     /// How many train tasks are learnt from, the first by id; nil for all.
     package var tasks: Int?
 
     package init() {}
+
+    package enum Weighting: String, Sendable, CaseIterable {
+        /// Its rows: every row of all streams is as likely as any other.
+        case rows
+        /// Its rows times how much and how steadily it improves, as learning histories are filtered by arXiv
+        /// 2505.15143: see `EpisodeReturns`. Where no stream improves, its rows.
+        case improvement
+    }
+
+    /// Whether streams are judged by the returns of their episodes.
+    var needsReturns: Bool { expertShare != nil || weighting == .improvement }
 
     package static let entries: [Entry<WindowSettings>] = [
         .key(
@@ -38,6 +56,14 @@ package struct WindowSettings: SettingsGroup {
         .key(
             "last_share", \.lastShare, .number(above: 0, to: 1),
             "Share of each stream that windows are taken from, its end: 1 shows all of the learning, 0.05 what was learnt (expert distillation)."
+        ),
+        .key(
+            "expert_share", \.expertShare, .optional(.number(0, below: 1), "all"),
+            "At most this share of what is shown of a stream lies at the expert, where its return has made nine tenths of its largest rise; what comes later is cut off. `all` cuts nothing."
+        ),
+        .key(
+            "weighting", \.weighting, .choice,
+            "Whether streams are drawn by their rows, or by their rows times how much (last return less first, of the best possible) and how steadily (net rise, of all ups and downs) they improve."
         ),
         .key(
             "tasks", \.tasks, .optional(.integer(1...1_000_000), "all"),

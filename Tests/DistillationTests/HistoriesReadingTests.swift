@@ -73,6 +73,8 @@ struct HistoriesReadingTests {
             let samplers = try [
                 sampler(following.streams) { _ in }, sampler(following.streams) { $0.everyEpisodes = 3 },
                 sampler(following.streams) { $0.lastShare = 0.3 },
+                sampler(following.streams) { $0.weighting = .improvement },
+                sampler(following.streams) { $0.expertShare = 0.1 },
             ]
             var now: UInt64 = 1
             for _ in 0..<120 {
@@ -93,6 +95,8 @@ struct HistoriesReadingTests {
             let fresh = try [
                 sampler(atOnce.streams) { _ in }, sampler(atOnce.streams) { $0.everyEpisodes = 3 },
                 sampler(atOnce.streams) { $0.lastShare = 0.3 },
+                sampler(atOnce.streams) { $0.weighting = .improvement },
+                sampler(atOnce.streams) { $0.expertShare = 0.1 },
             ]
             for (grown, fresh) in zip(samplers, fresh) {
                 grown.refresh()

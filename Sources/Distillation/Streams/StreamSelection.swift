@@ -6,14 +6,14 @@ package struct StreamSelection: Sendable, Equatable {
     package var tasks: Set<Int>?
     /// How many of a lifetime's streams count, the first ones by name; nil for all.
     package var streamsPerLifetime: Int?
-    /// Streams that still grow do not count: the last part of their learning is not known.
+    /// Streams that still grow do not count: the last part of their learning, or where it ends, is not known.
     package var isSealedOnly: Bool
 
     /// `tasks`: ids of those that there are to choose from, the first of which count where the settings say so.
     package init(_ settings: WindowSettings, tasks: [Int]) {
         self.tasks = settings.tasks.map { Set(tasks.sorted().prefix($0)) }
         streamsPerLifetime = settings.maximumStreamsPerLifetime
-        isSealedOnly = settings.lastShare < 1
+        isSealedOnly = settings.lastShare < 1 || settings.expertShare != nil
     }
 
     /// All streams.

@@ -92,7 +92,8 @@ package final class DistillationRun {
         }
         trainer = try Trainer(
             model: model, training: settings.training, windows: settings.windows, data: store.streams,
-            selection: selection, resumeFrom: optimizer)
+            selection: selection, resumeFrom: optimizer,
+            optimum: { id in (try? distribution.task(id)).flatMap { distribution.references(of: $0).optimum } })
         lastCheckpoint = trainer.completedSteps
         secondsBefore = trainer.elapsedSeconds
     }
