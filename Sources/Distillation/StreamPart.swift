@@ -2,6 +2,8 @@
 /// to below `end`, all of them or the last ones.
 struct StreamPart {
     let stream: StoredStream
+    /// Only every k-th episode is kept.
+    let every: Int
     /// Rows before each kept episode; nil where every episode is kept.
     let thinned: ThinnedEpisodes?
     /// Nil where the settings do not ask how the stream learns.
@@ -16,12 +18,14 @@ struct StreamPart {
     /// stream has an episode.
     init(_ stream: StoredStream, _ settings: WindowSettings, after earlier: StreamPart?) {
         self.stream = stream
-        thinned =
-            settings.everyEpisodes == 1 ? nil : earlier?.thinned ?? ThinnedEpisodes(every: settings.everyEpisodes)
-        thinned?.extend(to: stream)
         returns = settings.needsReturns ? earlier?.returns ?? EpisodeReturns() : nil
         returns?.extend(to: stream)
         end = returns?.episodes(withExpertShare: settings.expertShare) ?? stream.episodeCount
+        let every = settings.every(of: end)
+        self.every = every
+        let known = earlier?.thinned.flatMap { $0.every == every ? $0 : nil }
+        thinned = every == 1 ? nil : known ?? ThinnedEpisodes(every: every)
+        thinned?.extend(to: stream)
         let starts = stream.starts.start
         let all = starts[end]
         let row = all - max(1, min(all, Int((settings.lastShare * Double(all)).rounded(.up))))
@@ -35,6 +39,9 @@ struct StreamPart {
     /// (E + 1): first row of every episode, the stream's end last. Valid until the stream grows.
     var starts: UnsafeMutablePointer<Int> { stream.starts.start }
 
+    /// Rows that one window's thinning leaves, about.
+    var shownRows: Int { max(1, rowCount / every) }
+
     /// (E + k): the rows of the episodes k, 2 k, 3 k ... before each, as if k more followed the last.
     var rowsBeforeKept: UnsafeMutablePointer<Int> { thinned?.rowsBefore.start ?? starts }
 }
@@ -42,7 +49,7 @@ struct StreamPart {
 /// Rows before each episode of a stream of which only every k-th is kept, counted among the episodes that are kept with
 /// it. The difference of two of them is the rows of the kept episodes from one to the other. It grows with the stream.
 final class ThinnedEpisodes {
-    private let every: Int
+    let every: Int
     /// (E + k)
     private(set) var rowsBefore = GrowingColumn<Int>()
 

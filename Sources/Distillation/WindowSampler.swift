@@ -5,9 +5,10 @@ import Settings
 
 /// Draws windows from learning histories: c rows of every k-th episode, from a random place or from a life's beginning.
 ///
-/// A stream is drawn with the weight of its rows, or with that of its learning (`WindowSettings.Weighting`). A window begins at each of the stream's rows that has c rows from it
-/// on with the same probability, however long the episodes are; a stream without such a row is shown from its
-/// beginning. A window is a function of (seed, step, index) and of what the store holds, drawn by binary searches
+/// A stream is drawn with the weight of its rows, or with that of its learning (`WindowSettings.Weighting`); where each has
+/// a k of its own, by the rows that are shown. A window begins at each of the stream's rows that has c rows from it on with
+/// the same probability, however long the episodes are; a stream without such a row is shown from its beginning. A window
+/// is a function of (seed, step, index) and of what the store holds, drawn by binary searches
 /// without allocation. Where only the last part of the streams is asked for, that part is the stream.
 ///
 /// For example k = 10 and episodes of 20 rows: a window of 100 rows that begins in row 5 of episode 3 has rows 5 to 19
@@ -95,12 +96,14 @@ package final class WindowSampler {
     private func weigh() {
         let rises = settings.weighting == .improvement ? parts.map(steadyRise) : []
         let best = rises.max() ?? 0
-        isWeighted = best > 0
+        let improves = best > 0
+        isWeighted = improves || settings.shownEpisodes != nil
         weightBefore = [0]
         weightBefore.reserveCapacity(parts.count + 1)
         for (index, part) in parts.enumerated() {
-            let ofRow = isWeighted ? Int((rises[index] / best * Self.weightOfBestRow).rounded()) : 1
-            weightBefore.append(weightBefore[index] + part.rowCount * ofRow)
+            let ofRow = improves ? Int((rises[index] / best * Self.weightOfBestRow).rounded()) : 1
+            let rows = settings.shownEpisodes == nil ? part.rowCount : part.shownRows
+            weightBefore.append(weightBefore[index] + rows * ofRow)
         }
     }
 
@@ -131,7 +134,7 @@ package final class WindowSampler {
         let number = lastIndex(below: parts.count) { weightBefore[$0] <= drawn }
         let part = parts[number]
         let (starts, first) = (part.starts, part.first)
-        let (every, count) = (settings.everyEpisodes, part.end - part.first)
+        let (every, count) = (part.every, part.end - part.first)
         if Philox.unit(words.x) < Float(settings.shareFromStart) {
             let offset = pick(more.x, more.y, min(every, count))
             return Place(part: number, episode: first + offset, row: part.skipped, fromStart: true)
@@ -195,7 +198,7 @@ package final class WindowSampler {
             previousReward = rewards[source]
             source += 1
             if source == starts[episode + 1] {
-                episode += settings.everyEpisodes
+                episode += part.every
                 if episode < part.end { source = starts[episode] }
             }
         }

@@ -6,6 +6,9 @@ package struct WindowSettings: SettingsGroup {
     /// Only every k-th episode of a stream is kept, counted from an offset that is drawn anew for every window, so that
     /// a window spans more of the learning.
     package var everyEpisodes = 1
+    /// Each stream shows so many episodes at most, every k-th with a k of its own in place of `everyEpisodes`: a life that
+    /// learns slowly is shown at the pace of one that learns quickly, and weighs no more. Nil for one k for all.
+    package var shownEpisodes: Int?
     /// Share of the windows that start at a stream's beginning.
     package var shareFromStart = 0.3
     /// Whether a window from the middle of a life also teaches the actions of its first half, where the context is too
@@ -45,6 +48,10 @@ package struct WindowSettings: SettingsGroup {
             "every_episodes", \.everyEpisodes, .integer(1...1_000_000),
             "Only every k-th episode of a stream is shown, from an offset that is drawn for each window."),
         .key(
+            "shown_episodes", \.shownEpisodes, .optional(.integer(1...1_000_000), "none"),
+            "Episodes that a window's thinning leaves of each stream at most: every k-th is shown, with a k for each stream, so that slow and quick lives learn at one pace and weigh the same. `none`: every_episodes for all."
+        ),
+        .key(
             "share_from_start", \.shareFromStart, .number(0, 1),
             "Share of the windows that start at a life's beginning."),
         .key(
@@ -69,4 +76,19 @@ package struct WindowSettings: SettingsGroup {
             "tasks", \.tasks, .optional(.integer(1...1_000_000), "all"),
             "Train tasks that are learnt from, the first by id."),
     ]
+
+    package func contradictions() -> [Contradiction] {
+        guard shownEpisodes != nil, everyEpisodes > 1 else { return [] }
+        return [
+            Contradiction(
+                ["shown_episodes", "every_episodes"],
+                "each stream has a k of its own, or all have one; write one of them")
+        ]
+    }
+
+    /// Which episodes of a stream of so many are shown: every k-th.
+    package func every(of episodes: Int) -> Int {
+        guard let shownEpisodes else { return everyEpisodes }
+        return max(1, (episodes + shownEpisodes - 1) / shownEpisodes)
+    }
 }

@@ -91,13 +91,14 @@ extension Experiment {
         let episodes = collect.end.episodesPerActor
         return distillations.compactMap { distillation in
             let settings = distillation.settings
-            let rows = episodes / settings.windows.everyEpisodes * horizon
+            let every = settings.windows.every(of: episodes)
+            let rows = episodes / every * horizon
             guard rows < settings.model.dimensions.contextLength else { return nil }
             return Contradiction(
                 ["distil.model.context_length", "distil.windows.every_episodes", "collect.end.episodes_per_actor"],
                 "a window of \(settings.model.dimensions.contextLength) transitions"
                     + (distillation.variant.isEmpty ? "" : " of variant \(distillation.variant)")
-                    + " is longer than any lifetime: \(episodes) episodes, every \(settings.windows.everyEpisodes)th "
+                    + " is longer than any lifetime: \(episodes) episodes, every \(every)th "
                     + "shown, of \(horizon) steps are \(rows)")
         }
     }

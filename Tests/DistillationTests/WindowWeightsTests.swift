@@ -1,5 +1,6 @@
-import Environments
+import Settings
 import Distillation
+import Environments
 import Experience
 import Models
 import TestSupport
@@ -129,5 +130,33 @@ struct WindowWeightsTests {
         }
         #expect(sampler.rowCount == 10)
         #expect(Set(firsts(sampler, streams: 1, draws: 500).map(\.episode)) == [45, 46, 47, 48])
+    }
+
+    @Test("where each stream has a k of its own, slow and quick lives are shown at one pace and as often") func pace()
+        throws
+    {
+        let quick = (0..<8).map { Float($0) }
+        let slow = (0..<80).map { Float($0) }
+        let sampler = try sampler(data([quick, slow])) {
+            $0.shownEpisodes = 8
+            $0.shareFromStart = 0
+        }
+        var ofSlow = 0
+        for step in 0..<4_000 {
+            let components = sampler.window(step: step, index: 0).components
+            // Rows 0 and 2 of a window lie in neighbours among the shown episodes.
+            let (stream, first, next) = (Int(components[0]), Int(components[1]) - 2, Int(components[5]) - 2)
+            #expect(next - first == (stream == 0 ? 1 : 10))
+            ofSlow += stream
+        }
+        #expect(abs(Double(ofSlow) / 4_000 - 0.5) < 0.04)
+    }
+
+    @Test("a k for all and one for each stream are refused together") func oneOrTheOther() {
+        var settings = WindowSettings()
+        settings.shownEpisodes = 8
+        #expect(settings.contradictions().isEmpty)
+        settings.everyEpisodes = 2
+        #expect(settings.contradictions().map(\.keys) == [["shown_episodes", "every_episodes"]])
     }
 }
