@@ -15,7 +15,7 @@ package struct Distillery: ParsableCommand {
             RunCommand.self, LaunchCommand.self, CoordinatorCommand.self, ActorCommand.self, LearnerCommand.self,
             RecorderCommand.self, DistillerCommand.self, EvaluatorCommand.self, StatusCommand.self, ScaleCommand.self,
             DrainCommand.self, StopCommand.self, HistoriesCommand.self, DistillCommand.self, EvaluateCommand.self,
-            PredictCommand.self, EnvironmentsCommand.self, BenchCommand.self, DoctorCommand.self,
+            PredictCommand.self, AttentionCommand.self, EnvironmentsCommand.self, BenchCommand.self, DoctorCommand.self,
             ReportCommand.self, KeysCommand.self,
         ]
     )

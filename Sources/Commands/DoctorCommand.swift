@@ -31,7 +31,7 @@ struct DoctorCommand: ParsableCommand {
         check("HDF5") {
             let path = temporaryPath("distillery-doctor") + ".h5"
             defer { try? FileManager.default.removeItem(atPath: path) }
-            try MatrixFile.write([1, 2], rows: 1, name: "x", to: path)
+            try TensorFile.write([TensorFile.Tensor("x", [1, 2], .floats([1, 2]))], to: path)
             return "writes \(path)"
         }
         check("open files") {

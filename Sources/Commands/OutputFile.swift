@@ -32,7 +32,7 @@ struct OutputFile {
         guard force else {
             throw ClusterError("\(path) exists: choose another --out, or replace it by --force")
         }
-        guard MatrixFile.isMatrix(at: path, name: matrix) else {
+        guard TensorFile.holds(matrix, at: path) else {
             throw ClusterError(
                 "\(path) exists and is no file of \(matrix), which is all that --force replaces: choose another --out")
         }

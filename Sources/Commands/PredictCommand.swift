@@ -25,7 +25,8 @@ struct PredictCommand: ParsableCommand {
         let contents = try StreamContents(path: stream)
         let logits = try Prediction.logits(model: model, stream: contents)
         let rows = contents.rows.rewards.count
-        try MatrixFile.write(logits, rows: rows, name: Self.dataset, to: out)
-        print("\(out): logits (\(rows), \(rows == 0 ? 0 : logits.count / rows))")
+        let columns = rows == 0 ? 0 : logits.count / rows
+        try TensorFile.write([TensorFile.Tensor(Self.dataset, [rows, columns], .floats(logits))], to: out)
+        print("\(out): logits (\(rows), \(columns))")
     }
 }

@@ -23,28 +23,19 @@ package enum Prediction {
         model: any SequenceModel, environment: EnvironmentDescription, view: (any ObservationView)? = nil,
         observations: [UInt8], actions: [UInt8], rewards: [Float]
     ) throws -> [Float] {
+        try check(
+            model: model, environment: environment, view: view, observations: observations, actions: actions,
+            rewards: rewards)
         let spaces = model.spaces
-        let (stored, actionSpace) = (environment.stored.space, environment.actionSpace)
-        guard environment.observationSpace == spaces.observationSpace, actionSpace == spaces.actionSpace else {
-            throw HistoriesError("the stream's spaces are not those that the model was made for")
-        }
-        guard environment.hasView == (view != nil) else {
-            throw HistoriesError("a stream of \(environment.name) does not say how its observations are seen")
-        }
         let count = rewards.count
-        guard observations.count == count * stored.byteCount, actions.count == count * actionSpace.byteCount
-        else {
-            throw HistoriesError("a stream of \(count) rows has columns of other lengths")
-        }
-        try check(observations, stored, "observation")
-        try check(actions, actionSpace, "action")
         let together = 16
         let length = model.contextLength
         let inference = model.makeInference(windows: together)
         let batch = WindowBatch(windows: together, form: model.form)
         let logits = FloatBuffer(count * spaces.actionCount)
         let writer = WindowWriter(
-            spaces: spaces, storedBytes: stored.byteCount, view: view, observations: observations, actions: actions,
+            spaces: spaces, storedBytes: environment.stored.space.byteCount, view: view, observations: observations,
+            actions: actions,
             rewards: rewards, batch: batch)
         var row = 0
         while row < count {
@@ -59,6 +50,28 @@ package enum Prediction {
             row += sequences
         }
         return logits.values
+    }
+
+    /// Throws `HistoriesError` where columns do not fit each other, the model or their spaces, as `logits` does.
+    static func check(
+        model: any SequenceModel, environment: EnvironmentDescription, view: (any ObservationView)?,
+        observations: [UInt8], actions: [UInt8], rewards: [Float]
+    ) throws {
+        let (stored, actionSpace) = (environment.stored.space, environment.actionSpace)
+        guard environment.observationSpace == model.spaces.observationSpace, actionSpace == model.spaces.actionSpace
+        else {
+            throw HistoriesError("the stream's spaces are not those that the model was made for")
+        }
+        guard environment.hasView == (view != nil) else {
+            throw HistoriesError("a stream of \(environment.name) does not say how its observations are seen")
+        }
+        let count = rewards.count
+        guard observations.count == count * stored.byteCount, actions.count == count * actionSpace.byteCount
+        else {
+            throw HistoriesError("a stream of \(count) rows has columns of other lengths")
+        }
+        try check(observations, stored, "observation")
+        try check(actions, actionSpace, "action")
     }
 
     /// Throws `HistoriesError` for the first row that is not in its space. `what` names the column in the message.

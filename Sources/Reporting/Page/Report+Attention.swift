@@ -1,0 +1,50 @@
+package import Distillation
+import Quantities
+
+extension Report {
+    /// A page of what a model attends to: a picture of each decision, and where attention goes on average.
+    ///
+    /// `checkpoint` and `stream` are told as they are.
+    package init(attention: StreamAttention, checkpoint: String, stream: String) {
+        let summary = AttentionSummary(attention)
+        func percent(_ share: AttentionSummary.Share) -> String { NumberText.percent(share.attention) }
+        func even(_ share: AttentionSummary.Share) -> String { "\(NumberText.percent(share.uniform)) if it were even" }
+        let mean = summary.mean
+        self.init(
+            title: "Attention", subtitle: "\(checkpoint) on \(stream)",
+            summary: "Of all attention \(percent(mean.earlierEpisodes)) reaches back before the episode at hand; "
+                + "\(percent(mean.rewards)) is on rows that show a reward and \(percent(mean.episodeStarts)) on rows that "
+                + "begin an episode. Means over \(NumberText.count(summary.decisions.count)) decisions and all heads.",
+            highlights: [
+                Highlight("Earlier episodes", percent(mean.earlierEpisodes), even(mean.earlierEpisodes)),
+                Highlight("Rows with a reward", percent(mean.rewards), even(mean.rewards)),
+                Highlight("Begins of episodes", percent(mean.episodeStarts), even(mean.episodeStarts)),
+            ],
+            sections: attention.decisions.indices.map { index in
+                let chart = AttentionChart(attention, decision: index)
+                return Section("Row \(attention.decisions[index].row)", "", [chart], leadsWide: true)
+            },
+            tables: [Self.table(of: summary)])
+    }
+
+    private static func table(of summary: AttentionSummary) -> Table {
+        func text(_ share: AttentionSummary.Share) -> String {
+            "\(NumberText.percent(share.attention)) (\(NumberText.percent(share.uniform)))"
+        }
+        func row(_ name: String, _ head: AttentionSummary.Head) -> [String] {
+            [name, text(head.earlierEpisodes), text(head.rewards), text(head.episodeStarts)]
+                + (0..<Self.shownEpisodes).map { back in
+                    head.byEpisodesBack.indices.contains(back) ? text(head.byEpisodesBack[back]) : "–"
+                }
+        }
+        return Table(
+            "Shares of attention, beside those of even attention",
+            columns: ["", "earlier episodes", "with a reward", "first of an episode"]
+                + (0..<Self.shownEpisodes).map { $0 == 0 ? "own episode" : "\($0) back" },
+            rows: [row("all heads", summary.mean)]
+                + summary.byHead.map { row("layer \($0.layer), head \($0.head)", $0.attention) }, isWide: true)
+    }
+
+    /// Distances that the table has; all are in the CSV file.
+    private static let shownEpisodes = 5
+}
