@@ -5770,7 +5770,7 @@ const ProtobufCMessageDescriptor distillery__distillation_finished__descriptor =
   (ProtobufCMessageInit) distillery__distillation_finished__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor distillery__evaluation_job__field_descriptors[13] =
+static const ProtobufCFieldDescriptor distillery__evaluation_job__field_descriptors[16] =
 {
   {
     "job",
@@ -5928,6 +5928,42 @@ static const ProtobufCFieldDescriptor distillery__evaluation_job__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "prompt_observations",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__EvaluationJob, prompt_observations),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "prompt_actions",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__EvaluationJob, prompt_actions),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "prompt_rewards",
+    16,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_FLOAT,
+    offsetof(Distillery__EvaluationJob, n_prompt_rewards),
+    offsetof(Distillery__EvaluationJob, prompt_rewards),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned distillery__evaluation_job__field_indices_by_name[] = {
   2,   /* field[2] = checkpoint */
@@ -5937,6 +5973,9 @@ static const unsigned distillery__evaluation_job__field_indices_by_name[] = {
   9,   /* field[9] = incarnation */
   0,   /* field[0] = job */
   11,   /* field[11] = policy */
+  14,   /* field[14] = prompt_actions */
+  13,   /* field[13] = prompt_observations */
+  15,   /* field[15] = prompt_rewards */
   8,   /* field[8] = recorder_endpoint */
   10,   /* field[10] = recorder_ticket */
   4,   /* field[4] = seeds */
@@ -5947,7 +5986,7 @@ static const unsigned distillery__evaluation_job__field_indices_by_name[] = {
 static const ProtobufCIntRange distillery__evaluation_job__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 13 }
+  { 0, 16 }
 };
 const ProtobufCMessageDescriptor distillery__evaluation_job__descriptor =
 {
@@ -5957,7 +5996,7 @@ const ProtobufCMessageDescriptor distillery__evaluation_job__descriptor =
   "Distillery__EvaluationJob",
   "distillery",
   sizeof(Distillery__EvaluationJob),
-  13,
+  16,
   distillery__evaluation_job__field_descriptors,
   distillery__evaluation_job__field_indices_by_name,
   1,  distillery__evaluation_job__number_ranges,

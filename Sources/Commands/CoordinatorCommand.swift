@@ -81,7 +81,8 @@ struct CoordinatorCommand: ParsableCommand {
         try whenThereIsRoom(logger) { try journal.started() }
         let coordinator = try Coordinator(
             context: context, run: experiment.name, folder: folder.path, goal: aim, journal: journal,
-            checkpoints: store, disk: DiskThread(), logger: logger, finished: progress, now: process.now)
+            checkpoints: store, disk: DiskThread(), promptDisk: DiskThread(), logger: logger, finished: progress,
+            now: process.now)
         // A reader sees all of the file or nothing.
         try whenThereIsRoom(logger) {
             try AtomicFile.write(

@@ -39,7 +39,7 @@ struct EnvironmentsShowCommand: ParsableCommand {
         let distribution = try settings.makeTasks(split: TaskSplit(testTasks: 0, seed: 0))
         let task = try distribution.task(task)
         let key = StreamKey(seed: seed, task: task.id, repetition: 0, actor: 0)
-        let evaluated = EvaluatedTask(distribution: distribution, task: task, keys: [key], folder: "")
+        let evaluated = EvaluatedTask(distribution: distribution, task: task, keys: [key])
         let choice = PolicyChoice(try RegisteredPolicy.registry.named(policy.rawValue))
         let shown = ShownTask(
             distribution: distribution, task: task, policy: policy.rawValue, seed: seed,

@@ -47,12 +47,15 @@ extension LifetimeIdentifier: CustomStringConvertible {
         }
     }
 
+    /// The folder below the run in which the learning histories of a task are: `histories/task-00042`.
+    package static func historiesFolder(of task: Int) -> String { "histories/task-\(padded(task, 5))" }
+
     /// The folder below the run: `histories/task-00042/lifetime-000` or `evaluations/ID/task-00042`.
     ///
     /// Its names sort as their numbers do, for tasks below 100,000 and lifetimes below 1,000.
     package var folder: String {
         switch collection {
-        case .histories: "histories/task-\(padded(task, 5))/lifetime-\(padded(repetition, 3))"
+        case .histories: "\(Self.historiesFolder(of: task))/lifetime-\(padded(repetition, 3))"
         case .evaluation(let name): "evaluations/\(name)/task-\(padded(task, 5))"
         }
     }

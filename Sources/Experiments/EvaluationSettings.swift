@@ -14,6 +14,8 @@ package struct EvaluationSettings: SettingsGroup {
     /// Of which variants; empty for all.
     package var variants: [String] = []
     package var context = DistilledPolicy.Settings.Context.kept
+    /// What stands in the context before the first step; nil for nothing.
+    package var prompt: PromptSettings?
     /// These four are nil where they are as the section `evaluate` says.
     package var episodes: Int?
     package var seeds: Int?
@@ -39,6 +41,10 @@ package struct EvaluationSettings: SettingsGroup {
         .key(
             "context", \.context, .choice, "Whether the model's context lives through episodes, or is cleared at each."
         ),
+        .optionalSection(
+            "prompt", \.prompt, absent: "none",
+            "A stretch of a recorded learning history of the same task, of a given quality, that the model is shown before its first step."
+        ),
         .key(
             "episodes", \.episodes, .optional(.integer(1...1_000_000), asEvaluate),
             "Episodes of each task and seed; `default` is `evaluate.episodes`."),
@@ -55,12 +61,28 @@ package struct EvaluationSettings: SettingsGroup {
 
     package func contradictions() -> [Contradiction] {
         let known = RegisteredPolicy.registry.names
-        return policies.enumerated().compactMap { index, name in
-            guard known.contains(name) else {
-                return Contradiction(
-                    ["policies"], "there is no policy \(name); expected some of \(known.joined(separator: ", "))")
+        return promptContradictions
+            + policies.enumerated().compactMap { index, name in
+                guard known.contains(name) else {
+                    return Contradiction(
+                        ["policies"], "there is no policy \(name); expected some of \(known.joined(separator: ", "))")
+                }
+                return policies[..<index].contains(name)
+                    ? Contradiction(["policies"], "\(name) stands there twice") : nil
             }
-            return policies[..<index].contains(name) ? Contradiction(["policies"], "\(name) stands there twice") : nil
+    }
+
+    private var promptContradictions: [Contradiction] {
+        guard prompt != nil else { return [] }
+        var found: [Contradiction] = []
+        if context == .cleared {
+            found.append(
+                Contradiction(["prompt", "context"], "a context that is cleared at every episode keeps no prompt"))
         }
+        if policies != [DistilledPolicy.name] {
+            found.append(
+                Contradiction(["prompt", "policies"], "\(DistilledPolicy.name) alone has a context for a prompt"))
+        }
+        return found
     }
 }

@@ -100,7 +100,8 @@ extension Experiment {
     /// from the program.
     package static var documentation: String {
         documentationHead + schema.markdown(defaults: Experiment()) + variantsChapter + evaluationsChapter
-            + Schema(EvaluationSettings.entries).markdown(defaults: EvaluationSettings()) + claimsChapter
+            + Schema(EvaluationSettings.entries).markdown(defaults: EvaluationSettings(), below: "evaluations")
+            + claimsChapter
             + Schema(ClaimSettings.entries).markdown(defaults: ClaimSettings())
     }
 }
@@ -173,6 +174,7 @@ private let evaluationsChapter = """
         policies: [distilled, source, random]
       - {name: cleared, context: cleared, variants: [ad], episodes: 50}
       - {name: trained, tasks: train, limit: 8}
+      - {name: prompted, prompt: {quality: 0.25, transitions: 100}}
     ```
 
     """

@@ -12,6 +12,8 @@ package struct PlannedEvaluation: Sendable, Hashable {
     /// Of the checkpoint that acts, as `PlannedDistillation.checkpoint` gives it; nil for a policy that needs none.
     package let checkpoint: String?
     package let policy: PolicyChoice
+    /// What the policy is shown before its first step, to be chosen of the recorded streams; nil for nothing.
+    package let prompt: PromptSettings?
     /// Which tasks of the environment.
     package let group: String
     /// Ids.
@@ -66,7 +68,7 @@ extension Experiment {
     ) throws(SettingsError) -> PlannedEvaluation {
         PlannedEvaluation(
             name: "\(checkpoint?.replacing("/", with: "-") ?? policy.name)-\(settings.name)", label: settings.name,
-            checkpoint: checkpoint, policy: policy, group: settings.tasks,
+            checkpoint: checkpoint, policy: policy, prompt: settings.prompt, group: settings.tasks,
             tasks: try tasks(of: settings, in: distribution),
             seeds: settings.seeds ?? evaluate.seeds, episodes: settings.episodes ?? evaluate.episodes)
     }
@@ -78,7 +80,7 @@ extension Experiment {
         return found
     }
 
-    private func tasks(
+    func tasks(
         of settings: EvaluationSettings, in distribution: any TaskDistribution
     ) throws(SettingsError) -> [Int] {
         let ids = try ids(in: settings.tasks, of: distribution)
@@ -151,6 +153,7 @@ extension Experiment {
             do throws(SettingsError) { _ = try ids(in: settings.tasks, of: tasks) } catch {
                 refuse("tasks", error.problems.map(\.message).joined(separator: "; "))
             }
+            if let problem = promptProblem(of: settings, on: tasks) { refuse("prompt", problem) }
             return found
         }
     }

@@ -4,8 +4,10 @@ extension Schema {
     ///
     /// A section's keys come before the sections inside it. The page is written by the command in CONTRIBUTING.md, and
     /// a test holds the file to it.
-    package func markdown(defaults root: Root) -> String {
-        table(entries, root) + chapters(entries, root, path: "")
+    ///
+    /// - Parameter path: where the group stands that the schema is of, for the headings of its sections; empty at the top
+    package func markdown(defaults root: Root, below path: String = "") -> String {
+        table(entries, root) + chapters(entries, root, path: path)
     }
 
     /// The sections among `entries`, depth first.

@@ -271,30 +271,3 @@ import Wire
         ((try? FileManager.default.subpathsOfDirectory(atPath: folder)) ?? []).filter { $0.contains("learner.state") }
     }
 }
-
-/// Does its work when it is told to, or at once where it is not slow.
-private final class SlowDisk: DiskWork {
-    var isSlow = true { didSet { if !isSlow { carryOut() } } }
-    private var last: UInt64 = 0
-    private var open: [(number: UInt64, work: @Sendable () throws -> Void)] = []
-    private var ended: [EndedDiskWork] = []
-
-    var waiting: Int { open.count }
-
-    func begin(_ work: @escaping @Sendable () throws -> Void) -> UInt64 {
-        last += 1
-        open.append((last, work))
-        if !isSlow { carryOut() }
-        return last
-    }
-
-    func carryOut() {
-        ended += open.map { EndedDiskWork($0.number, $0.work) }
-        open = []
-    }
-
-    func takeEnded() -> [EndedDiskWork] {
-        defer { ended = [] }
-        return ended
-    }
-}

@@ -1,4 +1,5 @@
 import Coordination
+import Distillation
 import Environments
 import Experience
 import Testing
@@ -44,6 +45,27 @@ struct EvaluationJobsTests {
         #expect(jobs.holders.isEmpty)
         let again = jobs.lease(to: "b", now: 9) { _ in false }
         #expect(again?.job.task == 1 && again?.job.incarnation == 4 << 32 + 2)
+    }
+
+    @Test("jobs whose prompt cannot be had are over without a result, and leave their evaluator free for others")
+    func givenUp() {
+        var jobs = EvaluationJobs()
+        let (good, bad) = (PromptSettings(), PromptSettings(quality: 0.5))
+        jobs.add(job(4), split: .test, prompt: bad)
+        jobs.add(job(4, of: "step-2-test"), split: .test, prompt: bad)
+        jobs.add(job(4, of: "step-1-good"), split: .test, prompt: good)
+        jobs.add(job(5), split: .test, prompt: bad)
+        #expect(lease(&jobs, to: "a") == 4 && jobs.isBusy("a"))
+        let lost = jobs.giveUp(Prompts.Key(task: 4, settings: bad), because: "why")
+        #expect(lost.map(\.job.job) == [1, 2] && lost.allSatisfy { $0.problem == "why" })
+        #expect(
+            jobs.unfinished == 2 && !jobs.isBusy("a")
+                && jobs.giveUp(lost[0].promptKey ?? .init(task: 0, settings: good), because: "").isEmpty)
+        #expect(jobs.lease(to: "a", now: 0) { _ in false }?.job.evaluation == "step-1-good")
+        guard case .repeated = jobs.take(result(1), from: "a") else {
+            Issue.record("a result of a job that was given up counts")
+            return
+        }
     }
 
     @Test("a result counts once, from whichever evaluator, and the last of an evaluation ends it")

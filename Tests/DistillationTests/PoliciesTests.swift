@@ -7,6 +7,7 @@ import Histories
 import Models
 import Neural
 import Settings
+import TestSupport
 import Testing
 
 /// What is played of a task: rewards and actions, (copies) of each step.
@@ -32,14 +33,14 @@ struct PoliciesTests {
         room = try DarkRoomTasks(settings: DarkRoomSettings(size: 5, horizon: 12), split: TaskSplit(testTasks: 4))
     }
 
-    private func place(_ id: Int, copies: Int = 2, evaluation: String = "e", folder: String = "") throws
+    private func place(_ id: Int, copies: Int = 2, evaluation: String = "e", prompt: PromptRows? = nil) throws
         -> EvaluatedTask
     {
         EvaluatedTask(
             distribution: room, task: try room.task(id),
             keys: (0..<copies).map {
                 StreamKey(collection: .evaluation(evaluation), seed: 7, task: id, repetition: 0, actor: $0)
-            }, folder: folder)
+            }, prompt: prompt)
     }
 
     @Test("an episode for people is the one that an evaluator would live, and ends where it does")
@@ -112,7 +113,7 @@ struct PoliciesTests {
                 name: "imagined", observationSpace: .discrete(count: 2), actionSpace: space, horizon: 5, json: "{}"))
         let key = StreamKey(seed: 1, task: 0, repetition: 0, actor: 0)
         let policy = try PolicyChoice(RandomPolicy.self).make(
-            nil, on: EvaluatedTask(distribution: imagined, task: try imagined.task(0), keys: [key], folder: ""))
+            nil, on: EvaluatedTask(distribution: imagined, task: try imagined.task(0), keys: [key]))
         var seen: Set<[UInt8]> = []
         var action = [UInt8](repeating: 255, count: space.byteCount)
         for step in 0..<3000 as Range<UInt32> {
@@ -184,7 +185,7 @@ struct PoliciesTests {
                 distribution: bandits, task: task,
                 keys: (0..<5).map {
                     StreamKey(collection: .evaluation("e"), seed: 7, task: id, repetition: 0, actor: $0)
-                }, folder: "")
+                })
             let played = try play(choice, on: place, episodes: 1)
             #expect(played.rewards.count == 100 && played.versions == [0])
             for copy in 0..<5 {
@@ -229,44 +230,124 @@ struct PoliciesTests {
     @Test("a prompt stands in the context as if it had been lived")
     func prompt() throws {
         let model = try smallModelOfRoom()
-        try withFolder { folder in
-            // Played by the model itself, so that going on after the prompt is what it did.
-            let task = try place(2, copies: 1, folder: folder.path)
-            let greedy = PolicyChoice(DistilledPolicy.self, .init(temperature: 0))
-            let lived = try play(greedy, on: task, episodes: 3, parameters: model)
-            try record(task, greedy, model, to: folder.appendingPathComponent("prompt.h5").path)
-            var settings = DistilledPolicy.Settings(temperature: 0)
-            settings.prompt = "prompt.h5"
-            settings.promptTransitions = 12
-            let prompted = try play(
-                PolicyChoice(DistilledPolicy.self, settings), on: task, episodes: 2, parameters: model)
-            #expect(prompted.actions == Array(lived.actions[12...]))
-            settings.prompt = "missing.h5"
-            #expect(throws: StreamError.self) {
-                try PolicyChoice(DistilledPolicy.self, settings).make(model, on: task)
+        // Played by the model itself, so that going on after the prompt is what it did.
+        let task = try place(2, copies: 1)
+        let greedy = PolicyChoice(DistilledPolicy.self, .init(temperature: 0))
+        let lived = try play(greedy, on: task, episodes: 3, parameters: model)
+        let batch = try collector(task, greedy, model).collect(length: 12, policyVersion: 0, episodeLimit: 1)
+        let rows = PromptRows(
+            observations: batch[.observations], actions: batch[.actions],
+            rewards: lived.rewards.prefix(12).map { $0[0] })
+        var settings = DistilledPolicy.Settings(temperature: 0)
+        settings.prompt = "histories/task-00002/lifetime-000/actor-0000.h5"
+        settings.promptTransitions = 12
+        let prompted = try play(
+            PolicyChoice(DistilledPolicy.self, settings), on: try place(2, copies: 1, prompt: rows), episodes: 2,
+            parameters: model)
+        #expect(prompted.actions == Array(lived.actions[12...]))
+        #expect(throws: PolicyError.self) { try PolicyChoice(DistilledPolicy.self, settings).make(model, on: task) }
+        for unfit in [
+            PromptRows(observations: rows.observations, actions: rows.actions, rewards: [0]),
+            PromptRows(observations: rows.observations, actions: rows.actions.map { _ in 9 }, rewards: rows.rewards),
+        ] {
+            #expect(throws: PolicyError.self) {
+                try PolicyChoice(DistilledPolicy.self, settings).make(model, on: try place(2, prompt: unfit))
             }
-            settings.context = .cleared
-            #expect(throws: SettingsError.self) { try settings.validate() }
+        }
+        settings.context = .cleared
+        #expect(throws: SettingsError.self) { try settings.validate() }
+    }
+
+    private func collector(
+        _ task: EvaluatedTask, _ choice: PolicyChoice, _ model: any SequenceModel, actor: Int = 0
+    ) throws -> RolloutCollector {
+        try RolloutCollector(
+            environment: try room.makeEnvironment(task: task.task, keys: task.keys),
+            actor: try choice.make(model, on: task), lifetime: LifetimeIdentifier(task: task.task.id, repetition: 0),
+            positions: [ActorPosition(actor: actor)])
+    }
+
+    @Test("a prompt is the stretch of whole episodes whose return is nearest, then that whose surroundings are")
+    func search() throws {
+        try withFolder { folder in
+            let streams = try (0..<3).map { try record(episodes: 40, of: 2, actor: $0, below: folder.path) }
+            let optimum = try #require(room.references(of: try room.task(2)).optimum)
+            for quality in [0, 0.05, 0.25, 0.5, 1] {
+                var settings = PromptSettings()
+                settings.quality = quality
+                settings.transitions = 40
+                let search = try PromptSearch(settings, optimum: optimum, in: room.environment)
+                let found = try search.find(task: 2, in: folder.path)
+                // Three episodes of twelve steps each fit.
+                var best: (key: [Double], stream: Int, first: Int)?
+                for (number, returns) in streams.enumerated() {
+                    for first in 0..<37 {
+                        func distance(_ range: Range<Int>) -> Double {
+                            let part = returns[range.clamped(to: 0..<40)]
+                            return abs(part.reduce(0, +) / Double(part.count) / optimum - quality)
+                        }
+                        let key = [distance(first..<(first + 3)), distance((first - 3)..<(first + 6))]
+                        if best.map({ key.lexicographicallyPrecedes($0.key) }) ?? true { best = (key, number, first) }
+                    }
+                }
+                let expected = try #require(best)
+                #expect(found.stream == "histories/task-00002/lifetime-000/actor-000\(expected.stream).h5")
+                #expect(found.rows == (12 * expected.first)..<(12 * expected.first + 36))
+                let part = streams[expected.stream][expected.first..<(expected.first + 3)]
+                #expect(abs(found.meanReturn - part.reduce(0, +) / 3) < 1e-9)
+                #expect(found.content.rewards.reduce(0, +) == Float(part.reduce(0, +)))
+                #expect(found.content.observations.count == 72 && found.content.actions.count == 36)
+                #expect(try search.find(task: 2, in: folder.path) == found)
+            }
         }
     }
 
-    /// One episode as a stream file.
-    private func record(
-        _ task: EvaluatedTask, _ choice: PolicyChoice, _ model: any SequenceModel, to path: String
-    ) throws {
-        let collector = try RolloutCollector(
-            environment: try room.makeEnvironment(task: task.task, keys: task.keys),
-            actor: try choice.make(model, on: task), lifetime: LifetimeIdentifier(task: 2, repetition: 0),
-            positions: [ActorPosition(actor: 0)])
-        let writer = try StreamWriter.create(
+    @Test("without a stretch that is long enough, with a stream that cannot be read, or none, there is no prompt")
+    func noPrompt() throws {
+        try withFolder { folder in
+            _ = try record(episodes: 3, of: 2, actor: 0, below: folder.path)
+            var settings = PromptSettings()
+            settings.transitions = 48
+            func reason(_ task: Int, _ settings: PromptSettings) throws -> String {
+                let error = #expect(throws: PolicyError.self) {
+                    try PromptSearch(settings, optimum: 2, in: room.environment).find(task: task, in: folder.path)
+                }
+                return error?.description ?? ""
+            }
+            #expect(try reason(2, settings).contains("the longest episode there has 12"))
+            #expect(try reason(3, settings).contains("collect.test_lifetimes"))
+            settings.transitions = 24
+            #expect(
+                try PromptSearch(settings, optimum: 2, in: room.environment).find(task: 2, in: folder.path).rows.count
+                    == 24)
+            let path = folder.appendingPathComponent("histories/task-00002/lifetime-000/actor-0001.h5")
+            try Data([1, 2, 3]).write(to: path)
+            #expect(try reason(2, settings).contains("cannot be read"))
+            #expect(throws: PolicyError.self) { try PromptSearch(settings, optimum: 0, in: room.environment) }
+        }
+    }
+
+    /// Episodes of the random policy as a sealed learning history below a run's folder; gives their returns.
+    private func record(episodes: Int, of id: Int, actor: Int, below folder: String) throws -> [Double] {
+        let key = StreamKey(seed: 7, task: id, repetition: 0, actor: actor)
+        let task = EvaluatedTask(distribution: room, task: try room.task(id), keys: [key])
+        let stream = StreamIdentifier(lifetime: LifetimeIdentifier(task: id, repetition: 0), actor: actor)
+        let path = "\(folder)/\(stream.path)"
+        let writer = try StreamWriter.open(
             at: path,
             metadata: StreamMetadata(
                 softwareVersion: "0", environment: room.environment, task: task.task, repetition: 0,
-                sourceAlgorithm: "distilled", sourceJSON: "{}", actor: 0, seed: 7))
-        let batch = try collector.collect(length: 12, policyVersion: 0, episodeLimit: 1)
-        try batch.checked(against: room.environment.rolloutLayout, actors: 1).forEach { try writer.append($0, now: 0) }
+                sourceAlgorithm: "a3c", sourceJSON: "{}", actor: actor, seed: 7))
+        let collector = try collector(task, PolicyChoice(RandomPolicy.self), try smallModelOfRoom(), actor: actor)
+        for _ in 0..<episodes {
+            let batch = try collector.collect(length: 12, policyVersion: 0, episodeLimit: UInt64(episodes))
+            try batch.checked(against: room.environment.rolloutLayout, actors: .max).forEach {
+                try writer.append($0, now: 0)
+            }
+        }
         try writer.flush()
-        try writer.close()
+        try writer.seal()
+        return try StreamContents(path: path).episodes.compactMap(\.episodeReturn)
     }
 
     @Test("a choice is described for messages and streams, and made of its description again")

@@ -1,8 +1,8 @@
-import Settings
 import Distillation
 import Environments
 import Experience
 import Models
+import Settings
 import TestSupport
 import Testing
 

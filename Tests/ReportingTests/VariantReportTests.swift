@@ -87,6 +87,30 @@ struct VariantReportTests {
         #expect(table.rows[2][4] == "1.00 to 3.00" && table.rows[2][5] == "50.0 %")
     }
 
+    @Test("has a table of the prompts that evaluations began with, beside how the models began and ended")
+    func prompts() throws {
+        var run = makeRun()
+        #expect(!run.report.tables.contains { $0.title.hasPrefix("Prompts") })
+        for variant in ["ad", "ed"] {
+            for task in 0..<2 {
+                run.contents.prompts.append(
+                    RecordedPrompt(
+                        evaluation: "\(variant)-seed-0-step-00000010-prompted", task: task,
+                        stream: "histories/x.h5", rows: 40..<100, meanReturn: 0.75 + 0.5 * Double(task), quality: 0.25))
+            }
+        }
+        let table = try #require(run.report.tables.first { $0.title == "Prompts" })
+        #expect(table.columns.count == 8)
+        #expect(
+            table.rows == [
+                ["prompted", "ad", "25.0 %", "1.00", "25.0 %", "0.75 to 1.25", "2.50", "2.50"],
+                ["prompted", "ed", "25.0 %", "1.00", "25.0 %", "0.75 to 1.25", "0.50", "0.50"],
+            ])
+        let byTask = try #require(run.report.tables.first { $0.title == "Prompts by task" })
+        #expect(byTask.isFolded && byTask.rows.count == 4)
+        #expect(byTask.rows[0].dropFirst() == ["0", "histories/x.h5", "40 to 99", "0.75"])
+    }
+
     @Test("shows the loss of every training, and names the trainings of a variant once")
     func loss() throws {
         let report = makeRun().report

@@ -17,6 +17,7 @@ package final class LoneCoordinator {
     package init(
         _ yaml: String, goal: Coordinator.Goal = Coordinator.Goal(collects: true, distils: false, evaluates: false),
         finished: Coordination.Progress = Coordination.Progress(), now: UInt64 = 1_000_000_000,
+        promptDisk: any DiskWork = ImmediateDiskWork(),
         prepare: (_ folder: String) throws -> Void = { _ in }
     ) throws {
         self.now = now
@@ -26,6 +27,7 @@ package final class LoneCoordinator {
             context: ExperimentContext(experiment: Experiment(yaml: yaml, file: "the test"), folder: folder),
             run: "test", folder: folder, goal: goal, journal: journal,
             checkpoints: CheckpointStore(folder: URL(fileURLWithPath: folder + "/checkpoints")),
+            promptDisk: promptDisk,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, finished: finished,
             now: now)
     }

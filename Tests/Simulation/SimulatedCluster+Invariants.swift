@@ -17,7 +17,11 @@ extension SimulatedCluster {
         var violations = witness.violations
         if !coordinator.failure.isEmpty { violations.append("the run failed: \(coordinator.failure)") }
         violations += faults
-        let expected = goal.collects ? context.experiment.trainTasks(of: context.distribution).count : 0
+        let experiment = context.experiment
+        let planned =
+            experiment.trainTasks(of: context.distribution).count * experiment.collect.lifetimes
+            + experiment.testTasks(of: context.distribution).count * experiment.collect.testLifetimes
+        let expected = goal.collects ? planned : 0
         if journal.ended.count != expected { violations.append("\(journal.ended.count) lifetimes of \(expected)") }
         if Set(journal.results).count != journal.results.count { violations.append("a result was counted twice") }
         violations += try undoneItems()

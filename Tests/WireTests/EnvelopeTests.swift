@@ -196,6 +196,33 @@ struct EnvelopeTests {
         #expect(throws: WireError.self) { try Envelope(decoding: bytes) }
     }
 
+    @Test("a prompt comes as it went, and one that is too long or has a reward that is none is refused")
+    func prompts() throws {
+        func job(_ prompt: PromptRows?) -> [UInt8] {
+            Envelope(
+                .evaluationJob(
+                    EvaluationJob(
+                        job: 1, evaluation: "e", checkpoint: "step-1", task: 3, seeds: 1, episodes: 1,
+                        policy: .named("distilled", settings: "{}"), prompt: prompt, recorderEndpoint: "r",
+                        incarnation: 0))
+            ).encoded()
+        }
+        for prompt in [nil, PromptRows(observations: [1, 2], actions: [0], rewards: [0.25])] {
+            guard case .evaluationJob(let found) = try Envelope(decoding: job(prompt)).message else {
+                Issue.record("no job")
+                return
+            }
+            #expect(found.prompt == prompt)
+        }
+        for refused in [
+            PromptRows(observations: [1], actions: [1], rewards: [.nan]),
+            PromptRows(observations: [], actions: [], rewards: Array(repeating: 0, count: PromptRows.mostRows + 1)),
+            PromptRows(observations: Array(repeating: 0, count: PromptRows.mostBytes), actions: [1], rewards: [0]),
+        ] {
+            #expect(throws: WireError.self) { try Envelope(decoding: job(refused)) }
+        }
+    }
+
     @Test("a state that this protocol does not have is refused, and lists that do not match")
     func states() throws {
         let stream = StreamsOpened.Stream(nextSequence: 1, nextEpisode: 1, state: .quarantined)

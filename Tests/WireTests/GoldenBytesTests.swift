@@ -43,6 +43,12 @@ import Wire
             EvaluationJob(
                 job: 2, evaluation: "random-test", checkpoint: nil, task: 3, seeds: 4, episodes: 200,
                 policy: .named("random", settings: "{}"), recorderEndpoint: "r", incarnation: 1)),
+        .evaluationJob(
+            EvaluationJob(
+                job: 3, evaluation: "step-1-prompted", checkpoint: "step-1", task: 3, seeds: 1, episodes: 2,
+                policy: .named("distilled", settings: #"{"prompt":"histories/x.h5"}"#),
+                prompt: PromptRows(observations: [1, 2, 3, 4], actions: [0, 3], rewards: [0, 0.5]),
+                recorderEndpoint: "r", incarnation: 1)),
         .distil(Distil(distillation: "ed", resumeFrom: "ed/step-1", isGrowing: true)),
         .heartbeat(Heartbeat(numbers: ["steps": 4], distillation: "ed-seed-1")),
     ]

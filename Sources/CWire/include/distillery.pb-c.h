@@ -1005,10 +1005,18 @@ struct  Distillery__EvaluationJob
    */
   char *policy;
   char *settings;
+  /*
+   * What the policy is shown before its first step, if its settings name a prompt: columns of transitions as streams store
+   * them, with a reward for each.
+   */
+  ProtobufCBinaryData prompt_observations;
+  ProtobufCBinaryData prompt_actions;
+  size_t n_prompt_rewards;
+  float *prompt_rewards;
 };
 #define DISTILLERY__EVALUATION_JOB__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__evaluation_job__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, {0,NULL}, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, {0,NULL}, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL}, {0,NULL}, 0,NULL }
 
 
 struct  Distillery__EvaluationResult

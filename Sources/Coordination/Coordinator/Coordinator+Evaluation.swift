@@ -39,7 +39,7 @@ extension Coordinator {
                 job: 0, evaluation: planned.name, checkpoint: planned.checkpoint, task: task.id, seeds: planned.seeds,
                 episodes: planned.episodes, policy: planned.policy.described, recorderEndpoint: "",
                 incarnation: earlierStarts << 32)
-            jobs.add(job, split: task.split)
+            jobs.add(job, split: task.split, prompt: planned.prompt)
         }
     }
 
@@ -53,10 +53,10 @@ extension Coordinator {
         }
     }
 
-    /// Tells the job to its evaluator, with the recorder's endpoint and a ticket for it.
+    /// Tells the job to its evaluator, with the recorder's endpoint and a ticket for it; once its prompt is there, where
+    /// it begins with one.
     func send(_ job: LeasedJob, now: UInt64, outbox: inout Outbox) {
-        guard let node = job.node, let recorder else { return }
-        var message = job.job
+        guard let node = job.node, let recorder, var message = prompted(job) else { return }
         message.recorderEndpoint = recorder.hello.endpoint
         message.recorderTicket =
             recorder.tickets?.ticket(

@@ -79,6 +79,7 @@ package final class Coordinator {
 
     // Evaluating.
     var jobs: EvaluationJobs
+    let prompts: Prompts
 
     /// Messages that could not be decoded, or that their sender had no business to send.
     package internal(set) var refusedMessages = 0
@@ -110,11 +111,12 @@ package final class Coordinator {
     private static let silenceCheckIntervalNanoseconds: UInt64 = 200_000_000
 
     /// Takes a run up where its earlier starts have left it, as `finished` says, and takes up its plan of work.
-    /// `checkpoints` is the run's folder of them; `disk` does the slow writes of learners' states. Throws where the
-    /// journal cannot be written.
+    /// `checkpoints` is the run's folder of them; `disk` does the slow writes of learners' states, `promptDisk` the
+    /// reading of prompts. Throws where the journal cannot be written.
     package init(
         context: ExperimentContext, run: String, folder: String, goal: Goal, journal: any RunJournal,
-        checkpoints: CheckpointStore, disk: any DiskWork = ImmediateDiskWork(), logger: Logger,
+        checkpoints: CheckpointStore, disk: any DiskWork = ImmediateDiskWork(),
+        promptDisk: any DiskWork = ImmediateDiskWork(), logger: Logger,
         finished: Progress = Progress(), now: UInt64
     ) throws {
         self.context = context
@@ -139,6 +141,7 @@ package final class Coordinator {
             perLifetime: context.experiment.collect.actors)
         distillations = Distillations(try context.experiment.distillations(), root: checkpoints)
         jobs = EvaluationJobs(finishedBefore: finished.jobs)
+        prompts = Prompts(disk: promptDisk)
         seals = StreamSeals(quarantined: finished.quarantined)
         if let scale = finished.scale { actorTarget.apply(scale) }
         if goal.collects { try queueLifetimes(finished) }
@@ -264,6 +267,7 @@ package final class Coordinator {
         commands.tick(now: now, outbox: &outbox)
         noteLacks(now: now)
         try plotCollecting(now: now)
+        tellPromptedJobs(now: now, outbox: &outbox)
         // Heartbeats change nothing: most ticks of a large cluster have nothing to decide.
         let mustDecide = hasChanged || now >= nextDecision
         if mustDecide {
@@ -312,6 +316,7 @@ package final class Coordinator {
         hasChanged = true
         movement.note(now: now)
         try journal.phaseBegan(phase)
+        if phase == .finished { failOfGivenUpJobs() }
         logger.info("phase", metadata: ["phase": "\(phase.rawValue)"])
     }
 

@@ -1,3 +1,4 @@
+package import Distillation
 package import Environments
 package import Experience
 import Nodes
@@ -9,11 +10,15 @@ package struct LeasedJob {
     /// What the evaluator is told, but for the recorder's endpoint and ticket. Its incarnation rises with each lease.
     package fileprivate(set) var job: EvaluationJob
     package let split: Split
+    /// What is to be in the context before its first step; the stretch itself is found when it is leased.
+    package let prompt: PromptSettings?
     /// The evaluator; nil while the job waits for one.
     package fileprivate(set) var node: String?
     /// In nanoseconds of the coordinator's clock.
     package fileprivate(set) var leasedAt: UInt64 = 0
     package fileprivate(set) var isFinished = false
+    /// Why it cannot be played; it counts as finished then, without a result. Nil where nothing is wrong with it.
+    package fileprivate(set) var problem: String?
     /// Results that had a wrong size.
     package fileprivate(set) var failures = 0
     /// Those that the unusable results came from.
@@ -27,6 +32,9 @@ package struct LeasedJob {
 
     /// Whose streams it plays.
     package var lifetime: LifetimeIdentifier { job.lifetime }
+
+    /// What its prompt is of; nil where it has none.
+    package var promptKey: Prompts.Key? { prompt.map { Prompts.Key(task: job.task, settings: $0) } }
 
     /// An evaluator has it.
     package var isLeased: Bool { node != nil && !isFinished }
@@ -74,11 +82,11 @@ package struct EvaluationJobs {
     package var holders: Set<String> { Set(all.filter { !$0.isFinished }.compactMap(\.node)) }
 
     /// Queues a job, whose number is set, unless an earlier start has finished it.
-    package mutating func add(_ job: EvaluationJob, split: Split) {
+    package mutating func add(_ job: EvaluationJob, split: Split, prompt: PromptSettings? = nil) {
         guard !finishedBefore.contains(FinishedJob(evaluation: job.evaluation, task: job.task)) else { return }
         var job = job
         job.job = UInt64(all.count + 1)
-        all.append(LeasedJob(job: job, split: split))
+        all.append(LeasedJob(job: job, split: split, prompt: prompt))
         unfinished += 1
     }
 
@@ -96,6 +104,16 @@ package struct EvaluationJobs {
         all[index].leasedAt = now
         all[index].job.incarnation += 1
         return all[index]
+    }
+
+    /// The jobs that begin with this prompt cannot be played. Gives those that were not finished.
+    package mutating func giveUp(_ prompt: Prompts.Key, because reason: String) -> [LeasedJob] {
+        all.indices.filter { all[$0].promptKey == prompt && !all[$0].isFinished }.map { index in
+            all[index].isFinished = true
+            all[index].problem = reason
+            unfinished -= 1
+            return all[index]
+        }
     }
 
     /// The evaluator has left the run: its job waits for another.

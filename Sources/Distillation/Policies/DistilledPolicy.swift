@@ -2,8 +2,6 @@ import Agents
 package import Environments
 import Experience
 import Files
-import Foundation
-import Histories
 package import Models
 package import Settings
 
@@ -19,11 +17,16 @@ package enum DistilledPolicy: EvaluationPolicyKind {
         package var context = Context.kept
         /// How many of the oldest transitions leave a full context together, at most half of it.
         package var slide = 1
-        /// A stream whose rows every copy is shown before its first step: below the run's folder, or a full path.
+        /// The stream, below the run's folder, whose rows every copy is shown before its first step; they come with the
+        /// task (`EvaluatedTask.prompt`).
         package var prompt: String?
-        /// Rows of it that are shown: from this one on, so many at most.
+        /// Which of its rows these are: so many from this one on.
         package var promptFrom = 0
         package var promptTransitions = 1000
+        /// The share of the task's optimum that was asked for when the rows were chosen, and the mean return of their
+        /// episodes; nil where they were named.
+        package var promptQuality: Double?
+        package var promptReturn: Double?
 
         package init() {}
 
@@ -52,8 +55,14 @@ package enum DistilledPolicy: EvaluationPolicyKind {
                 "A stream whose rows are in the context before the first step."),
             .key("prompt_from", \.promptFrom, .integer(atLeast: 0), "The first row of the prompt that is shown."),
             .key(
-                "prompt_transitions", \.promptTransitions, .integer(1...1_000_000),
-                "Rows of the prompt that are shown at most."),
+                "prompt_transitions", \.promptTransitions, .integer(1...PromptRows.mostRows),
+                "Rows of the prompt that are shown."),
+            .key(
+                "prompt_quality", \.promptQuality, .optional(.number(0, 1), "none"),
+                "The share of the optimum that was asked for when the prompt was chosen."),
+            .key(
+                "prompt_return", \.promptReturn, .optional(.number(-1e300, 1e300), "none"),
+                "Mean return of the prompt's episodes."),
         ]
 
         package func contradictions() -> [Contradiction] {
@@ -83,47 +92,57 @@ package enum DistilledPolicy: EvaluationPolicyKind {
             model: parameters, keys: task.keys,
             settings: InContextPolicy.Settings(temperature: settings.temperature, slide: settings.slide))
         if let prompt = settings.prompt {
-            let path = prompt.hasPrefix("/") ? prompt : "\(task.folder)/\(prompt)"
-            try policy.show(try StreamContents(path: path), settings, in: task.environment)
+            guard let rows = task.prompt else { throw PolicyError("the rows of the prompt \(prompt) did not come") }
+            try policy.show(rows, called: prompt, on: task)
         }
         return InContextActions(policy, clearsContext: settings.context == .cleared)
     }
 }
 
 extension InContextPolicy {
-    /// Shows every copy the same rows. Throws `PolicyError` for a stream of other spaces.
-    fileprivate func show(
-        _ stream: StreamContents, _ settings: DistilledPolicy.Settings, in environment: EnvironmentDescription
-    ) throws {
-        let recorded = stream.metadata.environment
-        guard recorded.observationSpace == environment.observationSpace, recorded.actionSpace == environment.actionSpace
-        else { throw PolicyError("the prompt \(stream.path) is of \(recorded.name), not of \(environment.name)") }
-        let rows = stream.rows
-        for (column, space) in [
-            (RolloutColumn.observations, recorded.stored.space), (.actions, recorded.actionSpace),
-        ] {
-            if let row = rows[column].withUnsafeBytes({ space.firstOutside($0) }) {
-                throw PolicyError("the prompt \(stream.path) has \(column.name) outside their space in row \(row)")
+    /// Shows every copy the same rows. Throws `PolicyError` for rows that are not of the task's spaces, and
+    /// `EnvironmentError` where it cannot be said how its observations are seen.
+    fileprivate func show(_ rows: PromptRows, called name: String, on task: EvaluatedTask) throws {
+        let (stored, action) = (task.environment.stored.space, task.environment.actionSpace)
+        for (what, column, space) in [("observations", rows.observations, stored), ("actions", rows.actions, action)] {
+            guard column.count == rows.count * space.byteCount else {
+                throw PolicyError("the prompt \(name) has \(rows.count) rewards and \(column.count) bytes of \(what)")
+            }
+            if let row = column.withUnsafeBytes({ space.firstOutside($0) }) {
+                throw PolicyError("the prompt \(name) has \(what) outside their space in row \(row)")
             }
         }
-        let view = try stream.metadata.makeView()
-        func element(_ column: RolloutColumn, _ row: Int, _ space: Space) -> [UInt8] {
-            Array(rows[column][(row * space.byteCount)..<((row + 1) * space.byteCount)])
+        let view = try task.distribution.view(of: task.task)
+        func everywhere(_ element: [UInt8]) -> [UInt8] { Array(repeating: element, count: count).flatMap { $0 } }
+        func element(_ column: [UInt8], _ row: Int, _ space: Space) -> [UInt8] {
+            Array(column[(row * space.byteCount)..<((row + 1) * space.byteCount)])
         }
         func observation(_ row: Int) -> [UInt8] {
-            let stored = element(.observations, row, recorded.stored.space)
+            let stored = element(rows.observations, row, stored)
             guard let view else { return stored }
-            var seen = [UInt8](repeating: 0, count: recorded.observationSpace.byteCount)
+            var seen = [UInt8](repeating: 0, count: task.environment.observationSpace.byteCount)
             view.see(stored, count: 1, into: &seen)
             return seen
         }
-        func everywhere(_ element: [UInt8]) -> [UInt8] { Array(repeating: element, count: count).flatMap { $0 } }
-        for row in rows.rewards.indices.dropFirst(settings.promptFrom).prefix(settings.promptTransitions) {
+        for row in 0..<rows.count {
             show(
-                observations: everywhere(observation(row)),
-                actions: everywhere(element(.actions, row, recorded.actionSpace)),
+                observations: everywhere(observation(row)), actions: everywhere(element(rows.actions, row, action)),
                 rewards: Array(repeating: rows.rewards[row], count: count))
         }
+    }
+}
+
+extension Chosen where Kind == RegisteredPolicy {
+    /// The distilled model's policy with a stretch as its prompt, which stands in its settings; any other as it is.
+    /// `quality`: what was asked for.
+    package func prompted(by stretch: PromptStretch, asked quality: Double) -> Self {
+        guard var settings = settings as? DistilledPolicy.Settings else { return self }
+        settings.prompt = stretch.stream
+        settings.promptFrom = stretch.rows.lowerBound
+        settings.promptTransitions = stretch.rows.count
+        settings.promptQuality = quality
+        settings.promptReturn = stretch.meanReturn
+        return Self(DistilledPolicy.self, settings)
     }
 }
 

@@ -32,14 +32,14 @@ package struct EvaluatedTask {
     package let task: Task
     /// One for each copy; the actor of the first is 0, of the next 1.
     package let keys: [StreamKey]
-    /// The run's folder, for what a policy reads of it.
-    package let folder: String
+    /// What every copy is shown before its first step, where the policy's settings name a prompt.
+    package let prompt: PromptRows?
 
-    package init(distribution: any TaskDistribution, task: Task, keys: [StreamKey], folder: String) {
+    package init(distribution: any TaskDistribution, task: Task, keys: [StreamKey], prompt: PromptRows? = nil) {
         self.distribution = distribution
         self.task = task
         self.keys = keys
-        self.folder = folder
+        self.prompt = prompt
     }
 
     package var environment: EnvironmentDescription { distribution.environment }

@@ -135,8 +135,8 @@ package final class EvaluatorRole: Role {
             cause: refused.contains { $0.state == .diverged } ? .divergence : .refusal, now: now, outbox: &outbox)
     }
 
-    /// The job's environments cannot go on.
-    private func giveUp(_ running: RunningJob, because failure: EnvironmentFailure, now: UInt64, outbox: inout Outbox) {
+    /// The job's environments cannot go on, or its policy cannot begin.
+    private func giveUp(_ running: RunningJob, because failure: any Error, now: UInt64, outbox: inout Outbox) {
         giveUp(
             running, above: running.job.incarnation, reason: "\(failure)", cause: .environment, now: now,
             outbox: &outbox)
@@ -238,6 +238,8 @@ package final class EvaluatorRole: Role {
             try running.start(parameters: hasRead(running) ? read?.parameters : nil, context: context, progress)
         } catch let failure as EnvironmentFailure {
             giveUp(running, because: failure, now: now, outbox: &outbox)
+        } catch let problem as PolicyError {
+            giveUp(running, because: problem, now: now, outbox: &outbox)
         }
     }
 

@@ -66,7 +66,7 @@ final class RunningJob {
         let acting = try policy.make(
             parameters,
             on: EvaluatedTask(
-                distribution: context.distribution, task: task, keys: keys, folder: context.folder))
+                distribution: context.distribution, task: task, keys: keys, prompt: job.prompt))
         acting.onProgress = { progress?.advance() }
         let actor = ScoredActor(acting, episodes: job.episodes)
         collector = try RolloutCollector(

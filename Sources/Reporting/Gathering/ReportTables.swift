@@ -24,10 +24,12 @@ struct ReportTables {
 
     /// In the order of the page; tables without rows are left out.
     ///
-    /// Order: results, scores, counts, durations, run and machine, checkpoints, processes, settings.
+    /// Order: results, scores, prompts, counts, durations, run and machine, checkpoints, processes, settings.
     var all: [Report.Table] {
-        [results, scores, counts, durations, run, checkpoints, nodes, settings].compactMap { $0 }
-            .filter { !$0.rows.isEmpty }
+        [results, scores, prompts, promptsByTask, counts, durations, run, checkpoints, nodes, settings].compactMap {
+            $0
+        }
+        .filter { !$0.rows.isEmpty }
     }
 
     /// Tasks, lifetimes, streams, transitions, bytes and evaluations.

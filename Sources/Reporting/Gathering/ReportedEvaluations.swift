@@ -33,6 +33,8 @@ struct ReportedTraining: Hashable {
 
 /// One policy on some tasks, all jobs together: what a line of a figure and a row of a table are about.
 struct ReportedEvaluation {
+    /// The folder of its streams.
+    let name: String
     /// What acted by a checkpoint; nil for a policy that needs none.
     let training: ReportedTraining?
     /// Nil for a policy that needs none.
@@ -72,6 +74,7 @@ struct ReportedEvaluations {
             guard let first = played.first?.evaluation else { return nil }
             let label = names.label(of: first)
             return ReportedEvaluation(
+                name: name,
                 training: first.checkpoint.map(ReportedTraining.init(checkpoint:)), checkpoint: first.checkpoint,
                 label: label, group: names.group(of: first, label), kind: first.kind,
                 tasks: played.map(\.evaluation.task),

@@ -91,11 +91,20 @@ extension RunContents {
                 return lost
             }
         }
+        readPrompts(in: folder)
         guard let first = failures.first else { return }
         remarks.append(
             "The streams of \(failures.count) of \(jobs.count) evaluation jobs could not be read; "
                 + (axis == .step ? "they are left out" : "their curves are what the evaluators told")
                 + ". The first: \(first)")
+    }
+
+    /// Of the models' evaluations alone, and only where the experiment has one that begins with a prompt.
+    private mutating func readPrompts(in folder: URL) {
+        guard experiment?.evaluations.contains(where: { $0.prompt != nil }) ?? false else { return }
+        prompts = evaluations.filter { $0.evaluation.checkpoint != nil && !$0.returns.isEmpty }
+            .compactMap { $0.recordedPrompt(in: folder) }
+            .sorted { ($0.evaluation, $0.task) < ($1.evaluation, $1.task) }
     }
 
     /// An experiment that cannot be read costs the report its settings, with a remark.

@@ -29,6 +29,8 @@ package struct RunContents: Sendable {
     /// Of all policies, with curves (seeds, points), which are those of the recorded streams: returns by episode, or
     /// rewards by step where a life is one episode.
     package var evaluations: [EvaluationReturns] = []
+    /// What evaluations began with, by evaluation and task; of those jobs that are read.
+    package var prompts: [RecordedPrompt] = []
     /// Jobs of evaluations that the catalogue has; where they are very many, `evaluations` has a part of them.
     package var jobCount = 0
     /// By name, such as `distiller/loss`, in the order in which they were written.

@@ -1,3 +1,4 @@
+import CProtobufC
 import CWire
 package import Experience
 
@@ -24,6 +25,8 @@ package struct EvaluationJob: Sendable, Equatable {
     package var episodes: Int
     /// What acts; a temperature is never negative. Settings are for the policy to check.
     package var policy: PolicyDescription
+    /// What the policy is shown before its first step; nil for nothing. Whether it fits is for the policy to check.
+    package var prompt: PromptRows?
     /// Empty: the streams are not recorded.
     package var recorderEndpoint: String
     /// Of the streams that this attempt of the job records.
@@ -34,7 +37,8 @@ package struct EvaluationJob: Sendable, Equatable {
     /// A job without a recorder needs neither `incarnation` nor `recorderTicket`.
     package init(
         job: UInt64, evaluation: String, checkpoint: String?, task: Int, seeds: Int, episodes: Int,
-        policy: PolicyDescription, recorderEndpoint: String, incarnation: UInt64, recorderTicket: [UInt8] = []
+        policy: PolicyDescription, prompt: PromptRows? = nil, recorderEndpoint: String, incarnation: UInt64,
+        recorderTicket: [UInt8] = []
     ) {
         self.job = job
         self.evaluation = evaluation
@@ -43,6 +47,7 @@ package struct EvaluationJob: Sendable, Equatable {
         self.seeds = seeds
         self.episodes = episodes
         self.policy = policy
+        self.prompt = prompt
         self.recorderEndpoint = recorderEndpoint
         self.incarnation = incarnation
         self.recorderTicket = recorderTicket
@@ -72,16 +77,23 @@ extension EvaluationJob: WireMessage {
             body.policy = arena.string(name)
             body.settings = arena.string(settings)
         }
+        if let prompt {
+            body.prompt_observations = arena.bytes(prompt.observations)
+            body.prompt_actions = arena.bytes(prompt.actions)
+            (body.n_prompt_rewards, body.prompt_rewards) = arena.array(prompt.rewards)
+        }
         body.recorder_endpoint = arena.string(recorderEndpoint)
         body.incarnation = incarnation
         body.recorder_ticket = arena.bytes(recorderTicket)
     }
 
-    /// Throws for names that are none, too many seeds or returns, and a temperature that is negative or not finite.
+    /// Throws for names that are none, too many seeds or returns, a temperature that is negative or not finite, and a
+    /// prompt that is too long or has a reward that is not finite.
     init(decoding body: Distillery__EvaluationJob) throws {
         job = body.job
         evaluation = try Field.name(body.evaluation, "evaluation")
         policy = try Self.policy(body)
+        prompt = try Self.prompt(body)
         checkpoint = try Self.checkpoint(body)
         task = Int(body.task)
         seeds = try Field.actors(0, body.seeds).count
@@ -103,6 +115,20 @@ extension EvaluationJob: WireMessage {
         let temperature = try Field.finite(body.temperature, "temperature")
         guard temperature >= 0 else { throw WireError("a temperature of \(temperature)") }
         return .inContext(temperature: temperature, clearContext: body.clear_context != 0)
+    }
+
+    /// Absent without rewards.
+    private static func prompt(_ body: Distillery__EvaluationJob) throws -> PromptRows? {
+        guard body.n_prompt_rewards > 0 else { return nil }
+        let bytes = body.prompt_observations.len + body.prompt_actions.len
+        guard body.n_prompt_rewards <= PromptRows.mostRows, bytes <= PromptRows.mostBytes else {
+            throw WireError("a prompt of \(body.n_prompt_rewards) transitions with \(bytes) bytes")
+        }
+        return PromptRows(
+            observations: Field.bytes(body.prompt_observations), actions: Field.bytes(body.prompt_actions),
+            rewards: try Field.array(body.prompt_rewards, body.n_prompt_rewards).map {
+                try Field.finite($0, "reward of a prompt")
+            })
     }
 
     /// Absent where the policy may need none.
