@@ -32,6 +32,7 @@ struct AttentionReportTests {
         let report = Report(attention: attention, checkpoint: "step-1", stream: "seed-00.h5")
         #expect(report.figures.map(\.name) == ["attention-row-000041"])
         #expect(report.summary.contains("16.7 % reaches back before the episode at hand"))
+        #expect(report.summary.contains("one decision") && report.html.contains("<h2>Where attention goes</h2>"))
         #expect(report.tables.first?.rows.count == 5)
         #expect(report.html.contains("<svg") && !report.html.contains("src="))
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)

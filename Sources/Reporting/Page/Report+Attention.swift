@@ -10,11 +10,13 @@ extension Report {
         func percent(_ share: AttentionSummary.Share) -> String { NumberText.percent(share.attention) }
         func even(_ share: AttentionSummary.Share) -> String { "\(NumberText.percent(share.uniform)) if it were even" }
         let mean = summary.mean
+        let count = summary.decisions.count
+        let decisions = count == 1 ? "one decision" : "\(NumberText.count(count)) decisions"
         self.init(
             title: "Attention", subtitle: "\(checkpoint) on \(stream)",
             summary: "Of all attention \(percent(mean.earlierEpisodes)) reaches back before the episode at hand; "
                 + "\(percent(mean.rewards)) is on rows that show a reward and \(percent(mean.episodeStarts)) on rows that "
-                + "begin an episode. Means over \(NumberText.count(summary.decisions.count)) decisions and all heads.",
+                + "begin an episode. Means over all heads and \(decisions).",
             highlights: [
                 Highlight("Earlier episodes", percent(mean.earlierEpisodes), even(mean.earlierEpisodes)),
                 Highlight("Rows with a reward", percent(mean.rewards), even(mean.rewards)),
@@ -25,6 +27,7 @@ extension Report {
                 return Section("Row \(attention.decisions[index].row)", "", [chart], leadsWide: true)
             },
             tables: [Self.table(of: summary)])
+        tablesTitle = "Where attention goes"
     }
 
     private static func table(of summary: AttentionSummary) -> Table {

@@ -52,7 +52,7 @@ extension Report {
             page += "</div>\n</section>\n"
         }
         if !tables.isEmpty {
-            page += "<section>\n<h2>Settings, versions, counts</h2>\n<div class=\"tables\">\n"
+            page += "<section>\n<h2>\(escaped(tablesTitle))</h2>\n<div class=\"tables\">\n"
             for table in tables { page += html(of: table) }
             page += "</div>\n</section>\n"
         }

@@ -79,6 +79,8 @@ package struct Report: Sendable {
     package var sections: [Section]
     /// After the figures, in this order.
     package var tables: [Table]
+    /// Stands above the tables.
+    package var tablesTitle = "Settings, versions, counts"
     /// What could not be shown, and why.
     package var remarks: [String]
     /// What the experiment claims, judged; a table of the page too.
