@@ -22,6 +22,9 @@ package struct ClaimSettings: SettingsGroup {
         case rises
         /// The curve's value is less than its first episode's and `value` more.
         case flat
+        /// The share of attention that `measure` names is that of even attention and `value` more, on the streams that
+        /// the section `attention` says.
+        case attends
 
         /// Whether a second curve is compared with.
         package var comparesCurves: Bool { [.above, .within, .faster].contains(self) }
@@ -35,6 +38,15 @@ package struct ClaimSettings: SettingsGroup {
         case share
         /// (r - random) / (source - random): both have to be policies of the same evaluation.
         case score
+        /// Of all attention, what reaches behind the begin of the episode at hand.
+        case earlierEpisodes = "earlier_episodes"
+        /// Of all attention, what is on rows that show a reward.
+        case rewards
+        /// Of all attention, what is on rows that begin an episode.
+        case episodeStarts = "episode_starts"
+
+        /// Whether it is of attention, and not of a curve.
+        package var isOfAttention: Bool { [.earlierEpisodes, .rewards, .episodeStarts].contains(self) }
     }
 
     /// Names it in files and tables.
@@ -67,7 +79,8 @@ package struct ClaimSettings: SettingsGroup {
             "kind", \.kind, .choice,
             "The comparison. `reaches`, `below`: the curve against `value`. `above`, `within`: the curve against `than`, "
                 + "at least `value` more, at most `value` less. `faster`: the same as `above` of the means from the first "
-                + "episode on. `rises`, `flat`: the curve against its own first episode."),
+                + "episode on. `rises`, `flat`: the curve against its own first episode. `attends`: a share of attention "
+                + "against that of even attention, on the streams that `attention` says."),
         .key(
             "curve", \.curve, .text("EVALUATION, VARIANT@EVALUATION or POLICY@EVALUATION"), required: true,
             "The curve: `test`, `ed@test`, `random@test`. `source` is the policy where the evaluation has it, otherwise "
@@ -82,7 +95,8 @@ package struct ClaimSettings: SettingsGroup {
         .key(
             "measure", \.measure, .choice,
             "`return`: of an episode. `share`: of the optimum. `score`: (r - random) / (source - random), of policies of "
-                + "the same evaluation."),
+                + "the same evaluation. Of attention: what is on `earlier_episodes`, on rows that show `rewards`, on "
+                + "`episode_starts`."),
         .key("value", \.value, .number(-1e9, 1e9), "What is compared with, in units of the measure."),
         .key("paper", \.paper, .text("text"), "The paper's own figure, as people read it."),
         .key("best", \.best, .text("text"), "The best figure of others since, as people read it."),
@@ -95,6 +109,10 @@ package struct ClaimSettings: SettingsGroup {
         }
         if !kind.comparesCurves, than != nil {
             found.append(Contradiction(["than", "kind"], "a claim of kind \(kind.rawValue) is about one curve"))
+        }
+        if (kind == .attends) != measure.isOfAttention {
+            found.append(
+                Contradiction(["measure", "kind"], "a claim of kind attends, and no other, is about attention"))
         }
         return found
     }
@@ -136,22 +154,35 @@ extension Experiment {
     var claimContradictions: [Contradiction] {
         var names: Set<String> = []
         let listed = Dictionary(listedEvaluations.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-        return claims.flatMap { claim -> [Contradiction] in
-            var problems: [String] = []
-            if !names.insert(claim.name).inserted { problems.append("it stands there twice") }
-            for curve in [claim.curve, claim.than].compactMap({ $0 }).map(CurveName.init) {
-                guard let evaluation = listed[curve.label] else {
-                    problems.append("\(curve): there is no evaluation \(curve.label)")
-                    continue
+        return attentionContradictions(listed)
+            + claims.flatMap { claim -> [Contradiction] in
+                var problems: [String] = []
+                if !names.insert(claim.name).inserted { problems.append("it stands there twice") }
+                for curve in [claim.curve, claim.than].compactMap({ $0 }).map(CurveName.init) {
+                    guard let evaluation = listed[curve.label] else {
+                        problems.append("\(curve): there is no evaluation \(curve.label)")
+                        continue
+                    }
+                    problems += [problem(of: curve, in: evaluation), scoreProblem(of: claim, in: evaluation)]
+                        .compactMap { $0 }
+                    if claim.kind == .attends, attention?.curve != claim.curve {
+                        problems.append("\(curve): the section attention is not about it")
+                    }
+                    if let episode = claim.episode, episode > evaluation.episodes ?? evaluate.episodes {
+                        problems.append("\(curve): it has fewer than \(episode) episodes")
+                    }
                 }
-                problems += [problem(of: curve, in: evaluation), scoreProblem(of: claim, in: evaluation)]
-                    .compactMap { $0 }
-                if let episode = claim.episode, episode > evaluation.episodes ?? evaluate.episodes {
-                    problems.append("\(curve): it has fewer than \(episode) episodes")
-                }
+                return problems.map { Contradiction(["claims"], "\(claim.name): \($0)") }
             }
-            return problems.map { Contradiction(["claims"], "\(claim.name): \($0)") }
+    }
+
+    private func attentionContradictions(_ listed: [String: EvaluationSettings]) -> [Contradiction] {
+        guard let attention else { return [] }
+        let curve = CurveName(attention.curve)
+        guard let evaluation = listed[curve.label] else {
+            return [Contradiction(["attention.curve"], "there is no evaluation \(curve.label)")]
         }
+        return [problem(of: curve, in: evaluation)].compactMap { $0 }.map { Contradiction(["attention.curve"], $0) }
     }
 
     private func problem(of curve: CurveName, in evaluation: EvaluationSettings) -> String? {

@@ -52,6 +52,7 @@ extension Experiment {
         experiment.variants = []
         experiment.evaluations = []
         experiment.claims = []
+        experiment.attention = nil
         experiment.distil.seeds = 1
         experiment.evaluate.baselines = baselines
         experiment.evaluate.episodes = episodes

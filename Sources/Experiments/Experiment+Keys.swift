@@ -34,6 +34,9 @@ extension Experiment {
             .key(
                 "evaluations", \.evaluations, .groups(of: "evaluations", count: 0...64),
                 "What is evaluated of every variant, by name, in place of what `evaluate` says."),
+            .optionalSection(
+                "attention", \.attention, absent: "none",
+                "What the report shows of the models' attention, as in the paper's Figure 15."),
             .key(
                 "claims", \.claims, .groups(of: "claims", count: 0...256),
                 "What the report judges: comparisons of curves, each with a verdict and an interval."),

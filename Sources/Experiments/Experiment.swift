@@ -61,6 +61,8 @@ package struct Experiment: SettingsGroup {
     package internal(set) var evaluate = EvaluateSettings()
     /// What is evaluated, by name; empty for what `evaluate` says.
     package internal(set) var evaluations: [EvaluationSettings] = []
+    /// What the report shows of the models' attention; nil for nothing.
+    package internal(set) var attention: AttentionSettings?
     /// What the report is to judge.
     package internal(set) var claims: [ClaimSettings] = []
 

@@ -108,6 +108,7 @@ extension Experiment {
         experiment.variants = []
         experiment.evaluations = []
         experiment.claims = []
+        experiment.attention = nil
         experiment.distil = distillation.settings
         experiment.distil.seeds = 1
         return experiment

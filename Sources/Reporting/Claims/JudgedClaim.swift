@@ -41,16 +41,16 @@ package struct JudgedClaim: Sendable, Encodable {
         measure = claim.measure.rawValue
         comparison = claim.inWords
         do throws(ClaimProblem) {
-            let statistic = try ClaimStatistic(claim, in: curves)
+            let statistic = try curves.statistic(of: claim)
             guard statistic.measured.isFinite, statistic.value.isFinite else {
                 throw ClaimProblem(description: "\(claim.measure.rawValue): there is nothing to measure it against")
             }
             value = statistic.value
             measured = statistic.measured
             interval = statistic.interval
-            trainings = statistic.first.trainings
-            tasks = statistic.first.tasks.count
-            seeds = statistic.first.seeds
+            trainings = statistic.counts.trainings
+            tasks = statistic.counts.tasks
+            seeds = statistic.counts.seeds
             verdict = Self.verdict(of: claim, statistic.measured, statistic.interval)
         } catch {
             problem = error.description
@@ -74,7 +74,7 @@ package struct JudgedClaim: Sendable, Encodable {
 
 extension ClaimSettings.Kind {
     /// What is above something else is not equal to it.
-    fileprivate var isStrict: Bool { [.above, .faster, .rises].contains(self) }
+    fileprivate var isStrict: Bool { [.above, .faster, .rises, .attends].contains(self) }
 }
 
 extension ClaimSettings {
@@ -96,22 +96,49 @@ extension ClaimSettings {
             "the mean of \(curve) up to \(episode.map { "episode \($0)" } ?? "its end") is above \(other)\(more)"
         case .rises: "\(curve)\(at) is above its first episode\(more)"
         case .flat: "\(curve)\(at) is less than \(number) above its first episode"
+        case .attends:
+            "attention of \(curve) to \(measure.rawValue.replacing("_", with: " ")) is above even attention\(more)"
         }
+    }
+}
+
+/// What a number was drawn from.
+struct ClaimCounts {
+    let trainings: Int
+    let tasks: Int
+    let seeds: Int
+}
+
+extension MeasuredCurves {
+    /// Throws `ClaimProblem` where the run does not have what the claim is about.
+    fileprivate func statistic(of claim: ClaimSettings) throws(ClaimProblem) -> ClaimStatistic {
+        guard claim.kind == .attends else { return try ClaimStatistic(claim, in: self) }
+        guard let attention = contents.attention, attention.curve == claim.curve, !attention.tasks.isEmpty else {
+            throw ClaimProblem(description: "the attention of \(claim.curve) is not known")
+        }
+        return ClaimStatistic(claim, attention)
     }
 }
 
 /// The number that a claim is judged by, with a 95 % interval by the percentile bootstrap: a draw takes trainings, tasks
 /// and repetitions with replacement, the same tasks for both curves where they were played on the same.
 struct ClaimStatistic {
-    let first: MeasuredCurve
+    let counts: ClaimCounts
     let value: Double
     let measured: Double
     let interval: Interval?
 
+    init(counts: ClaimCounts, value: Double, measured: Double, interval: Interval?) {
+        self.counts = counts
+        self.value = value
+        self.measured = measured
+        self.interval = interval
+    }
+
     /// Throws `ClaimProblem` where a curve is missing or shorter than the claim says.
     init(_ claim: ClaimSettings, in curves: MeasuredCurves) throws(ClaimProblem) {
         let first = try curves.curve(CurveName(claim.curve), claim.measure)
-        self.first = first
+        counts = ClaimCounts(trainings: first.trainings, tasks: first.tasks.count, seeds: first.seeds)
         let own = try ClaimRows(first, claim.stretch(of: first), of: claim.curve)
         value = own.mean
         var sides = [(own, 1.0)]

@@ -44,6 +44,8 @@ struct MeasuredCurves {
             return MeasuredCurve(
                 tasks: tasks, curves: curves, floor: tasks.map { _ in 0 },
                 ceiling: try all("the optimum") { contents.optimum(of: $0) })
+        case .earlierEpisodes, .rewards, .episodeStarts:
+            throw ClaimProblem(description: "\(name): \(measure.rawValue) is not of a curve")
         case .score:
             let sources = try ends(of: "source", name.label)
             let randoms = try ends(of: "random", name.label)

@@ -1,4 +1,5 @@
 import Catalog
+import Distillation
 import Environments
 import Experiments
 import Quantities
@@ -18,6 +19,7 @@ extension Report {
         let measured = MeasuredCurves(contents: contents, evaluations: evaluations)
         let claims = (contents.experiment?.claims ?? []).map { JudgedClaim($0, in: measured) }
         let tables = ReportTables(figures)
+        let attention = contents.attention.map(Report.attention)
         self.init(
             title: contents.name, subtitle: Report.subtitle(contents), summary: results.summary,
             highlights: results.highlights,
@@ -41,8 +43,23 @@ extension Report {
                         figures.sourceLearning(), figures.loss(), figures.returnByTrainingTime(),
                         figures.collectionThroughput(), figures.distillerThroughput(),
                     ])),
-            ], tables: [tables.claims(claims)].filter { !$0.rows.isEmpty } + tables.all, remarks: contents.remarks,
+            ] + (attention?.sections ?? []),
+            tables: [tables.claims(claims)].filter { !$0.rows.isEmpty } + tables.all + (attention?.tables ?? []),
+            remarks: contents.remarks,
             claims: claims)
+    }
+
+    /// Pictures of the first stream's decisions, and a table over all.
+    private static func attention(_ attention: ReportedAttention) -> (sections: [Section], tables: [Table]) {
+        func page(_ of: StreamAttention?) -> Report? {
+            of.map { Report(attention: $0, checkpoint: attention.checkpoint, stream: attention.stream) }
+        }
+        let sections = (page(attention.first)?.sections ?? []).map { section in
+            var titled = section
+            titled.title = "Attention of \(attention.checkpoint), \(section.title.lowercased()) of \(attention.stream)"
+            return titled
+        }
+        return (sections, page(attention.all)?.tables ?? [])
     }
 
     private static func present(_ figures: [(any Figure)?]) -> [any Figure] { figures.compactMap { $0 } }

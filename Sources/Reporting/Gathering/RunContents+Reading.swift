@@ -39,6 +39,11 @@ extension RunContents {
         readHistories(lifetimes, in: folder, advance)
         jobCount = jobs.count
         readEvaluations(chosen, in: folder, advance)
+        if let settings = experiment?.attention {
+            do { attention = try ReportedAttention(settings, ReportedEvaluations(self), in: folder) } catch {
+                remarks.append("Attention is not shown: \(error)")
+            }
+        }
     }
 
     /// The streams that are read of each lifetime, in the order of their folders.

@@ -39,6 +39,8 @@ package struct RunContents: Sendable {
     package var provenance: [(name: String, value: String)] = []
     /// Curves of one actor, (lifetimes, points) of each task: the mean over the actors that were read.
     package var sourceReturns: [Int: [[Double]]] = [:]
+    /// Of the last checkpoint along the streams that the experiment says; nil where it asks for none, or has none yet.
+    package var attention: ReportedAttention?
     /// What could not be read, in sentences that the report shows.
     package var remarks: [String] = []
 
