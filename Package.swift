@@ -165,7 +165,10 @@ let package = Package(
         tests("WireTests", ["Wire", "Environments", "Experience", "TestSupport"], resources: [.copy("Golden")]),
         tests(
             "ExperimentsTests",
-            ["Settings", "Experiments", "Environments", "Experience", "Agents", "Models", "Distillation"]),
+            [
+                "Settings", "Experiments", "Environments", "Experience", "Agents", "Neural", "Models",
+                "Distillation",
+            ]),
         tests(
             "AgentsTests", ["Settings", "Agents", "Neural", "Environments", "Experience", "TestSupport"],
             resources: [.copy("Golden")]),

@@ -13,13 +13,13 @@ struct ActingTests {
 
     @Test(
         "the heads of a row have the same bits in batches of 1, 2, 5, 25 and 100",
-        arguments: [ActorCriticNetwork.Activation.relu, .tanh])
-    func batchInvariance(activation: ActorCriticNetwork.Activation) {
+        arguments: [PerceptronNetwork.Activation.relu, .tanh])
+    func batchInvariance(activation: PerceptronNetwork.Activation) {
         for hidden in [[128, 128, 128], [48, 20]] {
-            let shape = ActorCriticShape(components: [9, 9], hidden: hidden, actions: 5)
-            let network = ActorCriticNetwork(shape: shape, activation: activation)
+            let shape = PerceptronShape(components: [9, 9], hidden: hidden, outputs: 6)
+            let network = PerceptronNetwork(shape: shape, activation: activation)
             var numbers = Numbers(seed: 21)
-            let parameters = shape.initialParameters(policyHeadScale: 1) { Float.random(in: 0..<1, using: &numbers) }
+            let parameters = shape.initialParameters { Float.random(in: 0..<1, using: &numbers) }
             let rows = (0..<100).flatMap { _ in
                 [Int32.random(in: 0..<9, using: &numbers), 9 + Int32.random(in: 0..<9, using: &numbers)]
             }
@@ -52,7 +52,7 @@ struct ActingTests {
             #expect(actor is TabularActor)
             try learner.withActingParameters { try actor.load(parameters: $0) }
         } else {
-            actor = try ActorCriticActor(
+            actor = try NetworkActor(
                 settings: settings, environment: environment, keys: keys, sharesEqualObservations: way == .sharedRows)
             try learner.withParameters { try actor.load(parameters: $0) }
         }
@@ -95,7 +95,7 @@ struct ActingTests {
         let chosen = try actions(keys: keys, cells: cells, step: 0)
         let learner = try firstLearner(tasks)
         let reference = ReferenceActorCritic(
-            shape: ActorCriticShape(components: [9, 9], hidden: [128, 128, 128], actions: 5),
+            shape: PerceptronShape(components: [9, 9], hidden: [128, 128, 128], outputs: 6),
             settings: ActorCriticSettings())
         let output = reference.forward(learner.parameters.map(Double.init), [2, 7])
         for action in 0..<5 {
@@ -113,7 +113,7 @@ struct ActingTests {
         let actor: any SourceActor =
             isTabular
             ? try SourceAlgorithm.actorCritic(settings).makeActor(environment: environment, keys: keys)
-            : try ActorCriticActor(settings: settings, environment: environment, keys: keys)
+            : try NetworkActor(settings: settings, environment: environment, keys: keys)
         // Always the third action.
         if isTabular {
             try load((0..<81).flatMap { _ in [0, 0, 1, 0, 0] as [Float] }, actor)
@@ -155,7 +155,7 @@ struct ActingTests {
         let source = SourceAlgorithm.actorCritic(ActorCriticSettings())
         let tabular = try source.makeActor(environment: tasks.environment, keys: keys)
         #expect(tabular is TabularActor)
-        let network = try ActorCriticActor(
+        let network = try NetworkActor(
             settings: ActorCriticSettings(), environment: tasks.environment, keys: keys)
         let learner = try firstLearner(tasks)
         func expectEqual(_ when: String) throws {
@@ -198,7 +198,7 @@ struct ActingTests {
         let tabular = try SourceAlgorithm.actorCritic(ActorCriticSettings()).makeActor(
             environment: environment, keys: keys)
         try #require(tabular is TabularActor)
-        let network = try ActorCriticActor(
+        let network = try NetworkActor(
             settings: ActorCriticSettings(), environment: environment, keys: keys, sharesEqualObservations: false)
         try learner.withActingParameters { try tabular.load(parameters: $0) }
         try learner.withParameters { try network.load(parameters: $0) }

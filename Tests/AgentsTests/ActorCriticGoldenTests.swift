@@ -46,7 +46,7 @@ private struct Golden: Decodable {
         return settings
     }
 
-    var shape: ActorCriticShape { ActorCriticShape(components: counts, hidden: hidden, actions: actions) }
+    var shape: PerceptronShape { PerceptronShape(components: counts, hidden: hidden, outputs: actions + 1) }
 
     var batch: RolloutBatch {
         let rows = (0..<(rollouts * length)).map { row in
@@ -70,7 +70,7 @@ private struct TensorMap {
     /// For every number of the layout's tensors, in their order: its place in the learner's flat buffer.
     let places: [[Int]]
 
-    init(_ shape: ActorCriticShape) {
+    init(_ shape: PerceptronShape) {
         var layout = ParameterLayout()
         var places: [[Int]] = []
         for layer in 0..<shape.layerCount {
@@ -166,7 +166,7 @@ struct ActorCriticGoldenTests {
         let logits = FloatBuffer(layout.count)
         let data = try Golden.data("actor-critic.safetensors")
         try Safetensors(data, name: "actor-critic").read(layout, prefix: "logits", into: logits)
-        let network = ActorCriticNetwork(shape: shape, activation: .relu)
+        let network = PerceptronNetwork(shape: shape, activation: .relu)
         let width = golden.counts.count
         let components = golden.components.indices.map {
             Int32(golden.counts[..<($0 % width)].reduce(0, +) + golden.components[$0])

@@ -19,7 +19,7 @@ struct ActorCriticLearnerTests {
 
     struct Variant: Sendable, CustomTestStringConvertible {
         var hidden = [5, 7]
-        var activation = ActorCriticSettings.Activation.relu
+        var activation = PerceptronNetwork.Activation.relu
         var lambda = 0.9
         var bootstraps = false
         var sharing = true
@@ -53,8 +53,8 @@ struct ActorCriticLearnerTests {
             components: variant.components, actions: variant.actions, lengths: [6, 1, 9, 4, 12], numbers: &numbers)
         let (values, report) = try learner.gradient([batch(rollouts, actors: [0, 1, 2, 3, 4])])
 
-        let shape = ActorCriticShape(
-            components: variant.components, hidden: variant.hidden, actions: variant.actions)
+        let shape = PerceptronShape(
+            components: variant.components, hidden: variant.hidden, outputs: variant.actions + 1)
         let reference = ReferenceActorCritic(shape: shape, settings: settings)
         let anchor = learner.parameters.map(Double.init)
         let learnt = rollouts.reduce(0) { $0 + reference.lambdaReturns($1) { _ in 0 }.compactMap { $0 }.count }
@@ -82,7 +82,7 @@ struct ActorCriticLearnerTests {
     }
 
     /// Where the parameters lie that are not padding.
-    private func existingParameters(of shape: ActorCriticShape) -> [Int] {
+    private func existingParameters(of shape: PerceptronShape) -> [Int] {
         (0..<shape.layerCount).flatMap { layer in
             (0...shape.inputs(of: layer)).flatMap { row in
                 let inputs = shape.inputs(of: layer)

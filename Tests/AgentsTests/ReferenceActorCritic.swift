@@ -5,7 +5,7 @@ import Neural
 
 /// The actor-critic in Double, written like the paper and slow: what the fast one is checked against.
 struct ReferenceActorCritic {
-    let shape: ActorCriticShape
+    let shape: PerceptronShape
     let settings: ActorCriticSettings
 
     /// One row as the reference sees it.
@@ -44,9 +44,9 @@ struct ReferenceActorCritic {
                 return settings.activation == .relu ? max(0, sum) : tanh(sum)
             }
         }
-        let logits = inputs[0..<shape.actions]
+        let logits = inputs[..<(shape.outputs - 1)]
         let normaliser = log(logits.reduce(0) { $0 + exp($1) })
-        return Output(logProbabilities: logits.map { $0 - normaliser }, value: inputs[shape.actions])
+        return Output(logProbabilities: logits.map { $0 - normaliser }, value: inputs[shape.outputs - 1])
     }
 
     /// The lambda-return of every row of one rollout; nil for a row that cannot be learnt from.

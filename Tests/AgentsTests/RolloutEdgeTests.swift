@@ -122,7 +122,7 @@ struct RolloutEdgeTests {
         _ values: [Float], _ report: UpdateReport, _ rollouts: [[ReferenceActorCritic.Row]],
         _ learner: ActorCriticLearner, bootstraps: Bool = false, _ place: String, numbers: inout Numbers
     ) throws {
-        let shape = ActorCriticShape(components: [4, 3], hidden: [5, 7], actions: 3)
+        let shape = PerceptronShape(components: [4, 3], hidden: [5, 7], outputs: 4)
         var settings = ActorCriticSettings()
         settings.activation = .tanh
         settings.entropyCoefficient = 0.3

@@ -2,6 +2,7 @@ import Agents
 import Distillation
 import Environments
 import Experiments
+import Neural
 import Settings
 import Testing
 

@@ -14,21 +14,18 @@ package enum ActorCritic: SourceAlgorithmKind {
     package static func needs(
         _ settings: ActorCriticSettings, environment: EnvironmentDescription, actors: Int
     ) throws -> LifetimeNeeds {
-        let shape = try settings.makeShape(environment: environment)
-        // The first layer adds a row for each component of a discrete observation; counted as dense it is a bound.
-        let widths = [shape.components.reduce(0, +)] + shape.hidden + [shape.actions + 1]
-        let products = zip(widths, widths.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }
+        let policy = try settings.makePolicy(environment: environment)
         return LifetimeNeeds(
             rolloutLength: settings.rolloutLength,
             largestSavedBytes: ActorCriticLearner.savedBytes(
-                shape, cutRows: actors, observationBytes: environment.stored.space.byteCount),
-            operationsPerTransition: Double(2 * products * (1 + 3)))
+                policy.shape, cutRows: actors, observationBytes: environment.stored.space.byteCount),
+            operationsPerTransition: Double(2 * policy.multiplications * (1 + 3)))
     }
 
     package static func makeActor(
         _ settings: ActorCriticSettings, environment: EnvironmentDescription, keys: [StreamKey]
     ) throws -> any SourceActor {
-        try settings.makeActor(environment: environment, keys: keys)
+        try settings.makePolicy(environment: environment).makeActor(environment: environment, keys: keys)
     }
 
     package static func makeLearner(

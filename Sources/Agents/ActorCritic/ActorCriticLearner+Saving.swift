@@ -13,34 +13,25 @@ extension ActorCriticLearner {
     private static func cutRowBytes(observationBytes: Int) -> Int { 40 + observationBytes }
 
     package func save() -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(savedBytes(cutRows: rows.waiting.count))
-        func append(_ value: some FixedWidthInteger) {
-            withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
-        }
-        append(Self.magic)
-        append(Self.layoutVersion)
-        append(UInt32(shape.parameterCount))
-        append(UInt32(rows.waiting.count))
-        append(version)
-        append(adamSteps)
-        for buffer in [weights, firstMoments, secondMoments] {
-            for number in buffer.values { append(number.bitPattern) }
-        }
+        var bytes = SavedBytes(capacity: savedBytes(cutRows: rows.waiting.count))
+        bytes.append(Self.magic)
+        bytes.append(Self.layoutVersion)
+        bytes.append(UInt32(shape.parameterCount))
+        bytes.append(UInt32(rows.waiting.count))
+        bytes.append(version)
+        bytes.append(adamSteps)
+        for buffer in [weights, firstMoments, secondMoments] { bytes.append(buffer) }
         for place in 0..<rows.waiting.count {
             let row = rows.waiting[place]
-            append(UInt64(clamping: row.actor))
-            append(row.incarnation)
-            append(row.sequence)
-            append(row.episode)
-            append(row.action)
-            append(row.reward.bitPattern)
-            bytes.append(
-                contentsOf: UnsafeBufferPointer(
-                    start: rows.waiting.observation(place), count: rows.waiting.observationBytes))
+            bytes.append(UInt64(clamping: row.actor))
+            bytes.append(row.incarnation)
+            bytes.append(row.sequence)
+            bytes.append(row.episode)
+            bytes.append(row.action)
+            bytes.append(row.reward.bitPattern)
+            bytes.append(rows.waiting.observation(place), rows.waiting.observationBytes)
         }
-        append(bytes.withUnsafeBytes { CRC32C.of($0) })
-        return bytes
+        return bytes.sealed()
     }
 
     private func savedBytes(cutRows: Int) -> Int {
@@ -48,7 +39,7 @@ extension ActorCriticLearner {
     }
 
     /// What `save` gives: each actor has one cut row at most.
-    static func savedBytes(_ shape: ActorCriticShape, cutRows: Int, observationBytes: Int) -> Int {
+    static func savedBytes(_ shape: PerceptronShape, cutRows: Int, observationBytes: Int) -> Int {
         headerBytes + 12 * shape.parameterCount + cutRows * cutRowBytes(observationBytes: observationBytes) + 4
     }
 
@@ -57,11 +48,9 @@ extension ActorCriticLearner {
             try check(raw)
             let saved = SavedNumbers(bytes: raw)
             try restoreCutRows(saved)
-            for (part, buffer) in [weights, firstMoments, secondMoments].enumerated() {
-                let first = Self.headerBytes + 4 * part * shape.parameterCount
-                for index in 0..<shape.parameterCount {
-                    buffer.start[index] = Float(bitPattern: saved.read(first + 4 * index))
-                }
+            var offset = Self.headerBytes
+            for buffer in [weights, firstMoments, secondMoments] {
+                offset = saved.copy(offset, to: buffer.start, buffer.count)
             }
             restore(version: saved.read(16), adamSteps: saved.read(24))
         }
@@ -83,10 +72,9 @@ extension ActorCriticLearner {
             throw SourceAlgorithmError(
                 "the learner's checkpoint holds \(count) parameters and \(cutRows) cut rows in \(raw.count) bytes, "
                     + "expected \(shape.parameterCount) in \(expected): hidden layers \(shape.hidden), "
-                    + "\(shape.actions) actions, observations of \(rows.waiting.observationBytes) bytes")
+                    + "\(actions) actions, observations of \(rows.waiting.observationBytes) bytes")
         }
-        let checksum = CRC32C.of(UnsafeRawBufferPointer(rebasing: raw[..<(expected - 4)]))
-        guard saved.read(expected - 4) == checksum else {
+        guard saved.isWhole else {
             throw SourceAlgorithmError("the learner's checkpoint is damaged: its checksum does not hold")
         }
     }
@@ -104,27 +92,18 @@ extension ActorCriticLearner {
                 sequence: saved.read(first + 16), episode: saved.read(first + 24), action: saved.read(first + 32),
                 reward: Float(bitPattern: saved.read(first + 36)))
             let observation = saved.bytes.baseAddress.map { $0 + first + 40 }
-            guard row.actor > lastActor, 0..<shape.actions ~= Int(row.action), let observation,
+            guard row.actor > lastActor, 0..<actions ~= Int(row.action), let observation,
                 rows.slots.observation.number(of: observation) != nil
             else {
                 throw SourceAlgorithmError(
                     "the learner's checkpoint holds a cut row of actor \(row.actor) after one of actor \(lastActor) with "
                         + "action \(row.action) and an observation, of which one lies outside what it can be: "
-                        + "expected ascending actors, actions below \(shape.actions), components below "
+                        + "expected ascending actors, actions below \(actions), components below "
                         + "\(rows.slots.observation.counts)")
             }
             lastActor = row.actor
             waiting.add(row, observation: observation.assumingMemoryBound(to: UInt8.self))
         }
         waiting.endReplacing()
-    }
-}
-
-/// Integers within saved bytes.
-private struct SavedNumbers {
-    let bytes: UnsafeRawBufferPointer
-
-    func read<Value: FixedWidthInteger>(_ offset: Int) -> Value {
-        Value(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Value.self))
     }
 }

@@ -14,7 +14,9 @@ import Neural
 package final class ActorCriticLearner: SourceLearner {
     package private(set) var version: UInt64 = 0
     let settings: ActorCriticSettings
-    let shape: ActorCriticShape
+    let shape: PerceptronShape
+    /// Actions that the policy chooses from: the first heads are their logits, and one is the value.
+    let actions: Int
     /// Adam's steps so far: updates that had a row to learn from.
     var adamSteps: UInt64 = 0
     /// (parameterCount) each.
@@ -24,7 +26,7 @@ package final class ActorCriticLearner: SourceLearner {
     private let gradients: FloatBuffer
     private let optimiser: Adam
     let rows: RolloutRowsInOrder
-    private let network: ActorCriticNetwork
+    private let network: PerceptronNetwork
     /// (slots) of the update at work.
     private let policy = PolicyBuffers()
     /// What actors load; nil where they load the parameters.
@@ -40,13 +42,14 @@ package final class ActorCriticLearner: SourceLearner {
     ) throws {
         let environment = scene.environment
         self.settings = settings
-        shape = try settings.makeShape(environment: environment)
-        network = settings.makeNetwork(shape: shape)
-        let observation = try IntegerComponents(seenBy: environment)
-        table = PolicyTable(observation, shape: shape)
+        let policy = try settings.makePolicy(environment: environment)
+        shape = policy.shape
+        actions = policy.actions
+        network = policy.makeNetwork()
+        table = PolicyTable(policy)
         rows = RolloutRowsInOrder(
-            slots: ObservationSlots(observation, sharesEqual: sharesEqualObservations),
-            layout: environment.rolloutLayout, view: scene.view, actions: shape.actions,
+            slots: ObservationSlots(policy.observation, sharesEqual: sharesEqualObservations),
+            layout: environment.rolloutLayout, view: scene.view, actions: actions,
             keepsFinalObservations: settings.bootstrapsTruncation)
         weights = FloatBuffer(shape.parameterCount)
         firstMoments = FloatBuffer(shape.parameterCount)
@@ -56,7 +59,8 @@ package final class ActorCriticLearner: SourceLearner {
             beta1: settings.adamBeta1, beta2: settings.adamBeta2, epsilon: settings.adamEpsilon)
         var numbers = PhiloxSequence(
             Philox(StreamKey(seed: seed, task: task, repetition: repetition, actor: 0)), purpose: .initialisation)
-        let initial = shape.initialParameters(policyHeadScale: Float(settings.policyHeadScale)) {
+        let (actions, scale) = (actions, Float(settings.policyHeadScale))
+        let initial = shape.initialParameters(headScale: { $0 < actions ? scale : 1 }) {
             Philox.unit(UInt32(truncatingIfNeeded: numbers.next()))
         }
         for index in initial.indices { weights.start[index] = initial[index] }
@@ -131,8 +135,8 @@ package final class ActorCriticLearner: SourceLearner {
         report.cutRows = rows.abandonedCount
         guard slots > 0 else { return report }
         network.forward(parameters: weights.start, components: rows.slots.components, rows: slots)
-        policy.reserve(rows: slots, actions: shape.actions)
-        policy.fill(from: network.heads, shape: shape, rows: slots)
+        policy.reserve(rows: slots, actions: actions)
+        policy.fill(from: network.heads, headWidth: shape.headWidth, rows: slots, actions: actions)
         rows.computeReturns(
             heads: network.heads, headWidth: shape.headWidth, discount: Float(settings.discount),
             lambda: Float(settings.lambda))
@@ -154,7 +158,6 @@ package final class ActorCriticLearner: SourceLearner {
     /// With p = pi(.|o), L = log p and H the entropy, of the mean over n rows: logits get (A * (p - onehot(a)) +
     /// entropyCoefficient * p * (L + H)) / n, the value gets -valueCoefficient * A / n.
     private func addHeadGradients(to report: inout UpdateReport) {
-        let actions = shape.actions
         let share = 1 / Float(rows.learntCount)
         let entropyCoefficient = Float(settings.entropyCoefficient)
         let valueCoefficient = Float(settings.valueCoefficient)

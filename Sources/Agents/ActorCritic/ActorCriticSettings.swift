@@ -1,10 +1,11 @@
+package import Neural
 package import Settings
 
 /// Advantage actor-critic with lambda-returns (paper, Table 4: A3C). The defaults are the paper's where it states them.
 package struct ActorCriticSettings: SettingsGroup {
     /// Units of each hidden layer, shared by policy and value.
     package var hidden: [Int] = [128, 128, 128]
-    package var activation: Activation = .relu
+    package var activation = PerceptronNetwork.Activation.relu
     package var learningRate = 1e-4
     /// Gamma of the lambda-return.
     package var discount = 0.99
@@ -31,11 +32,6 @@ package struct ActorCriticSettings: SettingsGroup {
     package var bootstrapsTruncation = false
 
     package init() {}
-
-    /// How a hidden layer bends its sums.
-    package enum Activation: String, Sendable, CaseIterable {
-        case relu, tanh
-    }
 
     package static let entries: [Entry<ActorCriticSettings>] = [
         .key(

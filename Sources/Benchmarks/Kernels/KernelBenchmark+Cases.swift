@@ -282,8 +282,8 @@ extension KernelBenchmark {
             "perceptron-forward", ["rows": .init(actors), "hidden": "128, 128, 128"],
             operations: actors * (2 * 128 + 2 * 2 * 128 * 128 + 2 * 128 * 6)
         ) {
-            let shape = ActorCriticShape(components: [9, 9], hidden: [128, 128, 128], actions: 5)
-            let network = ActorCriticNetwork(shape: shape, activation: .relu)
+            let shape = PerceptronShape(components: [9, 9], hidden: [128, 128, 128], outputs: 6)
+            let network = PerceptronNetwork(shape: shape, activation: .relu)
             let parameters = noise(shape.parameterCount)
             let components = (0..<actors).flatMap { [Int32($0 % 9), Int32(9 + $0 / 9)] }
             return { network.forward(parameters: parameters.start, components: components, rows: actors) }

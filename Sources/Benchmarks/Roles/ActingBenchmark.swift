@@ -36,7 +36,7 @@ package struct ActingBenchmark {
         let actor: any SourceActor =
             sharing
             ? try SourceAlgorithm.actorCritic(settings).makeActor(environment: tasks.environment, keys: keys(actors))
-            : try ActorCriticActor(
+            : try NetworkActor(
                 settings: settings, environment: tasks.environment, keys: keys(actors), sharesEqualObservations: false)
         let observations = (0..<actors).flatMap { [UInt8($0 % 9), UInt8($0 / 9 % 9)] }
         let episodes = [UInt64](repeating: 0, count: actors)
@@ -63,7 +63,7 @@ package struct ActingBenchmark {
     /// once before the timing, by a policy of the learner's first parameters, and used for every update.
     private func learn(_ tasks: DarkRoomTasks, sharing: Bool, _ plan: BenchmarkPlan) throws -> BenchmarkResult {
         let learner = try makeLearner(tasks, sharing: sharing)
-        let actor = try ActorCriticActor(settings: settings, environment: tasks.environment, keys: keys(rollouts))
+        let actor = try NetworkActor(settings: settings, environment: tasks.environment, keys: keys(rollouts))
         try learner.withParameters { try actor.load(parameters: $0) }
         let collector = try RolloutCollector(
             environment: try tasks.makeEnvironment(task: try tasks.task(0), keys: keys(rollouts)), actor: actor,

@@ -1,19 +1,19 @@
-/// Sizes of an actor-critic network and where its parameters lie in one flat buffer.
+/// Sizes of a multilayer perceptron on one-hot observations, and where its parameters lie in one flat buffer.
 ///
 /// Layer l maps its inputs to `widths[l]` outputs with a weight (inputs, outputs) and a bias (outputs): the transpose
-/// of PyTorch's, so that an observation's one-hot row is a row of the first weight. The last layer holds the policy's
-/// logits in its first `actions` columns and the value in the next. Every width is rounded up to a multiple of 16
+/// of PyTorch's, so that an observation's one-hot row is a row of the first weight. The last layer's columns are the
+/// heads: logits and a value of an actor-critic, or the values of actions. Every width is rounded up to a multiple of 16
 /// columns for the kernels; parameters of columns that do not exist are zero and stay zero.
 ///
-/// Dark Room 9 x 9 with the paper's layers: `components` [9, 9], `hidden` [128, 128, 128], `actions` 5 give widths
-/// [128, 128, 128, 16], depths [18, 128, 128, 128] and 37,520 floats.
-package struct ActorCriticShape: Hashable, Sendable {
+/// Dark Room 9 x 9 with the paper's layers: `components` [9, 9], `hidden` [128, 128, 128] and `outputs` 6, five logits
+/// and a value, give widths [128, 128, 128, 16], depths [18, 128, 128, 128] and 37,520 floats.
+package struct PerceptronShape: Hashable, Sendable {
     /// One-hot components of an observation: component i has `components[i]` values.
     package let components: [Int]
     /// Units of each hidden layer, before they are rounded up.
     package let hidden: [Int]
-    /// Actions that the policy chooses from.
-    package let actions: Int
+    /// Heads that exist: columns of the last layer, without the padding.
+    package let outputs: Int
     /// Columns of each layer, hidden layers first, then the heads.
     package let widths: [Int]
     /// Rows of each layer's weight.
@@ -28,13 +28,13 @@ package struct ActorCriticShape: Hashable, Sendable {
     package let parameterCount: Int
 
     /// Sizes come from validated settings, so that an empty list is a programmer's mistake and traps.
-    package init(components: [Int], hidden: [Int], actions: Int) {
+    package init(components: [Int], hidden: [Int], outputs: Int) {
         precondition(
-            !components.isEmpty && !hidden.isEmpty && actions > 0, "a network needs inputs, layers and actions")
+            !components.isEmpty && !hidden.isEmpty && outputs > 0, "a network needs inputs, layers and outputs")
         self.components = components
         self.hidden = hidden
-        self.actions = actions
-        let widths = (hidden + [actions + 1]).map { ($0 + 15) / 16 * 16 }
+        self.outputs = outputs
+        let widths = (hidden + [outputs]).map { ($0 + 15) / 16 * 16 }
         var weightOffsets: [Int] = []
         var biasOffsets: [Int] = []
         var offset = 0
@@ -56,22 +56,24 @@ package struct ActorCriticShape: Hashable, Sendable {
     /// Layers, the heads included.
     package var layerCount: Int { widths.count }
     /// Units of a layer that exist, without the padding.
-    package func units(of layer: Int) -> Int { layer < hidden.count ? hidden[layer] : actions + 1 }
+    package func units(of layer: Int) -> Int { layer < hidden.count ? hidden[layer] : outputs }
     /// Inputs of a layer that exist, without the padding.
     package func inputs(of layer: Int) -> Int { layer == 0 ? depths[0] : hidden[layer - 1] }
 }
 
-extension ActorCriticShape {
+extension PerceptronShape {
     /// Parameters drawn as PyTorch draws those of a linear layer: weights and biases uniform within 1 / sqrt(inputs).
-    /// The policy's columns are scaled by `policyHeadScale`. `uniform` gives numbers in [0, 1).
+    /// Column c of the heads is scaled by `headScale(c)`. `uniform` gives numbers in [0, 1).
     ///
     /// `uniform` is called once for each parameter that exists, layer by layer, a layer's rows before its bias; so a
     /// seeded generator gives the same parameters on every machine. Columns of padding are left at 0 and take no
     /// number.
     ///
-    /// `policyHeadScale` below 1 makes the first policy nearly uniform, so that early exploration does not depend on
-    /// chance.
-    package func initialParameters(policyHeadScale: Float, uniform: () -> Float) -> [Float] {
+    /// A scale below 1 for a policy's logits makes the first policy nearly uniform, so that early exploration does not
+    /// depend on chance.
+    package func initialParameters(
+        headScale: (_ output: Int) -> Float = { _ in 1 }, uniform: () -> Float
+    ) -> [Float] {
         var parameters = [Float](repeating: 0, count: parameterCount)
         for layer in 0..<layerCount {
             let inputs = inputs(of: layer)
@@ -79,8 +81,8 @@ extension ActorCriticShape {
             for row in 0...inputs {
                 let start = row < inputs ? weightOffsets[layer] + row * widths[layer] : biasOffsets[layer]
                 for column in 0..<units(of: layer) {
-                    let isPolicy = layer == hidden.count && column < actions
-                    parameters[start + column] = (2 * uniform() - 1) * bound * (isPolicy ? policyHeadScale : 1)
+                    let scale = layer == hidden.count ? headScale(column) : 1
+                    parameters[start + column] = (2 * uniform() - 1) * bound * scale
                 }
             }
         }

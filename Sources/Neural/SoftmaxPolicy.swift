@@ -1,15 +1,15 @@
 import CKernels
 
-/// Softmax over the logits of heads (rows, headWidth): probabilities and their logarithms (rows, actions), entropies in
+/// Softmax over the first `actions` columns of heads (rows, headWidth), logits: probabilities and their logarithms (rows, actions), entropies in
 /// nats (rows). Each row is computed alone, so that a policy does not depend on which observations stand beside it.
 /// Runs on its caller's thread.
 ///
-/// The three outputs are dense, without the padding of the heads. The value column is not read.
+/// The three outputs are dense, without the padding of the heads. Further columns are not read.
 package func softmaxPolicy(
-    heads: UnsafePointer<Float>, shape: ActorCriticShape, rows: Int, probabilities: UnsafeMutablePointer<Float>,
+    heads: UnsafePointer<Float>, headWidth: Int, rows: Int, actions: Int, probabilities: UnsafeMutablePointer<Float>,
     logProbabilities: UnsafeMutablePointer<Float>, entropies: UnsafeMutablePointer<Float>
 ) {
-    ck_policy(heads, shape.headWidth, rows, shape.actions, probabilities, logProbabilities, entropies)
+    ck_policy(heads, headWidth, rows, actions, probabilities, logProbabilities, entropies)
 }
 
 /// The Euclidean norm of all numbers in `buffer`, summed in Double: what gradients are clipped by.

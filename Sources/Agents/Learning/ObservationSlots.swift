@@ -32,6 +32,9 @@ final class ObservationSlots {
     /// Components of every slot, (count, components).
     var components: UnsafeMutablePointer<Int32> { storage.base }
 
+    /// The number of the observation in a slot; without a meaning where observations are too many to be numbered.
+    func number(of slot: Int) -> Int { Int(numbers.base[slot]) }
+
     /// Forgets all slots and makes room for those of `rows` rows.
     func clear(rows: Int) {
         if let table {

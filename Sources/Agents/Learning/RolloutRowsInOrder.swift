@@ -36,7 +36,8 @@ final class RolloutRowsInOrder {
     let endings = GrowingBuffer<Ending>()
     /// (count, observation bytes), as they are stored.
     let observations = GrowingBuffer<UInt8>()
-    private let finalObservations = GrowingBuffer<UInt8>()
+    /// (finals, observation bytes), as they are stored, in the order of the rows that they follow.
+    let finalObservations = GrowingBuffer<UInt8>()
     private let slotOfFinal = GrowingBuffer<Int>()
     private var finalCount = 0
     /// The rollouts in order.

@@ -1,14 +1,14 @@
 import CKernels
 
-/// Forward and backward pass of the network that policy and value share: one-hot observation, hidden layers, two heads.
+/// Forward and backward pass of a multilayer perceptron: one-hot observation, hidden layers, linear heads.
 ///
 /// Keeps the activations of the last forward pass in buffers that grow to the largest number of rows seen and are then
 /// used again: no call allocates after that. A row's heads have the same bits whatever the rows around it. Belongs to
 /// one thread.
-package final class ActorCriticNetwork {
+package final class PerceptronNetwork {
     /// What the owner chose at the start; the network can be used for any parameters of this shape, and holds none
     /// itself.
-    package let shape: ActorCriticShape
+    package let shape: PerceptronShape
     private let activation: Int32
     /// Rows that go through all layers together, so that what they leave behind is still in the second-level cache.
     private static let blockRows = 128
@@ -24,7 +24,7 @@ package final class ActorCriticNetwork {
     private let transposed: UnsafeMutablePointer<Float>
 
     /// `shape` fixes every width; memory for activations is taken at the first forward pass, when the rows are known.
-    package init(shape: ActorCriticShape, activation: Activation) {
+    package init(shape: PerceptronShape, activation: Activation) {
         self.shape = shape
         self.activation = activation.code
         let widest = shape.widths.reduce(0, max)
@@ -41,7 +41,7 @@ package final class ActorCriticNetwork {
     }
 
     /// What follows the sums of a hidden layer.
-    package enum Activation: Sendable {
+    package enum Activation: String, Sendable, CaseIterable {
         /// Only derivatives that follow from a layer's output are possible: the sum before the activation is not kept.
         case relu, tanh
         fileprivate var code: Int32 { self == .relu ? Int32(CK_RECTIFY) : Int32(CK_TANH) }
@@ -52,7 +52,7 @@ package final class ActorCriticNetwork {
     /// For an owner that has to show that it is alive while a large batch takes long. It runs on the network's thread.
     package var onProgress: (() -> Void)?
 
-    /// Heads (rows, `shape.headWidth`) of the last forward pass: logits, then the value, then padding.
+    /// Heads (rows, `shape.headWidth`) of the last forward pass: `shape.outputs` of them, then padding.
     package var heads: UnsafePointer<Float> { UnsafePointer(outputs[shape.layerCount - 1]) }
 
     /// Computes `heads` of `rows` observations. `components`: (rows, components), rows of the first weight, that is,
