@@ -6,6 +6,7 @@ extension RegisteredSourceAlgorithm {
         "source algorithm",
         [
             RegisteredSourceAlgorithm(ActorCritic.self),
+            RegisteredSourceAlgorithm(QLambda.self),
             RegisteredSourceAlgorithm(UCB.self),
         ])
 }

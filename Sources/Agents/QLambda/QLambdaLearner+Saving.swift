@@ -1,0 +1,76 @@
+import Neural
+
+/// Saved bytes, little-endian: magic, layout version, parameter count, and of the replay's layout the sequence length,
+/// stride, bytes of an observation and of an action, and capacity (each UInt32); updates, steps, Adam's steps,
+/// transitions (each UInt64); parameters, those of the target network, first and second moments (Float each); the replay
+/// (`SequenceReplay.save`); CRC-32C of all before it.
+extension QLambdaLearner {
+    private static let magic: UInt32 = 0x4C51_5344  // "DSQL"
+    private static let layoutVersion: UInt32 = 1
+    private static let headerBytes = 64
+    /// The parameters and what belongs to them.
+    private var buffers: [FloatBuffer] { [weights, target.weights, firstMoments, secondMoments] }
+
+    /// What `save` gives at most: each actor has a stream, and fewer new sequences wait than a step takes.
+    static func largestSavedBytes(_ shape: PerceptronShape, _ layout: ReplayLayout, actors: Int, batch: Int) -> Int {
+        headerBytes + 16 * shape.parameterCount + SequenceReplay.largestSavedBytes(layout, chains: actors, fresh: batch)
+            + 4
+    }
+
+    private var header: [UInt32] {
+        let layout = replay.layout
+        return [
+            Self.magic, Self.layoutVersion, UInt32(policy.shape.parameterCount), UInt32(layout.sequenceLength),
+            UInt32(layout.stride), UInt32(layout.observationBytes), UInt32(layout.actionBytes),
+            UInt32(layout.capacity),
+        ]
+    }
+
+    package func save() -> [UInt8] {
+        var bytes = SavedBytes(
+            capacity: Self.largestSavedBytes(
+                policy.shape, replay.layout, actors: replay.chains.count, batch: settings.batchSequences))
+        for number in header { bytes.append(number) }
+        for count in [version, steps, adamSteps, transitions] { bytes.append(count) }
+        for buffer in buffers { bytes.append(buffer) }
+        replay.save(to: &bytes)
+        return bytes.sealed()
+    }
+
+    package func restore(_ bytes: [UInt8]) throws {
+        try bytes.withUnsafeBytes { raw in
+            let saved = SavedNumbers(bytes: raw)
+            try check(saved)
+            let numbers = buffers.reduce(0) { $0 + 4 * $1.count }
+            let restored = SequenceReplay(replay.layout)
+            try restored.restore(saved, from: Self.headerBytes + numbers, to: raw.count - 4, actions: policy.actions)
+            // From here on nothing can fail.
+            replay = restored
+            var offset = Self.headerBytes
+            for buffer in buffers { offset = saved.copy(offset, to: buffer.start, buffer.count) }
+            restore(
+                version: saved.read(32), steps: saved.read(40), adamSteps: saved.read(48), transitions: saved.read(56))
+        }
+    }
+
+    /// Throws `SourceAlgorithmError` for bytes that `save` of a learner like this one did not give.
+    private func check(_ saved: SavedNumbers) throws {
+        let least = Self.headerBytes + 16 * policy.shape.parameterCount + 4
+        guard saved.bytes.count >= Self.headerBytes, header[..<2] == [saved.read(0), saved.read(4)] else {
+            throw SourceAlgorithmError(
+                "not the checkpoint of a learner of \(QLambda.name) of layout \(Self.layoutVersion): "
+                    + "\(saved.bytes.count) bytes that begin otherwise")
+        }
+        let found: [UInt32] = header.indices.map { saved.read(4 * $0) }
+        guard found == header, saved.bytes.count >= least else {
+            throw SourceAlgorithmError(
+                "the learner's checkpoint has \(saved.bytes.count) bytes with these numbers of parameters, of "
+                    + "transitions of a sequence and of a block, of bytes of an observation and of an action, and of "
+                    + "blocks of the replay: \(found.dropFirst(2)), expected \(header.dropFirst(2)) in at least \(least)"
+            )
+        }
+        guard saved.isWhole else {
+            throw SourceAlgorithmError("the learner's checkpoint is damaged: its checksum does not hold")
+        }
+    }
+}

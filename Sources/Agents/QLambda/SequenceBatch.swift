@@ -1,0 +1,112 @@
+import Experience
+
+/// The sequences of one step, (sequences, length) row after row, with the errors of their lambda-returns.
+///
+/// A step calls `place` for each sequence, `findSlots`, and `computeErrors` with the values of both networks. The memory
+/// is taken at the beginning.
+final class SequenceBatch {
+    let slots: ObservationSlots
+    /// Rows of all sequences.
+    let count: Int
+    /// Rows that are learnt from.
+    private(set) var learntCount = 0
+    /// (count): the row of the network's heads that belongs to each row.
+    let slotOfRow: GrowingBuffer<Int>
+    /// (count): a_t of each row.
+    let actionOfRow: GrowingBuffer<Int32>
+    /// (count): G_t - Q(o_t, a_t), 0 where nothing is learnt.
+    let errors: GrowingBuffer<Float>
+    /// (count): whether the row is learnt from.
+    let learns: GrowingBuffer<Bool>
+
+    private let layout: ReplayLayout
+    private let view: (any ObservationView)?
+    /// (count, observation bytes): as they are stored, and as `view` sees them.
+    private let observations: GrowingBuffer<UInt8>
+    private let seen: GrowingBuffer<UInt8>
+    private let rewards: GrowingBuffer<Float>
+    private let following: GrowingBuffer<UInt8>
+
+    /// `view`: makes what `slots` hold of the replay's observations; nil where these are the same.
+    init(sequences: Int, layout: ReplayLayout, slots: ObservationSlots, view: (any ObservationView)?) {
+        count = sequences * layout.sequenceLength
+        self.layout = layout
+        self.slots = slots
+        self.view = view
+        slotOfRow = GrowingBuffer(capacity: count)
+        actionOfRow = GrowingBuffer(capacity: count)
+        errors = GrowingBuffer(capacity: count)
+        learns = GrowingBuffer(capacity: count)
+        observations = GrowingBuffer(capacity: count * layout.observationBytes)
+        seen = GrowingBuffer(capacity: view == nil ? 0 : count * slots.observation.byteCount)
+        rewards = GrowingBuffer(capacity: count)
+        following = GrowingBuffer(capacity: count)
+    }
+
+    /// Sequence number `index` is the one that begins with the block in this place of the replay.
+    func place(_ index: Int, from block: Int, of replay: SequenceReplay) {
+        let row = index * layout.sequenceLength
+        replay.copySequence(
+            from: block, observations: observations.base + row * layout.observationBytes,
+            actions: actionOfRow.base + row, rewards: rewards.base + row, following: following.base + row)
+    }
+
+    /// Gives each row its slot. Throws `SourceAlgorithmError` for an observation outside its space, which only a replay
+    /// from a file can hold.
+    func findSlots() throws {
+        var source = observations.base
+        if let view {
+            view.see(observations.base, count: count, into: seen.base)
+            source = seen.base
+        }
+        slots.clear(rows: count)
+        let width = slots.observation.byteCount
+        for row in 0..<count {
+            guard let slot = slots.slot(of: source + row * width) else {
+                throw SourceAlgorithmError(
+                    "the replay holds an observation outside its space: expected components below "
+                        + "\(slots.observation.counts)")
+            }
+            slotOfRow.base[row] = slot
+        }
+    }
+
+    /// Fills in `errors` and `learns` from the heads of the network (slots, headWidth) and max_a Q'(o, a) of the target
+    /// network (slots).
+    ///
+    /// G_t = r_t + discount * ((1 - lambda) * max_a Q'(o_{t+1}, a) + lambda * G_{t+1}), Peng's Q(lambda), and the error
+    /// is G_t - Q(o_t, a_t). Behind the end of an episode both terms are 0. At the last row of a sequence, and before a
+    /// hole, max_a Q' stands for everything that follows the row before, and the row itself is not learnt from: it is in
+    /// the next sequence, too.
+    ///
+    /// For example with discount 0.9, lambda 0.75, target values 1, 2, 4 and no reward and no end: the last row is not
+    /// learnt from, G_1 = 0.9 * 4 = 3.6, G_0 = 0.9 * (0.25 * 2 + 0.75 * 3.6) = 2.88.
+    func computeErrors(
+        heads: UnsafePointer<Float>, headWidth: Int, targets: UnsafePointer<Float>, discount: Float, lambda: Float
+    ) {
+        learntCount = 0
+        let length = layout.sequenceLength
+        for first in stride(from: 0, to: count, by: length) {
+            var nextValue: Float = 0
+            var nextReturn: Float = 0
+            for row in stride(from: first + length - 1, through: first, by: -1) {
+                let value = targets[slotOfRow.base[row]]
+                let follows = following.base[row]
+                let isOpen = row == first + length - 1 && follows == SequenceReplay.Following.row.rawValue
+                if isOpen || follows == SequenceReplay.Following.unknown.rawValue {
+                    learns.base[row] = false
+                    errors.base[row] = 0
+                    (nextValue, nextReturn) = (value, value)
+                    continue
+                }
+                if follows == SequenceReplay.Following.end.rawValue { (nextValue, nextReturn) = (0, 0) }
+                let target = rewards.base[row] + discount * ((1 - lambda) * nextValue + lambda * nextReturn)
+                let action = Int(actionOfRow.base[row])
+                learns.base[row] = true
+                errors.base[row] = target - heads[slotOfRow.base[row] * headWidth + action]
+                learntCount += 1
+                (nextValue, nextReturn) = (value, target)
+            }
+        }
+    }
+}
