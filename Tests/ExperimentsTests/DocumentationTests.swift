@@ -146,7 +146,7 @@ struct DocumentationTests {
         let folder = Self.root.appendingPathComponent("deploy/experiments/paper")
         let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
             .filter { $0.pathExtension == "yaml" }
-        #expect(files.count >= 11)
+        #expect(files.count >= 13)
         for file in files {
             let name = file.deletingPathExtension().lastPathComponent
             #expect(try Experiment(path: file.path).name == name)

@@ -1,5 +1,5 @@
-import Environments
 import Agents
+import Environments
 import Experiments
 import Foundation
 import Models
@@ -119,6 +119,8 @@ struct LayerTests {
             ("{name: a, kind: reaches, curve: ad@test, than: ad@test}", "is about one curve"),
             ("{name: a, kind: reaches, curve: ad@test, episode: 41}", "fewer than 41 episodes"),
             ("{name: a, kind: reaches, curve: ad@test, measure: score}", "needs the policies source and random"),
+            ("{name: a, kind: attends, curve: ad@test, measure: rewards}", "the section attention is not about it"),
+            ("{name: a, kind: attends, curve: ad@test}", "and no other, is about attention"),
             ("{name: a, kind: reaches, curve: ad@test}, {name: a, kind: flat, curve: ad@test}", "stands there twice"),
         ])
     func claims(_ claim: String, _ problem: String) throws {

@@ -1,4 +1,5 @@
 import Catalog
+import Distillation
 import Environments
 import Experiments
 import Foundation
@@ -87,6 +88,39 @@ struct ClaimTests {
             """)
         #expect(found.map(\.value) == [0.75, 1, 1])
         #expect(found[2].verdict == .holds)
+    }
+
+    @Test("attention is compared with even attention, a mean over the tasks' streams, and is shown") func attention()
+        throws
+    {
+        var run = MadeUpRun()
+        run.contents.experiment = try Experiment(
+            yaml: """
+                name: claiming
+                attention: {curve: test, rows: [3]}
+                claims:
+                  - {name: back, kind: attends, curve: test, measure: earlier_episodes, value: 0.2}
+                  - {name: rewards, kind: attends, curve: test, measure: rewards, value: 0.7}
+                  - {name: starts, kind: attends, curve: test, measure: episode_starts}
+                """, file: "claiming.yaml")
+        // Rows 0 and 1 are an episode, 2 and 3 the next; row 1 shows a reward.
+        func decision(_ weights: [Float]) -> StreamAttention {
+            StreamAttention(
+                layers: 1, heads: 1,
+                decisions: [
+                    StreamAttention.Decision(
+                        row: 3, keys: 0..<4, weights: weights, episodesBack: [1, 1, 0, 0], rewards: [0, 1, 0, 0],
+                        isStart: [true, false, true, false])
+                ])
+        }
+        run.contents.attention = ReportedAttention(
+            curve: "test", checkpoint: "step-00000001", stream: "seed-00.h5",
+            tasks: [(0, decision([0, 1, 0, 0])), (1, decision([0.25, 0.5, 0, 0.25]))])
+        let report = run.report
+        #expect(report.claims.map(\.value) == [0.875, 0.75, 0.125])
+        #expect(report.claims.map(\.measured) == [0.375, 0.5, -0.375])
+        #expect(report.claims.map(\.verdict) == [.holds, .unlikely, .fails])
+        #expect(report.sections.contains { $0.title.contains("row 3 of seed-00.h5") })
     }
 
     @Test("a claim about what is not there is open and says why") func open() throws {

@@ -1,4 +1,4 @@
-import Distillation
+package import Distillation
 import Environments
 import Experience
 import Experiments
@@ -24,6 +24,16 @@ package struct ReportedAttention: Sendable {
         first.map {
             StreamAttention(layers: $0.layers, heads: $0.heads, decisions: tasks.flatMap(\.attention.decisions))
         }
+    }
+
+    /// What was computed elsewhere.
+    package init(
+        curve: String, checkpoint: String, stream: String, tasks: [(task: Int, attention: StreamAttention)]
+    ) {
+        self.curve = curve
+        self.checkpoint = checkpoint
+        self.stream = stream
+        self.tasks = tasks
     }
 
     /// Nil where nothing of the kind was evaluated yet. Throws what reading the checkpoint and the streams throws, and
