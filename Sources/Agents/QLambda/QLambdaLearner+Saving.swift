@@ -1,13 +1,13 @@
 import Neural
 
-/// Saved bytes, little-endian: magic, layout version, parameter count, and of the replay's layout the sequence length,
-/// stride, bytes of an observation and of an action, and capacity (each UInt32); updates, steps, Adam's steps,
+/// Saved bytes, little-endian: magic, layout version, parameter count, inputs of the network, actions, 0, and of the
+/// replay's layout the sequence length, stride, bytes of an observation and of an action, and capacity, 0 (each UInt32); updates, steps, Adam's steps,
 /// transitions (each UInt64); parameters, those of the target network, first and second moments (Float each); the replay
 /// (`SequenceReplay.save`); CRC-32C of all before it.
 extension QLambdaLearner {
     private static let magic: UInt32 = 0x4C51_5344  // "DSQL"
     private static let layoutVersion: UInt32 = 1
-    private static let headerBytes = 64
+    private static let headerBytes = 80
     /// The parameters and what belongs to them.
     private var buffers: [FloatBuffer] { [weights, target.weights, firstMoments, secondMoments] }
 
@@ -20,9 +20,10 @@ extension QLambdaLearner {
     private var header: [UInt32] {
         let layout = replay.layout
         return [
-            Self.magic, Self.layoutVersion, UInt32(policy.shape.parameterCount), UInt32(layout.sequenceLength),
+            Self.magic, Self.layoutVersion, UInt32(policy.shape.parameterCount),
+            UInt32(policy.shape.components.reduce(0, +)), UInt32(policy.actions), 0, UInt32(layout.sequenceLength),
             UInt32(layout.stride), UInt32(layout.observationBytes), UInt32(layout.actionBytes),
-            UInt32(layout.capacity),
+            UInt32(layout.capacity), 0,
         ]
     }
 
@@ -49,7 +50,7 @@ extension QLambdaLearner {
             var offset = Self.headerBytes
             for buffer in buffers { offset = saved.copy(offset, to: buffer.start, buffer.count) }
             restore(
-                version: saved.read(32), steps: saved.read(40), adamSteps: saved.read(48), transitions: saved.read(56))
+                version: saved.read(48), steps: saved.read(56), adamSteps: saved.read(64), transitions: saved.read(72))
         }
     }
 
@@ -65,9 +66,13 @@ extension QLambdaLearner {
         guard found == header, saved.bytes.count >= least else {
             throw SourceAlgorithmError(
                 "the learner's checkpoint has \(saved.bytes.count) bytes with these numbers of parameters, of "
-                    + "transitions of a sequence and of a block, of bytes of an observation and of an action, and of "
+                    + "inputs and of actions, of transitions of a sequence and of a block, of bytes of an observation and of an action, and of "
                     + "blocks of the replay: \(found.dropFirst(2)), expected \(header.dropFirst(2)) in at least \(least)"
             )
+        }
+        let counts: [UInt64] = [48, 56, 64, 72].map { saved.read($0) }
+        guard counts.allSatisfy({ $0 < 1 << 62 }) else {
+            throw SourceAlgorithmError("the learner's checkpoint counts \(counts) updates, steps and transitions")
         }
         guard saved.isWhole else {
             throw SourceAlgorithmError("the learner's checkpoint is damaged: its checksum does not hold")
