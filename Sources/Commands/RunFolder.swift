@@ -25,7 +25,9 @@ struct RunFolder {
         // Another command may have made a run of it before the lock was ours.
         try check(resume: resume)
         if resume, FileManager.default.fileExists(atPath: experimentPath) {
-            let differences = try Experiment(path: experimentPath).workingDifferences(from: experiment)
+            let before = try Experiment(path: experimentPath)
+            let differences =
+                before.workingDifferences(from: experiment) + otherEvaluations(than: before, in: experiment)
             guard differences.isEmpty else {
                 throw ClusterError(
                     "\(experimentPath) is not the experiment that was given: there \(differences.joined(separator: "; "))"
@@ -36,6 +38,14 @@ struct RunFolder {
         try AtomicFile.write(experiment.yaml, to: experimentPath)
         try AtomicFile.write(try provenance(), to: path + "/provenance.json")
         return lock
+    }
+
+    /// Evaluations that are others than they were when their streams were recorded. New ones are no harm.
+    private func otherEvaluations(than before: Experiment, in experiment: Experiment) -> [String] {
+        let recorded = (try? FileManager.default.contentsOfDirectory(atPath: path + "/evaluations")) ?? []
+        return experiment.changedEvaluations(since: before).filter { name in
+            recorded.contains { $0.hasSuffix("-\(name)") }
+        }.map { "the evaluation \($0) is another; give the changed one another name" }
     }
 
     /// A folder that holds something is taken up on request only, and only where what it holds is a run.

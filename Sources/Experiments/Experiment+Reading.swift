@@ -81,9 +81,30 @@ extension Experiment {
         return differences(from: other) { key in key == "seed" || sections.contains { key.hasPrefix($0) } }
     }
 
-    /// As `differences`, of the keys that decide on what is done: claims are judged of what there is.
+    /// As `differences`, of what a run has done already and cannot do otherwise any more: what is claimed and shown is told
+    /// of what there is, and evaluations can be added.
     package func workingDifferences(from other: Experiment) -> [String] {
-        differences(from: other) { $0 != "claims" }
+        differences(from: other) { key in
+            key != "claims" && key != "evaluations" && !key.hasPrefix("attention") && !key.hasPrefix("evaluate.")
+        }
+    }
+
+    /// Names of evaluations that both have, and that are not the same in both.
+    package func changedEvaluations(since other: Experiment) -> [String] {
+        func resolved(_ experiment: Experiment) -> [String: EvaluationSettings] {
+            Dictionary(
+                experiment.listedEvaluations.map { listed in
+                    var settings = listed
+                    settings.seeds = listed.seeds ?? experiment.evaluate.seeds
+                    settings.episodes = listed.episodes ?? experiment.evaluate.episodes
+                    settings.temperature = listed.temperature ?? experiment.evaluate.temperature
+                    settings.slide = listed.slide ?? experiment.evaluate.slide
+                    return (listed.name, settings)
+                }, uniquingKeysWith: { first, _ in first })
+        }
+        let others = resolved(other)
+        return resolved(self).filter { name, settings in others[name].map { $0 != settings } ?? false }.map(\.key)
+            .sorted()
     }
 
     private func differences(from other: Experiment, in counted: (String) -> Bool) -> [String] {

@@ -70,11 +70,18 @@ extension EndToEnd {
         func otherExperiment() throws {
             let path = try scratch.write("small.yaml", experiment())
             try FileManager.default.createDirectory(atPath: scratch("run"), withIntermediateDirectories: true)
-            let recorded = try Experiment(path: path, overrides: ["seed=41", "evaluate.temperature=0.5"])
+            let recorded = try Experiment(path: path, overrides: ["seed=41", "distil.seeds=3"])
             _ = try scratch.write("run/experiment.yaml", recorded.yaml)
             try refuse(
                 ["run", path, "--out", scratch("run"), "--resume", "--set", "seed=42"],
-                naming: ["seed is 41, not 42", "evaluate.temperature is 0.5, not 1", "--set", "--out"])
+                naming: ["seed is 41, not 42", "distil.seeds is 3, not 1", "--set", "--out"])
+            // Evaluations can be added to a run, but not be others than their recorded streams.
+            let evaluated = try Experiment(path: path, overrides: ["evaluate.temperature=0.5"])
+            _ = try scratch.write("run/experiment.yaml", evaluated.yaml)
+            try FileManager.default.createDirectory(
+                atPath: scratch("run/evaluations/step-00000001-test"), withIntermediateDirectories: true)
+            try refuse(
+                ["run", path, "--out", scratch("run"), "--resume"], naming: ["the evaluation test is another"])
         }
 
         @Test("a folder or file that does not say where a coordinator listens, whatever command asks for one")

@@ -114,4 +114,24 @@ struct VariantTests {
         }
         #expect("\(String(describing: error))".contains(message), "\(String(describing: error))")
     }
+
+    @Test(
+        "evaluations, claims and what is shown may be others when a run goes on; one that is another by its settings is told"
+    )
+    func resuming() throws {
+        let before = try Experiment(yaml: Self.yaml, file: "plan.yaml")
+        func after(_ changes: String...) throws -> Experiment {
+            try Experiment(yaml: Self.yaml, file: "plan.yaml", overrides: changes)
+        }
+        let more = try after(
+            "evaluations=[{name: held-out}, {name: sharp, temperature: 0.5}]",
+            "claims=[{name: a, kind: reaches, curve: ad@sharp}]")
+        #expect(before.workingDifferences(from: more).isEmpty && more.changedEvaluations(since: before).isEmpty)
+        let other = try after("evaluations=[{name: held-out, limit: 2}]")
+        #expect(other.changedEvaluations(since: before) == ["held-out"])
+        // `cleared` has episodes of its own, and `trained` seeds and a temperature.
+        #expect(try after("evaluate.episodes=31").changedEvaluations(since: before) == ["held-out", "trained"])
+        #expect(try after("evaluate.temperature=0.9").changedEvaluations(since: before) == ["cleared", "held-out"])
+        #expect(before.workingDifferences(from: try after("distil.seeds=3")) == ["distil.seeds is 2, not 3"])
+    }
 }
