@@ -14,10 +14,11 @@ import Wire
 
     /// Runs until some transitions are acknowledged, kills, and runs to the end.
     private func kill(
-        _ role: RoleName, lockstep: Bool, rolloutLength: Int = 3, episodes: Int = 60
+        _ role: RoleName, lockstep: Bool, rolloutLength: Int = 3, episodes: Int = 60, yaml: String? = nil
     ) throws -> SimulatedCluster {
         let cluster = try SimulatedCluster(
-            yaml: smallExperiment(lockstep: lockstep, episodes: episodes, rolloutLength: rolloutLength), seed: seed)
+            yaml: yaml ?? smallExperiment(lockstep: lockstep, episodes: episodes, rolloutLength: rolloutLength),
+            seed: seed)
         try cluster.run(milliseconds: patienceMilliseconds) {
             $0.acknowledged.count == 3 && $0.acknowledged.values.allSatisfy { $0 > 3 }
         }
@@ -60,6 +61,18 @@ import Wire
         let cluster = try kill(role, lockstep: true, rolloutLength: rolloutLength)
         let undisturbed = try SimulatedCluster(
             yaml: smallExperiment(lockstep: true, episodes: 60, rolloutLength: rolloutLength), seed: seed)
+        try undisturbed.run(milliseconds: patienceMilliseconds)
+        #expect(try cluster.dataset() == undisturbed.dataset(), "DISTILLERY_TEST_SEED=\(seed)")
+    }
+
+    @Test(
+        "lockstep with a replay: it comes back with the learner, and the files are those of an undisturbed run",
+        arguments: [RoleName.actor, .learner, .coordinator])
+    func lockstepWithReplay(role: RoleName) throws {
+        let yaml = smallExperiment(
+            lockstep: true, episodes: 200, rolloutLength: 4, checkpointSeconds: 1, source: smallQLambda)
+        let cluster = try kill(role, lockstep: true, yaml: yaml)
+        let undisturbed = try SimulatedCluster(yaml: yaml, seed: seed)
         try undisturbed.run(milliseconds: patienceMilliseconds)
         #expect(try cluster.dataset() == undisturbed.dataset(), "DISTILLERY_TEST_SEED=\(seed)")
     }

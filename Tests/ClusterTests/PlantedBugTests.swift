@@ -36,7 +36,7 @@ import Testing
     private typealias Violations = (_ seed: UInt64, _ prepare: (SimulatedCluster) -> Void) throws -> [String]
 
     private func collection() throws -> Violations {
-        let undisturbed = try DisturbedRun.undisturbed()
+        let undisturbed = try DisturbedRun.Undisturbed()
         return { try DisturbedRun(seed: $0, undisturbed: undisturbed, prepare: $1).violations }
     }
 

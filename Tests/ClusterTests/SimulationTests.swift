@@ -93,7 +93,7 @@ let patienceMilliseconds: UInt64 = 400_000
     @Test("whatever fails in whatever order, nothing is lost, doubled or given out twice, and the run comes to its end")
     func disturbed() throws {
         let first = testSeed()
-        let undisturbed = try DisturbedRun.undisturbed()
+        let undisturbed = try DisturbedRun.Undisturbed()
         let outcomes = Outcomes(Trouble.ofCollection)
         DispatchQueue.concurrentPerform(iterations: seedCount) { index in
             let seed = first &+ UInt64(index)

@@ -1,14 +1,20 @@
-/// A small experiment; `rolloutLength` need not divide the horizon.
+/// DQN(Q-lambda) as small as the rest, for `smallExperiment`: its replay turns over within a few episodes.
+package let smallQLambda =
+    "algorithm: q-lambda, hidden: [8], sequence_length: 6, overlap: 3, batch: 2, "
+    + "replay_transitions: 120, exploration: 0.3, learning_rate: 0.01"
+
+/// A small experiment; `rolloutLength` need not divide the horizon. `source`: its settings but for that.
 package func smallExperiment(
     lockstep: Bool, actors: Int = 3, processes: Int = 2, learners: Int = 1, trainTasks: Int = 1, episodes: Int = 8,
-    rolloutLength: Int = 3, seed: Int = 1, checkpointSeconds: Int = 5
+    rolloutLength: Int = 3, seed: Int = 1, checkpointSeconds: Int = 5,
+    source: String = "hidden: [8], learning_rate: 0.01"
 ) -> String {
     """
     name: simulated
     seed: \(seed)
     environment: {size: 3, horizon: 4}
     tasks: {test: 1, train: \(trainTasks)}
-    source: {hidden: [8], rollout_length: \(rolloutLength), learning_rate: 0.01}
+    source: {\(source), rollout_length: \(rolloutLength)}
     collect:
       actors: \(actors)
       test_lifetimes: 0
