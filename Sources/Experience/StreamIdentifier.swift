@@ -23,6 +23,13 @@ package struct LifetimeIdentifier: Hashable, Sendable {
     }
 }
 
+extension LifetimeIdentifier {
+    /// Of an evaluation of this name: it has one lifetime for each task, repetition 0, and its seeds are the actors.
+    package init(evaluation name: String, task: Int) {
+        self.init(collection: .evaluation(name), task: task, repetition: 0)
+    }
+}
+
 /// One actor's experience in order: the paper's learning history. One stream is one file, and `path` and `init?(path:)`
 /// say which. In an evaluation the actor is the seed's number.
 package struct StreamIdentifier: Hashable, Sendable {

@@ -96,6 +96,9 @@ extension Experiment {
     /// Actors of a lifetime whose streams are recorded: those numbered below this.
     package var recordedActors: Int { collect.recordActors ?? actorLimit }
 
+    /// Streams of a lifetime whose actors are those that it begins with.
+    package var recordedStreams: Int { min(recordedActors, collect.actors) }
+
     /// All actors that a lifetime ever has are numbered below this.
     package var actorLimit: Int { collect.elastic ? Self.elasticActorLimit : collect.actors }
     /// The numbers that actors of an elastic lifetime may have, since how many will join is not known.

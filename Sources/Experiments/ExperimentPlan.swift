@@ -86,7 +86,7 @@ package struct ExperimentPlan: Sendable, Equatable {
         trainLifetimes = trainTasks * collect.lifetimes
         testLifetimes = testTasks * collect.testLifetimes
         actors = collect.actors
-        recordedActors = min(experiment.recordedActors, experiment.collect.actors)
+        recordedActors = experiment.recordedStreams
         episodesPerActor = collect.end.episodesPerActor
         mayEndEarly = collect.end.converged != nil
         let lifetimes = trainLifetimes + testLifetimes

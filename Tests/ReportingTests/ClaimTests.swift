@@ -115,7 +115,7 @@ struct ClaimTests {
         }
         run.contents.attention = ReportedAttention(
             curve: "test", checkpoint: "step-00000001", stream: "seed-00.h5",
-            tasks: [(0, decision([0, 1, 0, 0])), (1, decision([0.25, 0.5, 0, 0.25]))])
+            streams: [decision([0, 1, 0, 0]), decision([0.25, 0.5, 0, 0.25])])
         let report = run.report
         #expect(report.claims.map(\.value) == [0.875, 0.75, 0.125])
         #expect(report.claims.map(\.measured) == [0.375, 0.5, -0.375])

@@ -119,14 +119,13 @@ private struct PlanCheck {
     mutating func streams() throws {
         var planned: [String: Int?] = [:]
         for lifetime in plannedLifetimes {
-            for actor in 0..<min(experiment.recordedActors, experiment.collect.actors) {
+            for actor in 0..<experiment.recordedStreams {
                 planned[StreamIdentifier(lifetime: lifetime, actor: actor).path] = .some(nil)
             }
         }
         for evaluation in plannedEvaluations {
             for task in evaluation.tasks {
-                let lifetime = LifetimeIdentifier(
-                    collection: .evaluation(evaluation.name), task: task, repetition: 0)
+                let lifetime = LifetimeIdentifier(evaluation: evaluation.name, task: task)
                 for seed in 0..<evaluation.seeds {
                     planned[StreamIdentifier(lifetime: lifetime, actor: seed).path] = evaluation.episodes
                 }

@@ -63,10 +63,9 @@ package struct JudgedClaim: Sendable, Encodable {
         let sign: Double = [.below, .flat].contains(claim.kind) ? -1 : 1
         let bound = sign * claim.bound
         if let interval {
-            let ends = [sign * interval.low, sign * interval.high]
-            let low = ends.min() ?? 0
+            let (low, high) = sign > 0 ? (interval.low, interval.high) : (-interval.high, -interval.low)
             if low > bound || low == bound && !claim.kind.isStrict { return .holds }
-            if (ends.max() ?? 0) < bound { return .fails }
+            if high < bound { return .fails }
         }
         return sign * measured >= bound ? .likely : .unlikely
     }
@@ -113,7 +112,7 @@ extension MeasuredCurves {
     /// Throws `ClaimProblem` where the run does not have what the claim is about.
     fileprivate func statistic(of claim: ClaimSettings) throws(ClaimProblem) -> ClaimStatistic {
         guard claim.kind == .attends else { return try ClaimStatistic(claim, in: self) }
-        guard let attention = contents.attention, attention.curve == claim.curve, !attention.tasks.isEmpty else {
+        guard let attention = contents.attention, attention.curve == claim.curve else {
             throw ClaimProblem(description: "the attention of \(claim.curve) is not known")
         }
         return ClaimStatistic(claim, attention)
@@ -139,17 +138,18 @@ struct ClaimStatistic {
     init(_ claim: ClaimSettings, in curves: MeasuredCurves) throws(ClaimProblem) {
         let first = try curves.curve(CurveName(claim.curve), claim.measure)
         counts = ClaimCounts(trainings: first.trainings, tasks: first.tasks.count, seeds: first.seeds)
-        let own = try ClaimRows(first, claim.stretch(of: first), of: claim.curve)
+        let own = try ClaimRows(first, claim.stretch, of: claim.curve)
         value = own.mean
         var sides = [(own, 1.0)]
         if let than = claim.than {
             let second = try curves.curve(CurveName(than), claim.measure)
-            // Both means are taken up to the same episode.
-            let length = claim.episode ?? min(first.curves.longest, second.curves.longest)
-            if claim.kind == .faster { sides = [(try ClaimRows(first, .upTo(length), of: claim.curve), 1)] }
-            sides.append(
-                (try ClaimRows(second, claim.kind == .faster ? .upTo(length) : claim.stretch(of: second), of: than), -1)
-            )
+            var stretch = claim.stretch
+            if claim.kind == .faster {
+                // Both means are taken up to the same episode.
+                stretch = .upTo(claim.episode ?? min(first.curves.longest, second.curves.longest))
+                sides = [(try ClaimRows(first, stretch, of: claim.curve), 1)]
+            }
+            sides.append((try ClaimRows(second, stretch, of: than), -1))
         }
         if [.rises, .flat].contains(claim.kind) {
             sides.append((try ClaimRows(first, .first, of: claim.curve), -1))
@@ -178,7 +178,7 @@ struct ClaimStatistic {
 
 extension ClaimSettings {
     /// Which points of a curve its value is the mean of.
-    fileprivate func stretch(of curve: MeasuredCurve) -> ClaimRows.Stretch {
+    fileprivate var stretch: ClaimRows.Stretch {
         guard let episode, kind != .faster else { return .end }
         return .before(episode)
     }
@@ -191,7 +191,7 @@ struct ClaimRows {
         case first
         /// The points at its end that its final value is the mean of.
         case end
-        /// As many points as at the end, the last of which has this number.
+        /// As many points as at the end; the last one has this number.
         case before(Int)
         /// From the first point to the one of this number; a curve that ended goes on at its final value.
         case upTo(Int)

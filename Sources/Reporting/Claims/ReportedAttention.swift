@@ -9,31 +9,27 @@ import Histories
 /// experiment says.
 package struct ReportedAttention: Sendable {
     package let curve: String
-    /// Ids, each with what was computed of its stream.
-    let tasks: [(task: Int, attention: StreamAttention)]
     /// As the run names it.
     let checkpoint: String
     /// Of the first task, below the run's folder.
     let stream: String
+    /// The decisions along that stream, for pictures.
+    let first: StreamAttention
+    /// Of all tasks' decisions together.
+    let summary: AttentionSummary
+    /// (tasks): of each stream's decisions, the mean over all heads.
+    private let means: [AttentionSummary.Head]
 
-    /// The first decisions, for pictures.
-    var first: StreamAttention? { tasks.first?.attention }
-
-    /// All decisions together, for a table.
-    var all: StreamAttention? {
-        first.map {
-            StreamAttention(layers: $0.layers, heads: $0.heads, decisions: tasks.flatMap(\.attention.decisions))
-        }
-    }
-
-    /// What was computed elsewhere.
-    package init(
-        curve: String, checkpoint: String, stream: String, tasks: [(task: Int, attention: StreamAttention)]
-    ) {
+    /// `streams`: what was computed along the stream of each task. Nil without any.
+    package init?(curve: String, checkpoint: String, stream: String, streams: [StreamAttention]) {
+        guard let first = streams.first else { return nil }
         self.curve = curve
         self.checkpoint = checkpoint
         self.stream = stream
-        self.tasks = tasks
+        self.first = first
+        summary = AttentionSummary(
+            StreamAttention(layers: first.layers, heads: first.heads, decisions: streams.flatMap(\.decisions)))
+        means = streams.map { AttentionSummary($0).mean }
     }
 
     /// Nil where nothing of the kind was evaluated yet. Throws what reading the checkpoint and the streams throws, and
@@ -41,28 +37,23 @@ package struct ReportedAttention: Sendable {
     init?(_ settings: AttentionSettings, _ evaluations: ReportedEvaluations, in folder: URL) throws {
         let name = CurveName(settings.curve)
         guard let member = evaluations.members(name.acting ?? "", name.label).first, let acting = member.checkpoint
-        else {
-            return nil
-        }
+        else { return nil }
         let model = try Checkpoint(folder: folder.appendingPathComponent("checkpoints/distiller/\(acting)")).makeModel()
         let paths = member.tasks.prefix(settings.tasks).map { task in
-            let lifetime = LifetimeIdentifier(collection: .evaluation(member.folder), task: task, repetition: 0)
-            return (task: task, path: StreamIdentifier(lifetime: lifetime, actor: 0).path)
+            let lifetime = LifetimeIdentifier(evaluation: member.name, task: task)
+            return StreamIdentifier(lifetime: lifetime, actor: 0).path
         }
-        tasks = try paths.map { task, path in
+        let streams = try paths.map { path in
             let contents = try StreamContents(path: folder.appendingPathComponent(path).path)
-            return (task, try StreamAttention(model: model, stream: contents, rows: settings.rows))
+            return try StreamAttention(model: model, stream: contents, rows: settings.rows)
         }
-        curve = settings.curve
-        checkpoint = acting
-        stream = paths.first?.path ?? ""
+        self.init(curve: settings.curve, checkpoint: acting, stream: paths.first ?? "", streams: streams)
     }
 
     /// (tasks): the share of attention that a claim is about, and that of even attention.
     func shares(_ measure: ClaimSettings.Measure) -> [AttentionSummary.Share] {
-        tasks.map { _, attention in
-            let mean = AttentionSummary(attention).mean
-            return switch measure {
+        means.map { mean in
+            switch measure {
             case .rewards: mean.rewards
             case .episodeStarts: mean.episodeStarts
             default: mean.earlierEpisodes
@@ -75,14 +66,10 @@ extension ClaimStatistic {
     /// Of attention: the mean over tasks of a share, above that of even attention.
     init(_ claim: ClaimSettings, _ attention: ReportedAttention) {
         let shares = attention.shares(claim.measure)
-        let differences = shares.map { $0.attention - $0.uniform }
-        var random = PhiloxSequence(Philox(key0: 0x636C_6169, key1: 1), purpose: .other)
-        let draws = (0..<Bootstrap.mostDraws).map { _ in
-            average(differences.map { _ in differences[random.below(differences.count)] }[...])
-        }
+        let differences = LearningCurves(shares.map { [[$0.attention - $0.uniform]] })
         self.init(
             counts: ClaimCounts(trainings: 1, tasks: shares.count, seeds: 1),
-            value: average(shares.map(\.attention)[...]), measured: average(differences[...]),
-            interval: differences.count > 1 ? Interval(draws: draws) : nil)
+            value: average(shares.map(\.attention)[...]), measured: differences.finalMean ?? .nan,
+            interval: differences.finalInterval)
     }
 }

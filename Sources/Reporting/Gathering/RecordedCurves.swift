@@ -29,9 +29,9 @@ extension EvaluationReturns {
         return found
     }
 
-    private func path(_ seed: Int) -> String {
-        let lifetime = LifetimeIdentifier(
-            collection: .evaluation(evaluation.evaluation), task: evaluation.task, repetition: 0)
+    /// The stream of a seed, below the run's folder.
+    func path(_ seed: Int) -> String {
+        let lifetime = LifetimeIdentifier(evaluation: evaluation.evaluation, task: evaluation.task)
         return StreamIdentifier(lifetime: lifetime, actor: seed).path
     }
 }

@@ -1,6 +1,5 @@
 import Catalog
 import Distillation
-import Experience
 import Foundation
 import Histories
 import Settings
@@ -35,9 +34,7 @@ package struct RecordedPrompt: Hashable, Sendable {
 extension EvaluationReturns {
     /// The prompt of this job, by the attributes of its first stream; nil where it had none, or the stream does not tell.
     func recordedPrompt(in folder: URL) -> RecordedPrompt? {
-        let lifetime = LifetimeIdentifier(
-            collection: .evaluation(evaluation.evaluation), task: evaluation.task, repetition: 0)
-        let path = folder.appendingPathComponent(StreamIdentifier(lifetime: lifetime, actor: 0).path).path
+        let path = folder.appendingPathComponent(path(0)).path
         guard let source = (try? StreamReader(path: path))?.metadata.evaluation,
             let settings = (try? PolicyChoice(source.policy))?.settings as? DistilledPolicy.Settings,
             let stream = settings.prompt, let meanReturn = settings.promptReturn

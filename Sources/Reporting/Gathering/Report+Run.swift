@@ -1,5 +1,4 @@
 import Catalog
-import Distillation
 import Environments
 import Experiments
 import Quantities
@@ -19,7 +18,7 @@ extension Report {
         let measured = MeasuredCurves(contents: contents, evaluations: evaluations)
         let claims = (contents.experiment?.claims ?? []).map { JudgedClaim($0, in: measured) }
         let tables = ReportTables(figures)
-        let attention = contents.attention.map(Report.attention)
+        let attention = contents.attention
         self.init(
             title: contents.name, subtitle: Report.subtitle(contents), summary: results.summary,
             highlights: results.highlights,
@@ -43,26 +42,19 @@ extension Report {
                         figures.sourceLearning(), figures.loss(), figures.returnByTrainingTime(),
                         figures.collectionThroughput(), figures.distillerThroughput(),
                     ])),
-            ] + (attention?.sections ?? []),
-            tables: [tables.claims(claims)].filter { !$0.rows.isEmpty } + tables.all + (attention?.tables ?? []),
+            ] + (attention.map(Report.pictures) ?? []),
+            tables: [tables.claims(claims)].filter { !$0.rows.isEmpty } + tables.all
+                + Report.present([attention.map { Report.table(of: $0.summary) }]),
             remarks: contents.remarks,
             claims: claims)
     }
 
-    /// Pictures of the first stream's decisions, and a table over all.
-    private static func attention(_ attention: ReportedAttention) -> (sections: [Section], tables: [Table]) {
-        func page(_ of: StreamAttention?) -> Report? {
-            of.map { Report(attention: $0, checkpoint: attention.checkpoint, stream: attention.stream) }
-        }
-        let sections = (page(attention.first)?.sections ?? []).map { section in
-            var titled = section
-            titled.title = "Attention of \(attention.checkpoint), \(section.title.lowercased()) of \(attention.stream)"
-            return titled
-        }
-        return (sections, page(attention.all)?.tables ?? [])
+    /// Of the first stream's decisions.
+    private static func pictures(of attention: ReportedAttention) -> [Section] {
+        pictures(of: attention.first) { "Attention of \(attention.checkpoint), row \($0) of \(attention.stream)" }
     }
 
-    private static func present(_ figures: [(any Figure)?]) -> [any Figure] { figures.compactMap { $0 } }
+    private static func present<Part>(_ parts: [Part?]) -> [Part] { parts.compactMap { $0 } }
 
     /// The environment with its settings, when the run began, and the version, with dots between them; what is not
     /// known is left out.

@@ -39,8 +39,6 @@ struct ReportedEvaluation {
     let training: ReportedTraining?
     /// Nil for a policy that needs none.
     let checkpoint: String?
-    /// The folder of its streams.
-    let folder: String
     /// What the experiment calls it, whatever acts: `test`, `test-cleared`, `train`, or a name of its list.
     let label: String
     /// Which tasks of the environment: `train`, `test`, or a name that the environment has for them.
@@ -78,7 +76,7 @@ struct ReportedEvaluations {
             return ReportedEvaluation(
                 name: name,
                 training: first.checkpoint.map(ReportedTraining.init(checkpoint:)), checkpoint: first.checkpoint,
-                folder: name, label: label, group: names.group(of: first, label), kind: first.kind,
+                label: label, group: names.group(of: first, label), kind: first.kind,
                 tasks: played.map(\.evaluation.task),
                 curves: LearningCurves(
                     played.map { $0.returns.map { $0.map(Double.init) } }, finalPoints: finalPoints))

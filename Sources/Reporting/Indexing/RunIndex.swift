@@ -41,7 +41,7 @@ package struct RunIndex {
             progress(position + 1, files.count)
         }
         let expected = experiment.map { experiment in
-            HistoriesIndex.Expectation(recordedActors: min(experiment.recordedActors, experiment.collect.actors)) {
+            HistoriesIndex.Expectation(recordedActors: experiment.recordedStreams) {
                 experiment.size(ofEvaluation: $0)
             }
         }

@@ -74,7 +74,7 @@ package struct TakenHistories {
         let streams = try StreamFolder(path: source)
         let histories = streams.files.filter { $0.hasPrefix(source + "/histories/") }
         let lifetimes = Dictionary(grouping: histories, by: Folder.of).filter { !streams.discarded.contains($0.key) }
-        let recorded = min(expected.recordedActors, expected.collect.actors)
+        let recorded = expected.recordedStreams
         let complete = try lifetimes.filter { _, files in
             try files.count >= recorded
                 && files.allSatisfy { file in

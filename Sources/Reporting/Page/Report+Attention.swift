@@ -22,15 +22,18 @@ extension Report {
                 Highlight("Rows with a reward", percent(mean.rewards), even(mean.rewards)),
                 Highlight("Begins of episodes", percent(mean.episodeStarts), even(mean.episodeStarts)),
             ],
-            sections: attention.decisions.indices.map { index in
-                let chart = AttentionChart(attention, decision: index)
-                return Section("Row \(attention.decisions[index].row)", "", [chart], leadsWide: true)
-            },
-            tables: [Self.table(of: summary)])
+            sections: Self.pictures(of: attention) { "Row \($0)" }, tables: [Self.table(of: summary)])
         tablesTitle = "Where attention goes"
     }
 
-    private static func table(of summary: AttentionSummary) -> Table {
+    /// A section for each decision, with a title by its row.
+    static func pictures(of attention: StreamAttention, title: (_ row: Int) -> String) -> [Section] {
+        attention.decisions.enumerated().map { index, decision in
+            Section(title(decision.row), "", [AttentionChart(attention, decision: index)], leadsWide: true)
+        }
+    }
+
+    static func table(of summary: AttentionSummary) -> Table {
         func text(_ share: AttentionSummary.Share) -> String {
             "\(NumberText.percent(share.attention)) (\(NumberText.percent(share.uniform)))"
         }
