@@ -168,7 +168,7 @@ extension Experiment {
                     if claim.kind == .attends, attention?.curve != claim.curve {
                         problems.append("\(curve): the section attention is not about it")
                     }
-                    if let episode = claim.episode, episode > evaluation.episodes ?? evaluate.episodes {
+                    if let episode = claim.episode, episode > evaluate.episodes(of: evaluation) {
                         problems.append("\(curve): it has fewer than \(episode) episodes")
                     }
                 }

@@ -86,3 +86,21 @@ package struct EvaluationSettings: SettingsGroup {
         return found
     }
 }
+
+extension EvaluateSettings {
+    /// An evaluation's own number, or that of this section: what `default` stands for.
+    func episodes(of evaluation: EvaluationSettings) -> Int { evaluation.episodes ?? episodes }
+    func seeds(of evaluation: EvaluationSettings) -> Int { evaluation.seeds ?? seeds }
+    func temperature(of evaluation: EvaluationSettings) -> Double { evaluation.temperature ?? temperature }
+    func slide(of evaluation: EvaluationSettings) -> Int { evaluation.slide ?? slide }
+
+    /// An evaluation with the numbers that it has, none of them `default`.
+    func resolved(_ evaluation: EvaluationSettings) -> EvaluationSettings {
+        var settings = evaluation
+        settings.episodes = episodes(of: evaluation)
+        settings.seeds = seeds(of: evaluation)
+        settings.temperature = temperature(of: evaluation)
+        settings.slide = slide(of: evaluation)
+        return settings
+    }
+}

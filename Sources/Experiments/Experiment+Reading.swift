@@ -93,14 +93,8 @@ extension Experiment {
     package func changedEvaluations(since other: Experiment) -> [String] {
         func resolved(_ experiment: Experiment) -> [String: EvaluationSettings] {
             Dictionary(
-                experiment.listedEvaluations.map { listed in
-                    var settings = listed
-                    settings.seeds = listed.seeds ?? experiment.evaluate.seeds
-                    settings.episodes = listed.episodes ?? experiment.evaluate.episodes
-                    settings.temperature = listed.temperature ?? experiment.evaluate.temperature
-                    settings.slide = listed.slide ?? experiment.evaluate.slide
-                    return (listed.name, settings)
-                }, uniquingKeysWith: { first, _ in first })
+                experiment.listedEvaluations.map { ($0.name, experiment.evaluate.resolved($0)) },
+                uniquingKeysWith: { first, _ in first })
         }
         let others = resolved(other)
         return resolved(self).filter { name, settings in others[name].map { $0 != settings } ?? false }.map(\.key)

@@ -37,8 +37,8 @@ extension Experiment {
             $0.policies.contains(DistilledPolicy.name) && ($0.variants.isEmpty || $0.variants.contains(variant))
         }.map { settings in
             let acting = DistilledPolicy.Settings(
-                temperature: settings.temperature ?? evaluate.temperature, context: settings.context,
-                slide: settings.slide ?? evaluate.slide)
+                temperature: evaluate.temperature(of: settings), context: settings.context,
+                slide: evaluate.slide(of: settings))
             return try planned(
                 settings, checkpoint: checkpoint, PolicyChoice(DistilledPolicy.self, acting), on: distribution)
         }
@@ -70,7 +70,7 @@ extension Experiment {
             name: "\(checkpoint?.replacing("/", with: "-") ?? policy.name)-\(settings.name)", label: settings.name,
             checkpoint: checkpoint, policy: policy, prompt: settings.prompt, group: settings.tasks,
             tasks: try tasks(of: settings, in: distribution),
-            seeds: settings.seeds ?? evaluate.seeds, episodes: settings.episodes ?? evaluate.episodes)
+            seeds: evaluate.seeds(of: settings), episodes: evaluate.episodes(of: settings))
     }
 
     /// Ids of the tasks of all evaluations.
@@ -121,14 +121,15 @@ extension Experiment {
     }
 
     /// Most seeds of any evaluation: streams of an evaluation are numbered below this.
-    var evaluationSeeds: Int { listedEvaluations.map { $0.seeds ?? evaluate.seeds }.max() ?? evaluate.seeds }
+    var evaluationSeeds: Int { listedEvaluations.map { evaluate.seeds(of: $0) }.max() ?? evaluate.seeds }
 
     /// Seeds and episodes of the evaluation whose streams lie in a folder of this name; those of the section `evaluate`
     /// for a name that none has.
     package func size(ofEvaluation name: String) -> (seeds: Int, episodes: Int) {
         // One label may be the end of another.
         let found = listedEvaluations.filter { name.hasSuffix("-\($0.name)") }.max { $0.name.count < $1.name.count }
-        return (found?.seeds ?? evaluate.seeds, found?.episodes ?? evaluate.episodes)
+        let settings = found ?? EvaluationSettings()
+        return (evaluate.seeds(of: settings), evaluate.episodes(of: settings))
     }
 
     /// The policy of this name as this experiment has it.
