@@ -111,8 +111,7 @@ package final class InContextPolicy {
         let row = logits.start + copy * actionCount
         let word = generators[copy].words(.policy, episode: decisions[copy], step: 0).x
         decisions[copy] += 1
-        var best = 0
-        for action in 1..<max(1, actionCount) where row[action] > row[best] { best = action }
+        let best = greedyAction(row, actionCount)
         guard settings.temperature > 0 else { return best }
         let inverse = 1 / settings.temperature
         var total = 0.0

@@ -14,8 +14,8 @@ struct StreamPart {
     let skipped: Int
     let rowCount: Int
 
-    /// `earlier`: the part that the sampler has had of the same stream, some of which is carried on. Precondition: the
-    /// stream has an episode.
+    /// `earlier`: the part that the sampler has had of the same stream; its thinning and its returns are carried on.
+    /// Precondition: the stream has an episode.
     init(_ stream: StoredStream, _ settings: WindowSettings, after earlier: StreamPart?) {
         self.stream = stream
         returns = settings.needsReturns ? earlier?.returns ?? EpisodeReturns() : nil

@@ -41,14 +41,6 @@ enum NetworkPolicy: Hashable {
     }
 }
 
-/// The first of the actions with the highest value.
-@inline(__always)
-func greedyAction(_ values: UnsafePointer<Float>, _ actions: Int) -> Int {
-    var best = 0
-    for action in 1..<max(1, actions) where values[action] > values[best] { best = action }
-    return best
-}
-
 /// A perceptron that sees the integers of an observation one-hot, and the policy that its heads say: what the learner
 /// and the actors of a lifetime agree about before either begins. A value; it holds no parameters.
 struct PerceptronPolicy {

@@ -9,6 +9,7 @@ extension ActorCriticLearner {
     private static let magic: UInt32 = 0x4341_5344  // "DSAC"
     private static let layoutVersion: UInt32 = 2
     private static let headerBytes = 32
+    private var buffers: [FloatBuffer] { [trained.weights, trained.firstMoments, trained.secondMoments] }
     private var cutRowBytes: Int { Self.cutRowBytes(observationBytes: rows.waiting.observationBytes) }
     private static func cutRowBytes(observationBytes: Int) -> Int { 40 + observationBytes }
 
@@ -19,8 +20,8 @@ extension ActorCriticLearner {
         bytes.append(UInt32(shape.parameterCount))
         bytes.append(UInt32(rows.waiting.count))
         bytes.append(version)
-        bytes.append(adamSteps)
-        for buffer in [weights, firstMoments, secondMoments] { bytes.append(buffer) }
+        bytes.append(trained.steps)
+        for buffer in buffers { bytes.append(buffer) }
         for place in 0..<rows.waiting.count {
             let row = rows.waiting[place]
             bytes.append(UInt64(clamping: row.actor))
@@ -49,7 +50,7 @@ extension ActorCriticLearner {
             let saved = SavedNumbers(bytes: raw)
             try restoreCutRows(saved)
             var offset = Self.headerBytes
-            for buffer in [weights, firstMoments, secondMoments] {
+            for buffer in buffers {
                 offset = saved.copy(offset, to: buffer.start, buffer.count)
             }
             restore(version: saved.read(16), adamSteps: saved.read(24))

@@ -17,14 +17,8 @@ package final class ActorCriticLearner: SourceLearner {
     let shape: PerceptronShape
     /// Actions that the policy chooses from: the first heads are their logits, and one is the value.
     let actions: Int
-    /// Adam's steps so far: updates that had a row to learn from.
-    var adamSteps: UInt64 = 0
-    /// (parameterCount) each.
-    let weights: FloatBuffer
-    let firstMoments: FloatBuffer
-    let secondMoments: FloatBuffer
-    private let gradients: FloatBuffer
-    private let optimiser: Adam
+    /// Its steps are the updates that had a row to learn from.
+    let trained: TrainedParameters
     let rows: RolloutRowsInOrder
     private let network: PerceptronNetwork
     /// (slots) of the update at work.
@@ -51,19 +45,12 @@ package final class ActorCriticLearner: SourceLearner {
             slots: ObservationSlots(policy.observation, sharesEqual: sharesEqualObservations),
             layout: environment.rolloutLayout, view: scene.view, actions: actions,
             keepsFinalObservations: settings.bootstrapsTruncation)
-        weights = FloatBuffer(shape.parameterCount)
-        firstMoments = FloatBuffer(shape.parameterCount)
-        secondMoments = FloatBuffer(shape.parameterCount)
-        gradients = FloatBuffer(shape.parameterCount)
-        optimiser = Adam(
-            beta1: settings.adamBeta1, beta2: settings.adamBeta2, epsilon: settings.adamEpsilon)
-        var numbers = PhiloxSequence(
-            Philox(StreamKey(seed: seed, task: task, repetition: repetition, actor: 0)), purpose: .initialisation)
-        let (actions, scale) = (actions, Float(settings.policyHeadScale))
-        let initial = shape.initialParameters(headScale: { $0 < actions ? scale : 1 }) {
-            Philox.unit(UInt32(truncatingIfNeeded: numbers.next()))
-        }
-        for index in initial.indices { weights.start[index] = initial[index] }
+        let generator = Philox(StreamKey(seed: seed, task: task, repetition: repetition, actor: 0))
+        let scale = Float(settings.policyHeadScale)
+        trained = TrainedParameters(
+            policy.initialParameters(generator) { $0 < policy.actions ? scale : 1 },
+            optimiser: Adam(beta1: settings.adamBeta1, beta2: settings.adamBeta2, epsilon: settings.adamEpsilon),
+            learningRate: settings.learningRate, clip: settings.gradientClip)
     }
 
     package var onProgress: (() -> Void)? {
@@ -75,21 +62,18 @@ package final class ActorCriticLearner: SourceLearner {
         _ body: (UnsafeBufferPointer<Float>) throws -> Result
     ) rethrows -> Result {
         guard let table else { return try withParameters(body) }
-        return try body(table.fill(from: network, parameters: weights.start))
+        return try body(table.fill(from: network, parameters: trained.weights.start))
     }
 
     /// Lends the network's flat parameters.
     package func withParameters<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result {
-        try body(UnsafeBufferPointer(start: weights.start, count: weights.count))
+        try trained.withValues(body)
     }
 
     /// A copy of the network's flat parameters.
     package var parameters: [Float] { withParameters { Array($0) } }
 
-    /// All that wait, once they are as many as one of each actor, and the rest at the end.
-    package func rolloutsOfNextUpdate(_ waiting: WaitingRollouts) -> Int {
-        waiting.count >= waiting.roundSize || waiting.isOver ? waiting.count : 0
-    }
+    package func rolloutsOfNextUpdate(_ waiting: WaitingRollouts) -> Int { waiting.ofWholeRound }
 
     package func update(_ batches: [RolloutBatch]) throws -> UpdateReport {
         var report = try accumulateGradient(batches)
@@ -97,22 +81,13 @@ package final class ActorCriticLearner: SourceLearner {
         version += 1
         report.version = version
         guard report.learntRows > 0 else { return report }
-        let gradientNorm = report.measures[.gradientNorm] ?? 0
-        guard gradientNorm.isFinite else {
-            // Rewards near the largest float do it. The parameters stay as they were, so that actors can act by them.
-            gradients.start.update(repeating: 0, count: gradients.count)
+        guard trained.step(gradientNorm: report.measures[.gradientNorm] ?? 0) else {
             var nothing = UpdateReport(version: version)
             nothing.rows = report.rows
             nothing.cutRows = report.cutRows
             nothing.divergedRows = report.learntRows
             return nothing
         }
-        adamSteps += 1
-        let clip = settings.gradientClip
-        optimiser.update(
-            weights, gradient: gradients, first: firstMoments, second: secondMoments, range: 0..<weights.count,
-            step: Int(adamSteps), rate: settings.learningRate,
-            gradientScale: clip > 0 ? Adam.clipScale(norm: gradientNorm, limit: clip) : 1)
         return report
     }
 
@@ -120,12 +95,10 @@ package final class ActorCriticLearner: SourceLearner {
     /// version. For comparison with finite differences and with references. Throws as `update` does.
     package func gradient(_ batches: [RolloutBatch]) throws -> (values: [Float], report: UpdateReport) {
         let report = try accumulateGradient(batches)
-        let values = gradients.values
-        gradients.start.update(repeating: 0, count: gradients.count)
-        return (values, report)
+        return (trained.takeGradient(), report)
     }
 
-    /// Leaves the gradient in `gradients`, which are zero before and after every update. In order: rows into slots,
+    /// Leaves the gradient in `trained`. In order: rows into slots,
     /// forward, the returns of all rows, the gradients of the heads, backward.
     private func accumulateGradient(_ batches: [RolloutBatch]) throws -> UpdateReport {
         try rows.arrange(batches)
@@ -134,7 +107,7 @@ package final class ActorCriticLearner: SourceLearner {
         report.rows = rows.arrivedCount
         report.cutRows = rows.abandonedCount
         guard slots > 0 else { return report }
-        network.forward(parameters: weights.start, components: rows.slots.components, rows: slots)
+        network.forward(parameters: trained.weights.start, components: rows.slots.components, rows: slots)
         policy.reserve(rows: slots, actions: actions)
         policy.fill(from: network.heads, headWidth: shape.headWidth, rows: slots, actions: actions)
         rows.computeReturns(
@@ -146,9 +119,9 @@ package final class ActorCriticLearner: SourceLearner {
         headGradients.base.update(repeating: 0, count: slots * shape.headWidth)
         addHeadGradients(to: &report)
         network.backward(
-            parameters: weights.start, components: rows.slots.components, rows: slots,
-            headGradients: headGradients.base, gradients: gradients.start)
-        report.measures[.gradientNorm] = norm(of: gradients)
+            parameters: trained.weights.start, components: rows.slots.components, rows: slots,
+            headGradients: headGradients.base, gradients: trained.gradients.start)
+        report.measures[.gradientNorm] = norm(of: trained.gradients)
         return report
     }
 
@@ -193,6 +166,6 @@ package final class ActorCriticLearner: SourceLearner {
     /// The counts of `save`; the buffers are filled by `restore(_:)`.
     func restore(version: UInt64, adamSteps: UInt64) {
         self.version = version
-        self.adamSteps = adamSteps
+        trained.restore(steps: adamSteps)
     }
 }

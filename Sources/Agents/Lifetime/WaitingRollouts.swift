@@ -37,6 +37,9 @@ package struct WaitingRollouts: Hashable, Sendable {
     }
 
     package var count: Int { rollouts.count }
+    /// How many an update takes that learns from whole rounds: all, once they are as many as one of each actor, and the
+    /// rest at the end.
+    package var ofWholeRound: Int { count >= roundSize || isOver ? count : 0 }
     /// Transitions of all of them.
     package var rows: Int { rollouts.reduce(0) { $0 + $1.rows } }
 }

@@ -4,7 +4,7 @@ import Neural
 package import Settings
 
 /// DQN with Peng's Q(lambda) (paper, Table 5) as a kind of source algorithm: a network of action values, learnt from
-/// sequences of which most come from a replay, towards lambda-returns of a target network.
+/// sequences, most of them out of a replay, towards lambda-returns of a target network.
 ///
 /// It takes observations of a few integers, which the network sees one-hot, and discrete actions. All actors of a
 /// lifetime act epsilon-greedily by one network.

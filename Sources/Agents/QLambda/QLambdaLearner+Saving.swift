@@ -1,15 +1,17 @@
 import Neural
 
 /// Saved bytes, little-endian: magic, layout version, parameter count, inputs of the network, actions, 0, and of the
-/// replay's layout the sequence length, stride, bytes of an observation and of an action, and capacity, 0 (each UInt32); updates, steps, Adam's steps,
-/// transitions (each UInt64); parameters, those of the target network, first and second moments (Float each); the replay
-/// (`SequenceReplay.save`); CRC-32C of all before it.
+/// replay's layout the sequence length, stride, bytes of an observation and of an action, capacity, 0 (each UInt32);
+/// updates, steps, Adam's steps, transitions (each UInt64); parameters, those of the target network, first and second
+/// moments (Float each); the replay (`SequenceReplay.save`); CRC-32C of all before it.
 extension QLambdaLearner {
     private static let magic: UInt32 = 0x4C51_5344  // "DSQL"
     private static let layoutVersion: UInt32 = 1
     private static let headerBytes = 80
     /// The parameters and what belongs to them.
-    private var buffers: [FloatBuffer] { [weights, target.weights, firstMoments, secondMoments] }
+    private var buffers: [FloatBuffer] {
+        [trained.weights, target.weights, trained.firstMoments, trained.secondMoments]
+    }
 
     /// What `save` gives at most: each actor has a stream, and fewer new sequences wait than a step takes.
     static func largestSavedBytes(_ shape: PerceptronShape, _ layout: ReplayLayout, actors: Int, batch: Int) -> Int {
@@ -32,7 +34,7 @@ extension QLambdaLearner {
             capacity: Self.largestSavedBytes(
                 policy.shape, replay.layout, actors: replay.chains.count, batch: settings.batchSequences))
         for number in header { bytes.append(number) }
-        for count in [version, steps, adamSteps, transitions] { bytes.append(count) }
+        for count in [version, steps, trained.steps, transitions] { bytes.append(count) }
         for buffer in buffers { bytes.append(buffer) }
         replay.save(to: &bytes)
         return bytes.sealed()

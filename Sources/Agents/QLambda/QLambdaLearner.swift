@@ -16,20 +16,14 @@ package final class QLambdaLearner: SourceLearner {
     package private(set) var version: UInt64 = 0
     let settings: QLambdaSettings
     let policy: PerceptronPolicy
-    /// Steps so far, and those of them that moved the parameters: the gradient was finite.
+    /// Steps so far; those of them whose gradient was finite moved the parameters.
     private(set) var steps: UInt64 = 0
-    private(set) var adamSteps: UInt64 = 0
     /// Transitions of all actors so far, which exploration falls with.
     private(set) var transitions: UInt64 = 0
-    /// (parameterCount) each.
-    let weights: FloatBuffer
-    let firstMoments: FloatBuffer
-    let secondMoments: FloatBuffer
+    let trained: TrainedParameters
     let target: TargetValues
     /// Replaced as a whole by `restore`.
     var replay: SequenceReplay
-    private let gradients: FloatBuffer
-    private let optimiser: Adam
     private let network: PerceptronNetwork
     private let rows: RolloutRowsInOrder
     private let batch: SequenceBatch
@@ -52,8 +46,7 @@ package final class QLambdaLearner: SourceLearner {
         self.policy = policy
         network = policy.makeNetwork()
         table = PolicyTable(policy)
-        let count = policy.shape.parameterCount
-        lent = FloatBuffer(table == nil ? count + 1 : 0)
+        lent = FloatBuffer(table == nil ? policy.shape.parameterCount + 1 : 0)
         func slots() -> ObservationSlots {
             ObservationSlots(policy.observation, sharesEqual: sharesEqualObservations)
         }
@@ -64,16 +57,12 @@ package final class QLambdaLearner: SourceLearner {
         replay = SequenceReplay(layout)
         batch = SequenceBatch(
             sequences: settings.batchSequences, layout: layout, slots: slots(), view: scene.view)
-        weights = FloatBuffer(count)
-        firstMoments = FloatBuffer(count)
-        secondMoments = FloatBuffer(count)
-        gradients = FloatBuffer(count)
         target = TargetValues(policy)
-        optimiser = Adam(beta1: settings.adamBeta1, beta2: settings.adamBeta2, epsilon: settings.adamEpsilon)
         generator = Philox(StreamKey(seed: seed, task: task, repetition: repetition, actor: 0))
-        var numbers = PhiloxSequence(generator, purpose: .initialisation)
-        let initial = policy.shape.initialParameters { Philox.unit(UInt32(truncatingIfNeeded: numbers.next())) }
-        for index in initial.indices { weights.start[index] = initial[index] }
+        trained = TrainedParameters(
+            policy.initialParameters(generator),
+            optimiser: Adam(beta1: settings.adamBeta1, beta2: settings.adamBeta2, epsilon: settings.adamEpsilon),
+            learningRate: settings.learningRate, clip: settings.gradientClip)
         copyToTarget()
     }
 
@@ -89,8 +78,9 @@ package final class QLambdaLearner: SourceLearner {
         _ body: (UnsafeBufferPointer<Float>) throws -> Result
     ) rethrows -> Result {
         if let table {
-            return try body(table.fill(from: network, parameters: weights.start, exploration: exploration))
+            return try body(table.fill(from: network, parameters: trained.weights.start, exploration: exploration))
         }
+        let weights = trained.weights
         lent.start.update(from: weights.start, count: weights.count)
         lent.start[weights.count] = exploration
         return try body(UnsafeBufferPointer(start: lent.start, count: lent.count))
@@ -98,16 +88,13 @@ package final class QLambdaLearner: SourceLearner {
 
     /// Lends the network's flat parameters.
     package func withParameters<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result {
-        try body(UnsafeBufferPointer(start: weights.start, count: weights.count))
+        try trained.withValues(body)
     }
 
     /// A copy of the network's flat parameters.
     package var parameters: [Float] { withParameters { Array($0) } }
 
-    /// All that wait, once they are as many as one of each actor, and the rest at the end.
-    package func rolloutsOfNextUpdate(_ waiting: WaitingRollouts) -> Int {
-        waiting.count >= waiting.roundSize || waiting.isOver ? waiting.count : 0
-    }
+    package func rolloutsOfNextUpdate(_ waiting: WaitingRollouts) -> Int { waiting.ofWholeRound }
 
     package func update(_ batches: [RolloutBatch]) throws -> UpdateReport {
         var report = try begin(batches)
@@ -132,9 +119,7 @@ package final class QLambdaLearner: SourceLearner {
         for segment in rows.segments { append(segment, to: &report) }
         guard let fresh = nextFreshCount else { return nil }
         let loss = try accumulateGradient(fresh: fresh)
-        let values = gradients.values
-        gradients.start.update(repeating: 0, count: gradients.count)
-        return (values, loss)
+        return (trained.takeGradient(), loss)
     }
 
     /// Puts the rollouts in order. Throws, and changes nothing that matters, for what lies outside its space.
@@ -187,25 +172,17 @@ package final class QLambdaLearner: SourceLearner {
         let newRows = replay.fresh[..<fresh].reduce(0) { $0 + Int($1.newRows) }
         replay.removeFresh(fresh)
         steps += 1
-        let gradientNorm = norm(of: gradients)
-        guard gradientNorm.isFinite else {
-            // Rewards near the largest float do it. The parameters stay as they were, so that actors can act by them.
-            gradients.start.update(repeating: 0, count: gradients.count)
+        let gradientNorm = norm(of: trained.gradients)
+        guard trained.step(gradientNorm: gradientNorm) else {
             report.divergedRows += newRows
             return
         }
-        adamSteps += 1
-        let clip = settings.gradientClip
-        optimiser.update(
-            weights, gradient: gradients, first: firstMoments, second: secondMoments, range: 0..<weights.count,
-            step: Int(adamSteps), rate: settings.learningRate,
-            gradientScale: clip > 0 ? Adam.clipScale(norm: gradientNorm, limit: clip) : 1)
-        if adamSteps % UInt64(settings.targetInterval) == 0 { copyToTarget() }
+        if trained.steps % UInt64(settings.targetInterval) == 0 { copyToTarget() }
         report.learntRows += newRows
         sums.add(loss: loss, gradientNorm: gradientNorm)
     }
 
-    /// Leaves the gradient in `gradients`, which are zero before and after every step, and gives the loss. The batch has
+    /// Leaves the gradient in `trained`, and gives the loss. The batch has
     /// the oldest `fresh` new sequences first, then those drawn from the replay, in the order in which they are drawn.
     private func accumulateGradient(fresh: Int) throws -> Double {
         for index in 0..<settings.batchSequences {
@@ -219,7 +196,7 @@ package final class QLambdaLearner: SourceLearner {
         try batch.findSlots()
         let slots = batch.slots
         let width = policy.shape.headWidth
-        network.forward(parameters: weights.start, components: slots.components, rows: slots.count)
+        network.forward(parameters: trained.weights.start, components: slots.components, rows: slots.count)
         batch.computeErrors(
             heads: network.heads, headWidth: width, targets: target.values(of: slots),
             discount: Float(settings.discount), lambda: Float(settings.lambda))
@@ -227,8 +204,8 @@ package final class QLambdaLearner: SourceLearner {
         headGradients.base.update(repeating: 0, count: slots.count * width)
         let loss = addHeadGradients()
         network.backward(
-            parameters: weights.start, components: slots.components, rows: slots.count,
-            headGradients: headGradients.base, gradients: gradients.start)
+            parameters: trained.weights.start, components: slots.components, rows: slots.count,
+            headGradients: headGradients.base, gradients: trained.gradients.start)
         return loss
     }
 
@@ -248,7 +225,7 @@ package final class QLambdaLearner: SourceLearner {
     }
 
     private func copyToTarget() {
-        target.weights.copy(from: weights)
+        target.weights.copy(from: trained.weights)
         target.refresh()
     }
 
@@ -262,7 +239,8 @@ package final class QLambdaLearner: SourceLearner {
 
     /// The counts of `save`; the buffers are filled by `restore(_:)`, and the target's values follow from them.
     func restore(version: UInt64, steps: UInt64, adamSteps: UInt64, transitions: UInt64) {
-        (self.version, self.steps, self.adamSteps, self.transitions) = (version, steps, adamSteps, transitions)
+        (self.version, self.steps, self.transitions) = (version, steps, transitions)
+        trained.restore(steps: adamSteps)
         target.refresh()
     }
 }
