@@ -23,6 +23,18 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "Tasks: test (held out) or train.") var split = Split.test
     @Option(help: "Episodes of each task and seed.") var episodes = 200
     @Option(help: "Seeds of each task.") var seeds = 4
+    @Option(
+        help: """
+            Temperature of the softmax that actions are drawn from; 0 takes the most probable one (default: that of the \
+            checkpoint's run, otherwise 1).
+            """)
+    var temperature: Double?
+    @Option(
+        help: """
+            How many of the oldest transitions leave a full context together; more are faster (default: that of the \
+            checkpoint's run, otherwise 1).
+            """)
+    var slide: Int?
     @Option(help: "Evaluators that work at the same time.") var workers = 2
     @Option(help: "Keep streams and catalogue in this folder; by default they are removed at the end.") var out: String?
     @Flag(inversion: .prefixedNo, help: "Evaluate with the context cleared at every episode, too.") var control = true
@@ -84,21 +96,37 @@ struct EvaluateCommand: ParsableCommand {
         }
     }
 
-    /// That of the run that the checkpoint lies in where it is about the same tasks, for its seed and temperature;
-    /// otherwise what the checkpoint's own configuration describes.
     private func experiment(of description: CheckpointDescription, at source: URL) throws -> Experiment {
-        // RUN/checkpoints/distiller/step-00020000, or with a distillation's name before the last.
-        var run = source.deletingLastPathComponent().deletingLastPathComponent()
-        var ofRun: Experiment?
-        for _ in 0..<2 where ofRun == nil {
-            run.deleteLastPathComponent()
-            ofRun = try? Experiment(path: run.appendingPathComponent("experiment.yaml").path)
-        }
-        let experiment =
-            try ofRun.flatMap { $0.fits(description) ? $0 : nil } ?? Experiment(evaluating: description)
+        let experiment = try experimentOfRun(at: source, of: description) ?? Experiment(evaluating: description)
+        var settings = experiment.evaluate
+        settings.episodes = episodes
+        settings.seeds = seeds
+        settings.control = control
+        settings.baselines = policies
+        settings.temperature = temperature ?? settings.temperature
+        settings.slide = slide ?? settings.slide
         return try experiment.evaluating(
-            split, episodes: episodes, seeds: seeds, control: control, baselines: policies,
-            evaluators: workers,
-            trainedTasks: description.trainedTasks.count)
+            split, by: settings, evaluators: workers, trainedTasks: description.trainedTasks.count)
+    }
+
+    /// Of the run that the checkpoint lies in, for its seed, temperature and slide. nil, said why, where it cannot be read
+    /// or is about other tasks: then the checkpoint's own configuration describes the tasks.
+    private func experimentOfRun(at source: URL, of description: CheckpointDescription) -> Experiment? {
+        // RUN/checkpoints/distiller/step-00020000, or with a distillation's name before the last.
+        let checkpoints = source.deletingLastPathComponent().deletingLastPathComponent()
+        let folders = [
+            checkpoints.deletingLastPathComponent(),
+            checkpoints.deletingLastPathComponent().deletingLastPathComponent(),
+        ]
+        let files = folders.map { $0.appendingPathComponent("experiment.yaml").path }
+        guard let file = files.first(where: { FileManager.default.fileExists(atPath: $0) }) else { return nil }
+        do {
+            let experiment = try Experiment(path: file)
+            if experiment.fits(description) { return experiment }
+            printError("\(file) is about other tasks than the checkpoint; seed, temperature and slide are the defaults")
+        } catch {
+            printError("seed, temperature and slide are the defaults, since those of the run cannot be read: \(error)")
+        }
+        return nil
     }
 }

@@ -41,12 +41,11 @@ extension Experiment {
         return held.allSatisfy { !description.trainedTasks.contains($0) }
     }
 
-    /// The same experiment with what an evaluation by hand asks for. `split`: the tasks that are evaluated; train tasks
-    /// are limited to `trainedTasks` of them, and to none where the held-out ones are asked for. Throws `SettingsError`
-    /// for numbers that are out of range.
+    /// The same experiment with what an evaluation by hand asks for: `settings`, in which the number of train tasks does
+    /// not count. `split`: the tasks that are evaluated; train tasks are limited to `trainedTasks` of them, and to none
+    /// where the held-out ones are asked for. Throws `SettingsError` for numbers that are out of range.
     package func evaluating(
-        _ split: Split, episodes: Int, seeds: Int, control: Bool, baselines: [String], evaluators: Int,
-        trainedTasks: Int
+        _ split: Split, by settings: EvaluateSettings, evaluators: Int, trainedTasks: Int
     ) throws -> Experiment {
         var experiment = self
         experiment.variants = []
@@ -54,10 +53,7 @@ extension Experiment {
         experiment.claims = []
         experiment.attention = nil
         experiment.distil.seeds = 1
-        experiment.evaluate.baselines = baselines
-        experiment.evaluate.episodes = episodes
-        experiment.evaluate.seeds = seeds
-        experiment.evaluate.control = control
+        experiment.evaluate = settings
         experiment.cluster.evaluators = evaluators
         experiment.evaluate.trainTasks =
             split == .train ? min(trainedTasks, trainTasks(of: try makeTasks()).count) : 0

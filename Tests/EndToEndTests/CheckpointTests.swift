@@ -62,6 +62,15 @@ extension EndToEnd {
                     ["evaluate", path, "--episodes", "1", "--seeds", "1", "--no-control"], in: scratch)
                 #expect(found.standardOutput.contains("6 test tasks"), "\(path): \(found.standardOutput)")
             }
+            // Its run says seed, temperature and slide, unless it cannot be read.
+            try "name: [".write(toFile: run + "/experiment.yaml", atomically: true, encoding: .utf8)
+            let alone = try EndToEndTests.run(
+                ["evaluate", checkpoint, "--episodes", "1", "--seeds", "1", "--temperature", "0", "--slide", "2"],
+                in: scratch)
+            #expect(alone.standardError.contains("slide are the defaults"), "\(alone.standardError)")
+            let refused = try EndToEndTests.run(
+                ["evaluate", copy, "--episodes", "1", "--temperature", "101"], in: scratch, expecting: 1)
+            #expect(refused.standardError.contains("temperature"), "\(refused.standardError)")
         }
     }
 }
