@@ -61,6 +61,7 @@ import Wire
         let progress = try makeJournal(.resume).progress()
         #expect(progress.attempts == [lifetime: 3] && progress.lifetimes == [lifetime])
         #expect(progress.jobs == [FinishedJob(evaluation: "step-3-test", task: task)])
+        #expect(progress.sourceEntropies == [0.5])
     }
 
     @Test("a lease, an end, a result and what was scaled survive a loss of power; who joined need not")

@@ -129,10 +129,8 @@ struct StateTests {
         #expect(distillations.place(heldBy: "distiller-a") == 2 && !distillations.areEnded)
         distillations.leave("distiller-a")
         #expect(distillations.all[2].lease.isFree && distillations.place(heldBy: "distiller-b") == nil)
-        distillations.note(source: ["mean_policy_entropy": 0.5, "transitions_learnt": 100])
-        distillations.note(source: ["mean_policy_entropy": 0.125, "transitions_learnt": 200])
-        distillations.note(source: ["updates": 7])
-        #expect(distillations.sourceEntropy == 0.25)
+        for entropy in [0.5, nil, 0.25, .nan] { distillations.note(sourceEntropy: entropy) }
+        #expect(distillations.sourceEntropy == 0.375)
     }
 
     @Test("a learner is answered once, the last that sent the lifetime's state; states go when that is written down")

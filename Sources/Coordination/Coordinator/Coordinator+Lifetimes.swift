@@ -155,7 +155,9 @@ extension Coordinator {
         lifetime.state = .finished
         // Its carriers are not asked for again, and a run may have any number of lifetimes.
         lifetime.parts = []
-        if lifetime.task.split == .train { distillations.note(source: lifetime.numbers) }
+        if lifetime.task.split == .train {
+            distillations.note(sourceEntropy: lifetime.numbers["mean_policy_entropy"])
+        }
         lifetime.numbers = [:]
         lifetimes[identifier] = lifetime
     }

@@ -140,6 +140,7 @@ package final class Coordinator {
             processes: context.experiment.cluster.actorProcesses, perProcess: context.experiment.actorsPerProcess,
             perLifetime: context.experiment.collect.actors)
         distillations = Distillations(try context.experiment.distillations(), root: checkpoints)
+        for entropy in finished.sourceEntropies { distillations.note(sourceEntropy: entropy) }
         jobs = EvaluationJobs(finishedBefore: finished.jobs)
         prompts = Prompts(disk: promptDisk)
         seals = StreamSeals(quarantined: finished.quarantined)

@@ -25,6 +25,8 @@ package struct Progress: Sendable {
     package var jobs: Set<FinishedJob> = []
     /// Environment steps at which collecting was plotted last: plots of a later start go on from there.
     package var plottedSteps: UInt64 = 0
+    /// Of the train lifetimes that have ended, as far as their sources have policies: their mean entropies in nats.
+    package var sourceEntropies: [Double] = []
 
     package init() {}
 }

@@ -83,6 +83,9 @@ package final class LedgerJournal: RunJournal {
         }
         progress.plottedSteps = UInt64(
             try ledger.metrics(named: Coordinator.collectingSpeed).map(\.step).max() ?? 0)
+        progress.sourceEntropies = try ledger.metrics(named: "learner/mean_policy_entropy").filter {
+            try context.task($0.step).split == .train
+        }.map(\.value)
         let ends = try context.experiment.distillations().map(\.name).filter {
             try !ledger.metrics(named: MetricRecord.distillationFinished($0)).isEmpty
         }

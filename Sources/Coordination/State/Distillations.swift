@@ -19,10 +19,9 @@ package struct Distillations {
     }
 
     package var all: [Item]
-    /// Of the train lifetimes that have ended since the coordinator started: their policies' entropies in nats, each
-    /// times the transitions that it is the mean over, and these transitions.
+    /// Of the train lifetimes that have ended: the sum of their policies' mean entropies in nats, and how many said one.
     private var entropySum = 0.0
-    private var entropyTransitions = 0.0
+    private var entropyCount = 0
 
     /// `root`: the folder of checkpoints, in which each named distillation has one of its own.
     package init(_ planned: [PlannedDistillation], root: CheckpointStore) {
@@ -54,14 +53,14 @@ package struct Distillations {
     /// The node has left the run: what was leased to it can be leased to others.
     package mutating func leave(_ node: String) { for index in all.indices { all[index].lease.leave(node) } }
 
-    /// A train lifetime has ended with these numbers of its learner.
-    package mutating func note(source numbers: [String: Double]) {
-        guard let entropy = numbers["mean_policy_entropy"], let learnt = numbers["transitions_learnt"] else { return }
-        entropySum += entropy * learnt
-        entropyTransitions += learnt
+    /// A train lifetime has ended with this mean entropy of its policies; nil where its source has none.
+    package mutating func note(sourceEntropy entropy: Double?) {
+        guard let entropy, entropy.isFinite else { return }
+        entropySum += entropy
+        entropyCount += 1
     }
 
-    /// Mean entropy in nats of the source's policies: about what a model that knew each policy would lose. Nil where no
-    /// lifetime of this start of the run has said it.
-    package var sourceEntropy: Double? { entropyTransitions > 0 ? entropySum / entropyTransitions : nil }
+    /// Mean over lifetimes of the entropy in nats of the source's policies: about what a model that knew each policy
+    /// would lose. Nil where no lifetime has said it.
+    package var sourceEntropy: Double? { entropyCount > 0 ? entropySum / Double(entropyCount) : nil }
 }
