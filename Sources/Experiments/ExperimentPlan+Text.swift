@@ -6,9 +6,14 @@ package struct PlanError: Error, Sendable, CustomStringConvertible {
 }
 
 extension ExperimentPlan {
-    /// Several lines for people: what is about to happen.
-    package var text: String {
+    /// Several lines for people: what is about to happen. `histories`: the run whose lifetimes are taken over; how long
+    /// those take to collect that it lacks is not known.
+    package func text(takingOver histories: String? = nil) -> String {
         let most = mayEndEarly ? "at most " : ""
+        let collecting =
+            histories.map { "taken over from \($0) as far as it has them" }
+            ?? "\(most)about \(time(collectSeconds))"
+        let whole = histories == nil ? "\(most)about \(time(seconds))" : "about \(time(seconds - collectSeconds))"
         let recorded = recordedActors < actors ? ", \(recordedActors) of them recorded" : ""
         let held =
             testLifetimes > 0
@@ -17,13 +22,13 @@ extension ExperimentPlan {
             \(name):
               collect   \(NumberText.count(trainLifetimes)) lifetimes on \(trainTasks) train tasks\(held);
                         \(NumberText.count(actors)) \(actors == 1 ? "actor" : "actors") each\(recorded), \(most)\(NumberText.count(episodesPerActor)) episodes an actor, \
-            \(most)\(NumberText.count(maximumTransitions)) transitions; \(most)about \(time(collectSeconds))
+            \(most)\(NumberText.count(maximumTransitions)) transitions; \(collecting)
               distil    about \(time(distilSeconds))
               evaluate  \(NumberText.count(evaluationEpisodes)) episodes; about \(time(evaluateSeconds))
               disk      at most \(NumberText.bytes(maximumDiskBytes)), with \(NumberText.count(keptCheckpoints)) \
             \(keptCheckpoints == 1 ? "checkpoint" : "checkpoints") and \(NumberText.count(keptLearnerStates)) \
             \(keptLearnerStates == 1 ? "learner's state" : "learners' states")
-              in all    \(most)about \(time(seconds)) on this machine
+              in all    \(whole) on this machine
 
             """
     }

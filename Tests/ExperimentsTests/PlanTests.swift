@@ -28,9 +28,12 @@ struct PlanTests {
         #expect(plan.mayEndEarly)
         // Nine bytes a row and no more than three times that, with all that a file adds.
         #expect((9...27).contains(plan.maximumDiskBytes / plan.maximumRecordedTransitions))
-        #expect(plan.text.contains("at most 4,600,000 transitions"))
-        #expect(plan.text.contains("36 lifetimes on 12 train tasks and 10 on 5 held-out tasks"))
-        #expect(plan.text.contains("10 actors each, 4 of them recorded"))
+        #expect(plan.text().contains("at most 4,600,000 transitions"))
+        #expect(plan.text().contains("36 lifetimes on 12 train tasks and 10 on 5 held-out tasks"))
+        #expect(plan.text().contains("10 actors each, 4 of them recorded"))
+        let taken = plan.text(takingOver: "runs/first")
+        #expect(taken.contains("transitions; taken over from runs/first as far as it has them\n"))
+        #expect(taken != plan.text() && !taken.contains("in all    at most"))
     }
 
     @Test("states of learners count on the disk, one of each lifetime that is lived at once and its next beside it")
@@ -39,11 +42,11 @@ struct PlanTests {
             try ExperimentPlan(Experiment(yaml: Self.yaml, file: "planned.yaml", overrides: overrides), cores: 2)
         }
         let small = try plan([])
-        #expect(small.keptLearnerStates == 1 && small.text.contains("and 1 learner's state\n"))
+        #expect(small.keptLearnerStates == 1 && small.text().contains("and 1 learner's state\n"))
         let wide = "source.hidden=[1024, 1024]"
         let one = try plan([wide])
         let six = try plan([wide, "cluster.learners=3", "cluster.lifetimes_per_learner=2"])
-        #expect(six.keptLearnerStates == 6 && six.text.contains("and 6 learners' states\n"))
+        #expect(six.keptLearnerStates == 6 && six.text().contains("and 6 learners' states\n"))
         // Parameters and Adam's two moments of a million weights, of four bytes each.
         let state = 3 * 4 * 1024 * 1024
         #expect(one.maximumDiskBytes - small.maximumDiskBytes > 2 * state * 9 / 10)
@@ -59,7 +62,7 @@ struct PlanTests {
         }
         let (all, three) = (try plan("all"), try plan("3"))
         #expect(all.keptCheckpoints == 51 && three.keptCheckpoints == 4)
-        #expect(all.maximumDiskBytes > three.maximumDiskBytes && three.text.contains("with 4 checkpoints"))
+        #expect(all.maximumDiskBytes > three.maximumDiskBytes && three.text().contains("with 4 checkpoints"))
         #expect(try plan("1000").keptCheckpoints == 51)
     }
 
