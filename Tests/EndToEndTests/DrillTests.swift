@@ -27,9 +27,19 @@ extension EndToEnd {
             try cluster.checkStreams()
         }
 
-        @Test("lockstep: killed and resumed, the streams are those of an undisturbed run") func lockstep() throws {
+        @Test(
+            "lockstep: killed and resumed, the streams are those of an undisturbed run, from a source with a replay, too",
+            arguments: [
+                (source: "rollout_length: 10", episodes: 4000),
+                (
+                    source: "algorithm: q-lambda, sequence_length: 20, overlap: 11, batch: 4, replay_transitions: 4000",
+                    episodes: 1000
+                ),
+            ])
+        func lockstep(source: String, episodes: Int) throws {
             let scratch = try Scratch()
-            let text = experiment(synchronization: "lockstep", learners: 1, trainTasks: 2, episodes: 4000)
+            let text = experiment(synchronization: "lockstep", learners: 1, trainTasks: 2, episodes: episodes)
+                .replacingOccurrences(of: "rollout_length: 10", with: source)
             let cluster = try LaunchedCluster(text, in: scratch)
             for role in [RoleName.actor, .coordinator, .learner] {
                 try cluster.collect(more: 10_000)

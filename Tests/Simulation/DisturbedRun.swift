@@ -19,19 +19,24 @@ package struct DisturbedRun: Sendable {
 
     private static let actors = 3
 
-    /// Every other seed is in lockstep; of the others every other one is elastic. Of each four seeds in sixteen the source
-    /// is DQN(Q-lambda).
+    /// Every other seed is in lockstep; of the others every other one is elastic.
     package static func experiment(_ seed: UInt64) -> String {
         let yaml = smallExperiment(
             lockstep: isLockstep(seed), actors: actors, trainTasks: 2, episodes: 120, rolloutLength: 4,
-            checkpointSeconds: 1, source: hasReplay(seed) ? smallQLambda : "hidden: [8], learning_rate: 0.01")
+            checkpointSeconds: 1, source: source(seed))
         guard seed % 4 == 1 else { return yaml }
         return yaml.replacingOccurrences(of: "  test_lifetimes: 0\n", with: "  test_lifetimes: 0\n  elastic: true\n")
     }
 
+    /// Of each sixteen seeds four have DQN(Q-lambda).
+    static func source(_ seed: UInt64) -> String {
+        hasReplay(seed) ? smallQLambda : "hidden: [8], learning_rate: 0.01"
+    }
+
     package static func isLockstep(_ seed: UInt64) -> Bool { seed % 2 == 0 }
 
-    private static func hasReplay(_ seed: UInt64) -> Bool { seed % 16 >= 12 }
+    /// Whether the source is DQN(Q-lambda).
+    static func hasReplay(_ seed: UInt64) -> Bool { seed % 16 >= 12 }
 
     /// What undisturbed runs give, where that is determined, without and with a replay.
     package struct Undisturbed: Sendable {

@@ -26,10 +26,8 @@ package struct WholeRun: Sendable {
         fileprivate let returns: [FinishedJob: [Float]]
         fileprivate let models: [String: Data]
 
-        /// `ofPlan`: of an experiment with several variants.
-        fileprivate init(ofPlan: Bool) throws {
-            let cluster = try SimulatedCluster(
-                yaml: ofPlan ? WholeRun.plan(0) : WholeRun.small(0), seed: 0, goal: goal)
+        fileprivate init(ofExperiment seed: UInt64) throws {
+            let cluster = try SimulatedCluster(yaml: experiment(seed), seed: 0, goal: goal)
             try cluster.run(milliseconds: patienceMilliseconds)
             dataset = try cluster.dataset()
             returns = cluster.journal.returns
@@ -37,14 +35,20 @@ package struct WholeRun: Sendable {
         }
     }
 
-    /// What undisturbed runs give, of one distillation and of several.
+    /// What undisturbed runs give, of one distillation and of several, and of a source with a replay.
     package struct References: Sendable {
         fileprivate let single: Reference
         fileprivate let plan: Reference
+        fileprivate let replay: Reference
 
         package init() throws {
-            single = try Reference(ofPlan: false)
-            plan = try Reference(ofPlan: true)
+            single = try Reference(ofExperiment: 0)
+            plan = try Reference(ofExperiment: 2)
+            replay = try Reference(ofExperiment: 12)
+        }
+
+        fileprivate func ofExperiment(_ seed: UInt64) -> Reference {
+            hasPlan(seed) ? plan : DisturbedRun.hasReplay(seed) ? replay : single
         }
     }
 
@@ -80,7 +84,7 @@ package struct WholeRun: Sendable {
     private static func small(_ seed: UInt64) -> String {
         let yaml = smallExperiment(
             lockstep: DisturbedRun.isLockstep(seed), actors: actors, trainTasks: 2, episodes: 60, rolloutLength: 4,
-            checkpointSeconds: 1
+            checkpointSeconds: 1, source: DisturbedRun.source(seed)
         )
         .replacingOccurrences(of: "steps: 3,", with: "steps: 16,")
         .replacingOccurrences(of: "checkpoint_every: 2", with: "checkpoint_every: 5")
@@ -102,8 +106,9 @@ package struct WholeRun: Sendable {
         if cluster.isFinished, cluster.coordinator.failure.isEmpty {
             let isDetermined =
                 DisturbedRun.isLockstep(seed) && cluster.damaged.isEmpty && events[.otherProcessor] == nil
-            let reference = Self.hasPlan(seed) ? references.plan : references.single
-            violations += try isDetermined ? cluster.differences(from: reference) : cluster.differencesFromSuccessor()
+            violations +=
+                try isDetermined
+                ? cluster.differences(from: references.ofExperiment(seed)) : cluster.differencesFromSuccessor()
             violations += try cluster.falseResults()
         }
         self.events = events
