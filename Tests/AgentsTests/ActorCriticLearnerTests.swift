@@ -61,7 +61,7 @@ struct ActorCriticLearnerTests {
         #expect(report.rows == 32)
         #expect(report.learntRows == learnt)
 
-        var indices = existingParameters(of: shape)
+        var indices = shape.existingParameters
         if let sampled = variant.sampled { indices = Array(indices.shuffled(using: &numbers).prefix(sampled)) }
         for index in indices {
             let step = 1e-5
@@ -75,23 +75,10 @@ struct ActorCriticLearnerTests {
                 abs(Double(values[index]) - expected) < 2e-6 + 1e-4 * abs(expected),
                 "parameter \(index): \(values[index]), expected \(expected)")
         }
-        let existing = Set(existingParameters(of: shape))
+        let existing = Set(shape.existingParameters)
         #expect(values.indices.allSatisfy { existing.contains($0) || values[$0] == 0 })
         let norm = values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
         #expect(abs((report.measures[.gradientNorm] ?? .nan) - norm) < 1e-6 * norm)
-    }
-
-    /// Where the parameters lie that are not padding.
-    private func existingParameters(of shape: PerceptronShape) -> [Int] {
-        (0..<shape.layerCount).flatMap { layer in
-            (0...shape.inputs(of: layer)).flatMap { row in
-                let inputs = shape.inputs(of: layer)
-                let start =
-                    row < inputs
-                    ? shape.weightOffsets[layer] + row * shape.widths[layer] : shape.biasOffsets[layer]
-                return (0..<shape.units(of: layer)).map { start + $0 }
-            }
-        }
     }
 
     @Test("an update is one clipped Adam step on the gradient", arguments: [0, 0.05])

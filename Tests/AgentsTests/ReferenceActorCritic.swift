@@ -26,27 +26,11 @@ struct ReferenceActorCritic {
     }
 
     func forward(_ parameters: [Double], _ components: [Int]) -> Output {
-        var offset = 0
-        var oneHot = [Double](repeating: 0, count: shape.depths[0])
-        for (index, count) in shape.components.enumerated() {
-            oneHot[offset + components[index]] = 1
-            offset += count
-        }
-        var inputs = oneHot
-        for layer in 0..<shape.layerCount {
-            let width = shape.widths[layer]
-            inputs = (0..<shape.units(of: layer)).map { column in
-                var sum = parameters[shape.biasOffsets[layer] + column]
-                for row in inputs.indices {
-                    sum += inputs[row] * parameters[shape.weightOffsets[layer] + row * width + column]
-                }
-                guard layer < shape.hidden.count else { return sum }
-                return settings.activation == .relu ? max(0, sum) : tanh(sum)
-            }
-        }
-        let logits = inputs[..<(shape.outputs - 1)]
+        let outputs = ReferencePerceptron(shape: shape, activation: settings.activation)
+            .outputs(parameters, components)
+        let logits = outputs[..<(shape.outputs - 1)]
         let normaliser = log(logits.reduce(0) { $0 + exp($1) })
-        return Output(logProbabilities: logits.map { $0 - normaliser }, value: inputs[shape.outputs - 1])
+        return Output(logProbabilities: logits.map { $0 - normaliser }, value: outputs[shape.outputs - 1])
     }
 
     /// The lambda-return of every row of one rollout; nil for a row that cannot be learnt from.

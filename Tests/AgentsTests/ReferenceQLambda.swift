@@ -26,19 +26,7 @@ struct ReferenceQLambda {
 
     /// Q(o, a) of all actions.
     func values(_ parameters: [Double], _ components: [Int]) -> [Double] {
-        var inputs = shape.components.indices.flatMap { index in
-            (0..<shape.components[index]).map { $0 == components[index] ? 1.0 : 0 }
-        }
-        for layer in 0..<shape.layerCount {
-            inputs = (0..<shape.units(of: layer)).map { column in
-                let sum = inputs.indices.reduce(parameters[shape.biasOffsets[layer] + column]) {
-                    $0 + inputs[$1] * parameters[shape.weightOffsets[layer] + $1 * shape.widths[layer] + column]
-                }
-                guard layer < shape.hidden.count else { return sum }
-                return settings.activation == .relu ? max(0, sum) : tanh(sum)
-            }
-        }
-        return inputs
+        ReferencePerceptron(shape: shape, activation: settings.activation).outputs(parameters, components)
     }
 
     /// The items of a stream without holes.
@@ -102,22 +90,10 @@ struct ReferenceQLambda {
         return sum / Double(count)
     }
 
-    /// Where the parameters lie that are not padding.
-    var existingParameters: [Int] {
-        (0..<shape.layerCount).flatMap { layer in
-            (0...shape.inputs(of: layer)).flatMap { row in
-                let start =
-                    row < shape.inputs(of: layer)
-                    ? shape.weightOffsets[layer] + row * shape.widths[layer] : shape.biasOffsets[layer]
-                return (0..<shape.units(of: layer)).map { start + $0 }
-            }
-        }
-    }
-
     /// The gradient by central differences, 0 for padding.
     func gradient(_ parameters: [Double], target: [Double], _ batch: [[Item]]) -> [Double] {
         var gradient = [Double](repeating: 0, count: parameters.count)
-        for index in existingParameters {
+        for index in shape.existingParameters {
             var nudged = parameters
             nudged[index] += 1e-5
             let above = objective(nudged, target: target, batch)
