@@ -12,13 +12,15 @@ struct ActingBenchmarkTests {
         benchmark.settings.rolloutLength = 3
         benchmark.actors = 4
         benchmark.rollouts = 5
+        benchmark.qLambda.hidden = [16]
         let results = try benchmark.run(BenchmarkPlan(repetitions: 2, secondsPerRepetition: 1e-6))
         #expect(
             results.map(\.name) == [
                 "acting-distinct-rows", "acting-policy-table", "update-distinct-rows", "update-shared-rows",
+                "q-lambda-distinct-rows", "q-lambda-shared-rows",
             ])
         #expect(results.allSatisfy { $0.rates[.transitions]?.count == 2 })
         // Work that was not done is not counted.
-        #expect(results.map { $0.rates[.gflops] != nil } == [true, false, true, false])
+        #expect(results.map { $0.rates[.gflops] != nil } == [true, false, true, false, true, false])
     }
 }

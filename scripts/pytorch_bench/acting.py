@@ -1,9 +1,11 @@
-"""The actor-critic's two halves: choosing actions for 50 observations, learning from 100 rollouts of 20 steps."""
+"""The actor-critic's two halves, choosing actions for 50 observations and learning from 100 rollouts of 20 steps, and
+a step of DQN(Q-lambda)."""
 
 from types import SimpleNamespace
 
 import torch
 
+from . import q_lambda
 from .collect import HORIZON, Learner
 from .measuring import Calls, processors, threads_text
 
@@ -54,6 +56,10 @@ def configurations():
     for names, make, sizes in [
         (("acting-distinct-rows", "acting-policy-table"), act, {"batch": ACTORS}),
         (("update-distinct-rows", "update-shared-rows"), learn, {"rollouts": ROLLOUTS, "rollout_length": HORIZON}),
+        (
+            ("q-lambda-distinct-rows", "q-lambda-shared-rows"), q_lambda.step,
+            {"sequences": q_lambda.SEQUENCES, "sequence_length": q_lambda.LENGTH},
+        ),
     ]:
         ways = {}
         for threads in sorted({1, processors()}):

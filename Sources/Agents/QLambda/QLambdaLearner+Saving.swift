@@ -68,9 +68,9 @@ extension QLambdaLearner {
         guard found == header, saved.bytes.count >= least else {
             throw SourceAlgorithmError(
                 "the learner's checkpoint has \(saved.bytes.count) bytes with these numbers of parameters, of "
-                    + "inputs and of actions, of transitions of a sequence and of a block, of bytes of an observation and of an action, and of "
-                    + "blocks of the replay: \(found.dropFirst(2)), expected \(header.dropFirst(2)) in at least \(least)"
-            )
+                    + "inputs and of actions, of transitions of a sequence and of a block, of bytes of an observation and "
+                    + "of an action, and of blocks of the replay: \(found.dropFirst(2)), expected "
+                    + "\(header.dropFirst(2)) in at least \(least)")
         }
         let counts: [UInt64] = [48, 56, 64, 72].map { saved.read($0) }
         guard counts.allSatisfy({ $0 < 1 << 62 }) else {

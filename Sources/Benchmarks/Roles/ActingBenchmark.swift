@@ -3,7 +3,8 @@ import Environments
 import Experience
 import Neural
 
-/// The actor-critic timed on one thread: choosing actions, and learning from them.
+/// Source algorithms timed on one thread: the actor-critic, which chooses actions and learns from them, and a step of
+/// DQN(Q-lambda).
 ///
 /// Dark Room has only 81 observations, and what is equal is computed once. So everything is measured twice: as it runs,
 /// and with every row computed by itself, which is how the network compares with others.
@@ -14,17 +15,20 @@ package struct ActingBenchmark {
     package var actors = 50
     /// Rollouts of an update, of `settings.rolloutLength` transitions each.
     package var rollouts = 100
+    /// Of DQN(Q-lambda): 8 sequences of 40 a step by default.
+    package var qLambda = QLambdaSettings()
 
     package init() {}
 
-    /// Acting and updates, each with equal observations shared and with every row by itself: four results. Their names
-    /// are `acting-distinct-rows`, `acting-policy-table`, `update-distinct-rows` and `update-shared-rows`; those with
-    /// distinct rows have a share of the peak. Throws what `plan.mayGoOn` and `plan.progress` throw.
+    /// Acting and updates, each with equal observations shared and with every row by itself: six results. Their names
+    /// are `acting-distinct-rows`, `acting-policy-table`, `update-distinct-rows`, `update-shared-rows`,
+    /// `q-lambda-distinct-rows` and `q-lambda-shared-rows`; those with distinct rows have a share of the peak. Throws what `plan.mayGoOn` and `plan.progress` throw.
     package func run(_ plan: BenchmarkPlan) throws -> [BenchmarkResult] {
         let tasks = try DarkRoomTasks()
         var results: [BenchmarkResult] = []
         for sharing in [false, true] { results.append(try act(tasks, sharing: sharing, plan)) }
         for sharing in [false, true] { results.append(try learn(tasks, sharing: sharing, plan)) }
+        for sharing in [false, true] { results.append(try step(tasks, sharing: sharing, plan)) }
         return results
     }
 
@@ -75,6 +79,37 @@ package struct ActingBenchmark {
             operations: sharing ? nil : 6 * multiplications * batch.rowCount,
             configuration: ["rollouts": .init(rollouts), "rollout_length": .init(settings.rolloutLength)], plan
         ) { _ = try learner.update([batch]) }
+    }
+
+    /// Steps of DQN(Q-lambda), each on its whole batch: what a round of as many actors as make whole steps brings, which
+    /// goes into the replay first. The rollouts are collected once, and come again and again under new sequence numbers.
+    private func step(_ tasks: DarkRoomTasks, sharing: Bool, _ plan: BenchmarkPlan) throws -> BenchmarkResult {
+        let learner = try QLambdaLearner(
+            settings: qLambda, scene: Scene(environment: tasks.environment), seed: 0, task: 0, repetition: 0,
+            sharesEqualObservations: sharing)
+        let source = SourceAlgorithm.qLambda(qLambda)
+        // New sequences of so many steps are a whole number.
+        let steps = 5
+        let streams = Int((Double(steps * qLambda.batchSequences) * (1 - qLambda.replayShare)).rounded())
+        let collector = try RolloutCollector(
+            environment: try tasks.makeEnvironment(task: try tasks.task(0), keys: keys(streams)),
+            actor: try source.makeActor(environment: tasks.environment, keys: keys(streams)),
+            lifetime: LifetimeIdentifier(task: 0, repetition: 0),
+            positions: (0..<streams).map { ActorPosition(actor: $0) })
+        var batch = try collector.collect(length: qLambda.sequenceLength - qLambda.overlap, policyVersion: 0)
+        let widths = [18] + qLambda.hidden + [5]
+        let products = zip(widths, widths.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }
+        let rows = steps * qLambda.batchSequences * qLambda.sequenceLength
+        return try measure(
+            sharing ? "q-lambda-shared-rows" : "q-lambda-distinct-rows", transitions: rows,
+            operations: sharing ? nil : 8 * products * rows,
+            configuration: [
+                "sequences": .init(qLambda.batchSequences), "sequence_length": .init(qLambda.sequenceLength),
+            ], plan
+        ) {
+            _ = try learner.update([batch])
+            for index in batch.headers.indices { batch.headers[index].sequence += 1 }
+        }
     }
 
     /// A learner with the parameters that the seed gives; its task and repetition only choose random numbers.
