@@ -22,7 +22,8 @@ package struct ActingBenchmark {
 
     /// Acting and updates, each with equal observations shared and with every row by itself: six results. Their names
     /// are `acting-distinct-rows`, `acting-policy-table`, `update-distinct-rows`, `update-shared-rows`,
-    /// `q-lambda-distinct-rows` and `q-lambda-shared-rows`; those with distinct rows have a share of the peak. Throws what `plan.mayGoOn` and `plan.progress` throw.
+    /// `q-lambda-distinct-rows` and `q-lambda-shared-rows`; those with distinct rows have a share of the peak. Throws what
+    /// `plan.mayGoOn` and `plan.progress` throw.
     package func run(_ plan: BenchmarkPlan) throws -> [BenchmarkResult] {
         let tasks = try DarkRoomTasks()
         var results: [BenchmarkResult] = []
@@ -83,6 +84,7 @@ package struct ActingBenchmark {
 
     /// Steps of DQN(Q-lambda), each on its whole batch: what a round of as many actors as make whole steps brings, which
     /// goes into the replay first. The rollouts are collected once, and come again and again under new sequence numbers.
+    /// The target's values are looked up in a table, as they always are.
     private func step(_ tasks: DarkRoomTasks, sharing: Bool, _ plan: BenchmarkPlan) throws -> BenchmarkResult {
         let learner = try QLambdaLearner(
             settings: qLambda, scene: Scene(environment: tasks.environment), seed: 0, task: 0, repetition: 0,
@@ -102,7 +104,7 @@ package struct ActingBenchmark {
         let rows = steps * qLambda.batchSequences * qLambda.sequenceLength
         return try measure(
             sharing ? "q-lambda-shared-rows" : "q-lambda-distinct-rows", transitions: rows,
-            operations: sharing ? nil : 8 * products * rows,
+            operations: sharing ? nil : 6 * products * rows,
             configuration: [
                 "sequences": .init(qLambda.batchSequences), "sequence_length": .init(qLambda.sequenceLength),
             ], plan
