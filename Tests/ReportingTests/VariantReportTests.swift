@@ -106,6 +106,9 @@ struct VariantReportTests {
                 ["prompted", "ad", "25.0 %", "1.00", "25.0 %", "0.75 to 1.25", "2.50", "2.50"],
                 ["prompted", "ed", "25.0 %", "1.00", "25.0 %", "0.75 to 1.25", "0.50", "0.50"],
             ])
+        let prompted = try #require(run.report.figures.first { $0.name == "returns-prompted" } as? LineChart)
+        #expect(prompted.references.last?.name == "prompt" && prompted.references.last?.value == 1)
+        #expect(run.report.numbers("returns-prompted")?.contains { $0.first == "prompt" } == true)
         let byTask = try #require(run.report.tables.first { $0.title == "Prompts by task" })
         #expect(byTask.isFolded && byTask.rows.count == 4)
         #expect(byTask.rows[0].dropFirst() == ["0", "histories/x.h5", "40 to 99", "0.75"])

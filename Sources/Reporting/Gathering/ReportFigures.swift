@@ -63,7 +63,8 @@ struct ReportFigures {
         }
         return LineChart(
             name: name(label), title: title(label, first), caption: caption, xTitle: words.point, yTitle: words.value,
-            series: series, references: references(first.tasks), xRange: 1...Double(max(2, points)), yRange: 0...1,
+            series: series, references: references(first.tasks) + prompt(first), xRange: 1...Double(max(2, points)),
+            yRange: 0...1,
             size: leads ? Self.wide : (560, 340))
     }
 
@@ -127,6 +128,13 @@ struct ReportFigures {
         if let optimum = contents.meanOptimum(of: tasks) { lines.append(.init("optimum", .optimum, optimum)) }
         if let random = contents.meanRandom(of: tasks) { lines.append(.init("random policy", .random, random)) }
         return lines
+    }
+
+    /// A dashed line for the mean return of what an evaluation began with; empty where it began with nothing.
+    private func prompt(_ evaluation: PooledEvaluation) -> [LineChart.Reference] {
+        let returns = evaluation.members.first.map { contents.prompts(of: $0).map(\.meanReturn) } ?? []
+        guard !returns.isEmpty else { return [] }
+        return [.init("prompt", .secondQuantity, returns.reduce(0, +) / Double(returns.count))]
     }
 
     /// For a legend. By trial the source stands there once, as it was evaluated.

@@ -32,7 +32,7 @@ extension ReportTables {
     /// Over the tasks that a variant was evaluated on; its trainings begin with the same.
     private func prompts(_ variant: String, _ label: String) -> Told? {
         guard let member = evaluations.members(variant, label).first else { return nil }
-        let found = contents.prompts.filter { $0.evaluation == member.name && member.tasks.contains($0.task) }
+        let found = contents.prompts(of: member)
         guard let first = found.first else { return nil }
         let returns = found.map(\.meanReturn)
         let mean = returns.reduce(0, +) / Double(returns.count)

@@ -93,6 +93,11 @@ extension RunContents {
         streams.filter { $0.stream.lifetime.collection == .histories }.reduce(0) { $0 + $1.rows }
     }
 
+    /// What the jobs of an evaluation began with.
+    func prompts(of evaluation: ReportedEvaluation) -> [RecordedPrompt] {
+        prompts.filter { $0.evaluation == evaluation.name && evaluation.tasks.contains($0.task) }
+    }
+
     /// Nats an action that the source's own policies had on train tasks: about the floor of the distiller's loss.
     ///
     /// From the metric `learner/mean_policy_entropy`, whose step is the task's id; nil where no learner measured it.
