@@ -98,8 +98,8 @@ package final class ActorCriticLearner: SourceLearner {
         return (trained.takeGradient(), report)
     }
 
-    /// Leaves the gradient in `trained`. In order: rows into slots,
-    /// forward, the returns of all rows, the gradients of the heads, backward.
+    /// Leaves the gradient in `trained`. In order: rows into slots, forward, the returns of all rows, the gradients of the
+    /// heads, backward.
     private func accumulateGradient(_ batches: [RolloutBatch]) throws -> UpdateReport {
         try rows.arrange(batches)
         let slots = rows.slots.count

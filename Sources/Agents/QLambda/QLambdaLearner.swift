@@ -182,8 +182,8 @@ package final class QLambdaLearner: SourceLearner {
         sums.add(loss: loss, gradientNorm: gradientNorm)
     }
 
-    /// Leaves the gradient in `trained`, and gives the loss. The batch has
-    /// the oldest `fresh` new sequences first, then those drawn from the replay, in the order in which they are drawn.
+    /// Leaves the gradient in `trained`, and gives the loss. The batch has the oldest `fresh` new sequences first, then
+    /// those drawn from the replay, in the order in which they are drawn.
     private func accumulateGradient(fresh: Int) throws -> Double {
         for index in 0..<settings.batchSequences {
             let block =

@@ -49,7 +49,8 @@ package struct ActingBenchmark {
         var actions = [UInt8](repeating: 0, count: actors)
         return try measure(
             sharing ? "acting-policy-table" : "acting-distinct-rows", transitions: actors * settings.rolloutLength,
-            operations: sharing ? nil : 2 * multiplications * actors * settings.rolloutLength,
+            operations: sharing
+                ? nil : 2 * multiplications(settings.hidden, outputs: 6) * actors * settings.rolloutLength,
             configuration: ["batch": .init(actors)], plan
         ) {
             if sharing {
@@ -70,14 +71,10 @@ package struct ActingBenchmark {
         let learner = try makeLearner(tasks, sharing: sharing)
         let actor = try NetworkActor(settings: settings, environment: tasks.environment, keys: keys(rollouts))
         try learner.withParameters { try actor.load(parameters: $0) }
-        let collector = try RolloutCollector(
-            environment: try tasks.makeEnvironment(task: try tasks.task(0), keys: keys(rollouts)), actor: actor,
-            lifetime: LifetimeIdentifier(task: 0, repetition: 0),
-            positions: (0..<rollouts).map { ActorPosition(actor: $0) })
-        let batch = try collector.collect(length: settings.rolloutLength, policyVersion: 0)
+        let batch = try collect(tasks, by: actor, streams: rollouts, length: settings.rolloutLength)
         return try measure(
             sharing ? "update-shared-rows" : "update-distinct-rows", transitions: batch.rowCount,
-            operations: sharing ? nil : 6 * multiplications * batch.rowCount,
+            operations: sharing ? nil : 6 * multiplications(settings.hidden, outputs: 6) * batch.rowCount,
             configuration: ["rollouts": .init(rollouts), "rollout_length": .init(settings.rolloutLength)], plan
         ) { _ = try learner.update([batch]) }
     }
@@ -89,22 +86,16 @@ package struct ActingBenchmark {
         let learner = try QLambdaLearner(
             settings: qLambda, scene: Scene(environment: tasks.environment), seed: 0, task: 0, repetition: 0,
             sharesEqualObservations: sharing)
-        let source = SourceAlgorithm.qLambda(qLambda)
         // New sequences of so many steps are a whole number.
         let steps = 5
         let streams = Int((Double(steps * qLambda.batchSequences) * (1 - qLambda.replayShare)).rounded())
-        let collector = try RolloutCollector(
-            environment: try tasks.makeEnvironment(task: try tasks.task(0), keys: keys(streams)),
-            actor: try source.makeActor(environment: tasks.environment, keys: keys(streams)),
-            lifetime: LifetimeIdentifier(task: 0, repetition: 0),
-            positions: (0..<streams).map { ActorPosition(actor: $0) })
-        var batch = try collector.collect(length: qLambda.sequenceLength - qLambda.overlap, policyVersion: 0)
-        let widths = [18] + qLambda.hidden + [5]
-        let products = zip(widths, widths.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }
+        let actor = try SourceAlgorithm.qLambda(qLambda).makeActor(
+            environment: tasks.environment, keys: keys(streams))
+        var batch = try collect(tasks, by: actor, streams: streams, length: qLambda.sequenceLength - qLambda.overlap)
         let rows = steps * qLambda.batchSequences * qLambda.sequenceLength
         return try measure(
             sharing ? "q-lambda-shared-rows" : "q-lambda-distinct-rows", transitions: rows,
-            operations: sharing ? nil : 6 * products * rows,
+            operations: sharing ? nil : 6 * multiplications(qLambda.hidden, outputs: 5) * rows,
             configuration: [
                 "sequences": .init(qLambda.batchSequences), "sequence_length": .init(qLambda.sequenceLength),
             ], plan
@@ -126,10 +117,21 @@ package struct ActingBenchmark {
         (0..<count).map { StreamKey(seed: 0, task: 0, repetition: 0, actor: $0) }
     }
 
-    /// Multiplications of a row as a dense network has them, with 18 inputs and 5 actions and a value. The input is
-    /// one-hot, two components of nine values; a dense network multiplies by all 18.
-    private var multiplications: Int {
-        let widths = [18] + settings.hidden + [6]
+    /// A rollout of each of so many streams on the first task.
+    private func collect(
+        _ tasks: DarkRoomTasks, by actor: any SourceActor, streams: Int, length: Int
+    ) throws -> RolloutBatch {
+        let collector = try RolloutCollector(
+            environment: try tasks.makeEnvironment(task: try tasks.task(0), keys: keys(streams)), actor: actor,
+            lifetime: LifetimeIdentifier(task: 0, repetition: 0),
+            positions: (0..<streams).map { ActorPosition(actor: $0) })
+        return try collector.collect(length: length, policyVersion: 0)
+    }
+
+    /// Multiplications of a row as a dense network has them, with 18 inputs and an output for each of 5 actions, and one
+    /// for a value. The input is one-hot, two components of nine values; a dense network multiplies by all 18.
+    private func multiplications(_ hidden: [Int], outputs: Int) -> Int {
+        let widths = [18] + hidden + [outputs]
         return zip(widths, widths.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }
     }
 
