@@ -358,6 +358,9 @@ package struct MetricRecord: Hashable, Sendable {
 }
 
 extension MetricRecord {
+    /// Mean entropy in nats of the policies of a lifetime's source; its `step` is the task's id.
+    package static let sourceEntropy = "learner/mean_policy_entropy"
+
     /// The name of the mark of a distillation that is done, whose `value` is 1: `distiller/finished`, or
     /// `distiller/ed/finished` of one that has a name.
     package static func distillationFinished(_ distillation: String) -> String {

@@ -83,7 +83,7 @@ package final class LedgerJournal: RunJournal {
         }
         progress.plottedSteps = UInt64(
             try ledger.metrics(named: Coordinator.collectingSpeed).map(\.step).max() ?? 0)
-        progress.sourceEntropies = try ledger.metrics(named: "learner/mean_policy_entropy").filter {
+        progress.sourceEntropies = try ledger.metrics(named: MetricRecord.sourceEntropy).filter {
             try context.task($0.step).split == .train
         }.map(\.value)
         let ends = try context.experiment.distillations().map(\.name).filter {

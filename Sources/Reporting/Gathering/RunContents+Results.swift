@@ -100,12 +100,12 @@ extension RunContents {
 
     /// Nats an action that the source's own policies had on train tasks: about the floor of the distiller's loss.
     ///
-    /// From the metric `learner/mean_policy_entropy`, whose step is the task's id; nil where no learner measured it.
+    /// From the metric `MetricRecord.sourceEntropy`; nil where no learner measured it.
     ///
     /// A model that knew the acting policy at every step would have this loss (cross entropy is at least entropy).
     var sourceEntropy: Double? {
         let train = Set(tasks.filter { $0.split == .train }.map(\.id))
-        let values = (metrics["learner/mean_policy_entropy"] ?? []).filter { train.contains($0.step) }.map(\.value)
+        let values = (metrics[MetricRecord.sourceEntropy] ?? []).filter { train.contains($0.step) }.map(\.value)
             .filter(\.isFinite)
         return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
     }
