@@ -96,6 +96,7 @@ struct EvaluateCommand: ParsableCommand {
         }
     }
 
+    /// What is asked for by hand, in the experiment of the checkpoint's run or one that the checkpoint describes.
     private func experiment(of description: CheckpointDescription, at source: URL) throws -> Experiment {
         let experiment = try experimentOfRun(at: source, of: description) ?? Experiment(evaluating: description)
         var settings = experiment.evaluate
@@ -113,12 +114,9 @@ struct EvaluateCommand: ParsableCommand {
     /// or is about other tasks: then the checkpoint's own configuration describes the tasks.
     private func experimentOfRun(at source: URL, of description: CheckpointDescription) -> Experiment? {
         // RUN/checkpoints/distiller/step-00020000, or with a distillation's name before the last.
-        let checkpoints = source.deletingLastPathComponent().deletingLastPathComponent()
-        let folders = [
-            checkpoints.deletingLastPathComponent(),
-            checkpoints.deletingLastPathComponent().deletingLastPathComponent(),
-        ]
-        let files = folders.map { $0.appendingPathComponent("experiment.yaml").path }
+        let files = ["../../..", "../../../.."].map {
+            source.appendingPathComponent("\($0)/experiment.yaml").standardizedFileURL.path
+        }
         guard let file = files.first(where: { FileManager.default.fileExists(atPath: $0) }) else { return nil }
         do {
             let experiment = try Experiment(path: file)

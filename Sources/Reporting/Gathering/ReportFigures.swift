@@ -64,8 +64,7 @@ struct ReportFigures {
         return LineChart(
             name: name(label), title: title(label, first), caption: caption, xTitle: words.point, yTitle: words.value,
             series: series, references: references(first.tasks) + prompt(first), xRange: 1...Double(max(2, points)),
-            yRange: 0...1,
-            size: leads ? Self.wide : (560, 340))
+            yRange: 0...1, size: leads ? Self.wide : (560, 340))
     }
 
     /// The lines of a figure that act by a checkpoint.
@@ -134,7 +133,7 @@ struct ReportFigures {
     private func prompt(_ evaluation: PooledEvaluation) -> [LineChart.Reference] {
         let returns = evaluation.members.first.map { contents.prompts(of: $0).map(\.meanReturn) } ?? []
         guard !returns.isEmpty else { return [] }
-        return [.init("prompt", .secondQuantity, returns.reduce(0, +) / Double(returns.count))]
+        return [.init("prompt", .secondQuantity, average(returns[...]))]
     }
 
     /// For a legend. By trial the source stands there once, as it was evaluated.

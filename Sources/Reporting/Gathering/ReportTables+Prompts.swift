@@ -35,13 +35,12 @@ extension ReportTables {
         let found = contents.prompts(of: member)
         guard let first = found.first else { return nil }
         let returns = found.map(\.meanReturn)
-        let mean = returns.reduce(0, +) / Double(returns.count)
         let shares = found.compactMap { prompt in
             contents.task(prompt.task)?.optimalReturn.flatMap { $0 > 0 ? prompt.meanReturn / $0 : nil }
         }
         let share = shares.reduce(0, +) / Double(max(1, shares.count))
         return (
-            first.quality.map { NumberText.percent($0) } ?? "–", text(mean),
+            first.quality.map { NumberText.percent($0) } ?? "–", text(average(returns[...])),
             shares.isEmpty ? "–" : NumberText.percent(share),
             "\(text(returns.min())) to \(text(returns.max()))"
         )
