@@ -31,7 +31,8 @@ package final class NetworkActor: SourceActor {
     ) {
         self.policy = policy
         network = policy.makeNetwork()
-        sampler = ActionSampler(keys: keys, environment: environment, actions: policy.actions)
+        sampler = ActionSampler(
+            keys: keys, environment: environment, actions: policy.actions, runExponent: policy.policy.runExponent)
         observationBytes = environment.observationSpace.byteCount
         slots = ObservationSlots(policy.observation, sharesEqual: sharesEqualObservations)
         weights = FloatBuffer(policy.shape.parameterCount)

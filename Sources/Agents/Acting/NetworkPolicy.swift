@@ -7,13 +7,17 @@ enum NetworkPolicy: Hashable {
     /// The first heads are logits of so many actions.
     case softmax(actions: Int)
     /// The heads are values of so many actions: the best of them, the first of those that are as good, but for a share
-    /// of random actions.
-    case epsilonGreedy(actions: Int)
+    /// of random actions. With a `runExponent` each of these goes on for a while, as `RandomRuns` says.
+    case epsilonGreedy(actions: Int, runExponent: Double?)
 
     var actions: Int {
         switch self {
-        case .softmax(let actions), .epsilonGreedy(let actions): actions
+        case .softmax(let actions), .epsilonGreedy(let actions, _): actions
         }
+    }
+
+    var runExponent: Double? {
+        if case .epsilonGreedy(_, let exponent) = self { exponent } else { nil }
     }
 
     /// Whether the share of random actions follows a network's parameters in what actors load.
@@ -30,7 +34,7 @@ enum NetworkPolicy: Hashable {
         switch self {
         case .softmax(let actions):
             policies.fill(from: heads, headWidth: width, rows: rows, actions: actions, first: first)
-        case .epsilonGreedy(let actions):
+        case .epsilonGreedy(let actions, _):
             let random = exploration / Float(actions)
             for row in 0..<rows {
                 let probabilities = policies.probabilities.base + (first + row) * actions
@@ -85,7 +89,8 @@ struct PerceptronPolicy {
             return NetworkActor(self, environment: environment, keys: keys)
         }
         return TabularActor(
-            keys: keys, environment: environment, observation: observation, rows: rows, actions: actions)
+            keys: keys, environment: environment, observation: observation, rows: rows, actions: actions,
+            runExponent: policy.runExponent)
     }
 
     /// Multiplications of one observation's forward pass. The first layer adds a row for each component of a discrete

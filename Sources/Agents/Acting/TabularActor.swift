@@ -20,11 +20,12 @@ package final class TabularActor: SourceActor {
     /// `rows`: one for each observation. Until something is loaded, every action is as likely as the others.
     init(
         keys: [StreamKey], environment: EnvironmentDescription, observation: IntegerComponents, rows: Int,
-        actions: Int
+        actions: Int, runExponent: Double?
     ) {
         self.observation = observation
         self.rows = rows
-        sampler = ActionSampler(keys: keys, environment: environment, actions: actions)
+        sampler = ActionSampler(
+            keys: keys, environment: environment, actions: actions, runExponent: runExponent)
         probabilities = FloatBuffer(rows * actions)
         probabilities.start.update(repeating: 1 / Float(actions), count: probabilities.count)
     }

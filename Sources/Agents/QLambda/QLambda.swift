@@ -65,7 +65,7 @@ extension QLambdaSettings {
         }
         return try PerceptronPolicy(
             QLambda.name, environment: environment, hidden: hidden, activation: activation
-        ) { .epsilonGreedy(actions: $0) }
+        ) { .epsilonGreedy(actions: $0, runExponent: explorationRunExponent) }
     }
 
     /// How sequences lie in the replay. Throws `SourceAlgorithmError` where it has no room for those that `actors` actors

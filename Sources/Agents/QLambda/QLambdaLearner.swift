@@ -229,8 +229,14 @@ package final class QLambdaLearner: SourceLearner {
         target.refresh()
     }
 
-    /// Of the policy that actors have after the last update, in nats, at every observation: it has one greedy action.
+    /// Of the policy that actors have after the last update, in nats a step, at every observation: it has one greedy
+    /// action. Where random actions go on, the steps that these take by themselves have none.
     private var entropy: Double {
+        let longer = settings.explorationRunExponent.map { RandomRuns.meanLength(exponent: $0) - 1 } ?? 0
+        return entropyOfDraw / (1 + Double(exploration) * longer)
+    }
+
+    private var entropyOfDraw: Double {
         let random = Double(exploration) / Double(policy.actions)
         let greedy = 1 - Double(exploration) + random
         func part(_ probability: Double) -> Double { probability > 0 ? -probability * log(probability) : 0 }

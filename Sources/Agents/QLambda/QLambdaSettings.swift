@@ -19,6 +19,9 @@ package struct QLambdaSettings: SettingsGroup {
     /// Transitions of all actors over which the share goes from `firstExploration` to `exploration`; 0 begins with the
     /// latter.
     package var explorationTransitions = 0
+    /// Exponent of the zeta distribution of how many steps a random action goes on (Dabney, Ostrovski and Barreto 2021,
+    /// "Temporally-extended epsilon-greedy exploration", who have 2); nil draws the action of each step anew, as the paper.
+    package var explorationRunExponent: Double?
     /// Transitions of a sequence, o_t to o_{t+39}.
     package var sequenceLength = 40
     /// Transitions that a sequence shares with the next one of its actor.
@@ -58,11 +61,15 @@ package struct QLambdaSettings: SettingsGroup {
         .key(
             "bootstraps_truncation", \.bootstrapsTruncation, .boolean,
             "Whether the value of the final observation continues the return of an episode that the horizon cut."),
-        .key("exploration", \.exploration, .number(0, 1), "Share of the steps whose action is random, in the end."),
+        .key("exploration", \.exploration, .number(0, 1), "Share of the steps that draw a random action, in the end."),
         .key("first_exploration", \.firstExploration, .number(0, 1), "The same share in the beginning."),
         .key(
             "exploration_transitions", \.explorationTransitions, .integer(0...1_000_000_000_000),
             "Transitions of all actors over which the share falls from `first_exploration` to `exploration`, in a line; 0 begins with `exploration`."
+        ),
+        .key(
+            "exploration_run_exponent", \.explorationRunExponent, .optional(.number(above: 1, to: 100), "none"),
+            "Random actions go on for n steps, with a probability proportional to n to the minus this (epsilon-z-greedy; 2 is usual). `none`: each step's is drawn anew."
         ),
     ]
 
