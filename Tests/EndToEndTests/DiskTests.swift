@@ -35,7 +35,7 @@ extension EndToEnd {
             kill(Int32(recorder), SIGKILL)
             let names = Set(victims.map { String($0.dropFirst(cluster.folder.count + 1)) })
             var named: Set<String> = []
-            let areNamed = try eventually(seconds: 30) {
+            let areNamed = try eventually {
                 named.formUnion(try cluster.status()?.quarantined.map(\.stream) ?? [])
                 return named.count >= names.count
             }
@@ -65,7 +65,7 @@ extension EndToEnd {
             let before = try processes(cluster)
             try disk.fill()
             var found: ClusterStatus?
-            let isWaiting = try eventually(seconds: 30) {
+            let isWaiting = try eventually {
                 found = try cluster.status()
                 let nodes = found?.nodes ?? []
                 // All of them: one whose window still has room goes on a little.
@@ -80,7 +80,7 @@ extension EndToEnd {
             let endpoint = try String(contentsOfFile: cluster.folder + "/coordinator.endpoint", encoding: .utf8)
             let guest = try RunningCommand(
                 ["actor", "--coordinator", String(endpoint.dropLast()), "--capacity", "1"], in: scratch)
-            let isSaid = try eventually(seconds: 30) {
+            let isSaid = try eventually {
                 found = try cluster.status()
                 return found?.waits.contains { $0.who == "the run" && $0.why.hasPrefix("room on the disk") } ?? false
             }
@@ -93,13 +93,13 @@ extension EndToEnd {
             disk.makeRoom()
             try cluster.collect(more: 20_000)
             #expect(
-                try eventually(seconds: 30) { try cluster.status()?.nodes.count == before.count }, "the guest is not in"
+                try eventually { try cluster.status()?.nodes.count == before.count }, "the guest is not in"
             )
             #expect(try before.isSubset(of: processes(cluster)), "a process was restarted")
             // It tries again each second.
             for words in ["the coordinator waits", "the coordinator goes on"] {
                 #expect(
-                    try eventually(seconds: 30) {
+                    try eventually {
                         try String(contentsOfFile: cluster.folder + "/logs/coordinator-0.log", encoding: .utf8)
                             .contains(words)
                     }, "it does not say that \(words)")
@@ -111,7 +111,7 @@ extension EndToEnd {
         /// Those of the nodes, and the coordinator's.
         private func processes(_ cluster: LaunchedCluster) throws -> Set<Int> {
             var nodes: [ClusterStatus.Node] = []
-            _ = try eventually(seconds: 30) {
+            _ = try eventually {
                 nodes = try cluster.status()?.nodes ?? []
                 return !nodes.isEmpty
             }

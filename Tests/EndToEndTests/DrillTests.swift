@@ -20,7 +20,7 @@ extension EndToEnd {
             }
             try cluster.collect(more: 20_000)
             cluster.command.killAlone()
-            #expect(eventually(seconds: 20) { cluster.command.survivors.isEmpty }, "the children outlived their parent")
+            #expect(eventually { cluster.command.survivors.isEmpty }, "the children outlived their parent")
             try cluster.resume()
             try cluster.collect(more: 20_000)
             cluster.finishSoon()
@@ -47,7 +47,7 @@ extension EndToEnd {
             }
             try cluster.collect(more: 10_000)
             cluster.command.killAlone()
-            #expect(eventually(seconds: 20) { cluster.command.survivors.isEmpty })
+            #expect(eventually { cluster.command.survivors.isEmpty })
             try cluster.resume()
             #expect(cluster.command.wait() == 0, "\(cluster.command.standardError.suffix(2000))")
             let undisturbed = try LaunchedCluster(text, named: "undisturbed", in: scratch)
@@ -149,7 +149,7 @@ extension EndToEnd {
             #expect(second.standardError.contains("another coordinator"), "\(second.standardError)")
             try cluster.collect(more: 1000)
             cluster.command.interrupt()
-            #expect(cluster.command.wait(seconds: 30) == 130)
+            #expect(cluster.command.wait() == 130)
             #expect(cluster.command.survivors.isEmpty)
         }
     }
@@ -223,7 +223,7 @@ final class LaunchedCluster {
     /// Ctrl-C: the streams stay where they are.
     func finishSoon() {
         command.interrupt()
-        #expect(command.wait(seconds: 30) == 130, "\(command.standardError.suffix(2000))")
+        #expect(command.wait() == 130, "\(command.standardError.suffix(2000))")
         #expect(command.survivors.isEmpty)
         #expect(!FileManager.default.fileExists(atPath: folder + "/coordinator.endpoint"))
     }

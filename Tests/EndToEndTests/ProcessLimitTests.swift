@@ -29,7 +29,7 @@ extension EndToEnd {
             #expect(isBack)
             try cluster.collect(more: 1000)
             try cluster.say(["stop"])
-            #expect(cluster.command.wait(seconds: 30) == 130, "\(cluster.command.standardError.suffix(2000))")
+            #expect(cluster.command.wait() == 130, "\(cluster.command.standardError.suffix(2000))")
             #expect(cluster.command.survivors.isEmpty)
         }
 

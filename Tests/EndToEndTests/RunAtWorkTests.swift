@@ -61,7 +61,7 @@ extension EndToEnd {
             }
             #expect(isCollecting && winner.isRunning, "\(winner.standardError.suffix(2000))")
             winner.interrupt()
-            #expect(winner.wait(seconds: 30) == 130)
+            #expect(winner.wait() == 130)
         }
 
         @Test("a coordinator that was started by hand keeps its run, too")
@@ -72,7 +72,7 @@ extension EndToEnd {
             let first = try RunningCommand(["launch", file, "--out", folder], in: scratch)
             #expect(try eventually { try status(of: folder, in: scratch) != nil })
             first.interrupt()
-            #expect(first.wait(seconds: 30) == 130)
+            #expect(first.wait() == 130)
             let byHand = try RunningCommand(["coordinator", folder, "--goal", "collect"], in: scratch)
             #expect(try eventually { try status(of: folder, in: scratch) != nil }, "\(byHand.standardError)")
             let before = try state(of: folder)
@@ -80,7 +80,7 @@ extension EndToEnd {
             #expect(refused.standardError.contains("another coordinator"), "\(refused.standardError)")
             #expect(try state(of: folder) == before)
             byHand.interrupt()
-            #expect(byHand.wait(seconds: 30) == 130)
+            #expect(byHand.wait() == 130)
         }
 
         @Test("a folder that cannot be made is named with the system's reason", arguments: ["file/run", "long"])

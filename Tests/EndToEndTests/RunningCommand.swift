@@ -117,10 +117,11 @@ func run(
     return command
 }
 
-/// Whether `condition` comes true in time.
-func eventually(seconds: Double = RunningCommand.patienceSeconds, _ condition: () throws -> Bool) rethrows -> Bool {
-    let deadline = Date().addingTimeInterval(seconds)
-    while Date() < deadline {
+/// Whether `condition` comes true in time, whatever becomes of the machine's date meanwhile.
+func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
+    let clock = SuspendingClock()
+    let deadline = clock.now.advanced(by: .seconds(RunningCommand.patienceSeconds))
+    while clock.now < deadline {
         if try condition() { return true }
         usleep(50_000)
     }

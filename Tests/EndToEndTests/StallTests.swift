@@ -54,7 +54,7 @@ extension EndToEnd {
             #expect(command.wait() == 1, "\(command.standardError.suffix(2000))")
             let said = command.standardError
             #expect(said.contains("nothing has moved for") && said.contains("takes a step for a test"), "\(said)")
-            #expect(eventually(seconds: 30) { command.survivors.isEmpty })
+            #expect(eventually { command.survivors.isEmpty })
         }
     }
 }
