@@ -17,6 +17,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
     .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
 }
 
+/// What `scripts/package` says of the build, as a C string; the variable is part of what the manifest is cached by.
+func told(_ macro: String) -> CSetting {
+    .define(macro, to: "\"\(Context.environment[macro] ?? "")\"")
+}
+
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -40,6 +45,7 @@ let package = Package(
         .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
         .target(name: "CWire", dependencies: ["CProtobufC"]),
         .target(name: "CProcesses"),
+        .target(name: "CBuild", cSettings: [told("DISTILLERY_COMMIT"), told("DISTILLERY_BUILD_OPTIONS")]),
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-ffast-math", "-fno-finite-math-only"])]),
 
         // The house, in the order in which data walks through it.
@@ -69,7 +75,7 @@ let package = Package(
             ]),
         module("Catalog", ["Environments", "Experience", sqlite]),
         module(
-            "Nodes", ["CSodium", "Experience", "Files", "Wire", "Transport", "Processes", logging]),
+            "Nodes", ["CBuild", "CSodium", "Experience", "Files", "Wire", "Transport", "Processes", logging]),
         module(
             "Collecting",
             [
@@ -151,6 +157,7 @@ let package = Package(
                 "Simulation", "TestSupport", "Wire",
             ]),
         tests("HouseTests", []),
+        tests("DeploymentTests", []),
         tests("FilesTests", ["Files", "TestSupport"]),
         tests("QuantitiesTests", ["Quantities"]),
         tests("SettingsTests", ["Settings"]),

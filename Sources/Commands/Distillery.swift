@@ -10,7 +10,7 @@ package struct Distillery: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "distillery",
         abstract: "Algorithm Distillation: collect learning histories, distil them, evaluate in context.",
-        version: softwareVersion,
+        version: versionText,
         subcommands: [
             RunCommand.self, LaunchCommand.self, CoordinatorCommand.self, ActorCommand.self, LearnerCommand.self,
             RecorderCommand.self, DistillerCommand.self, EvaluatorCommand.self, StatusCommand.self, ScaleCommand.self,
@@ -21,6 +21,10 @@ package struct Distillery: ParsableCommand {
     )
 
     package init() {}
+
+    private static var versionText: String {
+        "distillery \(softwareVersion)\ncommit \(Build.commit ?? "unknown")\n\(Build.options.joined(separator: ", "))"
+    }
 
     /// Runs the command that this process's arguments name, on the calling thread, and ends the process with its exit
     /// code: as ArgumentParser's own, but wrong usage exits with 2, and results that cannot be written with 1.

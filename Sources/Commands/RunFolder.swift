@@ -3,6 +3,7 @@ import Experiments
 import Files
 import Foundation
 import Nodes
+import Processes
 import Supervision
 
 /// The folder of one run: made once, taken up again only on request.
@@ -94,11 +95,15 @@ struct RunFolder {
         return try JSONSerialization.data(withJSONObject: values, options: [.sortedKeys, .prettyPrinted])
     }
 
-    /// The commit of the working directory, if git and a checkout are there.
+    /// The commit that this program was built from: what the build was told, otherwise that of the checkout in whose
+    /// `.build` it lies.
     private var commit: String? {
+        if let commit = Build.commit { return commit }
+        guard let executable = try? ChildProcess.ownExecutable() else { return nil }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["git", "rev-parse", "HEAD"]
+        let folder = URL(fileURLWithPath: executable).deletingLastPathComponent().path
+        process.arguments = ["git", "-C", folder, "rev-parse", "HEAD"]
         let pipe = Pipe()
         process.standardOutput = pipe
         process.standardError = FileHandle.nullDevice

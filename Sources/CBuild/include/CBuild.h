@@ -1,0 +1,7 @@
+#pragma once
+
+/// The commit that this program was built from, as `scripts/package` told the build; empty where nobody did.
+const char *build_commit(void);
+
+/// What else was told of the build, in words; may be empty.
+const char *build_options(void);
