@@ -27,6 +27,9 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
 let sqlite = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
+let http = Target.Dependency.product(name: "FlyingFox", package: "FlyingFox")
+let httpSockets = Target.Dependency.product(name: "FlyingSocks", package: "FlyingFox")
+
 let package = Package(
     name: "Distillery",
     products: [.executable(name: "distillery", targets: ["distillery"])],
@@ -35,6 +38,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
     ],
     targets: [
         // System libraries and C.
@@ -60,6 +64,7 @@ let package = Package(
         module("Wire", ["CWire", "CProtobufC", "Experience"]),
         module("Transport", ["CZeroMQ"]),
         module("Processes", ["CProcesses", "Quantities"]),
+        module("Monitoring", [http, httpSockets]),
         module("Models", ["Settings", "CKernels", "Neural", "Experience"]),
         module(
             "Distillation",
@@ -75,7 +80,8 @@ let package = Package(
             ]),
         module("Catalog", ["Environments", "Experience", sqlite]),
         module(
-            "Nodes", ["CBuild", "CSodium", "Experience", "Files", "Wire", "Transport", "Processes", logging]),
+            "Nodes",
+            ["Monitoring", "CBuild", "CSodium", "Experience", "Files", "Wire", "Transport", "Processes", logging]),
         module(
             "Collecting",
             [
@@ -95,10 +101,10 @@ let package = Package(
             "Coordination",
             [
                 "Quantities",
-                "Nodes", "Experiments", "Catalog", "Distillation", "Environments", "Experience", "Files",
+                "Nodes", "Monitoring", "Experiments", "Catalog", "Distillation", "Environments", "Experience", "Files",
                 "Processes", "Wire", "Transport", logging,
             ]),
-        module("Supervision", ["Nodes", "Processes", "Files", "Wire", "Transport", logging]),
+        module("Supervision", ["Monitoring", "Nodes", "Processes", "Files", "Wire", "Transport", logging]),
         module(
             "Reporting",
             [
@@ -121,7 +127,8 @@ let package = Package(
                 "Settings",
                 "Environments", "Experience", "Histories", "Wire", "Transport", "Processes",
                 "Distillation",
-                "Experiments", "Catalog", "Nodes", "Collecting", "Distilling", "Coordination", "Supervision",
+                "Experiments", "Catalog", "Monitoring", "Nodes", "Collecting", "Distilling", "Coordination",
+                "Supervision",
                 "Benchmarks",
                 "Reporting", "Files",
                 arguments, logging,
@@ -157,6 +164,7 @@ let package = Package(
                 "Simulation", "TestSupport", "Wire",
             ]),
         tests("HouseTests", []),
+        tests("MonitoringTests", ["Monitoring", "Coordination", "Nodes", "Wire", http, httpSockets]),
         tests("DeploymentTests", []),
         tests("FilesTests", ["Files", "TestSupport"]),
         tests("QuantitiesTests", ["Quantities"]),
@@ -227,7 +235,7 @@ let package = Package(
                 "Coordination",
                 "Supervision", "Wire", "Transport", "Processes", "Environments",
                 "Experience",
-                "Experiments", "Simulation", "TestSupport",
+                "Experiments", "Simulation", "TestSupport", "Monitoring", http, httpSockets,
             ], resources: [.copy("Earlier")]),
         tests(
             "DistillationTests",

@@ -36,6 +36,7 @@ struct CoordinatorCommand: ParsableCommand {
     @Option(help: "What to do: all, collect, distil or evaluate.") var goal = GoalName.all
     @Option(help: "With --goal evaluate: the checkpoint's name; by default the latest.") var checkpoint: String?
     @Option(help: "With --goal evaluate: only the tasks of this split, train or test.") var split: Split?
+    @OptionGroup var monitoring: MonitoringOptions
     @OptionGroup var keys: KeyOptions
     @Flag(help: "Listen on addresses that other hosts reach, without authentication.") var insecure = false
 
@@ -69,8 +70,8 @@ struct CoordinatorCommand: ParsableCommand {
         if axis == .step { journal.readCurves = { try $0.recorded(in: folder, over: axis) } }
         let signals = try SignalWatcher([.hangUp, .interrupt, .terminate])
         let process = try CoordinatorProcess(
-            bind: bind ?? experiment.cluster.bind, keys: keys.folder, insecure: insecure, logger: logger,
-            signals: signals)
+            bind: bind ?? experiment.cluster.bind, keys: keys.folder, insecure: insecure,
+            monitoring: try monitoring.desk(logger), logger: logger, signals: signals)
         let store = CheckpointStore(folder: folder.appendingPathComponent("checkpoints/distiller"))
         var aim = goal.goal
         if let split { aim.splits = [split] }

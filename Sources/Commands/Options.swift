@@ -2,6 +2,7 @@ import ArgumentParser
 import Experiments
 import Foundation
 import Logging
+import Monitoring
 import Processes
 import Supervision
 import Transport
@@ -44,13 +45,16 @@ struct KeyOptions: ParsableArguments {
 struct ListenOptions: ParsableArguments {
     @Option(help: "Endpoint of the coordinator; by default the experiment's cluster.bind.") var bind: String?
     @OptionGroup var keys: KeyOptions
+    @OptionGroup var monitoring: MonitoringOptions
     @Flag(help: "Listen on addresses that other hosts reach, without authentication.") var insecure = false
 
     func validate() throws { try checkBind(bind) }
 
     private var common: [String] { keys.arguments + (insecure ? ["--insecure"] : []) }
 
-    var coordinatorArguments: [String] { common + (bind.map { ["--bind", $0] } ?? []) }
+    var coordinatorArguments: [String] {
+        common + (bind.map { ["--bind", $0] } ?? []) + monitoring.arguments
+    }
 
     /// Learners and recorders listen on the coordinator's address, at ports of their own.
     func roleArguments(_ experiment: Experiment) -> [RoleName: [String]] {
@@ -61,6 +65,41 @@ struct ListenOptions: ParsableArguments {
             uniqueKeysWithValues: RoleName.allCases.map { role in
                 (role, common + (role == .learner || role == .recorder ? ["--bind", "\(host):*"] : []))
             })
+    }
+}
+
+/// Where a process answers monitoring, by option or by environment.
+struct MonitoringOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            """
+            Serve /metrics (Prometheus) and /healthz there over HTTP, without authentication, for example 127.0.0.1:9464 \
+            (default: $DISTILLERY_METRICS; without it they are not served).
+            """, valueName: "host:port"))
+    var metrics: String?
+
+    func validate() throws {
+        do { _ = try address() } catch { throw ValidationError("--metrics \(error)") }
+    }
+
+    private func address() throws -> MonitoringAddress? {
+        let given = metrics ?? ProcessInfo.processInfo.environment[MonitoringAddress.variable]
+        return try given.flatMap { $0.isEmpty ? nil : try MonitoringAddress($0) }
+    }
+
+    /// For the coordinator that a command starts.
+    var arguments: [String] {
+        let given = metrics ?? ProcessInfo.processInfo.environment[MonitoringAddress.variable] ?? ""
+        return given.isEmpty ? [] : ["--metrics", given]
+    }
+
+    /// The desk that is served from now on; nil where nothing is to be served. Throws `MonitoringError`.
+    func desk(_ logger: Logger) throws -> MonitoringDesk? {
+        guard let address = try address() else { return nil }
+        let desk = MonitoringDesk()
+        let bound = try MonitoringServer.startAndWait(at: address, desk: desk)
+        logger.info("serves metrics", metadata: ["address": "\(bound)"])
+        return desk
     }
 }
 

@@ -11,14 +11,16 @@ import Wire
 
 /// Runs a role until it is finished or told to leave. A node that is asked to leave by SIGTERM leaves in good order.
 private func serve(
-    _ role: any Role, _ connection: ConnectionOptions, bind: String? = nil, announce: String? = nil
+    _ role: any Role, _ connection: ConnectionOptions, _ monitoring: MonitoringOptions, bind: String? = nil,
+    announce: String? = nil
 ) throws {
     let signals = try SignalWatcher([.hangUp, .interrupt, .terminate])
+    let logger = makeLogger(role.name.rawValue)
     let process = try NodeProcess(
         role: role, coordinator: try connection.endpoint(), bind: bind, announce: announce,
         key: try connection.keys.node(),
-        insecure: connection.insecure, workLimit: workLimitMilliseconds, logger: makeLogger(role.name.rawValue),
-        signals: signals)
+        insecure: connection.insecure, workLimit: workLimitMilliseconds, monitoring: try monitoring.desk(logger),
+        logger: logger, signals: signals)
     let signal = try process.run()
     try exitIfInterrupted(signal == .terminate ? nil : signal)
 }
@@ -36,6 +38,7 @@ struct ActorCommand: ParsableCommand {
         discussion: "Example: distillery actor --coordinator tcp://127.0.0.1:5555 --capacity 25")
 
     @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var monitoring: MonitoringOptions
     @Option(help: "Actors that this process carries at most; 0 takes the experiment's number.") var capacity = 0
 
     func validate() throws {
@@ -48,7 +51,7 @@ struct ActorCommand: ParsableCommand {
         let role = ActorRole(capacity: capacity)
         let logger = makeLogger("actor")
         if logger.logLevel <= .debug { role.onDurable = { AcknowledgementLog.write($0, to: logger) } }
-        try serve(role, connection)
+        try serve(role, connection, monitoring)
     }
 }
 
@@ -58,6 +61,7 @@ struct LearnerCommand: ParsableCommand {
         discussion: "Example: distillery learner --coordinator tcp://127.0.0.1:5555 --capacity 4")
 
     @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var monitoring: MonitoringOptions
     @Option(help: "Lifetimes that it learns at once; 0 takes the experiment's number.") var capacity = 0
     @Option(help: "Endpoint to listen on.") var bind = "tcp://127.0.0.1:*"
     @Option(help: "Host or address under which others reach it; by default the one it is bound to.") var announce:
@@ -68,7 +72,9 @@ struct LearnerCommand: ParsableCommand {
         guard (0...1024).contains(capacity) else { throw ValidationError("--capacity \(capacity): expected 0 to 1024") }
     }
 
-    func run() throws { try serve(LearnerRole(capacity: capacity), connection, bind: bind, announce: announce) }
+    func run() throws {
+        try serve(LearnerRole(capacity: capacity), connection, monitoring, bind: bind, announce: announce)
+    }
 }
 
 struct RecorderCommand: ParsableCommand {
@@ -77,6 +83,7 @@ struct RecorderCommand: ParsableCommand {
         discussion: "Example: distillery recorder --coordinator tcp://127.0.0.1:5555")
 
     @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var monitoring: MonitoringOptions
     @Option(help: "Folder for the streams; by default the coordinator's folder of the run.") var folder: String?
     @Option(help: "Endpoint to listen on.") var bind = "tcp://127.0.0.1:*"
     @Option(help: "Host or address under which others reach it; by default the one it is bound to.") var announce:
@@ -86,7 +93,8 @@ struct RecorderCommand: ParsableCommand {
 
     func run() throws {
         try serve(
-            RecorderRole(folder: folder, logger: makeLogger("recorder")), connection, bind: bind, announce: announce)
+            RecorderRole(folder: folder, logger: makeLogger("recorder")), connection, monitoring, bind: bind,
+            announce: announce)
     }
 }
 
@@ -99,10 +107,11 @@ struct DistillerCommand: ParsableCommand {
             """)
 
     @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var monitoring: MonitoringOptions
     @Option(help: "Folder of the run; by default the one that the coordinator names.") var folder: String?
 
     func run() throws {
-        try serve(DistillerRole(folder: folder, logger: makeLogger("distiller")), connection)
+        try serve(DistillerRole(folder: folder, logger: makeLogger("distiller")), connection, monitoring)
     }
 }
 
@@ -112,6 +121,7 @@ struct EvaluatorCommand: ParsableCommand {
         discussion: "Example: distillery evaluator --coordinator tcp://127.0.0.1:5555")
 
     @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var monitoring: MonitoringOptions
 
-    func run() throws { try serve(EvaluatorRole(), connection) }
+    func run() throws { try serve(EvaluatorRole(), connection, monitoring) }
 }

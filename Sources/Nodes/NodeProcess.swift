@@ -1,5 +1,6 @@
 import Glibc
 package import Logging
+package import Monitoring
 package import Processes
 package import Transport
 import Wire
@@ -27,6 +28,7 @@ package final class NodeProcess {
     private var watch = WorkWatch()
     private let wakeToken: Poller.Token
     private var outbox = Outbox()
+    private let monitoring: MonitoringDesk?
     private let logger: Logger
     private let key: NodeKey?
     private var allowedGeneration: UInt64 = 0
@@ -38,10 +40,13 @@ package final class NodeProcess {
     ///   - bind: where a learner or a recorder listens; nil for roles that no node connects to.
     ///   - announce: the host under which others reach it, where it is not the one that it is bound to.
     ///   - key: nil in a cluster without keys.
+    ///   - monitoring: where this process is asked how it is; nil where nobody asks.
     package init(
         role: any Role, coordinator: String, bind: String?, announce: String? = nil, key: NodeKey? = nil,
-        insecure: Bool = false, workLimit: @escaping WorkLimit, logger: Logger, signals: SignalWatcher
+        insecure: Bool = false, workLimit: @escaping WorkLimit, monitoring: MonitoringDesk? = nil, logger: Logger,
+        signals: SignalWatcher
     ) throws {
+        self.monitoring = monitoring
         self.logger = logger
         self.key = key
         turns = ProcessTurns(signals)
@@ -108,6 +113,12 @@ package final class NodeProcess {
         watch.look(at: runner.progress, now: now)
         watchClients(now: now)
         sockets.closeIdleEndpoints(now: now)
+        monitoring?.answer {
+            let snapshot = mailbox.snapshot
+            return NodeMetrics.page(
+                membership.hello, isJoined: membership.isWelcome, numbers: membership.numbers(of: snapshot),
+                waiting: snapshot.waiting)
+        }
         try membership.tick(
             now: now, work: watch.report(now: now), snapshot: { mailbox.snapshot }, outbox: &outbox)
     }

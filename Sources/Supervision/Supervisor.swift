@@ -1,6 +1,7 @@
 import Files
 import Foundation
 package import Logging
+import Monitoring
 import Nodes
 package import Processes
 import Transport
@@ -249,9 +250,13 @@ package final class Supervisor {
     @discardableResult
     private func start(_ role: RoleName, now: UInt64) throws -> ChildProcess {
         let number = roles[role]?.nextNumber() ?? 0
+        var environment = ProcessInfo.processInfo.environment
+        // One process can listen there: the one that is told so by its arguments.
+        environment[MonitoringAddress.variable] = nil
         let process = try ChildProcess(
-            executable: executable, arguments: arguments(of: role), log: folder + "/logs/\(role.rawValue)-\(number).log"
-        )
+            executable: executable, arguments: arguments(of: role),
+            log: folder + "/logs/\(role.rawValue)-\(number).log",
+            environment: environment)
         roles[role]?.running.append(SupervisedRole.Running(process: process, started: now))
         return process
     }

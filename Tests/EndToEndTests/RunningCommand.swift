@@ -45,7 +45,7 @@ final class RunningCommand {
 
     private let process: ChildProcess
     private let output: String
-    private let errors: String
+    let errors: String
     private let mark = UUID().uuidString
 
     /// Standard output and standard error go to files of their own.

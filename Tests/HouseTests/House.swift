@@ -15,6 +15,7 @@ enum House {
         ("Wire", ["Experience"]),
         ("Transport", []),
         ("Processes", ["Quantities"]),
+        ("Monitoring", []),
         ("Models", ["Settings", "Neural", "Experience"]),
         (
             "Distillation",
@@ -25,7 +26,7 @@ enum House {
             ["Settings", "Quantities", "Distillation", "Models", "Agents", "Neural", "Environments", "Experience"]
         ),
         ("Catalog", ["Environments", "Experience"]),
-        ("Nodes", ["Wire", "Transport", "Processes", "Files", "Experience"]),
+        ("Nodes", ["Monitoring", "Wire", "Transport", "Processes", "Files", "Experience"]),
         (
             "Collecting",
             [
@@ -47,11 +48,12 @@ enum House {
             "Coordination",
             [
                 "Quantities",
-                "Nodes", "Experiments", "Catalog", "Distillation", "Wire", "Transport", "Processes", "Environments",
+                "Nodes", "Monitoring", "Experiments", "Catalog", "Distillation", "Wire", "Transport", "Processes",
+                "Environments",
                 "Experience", "Files",
             ]
         ),
-        ("Supervision", ["Nodes", "Wire", "Transport", "Processes", "Files"]),
+        ("Supervision", ["Monitoring", "Nodes", "Wire", "Transport", "Processes", "Files"]),
         (
             "Reporting",
             [
@@ -75,7 +77,7 @@ enum House {
                 "Quantities",
                 "Settings",
                 "Benchmarks", "Reporting", "Supervision", "Coordination", "Distilling", "Collecting", "Nodes",
-                "Catalog",
+                "Monitoring", "Catalog",
                 "Experiments", "Distillation", "Processes", "Transport", "Wire", "Histories",
                 "Environments", "Experience", "Files",
             ]

@@ -1,4 +1,5 @@
 package import Logging
+package import Monitoring
 import Nodes
 package import Processes
 package import Transport
@@ -20,6 +21,7 @@ package final class CoordinatorProcess {
     private let turns: ProcessTurns
     private let server: PeerServer
     private let clients: AllowedClients?
+    private let monitoring: MonitoringDesk?
     private var standings = PeerStandings()
     private var outbox = Outbox()
     private var complaints = ComplaintLimit()
@@ -27,12 +29,15 @@ package final class CoordinatorProcess {
     private var farewellDeadline: UInt64?
     private var leavesNodesBehind = false
 
-    /// `keys`: the coordinator's own key and who may connect; nil for a cluster without keys. Throws `TransportError`
+    /// `keys`: the coordinator's own key and who may connect; nil for a cluster without keys. `monitoring`: where this
+    /// process is asked how it is; nil where nobody asks. Throws `TransportError`
     /// where the endpoint cannot be bound, and where a cluster is open to the network without keys unless `insecure`
     /// allows it.
     package init(
-        bind: String, keys: KeyFolder? = nil, insecure: Bool = false, logger: Logger, signals: SignalWatcher
+        bind: String, keys: KeyFolder? = nil, insecure: Bool = false, monitoring: MonitoringDesk? = nil, logger: Logger,
+        signals: SignalWatcher
     ) throws {
+        self.monitoring = monitoring
         let context = try MessageContext()
         self.context = context
         turns = ProcessTurns(signals)
@@ -84,6 +89,7 @@ package final class CoordinatorProcess {
     private func tick(_ coordinator: Coordinator, now: UInt64) throws {
         watchClients(coordinator, now: now)
         try coordinator.tick(now: now, outbox: &outbox)
+        monitoring?.answer { coordinator.status(now: now).metrics }
         guard coordinator.isEnding else { return }
         let deadline = farewellDeadline ?? now + Self.farewellMilliseconds * nanosecondsPerMillisecond
         farewellDeadline = deadline

@@ -147,7 +147,7 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
     package struct PlanItem: Sendable, Codable, Equatable {
         package enum Kind: String, Sendable, Codable { case histories, distillation, evaluation }
         /// `waiting` for other items; `ready` for a node that does it; `running`; `finished`.
-        package enum State: String, Sendable, Codable { case waiting, ready, running, finished }
+        package enum State: String, Sendable, Codable, CaseIterable { case waiting, ready, running, finished }
 
         package var kind: Kind
         /// Of a distillation its name in the plan; of an evaluation that of its streams' folder, or, while its checkpoint
