@@ -57,7 +57,7 @@ struct CoordinatorCommand: ParsableCommand {
             try LedgerJournal(ledger: ledger, context: context, folder: folder)
         }
         let events = try whenThereIsRoom(logger) {
-            try EventFileWriter(
+            try ScalarLog(
                 folder: folder.appendingPathComponent("events"), name: "coordinator",
                 time: Date().timeIntervalSince1970)
         }

@@ -107,4 +107,39 @@ struct EventFileTests {
         try writer.close()
         #expect(try written() == 4)
     }
+
+    @Test("lines of JSON lie beside them, which a resumed run goes on with, behind the last whole one")
+    func lines() throws {
+        struct Line: Decodable, Equatable {
+            var name: String
+            var step: Int
+            var time: Double
+            var value: Double?
+        }
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("distillery-lines-\(UUID())")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appendingPathComponent("coordinator.jsonl")
+        let first = try ScalarLog(folder: folder, name: "coordinator", time: 1000)
+        try first.append("a \"b\"/c", step: 7, value: 0.25, time: 1000.5)
+        try first.append("loss", step: 8, value: .nan, time: 1001)
+        try first.close()
+        let handle = try FileHandle(forWritingTo: path)
+        try handle.seekToEnd()
+        try handle.write(contentsOf: Data("{\"name\":\"cut".utf8))
+        try handle.close()
+        let second = try ScalarLog(folder: folder, name: "coordinator", time: 2000)
+        try second.append("loss", step: 9, value: 1e-9, time: 2010)
+        // Ten seconds after the beginning they are on their way.
+        let text = try String(contentsOf: path, encoding: .utf8)
+        let lines = try text.split(separator: "\n").map { try JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
+        #expect(
+            lines == [
+                Line(name: "a \"b\"/c", step: 7, time: 1000.5, value: 0.25),
+                Line(name: "loss", step: 8, time: 1001, value: nil),
+                Line(name: "loss", step: 9, time: 2010, value: 1e-9),
+            ])
+        try second.close()
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        #expect(files.count { $0.hasPrefix("events.out.tfevents.") } == 2 && files.count == 3)
+    }
 }

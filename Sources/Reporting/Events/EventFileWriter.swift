@@ -15,30 +15,20 @@ package import Foundation
 package final class EventFileWriter {
     /// The file that it made.
     package let path: String
-    /// Open for the writer's life; positioned at the end of what was taken so far.
-    private let handle: FileHandle
-    /// Whole framed messages that the operating system has not been given yet.
-    private var pending = Data()
-    /// When pending messages were last handed on, in seconds since 1970.
-    private var flushed: Double
+    private let file: AppendedFile
 
     /// Bytes that are kept before they are written.
-    package static let bufferBytes = 1 << 16
+    package static let bufferBytes = AppendedFile.bufferBytes
     /// Pending numbers are written when a number arrives at least this many seconds after the last write.
-    package static let flushSeconds = 10.0
+    package static let flushSeconds = AppendedFile.flushSeconds
 
     /// Makes `folder` if need be and a new file in it, `events.out.tfevents.SECONDS.NAME`. `time`: seconds since 1970.
     ///
     /// Throws where the folder or the file cannot be made. A file of the same second and name is replaced.
     package init(folder: URL, name: String, time: Double) throws {
         try Folder.create(folder.path)
-        let file = folder.appendingPathComponent("events.out.tfevents.\(Int(time)).\(name)")
-        path = file.path
-        guard FileManager.default.createFile(atPath: path, contents: nil) else {
-            throw FileError.system("create", path)
-        }
-        handle = try FileHandle(forWritingTo: file)
-        flushed = time
+        path = folder.appendingPathComponent("events.out.tfevents.\(Int(time)).\(name)").path
+        file = try AppendedFile(path: path, time: time)
         append(EventMessage.version(time: time))
         try flush()
     }
@@ -50,41 +40,25 @@ package final class EventFileWriter {
     /// A value that is not finite is written as it is.
     package func append(_ name: String, step: UInt64, value: Double, time: Double) throws {
         append(EventMessage.scalar(name, step: step, value: Float(value), time: time))
-        guard pending.count >= Self.bufferBytes || time >= flushed + Self.flushSeconds else { return }
-        flushed = time
-        try flush()
+        try file.flushWhereDue(time: time)
     }
 
     /// Hands the pending messages to the operating system. Where a full disk does not take all of them, all of them are
-    /// dropped.
-    ///
-    /// On an error the file ends where it ended before, so that a reader never meets half a message; the numbers in
-    /// between are lost to TensorBoard alone, because the catalogue has them too.
-    package func flush() throws {
-        guard !pending.isEmpty else { return }
-        defer { pending.removeAll(keepingCapacity: true) }
-        let end = try handle.offset()
-        do { try handle.write(contentsOf: pending) } catch {
-            try handle.truncate(atOffset: end)
-            throw error
-        }
-    }
+    /// dropped, and the numbers in between are lost to TensorBoard alone, because the catalogue has them too.
+    package func flush() throws { try file.flush() }
 
     /// Flushes first; throws where the disk did not take it.
     ///
     /// The writer cannot be used afterwards.
-    package func close() throws {
-        try flush()
-        try handle.close()
-    }
+    package func close() throws { try file.close() }
 
-    /// Frames one message into `pending`; nothing is written yet.
+    /// Frames one message into what is pending; nothing is written yet.
     private func append(_ message: [UInt8]) {
         let length = bytes(of: UInt64(message.count))
-        pending.append(contentsOf: length)
-        pending.append(contentsOf: bytes(of: maskedChecksum(length)))
-        pending.append(contentsOf: message)
-        pending.append(contentsOf: bytes(of: maskedChecksum(message)))
+        file.add(length)
+        file.add(bytes(of: maskedChecksum(length)))
+        file.add(message)
+        file.add(bytes(of: maskedChecksum(message)))
     }
 }
 
