@@ -16,7 +16,7 @@ package struct Distillery: ParsableCommand {
             RecorderCommand.self, DistillerCommand.self, EvaluatorCommand.self, StatusCommand.self, ScaleCommand.self,
             DrainCommand.self, StopCommand.self, HistoriesCommand.self, DistillCommand.self, EvaluateCommand.self,
             PredictCommand.self, AttentionCommand.self, EnvironmentsCommand.self, BenchCommand.self, DoctorCommand.self,
-            ReportCommand.self, KeysCommand.self,
+            ReportCommand.self, KeysCommand.self, SlurmCommand.self,
         ]
     )
 
