@@ -107,7 +107,7 @@ import Testing
         #expect(code == 1 && text.contains("%"), "\(text)")
     }
 
-    /// Two nodes; a node that is lost; USR2, requeue and TERM; arrays that join. About two minutes.
+    /// Two nodes; a node that is lost; USR2, requeue and TERM; arrays that join. About three minutes.
     @Test(
         "on a Slurm of three nodes every run ends whole", .enabled(if: lack == nil, Comment(rawValue: lack ?? "")))
     func drill() throws {

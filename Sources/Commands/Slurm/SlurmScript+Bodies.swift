@@ -19,6 +19,8 @@ extension SlurmScript {
         # A role or a step that lasted so long has not failed at its start.
         export HEALTHY_SECONDS=30
         export FAILURES_IN_A_ROW=5
+        # Slurm is asked no more often whether the job has its first node.
+        export GUARD_SECONDS=20
         readonly START_SECONDS=60 FAREWELL_SECONDS=40
 
         say() { printf '%(%F %T)T %s\n' -1 "$*" >&2; }
@@ -72,12 +74,29 @@ extension SlurmScript {
                 rest "$worker" $began || return $code
             done
         }
-        export -f say rest serve serve_coordinator
-
-        # ---- On the first node.
-
         # The nodes that the job still has: Slurm takes lost ones away.
         nodes() { scontrol show hostnames "$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%N)"; }
+
+        # On another node than the first: a job whose first node is lost has no script any more, but keeps its other nodes until
+        # somebody puts it back into the queue.
+        guard() {
+            local turn=0 leaving='' left
+            trap 'leaving=1' TERM
+            # With the first node, the reader of what a task writes is gone, too.
+            exec >>"$RUN/logs/guard.log" 2>&1
+            while [[ -z $leaving && -e $ENDPOINT ]]; do
+                sleep 1
+                ((++turn % GUARD_SECONDS == 0)) || continue
+                mapfile -t left < <(nodes)
+                [[ ${#left[@]} -gt 0 && " ${left[*]} " != *" $HEAD "* ]] || continue
+                say "the first node, $HEAD, is lost: the job goes into the queue again"
+                scontrol requeue "$SLURM_JOB_ID"
+                return
+            done
+        }
+        export -f say rest serve serve_coordinator nodes guard
+
+        # ---- On the first node.
 
         # By which Slurm itself reaches the node.
         address_of() { scontrol show node --oneliner "$1" | sed -n 's/.* NodeAddr=\([^ ]*\).*/\1/p'; }
@@ -94,18 +113,18 @@ extension SlurmScript {
         # Keeps the coordinator's step, which belongs to this node: a signal to this script is no end of its steps.
         lead() {
             trap : TERM USR2
-            step "$head" 1 serve_coordinator
+            step "$HEAD" 1 serve_coordinator
         }
 
         # Keeps workers at work on a node; where the job has lost it, on another one of those that are left.
-        #   work NODE WORKER...
+        #   work NODE WORKER...    or, in place of workers, `guard`
         work() {
             local node=$1 failures=0 began code left
             shift
             trap : TERM USR2
             while :; do
                 began=$SECONDS
-                step "$node" $# serve "$@"
+                if [[ $1 == guard ]]; then step "$node" 1 guard; else step "$node" $# serve "$@"; fi
                 code=$?
                 [[ -e $ENDPOINT ]] || return
                 mapfile -t left < <(nodes)
@@ -113,6 +132,8 @@ extension SlurmScript {
                 if [[ ${#left[@]} -gt 0 && " ${left[*]} " != *" $node "* ]]; then
                     say "$node is lost; $* go on elsewhere"
                     node=${left[RANDOM % ${#left[@]}]}
+                    # The first node cannot guard itself.
+                    [[ $1 != guard ]] || node=${left[-1]}
                     continue
                 fi
                 ((code)) || return
@@ -172,7 +193,7 @@ extension SlurmScript {
             [[ -z $reason ]] || return
             local bound
             bound=$(<"$RUN/coordinator.endpoint")
-            echo "tcp://$(address_of "$head"):${bound##*:}" >"$ENDPOINT.new" && mv "$ENDPOINT.new" "$ENDPOINT"
+            echo "tcp://$(address_of "$HEAD"):${bound##*:}" >"$ENDPOINT.new" && mv "$ENDPOINT.new" "$ENDPOINT"
         }
 
         # Gives every node its share of the workers, in turn.
@@ -183,6 +204,7 @@ extension SlurmScript {
             for ((i = 0; i < DISTILLERS; i++)); do workers+=("distiller-$i"); done
             for ((i = 0; i < EVALUATORS; i++)); do workers+=("evaluator-$i"); done
             mapfile -t all < <(nodes)
+            ((${#all[@]} == 1)) || work "${all[-1]}" guard &
             for number in "${!all[@]}"; do
                 share=()
                 for ((i = number; i < ${#workers[@]}; i += ${#all[@]})); do share+=("${workers[i]}"); done
@@ -192,7 +214,7 @@ extension SlurmScript {
 
         readonly NEAR_LIMIT="the time limit is near" SCANCELLED="Slurm ends the job"
         reason=''
-        head=${SLURMD_NODENAME:-$(hostname -s)}
+        export HEAD=${SLURMD_NODENAME:-$(hostname -s)}
         # Steps choose their own sizes.
         unset SLURM_NTASKS SLURM_NPROCS SLURM_NTASKS_PER_NODE SLURM_CPUS_PER_TASK
         prepare || exit
@@ -204,7 +226,7 @@ extension SlurmScript {
         coordinator=$!
         announce
         if [[ -e $ENDPOINT ]]; then
-            work "$head" recorder-0 &
+            work "$HEAD" recorder-0 &
             start_workers
         fi
         await "$coordinator"
