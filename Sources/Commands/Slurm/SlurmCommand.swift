@@ -1,4 +1,5 @@
 import ArgumentParser
+import Coordination
 import Experiments
 import Foundation
 import Nodes
