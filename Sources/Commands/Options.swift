@@ -79,25 +79,31 @@ struct MonitoringOptions: ParsableArguments {
     var metrics: String?
 
     func validate() throws {
-        do { _ = try address() } catch { throw ValidationError("--metrics \(error)") }
+        do { _ = try metrics.map { try MonitoringAddress($0) } } catch { throw ValidationError("--metrics \(error)") }
     }
 
-    private func address() throws -> MonitoringAddress? {
-        let given = metrics ?? ProcessInfo.processInfo.environment[MonitoringAddress.variable]
-        return try given.flatMap { $0.isEmpty ? nil : try MonitoringAddress($0) }
-    }
+    /// For the coordinator that a command starts, which alone gets the environment's address, too.
+    var arguments: [String] { metrics.map { ["--metrics", $0] } ?? [] }
 
-    /// For the coordinator that a command starts.
-    var arguments: [String] {
-        let given = metrics ?? ProcessInfo.processInfo.environment[MonitoringAddress.variable] ?? ""
-        return given.isEmpty ? [] : ["--metrics", given]
-    }
-
-    /// The desk that is served from now on; nil where nothing is to be served. Throws `MonitoringError`.
+    /// The desk that is served from now on; nil where nothing is to be served. Throws `MonitoringError` where the address
+    /// of the option cannot be served; one of the environment is for every process that finds it there, of which only the
+    /// first may have it: the others say so and go on.
     func desk(_ logger: Logger) throws -> MonitoringDesk? {
-        guard let address = try address() else { return nil }
+        if let metrics { return try serve(metrics, logger) }
+        guard let text = ProcessInfo.processInfo.environment[MonitoringAddress.variable], !text.isEmpty else {
+            return nil
+        }
+        do { return try serve(text, logger) } catch {
+            logger.warning("no metrics are served", metadata: [MonitoringAddress.variable: "\(error)"])
+            return nil
+        }
+    }
+
+    private func serve(_ text: String, _ logger: Logger) throws -> MonitoringDesk {
         let desk = MonitoringDesk()
-        let bound = try MonitoringServer.startAndWait(at: address, desk: desk)
+        let bound = try MonitoringServer.startAndWait(at: MonitoringAddress(text), desk: desk) { failure in
+            logger.warning("metrics are served again in a moment", metadata: ["failure": "\(failure)"])
+        }
         logger.info("serves metrics", metadata: ["address": "\(bound)"])
         return desk
     }

@@ -3,9 +3,9 @@ import Synchronization
 /// Where those who look at a process from outside ask, and where its own loop answers.
 ///
 /// The loop calls `answer` in every turn, which costs a lock where nobody has asked. Questions wait for the loop, so that
-/// an answer is of this moment, and a loop that does not answer within `patienceSeconds` is one that hangs. Any thread.
+/// an answer is of this moment, and a loop that does not answer within five seconds is one that hangs. Any thread.
 package final class MonitoringDesk: Sendable {
-    package static let patienceSeconds = 5.0
+    private let patienceSeconds: Double
     /// Questions that may wait at once; more are told at once that there is no answer.
     package static let questionLimit = 64
 
@@ -16,7 +16,7 @@ package final class MonitoringDesk: Sendable {
 
     private let state = Mutex(State())
 
-    package init() {}
+    package init(patienceSeconds: Double = 5) { self.patienceSeconds = patienceSeconds }
 
     /// Answers all questions that have come by one page, which is made where there is one to answer.
     package func answer(_ page: () -> [Metric]) {
@@ -30,7 +30,7 @@ package final class MonitoringDesk: Sendable {
     }
 
     /// The page, in Prometheus' text format; nil where the loop has not answered in time.
-    package func ask(patienceSeconds: Double = patienceSeconds) async -> String? {
+    package func ask() async -> String? {
         await withCheckedContinuation { continuation in
             let number: UInt64? = state.withLock { state in
                 guard state.questions.count < Self.questionLimit else { return nil }

@@ -10,13 +10,21 @@ import Synchronization
 /// hangs does not look healthy because another thread of it speaks HTTP. Nothing is asked of who connects, and nothing can
 /// be changed from here.
 package enum MonitoringServer {
-    /// An answer takes at most so long, from the request's first byte.
+    /// The process is asked for at most so long. What a client takes to ask and to read has no bound, nor has the number of
+    /// clients: the address is for those who are trusted not to wear the process out.
     private static let answerSeconds = 15.0
     private static let startSeconds = 15.0
+    /// Where listening ends by an error, such as too many open files, it begins anew after so long.
+    private static let restSeconds = 1.0
 
     /// Listens at `address`; gives the address that it is bound to, as `HOST:PORT`. Throws `MonitoringError` where it cannot
     /// listen there.
-    package static func start(at address: MonitoringAddress, desk: MonitoringDesk) async throws -> String {
+    ///
+    /// `onFailure` is told, on any thread, of what ended listening later, which begins anew.
+    package static func start(
+        at address: MonitoringAddress, desk: MonitoringDesk,
+        onFailure: @escaping @Sendable (MonitoringError) -> Void
+    ) async throws -> String {
         let server: HTTPServer
         do {
             server =
@@ -35,7 +43,14 @@ package enum MonitoringServer {
             let start = Start(continuation)
             Task.detached {
                 await addRoutes(to: server, desk: desk)
-                do { try await server.run() } catch { start.tell(.failure(failure(error, at: address))) }
+                while true {
+                    do { try await server.run() } catch {
+                        let failure = failure(error, at: address)
+                        if start.tell(.failure(failure)) { return }
+                        onFailure(failure)
+                    }
+                    try? await Task.sleep(for: .seconds(restSeconds))
+                }
             }
             Task.detached {
                 do {
@@ -50,12 +65,16 @@ package enum MonitoringServer {
     }
 
     /// The same, for a thread that is none of the concurrency pool's: it waits.
-    package static func startAndWait(at address: MonitoringAddress, desk: MonitoringDesk) throws -> String {
+    package static func startAndWait(
+        at address: MonitoringAddress, desk: MonitoringDesk, onFailure: @escaping @Sendable (MonitoringError) -> Void
+    ) throws -> String {
         let outcome = Outcome()
         let isKnown = DispatchSemaphore(value: 0)
         Task.detached {
             let result: Result<String, any Error>
-            do { result = .success(try await start(at: address, desk: desk)) } catch { result = .failure(error) }
+            do { result = .success(try await start(at: address, desk: desk, onFailure: onFailure)) } catch {
+                result = .failure(error)
+            }
             outcome.value.withLock { $0 = result }
             isKnown.signal()
         }
@@ -73,12 +92,15 @@ package enum MonitoringServer {
 
         init(_ continuation: CheckedContinuation<String, any Error>) { self.continuation = Mutex(continuation) }
 
-        func tell(_ result: Result<String, MonitoringError>) {
+        /// Whether it was the first.
+        @discardableResult
+        func tell(_ result: Result<String, MonitoringError>) -> Bool {
             let continuation = continuation.withLock { continuation in
                 defer { continuation = nil }
                 return continuation
             }
             continuation?.resume(with: result.mapError { $0 })
+            return continuation != nil
         }
     }
 
@@ -95,7 +117,7 @@ package enum MonitoringServer {
 
     private static var hangs: HTTPResponse {
         plain(
-            .serviceUnavailable, "the process has not answered for \(Int(MonitoringDesk.patienceSeconds)) s\n")
+            .serviceUnavailable, "the process has not answered in time\n")
     }
 
     private static func plain(_ status: HTTPStatusCode, _ text: String) -> HTTPResponse {

@@ -113,14 +113,16 @@ package final class NodeProcess {
         watch.look(at: runner.progress, now: now)
         watchClients(now: now)
         sockets.closeIdleEndpoints(now: now)
+        try membership.tick(
+            now: now, work: watch.report(now: now), snapshot: { mailbox.snapshot }, outbox: &outbox)
+        // A role that has been in one step for longer than its work may be is not well, whatever this thread still does.
+        guard watch.stillMilliseconds(now: now) < membership.workLimitMilliseconds ?? .max else { return }
         monitoring?.answer {
             let snapshot = mailbox.snapshot
             return NodeMetrics.page(
                 membership.hello, isJoined: membership.isWelcome, numbers: membership.numbers(of: snapshot),
                 waiting: snapshot.waiting)
         }
-        try membership.tick(
-            now: now, work: watch.report(now: now), snapshot: { mailbox.snapshot }, outbox: &outbox)
     }
 
     private func flush() throws {

@@ -251,8 +251,8 @@ package final class Supervisor {
     private func start(_ role: RoleName, now: UInt64) throws -> ChildProcess {
         let number = roles[role]?.nextNumber() ?? 0
         var environment = ProcessInfo.processInfo.environment
-        // One process can listen there: the one that is told so by its arguments.
-        environment[MonitoringAddress.variable] = nil
+        // One process can listen there: the coordinator.
+        if role != .coordinator { environment[MonitoringAddress.variable] = nil }
         let process = try ChildProcess(
             executable: executable, arguments: arguments(of: role),
             log: folder + "/logs/\(role.rawValue)-\(number).log",

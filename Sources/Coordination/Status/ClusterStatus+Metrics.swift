@@ -4,7 +4,7 @@ import Wire
 
 extension ClusterStatus {
     /// What the coordinator shows to monitoring: sums and extremes over its nodes, whatever their number, so that a page
-    /// has some dozens of lines in a cluster of any size. Each node shows its own numbers itself.
+    /// has about a hundred lines in a cluster of any size. Each node shows its own numbers itself.
     package var metrics: [Metric] {
         var info = Metric(
             "distillery_run_info", .gauge, "Always 1; the labels say which run this is, and where it stands.")
@@ -48,7 +48,7 @@ extension ClusterStatus {
             lifetimeCount,
             Metric(
                 "distillery_run_environment_steps_total", .counter,
-                "Environment steps of all actors that the coordinator has heard of.", environmentSteps),
+                "Environment steps of all actors since this coordinator began.", environmentSteps),
             Metric(
                 "distillery_run_policy_lag_mean_updates", .gauge,
                 "Updates that acting is behind learning: the mean over the lifetimes under way.",
