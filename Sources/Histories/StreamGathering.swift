@@ -6,14 +6,15 @@ import Glibc
 /// disk, or those that lie on a local disk onto a shared one.
 ///
 /// Each copy is verified before it takes its name, and is durable when it has it, so that whatever ends a gathering, what
-/// is there is whole, and the next one goes on. Streams are never changed, and none is replaced.
+/// is there is whole, and the next one goes on. Streams are never changed, and none is replaced. One gathering at a time for
+/// each target.
 package struct StreamGathering {
     /// What became of one stream.
     package enum Outcome: Hashable, Sendable {
         case copied(rows: Int, bytes: Int)
         /// The same bytes are there already.
         case present
-        /// It is not sealed: a recorder may be at work on it.
+        /// It is not sealed, or its lifetime is being begun anew: a recorder may be at work on it.
         case growing
         /// It is damaged, as `problem` says, and was not copied.
         case damaged(problem: String)
@@ -40,6 +41,7 @@ package struct StreamGathering {
     /// is left of its copy then.
     package func gather(_ path: String, of source: StreamFolder) throws -> Outcome {
         let target = place(of: path, in: source)
+        if let mark = DiscardedStreams(of: Folder.of(path)), !mark.isComplete { return .growing }
         do throws(StreamError) {
             let reader = try StreamReader(path: path)
             defer { reader.close() }
@@ -57,6 +59,16 @@ package struct StreamGathering {
         let bytes = copy.size
         try copy.publish()
         return .copied(rows: found.rows, bytes: bytes)
+    }
+
+    /// Copies the mark of a lifetime that was lived anew, whose folder this is.
+    package func gatherMark(of lifetime: String, of source: StreamFolder) throws {
+        let mark = lifetime + "/" + DiscardedStreams.markName
+        let target = place(of: mark, in: source)
+        try Folder.create(Folder.of(target))
+        var copy = try PendingFile(for: target)
+        try Self.read(mark) { try copy.append($0) }
+        try copy.publish()
     }
 
     /// Whether the stream itself is damaged, or its copy alone.

@@ -1,5 +1,8 @@
 import ArgumentParser
+import Coordination
+import Files
 import Histories
+import Nodes
 import Quantities
 
 struct HistoriesGatherCommand: ParsableCommand {
@@ -22,14 +25,23 @@ struct HistoriesGatherCommand: ParsableCommand {
     }
 
     func run() throws {
-        let folders = try sources.map { try StreamFolder(path: $0) }
+        let folders = try sources.map { source in
+            guard Folder.isFolder(source) else {
+                throw ClusterError("\(source): expected a run's folder or a folder of streams")
+            }
+            return try StreamFolder(path: source)
+        }
         let gathering = StreamGathering(into: out)
+        let lock = try DirectoryLock(path: out + "/.gather.lock", holder: "gathering")
+        defer { withExtendedLifetime(lock) {} }
         var progress = HistoriesProgress("gathered", of: folders.reduce(0) { $0 + $1.files.count })
         var report = GatheringReport()
         for folder in folders {
-            folder.warnOfQuarantined()
+            for path in folder.quarantined {
+                report.count(.damaged(problem: StreamVerification(quarantined: path).problems.first ?? ""), of: path)
+            }
             for path in folder.files {
-                let outcome = try gathering.gather(path, of: folder)
+                let outcome = try gather(path, of: folder, by: gathering)
                 report.count(outcome, of: path)
                 if case .copied(let rows, _) = outcome {
                     progress.advance(rows: rows)
@@ -37,10 +49,22 @@ struct HistoriesGatherCommand: ParsableCommand {
                     progress.advance(rows: 0)
                 }
             }
+            for lifetime in folder.discarded { try gathering.gatherMark(of: lifetime, of: folder) }
         }
         report.seconds = progress.seconds
         if json { try printJSON(report) } else { print(report.line) }
         if !report.problems.isEmpty { throw ExitCode.failure }
+    }
+
+    /// One stream that cannot be read is no reason to leave the others: it may have been moved aside meanwhile. A full disk
+    /// is.
+    private func gather(
+        _ path: String, of folder: StreamFolder, by gathering: StreamGathering
+    ) throws -> StreamGathering.Outcome {
+        do { return try gathering.gather(path, of: folder) } catch {
+            if isLackOfRoom(error) { throw error }
+            return .damaged(problem: "\(error)")
+        }
     }
 }
 
