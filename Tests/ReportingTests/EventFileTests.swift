@@ -131,6 +131,7 @@ struct EventFileTests {
         try second.append("loss", step: 9, value: 1e-9, time: 2010)
         // Ten seconds after the beginning they are on their way.
         let text = try String(contentsOf: path, encoding: .utf8)
+        #expect(text.hasPrefix("{\"name\":\"a \\\"b\\\"/c\",\"step\":7,"))
         let lines = try text.split(separator: "\n").map { try JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
         #expect(
             lines == [

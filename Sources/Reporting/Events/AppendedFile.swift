@@ -16,17 +16,32 @@ final class AppendedFile {
     /// When pending bytes were last handed on, in seconds since 1970.
     private var flushed: Double
 
-    /// Opens the file at `path`, whose folder must exist, and makes it where it is missing. `keeping`: how much of what is
-    /// there is kept; nil keeps nothing.
-    init(path: String, time: Double, keeping: ((Data) -> Int)? = nil) throws {
+    /// Opens the file at `path`, whose folder must exist, and makes it where it is missing. `keepsWholeLines`: what is
+    /// there stays, but for a last line that was cut; otherwise the file is emptied.
+    init(path: String, time: Double, keepsWholeLines: Bool = false) throws {
         let manager = FileManager.default
-        if keeping == nil || !manager.fileExists(atPath: path) {
+        if !keepsWholeLines || !manager.fileExists(atPath: path) {
             guard manager.createFile(atPath: path, contents: nil) else { throw FileError.system("create", path) }
         }
         handle = try FileHandle(forUpdating: URL(fileURLWithPath: path))
         flushed = time
-        if let keeping { try handle.truncate(atOffset: UInt64(keeping(try handle.readToEnd() ?? Data()))) }
+        try handle.truncate(atOffset: try Self.endOfLastLine(handle))
         try handle.seekToEnd()
+    }
+
+    /// Looks for it from the end on, a piece at a time: the file may be long.
+    private static func endOfLastLine(_ handle: FileHandle) throws -> UInt64 {
+        var end = try handle.seekToEnd()
+        while end > 0 {
+            let start = end - min(end, UInt64(bufferBytes))
+            try handle.seek(toOffset: start)
+            let piece = try handle.read(upToCount: Int(end - start)) ?? Data()
+            if let position = piece.lastIndex(of: UInt8(ascii: "\n")) {
+                return start + UInt64(position - piece.startIndex) + 1
+            }
+            end = start
+        }
+        return 0
     }
 
     /// Adds to what is pending; writes nothing.

@@ -16,7 +16,7 @@ package final class ScalarLog {
         events = try EventFileWriter(folder: folder, name: name, time: time)
         let path = folder.appendingPathComponent("\(name).jsonl").path
         // A line that was cut by a kill is none.
-        lines = try AppendedFile(path: path, time: time) { ($0.lastIndex(of: UInt8(ascii: "\n")) ?? -1) + 1 }
+        lines = try AppendedFile(path: path, time: time, keepsWholeLines: true)
     }
 
     /// Keeps the number in memory for up to ten seconds. Throws where the disk does not take what was kept; later numbers
@@ -29,12 +29,14 @@ package final class ScalarLog {
 
     /// Flushes first; throws where the disk did not take it. The log cannot be used afterwards.
     package func close() throws {
-        try events.close()
-        try lines.close()
+        let ends = [Result { try events.close() }, Result { try lines.close() }]
+        for end in ends { try end.get() }
     }
 
     private static func line(_ name: String, step: UInt64, value: Double, time: Double) -> String {
-        let name = String(decoding: (try? JSONEncoder().encode(name)) ?? Data("\"\"".utf8), as: UTF8.self)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .withoutEscapingSlashes
+        let name = String(decoding: (try? encoder.encode(name)) ?? Data("\"\"".utf8), as: UTF8.self)
         return
             "{\"name\":\(name),\"step\":\(step),\"time\":\(time),\"value\":\(value.isFinite ? "\(value)" : "null")}\n"
     }
