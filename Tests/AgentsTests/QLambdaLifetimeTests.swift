@@ -128,7 +128,11 @@ struct QLambdaLifetimeTests {
                 actions: &chosen)
             return chosen
         }
-        let steps = (0..<3).map { act(episode: 4, step: UInt32($0)) }
+        let steps = try (0..<3).map { step in
+            // New parameters, here the same, end no run.
+            try learner.withActingParameters { try actor.load(parameters: $0) }
+            return act(episode: 4, step: UInt32(step))
+        }
         let following = act(episode: 5, step: 0)
         let frequencies = (0..<5).map { action in steps[0].count { Int($0) == action } }
         let greedy = try #require(frequencies.indices.max { frequencies[$0] < frequencies[$1] })

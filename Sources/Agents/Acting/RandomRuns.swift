@@ -5,7 +5,7 @@ import Glibc
 ///
 /// An action that was drawn at random is taken for n steps, where n has a zeta distribution, P(n) proportional to
 /// n^-exponent. So an actor crosses a room that single random steps, each taken back by the next greedy one, would not
-/// lead out of. An episode's end ends it: wherever a stream is taken up, which is between two episodes, none goes on.
+/// lead out of. It goes on under new parameters, too. An episode's end ends it: wherever a stream is taken up, which is between two episodes, none goes on.
 final class RandomRuns {
     /// The probability of at most 1, 2, ... steps.
     private let cumulative: [Float]

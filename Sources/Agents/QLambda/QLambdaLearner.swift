@@ -28,6 +28,8 @@ package final class QLambdaLearner: SourceLearner {
     private let rows: RolloutRowsInOrder
     private let batch: SequenceBatch
     private let generator: Philox
+    /// Steps that a random action goes on for, in the mean.
+    private let stepsBeyondDraw: Double
     /// What actors load; nil where they load the parameters, and `lent` (parameterCount + 1).
     private let table: PolicyTable?
     private let lent: FloatBuffer
@@ -42,6 +44,7 @@ package final class QLambdaLearner: SourceLearner {
     ) throws {
         let environment = scene.environment
         self.settings = settings
+        stepsBeyondDraw = settings.explorationRunExponent.map { RandomRuns.meanLength(exponent: $0) - 1 } ?? 0
         let policy = try settings.makePolicy(environment: environment)
         self.policy = policy
         network = policy.makeNetwork()
@@ -230,11 +233,9 @@ package final class QLambdaLearner: SourceLearner {
     }
 
     /// Of the policy that actors have after the last update, in nats a step, at every observation: it has one greedy
-    /// action. Where random actions go on, the steps that these take by themselves have none.
-    private var entropy: Double {
-        let longer = settings.explorationRunExponent.map { RandomRuns.meanLength(exponent: $0) - 1 } ?? 0
-        return entropyOfDraw / (1 + Double(exploration) * longer)
-    }
+    /// action. Where random actions go on, the steps that these take by themselves have none; it is a lower bound then,
+    /// since runs that an episode's end cuts are counted whole.
+    private var entropy: Double { entropyOfDraw / (1 + Double(exploration) * stepsBeyondDraw) }
 
     private var entropyOfDraw: Double {
         let random = Double(exploration) / Double(policy.actions)
