@@ -99,7 +99,7 @@ struct RunFolder {
     /// `.build` it lies.
     private var commit: String? {
         if let commit = Build.commit { return commit }
-        guard let executable = try? ChildProcess.ownExecutable() else { return nil }
+        guard let executable = try? ChildProcess.ownExecutable(), executable.contains("/.build/") else { return nil }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         let folder = URL(fileURLWithPath: executable).deletingLastPathComponent().path
