@@ -165,7 +165,7 @@ let package = Package(
             ]),
         tests("HouseTests", []),
         tests("MonitoringTests", ["Monitoring", "Coordination", "Nodes", "Wire", http, httpSockets]),
-        tests("DeploymentTests", ["distillery"]),
+        tests("DeploymentTests", ["distillery", "TestSupport"]),
         tests("FilesTests", ["Files", "TestSupport"]),
         tests("QuantitiesTests", ["Quantities"]),
         tests("SettingsTests", ["Settings"]),

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The manifests of deploy/kubernetes, by the script beside them, which renders and validates them.
@@ -9,16 +10,8 @@ import Testing
     private static let skipped: Int32 = 3
 
     @Test("are what Kubernetes understands, and keep their promises") func check() throws {
-        let process = Process()
-        process.executableURL = Self.script
-        process.standardInput = FileHandle.nullDevice
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        if process.terminationStatus == Self.skipped { return print(text) }
-        #expect(process.terminationStatus == 0, "\(text)")
+        let found = try ProgramOutput(of: Self.script.path)
+        if found.code == Self.skipped { return print(found.text) }
+        #expect(found.code == 0, "\(found.text)")
     }
 }

@@ -1,11 +1,12 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The batch scripts of deploy/slurm, as the command prints them, and as they do on a Slurm of several nodes.
 @Suite("Slurm") struct SlurmTests {
     /// Why this machine cannot do the drill; nil where it can.
     private static let lack: String? = {
-        let answer = try? run(deployed("slurm/drill"), [distillery, "--check"])
+        let answer = try? ProgramOutput(of: deployed("slurm/drill"), [distillery, "--check"])
         return answer?.code == 0 ? nil : answer?.text ?? "the drill needs Python"
     }()
 
@@ -19,31 +20,13 @@ import Testing
         return bundle.deletingLastPathComponent().appendingPathComponent("distillery").path
     }()
 
-    /// What a command prints, on both outputs, and its exit code.
-    private static func run(
-        _ program: String, _ arguments: [String], input: String? = nil
-    ) throws -> (text: String, code: Int32) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
-        let (output, source) = (Pipe(), Pipe())
-        process.standardInput = source
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        if let input { try source.fileHandleForWriting.write(contentsOf: Data(input.utf8)) }
-        try source.fileHandleForWriting.close()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        return (text, process.terminationStatus)
-    }
-
     private static func deployed(_ name: String) -> String { repository.appendingPathComponent("deploy/\(name)").path }
 
     private func printed(_ arguments: [String]) throws -> String {
-        let (text, code) = try Self.run(Self.distillery, ["slurm"] + arguments + ["--print-only"])
-        #expect(code == 0, "\(text)")
-        return text
+        let found = try ProgramOutput(
+            of: Self.distillery, ["slurm"] + arguments + ["--print-only"])
+        #expect(found.code == 0, "\(found.text)")
+        return found.text
     }
 
     /// From the line on that begins what is the same for every run.
@@ -54,8 +37,9 @@ import Testing
 
     /// The script is one of bash, and ends as the file of deploy/slurm does.
     private func check(_ script: String, against name: String) throws {
-        let (complaints, code) = try Self.run("/bin/bash", ["-n"], input: script)
-        #expect(code == 0 && complaints.isEmpty, "\(complaints)")
+        let found = try ProgramOutput(
+            of: "/bin/bash", ["-n"], input: script)
+        #expect(found.code == 0 && found.text.isEmpty, "\(found.text)")
         let file = try String(contentsOfFile: Self.deployed("slurm/\(name)"), encoding: .utf8)
         #expect(try body(script) == body(file), "./scripts/embed-slurm takes deploy/slurm/\(name) over")
     }
@@ -86,8 +70,9 @@ import Testing
         try FileManager.default.createDirectory(at: run, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: run) }
         let arguments = ["join", "--role", "actor", "--array", "8", "--coordinator", run.path]
-        let (refusal, code) = try Self.run(Self.distillery, ["slurm"] + arguments + ["--print-only"])
-        #expect(code == 1 && refusal.contains("experiment.yaml"), "\(refusal)")
+        let found = try ProgramOutput(
+            of: Self.distillery, ["slurm"] + arguments + ["--print-only"])
+        #expect(found.code == 1 && found.text.contains("experiment.yaml"), "\(found.text)")
         try Data().write(to: run.appendingPathComponent("experiment.yaml"))
         let script = try printed(arguments)
         #expect(script.contains("\n#SBATCH --array=1-8\n") && script.contains("\nROLE='actor'\n"))
@@ -96,22 +81,25 @@ import Testing
 
     @Test("wrong options are refused", arguments: [["--nodes", "0"], ["--nodes", "1", "--cpus", "0"], []])
     func refusals(options: [String]) throws {
-        let (text, code) = try Self.run(Self.distillery, ["slurm", Self.deployed("experiments/smoke.yaml")] + options)
-        #expect(code == 2, "\(text)")
+        let found = try ProgramOutput(
+            of: Self.distillery, ["slurm", Self.deployed("experiments/smoke.yaml")] + options)
+        #expect(found.code == 2, "\(found.text)")
     }
 
     @Test("a folder that Slurm cannot write a log into is refused") func logs() throws {
-        let (text, code) = try Self.run(
-            Self.distillery,
+        let found = try ProgramOutput(
+            of:
+                Self.distillery,
             ["slurm", Self.deployed("experiments/smoke.yaml"), "--nodes", "1", "--out", "/shared/100%", "--print-only"])
-        #expect(code == 1 && text.contains("%"), "\(text)")
+        #expect(found.code == 1 && found.text.contains("%"), "\(found.text)")
     }
 
     /// Two nodes; a node that is lost; USR2, requeue and TERM; arrays that join. About three minutes.
     @Test(
         "on a Slurm of three nodes every run ends whole", .enabled(if: lack == nil, Comment(rawValue: lack ?? "")))
     func drill() throws {
-        let (text, code) = try Self.run(Self.deployed("slurm/drill"), [Self.distillery])
-        #expect(code == 0, "\(text)")
+        let found = try ProgramOutput(
+            of: Self.deployed("slurm/drill"), [Self.distillery])
+        #expect(found.code == 0, "\(found.text)")
     }
 }

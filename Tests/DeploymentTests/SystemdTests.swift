@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The units of deploy/systemd, read by systemd's own tools in a folder that looks like a system with them installed.
@@ -36,18 +37,8 @@ struct SystemdTests {
     private static let deployed = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("deploy/systemd")
 
-    /// What systemd-analyze prints, on both outputs, and its exit code.
-    private func analyse(_ arguments: [String]) throws -> (text: String, code: Int32) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/systemd-analyze")
-        process.arguments = arguments
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        return (text, process.terminationStatus)
+    private func analyse(_ arguments: [String]) throws -> ProgramOutput {
+        try ProgramOutput(of: "/usr/bin/systemd-analyze", arguments)
     }
 
     @Test("are all that there are") func all() throws {
@@ -58,18 +49,18 @@ struct SystemdTests {
 
     @Test("are understood without a word of complaint", arguments: units) func verify(unit: String) throws {
         try withRoot { root in
-            let (text, code) = try analyse(["verify", "--root=\(root.path)", unit])
-            #expect(code == 0 && !text.contains("distillery"), "\(text)")
+            let found = try analyse(["verify", "--root=\(root.path)", unit])
+            #expect(found.code == 0 && !found.text.contains("distillery"), "\(found.text)")
         }
     }
 
     @Test("give a role hardly more of the machine than it needs", arguments: units) func security(unit: String) throws {
         try withRoot { root in
             // Tenths; systemd calls 2.0 and less OK.
-            let (text, code) = try analyse([
+            let found = try analyse([
                 "security", "--root=\(root.path)", "--offline=yes", "--threshold=15", "--no-pager", unit,
             ])
-            #expect(code == 0, "\(text.suffix(300))")
+            #expect(found.code == 0, "\(found.text.suffix(300))")
         }
     }
 }

@@ -4,6 +4,7 @@ import FlyingSocks
 import Foundation
 import Monitoring
 import Processes
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -32,21 +33,8 @@ extension EndToEnd {
             return String(decoding: try await response.bodyData, as: UTF8.self)
         }
 
-        /// What promtool prints on both outputs, and its exit code.
-        private func promtool(_ arguments: [String], input: String? = nil) throws -> (text: String, code: Int32) {
-            let process = Process()
-            process.executableURL = URL(filePath: "/usr/bin/promtool")
-            process.arguments = arguments
-            let (given, printed) = (Pipe(), Pipe())
-            process.standardInput = given
-            process.standardOutput = printed
-            process.standardError = printed
-            try process.run()
-            if let input { try given.fileHandleForWriting.write(contentsOf: Data(input.utf8)) }
-            try given.fileHandleForWriting.close()
-            let text = String(decoding: printed.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            process.waitUntilExit()
-            return (text, process.terminationStatus)
+        private func promtool(_ arguments: [String], input: String = "") throws -> ProgramOutput {
+            try ProgramOutput(of: "/usr/bin/promtool", arguments, input: input)
         }
 
         @Test("scrapes the coordinator and a node of a cluster at work, and finds nothing to say against their pages")
@@ -63,8 +51,8 @@ extension EndToEnd {
             let node = try address(inLog: guest.errors)
 
             for page in [try await page(coordinator), try await page(node)] {
-                let (text, code) = try promtool(["check", "metrics"], input: page)
-                #expect(code == 0 && text.isEmpty, "\(text)\n\(page)")
+                let found = try promtool(["check", "metrics"], input: page)
+                #expect(found.code == 0 && found.text.isEmpty, "\(found.text)\n\(page)")
             }
 
             let port = try #require(HeldPort()?.endpoint.split(separator: ":").last)
@@ -85,8 +73,8 @@ extension EndToEnd {
                 "sum(distillery_nodes{role=\"actor\"}) >= 1", "max(distillery_node_joined) == 1",
             ] {
                 let isSo = try eventually {
-                    let (text, code) = try promtool(["query", "instant", "http://127.0.0.1:\(port)", query])
-                    return code == 0 && !text.isEmpty
+                    let found = try promtool(["query", "instant", "http://127.0.0.1:\(port)", query])
+                    return found.code == 0 && !found.text.isEmpty
                 }
                 #expect(isSo, "\(query): \(prometheus.standardError.suffix(1000))")
             }
