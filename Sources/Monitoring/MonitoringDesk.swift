@@ -2,7 +2,7 @@ import Synchronization
 
 /// Where those who look at a process from outside ask, and where its own loop answers.
 ///
-/// The loop calls `answer` in every turn, which costs a lock where nobody has asked. Questions wait for the loop, so that
+/// The loop calls `answer` in every turn, which costs a lock where no question waits. Questions wait for the loop, so that
 /// an answer is of this moment, and a loop that does not answer within five seconds is one that hangs. Any thread.
 package final class MonitoringDesk: Sendable {
     private let patienceSeconds: Double

@@ -40,7 +40,7 @@ package final class NodeProcess {
     ///   - bind: where a learner or a recorder listens; nil for roles that no node connects to.
     ///   - announce: the host under which others reach it, where it is not the one that it is bound to.
     ///   - key: nil in a cluster without keys.
-    ///   - monitoring: where this process is asked how it is; nil where nobody asks.
+    ///   - monitoring: where this process is asked how it is; nil without `--metrics`.
     package init(
         role: any Role, coordinator: String, bind: String?, announce: String? = nil, key: NodeKey? = nil,
         insecure: Bool = false, workLimit: @escaping WorkLimit, monitoring: MonitoringDesk? = nil, logger: Logger,

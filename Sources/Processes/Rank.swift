@@ -1,4 +1,4 @@
-/// Which one of several equal processes this is, counted from 0, as whoever starts them says: by a flag, or by the
+/// Which one of several equal processes this is, counted from 0, as the one who starts them says: by a flag, or by the
 /// variable of a launcher (`torchrun` and others, Slurm's steps, indexed jobs of Kubernetes).
 ///
 ///     let rank = try Rank.own(flag: nil, environment: ProcessInfo.processInfo.environment)
@@ -10,7 +10,7 @@ package struct Rank: Hashable, Sendable {
     /// What has said it, for messages: `--rank` or the variable.
     package let source: String
 
-    /// Nil where nobody has said it. The first that does counts, and throws `RankError` where it is no rank: a later one
+    /// Nil where neither the flag nor a variable says it. The first that does counts, and throws `RankError` where it is no rank: a later one
     /// may be of another launcher, around this one. An empty variable says nothing.
     package static func own(flag: String?, environment: [String: String]) throws(RankError) -> Rank? {
         if let flag { return try Rank(flag, source: "--rank") }

@@ -30,7 +30,7 @@ package final class CoordinatorProcess {
     private var leavesNodesBehind = false
 
     /// `keys`: the coordinator's own key and who may connect; nil for a cluster without keys. `monitoring`: where this
-    /// process is asked how it is; nil where nobody asks. Throws `TransportError`
+    /// process is asked how it is; nil without `--metrics`. Throws `TransportError`
     /// where the endpoint cannot be bound, and where a cluster is open to the network without keys unless `insecure`
     /// allows it.
     package init(

@@ -1,6 +1,6 @@
 package import Foundation
 
-/// Numbers of a run as they arrive, for whoever looks at it while it is at work: in a file that TensorBoard reads, and as
+/// Numbers of a run as they arrive, for people and programs that watch it at work: in a file that TensorBoard reads, and as
 /// lines of JSON beside it, `NAME.jsonl`, for programs. One thread at a time.
 ///
 ///     {"name":"collect/return","step":1200,"time":1700000000.5,"value":1.25}
