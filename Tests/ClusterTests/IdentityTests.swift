@@ -274,6 +274,13 @@ import Wire
         #expect(learner.learning.first?.transitions == 0)
         #expect(!isRefused(try answers(of: learner, to: message, from: .peer("a"))))
         #expect(learner.learning.first?.transitions ?? 0 > 0)
+        // Whoever comes with an attempt that is over is told so; with one that is to come, it asks again.
+        var next = right
+        next.attempt += 1
+        #expect(try answers(of: learner, to: .joinLifetime(next), from: .peer("a")).isEmpty)
+        let over = ReleaseLifetime(lifetime: right.lifetime, attempt: right.attempt)
+        _ = try answers(of: learner, to: .releaseLifetime(over), from: .coordinator)
+        #expect(isRefused(try answers(of: learner, to: .joinLifetime(right), from: .peer("a"))))
     }
 
     @Test(

@@ -99,6 +99,11 @@ import Wire
         // It was silent for too long: it is to come back as another.
         let answers = try lone.say(.heartbeat(Heartbeat()), from: "e1")
         #expect(answers.contains { if case .rejoin = $0.envelope.message { true } else { false } })
+        // The same where it hung before it had its welcome: the first job may still be on its way to that name.
+        let hello = Hello(role: .evaluator, name: "e1", host: "h", process: 1, endpoint: "", capacity: 0)
+        let late = try lone.say(.hello(hello), from: "e1").map(\.envelope.message)
+        #expect(late.contains { if case .rejoin = $0 { true } else { false } })
+        #expect(!late.contains { if case .welcome = $0 { true } else { false } })
     }
 }
 

@@ -242,6 +242,15 @@ struct StateTests {
         #expect(lost.recent(now: 305 * second).map(\.node) == (6..<10).map { "node-\($0)" })
     }
 
+    @Test("names of lost nodes are known for as long as 4,096 others were not lost since")
+    func namesOfLost() {
+        var lost = LostNodes()
+        for index in 0..<5000 { lost.note("node-\(index)", reason: "silent", now: 0) }
+        lost.note("node-4999", reason: "silent again", now: 0)
+        let known = (0..<5001).filter { lost.wasGivenUp("node-\($0)") }
+        #expect(known == Array(904..<5000))
+    }
+
     @Test("a key's roles are those of the list, which each node is compared with once")
     func keys() throws {
         var permissions = KeyPermissions()

@@ -126,9 +126,13 @@ package final class LearnerRole: Role {
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
             self.release(release)
         case .joinLifetime(let join):
-            // Not yet leased to us: the sender asks again.
             guard let lifetime = lifetimes[join.lifetime], lifetime.lease.attempt == join.attempt else {
-                return outbox.noteDisregard()
+                guard isOver(join.lifetime, attempt: join.attempt) else {
+                    // Not yet leased to us: the sender asks again.
+                    return outbox.noteDisregard()
+                }
+                let reason = "\(join.lifetime): attempt \(join.attempt) is over, or its learner is another by now"
+                return refuse(reason, sender, envelope.request, outbox: &outbox)
             }
             let isLeased =
                 tickets?.isValid(
@@ -151,6 +155,12 @@ package final class LearnerRole: Role {
             refusedMessages += 1
             outbox.send(.failure("a learner does not take this message"), to: sender, request: envelope.request)
         }
+    }
+
+    /// Whether the attempt, or a later one, was taken back, or a later one is leased to us.
+    private func isOver(_ lifetime: LifetimeIdentifier, attempt: UInt64) -> Bool {
+        let leased = lifetimes[lifetime]?.lease.attempt ?? downloads[lifetime]?.lease.attempt
+        return released.contains(lifetime, attempt: attempt) || leased.map { $0 > attempt } ?? false
     }
 
     /// Answers with a failure, and counts it.

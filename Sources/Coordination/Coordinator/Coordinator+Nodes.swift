@@ -18,6 +18,10 @@ extension Coordinator {
         guard hello.role != .coordinator else {
             return refuse("a hello from another coordinator", to: .peer(name), outbox: &outbox)
         }
+        guard nodes[name] != nil || !lostNodes.wasGivenUp(name) else {
+            // It hung before our welcome reached it: leases that others have by now may be on their way to this name.
+            return outbox.send(.rejoin, to: .peer(name))
+        }
         if let reason = keys.refusal(of: hello.role, to: name) {
             return refuse(reason, to: .peer(name), outbox: &outbox)
         }
