@@ -47,6 +47,9 @@ extension [Envelope] {
     fileprivate var joins: [(join: JoinLifetime, request: UInt64)] {
         compactMap { if case .joinLifetime(let join) = $0.message { (join, $0.request) } else { nil } }
     }
+    fileprivate var finished: [CarryingFinished] {
+        compactMap { if case .carryingFinished(let finished) = $0.message { finished } else { nil } }
+    }
     fileprivate var failures: [(reason: String, request: UInt64)] {
         compactMap { if case .failure(let reason) = $0.message { (reason, $0.request) } else { nil } }
     }
@@ -65,11 +68,13 @@ struct LateRefusalTests {
             task: try #require(context.experiment.trainTasks(of: context.distribution).first), repetition: 0)
     }
 
-    private func carry(_ actors: Range<Int>, incarnation: UInt64, attempt: UInt64 = 1) -> Message {
+    private func carry(
+        _ actors: Range<Int>, incarnation: UInt64, attempt: UInt64 = 1, learner: String = "sim:l"
+    ) -> Message {
         .carryActors(
             CarryActors(
                 lifetime: lifetime, actors: actors, incarnation: incarnation, attempt: attempt,
-                learnerEndpoint: "sim:l", recorderEndpoint: "sim:r", recordedActors: 3))
+                learnerEndpoint: learner, recorderEndpoint: "sim:r", recordedActors: 3))
     }
 
     private func durable(
@@ -111,6 +116,21 @@ struct LateRefusalTests {
         // More of the same attempt, or of a later one, are taken up.
         let more = try actor.say(carry(0..<2, incarnation: 1 << 16, attempt: 2), from: .coordinator, request: 3)
         #expect(more.joins.map(\.join.actors) == [0..<2])
+    }
+
+    @Test(
+        "an actor process that has not joined a lifetime whose learner has ended it and left is done with it",
+        arguments: [true, false])
+    func endedBeforeJoining(wasAsked: Bool) throws {
+        let actor = try Spoken(ActorRole(capacity: 3))
+        if wasAsked {
+            #expect(try !actor.say(carry(2..<3, incarnation: 5), from: .coordinator, request: 1).joins.isEmpty)
+            #expect(try actor.tick(after: 50).finished.isEmpty)
+        }
+        let said = try actor.say(carry(2..<3, incarnation: 5, learner: ""), from: .coordinator, request: 2)
+        #expect(said.joins.isEmpty)
+        #expect(try actor.tick(after: 50).finished.map(\.incarnation) == [5])
+        #expect(actor.role.parts(now: actor.now).isEmpty)
     }
 
     @Test(

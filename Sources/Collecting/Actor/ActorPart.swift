@@ -143,8 +143,10 @@ final class ActorPart {
     /// The lifetime has a learner; without one it has ended and its streams are only being completed.
     var needsLearner: Bool { !carry.learnerEndpoint.isEmpty }
 
-    /// Recorder and learner have all that there is. The role then reports `CarryingFinished` and drops the part.
+    /// Recorder and learner have all that there is, or the lifetime ended before these actors joined it, and there is
+    /// nothing. The role then reports `CarryingFinished` and drops the part.
     var isDone: Bool {
-        phase == .draining && recorder?.isDone ?? true && (unanswered.isEmpty || !needsLearner)
+        if phase == .joining { return !needsLearner }
+        return phase == .draining && recorder?.isDone ?? true && (unanswered.isEmpty || !needsLearner)
     }
 }

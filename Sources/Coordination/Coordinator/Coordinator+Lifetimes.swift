@@ -268,7 +268,8 @@ extension Coordinator {
                 takeUpAgain(identifier, now: now, outbox: &outbox)
                 continue
             }
-            // It has had all rollouts: the carriers only have to complete the streams.
+            // It has had the rollouts of all that joined it: those carriers only have to complete their streams, and
+            // the others have made nothing.
             lifetime.learner = nil
             lifetimes[identifier] = lifetime
             for part in lifetime.parts where !part.isFinished {
