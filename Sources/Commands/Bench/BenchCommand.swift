@@ -13,7 +13,8 @@ struct BenchCommand: ParsableCommand {
         subcommands: [
             BenchCollectCommand.self, BenchLifetimesCommand.self, BenchKernelsCommand.self, BenchDistillerCommand.self,
             BenchActingCommand.self,
-            BenchEvaluatorCommand.self, BenchCoordinatorCommand.self, BenchRecorderCommand.self, BenchDrillCommand.self,
+            BenchEvaluatorCommand.self, BenchCoordinatorCommand.self, BenchLargeClusterCommand.self,
+            BenchRecorderCommand.self, BenchDrillCommand.self,
             BenchScaleCommand.self, BenchHostileCommand.self, BenchStreamsCommand.self, BenchEnvironmentsCommand.self,
         ])
 }

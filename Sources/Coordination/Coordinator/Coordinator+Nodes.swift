@@ -52,7 +52,7 @@ extension Coordinator {
         outbox.send(
             .welcome(
                 Welcome(
-                    run: run, experiment: context.experiment.yaml,
+                    run: run, experiment: experimentText,
                     heartbeatIntervalMilliseconds: Self.heartbeatIntervalMilliseconds,
                     silenceLimitMilliseconds: Self.silenceLimitMilliseconds, folder: folder,
                     ticketSecret: nodes[name]?.tickets?.secret ?? [])), to: .peer(name))

@@ -44,6 +44,8 @@ package final class Coordinator {
     package static let nodeLimit = 16_384
 
     let context: ExperimentContext
+    /// The experiment as every welcome carries it; written once, for thousands of nodes may join in one second.
+    let experimentText: String
     let goal: Goal
     let folder: String
     let run: String
@@ -120,6 +122,7 @@ package final class Coordinator {
         finished: Progress = Progress(), now: UInt64
     ) throws {
         self.context = context
+        experimentText = context.experiment.yaml
         self.run = run
         self.folder = folder
         self.goal = goal
