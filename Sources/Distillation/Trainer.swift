@@ -32,6 +32,10 @@ package struct StepReport: Sendable, Equatable {
 /// With 64 windows, 4 threads and a preferred pass of one window there are 64 micro-batches: worker 1 takes numbers 1,
 /// 5, 9 and so on. All memory is taken by the initialiser. A trainer resumed from `optimizer.safetensors` goes on with
 /// the step behind it and draws the windows that an uninterrupted one would have drawn.
+///
+/// As one of several ranks it takes its share of every batch alone; the gradient is summed over all ranks once a step,
+/// and every rank then makes the same update. A window's dropout and masks are those of its number in the whole batch,
+/// so that any number of ranks computes the same but for the order of floating-point sums. Time is that of rank 0.
 package final class Trainer {
     package let model: any SequenceModel
     package let settings: TrainingSettings
@@ -50,27 +54,33 @@ package final class Trainer {
     private let adam: Adam
     private let pool: WorkerPool
     private let passes: [any TrainingPass]
+    /// Nil where there is no other.
+    let ranks: (any RankGroup)?
+    private let share: BatchShare
     private let encoder: (any ObservationEncoder)?
     private let gradients: [FloatBuffer]
     private let batch: WindowBatch
-    /// Windows of a micro-batch.
-    private let windowsPerPass: Int
     /// (micro-batches) sums of the objective and of the negative log-likelihood.
     private let objectives: UnsafeMutableBufferPointer<Double>
     private let likelihoods: UnsafeMutableBufferPointer<Double>
     /// (workers) squared norm of each worker's share of the gradient.
     private let squares: UnsafeMutableBufferPointer<Double>
     private let now: () -> Double
+    /// Rank 0's time when the ranks last summed; where there is one rank, its clock is asked.
+    private var agreedNow = 0.0
     private var startedAt: Double?
     private var secondsBefore = 0.0
 
     /// Prepares training of `model`, which is changed in place. `resumeFrom`: the bytes of an `optimizer.safetensors`
     /// that belongs to the model's parameters. `selection`: which streams of the store count. `optimum`: the best possible
-    /// return of a task by its id, for windows that are drawn by it. `now`: a monotonic clock in seconds. Throws `SettingsError` for settings out of range, `HistoriesError` for data that the model cannot be
-    /// taught with, `FileError` for a state that does not fit.
+    /// return of a task by its id, for windows that are drawn by it. `now`: a monotonic clock in seconds. `ranks`: this process's
+    /// view of those that train together; no collective call is made before `alignRanks`, which must then come before
+    /// the first step. Throws `SettingsError` for settings out of range, `HistoriesError` for data that the model cannot
+    /// be taught with, `FileError` for a state that does not fit, `TrainingError` where so many ranks cannot train it.
     package init(
         model: any SequenceModel, training: TrainingSettings, windows: WindowSettings, data: StreamStore,
-        selection: StreamSelection? = nil, resumeFrom: Data? = nil, optimum: @escaping (Int) -> Double? = { _ in nil },
+        selection: StreamSelection? = nil, resumeFrom: Data? = nil, ranks: (any RankGroup)? = nil,
+        optimum: @escaping (Int) -> Double? = { _ in nil },
         now: @escaping () -> Double = monotonicSeconds
     ) throws {
         try training.validate()
@@ -86,11 +96,16 @@ package final class Trainer {
             start: training.startLearningRate, peak: training.peakLearningRate, final: training.finalLearningRate,
             warmupSteps: training.warmupSteps, steps: training.steps)
         adam = Adam(beta1: training.beta1, beta2: training.beta2, epsilon: training.epsilon)
-        windowsPerPass = Trainer.microBatch(model, training)
-        let microBatches = (training.batchSize + windowsPerPass - 1) / windowsPerPass
-        let threads = min(training.threads, microBatches)
+        self.ranks = ranks.flatMap { $0.count > 1 ? $0 : nil }
+        if let ranks, ranks.count > training.batchSize {
+            throw TrainingError("there are \(ranks.count) ranks for the \(training.batchSize) windows of a batch")
+        }
+        share = BatchShare(
+            batch: training.batchSize, rank: ranks?.rank ?? 0, ranks: ranks?.count ?? 1,
+            preferredWindows: model.preferredWindows, threads: training.threads)
+        let (microBatches, threads) = (share.passes, share.threads)
         pool = WorkerPool(count: threads)
-        passes = model.makePasses(workers: threads, windows: windowsPerPass, seed: training.seed)
+        passes = model.makePasses(workers: threads, windows: share.windowsPerPass, seed: training.seed)
         encoder = model.makeEncoder(observations: training.batchSize * model.contextLength, pool: pool)
         gradients = (0..<threads).map { _ in FloatBuffer(model.parameters.count) }
         first = FloatBuffer(model.parameters.count)
@@ -102,6 +117,9 @@ package final class Trainer {
         objectives.initialize(repeating: 0)
         likelihoods.initialize(repeating: 0)
         squares.initialize(repeating: 0)
+        guard encoder == nil || self.ranks == nil else {
+            throw TrainingError("a model whose encoder sees the whole batch is trained by one rank, not by several")
+        }
         try checkRows()
         if let resumeFrom { try restore(resumeFrom) }
     }
@@ -113,7 +131,10 @@ package final class Trainer {
     }
 
     /// Seconds of training so far, those before a resume included.
-    package var elapsedSeconds: Double { secondsBefore + (startedAt.map { now() - $0 } ?? 0) }
+    package var elapsedSeconds: Double { secondsBefore + (startedAt.map { time() - $0 } ?? 0) }
+
+    /// Of all ranks the same, so that all of them end with the same step.
+    private func time() -> Double { ranks == nil ? now() : agreedNow }
 
     /// Until the next step no time of training passes.
     package func pause() {
@@ -141,20 +162,24 @@ package final class Trainer {
     package func step() throws -> StepReport {
         sampler.refresh()
         try checkRows()
-        if startedAt == nil { startedAt = now() }
+        if startedAt == nil { start() }
         let rate = schedule.rate(step: completedSteps, elapsedShare: timeShare)
         var taught = 0
-        for index in 0..<settings.batchSize { taught += sampler.fill(batch, step: completedSteps, index: index) }
-        computeGradients(taught: taught)
-        let norm = reduceGradients()
-        let objective = objectives.reduce(0, +) / Double(max(1, taught))
-        let loss = likelihoods.reduce(0, +) / Double(max(1, taught))
+        for index in share.windows { taught += sampler.fill(batch, step: completedSteps, index: index) }
+        // How many actions all ranks teach is known when they have summed.
+        let scale = ranks == nil ? 1 / Float(max(1, taught)) : 1 / Float(batch.windows * batch.length)
+        computeGradients(scale: scale)
+        let sums = sums(taught: taught)
+        let weight = ranks == nil ? 1 : Double(batch.windows * batch.length) / max(1, sums.taught)
+        let norm = weight * reduceGradients()
+        let objective = sums.objective / max(1, sums.taught)
+        let loss = sums.likelihood / max(1, sums.taught)
         guard norm.isFinite, loss.isFinite else {
             throw TrainingError(
                 "training diverged at step \(completedSteps + 1): loss \(loss), gradient norm \(norm), learning rate \(rate); "
                     + "lower the peak learning rate or lengthen the warm-up")
         }
-        update(rate: rate, scale: Adam.clipScale(norm: norm, limit: settings.gradientClip))
+        update(rate: rate, scale: weight * Adam.clipScale(norm: norm, limit: settings.gradientClip))
         completedSteps += 1
         return StepReport(
             step: completedSteps, loss: loss, objective: objective, learningRate: rate, gradientNorm: norm,
@@ -168,10 +193,25 @@ package final class Trainer {
         }
     }
 
-    /// Adds the batch's gradient to the workers' buffers. `taught`: actions that the batch teaches, over which the
-    /// objective is a mean.
-    private func computeGradients(taught: Int) {
-        let scale = 1 / Float(max(1, taught))
+    /// The clock of training begins to run.
+    private func start() {
+        if ranks != nil { _ = sums(taught: 0) }
+        startedAt = time()
+    }
+
+    /// What the micro-batches of the step have found, of all ranks.
+    private func sums(taught: Int) -> StepSums {
+        var sums = StepSums(
+            objective: objectives.reduce(0, +), likelihood: likelihoods.reduce(0, +), taught: Double(taught))
+        guard let ranks else { return sums }
+        sums.now = now()
+        sums.add(over: ranks)
+        agreedNow = sums.now
+        return sums
+    }
+
+    /// Adds the gradient of this rank's windows to the workers' buffers. `scale`: of an action's gradient.
+    private func computeGradients(scale: Float) {
         let rows = batch.windows * batch.length
         pool.run { worker in passes[worker].prepare() }
         encoder?.forward(batch.observations, count: rows, into: batch.vectors.start)
@@ -187,9 +227,8 @@ package final class Trainer {
 
     /// Adds the gradient of micro-batch number `micro` to that of a worker.
     private func learn(from micro: Int, _ worker: Int, scale: Float) {
-        let first = micro * windowsPerPass
-        let windows = first..<min(first + windowsPerPass, batch.windows)
-        let row = first * batch.length
+        let windows = share.windows(ofPass: micro)
+        let row = windows.lowerBound * batch.length
         let logits = passes[worker].forward(batch, windows: windows, step: completedSteps)
         let sums = CrossEntropy.forwardBackward(
             logits, targets: batch.targets + row, taught: batch.taught + row, rows: windows.count * batch.length,
@@ -199,36 +238,40 @@ package final class Trainer {
         passes[worker].backward(batch, windows: windows, step: completedSteps, into: gradients[worker].start)
     }
 
-    /// Adds all workers' gradients into the first one's and returns the global norm.
+    /// Adds the gradients of all workers, and of all ranks, into the first worker's, and returns the global norm.
     private func reduceGradients() -> Double {
         pool.run { worker in
-            let range = share(of: worker)
+            let range = range(of: worker)
             for other in gradients.dropFirst() {
                 ck_take(gradients[0].start + range.lowerBound, other.start + range.lowerBound, range.count)
             }
-            squares[worker] = ck_sum_squares(gradients[0].start + range.lowerBound, range.count)
+            if ranks == nil { sumSquares(worker) }
+        }
+        if let ranks {
+            ranks.sum(gradients[0].start, count: gradients[0].count)
+            pool.run { worker in sumSquares(worker) }
         }
         return squares.reduce(0, +).squareRoot()
+    }
+
+    private func sumSquares(_ worker: Int) {
+        let range = range(of: worker)
+        squares[worker] = ck_sum_squares(gradients[0].start + range.lowerBound, range.count)
     }
 
     /// Adam on every worker's share. The gradient is multiplied by `scale` first, and is zero afterwards.
     private func update(rate: Double, scale: Double) {
         pool.run { worker in
             adam.update(
-                model.parameters, gradient: gradients[0], first: first, second: second, range: share(of: worker),
+                model.parameters, gradient: gradients[0], first: first, second: second, range: range(of: worker),
                 step: completedSteps + 1, rate: rate, gradientScale: scale)
         }
     }
 
     /// The part of the flat buffers that a worker reduces and updates, in whole cache lines.
-    private func share(of worker: Int) -> Range<Int> {
+    private func range(of worker: Int) -> Range<Int> {
         let lines = model.parameters.count / 16
         return (lines * worker / pool.count * 16)..<(lines * (worker + 1) / pool.count * 16)
-    }
-
-    /// Windows of a micro-batch: as many as a pass takes with profit, and few enough that every thread has one.
-    private static func microBatch(_ model: any SequenceModel, _ training: TrainingSettings) -> Int {
-        max(1, min(model.preferredWindows, (training.batchSize + training.threads - 1) / training.threads))
     }
 }
 
@@ -243,8 +286,13 @@ extension Trainer {
     /// Takes over the moments, the steps and the seconds of an earlier training.
     private func restore(_ data: Data) throws {
         let done = try OptimizerState.read(data, layout: model.parameterLayout, first: first, second: second)
-        completedSteps = done.steps
-        secondsBefore = done.seconds
+        goOn(after: done.steps, seconds: done.seconds)
+    }
+
+    /// Steps and seconds of an earlier training count, too.
+    func goOn(after steps: Int, seconds: Double) {
+        completedSteps = steps
+        secondsBefore = seconds
     }
 }
 

@@ -74,6 +74,9 @@ package final class WindowSampler {
     /// Ids of the tasks that windows are drawn from, ascending.
     package var tasks: [Int] { Set(parts.map(\.stream.lifetime.task)).sorted() }
 
+    /// Calls `body` with each stream that windows are drawn from, in their order.
+    func forEachStream(_ body: (StoredStream) -> Void) { for part in parts { body(part.stream) } }
+
     /// Takes in what has come to the store and what is gone from it. Costs as much as there are streams, and new
     /// episodes; nothing where nothing has changed.
     package func refresh() {

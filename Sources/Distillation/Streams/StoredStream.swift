@@ -86,6 +86,15 @@ package final class StoredStream {
         rewards.cut(to: kept)
     }
 
+    /// Adds the whole episodes, and whose they are.
+    func add(to checksum: inout CRC32C) {
+        withUnsafeBytes(of: (lifetime.task, lifetime.repetition, rowCount, episodeCount)) { checksum.update($0) }
+        checksum.update(UnsafeRawBufferPointer(start: observations.start, count: rowCount * observationBytes))
+        checksum.update(UnsafeRawBufferPointer(start: actions.start, count: rowCount * actionBytes))
+        checksum.update(UnsafeRawBufferPointer(start: rewards.start, count: rowCount * MemoryLayout<Float>.stride))
+        checksum.update(UnsafeRawBufferPointer(start: starts.start, count: starts.count * MemoryLayout<Int>.stride))
+    }
+
     private func part(of column: UnsafeRawBufferPointer, _ rows: Range<Int>, _ width: Int) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: column[(rows.lowerBound * width)..<(rows.upperBound * width)])
     }

@@ -17,6 +17,7 @@ package final class DistillationLoading {
     private let experiment: Experiment
     private let settings: DistilSettings
     private let distribution: any TaskDistribution
+    private let ranks: (any RankGroup)?
     /// What is read, for the next distillation of the same histories.
     package let store: HistoriesReading
     /// The checkpoint's folder that training will go on from; nil for a new model.
@@ -27,15 +28,17 @@ package final class DistillationLoading {
 
     /// `settings`: those of this distillation, which may differ from the experiment's own. `histories`: a run, a folder
     /// of streams or one file. `store`: what an earlier distillation has read of the same histories, so that only what
-    /// it left out is read. Nothing is looked at before the first `advance`.
+    /// it left out is read. `ranks`: those that train together, each of which reads for itself. Nothing is looked at
+    /// before the first `advance`.
     package init(
         experiment: Experiment, settings: DistilSettings, distribution: any TaskDistribution, histories: URL,
-        resumeFrom: URL?, store: HistoriesReading? = nil
+        resumeFrom: URL?, store: HistoriesReading? = nil, ranks: (any RankGroup)? = nil
     ) {
         self.experiment = experiment
         self.settings = settings
         self.distribution = distribution
         self.resumeFrom = resumeFrom
+        self.ranks = ranks
         self.store = store ?? HistoriesReading(path: histories.path, environment: distribution.environment)
         self.store.widen(to: selection)
         if !settings.follow { self.store.historiesAreComplete() }
@@ -57,7 +60,7 @@ package final class DistillationLoading {
         guard !isReading, store.scans > 0, store.isComplete || settings.follow && hasEnough else { return nil }
         return try DistillationRun(
             experiment: experiment, settings: settings, distribution: distribution, store: store,
-            selection: selection, resumeFrom: resumeFrom)
+            selection: selection, resumeFrom: resumeFrom, ranks: ranks)
     }
 
     /// There is more to read at once.

@@ -1,4 +1,4 @@
-import Distillation
+package import Distillation
 package import Environments
 import Experience
 package import Experiments
@@ -49,9 +49,10 @@ package final class DistillationRun {
     private var smoothedLoss: Double?
     /// Tokens that this start has trained on, for their rate.
     private var tokens = 0
-    private var lastReport: StepReport?
+    /// Of the last step of this start.
+    package private(set) var lastReport: StepReport?
     /// Seconds of an earlier start that this one goes on from.
-    private let secondsBefore: Double
+    private var secondsBefore: Double
     /// Lifetimes that windows will be drawn from when all are collected.
     private let expectedLifetimes: Int
     /// All streams that count are sealed, and were read. Once true it stays so, whatever the store reads for others.
@@ -62,10 +63,11 @@ package final class DistillationRun {
     package private(set) var changes: [Experiment.Change] = []
 
     /// Prepares training on what `store` has read; `selection`: which of its streams count; `resumeFrom`: the folder of
-    /// the checkpoint to go on from. Throws where nothing counts.
+    /// the checkpoint to go on from. `ranks`: those that train together, of which the first alone goes on from a
+    /// checkpoint. Throws where nothing counts.
     init(
         experiment: Experiment, settings: DistilSettings, distribution: any TaskDistribution, store: HistoriesReading,
-        selection: StreamSelection, resumeFrom: URL?
+        selection: StreamSelection, resumeFrom: URL?, ranks: (any RankGroup)? = nil
     ) throws {
         guard store.streams.streamCount > 0 else {
             throw ClusterError(
@@ -92,10 +94,24 @@ package final class DistillationRun {
         }
         trainer = try Trainer(
             model: model, training: settings.training, windows: settings.windows, data: store.streams,
-            selection: selection, resumeFrom: optimizer,
+            selection: selection, resumeFrom: optimizer, ranks: ranks,
             optimum: { id in (try? distribution.task(id)).flatMap { distribution.references(of: $0).optimum } })
         lastCheckpoint = trainer.completedSteps
         secondsBefore = trainer.elapsedSeconds
+    }
+
+    /// Of several ranks each calls it before its first turn, and each throws the same where one has other settings or
+    /// histories: all then go on with what the first has read from its checkpoint.
+    package func alignRanks() throws {
+        try trainer.alignRanks(description)
+        lastCheckpoint = trainer.completedSteps
+        secondsBefore = trainer.elapsedSeconds
+    }
+
+    /// Of several ranks each calls it before a checkpoint is made, and each throws the same where they have gone apart.
+    package func checkRanks() throws {
+        try trainer.checkRanks()
+        lastCheckpoint = steps
     }
 
     /// The settings of a distillation that are others than those of the checkpoint in a folder, all of which may change
@@ -185,6 +201,7 @@ package final class DistillationRun {
         lastReport = report
         tokens += report.tokens
         smoothedLoss = smoothedLoss.map { 0.98 * $0 + 0.02 * report.loss } ?? report.loss
+        if report.step % Trainer.stepsBetweenChecks == 0 { try trainer.checkRanks() }
     }
 
     /// What a checkpoint of now is about.
