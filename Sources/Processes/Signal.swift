@@ -6,10 +6,16 @@ package enum Signal: Int32, Hashable, Sendable, CaseIterable {
     case hangUp = 1
     /// Ctrl-C (SIGINT).
     case interrupt = 2
+    /// What schedulers can be told to send some time before a job's end, and `mpirun` passes on at once, where it takes
+    /// SIGTERM for itself (SIGUSR2).
+    case userDefined2 = 12
     /// `kill` without a number, and what supervisors and schedulers send first (SIGTERM).
     case terminate = 15
     /// A child has ended (SIGCHLD). Several that end at once may be reported by one: ask all of them.
     case childExit = 17
+
+    /// What commands look at that start processes.
+    package static let ofParents: [Signal] = [.hangUp, .interrupt, .terminate, .childExit]
 
     /// Whether the sender wants the process to end.
     package var asksToEnd: Bool { self != .childExit }

@@ -21,7 +21,7 @@ package final class SignalWatcher: Sendable {
     /// Watches `signals` from now on, until it is dropped. Throws `ProcessError` where the kernel refuses.
     ///
     /// Signals that came before are not reported. The handler only writes a byte to a pipe.
-    package init(_ signals: [Signal] = Signal.allCases) throws(ProcessError) {
+    package init(_ signals: [Signal] = Signal.ofParents) throws(ProcessError) {
         let taken = Self.exists.withLock { exists in
             defer { exists = true }
             return exists

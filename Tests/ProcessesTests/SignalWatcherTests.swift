@@ -30,6 +30,6 @@ import Testing
     @Test("the codes are what a shell reports") func codes() {
         #expect(Signal.interrupt.exitCode == 130)
         #expect(Signal.terminate.exitCode == 143)
-        #expect(Signal.allCases.filter(\.asksToEnd) == [.hangUp, .interrupt, .terminate])
+        #expect(Signal.allCases.filter(\.asksToEnd) == [.hangUp, .interrupt, .userDefined2, .terminate])
     }
 }
