@@ -27,12 +27,16 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
 let sqlite = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
+/// OpenMPI, where `--traits MPI` asks for it.
+let mpi = Target.Dependency.target(name: "CMPI", condition: .when(traits: ["MPI"]))
+
 let http = Target.Dependency.product(name: "FlyingFox", package: "FlyingFox")
 let httpSockets = Target.Dependency.product(name: "FlyingSocks", package: "FlyingFox")
 
 let package = Package(
     name: "Distillery",
     products: [.executable(name: "distillery", targets: ["distillery"])],
+    traits: [.trait(name: "MPI", description: "Training divided among processes, with OpenMPI (docs/mpi.md).")],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -47,6 +51,7 @@ let package = Package(
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
+        .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
         .target(name: "CWire", dependencies: ["CProtobufC"]),
         .target(name: "CProcesses"),
         .target(name: "CBuild", cSettings: [told("DISTILLERY_COMMIT"), told("DISTILLERY_BUILD_OPTIONS")]),
@@ -78,6 +83,7 @@ let package = Package(
                 "Settings", "Quantities", "Environments", "Experience", "Neural", "Agents", "Models", "Distillation",
                 yaml,
             ]),
+        module("MessagePassing", ["Distillation", mpi]),
         module("Catalog", ["Environments", "Experience", sqlite]),
         module(
             "Nodes",
@@ -126,7 +132,7 @@ let package = Package(
                 "Quantities",
                 "Settings",
                 "Environments", "Experience", "Histories", "Wire", "Transport", "Processes",
-                "Distillation",
+                "Distillation", "MessagePassing",
                 "Experiments", "Catalog", "Monitoring", "Nodes", "Collecting", "Distilling", "Coordination",
                 "Supervision",
                 "Benchmarks",

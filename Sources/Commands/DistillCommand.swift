@@ -20,6 +20,8 @@ struct DistillCommand: ParsableCommand {
             With --follow it may begin while another process still collects the run: what is recorded is learnt from \
             some seconds later, and half of the training (distil.training.follow_share) is kept for when the \
             experiment's last stream is sealed, or nothing has come for --quiet minutes.
+
+            Built with MPI, `mpirun -n 2 distillery distill ...` divides every batch among two processes (docs/mpi.md).
             """)
 
     @OptionGroup var options: ExperimentOptions
@@ -31,6 +33,8 @@ struct DistillCommand: ParsableCommand {
     @Flag(help: "Begin while the streams are still being collected.") var follow = false
     @Option(help: "With --follow: minutes without anything new after which collection is over.")
     var quiet = CollectionWatch.quietMinutes
+    @Option(help: "File to which a line of JSON is added after every step: step, loss, learning rate, gradient norm.")
+    var log: String?
 
     func validate() throws {
         guard quiet > 0, quiet <= 1e6 else {
@@ -39,47 +43,45 @@ struct DistillCommand: ParsableCommand {
     }
 
     func run() throws {
+        try asRanks { ranks in
+            guard let ranks, ranks.count > 1 else { return try distil() }
+            guard !follow else {
+                throw RankGroupError(description: "--follow is for one process: each rank would see other streams")
+            }
+            try RankedDistillation(command: self, ranks: ranks).run()
+        }
+    }
+
+    /// Alone.
+    private func distil() throws {
         let experiment = try chosen(of: try options.read())
         // Where nothing collects, nothing is to be followed, whatever the experiment says of a run.
         var settings = experiment.distil
         settings.follow = follow
-        let folder = URL(fileURLWithPath: out)
-        let lock = try DirectoryLock(path: folder.path + "/.distill.lock", holder: "distill command")
+        let distribution = try experiment.makeTasks()
+        let lock = try lockFolder()
         defer { withExtendedLifetime(lock) {} }
         let store = CheckpointStore(folder: folder)
-        if let latest = store.latest, !resume {
-            throw ClusterError(
-                "\(out) has checkpoints (\(latest)): go on from them by --resume, or choose another --out")
-        }
-        let signals = try SignalWatcher([.interrupt, .terminate])
+        let signals = try SignalWatcher(Self.signals)
         var line = ProgressLine()
         defer { line.finish() }
-        let newest = try store.newest(for: settings.training) { name, problem in
-            printError("\(out)/\(name) is damaged and was set aside: \(problem)")
-        }
-        for name in store.strangers { printError("\(out)/\(name) is no checkpoint, and is left alone") }
-        let distribution = try experiment.makeTasks()
-        let resumeFrom = newest.map { folder.appendingPathComponent($0.name) }
-        if let newest, newest.isEnd, let resumeFrom {
-            _ = try DistillationRun.changes(experiment, settings, distribution, since: resumeFrom)
-            printError("training is finished already")
-            return print(resumeFrom.path)
-        }
+        let begin = try beginning(store, experiment, settings, distribution)
+        guard !begin.isFinished else { return }
         let loading = DistillationLoading(
             experiment: experiment, settings: settings, distribution: distribution,
-            histories: URL(fileURLWithPath: histories), resumeFrom: resumeFrom)
+            histories: URL(fileURLWithPath: histories), resumeFrom: begin.resumeFrom)
         loading.store.onLeftOut = { printError("left out: \($1)") }
         var watch = CollectionWatch(
             experiment: experiment, settings: settings, distribution: distribution, quietMinutes: quiet)
         let training = try load(loading, &watch, &line, signals)
-        for change in training.changes { printError("goes on with another setting: \(change)") }
-        for path in training.quarantined { printError("left out, it is damaged: \(path)") }
-        printError("\(training.streams) streams, \(training.transitions) transitions")
+        describe(training)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let log = try log.map { try StepLog(path: $0) }
         var signal: Signal?
         while !training.isFinished, signal == nil {
             let turn = try training.turn(now: clock.now)
             if follow, watch.isOver(loading.store, now: clock.now) { training.historiesAreComplete() }
+            if turn == .trained, let report = training.lastReport { try log?.add(report) }
             if turn == .waited { usleep(Self.pauseMicroseconds) }
             line.show(distillationText(step: training.steps, training.numbers), phase: "distil")
             if training.isCheckpointDue { try save(training, in: store) }
@@ -90,8 +92,45 @@ struct DistillCommand: ParsableCommand {
         try exitIfInterrupted(signal)
     }
 
+    var folder: URL { URL(fileURLWithPath: out) }
+
+    func lockFolder() throws -> DirectoryLock {
+        try DirectoryLock(path: folder.path + "/.distill.lock", holder: "distill command")
+    }
+
+    /// Where training begins: the checkpoint that it goes on from, nil for a new model; or that there is nothing to do,
+    /// which has been said.
+    func beginning(
+        _ store: CheckpointStore, _ experiment: Experiment, _ settings: DistilSettings,
+        _ distribution: any TaskDistribution
+    ) throws -> (resumeFrom: URL?, isFinished: Bool) {
+        if let latest = store.latest, !resume {
+            throw ClusterError(
+                "\(out) has checkpoints (\(latest)): go on from them by --resume, or choose another --out")
+        }
+        let newest = try store.newest(for: settings.training) { name, problem in
+            printError("\(out)/\(name) is damaged and was set aside: \(problem)")
+        }
+        for name in store.strangers { printError("\(out)/\(name) is no checkpoint, and is left alone") }
+        let resumeFrom = newest.map { folder.appendingPathComponent($0.name) }
+        if let newest, newest.isEnd, let resumeFrom {
+            _ = try DistillationRun.changes(experiment, settings, distribution, since: resumeFrom)
+            printError("training is finished already")
+            print(resumeFrom.path)
+            return (resumeFrom, true)
+        }
+        return (resumeFrom, false)
+    }
+
+    /// Says what is about to be learnt from.
+    func describe(_ training: DistillationRun) {
+        for change in training.changes { printError("goes on with another setting: \(change)") }
+        for path in training.quarantined { printError("left out, it is damaged: \(path)") }
+        printError("\(training.streams) streams, \(training.transitions) transitions")
+    }
+
     /// The experiment with the distillation that is asked for as its only one.
-    private func chosen(of experiment: Experiment) throws -> Experiment {
+    func chosen(of experiment: Experiment) throws -> Experiment {
         let planned = try experiment.distillations()
         let names = planned.map(\.name).joined(separator: ", ")
         guard let distillation else {
@@ -107,10 +146,13 @@ struct DistillCommand: ParsableCommand {
         return experiment.distilling(found)
     }
 
-    /// While training waits for streams.
-    private static let pauseMicroseconds: UInt32 = 50_000
+    /// With each of them training ends, after a checkpoint.
+    static let signals: [Signal] = [.interrupt, .userDefined2, .terminate]
 
-    private var clock: SystemClock { SystemClock() }
+    /// While training waits for streams.
+    static let pauseMicroseconds: UInt32 = 50_000
+
+    var clock: SystemClock { SystemClock() }
 
     private func load(
         _ loading: DistillationLoading, _ watch: inout CollectionWatch, _ line: inout ProgressLine,
@@ -126,7 +168,7 @@ struct DistillCommand: ParsableCommand {
     }
 
     @discardableResult
-    private func save(_ training: DistillationRun, in store: CheckpointStore) throws -> URL {
+    func save(_ training: DistillationRun, in store: CheckpointStore) throws -> URL {
         let checkpoint = try training.save(in: store.folder)
         try store.retain(training.keptCheckpoints)
         return checkpoint

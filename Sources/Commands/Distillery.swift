@@ -1,5 +1,6 @@
 package import ArgumentParser
 import Glibc
+import MessagePassing
 import Nodes
 import Processes
 
@@ -23,7 +24,8 @@ package struct Distillery: ParsableCommand {
     package init() {}
 
     private static var versionText: String {
-        "distillery \(softwareVersion)\ncommit \(Build.commit ?? "unknown")\n\(Build.options.joined(separator: ", "))"
+        let options = Build.options + (isBuiltWithMPI ? ["MPI"] : [])
+        return "distillery \(softwareVersion)\ncommit \(Build.commit ?? "unknown")\n\(options.joined(separator: ", "))"
     }
 
     /// Runs the command that this process's arguments name, on the calling thread, and ends the process with its exit

@@ -25,6 +25,7 @@ enum House {
             "Experiments",
             ["Settings", "Quantities", "Distillation", "Models", "Agents", "Neural", "Environments", "Experience"]
         ),
+        ("MessagePassing", ["Distillation"]),
         ("Catalog", ["Environments", "Experience"]),
         ("Nodes", ["Monitoring", "Wire", "Transport", "Processes", "Files", "Experience"]),
         (
@@ -78,7 +79,7 @@ enum House {
                 "Settings",
                 "Benchmarks", "Reporting", "Supervision", "Coordination", "Distilling", "Collecting", "Nodes",
                 "Monitoring", "Catalog",
-                "Experiments", "Distillation", "Processes", "Transport", "Wire", "Histories",
+                "Experiments", "MessagePassing", "Distillation", "Processes", "Transport", "Wire", "Histories",
                 "Environments", "Experience", "Files",
             ]
         ),
