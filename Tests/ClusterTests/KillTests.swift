@@ -40,7 +40,9 @@ import Wire
 
     @Test("an actor process: others go on with its streams as a new incarnation, behind what is durable")
     func actorAsynchronous() throws {
-        let cluster = try kill(.actor, lockstep: false)
+        // So many that the recorder has not all of them when the first are durable.
+        let episodes = 300
+        let cluster = try kill(.actor, lockstep: false, episodes: episodes)
         let gaps = try StreamFolder(path: cluster.folder).files.map { StreamVerification(path: $0).gaps }
         #expect(gaps.contains { !$0.isEmpty }, "DISTILLERY_TEST_SEED=\(seed)")
         for gap in gaps.joined() {
@@ -49,8 +51,8 @@ import Wire
             #expect(gap.episodes[0] <= gap.episodes[1])
         }
         for file in try StreamFolder(path: cluster.folder).files {
-            let episodes = try StreamContents(path: file).episodes
-            #expect(episodes.count { $0.isFinished } >= 60 - 1)
+            let lived = try StreamContents(path: file).episodes
+            #expect(lived.count { $0.isFinished } >= episodes - 1)
         }
     }
 
@@ -125,7 +127,7 @@ import Wire
 
     @Test("a node that was cut off for longer than the coordinator waits makes room for another")
     func silence() throws {
-        let cluster = try SimulatedCluster(yaml: smallExperiment(lockstep: false, episodes: 1500), seed: seed)
+        let cluster = try SimulatedCluster(yaml: smallExperiment(lockstep: false, episodes: 8000), seed: seed)
         try cluster.run(milliseconds: 2000)
         for role in [RoleName.actor, .recorder] {
             let name = try #require(cluster.names(role).first)

@@ -36,7 +36,11 @@ import Wire
         "ActorRole.refusedJoinLimit": "\(ActorRole.refusedJoinLimit)",
         "ActorRole.learnerSilenceMilliseconds": text(milliseconds: ActorRole.learnerSilenceMilliseconds),
         "ActorRole.handOverMilliseconds": text(milliseconds: ActorRole.handOverMilliseconds),
-        "ActorRole.maximumUnansweredRollouts": "\(ActorRole.maximumUnansweredRollouts)",
+        "UnansweredRollouts.fewest": "\(UnansweredRollouts.fewest)",
+        "UnansweredRollouts.most": "\(UnansweredRollouts.most)",
+        "UnansweredRollouts.shortestDelayNanoseconds": text(
+            milliseconds: UnansweredRollouts.shortestDelayNanoseconds / 1_000_000),
+        "ActorRole.unansweredBytes": text(bytes: UInt64(ActorRole.unansweredBytes)),
         "Coordinator.firstRestNanoseconds": text(milliseconds: Coordinator.firstRestNanoseconds / 1_000_000),
         "Coordinator.longestRestNanoseconds": text(milliseconds: Coordinator.longestRestNanoseconds / 1_000_000),
         "Coordinator.refusalLimit": "\(Coordinator.refusalLimit)",

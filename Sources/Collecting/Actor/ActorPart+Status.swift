@@ -4,8 +4,8 @@ import Quantities
 import Wire
 
 extension ActorPart {
-    /// What the part waits for; nil while it can go on. `window`: rollouts that may be unanswered.
-    func waiting(window: Int, now: UInt64) -> Waiting? {
+    /// What the part waits for; nil while it can go on.
+    func waiting(now: UInt64) -> Waiting? {
         let actors = "\(NumberText.range(carry.actors)) of \(carry.lifetime)"
         switch phase {
         case .joining: return forLearner("parameters for actors \(actors)", now)
@@ -14,8 +14,8 @@ extension ActorPart {
             if let recorder, recorder.isCongested {
                 return forRecorder("\(NumberText.bytes(recorder.unacknowledgedBytes)) of \(actors) unacknowledged", now)
             }
-            guard unanswered.count >= window else { return nil }
-            return forLearner("\(unanswered.count) of \(window) rollouts of actors \(actors) unanswered", now)
+            guard !unanswered.hasRoom(isCrowded: false) else { return nil }
+            return forLearner("\(unanswered.count) of \(unanswered.limit) rollouts of actors \(actors) unanswered", now)
         case .draining:
             if let recorder, !recorder.isDone {
                 return forRecorder(
@@ -37,9 +37,10 @@ extension ActorPart {
     }
 
     /// What heartbeats tell of the part, and `status` shows.
-    func report(window: Int) -> CarriedPart {
+    var report: CarriedPart {
         CarriedPart(
             lifetime: carry.lifetime, actors: carry.actors, phase: phase, unansweredRollouts: unanswered.count,
-            unansweredLimit: window, unacknowledgedBytes: recorder?.unacknowledgedBytes ?? 0, policyVersion: version)
+            unansweredLimit: unanswered.limit, unacknowledgedBytes: recorder?.unacknowledgedBytes ?? 0,
+            policyVersion: version)
     }
 }

@@ -17,9 +17,8 @@ final class ActorPart {
     var command: UInt64
     /// Set by the role, except that `start` ends the opening.
     var phase: CarriedPart.Phase
-    /// Batches that the learner has not answered, in order. Kept as they were encoded, so that sending one again costs
-    /// no work. At most two batches, in lockstep one.
-    private(set) var unanswered: [(batch: UInt64, bytes: [UInt8])] = []
+    /// Batches that the learner has not answered.
+    var unanswered: UnansweredRollouts
     /// Nil when none of the actors is recorded. It keeps the rollouts that are not durable, and says when to ask the
     /// recorder.
     var recorder: RecorderDialogue?
@@ -67,6 +66,9 @@ final class ActorPart {
         }
         policy = try context.algorithm.makeActor(environment: context.distribution.environment, keys: keys)
         phase = .joining
+        let collect = context.experiment.collect
+        unanswered = UnansweredRollouts(
+            maximumPolicyLag: collect.synchronization == .lockstep ? nil : collect.maximumPolicyLag)
         recorder = carry.recordsAny ? RecorderDialogue(endpoint: carry.recorderEndpoint) : nil
     }
 
@@ -109,7 +111,7 @@ final class ActorPart {
     /// one message for learner and recorder alike, with their headers. The batch then counts as unanswered. Nil
     /// when every stream has ended. Throws `EnvironmentFailure`. The bytes go to both receivers as they are, and
     /// `UnacknowledgedRollouts` keeps the same array.
-    func nextRollouts() throws -> (bytes: [UInt8], headers: [RolloutHeader])? {
+    func nextRollouts(now: UInt64) throws -> (bytes: [UInt8], headers: [RolloutHeader])? {
         guard let collector, !collector.isDone else { return nil }
         let content = try collector.collect(
             length: context.needs.rolloutLength, policyVersion: version,
@@ -119,15 +121,8 @@ final class ActorPart {
             attempt: carry.attempt, firstActor: carry.actors.lowerBound, batch: batch,
             durableSequence: recorder?.durableSequence(of: carry.recorded) ?? .max, content: content)
         let bytes = Envelope(.rollouts(rollouts)).encoded()
-        unanswered.append((batch, bytes))
+        unanswered.append(bytes, number: batch, version: version, now: now)
         return (bytes, content.headers)
-    }
-
-    /// The learner has every batch up to `batch`. Gives back whether that is news.
-    func answered(_ batch: UInt64) -> Bool {
-        let before = unanswered.count
-        unanswered.removeAll { $0.batch <= batch }
-        return unanswered.count < before
     }
 
     /// Actors whose streams have not ended.

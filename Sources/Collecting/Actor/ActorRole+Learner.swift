@@ -26,8 +26,8 @@ extension ActorRole {
     }
 
     /// Asks again for what the learner owes the part, when the time has come: whether it may join, or the answers
-    /// to its unanswered batches; they are all sent again. Waits begin at 0.1 s for a join and 1 s for answers, and
-    /// double up to 2 s.
+    /// to its unanswered batches, of which the first are sent again. Waits begin at 0.1 s for a join and 1 s for
+    /// answers, and double up to 2 s.
     func askLearner(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
         let isJoining = part.phase == .joining
         let first = isJoining ? Self.joinIntervalMilliseconds : Self.requestIntervalMilliseconds
@@ -38,7 +38,7 @@ extension ActorRole {
         part.vainLearnerRequests += 1
         if isJoining { return join(part, now: now, outbox: &outbox) }
         part.lastLearnerRequest = now
-        for (_, bytes) in part.unanswered { outbox.send(bytes, to: [.endpoint(part.carry.learnerEndpoint)]) }
+        for bytes in part.unanswered.probe() { outbox.send(bytes, to: [.endpoint(part.carry.learnerEndpoint)]) }
     }
 
     /// Asks the learner whether the actors may join, and shows the ticket for them. The learner answers with
@@ -73,5 +73,48 @@ extension ActorRole {
         part.lastLearnerSign = now
         guard part.refusedJoins >= Self.refusedJoinLimit else { return }
         giveUp(part, above: part.carry.incarnation, reason: reason, now: now, outbox: &outbox)
+    }
+
+    /// A learner's answer: newer parameters, the batch that it has, the episode limit. Throws `WireError` for one
+    /// that cannot be meant for this part; it is refused then, and the process goes on.
+    func take(_ answer: RolloutAnswer, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+        guard let part = parts[Key(lifetime: answer.lifetime, firstActor: answer.firstActor)],
+            part.carry.attempt == answer.attempt
+        else { return }
+        // The learner of one lifetime has no say in another.
+        guard sender == .endpoint(part.carry.learnerEndpoint) else {
+            refusedMessages += 1
+            return
+        }
+        // Answers may overtake each other; versions never fall within an incarnation.
+        if !answer.parameters.isEmpty, part.phase == .joining || answer.version > part.version {
+            try part.load(answer.parameters, version: answer.version)
+        }
+        // A learner whose answers we cannot use does not count as alive.
+        part.lastLearnerSign = now
+        part.vainLearnerRequests = 0
+        part.episodeLimit = min(part.episodeLimit, answer.episodeLimit)
+        guard part.phase == .joining else {
+            guard part.unanswered.answer(answer.batch, version: answer.version, now: now) else { return }
+            part.waitsForLearnerSince = now
+            let rest = part.unanswered.takeRest()
+            if !rest.isEmpty { part.lastLearnerRequest = now }
+            for bytes in rest { outbox.send(bytes, to: [sender]) }
+            return
+        }
+        guard !answer.parameters.isEmpty else { return }
+        part.waitsForLearnerSince = now
+        guard answer.places.count == (isLockstep ? part.carry.actors.count : 0) else {
+            throw WireError("\(answer.places.count) places for \(part.carry.actors.count) actors")
+        }
+        part.places = answer.places
+        // A lockstep learner's checkpoint goes out when everything before it is on disk: a recorder that has less has
+        // lost it.
+        for (actor, place) in zip(part.carry.recorded, answer.places) {
+            part.recorder?.know(actor: actor, isDurableTo: place.nextSequence)
+        }
+        guard part.carry.recordsAny else { return try start(part, [], now: now, outbox: &outbox) }
+        part.phase = .opening
+        open(part, now: now, outbox: &outbox)
     }
 }

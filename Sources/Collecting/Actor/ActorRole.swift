@@ -10,16 +10,16 @@ package import Wire
 /// Carries actors of one or several lifetimes: steps environments, sends the same bytes of rollouts to learner and
 /// recorder, and keeps what the recorder has not yet called durable.
 ///
-/// How fast it goes is decided by three bounds, and each of them makes it wait: two rollouts of a stream that the
-/// learner has not answered (one in lockstep), the window of what is on its way to the recorder
+/// How fast it goes is decided by three bounds, and each of them makes it wait: the batches of a part
+/// that the learner has not answered (`UnansweredRollouts.limit`), the window of what is on its way to the recorder
 /// (`UnacknowledgedRollouts.window`), and `cluster.unacknowledged_bytes` for all its parts together. Parts take
 /// turns, one batch each.
 ///
 /// A lease is known by its command's number, its attempt and its incarnation. A later command of the same attempt
 /// and incarnation only renews endpoints and tickets; a higher incarnation replaces what was carried before.
 package final class ActorRole: Role {
-    /// Asynchronous: while one rollout is on its way, the next is made.
-    package static let maximumUnansweredRollouts = 2
+    /// Bytes of unanswered batches, beyond the fewest of each part, from which on every part has its fewest alone.
+    package static let unansweredBytes = 16 << 20
     /// A learner that owes answers for so long is sent the unanswered batches again.
     package static let requestIntervalMilliseconds: UInt64 = 1000
     /// A learner may hear of its lease after the actors have heard of theirs.
@@ -63,7 +63,7 @@ package final class ActorRole: Role {
     private var isDraining: Bool { leavesAt != nil }
     /// Steps that this process has taken since it began, those of parts that were given up among them.
     private var environmentSteps: UInt64 = 0
-    private var refusedMessages = 0
+    var refusedMessages = 0
     /// Parts that were given up because a recorder or a learner refused them.
     var refusedParts = 0
     /// Parts that were given up because their environments could not go on.
@@ -112,7 +112,7 @@ package final class ActorRole: Role {
     }
 
     /// Whether actors wait for one another, by the experiment; false before the welcome.
-    private var isLockstep: Bool { context?.experiment.collect.synchronization == .lockstep }
+    var isLockstep: Bool { context?.experiment.collect.synchronization == .lockstep }
 
     package var numbers: [String: Double] {
         [
@@ -121,14 +121,15 @@ package final class ActorRole: Role {
             "unacknowledged_bytes": Double(unacknowledgedBytes),
             "unacknowledged_limit_bytes": Double(unacknowledgedLimit),
             "unanswered_rollouts": Double(parts.values.reduce(0) { $0 + $1.unanswered.count }),
-            "unanswered_limit": Double(parts.count * window), "refused_messages": Double(refusedMessages),
+            "unanswered_limit": Double(parts.values.reduce(0) { $0 + $1.unanswered.limit }),
+            "refused_messages": Double(refusedMessages),
             "refused_parts": Double(refusedParts), "failed_environments": Double(failedEnvironments),
             "complaints": Double(complaints),
         ]
     }
 
     package func waiting(now: UInt64) -> Waiting? {
-        let waits = parts.values.compactMap { $0.waiting(window: window, now: now) } + [fullness(now: now)]
+        let waits = parts.values.compactMap { $0.waiting(now: now) } + [fullness(now: now)]
         return waits.compactMap { $0 }.max { $0.milliseconds < $1.milliseconds }
     }
 
@@ -147,11 +148,11 @@ package final class ActorRole: Role {
 
     /// Those that have waited longest come first, since a heartbeat has room for 32.
     package func parts(now: UInt64) -> [CarriedPart] {
-        let waits = parts.values.map { (part: $0, waiting: $0.waiting(window: window, now: now)?.milliseconds ?? 0) }
+        let waits = parts.values.map { (part: $0, waiting: $0.waiting(now: now)?.milliseconds ?? 0) }
         let order = waits.sorted {
             ($1.waiting, $0.part.carry.actors.lowerBound) < ($0.waiting, $1.part.carry.actors.lowerBound)
         }
-        return order.prefix(Heartbeat.listLimit).map { $0.part.report(window: window) }
+        return order.prefix(Heartbeat.listLimit).map { $0.part.report }
     }
 
     /// Bytes that all parts together keep for the recorder, of at most `unacknowledgedLimit` before all of them wait.
@@ -159,8 +160,10 @@ package final class ActorRole: Role {
     private var unacknowledgedLimit: Int { context?.experiment.cluster.unacknowledgedBytes ?? Int.max }
     /// While it is, no part acts, not even one whose own recorder dialogue has room.
     private var isFull: Bool { unacknowledgedBytes >= unacknowledgedLimit }
-    /// Rollouts of a part that may be unanswered.
-    private var window: Int { isLockstep ? 1 : Self.maximumUnansweredRollouts }
+    /// While they are, no part has more unanswered batches than the fewest.
+    private var areUnansweredCrowded: Bool {
+        parts.values.reduce(0) { $0 + $1.unanswered.extraBytes } >= Self.unansweredBytes
+    }
 
     // MARK: - Messages
 
@@ -262,45 +265,6 @@ package final class ActorRole: Role {
         }
     }
 
-    /// A learner's answer: newer parameters, the batch that it has, the episode limit. Throws `WireError` for one
-    /// that cannot be meant for this part; it is refused then, and the process goes on.
-    private func take(_ answer: RolloutAnswer, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
-        guard let part = parts[Key(lifetime: answer.lifetime, firstActor: answer.firstActor)],
-            part.carry.attempt == answer.attempt
-        else { return }
-        // The learner of one lifetime has no say in another.
-        guard sender == .endpoint(part.carry.learnerEndpoint) else {
-            refusedMessages += 1
-            return
-        }
-        // Answers may overtake each other; versions never fall within an incarnation.
-        if !answer.parameters.isEmpty, part.phase == .joining || answer.version > part.version {
-            try part.load(answer.parameters, version: answer.version)
-        }
-        // A learner whose answers we cannot use does not count as alive.
-        part.lastLearnerSign = now
-        part.vainLearnerRequests = 0
-        part.episodeLimit = min(part.episodeLimit, answer.episodeLimit)
-        guard part.phase == .joining else {
-            if part.answered(answer.batch) { part.waitsForLearnerSince = now }
-            return
-        }
-        guard !answer.parameters.isEmpty else { return }
-        part.waitsForLearnerSince = now
-        guard answer.places.count == (isLockstep ? part.carry.actors.count : 0) else {
-            throw WireError("\(answer.places.count) places for \(part.carry.actors.count) actors")
-        }
-        part.places = answer.places
-        // A lockstep learner's checkpoint goes out when everything before it is on disk: a recorder that has less has
-        // lost it.
-        for (actor, place) in zip(part.carry.recorded, answer.places) {
-            part.recorder?.know(actor: actor, isDurableTo: place.nextSequence)
-        }
-        guard part.carry.recordsAny else { return try start(part, [], now: now, outbox: &outbox) }
-        part.phase = .opening
-        open(part, now: now, outbox: &outbox)
-    }
-
     // MARK: - Work
 
     /// Steps the actors of one part for the length of a rollout; true when a part can go on at once. An environment
@@ -319,7 +283,7 @@ package final class ActorRole: Role {
 
     /// Steps the part's actors and sends what comes of it to learner and recorder. Throws `EnvironmentFailure`.
     private func sendRollouts(of part: ActorPart, now: UInt64, outbox: inout Outbox) throws {
-        if let (bytes, headers) = try part.nextRollouts() {
+        if let (bytes, headers) = try part.nextRollouts(now: now) {
             environmentSteps += headers.reduce(0) { $0 + UInt64($1.length) }
             var receivers = [Address.endpoint(part.carry.learnerEndpoint)]
             if part.recorder?.append(bytes, headers, recordedActors: part.carry.recordedActors, now: now) == true,
@@ -336,13 +300,13 @@ package final class ActorRole: Role {
     /// The next part, in turn, that none of the bounds holds back. With `peek` the turn stays where it is.
     private func nextRunnable(peek: Bool = false) -> ActorPart? {
         guard !turns.isEmpty, !isFull else { return nil }
-        let limit = window
+        let isCrowded = areUnansweredCrowded
         for offset in 0..<turns.count {
             let index = (nextTurn + offset) % turns.count
             guard let part = parts[turns[index]] else { continue }
-            guard part.phase == .running, part.unanswered.count < limit, part.recorder?.isCongested != true else {
-                continue
-            }
+            guard part.phase == .running, part.unanswered.hasRoom(isCrowded: isCrowded),
+                part.recorder?.isCongested != true
+            else { continue }
             guard !isDraining || !part.isBetweenEpisodes else { continue }
             if !peek { nextTurn = (index + 1) % turns.count }
             return part
@@ -380,7 +344,7 @@ package final class ActorRole: Role {
     }
 
     /// Asks the recorder of the part where its streams stand, and shows the ticket for them.
-    private func open(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
+    func open(_ part: ActorPart, now: UInt64, outbox: inout Outbox) {
         let carry = part.carry
         questions += 1
         part.recorder?.ask(

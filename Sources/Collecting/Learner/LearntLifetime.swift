@@ -150,13 +150,14 @@ final class LearntLifetime {
     }
 
     /// A batch of rollouts from one process: checked, counted, kept for an update, and answered. A batch that came
-    /// before is answered again; one that comes too early is ignored, for both will be sent again. Nil when all is
+    /// before is answered again; one that comes too early is ignored, for it will be sent again with those before it. Nil when all is
     /// well, otherwise why it was refused. Throws what the source algorithm throws, which ends the learner.
     func take(_ rollouts: Rollouts, from sender: Address, outbox: inout Outbox) throws -> String? {
         guard var part = parts[rollouts.firstActor] else { return "rollouts before a JoinLifetime" }
         guard part.address == sender else { return "rollouts of actors that another node has joined with" }
         guard rollouts.batch > part.batch else {
-            // Sent again, because our answer was lost, or because there is none yet.
+            // Sent again, because our answer was lost, or because there is none yet. This one may come first, so that it
+            // has the parameters, too: who acted on without them would not act as in an undisturbed lockstep.
             if part.answered == part.batch {
                 answer(rollouts.firstActor, always: true, outbox: &outbox)
             } else {
@@ -164,7 +165,7 @@ final class LearntLifetime {
             }
             return nil
         }
-        // One before it was lost: both will be sent again.
+        // One before it was lost: all from there on will be sent again.
         guard rollouts.batch == part.batch + 1 else { return nil }
         let headers = rollouts.content.headers
         guard headers.allSatisfy({ part.actors.contains($0.actor) && $0.incarnation == part.incarnation }) else {

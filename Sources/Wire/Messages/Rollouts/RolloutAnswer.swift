@@ -4,7 +4,7 @@ package import Experience
 /// Learner to actor process, in answer to a `JoinLifetime` and to `Rollouts`; in lockstep once the update is made that
 /// these take part in.
 ///
-/// At most two rollouts of a stream may be unanswered (one in lockstep), so a slow learner holds its actors back.
+/// Few rollouts of a stream may be unanswered, in lockstep one, so a slow learner holds its actors back.
 package struct RolloutAnswer: Sendable, Equatable {
     /// Where an actor goes on.
     package struct Place: Sendable, Equatable, Codable {
