@@ -205,14 +205,14 @@ extension EndToEnd {
 }
 
 private enum StreamFolderCopy {
-    /// A copy of a folder of streams that lacks the last `count` files.
+    /// A copy of a folder of streams that lacks the first `count` files, which are of a task that is trained on.
     static func without(_ count: Int, of folder: String, at copy: String) throws -> String {
         try FileManager.default.copyItem(atPath: folder, toPath: copy)
         let files =
             FileManager.default.enumerator(atPath: copy)?.compactMap { $0 as? String }
             .filter { $0.hasSuffix(".h5") || $0.hasSuffix(".hdf5") }.sorted() ?? []
         try #require(files.count > count)
-        for file in files.suffix(count) { try FileManager.default.removeItem(atPath: copy + "/" + file) }
+        for file in files.prefix(count) { try FileManager.default.removeItem(atPath: copy + "/" + file) }
         return copy
     }
 }
