@@ -107,8 +107,9 @@ let package = Package(
             "Coordination",
             [
                 "Quantities",
-                "Nodes", "Monitoring", "Experiments", "Catalog", "Distillation", "Environments", "Experience", "Files",
-                "Processes", "Wire", "Transport", logging,
+                "Nodes", "Monitoring", "Experiments", "Catalog", "Distillation", "Histories", "Environments",
+                "Experience",
+                "Files", "Processes", "Wire", "Transport", logging,
             ]),
         module("Supervision", ["Monitoring", "Nodes", "Processes", "Files", "Wire", "Transport", logging]),
         module(
@@ -222,8 +223,8 @@ let package = Package(
         tests(
             "CoordinationTests",
             [
-                "Coordination", "Nodes", "Wire", "Transport", "Catalog", "Experiments", "Environments", "Experience",
-                "TestSupport", "Simulation", logging,
+                "Coordination", "Collecting", "Histories", "Nodes", "Wire", "Transport", "Catalog", "Experiments",
+                "Environments", "Experience", "TestSupport", "Simulation", logging,
             ]),
         tests("SupervisionTests", ["Supervision", "Processes"]),
         tests(

@@ -1312,6 +1312,51 @@ void   distillery__streams_refused__free_unpacked
   assert(message->base.descriptor == &distillery__streams_refused__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   distillery__recorder_folder__init
+                     (Distillery__RecorderFolder         *message)
+{
+  static const Distillery__RecorderFolder init_value = DISTILLERY__RECORDER_FOLDER__INIT;
+  *message = init_value;
+}
+size_t distillery__recorder_folder__get_packed_size
+                     (const Distillery__RecorderFolder *message)
+{
+  assert(message->base.descriptor == &distillery__recorder_folder__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t distillery__recorder_folder__pack
+                     (const Distillery__RecorderFolder *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &distillery__recorder_folder__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t distillery__recorder_folder__pack_to_buffer
+                     (const Distillery__RecorderFolder *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &distillery__recorder_folder__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Distillery__RecorderFolder *
+       distillery__recorder_folder__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Distillery__RecorderFolder *)
+     protobuf_c_message_unpack (&distillery__recorder_folder__descriptor,
+                                allocator, len, data);
+}
+void   distillery__recorder_folder__free_unpacked
+                     (Distillery__RecorderFolder *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &distillery__recorder_folder__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   distillery__discard_streams__init
                      (Distillery__DiscardStreams         *message)
 {
@@ -2077,7 +2122,7 @@ void   distillery__process_ended__free_unpacked
   assert(message->base.descriptor == &distillery__process_ended__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor distillery__envelope__field_descriptors[41] =
+static const ProtobufCFieldDescriptor distillery__envelope__field_descriptors[42] =
 {
   {
     "protocol_version",
@@ -2392,6 +2437,18 @@ static const ProtobufCFieldDescriptor distillery__envelope__field_descriptors[41
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "recorder_folder",
+    47,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Distillery__Envelope, body_case),
+    offsetof(Distillery__Envelope, recorder_folder),
+    &distillery__recorder_folder__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "distil",
     50,
     PROTOBUF_C_LABEL_NONE,
@@ -2577,16 +2634,16 @@ static const unsigned distillery__envelope__field_indices_by_name[] = {
   8,   /* field[8] = allowed_keys */
   11,   /* field[11] = carry_actors */
   12,   /* field[12] = carrying_finished */
-  28,   /* field[28] = checkpoint_piece */
-  29,   /* field[29] = checkpoint_request */
-  38,   /* field[38] = deployment */
+  29,   /* field[29] = checkpoint_piece */
+  30,   /* field[30] = checkpoint_request */
+  39,   /* field[39] = deployment */
   25,   /* field[25] = discard_streams */
-  26,   /* field[26] = distil */
-  30,   /* field[30] = distillation_finished */
-  36,   /* field[36] = drain */
-  39,   /* field[39] = end_process */
-  31,   /* field[31] = evaluation_job */
-  32,   /* field[32] = evaluation_result */
+  27,   /* field[27] = distil */
+  31,   /* field[31] = distillation_finished */
+  37,   /* field[37] = drain */
+  40,   /* field[40] = end_process */
+  32,   /* field[32] = evaluation_job */
+  33,   /* field[33] = evaluation_result */
   6,   /* field[6] = failure */
   4,   /* field[4] = heartbeat */
   2,   /* field[2] = hello */
@@ -2594,21 +2651,22 @@ static const unsigned distillery__envelope__field_indices_by_name[] = {
   9,   /* field[9] = learn_lifetime */
   14,   /* field[14] = learner_checkpoint */
   10,   /* field[10] = lifetime_finished */
-  27,   /* field[27] = metrics */
+  28,   /* field[28] = metrics */
   19,   /* field[19] = open_streams */
-  40,   /* field[40] = process_ended */
+  41,   /* field[41] = process_ended */
   0,   /* field[0] = protocol_version */
+  26,   /* field[26] = recorder_folder */
   7,   /* field[7] = rejoin */
   13,   /* field[13] = release_lifetime */
   1,   /* field[1] = request */
   17,   /* field[17] = rollout_answer */
   18,   /* field[18] = rollouts */
   21,   /* field[21] = rollouts_durable */
-  35,   /* field[35] = scale */
+  36,   /* field[36] = scale */
   23,   /* field[23] = seal_streams */
-  34,   /* field[34] = status_answer */
-  33,   /* field[33] = status_request */
-  37,   /* field[37] = stop */
+  35,   /* field[35] = status_answer */
+  34,   /* field[34] = status_request */
+  38,   /* field[38] = stop */
   24,   /* field[24] = stream_quarantined */
   20,   /* field[20] = streams_opened */
   15,   /* field[15] = streams_refused */
@@ -2623,10 +2681,10 @@ static const ProtobufCIntRange distillery__envelope__number_ranges[9 + 1] =
   { 20, 9 },
   { 30, 16 },
   { 40, 19 },
-  { 50, 26 },
-  { 60, 31 },
-  { 70, 33 },
-  { 0, 41 }
+  { 50, 27 },
+  { 60, 32 },
+  { 70, 34 },
+  { 0, 42 }
 };
 const ProtobufCMessageDescriptor distillery__envelope__descriptor =
 {
@@ -2636,7 +2694,7 @@ const ProtobufCMessageDescriptor distillery__envelope__descriptor =
   "Distillery__Envelope",
   "distillery",
   sizeof(Distillery__Envelope),
-  41,
+  42,
   distillery__envelope__field_descriptors,
   distillery__envelope__field_indices_by_name,
   9,  distillery__envelope__number_ranges,
@@ -5307,6 +5365,57 @@ const ProtobufCMessageDescriptor distillery__streams_refused__descriptor =
   distillery__streams_refused__field_indices_by_name,
   1,  distillery__streams_refused__number_ranges,
   (ProtobufCMessageInit) distillery__streams_refused__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor distillery__recorder_folder__field_descriptors[2] =
+{
+  {
+    "identity",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__RecorderFolder, identity),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "path",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Distillery__RecorderFolder, path),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned distillery__recorder_folder__field_indices_by_name[] = {
+  0,   /* field[0] = identity */
+  1,   /* field[1] = path */
+};
+static const ProtobufCIntRange distillery__recorder_folder__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor distillery__recorder_folder__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "distillery.RecorderFolder",
+  "RecorderFolder",
+  "Distillery__RecorderFolder",
+  "distillery",
+  sizeof(Distillery__RecorderFolder),
+  2,
+  distillery__recorder_folder__field_descriptors,
+  distillery__recorder_folder__field_indices_by_name,
+  1,  distillery__recorder_folder__number_ranges,
+  (ProtobufCMessageInit) distillery__recorder_folder__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor distillery__discard_streams__field_descriptors[3] =

@@ -19,6 +19,7 @@ enum CatalogSchema {
             try $0.execute(sql: "ALTER TABLE lifetimes ADD COLUMN actors INTEGER")
         }
         migrator.registerMigration("4: evaluations of any policy") { try $0.execute(sql: anyPolicy) }
+        migrator.registerMigration("5: which recorder keeps which streams") { try $0.execute(sql: recorders) }
         return migrator
     }
 
@@ -44,6 +45,23 @@ enum CatalogSchema {
             FROM evaluations;
         DROP TABLE evaluations;
         ALTER TABLE evaluations_of_any_policy RENAME TO evaluations;
+        """
+
+    /// `pins`: of the lifetime whose streams lie at `folder` below the run. A recorder is known by the identity of its
+    /// folder; the empty one is that of the run's own.
+    private static let recorders = """
+        CREATE TABLE recorders (
+            identity TEXT PRIMARY KEY,
+            host TEXT NOT NULL,
+            path TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE pins (
+            folder TEXT PRIMARY KEY,
+            evaluation TEXT,
+            task INTEGER NOT NULL,
+            repetition INTEGER NOT NULL,
+            recorder TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
         """
 
     /// The tables of the first release. `run` has one row at most, `metrics` rows in the order of writing, all others a

@@ -69,6 +69,24 @@ extension Ledger {
         }
     }
 
+    /// Folders of streams that recorders have named, by identity.
+    package func recorders() throws(CatalogError) -> [RecorderRecord] {
+        try records("SELECT * FROM recorders ORDER BY identity") { row in
+            RecorderRecord(identity: row["identity"], host: row["host"], path: row["path"])
+        }
+    }
+
+    /// Which recorder keeps which lifetime's streams, in the order of their folders.
+    package func pins() throws(CatalogError) -> [PinRecord] {
+        try records("SELECT * FROM pins ORDER BY folder") { row in
+            let evaluation: String? = row["evaluation"]
+            return PinRecord(
+                lifetime: LifetimeIdentifier(
+                    collection: evaluation.map { .evaluation($0) } ?? .histories, task: row["task"],
+                    repetition: row["repetition"]), recorder: row["recorder"])
+        }
+    }
+
     /// By training step.
     ///
     /// The loss is nil where the catalogue was remade from files.

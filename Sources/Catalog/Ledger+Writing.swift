@@ -31,13 +31,15 @@ extension Ledger {
             if !batch.metrics.isEmpty { try database.append(batch.metrics) }
             for checkpoint in batch.checkpoints { try database.save(checkpoint) }
             for result in batch.results { try database.save(result) }
+            for recorder in batch.recorders { try database.save(recorder) }
+            for pin in batch.pins { try database.save(pin) }
         }
     }
 
     /// Replaces all that can be known from stream files alone: tasks, lifetimes, streams, evaluations, in one
     /// transaction.
     ///
-    /// Checkpoints, nodes, metrics and the run's row stay, and so does what no file tells of a lifetime: its learner,
+    /// Checkpoints, nodes, metrics, pins to recorders and the run's row stay, and so does what no file tells of a lifetime: its learner,
     /// what was learnt, the policy lag. Of two attempts the higher is kept. Call it only while no coordinator is at
     /// work on the run.
     ///
@@ -148,6 +150,22 @@ extension Database {
             sql: "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?)",
             arguments: [
                 checkpoint.name, checkpoint.step, checkpoint.created, checkpoint.trainingSeconds, checkpoint.loss,
+            ])
+    }
+
+    fileprivate func save(_ recorder: RecorderRecord) throws {
+        try execute(
+            sql: "INSERT OR REPLACE INTO recorders VALUES (?, ?, ?)",
+            arguments: [recorder.identity, recorder.host, recorder.path])
+    }
+
+    fileprivate func save(_ pin: PinRecord) throws {
+        var evaluation: String?
+        if case .evaluation(let name) = pin.lifetime.collection { evaluation = name }
+        try execute(
+            sql: "INSERT OR REPLACE INTO pins VALUES (?, ?, ?, ?, ?)",
+            arguments: [
+                pin.lifetime.folder, evaluation, pin.lifetime.task, pin.lifetime.repetition, pin.recorder,
             ])
     }
 

@@ -15,11 +15,15 @@ package struct LedgerBatch: Sendable {
     package var checkpoints: [CheckpointRecord] = []
     /// Jobs of evaluations with their returns; each replaces what was known of its task.
     package var results: [EvaluationReturns] = []
+    /// Each replaces the row of its identity.
+    package var recorders: [RecorderRecord] = []
+    /// Each replaces the row of its lifetime.
+    package var pins: [PinRecord] = []
 
     package init(
         tasks: [TaskRecord] = [], lifetimes: [LifetimeRecord] = [], streams: [StreamRecord] = [],
         nodes: [NodeRecord] = [], metrics: [MetricRecord] = [], checkpoints: [CheckpointRecord] = [],
-        results: [EvaluationReturns] = []
+        results: [EvaluationReturns] = [], recorders: [RecorderRecord] = [], pins: [PinRecord] = []
     ) {
         self.tasks = tasks
         self.lifetimes = lifetimes
@@ -28,6 +32,8 @@ package struct LedgerBatch: Sendable {
         self.metrics = metrics
         self.checkpoints = checkpoints
         self.results = results
+        self.recorders = recorders
+        self.pins = pins
     }
 
     /// Then there is nothing to write, and no transaction is needed.
@@ -35,6 +41,6 @@ package struct LedgerBatch: Sendable {
     /// A coordinator's quiet turns are empty, and cost no fsync.
     package var isEmpty: Bool {
         tasks.isEmpty && lifetimes.isEmpty && streams.isEmpty && nodes.isEmpty && metrics.isEmpty && checkpoints.isEmpty
-            && results.isEmpty
+            && results.isEmpty && recorders.isEmpty && pins.isEmpty
     }
 }

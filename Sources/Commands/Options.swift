@@ -68,6 +68,31 @@ struct ListenOptions: ParsableArguments {
     }
 }
 
+/// Where the recorders that a command starts write.
+struct RecorderFolderOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            """
+            A folder for the streams of one recorder, once for each of cluster.recorders, such as one on each disk; by \
+            default the run's folder, and recorder-1, recorder-2, ... in it. A run that is resumed needs the same.
+            """, valueName: "folder"))
+    var recorderFolder: [String] = []
+
+    /// Absolute paths, by the recorders' numbers; none where none were given.
+    func folders(for experiment: Experiment) throws -> [String] {
+        let folders = recorderFolder.map { URL(fileURLWithPath: $0).standardizedFileURL.path }
+        guard folders.isEmpty || folders.count == experiment.cluster.recorders else {
+            throw ValidationError(
+                "--recorder-folder names \(folders.count) folders, and cluster.recorders is "
+                    + "\(experiment.cluster.recorders): expected one for each")
+        }
+        guard Set(folders).count == folders.count else {
+            throw ValidationError("--recorder-folder names the same folder twice; each recorder needs one of its own")
+        }
+        return folders
+    }
+}
+
 /// Where a process answers monitoring, by option or by environment.
 struct MonitoringOptions: ParsableArguments {
     @Option(

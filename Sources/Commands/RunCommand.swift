@@ -18,6 +18,7 @@ struct RunCommand: ParsableCommand {
 
     @OptionGroup var options: ExperimentOptions
     @OptionGroup var listening: ListenOptions
+    @OptionGroup var recorders: RecorderFolderOptions
     @Option(help: "Folder of the run; by default runs/NAME.") var out: String?
     @Flag(help: "Go on with a run that was interrupted.") var resume = false
     @Option(
@@ -27,7 +28,8 @@ struct RunCommand: ParsableCommand {
     var histories: String?
 
     func run() throws {
-        let folder = try launch(options, listening, goal: .all, out: out, resume: resume, histories: histories)
+        let folder = try launch(
+            options, listening, recorders, goal: .all, out: out, resume: resume, histories: histories)
         print("The report: \(try writeReport(of: folder.path))")
     }
 }
@@ -40,11 +42,12 @@ struct LaunchCommand: ParsableCommand {
 
     @OptionGroup var options: ExperimentOptions
     @OptionGroup var listening: ListenOptions
+    @OptionGroup var recorders: RecorderFolderOptions
     @Option(help: "Folder of the run; by default runs/NAME.") var out: String?
     @Flag(help: "Go on with a run that was interrupted.") var resume = false
 
     func run() throws {
-        let folder = try launch(options, listening, goal: .collect, out: out, resume: resume)
+        let folder = try launch(options, listening, recorders, goal: .collect, out: out, resume: resume)
         print("The histories: \(folder.path)/histories")
     }
 }
@@ -75,10 +78,11 @@ private func take(_ histories: String, into folder: RunFolder, of experiment: Ex
 
 /// Says what is about to happen, checks that it can, and supervises the cluster to its end.
 private func launch(
-    _ options: ExperimentOptions, _ listening: ListenOptions, goal: GoalName, out: String?, resume: Bool,
-    histories: String? = nil
+    _ options: ExperimentOptions, _ listening: ListenOptions, _ recorders: RecorderFolderOptions, goal: GoalName,
+    out: String?, resume: Bool, histories: String? = nil
 ) throws -> RunFolder {
     let experiment = try options.read()
+    let recorderFolders = try recorders.folders(for: experiment)
     let folder = RunFolder(out: out, experiment: experiment)
     let plan = try ExperimentPlan(experiment, cores: ProcessInfo.processInfo.activeProcessorCount)
     let key = try listening.keys.own()
@@ -93,8 +97,8 @@ private func launch(
     let supervisor = Supervisor(
         executable: try ChildProcess.ownExecutable(), folder: folder.path, lock: lock,
         coordinatorArguments: [folder.path, "--goal", goal.rawValue] + listening.coordinatorArguments,
-        roleArguments: listening.roleArguments(experiment), key: key, signals: signals,
-        logger: makeLogger("supervisor"))
+        roleArguments: listening.roleArguments(experiment), recorderFolders: recorderFolders, key: key,
+        signals: signals, logger: makeLogger("supervisor"))
     var line = ProgressLine()
     supervisor.onStatus = { line.show(try ClusterStatus(json: $0)) }
     let outcome: Supervisor.Outcome

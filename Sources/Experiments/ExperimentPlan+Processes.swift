@@ -6,12 +6,13 @@ extension Experiment {
     package func checkProcesses(
         collects: Bool, distils: Bool = false, evaluates: Bool, room: Int, reason: String
     ) throws(PlanError) {
-        // A coordinator and a recorder are there in both phases.
-        let always = 2
+        // A coordinator and the recorders are there in both phases.
+        let always = 1 + cluster.recorders
+        let recorders = cluster.recorders == 1 ? "a recorder" : "\(cluster.recorders) recorders"
         if collects, always + cluster.learners + cluster.actorProcesses > room {
             throw PlanError(
                 description: "too many processes: cluster.actor_processes and cluster.learners ask for "
-                    + "\(cluster.actorProcesses) and \(cluster.learners), but with a coordinator and a recorder this machine "
+                    + "\(cluster.actorProcesses) and \(cluster.learners), but with a coordinator and \(recorders) this machine "
                     + "has room for \(room) (\(reason)); fewer processes can carry as many actors each as they have to "
                     + "(cluster.actors_per_process)")
         }
@@ -25,7 +26,7 @@ extension Experiment {
             throw PlanError(
                 description:
                     "too many processes: cluster.evaluators asks for \(cluster.evaluators), but with a coordinator "
-                    + "and a recorder this machine has room for \(room) (\(reason))")
+                    + "and \(recorders) this machine has room for \(room) (\(reason))")
         }
     }
 }

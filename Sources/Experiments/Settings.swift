@@ -110,6 +110,8 @@ package struct ClusterSettings: SettingsGroup {
     package var actorsPerProcess: Int?
     /// Lifetimes that a learner works on at the same time.
     package var lifetimesPerLearner: Int = 1
+    /// Recorder processes of the run's own host, each with a folder of its own.
+    package var recorders: Int = 1
     package var evaluators: Int = 2
     /// Distiller processes; each trains one distillation at a time.
     package var distillers: Int = 1
@@ -135,6 +137,9 @@ package struct ClusterSettings: SettingsGroup {
         .key(
             "lifetimes_per_learner", \.lifetimesPerLearner, .integer(1...1_024),
             "Lifetimes that a learner works on at the same time."),
+        .key(
+            "recorders", \.recorders, .integer(1...256),
+            "Recorder processes, which share the streams; each writes into a folder of its own."),
         .key("evaluators", \.evaluators, .integer(1...1_024), "Evaluation workers."),
         .key(
             "distillers", \.distillers, .integer(1...1_024),

@@ -7,7 +7,9 @@ package struct FolderListings: Sendable {
     /// A name in a folder; those that begin with a dot are none.
     struct Entry: Sendable {
         let name: String
-        let isFolder: Bool
+        var isFolder: Bool
+        /// What it leads to may come and go without a change of the folder that it is in.
+        var isLink = false
     }
 
     private var known: [String: (stamp: FileStamp, entries: [Entry])] = [:]
@@ -18,7 +20,12 @@ package struct FolderListings: Sendable {
     mutating func entries(of folder: String) throws(StreamError) -> [Entry] {
         // Taken before the names are read: what comes in between is seen the next time.
         guard let stamp = FileStamp(path: folder) else { return [] }
-        if let (earlier, entries) = known[folder], stamp.provesUnchanged(since: earlier) { return entries }
+        if let (earlier, entries) = known[folder], stamp.provesUnchanged(since: earlier) {
+            return entries.map { entry in
+                guard entry.isLink else { return entry }
+                return Entry(name: entry.name, isFolder: Folder.isFolder("\(folder)/\(entry.name)"), isLink: true)
+            }
+        }
         guard let listing = opendir(folder) else { throw systemFailure(folder, "list the folder") }
         defer { closedir(listing) }
         var entries: [Entry] = []
@@ -33,7 +40,7 @@ package struct FolderListings: Sendable {
                 case DT_REG: false
                 default: Folder.isFolder("\(folder)/\(name)")
                 }
-            entries.append(Entry(name: name, isFolder: isFolder))
+            entries.append(Entry(name: name, isFolder: isFolder, isLink: Int(entry.pointee.d_type) == DT_LNK))
         }
         known[folder] = (stamp, entries)
         return entries

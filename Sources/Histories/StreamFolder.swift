@@ -14,13 +14,15 @@ package struct StreamFolder: Sendable {
     package let quarantined: [String]
     /// Folders of lifetimes that were lived anew from their beginning, sorted.
     package let discarded: [String]
+    /// Folders of lifetimes that a recorder keeps where it cannot be read from here, by their places in the run.
+    package let elsewhere: [String: RecorderLinks.Place]
 
     /// Finds what `path` means: a `.h5` file, or a folder. Of a run's folder only `histories` and `evaluations` are
     /// looked at. Throws where there is nothing of the name, or no stream in it.
     package init(path: String) throws(StreamError) {
         var listings = FolderListings()
         try self.init(path: path, listings: &listings)
-        guard !files.isEmpty || !quarantined.isEmpty else {
+        guard !files.isEmpty || !quarantined.isEmpty || !elsewhere.isEmpty else {
             throw .inputOutput(
                 path: path, operation: "find streams", message: "there is no .h5 file in this folder", code: 0)
         }
@@ -34,6 +36,7 @@ package struct StreamFolder: Sendable {
             files = []
             quarantined = [path]
             discarded = []
+            elsewhere = [:]
             return
         }
         guard FileStamp(path: path) != nil else {
@@ -43,37 +46,62 @@ package struct StreamFolder: Sendable {
             files = [path]
             quarantined = []
             discarded = []
+            elsewhere = [:]
             return
         }
         let base = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
         let parts = ["histories", "evaluations"].map { "\(base)/\($0)" }.filter { FileStamp(path: $0) != nil }
-        var found: [String] = []
+        var found = Found()
+        for part in parts.isEmpty ? [base] : parts {
+            try StreamFolder.collect(part, depth: 0, &listings, into: &found)
+        }
+        files = found.files.filter { !found.marks.contains($0) }.sorted()
+        quarantined = found.marks.sorted()
+        discarded = found.discarded.sorted()
+        elsewhere = found.elsewhere
+    }
+
+    /// What to do about lifetimes that lie elsewhere, of those below one folder of the run (`histories`); nil where none
+    /// does.
+    package func reasonElsewhere(below part: String) -> String? {
+        Self.reason(elsewhere.filter { Folder.of(Folder.of($0.key)).hasSuffix("/\(part)") })
+    }
+
+    package var reasonElsewhere: String? { Self.reason(elsewhere) }
+
+    private static func reason(_ elsewhere: [String: RecorderLinks.Place]) -> String? {
+        guard let first = elsewhere.keys.min() else { return nil }
+        let places = Set(elsewhere.values.map(\.description)).sorted().joined(separator: ", ")
+        let others = elsewhere.count > 1 ? " and \(elsewhere.count - 1) other folders" : ""
+        return "the streams of \(first)\(others) lie with recorders elsewhere (\(places)): mount or copy what is "
+            + "there, and bring it here by `distillery histories gather FOLDER --out RUN`"
+    }
+
+    private struct Found {
+        var files: [String] = []
         var marks: Set<String> = []
         var discarded: [String] = []
-        for part in parts.isEmpty ? [base] : parts {
-            try StreamFolder.collect(part, depth: 0, &listings, into: &found, marks: &marks, discarded: &discarded)
-        }
-        files = found.filter { !marks.contains($0) }.sorted()
-        quarantined = marks.sorted()
-        self.discarded = discarded.sorted()
+        var elsewhere: [String: RecorderLinks.Place] = [:]
     }
 
     /// Throws where a folder cannot be listed. Marks and moved files count as the stream's, whose own file may be
     /// missing.
     private static func collect(
-        _ folder: String, depth: Int, _ listings: inout FolderListings, into files: inout [String],
-        marks: inout Set<String>, discarded: inout [String]
+        _ folder: String, depth: Int, _ listings: inout FolderListings, into found: inout Found
     ) throws(StreamError) {
         for entry in try listings.entries(of: folder) {
             let path = "\(folder)/\(entry.name)"
             if entry.name.hasSuffix(".h5") {
-                files.append(path)
+                found.files.append(path)
             } else if entry.name == DiscardedStreams.markName {
-                discarded.append(folder)
+                found.discarded.append(folder)
             } else if let stream = StreamQuarantine.stream(of: path) {
-                marks.insert(stream)
-            } else if entry.isFolder, depth < greatestDepth {
-                try collect(path, depth: depth + 1, &listings, into: &files, marks: &marks, discarded: &discarded)
+                found.marks.insert(stream)
+            } else if entry.isFolder {
+                guard depth < greatestDepth else { continue }
+                try collect(path, depth: depth + 1, &listings, into: &found)
+            } else if entry.isLink, let place = RecorderLinks.unreachable(path) {
+                found.elsewhere[path] = place
             }
         }
     }

@@ -51,6 +51,8 @@ package struct StreamGathering {
             return .damaged(problem: problem)
         }
         if FileStamp(path: target) != nil { return try Self.isSame(path, target) ? .present : .different }
+        // A run has a link in the place of what its recorder keeps elsewhere.
+        if RecorderLinks.unreachable(Folder.of(target)) != nil { try Folder.removeFile(Folder.of(target)) }
         try Folder.create(Folder.of(target))
         var copy = try PendingFile(for: target)
         try Self.read(path) { try copy.append($0) }

@@ -29,10 +29,13 @@ package struct SupervisedRole {
     package struct Running {
         let process: ChildProcess
         let started: UInt64
+        /// Which of the role's places it has: the next process gets it when this one has ended.
+        let place: Int
 
-        package init(process: ChildProcess, started: UInt64) {
+        package init(process: ChildProcess, started: UInt64, place: Int = 0) {
             self.process = process
             self.started = started
+            self.place = place
         }
     }
 
@@ -73,6 +76,12 @@ package struct SupervisedRole {
     mutating func nextNumber() -> Int {
         defer { started += 1 }
         return started
+    }
+
+    /// The first of the role's places that no process has: with several recorders, the number of a folder.
+    var freePlace: Int {
+        let taken = Set(running.map(\.place))
+        return (0...taken.count).first { !taken.contains($0) } ?? 0
     }
 
     /// Whether a process is missing and the pause after the last failure is over.

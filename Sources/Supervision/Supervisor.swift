@@ -56,6 +56,7 @@ package final class Supervisor {
     private let clock = WorkingClock()
     private let coordinatorArguments: [String]
     private let roleArguments: [RoleName: [String]]
+    private let recorderFolders: [String]
     private var key: OwnKey?
     private var roles: [RoleName: SupervisedRole] = [.coordinator: SupervisedRole(desired: 1)]
     private let hello: Hello
@@ -78,16 +79,20 @@ package final class Supervisor {
     ///   - lock: of `folder`.
     ///   - coordinatorArguments: what follows `distillery coordinator`.
     ///   - roleArguments: what a role gets beside the coordinator's address.
+    ///   - recorderFolders: where the recorders write, by their numbers; by default the first writes into `folder`, and
+    ///     the others into `recorder-1`, `recorder-2`, ... in it.
     ///   - key: nil in a cluster without keys.
     package init(
         executable: String, folder: String, lock: RunLock, coordinatorArguments: [String],
-        roleArguments: [RoleName: [String]] = [:], key: OwnKey? = nil, signals: SignalWatcher, logger: Logger
+        roleArguments: [RoleName: [String]] = [:], recorderFolders: [String] = [], key: OwnKey? = nil,
+        signals: SignalWatcher, logger: Logger
     ) {
         self.executable = executable
         self.folder = folder
         self.lock = lock
         self.coordinatorArguments = coordinatorArguments
         self.roleArguments = roleArguments
+        self.recorderFolders = recorderFolders
         self.key = key
         self.signals = signals
         self.logger = logger
@@ -250,23 +255,31 @@ package final class Supervisor {
     @discardableResult
     private func start(_ role: RoleName, now: UInt64) throws -> ChildProcess {
         let number = roles[role]?.nextNumber() ?? 0
+        let place = roles[role]?.freePlace ?? 0
         var environment = ProcessInfo.processInfo.environment
         // One process can listen there: the coordinator.
         if role != .coordinator { environment[MonitoringAddress.variable] = nil }
         let process = try ChildProcess(
-            executable: executable, arguments: arguments(of: role),
+            executable: executable, arguments: arguments(of: role, place),
             log: folder + "/logs/\(role.rawValue)-\(number).log",
             environment: environment)
-        roles[role]?.running.append(SupervisedRole.Running(process: process, started: now))
+        roles[role]?.running.append(SupervisedRole.Running(process: process, started: now, place: place))
         return process
     }
 
-    private func arguments(of role: RoleName) -> [String] {
+    private func arguments(of role: RoleName, _ place: Int) -> [String] {
         guard role == .coordinator else {
             return [role.rawValue, "--coordinator", endpoint] + (roleArguments[role] ?? [])
+                + (role == .recorder ? recorderFolder(place).map { ["--folder", $0] } ?? [] : [])
         }
         // The nodes look for it where it was.
         return [role.rawValue] + coordinatorArguments + (endpoint.isEmpty ? [] : ["--restarted", "--bind", endpoint])
+    }
+
+    /// Nil for the run's own.
+    private func recorderFolder(_ place: Int) -> String? {
+        if place < recorderFolders.count { return recorderFolders[place] }
+        return place == 0 ? nil : "\(folder)/recorder-\(place)"
     }
 
     private func collectExits(now: UInt64, ended: inout [Int32]) -> (RoleName, SupervisedRole.LastFailure)? {

@@ -55,6 +55,7 @@ package enum Message: Sendable {
     case streamQuarantined(StreamQuarantined)
     case streamsRefused(StreamsRefused)
     case discardStreams(DiscardStreams)
+    case recorderFolder(RecorderFolder)
 
     // Distillation and evaluation.
     /// A checkpoint's name to go on from, empty to begin.
@@ -107,6 +108,7 @@ extension Message {
         MessageKind(StreamQuarantined.self) { .streamQuarantined($0) },
         MessageKind(StreamsRefused.self) { .streamsRefused($0) },
         MessageKind(DiscardStreams.self) { .discardStreams($0) },
+        MessageKind(RecorderFolder.self) { .recorderFolder($0) },
 
         MessageKind(Distil.self) { .distil($0) },
         MessageKind(CheckpointPiece.self) { .checkpointPiece($0) },
@@ -157,6 +159,7 @@ extension Message {
         case .streamQuarantined(let quarantined): quarantined
         case .streamsRefused(let refused): refused
         case .discardStreams(let discard): discard
+        case .recorderFolder(let folder): folder
 
         case .distil(let distil): distil
         case .checkpointPiece(let piece): piece

@@ -50,6 +50,12 @@ struct LedgerTests {
             MetricRecord(time: 2, source: "distiller-0", name: "distil/loss", step: 2, value: .nan),
         ]
         try ledger.save(LedgerBatch(metrics: metrics, checkpoints: [checkpoint]))
+        let pins = [
+            PinRecord(lifetime: stream.stream.lifetime, recorder: "1f"),
+            PinRecord(lifetime: LifetimeIdentifier(task: 0, repetition: 1), recorder: ""),
+        ]
+        let recorders = [RecorderRecord(identity: "1f", host: "there", path: "/disk/run")]
+        try ledger.save(LedgerBatch(recorders: recorders, pins: pins))
 
         let reader = try Ledger(path: scratch.catalog, mode: .read)
         #expect(try reader.run() == run)
@@ -58,6 +64,7 @@ struct LedgerTests {
         #expect(try reader.streams() == [stream])
         #expect(try reader.nodes() == [node])
         #expect(try reader.checkpoints() == [checkpoint])
+        #expect(try reader.pins() == pins && reader.recorders() == recorders)
         #expect(try reader.metricNames() == ["distil/loss"])
         let losses = try reader.metrics(named: "distil/loss").map(\.value)
         #expect(losses[0] == 1.5 && losses[1].isNaN)

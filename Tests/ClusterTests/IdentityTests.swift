@@ -133,6 +133,7 @@ import Wire
             for case .welcome(let welcome) in try lone.say(.hello(hello), from: name).map(\.envelope.message) {
                 welcomes[name] = welcome
             }
+            if role == .recorder { _ = try lone.record(by: name) }
         }
         let sent = try lone.tick().map(\.envelope.message)
         var carry: CarryActors?
@@ -313,7 +314,8 @@ import Wire
         let leased = try lease()
         _ = try leased.lone.say(.drain(node: "r"), from: "r")
         let hello = Hello(role: .recorder, name: "r2", host: "h", process: 1, endpoint: "sim:r", capacity: 0)
-        let sent = try leased.lone.say(.hello(hello), from: "r2").map(\.envelope.message)
+        let sent = try (leased.lone.say(.hello(hello), from: "r2") + leased.lone.record(by: "r2"))
+            .map(\.envelope.message)
         var welcome: Welcome?
         var carry: CarryActors?
         for message in sent {

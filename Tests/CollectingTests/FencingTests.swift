@@ -74,6 +74,9 @@ final class LoneRecorder {
     private func said() throws -> [(to: Address, message: Message)] {
         try outbox.items.flatMap { item in
             try item.addresses.map { ($0, try Envelope(decoding: item.bytes).message) }
+        }.filter {
+            // Nobody acknowledges where it writes.
+            if case .recorderFolder = $0.message { false } else { true }
         }
     }
 

@@ -159,19 +159,18 @@ extension EndToEnd {
 final class LaunchedCluster {
     let folder: String
     private(set) var command: RunningCommand
-    private let file: String
+    private let arguments: [String]
     private let scratch: Scratch
 
-    init(_ experiment: String, named name: String = "run", in scratch: Scratch) throws {
+    /// `more`: further options of `launch`.
+    init(_ experiment: String, named name: String = "run", more: [String] = [], in scratch: Scratch) throws {
         self.scratch = scratch
         folder = scratch(name)
-        file = try scratch.write(name + ".yaml", experiment)
-        command = try RunningCommand(["launch", file, "--out", folder], in: scratch)
+        arguments = ["launch", try scratch.write(name + ".yaml", experiment), "--out", folder] + more
+        command = try RunningCommand(arguments, in: scratch)
     }
 
-    func resume() throws {
-        command = try RunningCommand(["launch", file, "--out", folder, "--resume"], in: scratch)
-    }
+    func resume() throws { command = try RunningCommand(arguments + ["--resume"], in: scratch) }
 
     func status() throws -> ClusterStatus? { try EndToEndTests.status(of: folder, in: scratch) }
 

@@ -49,7 +49,8 @@ enum House {
             "Coordination",
             [
                 "Quantities",
-                "Nodes", "Monitoring", "Experiments", "Catalog", "Distillation", "Wire", "Transport", "Processes",
+                "Nodes", "Monitoring", "Experiments", "Catalog", "Distillation", "Histories", "Wire", "Transport",
+                "Processes",
                 "Environments",
                 "Experience", "Files",
             ]

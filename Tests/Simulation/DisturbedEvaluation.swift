@@ -17,8 +17,8 @@ package struct DisturbedEvaluation: Sendable {
     package let events: Set<Event>
     package let violations: [String]
 
-    private static var experiment: String {
-        smallExperiment(lockstep: false, trainTasks: 6).replacingOccurrences(
+    private static func experiment(_ seed: UInt64) -> String {
+        smallExperiment(lockstep: false, trainTasks: 6, recorders: recorders(seed)).replacingOccurrences(
             of: "evaluate: {train_tasks: 1, seeds: 2, episodes: 3}",
             with: "evaluate: {train_tasks: 6, seeds: 2, episodes: 12}")
     }
@@ -34,7 +34,7 @@ package struct DisturbedEvaluation: Sendable {
 
         package init() throws {
             cluster = try SimulatedCluster(
-                yaml: DisturbedEvaluation.experiment.replacingOccurrences(
+                yaml: DisturbedEvaluation.experiment(0).replacingOccurrences(
                     of: "cluster:\n", with: "cluster:\n  evaluators: 1\n"),
                 seed: 0, goal: Coordinator.Goal(collects: true, distils: true, evaluates: true))
             try cluster.run(milliseconds: DisturbedRun.patienceMilliseconds)
@@ -52,7 +52,7 @@ package struct DisturbedEvaluation: Sendable {
         seed: UInt64, reference: Reference, prepare: (SimulatedCluster) -> Void = { _ in }
     ) throws {
         let cluster = try SimulatedCluster(
-            yaml: Self.experiment, seed: seed,
+            yaml: Self.experiment(seed), seed: seed,
             goal: Coordinator.Goal(
                 collects: false, distils: false, evaluates: true, checkpoint: reference.checkpoint),
             prepare: { folder in
@@ -88,7 +88,7 @@ package struct DisturbedEvaluation: Sendable {
         let evaluators = cluster.names(.evaluator)
         switch event {
         case .killEvaluator: evaluators.first.map { cluster.kill($0) }
-        case .killRecorder: cluster.names(.recorder).first.map { cluster.kill($0) }
+        case .killRecorder: cluster.names(.recorder).randomElement(using: &random).map { cluster.kill($0) }
         case .killCoordinator: cluster.kill(SimulatedCluster.coordinatorName)
         case .join: cluster.start(.evaluator)
         case .drain:

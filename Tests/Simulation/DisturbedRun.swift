@@ -23,7 +23,8 @@ package struct DisturbedRun: Sendable {
     package static func experiment(_ seed: UInt64) -> String {
         let yaml = smallExperiment(
             lockstep: isLockstep(seed), actors: actors, trainTasks: 2, episodes: 120, rolloutLength: 4,
-            checkpointSeconds: 1, source: source(seed))
+            checkpointSeconds: 1, recorders: recorders(seed), lifetimes: min(2, recorders(seed)),
+            source: source(seed))
         guard seed % 4 == 1 else { return yaml }
         return yaml.replacingOccurrences(of: "  test_lifetimes: 0\n", with: "  test_lifetimes: 0\n  elastic: true\n")
     }

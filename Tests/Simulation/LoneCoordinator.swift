@@ -1,6 +1,7 @@
 package import Coordination
 import Experiments
 import Foundation
+import Histories
 import Logging
 import Nodes
 package import Wire
@@ -49,10 +50,18 @@ package final class LoneCoordinator {
         return try sent()
     }
 
-    package func join(_ role: RoleName, _ name: String) throws {
+    package func join(_ role: RoleName, _ name: String, at endpoint: String? = nil, into number: Int = 0) throws {
+        let endpoint = endpoint ?? "sim:\(name)"
         _ = try say(
-            .hello(Hello(role: role, name: name, host: "h", process: 1, endpoint: "sim:\(name)", capacity: 0)),
-            from: name)
+            .hello(Hello(role: role, name: name, host: "h", process: 1, endpoint: endpoint, capacity: 0)), from: name)
+        if role == .recorder { _ = try record(by: name, into: number) }
+    }
+
+    /// A recorder that has joined writes into the run's folder, or into one with another number.
+    package func record(by name: String, into number: Int = 0) throws -> [(to: String, envelope: Envelope)] {
+        let path = number == 0 ? folder : "\(folder)/recorder-\(number)"
+        return try say(
+            .recorderFolder(RecorderFolder(identity: FolderIdentity.make(path), path: path)), from: name)
     }
 
     private func sent() throws -> [(to: String, envelope: Envelope)] {

@@ -3,6 +3,7 @@ package import Coordination
 import Distillation
 package import Environments
 package import Experience
+package import Histories
 package import Wire
 
 /// What the coordinator wrote down and committed; another coordinator takes it up.
@@ -20,6 +21,8 @@ package final class MemoryJournal: RunJournal {
         package fileprivate(set) var returns: [FinishedJob: [Float]] = [:]
         /// Names of the distillations that have ended.
         package fileprivate(set) var distilled: Set<String> = []
+        package fileprivate(set) var pins: [LifetimeIdentifier: String] = [:]
+        package fileprivate(set) var recorders: [String: RecorderLinks.Place] = [:]
         fileprivate var scale: Scale?
         fileprivate var starts: UInt64 = 0
         fileprivate var plottedSteps: UInt64 = 0
@@ -66,6 +69,8 @@ package final class MemoryJournal: RunJournal {
         for stream in state.sealed.keys { progress.sealed[stream.lifetime, default: []].insert(stream.actor) }
         for stream in state.quarantined.keys { progress.sealed[stream.lifetime, default: []].insert(stream.actor) }
         progress.quarantined = state.quarantined
+        progress.pins = state.pins
+        progress.recorders = state.recorders
         progress.jobs = forgetsResults ? [] : Set(state.results)
         progress.distilled = state.distilled
         progress.starts = state.starts
@@ -117,6 +122,8 @@ package final class MemoryJournal: RunJournal {
             if progress.jobs.contains(job) { state.returns[job] = Array(result.returns.joined()) }
         }
         state.distilled = keepsNumbers ? self.state.distilled : progress.distilled
+        state.pins = keepsNumbers ? self.state.pins : progress.pins
+        state.recorders = keepsNumbers ? self.state.recorders : progress.recorders
         state.starts = keepsNumbers ? self.state.starts : progress.starts
         self.state = state
     }
@@ -162,6 +169,14 @@ package final class MemoryJournal: RunJournal {
     package func streamQuarantined(_ stream: StreamIdentifier, reason: String) throws {
         note { self.state.quarantined[stream] = reason }
         try next?.streamQuarantined(stream, reason: reason)
+    }
+    package func streamsPinned(_ lifetime: LifetimeIdentifier, to recorder: String) throws {
+        note(survivesPowerLoss: true) { self.state.pins[lifetime] = recorder }
+        try next?.streamsPinned(lifetime, to: recorder)
+    }
+    package func recorderPlaced(_ recorder: String, at place: RecorderLinks.Place) throws {
+        note { self.state.recorders[recorder] = place }
+        try next?.recorderPlaced(recorder, at: place)
     }
     package func nodeJoined(_ hello: Hello) throws {
         note()

@@ -1,4 +1,5 @@
 import Experience
+import Histories
 import Nodes
 import TestSupport
 import Wire
@@ -41,6 +42,8 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case storm
     /// The recorder takes every rollout that is lived again for the one that it has.
     case livedAgainUnchecked
+    /// Every recorder takes its folder for the run's own.
+    case foldersMistaken
 
     /// Whether it can only be seen in a whole run.
     package var concernsWholeRuns: Bool {
@@ -75,6 +78,7 @@ package enum PlantedBug: String, CaseIterable, Sendable {
         case .indexWithoutAttempts, .commitsLost: "was given out again by a later start of the coordinator"
         case .storm: "a storm"
         case .livedAgainUnchecked: "acknowledged and not "
+        case .foldersMistaken: "lies with recorder"
         }
     }
 
@@ -97,6 +101,19 @@ package enum PlantedBug: String, CaseIterable, Sendable {
         case .commitsLost: cluster.journal.losesEverything = true
         case .storm: sendManyTimes(cluster)
         case .livedAgainUnchecked: believeEverything(cluster)
+        case .foldersMistaken: mistakeFolders(cluster)
+        }
+    }
+
+    private func mistakeFolders(_ cluster: SimulatedCluster) {
+        cluster.tamperArriving = { [folder = cluster.folder] bytes, _, receiver in
+            guard receiver == SimulatedCluster.coordinatorName, bodyNumber(of: bytes) == 47,
+                var envelope = try? Envelope(decoding: bytes), case .recorderFolder(var told) = envelope.message,
+                let own = try? FolderIdentity.make(folder)
+            else { return bytes }
+            told.identity = own
+            envelope.message = .recorderFolder(told)
+            return envelope.encoded()
         }
     }
 

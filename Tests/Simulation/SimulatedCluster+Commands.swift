@@ -24,6 +24,7 @@ extension SimulatedCluster {
         witness.noteDeathOfAll()
         mayStartAt = [:]
         isDiskFull = false
+        fullFolder = nil
         journal.forgetScale()
         if supervisor != nil { addSupervisor() }
     }

@@ -37,6 +37,7 @@ extension SimulatedCluster {
         for (stream, reason) in journal.quarantined where !damaged.contains(stream) {
             violations.append("\(stream) was quarantined, and nobody had damaged it: \(reason)")
         }
+        violations += streamsOutOfPlace()
         violations +=
             learning.violations + unnamedRefusals + livedAnewInVain() + lostReports()
             + [traffic.storm(seconds: seconds)].compactMap { $0 }
@@ -50,6 +51,29 @@ extension SimulatedCluster {
         where !files.contains(stream) && journal.quarantined[stream] == nil && !damagedUnseen.contains(stream) {
             let missing = missing(in: stream, checksums: [])
             if !missing.isEmpty { violations.append("\(stream): acknowledged, and there is no file") }
+        }
+        return violations
+    }
+
+    /// Streams that lie with two recorders, or with another than the one that their lifetime is pinned to.
+    private func streamsOutOfPlace() -> [String] {
+        var violations: [String] = []
+        var found: [String: Int] = [:]
+        for number in 0..<max(1, context.experiment.cluster.recorders) {
+            let root = recorderFolder(number)
+            let keeper = number == 0 ? RecorderLinks.own : FolderIdentity.read(root)
+            for part in ["histories", "evaluations"] {
+                // Links are not followed.
+                for name in (try? FileManager.default.subpathsOfDirectory(atPath: "\(root)/\(part)")) ?? [] {
+                    guard let stream = StreamIdentifier(path: "\(part)/\(name)") else { continue }
+                    if let other = found.updateValue(number, forKey: stream.path) {
+                        violations.append("\(stream) lies with recorders \(other) and \(number)")
+                    }
+                    if let pin = journal.pins[stream.lifetime], pin != keeper {
+                        violations.append("\(stream) lies with recorder \(number), and is pinned to another")
+                    }
+                }
+            }
         }
         return violations
     }
@@ -206,7 +230,7 @@ extension SimulatedCluster {
     /// Somebody has damaged a stream's file.
     package func noteDamage(to stream: StreamIdentifier) {
         damaged.insert(stream)
-        if names(.recorder).isEmpty { damagedUnseen.insert(stream) }
+        if keeper(of: stream) == nil { damagedUnseen.insert(stream) }
     }
 
     /// What recorders have called durable is on the disk at this very moment.

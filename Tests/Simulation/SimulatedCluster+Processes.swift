@@ -1,6 +1,9 @@
 import Collecting
 import Coordination
 import Distilling
+package import Experience
+import Experiments
+import Foundation
 import Histories
 package import Nodes
 import TestSupport
@@ -44,7 +47,7 @@ extension SimulatedCluster {
         lastWord[name] = clock.now
         if keepsAddresses, role == .recorder || role == .learner { takeAddress(name, role) }
         nodes[name] = NodeSession(
-            role: makeRole(role), name: name,
+            role: makeRole(role, name), name: name,
             host: isSupervised(name) ? SimulatedSupervisor.host : "host", process: started,
             endpoint: role == .learner || role == .recorder ? endpoint(name) : "", now: clock.now)
         return name
@@ -59,15 +62,33 @@ extension SimulatedCluster {
         currentNames[address] = name
     }
 
-    private func makeRole(_ role: RoleName) -> any Role {
+    /// Where the recorders of the run write, by their numbers: the first into the run's folder.
+    package func recorderFolder(_ number: Int) -> String { number == 0 ? folder : "\(folder)/recorder-\(number)" }
+
+    /// The recorder that keeps a stream, as far as it lives and the stream has a file.
+    package func keeper(of stream: StreamIdentifier) -> String? {
+        let others = 1..<max(1, context.experiment.cluster.recorders)
+        let number = others.first { FileManager.default.fileExists(atPath: "\(recorderFolder($0))/\(stream.path)") }
+        return names(.recorder).first { recorderNumbers[$0] == number ?? 0 }
+    }
+
+    /// The first folder into which no recorder writes.
+    private func takeFolder(_ name: String) -> String? {
+        let taken = Set(names(.recorder).compactMap { recorderNumbers[$0] })
+        let number = (0...taken.count).first { !taken.contains($0) } ?? 0
+        recorderNumbers[name] = number
+        return number == 0 ? nil : recorderFolder(number)
+    }
+
+    private func makeRole(_ role: RoleName, _ name: String) -> any Role {
         switch role {
         case .actor: ActorRole(capacity: 0)
         case .learner: LearnerRole(capacity: 0)
         case .recorder:
             // A turn is a few pieces of work, as many on any machine.
-            RecorderRole(folder: nil, logger: logger, clock: SteppingClock(milliseconds: 10)) { [disk] in
-                disk.isFull ? 0 : freeDiskBytes($0)
-            }
+            RecorderRole(
+                folder: takeFolder(name), logger: logger, clock: SteppingClock(milliseconds: 10),
+                freeBytes: disk.freeBytes)
         case .evaluator: EvaluatorRole()
         case .distiller: DistillerRole(folder: nil, logger: logger)
         default: fatalError("not part of the simulation")

@@ -1,4 +1,5 @@
 import Catalog
+import Collecting
 package import Coordination
 import Environments
 package import Experience
@@ -43,11 +44,18 @@ package final class SimulatedCluster {
     package var onSend: ((_ bytes: [UInt8], _ sender: String) -> Void)?
     /// Says which processes on its host have ended, and ends those that it is told to; nil where nobody does.
     package internal(set) var supervisor: SimulatedSupervisor?
-    /// Whether the recorder's disk has no room left.
+    /// Whether no recorder's disk has room left.
     package var isDiskFull: Bool {
         get { disk.isFull }
         set { disk.isFull = newValue }
     }
+    /// The folder of the recorder whose disk alone has no room left.
+    package var fullFolder: String? {
+        get { disk.fullFolder }
+        set { disk.fullFolder = newValue }
+    }
+    /// Which of the run's folders each recorder writes into.
+    var recorderNumbers: [String: Int] = [:]
     /// Streams whose files somebody damaged.
     package internal(set) var damaged: Set<StreamIdentifier> = []
     /// Those of them that were damaged while no recorder lived, which could have known what they held.
@@ -267,6 +275,7 @@ package final class SimulatedCluster {
         currentNames[first] = new
         nodes[new] = node.renewed(name: new, now: clock.now)
         processes[new] = processes.removeValue(forKey: name)
+        recorderNumbers[new] = recorderNumbers.removeValue(forKey: name)
         lastWord[new] = clock.now
     }
 
@@ -334,7 +343,12 @@ package final class SimulatedCluster {
     }
 }
 
-/// The room that recorders find, on disks that they share.
+/// The room that recorders find on their disks.
 final class SimulatedDisk {
+    /// Nowhere is room.
     var isFull = false
+    /// There is none.
+    var fullFolder: String?
+
+    func freeBytes(_ folder: String) -> UInt64? { isFull || folder == fullFolder ? 0 : freeDiskBytes(folder) }
 }

@@ -3,10 +3,14 @@ package let smallQLambda =
     "algorithm: q-lambda, hidden: [8], sequence_length: 6, overlap: 3, batch: 2, "
     + "replay_transitions: 120, exploration: 0.3, learning_rate: 0.01"
 
+/// Of each twelve seeds that follow on one another four have one recorder, four two, and four three.
+func recorders(_ seed: UInt64) -> Int { 1 + Int(seed / 4 % 3) }
+
 /// A small experiment; `rolloutLength` need not divide the horizon. `source`: its settings but for that.
 package func smallExperiment(
     lockstep: Bool, actors: Int = 3, processes: Int = 2, learners: Int = 1, trainTasks: Int = 1, episodes: Int = 8,
     rolloutLength: Int = 3, seed: Int = 1, checkpointSeconds: Int = 5,
+    recorders: Int = 1, lifetimes: Int = 1,
     source: String = "hidden: [8], learning_rate: 0.01"
 ) -> String {
     """
@@ -22,6 +26,8 @@ package func smallExperiment(
       end: {episodes_per_actor: \(episodes)}
     cluster:
       learners: \(learners)
+      lifetimes_per_learner: \(lifetimes)
+      recorders: \(recorders)
       actor_processes: \(processes)
       learner_checkpoint_seconds: \(checkpointSeconds)
     distil:

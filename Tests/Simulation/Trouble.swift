@@ -163,7 +163,7 @@ package struct Trouble {
         case .drainEvaluator: return drain(.evaluator, cluster)
         case .partition, .deafness: return try cut(cluster, isOneWay: event == .deafness)
         case .slowRecorder:
-            guard let name = cluster.names(.recorder).first else { return false }
+            guard let name = choose(cluster.names(.recorder)) else { return false }
             cluster.hold(name, milliseconds: Self.slownessMilliseconds)
         case .stalledCoordinator:
             guard cluster.isCoordinatorAtWork else { return false }
@@ -196,8 +196,10 @@ package struct Trouble {
         choose(cluster.names(role)).map { cluster.drain($0) } ?? false
     }
 
-    mutating func killRecorder(_ cluster: SimulatedCluster) throws -> Bool {
-        guard kill(.recorder, cluster) != nil else { return false }
+    /// `name`: any where none is named.
+    mutating func killRecorder(_ cluster: SimulatedCluster, _ name: String? = nil) throws -> Bool {
+        guard let name = name ?? choose(cluster.names(.recorder)) else { return false }
+        cluster.kill(name)
         violations += try cluster.lost()
         return true
     }
@@ -233,15 +235,24 @@ package struct Trouble {
         return cluster.network.counts.cut > before
     }
 
-    /// The recorder has to say that it waits; it has room again a little later.
+    /// A recorder has to say that it waits; it has room again a little later. In half of the cases it is one disk of
+    /// several.
     private mutating func fillDisk(_ cluster: SimulatedCluster) throws -> Bool {
         func waits(_ cluster: SimulatedCluster) -> Bool {
             cluster.names(.recorder).contains {
                 cluster.nodes[$0]?.role.waiting(now: cluster.clock.now)?.why.contains("room on the disk") == true
             }
         }
-        cluster.isDiskFull = true
-        defer { cluster.isDiskFull = false }
+        let names = cluster.names(.recorder)
+        if names.count > 1, random.once(in: 2), let number = choose(names).flatMap({ cluster.recorderNumbers[$0] }) {
+            cluster.fullFolder = cluster.recorderFolder(number)
+        } else {
+            cluster.isDiskFull = true
+        }
+        defer {
+            cluster.isDiskFull = false
+            cluster.fullFolder = nil
+        }
         try cluster.run(milliseconds: Self.noticeMilliseconds) { waits($0) }
         guard waits(cluster) else { return false }
         try cluster.run(milliseconds: UInt64(200 + random.below(600)))
@@ -256,7 +267,8 @@ package struct Trouble {
         }
         guard !growing.isEmpty else { return false }
         let stream = random.pick(growing.keys.sorted { $0.path < $1.path })
-        guard try killRecorder(cluster) else { return false }
+        // A recorder that lives would know what the file held.
+        guard let keeper = cluster.keeper(of: stream), try killRecorder(cluster, keeper) else { return false }
         guard !StreamVerification(path: "\(cluster.folder)/\(stream.path)").isSealed else {
             // The next recorder has to be left the time to say so.
             try cluster.run(milliseconds: Self.sealMilliseconds)

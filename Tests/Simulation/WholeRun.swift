@@ -84,7 +84,7 @@ package struct WholeRun: Sendable {
     private static func small(_ seed: UInt64) -> String {
         let yaml = smallExperiment(
             lockstep: DisturbedRun.isLockstep(seed), actors: actors, trainTasks: 2, episodes: 60, rolloutLength: 4,
-            checkpointSeconds: 1, source: DisturbedRun.source(seed)
+            checkpointSeconds: 1, recorders: recorders(seed), source: DisturbedRun.source(seed)
         )
         .replacingOccurrences(of: "steps: 3,", with: "steps: 16,")
         .replacingOccurrences(of: "checkpoint_every: 2", with: "checkpoint_every: 5")

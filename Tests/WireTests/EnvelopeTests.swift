@@ -67,6 +67,7 @@ struct EnvelopeTests {
                     lifetime: lifetime, firstActor: 5, incarnation: 1, above: 1 << 40, reason: "why", cause: .divergence
                 )),
             .discardStreams(DiscardStreams(lifetime: lifetime, incarnation: 7, reason: "why")),
+            .recorderFolder(RecorderFolder(identity: "0123abcd", path: "/disk/run")),
             .streamQuarantined(StreamQuarantined(lifetime: evaluation, actor: 1, reason: "why")),
             .streamsSealed(
                 StreamsSealed(lifetime: lifetime, streams: [.init(actor: 1, rows: 100, rollouts: 5)])),

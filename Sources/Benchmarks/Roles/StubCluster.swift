@@ -1,5 +1,6 @@
 import Experience
 import Experiments
+import Histories
 import Wire
 
 /// How many nodes a stub cluster has, and what becomes of them.
@@ -186,7 +187,7 @@ final class StubCluster {
         // The dead hear nothing.
         guard nodes[name] != nil else { return }
         switch envelope.message {
-        case .welcome: nodes[name]?.isWelcome = true
+        case .welcome(let welcome): begin(name, welcome)
         case .learnLifetime(let learn):
             let lease = Lease(lifetime: learn.lifetime, attempt: learn.attempt, actors: nil, incarnation: 0)
             if take(lease, name, recorder: "", now: now), learn.attempt > 1 {
@@ -205,6 +206,16 @@ final class StubCluster {
         }
         guard envelope.request != 0 else { return }
         answers.append((name, Envelope(.acknowledgement, request: envelope.request).encoded()))
+    }
+
+    /// A recorder says which folder is its own; the first one has the run's.
+    private func begin(_ name: String, _ welcome: Welcome) {
+        nodes[name]?.isWelcome = true
+        guard nodes[name]?.hello.role == .recorder else { return }
+        let path = name == order.first ? welcome.folder : "\(welcome.folder)/\(name)"
+        guard let identity = try? FolderIdentity.make(path) else { return }
+        answers.append(
+            (name, Envelope(.recorderFolder(RecorderFolder(identity: identity, path: path)), request: 1 << 62).encoded()))
     }
 
     /// False where the node has, or had, the lease already.

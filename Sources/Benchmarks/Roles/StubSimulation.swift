@@ -4,6 +4,7 @@ import Environments
 import Experience
 import Experiments
 import Foundation
+import Histories
 import Logging
 import Nodes
 import Wire
@@ -78,6 +79,8 @@ private final class NoJournal: RunJournal {
     func lifetimeEnded(_ lifetime: LifetimeIdentifier, numbers: [String: Double]) throws {}
     func streamSealed(_ stream: StreamIdentifier, rows: UInt64, rollouts: UInt64) throws {}
     func streamQuarantined(_ stream: StreamIdentifier, reason: String) throws {}
+    func streamsPinned(_ lifetime: LifetimeIdentifier, to recorder: String) throws {}
+    func recorderPlaced(_ recorder: String, at place: RecorderLinks.Place) throws {}
     func scaled(_ scale: Scale) throws {}
     func nodeJoined(_ hello: Hello) throws {}
     func nodeLeft(_ name: String, reason: String) throws {}

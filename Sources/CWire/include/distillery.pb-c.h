@@ -44,6 +44,7 @@ typedef struct Distillery__RolloutsDurable Distillery__RolloutsDurable;
 typedef struct Distillery__StreamsSealed Distillery__StreamsSealed;
 typedef struct Distillery__StreamQuarantined Distillery__StreamQuarantined;
 typedef struct Distillery__StreamsRefused Distillery__StreamsRefused;
+typedef struct Distillery__RecorderFolder Distillery__RecorderFolder;
 typedef struct Distillery__DiscardStreams Distillery__DiscardStreams;
 typedef struct Distillery__SealStreams Distillery__SealStreams;
 typedef struct Distillery__Distil Distillery__Distil;
@@ -123,6 +124,7 @@ typedef enum {
   DISTILLERY__ENVELOPE__BODY_SEAL_STREAMS = 44,
   DISTILLERY__ENVELOPE__BODY_STREAM_QUARANTINED = 45,
   DISTILLERY__ENVELOPE__BODY_DISCARD_STREAMS = 46,
+  DISTILLERY__ENVELOPE__BODY_RECORDER_FOLDER = 47,
   DISTILLERY__ENVELOPE__BODY_DISTIL = 50,
   DISTILLERY__ENVELOPE__BODY_METRICS = 51,
   DISTILLERY__ENVELOPE__BODY_CHECKPOINT_PIECE = 52,
@@ -175,6 +177,7 @@ struct  Distillery__Envelope
     Distillery__SealStreams *seal_streams;
     Distillery__StreamQuarantined *stream_quarantined;
     Distillery__DiscardStreams *discard_streams;
+    Distillery__RecorderFolder *recorder_folder;
     Distillery__Distil *distil;
     Distillery__Metrics *metrics;
     Distillery__CheckpointPiece *checkpoint_piece;
@@ -859,6 +862,26 @@ struct  Distillery__StreamsRefused
 #define DISTILLERY__STREAMS_REFUSED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&distillery__streams_refused__descriptor) \
     , NULL, 0, 0, 0, (char *)protobuf_c_empty_string, 0, 0, 0 }
+
+
+/*
+ * Recorder to coordinator, once it is welcome: where its streams lie. It is given none before.
+ */
+struct  Distillery__RecorderFolder
+{
+  ProtobufCMessage base;
+  /*
+   * Of the folder: the same whoever records into it, under whatever name.
+   */
+  char *identity;
+  /*
+   * On the recorder's host.
+   */
+  char *path;
+};
+#define DISTILLERY__RECORDER_FOLDER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&distillery__recorder_folder__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -1689,6 +1712,25 @@ Distillery__StreamsRefused *
 void   distillery__streams_refused__free_unpacked
                      (Distillery__StreamsRefused *message,
                       ProtobufCAllocator *allocator);
+/* Distillery__RecorderFolder methods */
+void   distillery__recorder_folder__init
+                     (Distillery__RecorderFolder         *message);
+size_t distillery__recorder_folder__get_packed_size
+                     (const Distillery__RecorderFolder   *message);
+size_t distillery__recorder_folder__pack
+                     (const Distillery__RecorderFolder   *message,
+                      uint8_t             *out);
+size_t distillery__recorder_folder__pack_to_buffer
+                     (const Distillery__RecorderFolder   *message,
+                      ProtobufCBuffer     *buffer);
+Distillery__RecorderFolder *
+       distillery__recorder_folder__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   distillery__recorder_folder__free_unpacked
+                     (Distillery__RecorderFolder *message,
+                      ProtobufCAllocator *allocator);
 /* Distillery__DiscardStreams methods */
 void   distillery__discard_streams__init
                      (Distillery__DiscardStreams         *message);
@@ -2101,6 +2143,9 @@ typedef void (*Distillery__StreamQuarantined_Closure)
 typedef void (*Distillery__StreamsRefused_Closure)
                  (const Distillery__StreamsRefused *message,
                   void *closure_data);
+typedef void (*Distillery__RecorderFolder_Closure)
+                 (const Distillery__RecorderFolder *message,
+                  void *closure_data);
 typedef void (*Distillery__DiscardStreams_Closure)
                  (const Distillery__DiscardStreams *message,
                   void *closure_data);
@@ -2189,6 +2234,7 @@ extern const ProtobufCMessageDescriptor distillery__rollouts_durable__descriptor
 extern const ProtobufCMessageDescriptor distillery__streams_sealed__descriptor;
 extern const ProtobufCMessageDescriptor distillery__stream_quarantined__descriptor;
 extern const ProtobufCMessageDescriptor distillery__streams_refused__descriptor;
+extern const ProtobufCMessageDescriptor distillery__recorder_folder__descriptor;
 extern const ProtobufCMessageDescriptor distillery__discard_streams__descriptor;
 extern const ProtobufCMessageDescriptor distillery__seal_streams__descriptor;
 extern const ProtobufCMessageDescriptor distillery__distil__descriptor;

@@ -13,8 +13,8 @@ package import Wire
 ///
 /// A carrier's way with it: `OpenStreams` (with a ticket), answered by `StreamsOpened`, which says where each
 /// stream goes on; then `Rollouts`, answered by `RolloutsDurable` when they are on disk. The answer is cumulative
-/// and late on purpose: one fdatasync serves many rollouts. There is one recorder in a run at a time, held apart by
-/// a lock on its histories. All of it, the calls on files too, is on the role's thread; only syncs are spread over
+/// and late on purpose: one fdatasync serves many rollouts. A run may have several recorders, each with a folder of its
+/// own; those of one folder are held apart by a lock in it. All of it, the calls on files too, is on the role's thread; only syncs are spread over
 /// several threads, inside `Histories`.
 ///
 /// Where the machine lacks something (room above all), carriers wait and `waiting` says what for. Where one file is
@@ -34,7 +34,7 @@ package final class RecorderRole: Role {
     package let name = RoleName.recorder
     package let capacity = 0
 
-    /// The run's folder; empty until the coordinator has named it, where no other was given.
+    /// The run's folder, or one of the recorder's own; empty until the coordinator has named it, where no other was given.
     var folder: String
     let logger: Logger
     var context: ExperimentContext?
@@ -64,6 +64,13 @@ package final class RecorderRole: Role {
     let tally = WriterTally()
     /// Sealed streams that are remembered, in the order in which they were sealed.
     var sealedOrder = Line<StreamIdentifier>()
+    /// By what its folder is known; nil before it is.
+    private var identity: String?
+    /// The coordinator is told of the folder, by this name of the node.
+    private var hasToldFolder = false
+    private var introductions = ReliableSender(after: RecorderRole.introductionsBehind)
+    /// Numbers of reports stay below.
+    private static let introductionsBehind: UInt64 = 1 << 62
     /// To the coordinator: seals and quarantines, again until each is acknowledged.
     var reports = ReliableSender()
     /// The recorder was asked to leave: what it has is flushed and sealed, and nothing is opened.
@@ -119,6 +126,7 @@ package final class RecorderRole: Role {
     package func begin(_ welcome: Welcome, now: UInt64) throws {
         tickets = LeaseTickets(secret: welcome.ticketSecret)
         openings.removeAll()
+        hasToldFolder = false
         if let context { return try context.check(isStill: welcome.experiment, in: welcome.folder) }
         context = try ExperimentContext(yaml: welcome.experiment, folder: welcome.folder)
         if folder.isEmpty { folder = welcome.folder }
@@ -129,6 +137,8 @@ package final class RecorderRole: Role {
     /// Throws `ClusterError` when another recorder has not let go of the streams in time.
     private func takeLock(now: UInt64) throws {
         do {
+            // Known before it is ours: of two recorders with one folder the coordinator lets one end.
+            identity = try FolderIdentity.make(folder)
             lock = try DirectoryLock(path: folder + "/histories/.recorder.lock", holder: "recorder")
             obstacle = nil
         } catch {
@@ -160,6 +170,11 @@ package final class RecorderRole: Role {
     // MARK: - Messages
 
     package func receive(_ envelope: Envelope, from sender: Address, now: UInt64, outbox: inout Outbox) throws {
+        if case .acknowledgement = envelope.message, sender == .coordinator,
+            introductions.acknowledge(envelope.request, by: sender)
+        {
+            return
+        }
         guard lock != nil else {
             counts["refused_messages", default: 0] += 1
             return
@@ -244,8 +259,22 @@ package final class RecorderRole: Role {
         }
     }
 
+    /// Until it is acknowledged: the coordinator gives the recorder no streams before.
+    private func tellFolder(now: UInt64, outbox: inout Outbox) {
+        introductions.tick(now: now, outbox: &outbox)
+        guard let identity, !hasToldFolder else { return }
+        hasToldFolder = true
+        introductions.forget(.coordinator)
+        introductions.send(
+            .recorderFolder(RecorderFolder(identity: identity, path: Self.absolute(folder))), to: .coordinator,
+            now: now, outbox: &outbox)
+    }
+
+    private static func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
+
     package func tick(now: UInt64, outbox: inout Outbox) throws {
         if lock == nil, lockDeadline > 0 { try takeLock(now: now) }
+        tellFolder(now: now, outbox: &outbox)
         reports.tick(now: now, outbox: &outbox)
         answerOwed(outbox: &outbox)
         obstacleSince = obstacle == nil ? nil : obstacleSince ?? now

@@ -101,6 +101,7 @@ extension StreamVerification {
 extension StreamFolder {
     /// Says on standard error which streams are left out.
     func warnOfQuarantined() {
+        if let reason = reasonElsewhere { printError("left out: \(reason)") }
         for path in quarantined {
             printError("left out: \(path): \(StreamVerification(quarantined: path).problems.joined())")
         }

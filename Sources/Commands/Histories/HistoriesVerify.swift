@@ -5,7 +5,7 @@ struct HistoriesVerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Check order, checksums and layout of streams.",
         discussion: """
-            Exit status 1 on any damage. Gaps where a carrier died are reported and are no damage.
+            Exit status 1 on any damage, and where streams lie elsewhere. Gaps where a carrier died are reported and are no damage.
             Example: distillery histories verify runs/quickstart
             """)
 
@@ -38,7 +38,8 @@ struct HistoriesVerifyCommand: ParsableCommand {
                 "\(results.count) streams (\(results.count(where: \.isSealed)) sealed), \(progress.rows) transitions, "
                     + "\(gaps) gaps, \(damaged) damaged; \(progress.rate)")
         }
-        if damaged > 0 { throw ExitCode.failure }
+        if let reason = folder.reasonElsewhere { printError("not verified: \(reason)") }
+        if damaged > 0 || !folder.elsewhere.isEmpty { throw ExitCode.failure }
     }
 }
 

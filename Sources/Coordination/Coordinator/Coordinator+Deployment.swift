@@ -8,7 +8,7 @@ package import Wire
 extension Coordinator {
     /// How many processes of each role a supervisor's machine is to have; none, and whether and why, when the run is over.
     /// Computed anew each time. Actor processes are as many as `scale` wants, distillers and evaluators no more than there
-    /// is to distil and to evaluate. A recorder is there while something is recorded.
+    /// is to distil and to evaluate. Recorders are there while something is recorded.
     ///
     /// Evaluators wait until nothing is left to be distilled, although they may have jobs before: they would take the
     /// processors that a training counts on. Evaluators of other machines get these jobs.
@@ -19,13 +19,13 @@ extension Coordinator {
         let cluster = context.experiment.cluster
         var processes: [RoleName: Int] = [:]
         if phase == .collecting {
-            processes = [.learner: cluster.learners, .actor: actorTarget.processes, .recorder: 1]
+            processes = [.learner: cluster.learners, .actor: actorTarget.processes, .recorder: cluster.recorders]
         }
         let open = goal.distils ? distillations.all.count { !$0.isEnded && canBegin($0) } : 0
         if open > 0 { processes[.distiller] = min(cluster.distillers, open) }
         if phase == .evaluating {
             processes[.evaluator] = min(cluster.evaluators, max(1, jobs.all.count))
-            processes[.recorder] = 1
+            processes[.recorder] = cluster.recorders
         }
         return Deployment(processes: processes)
     }
@@ -85,6 +85,7 @@ extension Coordinator {
                 sendHome(name, because: farewell(for: role), now: now, outbox: &outbox)
             }
         }
+        dismissRetired(now: now, outbox: &outbox)
         dismissSurplus(deployment.processes[.actor] ?? 0, now: now, outbox: &outbox)
     }
 

@@ -53,9 +53,9 @@ extension Coordinator {
     /// Throws what the journal throws.
     func growLifetimes(now: UInt64, outbox: inout Outbox) throws {
         for identifier in lifetimes.leased {
-            guard var lifetime = lifetimes[identifier], lifetime.state == .running, lifetime.learner != nil else {
-                continue
-            }
+            guard var lifetime = lifetimes[identifier], lifetime.state == .running, lifetime.learner != nil,
+                canBeRecorded(identifier)
+            else { continue }
             var missing = min(
                 actorTarget.perLifetime - lifetime.staying, context.experiment.actorLimit - lifetime.actors)
             guard missing > 0, mayGrow(&lifetime, now: now) else { continue }

@@ -39,24 +39,31 @@ extension Coordinator {
                 job: 0, evaluation: planned.name, checkpoint: planned.checkpoint, task: task.id, seeds: planned.seeds,
                 episodes: planned.episodes, policy: planned.policy.described, recorderEndpoint: "",
                 incarnation: earlierStarts << 32)
-            jobs.add(job, split: task.split, prompt: planned.prompt)
+            guard jobs.add(job, split: task.split, prompt: planned.prompt) else { continue }
+            // An earlier start may have begun it.
+            if let keeper = keeper(of: job.lifetime) { pins.pin(job.lifetime, to: keeper) }
         }
     }
 
     /// Gives each evaluator without a job one.
-    func scheduleJobs(now: UInt64, outbox: inout Outbox) {
-        guard recorderEndpoint != nil else { return }
+    func scheduleJobs(now: UInt64, outbox: inout Outbox) throws {
+        guard isRecording else { return }
         let busy = jobs.holders
         for name in nodes.staying(.evaluator).map(\.hello.name).sorted() where !busy.contains(name) {
-            let job = jobs.lease(to: name, now: now) { discards[$0] != nil }
-            if let job { send(job, now: now, outbox: &outbox) }
+            let job = jobs.lease(to: name, now: now) { discards[$0] != nil || !canBeRecorded($0) }
+            guard let job else { continue }
+            // There is no room on the disk: the job waits for its next turn.
+            guard try pin(job.lifetime) else { return jobs.leave(name) }
+            send(job, now: now, outbox: &outbox)
         }
     }
 
     /// Tells the job to its evaluator, with the recorder's endpoint and a ticket for it; once its prompt is there, where
     /// it begins with one.
     func send(_ job: LeasedJob, now: UInt64, outbox: inout Outbox) {
-        guard let node = job.node, let recorder, var message = prompted(job) else { return }
+        guard let node = job.node, let recorder = recorder(of: job.lifetime), var message = prompted(job) else {
+            return
+        }
         message.recorderEndpoint = recorder.hello.endpoint
         message.recorderTicket =
             recorder.tickets?.ticket(
@@ -76,7 +83,8 @@ extension Coordinator {
             movement.note(now: now)
             try journal.evaluated(job.job, split: job.split, returns: result.returns)
             if endsEvaluation { try journal.evaluationEnded(job.job.evaluation) }
-            scheduleJobs(now: now, outbox: &outbox)
+            pins.close(job.lifetime)
+            try scheduleJobs(now: now, outbox: &outbox)
             return .taken
         }
     }

@@ -1,6 +1,7 @@
 import Environments
 import Experience
 import Experiments
+import Histories
 import Logging
 import Nodes
 import Wire
@@ -39,8 +40,13 @@ extension Coordinator {
             // The earlier start may have ended before its streams did.
             seals.recall(finished.sealed[identifier] ?? [], of: identifier)
             awaitSeals(of: lifetime)
+            if !seals.awaited(of: identifier).isEmpty {
+                // Earlier versions kept all in the run's folder, and may have left nothing of it there.
+                pins.pin(identifier, to: keeper(of: identifier) ?? RecorderLinks.own)
+            }
         } else {
             queue.append(identifier)
+            if lifetime.attempt > 0, let keeper = keeper(of: identifier) { pins.pin(identifier, to: keeper) }
             try journal.lifetimeQueued(identifier, task: task, actors: lifetime.actors)
         }
         lifetimes[identifier] = lifetime
@@ -49,21 +55,24 @@ extension Coordinator {
     // MARK: - Leasing
 
     /// Gives actors without a process to others, then leases lifetimes from the queue while there is room. Nothing
-    /// is leased without a recorder. Order matters: actors without a process come before new lifetimes, so that a run
+    /// is leased while its recorder is away. Order matters: actors without a process come before new lifetimes, so that a run
     /// does not begin what it cannot carry on.
     func scheduleLifetimes(now: UInt64, outbox: inout Outbox) throws {
-        guard recorderEndpoint != nil else { return }
+        guard isRecording else { return }
         if context.experiment.collect.elastic { shrinkLifetimes(now: now, outbox: &outbox) }
         adoptOrphanedParts(now: now, outbox: &outbox)
         queueRested(now: now)
         if context.experiment.collect.elastic { try growLifetimes(now: now, outbox: &outbox) }
-        while let identifier = queue.last, var lifetime = lifetimes[identifier], let learner = lifetimes.freeLearner {
+        while let learner = lifetimes.freeLearner, let next = queue.lastIndex(where: { canBeRecorded($0) }),
+            var lifetime = lifetimes[queue[next]]
+        {
+            let identifier = lifetime.identifier
             let ranges = ranges(of: lifetime)
             let count = ranges.reduce(0) { $0 + $1.count }
             guard count > 0, let places = lifetimes.places(for: count) else { return }
             // Its learner is told how large the state is that it goes on from: not one that is about to be replaced.
-            guard !learnerCheckpoints.isUnderWay(identifier) else { return }
-            queue.removeLast()
+            guard !learnerCheckpoints.isUnderWay(identifier), try pin(identifier) else { return }
+            queue.remove(at: next)
             lifetime.begin(ranges, at: places)
             lifetime.actors = max(lifetime.actors, ranges.map(\.upperBound).max() ?? 0)
             lifetime.learner = learner
@@ -84,7 +93,8 @@ extension Coordinator {
     /// Leases a part to its process, or tells it of other endpoints. The tickets are made here, for this holder
     /// alone.
     func carry(_ part: LeasedLifetime.Part, of lifetime: LeasedLifetime, now: UInt64, outbox: inout Outbox) {
-        guard let node = part.node, let recorder else { return }
+        // Where its recorder is away, it is told when that has come back.
+        guard let node = part.node, let recorder = recorder(of: lifetime.identifier) else { return }
         // The learner of a lifetime that is ending may be gone: its actors only wait for their recorder.
         let learner = lifetime.learner.flatMap { nodes[$0] }
         guard learner != nil || lifetime.state == .ending else { return }
@@ -160,6 +170,7 @@ extension Coordinator {
         }
         lifetime.numbers = [:]
         lifetimes[identifier] = lifetime
+        if seals.awaited(of: identifier).isEmpty { pins.close(identifier) }
     }
 
     // MARK: - Seals
@@ -171,8 +182,9 @@ extension Coordinator {
     }
 
     /// The recorder reports streams whose files are complete.
-    func take(_ report: StreamsSealed) throws -> Reception {
+    func take(_ report: StreamsSealed, from node: ConnectedNode) throws -> Reception {
         guard isOurs(report.lifetime) else { return .refused("\(report.lifetime) is no lifetime of this run") }
+        guard isKeeper(node, of: report.lifetime) else { return .refused("\(report.lifetime) is kept by another") }
         guard report.streams.allSatisfy({ $0.actor < WireProtocol.actorLimit }) else {
             return .refused("sealed streams of \(report.lifetime) with actors beyond \(WireProtocol.actorLimit)")
         }
@@ -198,11 +210,12 @@ extension Coordinator {
     }
 
     /// The recorder reports a stream that it has given up: its file counts as complete as it will ever be.
-    func take(_ report: StreamQuarantined) throws -> Reception {
+    func take(_ report: StreamQuarantined, from node: ConnectedNode) throws -> Reception {
         let stream = StreamIdentifier(lifetime: report.lifetime, actor: report.actor)
         guard isOurs(report.lifetime), report.actor < WireProtocol.actorLimit else {
             return .refused("\(stream.path) is no stream of this run")
         }
+        guard isKeeper(node, of: report.lifetime) else { return .refused("\(report.lifetime) is kept by another") }
         settle(report.actor, of: report.lifetime)
         guard seals.quarantine(stream, reason: report.reason) else { return .taken }
         logger.error(
@@ -215,12 +228,13 @@ extension Coordinator {
     private func settle(_ actor: Int, of lifetime: LifetimeIdentifier) {
         let state = lifetimes[lifetime]?.state
         seals.settle(actor, of: lifetime, isOpen: state != nil && state != .finished)
+        if state == .finished, seals.awaited(of: lifetime).isEmpty { pins.close(lifetime) }
     }
 
     /// Orders the seal of what has ended: no carrier will come back for it.
     func orderSeals(of identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) {
         let actors = seals.awaited(of: identifier)
-        guard !actors.isEmpty, let recorder else { return }
+        guard !actors.isEmpty, let recorder = recorder(of: identifier) else { return }
         commands.send(
             .sealStreams(SealStreams(lifetime: identifier, actors: actors)), to: .peer(recorder.hello.name),
             now: now, outbox: &outbox)
@@ -298,7 +312,7 @@ extension Coordinator {
     /// those; the rest becomes a part of its own and waits.
     private func adoptOrphanedParts(now: UInt64, outbox: inout Outbox) {
         for identifier in lifetimes.orphaned {
-            guard var lifetime = lifetimes[identifier] else { continue }
+            guard var lifetime = lifetimes[identifier], canBeRecorded(identifier) else { continue }
             guard lifetime.learner != nil else {
                 // No learner is left that could give the actors their parameters.
                 takeUpAgain(identifier, now: now, outbox: &outbox)

@@ -33,13 +33,6 @@ extension Coordinator {
             let reason = "\(hello.endpoint) is no endpoint with a key, which this cluster needs; start it with --keys"
             return refuse(reason, to: .peer(name), outbox: &outbox)
         }
-        if hello.role == .recorder, nodes[name] == nil, let other = nodes.members(.recorder).first {
-            // One at a time: this one ends, and lets go of the streams if it had them.
-            guard now > (nodes[other]?.lastHeard ?? 0) + Self.aliveNanoseconds else {
-                return outbox.send(.stop, to: .peer(name))
-            }
-            try leave(other, reason: "replaced by \(name)", now: now, outbox: &outbox)
-        }
         let isNew = nodes[name] == nil
         if isNew {
             add(
@@ -60,7 +53,6 @@ extension Coordinator {
         if hello.role == .supervisor {
             commands.send(.deployment(deployment), to: .peer(name), now: now, outbox: &outbox)
         }
-        if hello.role == .recorder { redirectProducers(now: now, outbox: &outbox) }
     }
 
     /// A node that names no capacity takes the experiment's.
@@ -73,17 +65,6 @@ extension Coordinator {
         default: break
         }
         return hello
-    }
-
-    /// A recorder has come, perhaps at another endpoint: carriers are told, and orders to the one before are given
-    /// again. Its commands have the incarnations of before, so carriers only change their endpoints and tickets.
-    private func redirectProducers(now: UInt64, outbox: inout Outbox) {
-        for lifetime in lifetimes.leased.compactMap({ lifetimes[$0] }) {
-            for part in lifetime.parts where !part.isFinished { carry(part, of: lifetime, now: now, outbox: &outbox) }
-        }
-        for job in jobs.all where job.isLeased { send(job, now: now, outbox: &outbox) }
-        for identifier in discards.lifetimes { orderDiscard(of: identifier, now: now, outbox: &outbox) }
-        for identifier in seals.awaitedLifetimes { orderSeals(of: identifier, now: now, outbox: &outbox) }
     }
 
     /// A node has gone, by its own word or by its silence: its leases go to others. Commands that it has not
@@ -152,9 +133,10 @@ extension Coordinator {
             return refuse("there is no node \(node); there are \(names)", to: sender, request, outbox: &outbox)
         }
         outbox.send(.acknowledgement, to: sender, request: request)
-        sendHome(node, because: "it was asked to leave (distillery drain)", now: now, outbox: &outbox)
+        guard !retire(node) else { return }
+        sendHome(node, because: Self.drained, now: now, outbox: &outbox)
     }
 
-    /// Nil while there is no recorder: nothing can be leased then.
-    var recorderEndpoint: String? { recorder?.hello.endpoint }
+    /// Why a node leaves that a person has asked to.
+    static let drained = "it was asked to leave (distillery drain)"
 }

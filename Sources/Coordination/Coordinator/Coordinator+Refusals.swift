@@ -97,7 +97,7 @@ extension Coordinator {
 
     /// Gives the order to the recorder that is there now, in place of an earlier order.
     func orderDiscard(of identifier: LifetimeIdentifier, now: UInt64, outbox: inout Outbox) {
-        guard let order = discards[identifier], let recorder else { return }
+        guard let order = discards[identifier], let recorder = recorder(of: identifier) else { return }
         if let request = discards.takeBack(identifier) { commands.cancel(request) }
         let message = DiscardStreams(lifetime: identifier, incarnation: order.incarnation, reason: order.reason)
         let request = commands.send(
@@ -123,7 +123,7 @@ extension Coordinator {
         }
         guard let worst = refused.max(by: { $0.refusals < $1.refusals }) else { return nil }
         return Lack(
-            kind: .refusals, whom: recorder?.hello.name ?? "",
+            kind: .refusals, whom: recorder(of: worst.identifier)?.hello.name ?? "",
             why: "it to take the streams of \(worst.identifier), which it has refused \(worst.refusals) times "
                 + "(\(Self.lastTime)): \(worst.lastRefusal)")
     }

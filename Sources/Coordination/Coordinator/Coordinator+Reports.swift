@@ -67,8 +67,10 @@ extension Coordinator {
         case (.streamsRefused(let refused), .actor), (.streamsRefused(let refused), .evaluator):
             try take(refused, from: name, now: now, outbox: &outbox)
             return .taken
-        case (.streamsSealed(let report), .recorder): return try take(report)
-        case (.streamQuarantined(let report), .recorder): return try take(report)
+        case (.recorderFolder(let folder), .recorder):
+            return try take(folder, from: node, now: now, outbox: &outbox)
+        case (.streamsSealed(let report), .recorder): return try take(report, from: node)
+        case (.streamQuarantined(let report), .recorder): return try take(report, from: node)
         case (.metrics(let metrics), .distiller): return try take(metrics, from: name)
         case (.distillationFinished(let finished), .distiller): return try finish(finished, from: name)
         case (.evaluationResult(let result), .evaluator):

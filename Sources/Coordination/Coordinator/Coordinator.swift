@@ -1,6 +1,7 @@
 import Experience
 package import Experiments
 import Foundation
+import Histories
 package import Logging
 package import Nodes
 package import Wire
@@ -28,7 +29,7 @@ package import Wire
 /// ```
 ///
 /// What it knows is held by the values of `State/`, each with its own rules; it asks them, sends messages and writes
-/// down: `+Nodes` (who is there), `+Lifetimes`, `+Refusals` and `+Elasticity` (collecting), `+Distillation`,
+/// down: `+Nodes` (who is there), `+Recorders`, `+Lifetimes`, `+Refusals` and `+Elasticity` (collecting), `+Distillation`,
 /// `+Evaluation`, `+Deployment` (which processes there are to be), `+Reports` (messages of nodes), `+Room` (a full
 /// disk), and `Status/`.
 package final class Coordinator {
@@ -73,6 +74,10 @@ package final class Coordinator {
     var learnerStates = LearnerStates()
     /// Collecting lasts until none is waited for.
     var seals: StreamSeals
+    var pins: RecorderPins
+    /// Where each recorder wrote last, by what its folder is known.
+    var places: [String: RecorderLinks.Place]
+    let links: RecorderLinks
     var actorTarget: ActorTarget
     var speed: CollectingSpeed
 
@@ -147,6 +152,9 @@ package final class Coordinator {
         jobs = EvaluationJobs(finishedBefore: finished.jobs)
         prompts = Prompts(disk: promptDisk)
         seals = StreamSeals(quarantined: finished.quarantined)
+        pins = RecorderPins(finished.pins)
+        places = finished.recorders
+        links = RecorderLinks(run: folder)
         if let scale = finished.scale { actorTarget.apply(scale) }
         if goal.collects { try queueLifetimes(finished) }
         if goal.distils { takeUpDistillations(finished.distilled) } else if goal.evaluates { takeUpCheckpoints() }
@@ -185,9 +193,6 @@ package final class Coordinator {
         lifetimes.close(name)
         commands.send(.drain(node: name, reason: reason), to: .peer(name), now: now, outbox: &outbox)
     }
-
-    /// The recorder that streams are sent to; nil while there is none.
-    var recorder: ConnectedNode? { nodes.staying(.recorder).first }
 
     // MARK: - Messages
 
@@ -329,7 +334,7 @@ package final class Coordinator {
     private func schedule(now: UInt64, outbox: inout Outbox) throws {
         if !areHistoriesComplete { try scheduleLifetimes(now: now, outbox: &outbox) }
         try scheduleDistillations(now: now, outbox: &outbox)
-        scheduleJobs(now: now, outbox: &outbox)
+        try scheduleJobs(now: now, outbox: &outbox)
     }
 
     /// The run cannot go on: nodes are sent home and the supervisor is told `reason`, which is the run's error. The

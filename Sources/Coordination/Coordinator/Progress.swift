@@ -1,4 +1,5 @@
 package import Experience
+package import Histories
 
 /// What earlier starts of the same run have finished, as `LedgerJournal` reads it from the catalogue. Empty for a
 /// new run. `Coordinator` takes it when it is made. Nodes and leases are not in it: nodes say hello again, and
@@ -14,6 +15,10 @@ package struct Progress: Sendable {
     package var sealed: [LifetimeIdentifier: Set<Int>] = [:]
     /// Streams that were given up, with the reason; they count as sealed.
     package var quarantined: [StreamIdentifier: String] = [:]
+    /// The recorder that keeps each lifetime's streams, by what its folder is known.
+    package var pins: [LifetimeIdentifier: String] = [:]
+    /// Where each of them wrote last.
+    package var recorders: [String: RecorderLinks.Place] = [:]
     /// Names of the distillations that have ended; their last checkpoints are in their folders.
     package var distilled: Set<String> = []
     /// What `scale` has set last; nil where nothing was or where it does not count any more.

@@ -5,6 +5,7 @@ package import Experience
 package import Experiments
 import Files
 package import Foundation
+package import Histories
 package import Wire
 
 /// Writes what happens in a run into its catalogue (`RUN/catalog.sqlite`), all of a turn in one transaction, and
@@ -76,6 +77,10 @@ package final class LedgerJournal: RunJournal {
         }
         for evaluation in try ledger.evaluations() where evaluation.status == .finished {
             progress.jobs.insert(FinishedJob(evaluation: evaluation.evaluation, task: evaluation.task))
+        }
+        for pin in try ledger.pins() { progress.pins[pin.lifetime] = pin.recorder }
+        for recorder in try ledger.recorders() {
+            progress.recorders[recorder.identity] = RecorderLinks.Place(host: recorder.host, path: recorder.path)
         }
         progress.starts = UInt64(try ledger.metrics(named: Self.start).count)
         progress.scale = try ledger.metrics(named: Self.scale).last.map {
@@ -175,6 +180,16 @@ package final class LedgerJournal: RunJournal {
         note(.streamSealed)
         batch.streams.append(
             StreamRecord(stream: stream, rows: Int(clamping: rows), rollouts: Int(clamping: rollouts), isSealed: true))
+    }
+
+    package func streamsPinned(_ lifetime: LifetimeIdentifier, to recorder: String) throws {
+        note(.streamsPinned)
+        batch.pins.append(PinRecord(lifetime: lifetime, recorder: recorder))
+    }
+
+    package func recorderPlaced(_ recorder: String, at place: RecorderLinks.Place) throws {
+        note(.recorderPlaced)
+        batch.recorders.append(RecorderRecord(identity: recorder, host: place.host, path: place.path))
     }
 
     /// Saved as damaged and not sealed, with no rows: what the file still has is not counted.

@@ -1,5 +1,6 @@
 package import Environments
 package import Experience
+package import Histories
 package import Wire
 
 /// Where the coordinator writes down what happened: the catalogue in a run (`LedgerJournal`), memory or nothing in
@@ -20,6 +21,10 @@ package protocol RunJournal: AnyObject {
     func streamSealed(_ stream: StreamIdentifier, rows: UInt64, rollouts: UInt64) throws
     /// The recorder has given the stream up for `reason`; its file is set aside and the lifetime goes on without it.
     func streamQuarantined(_ stream: StreamIdentifier, reason: String) throws
+    /// All streams of the lifetime lie with one recorder from now on, known by its folder.
+    func streamsPinned(_ lifetime: LifetimeIdentifier, to recorder: String) throws
+    /// Where a recorder writes, by what its folder is known.
+    func recorderPlaced(_ recorder: String, at place: RecorderLinks.Place) throws
     /// What `scale` has set; the last one counts.
     func scaled(_ scale: Scale) throws
     /// For people who read the catalogue; a later coordinator asks the nodes themselves.
@@ -53,8 +58,8 @@ extension RunJournal {
 /// The kinds of entries, and which of them have to survive a loss of power; every entry survives the death of the
 /// process.
 package enum JournalEntry: CaseIterable, Sendable {
-    case lifetimeQueued, lifetimeStarted, lifetimeEnded, streamSealed, streamQuarantined, scaled, nodeJoined, nodeLeft
-    case phaseBegan, metrics, checkpointStored, distillationFinished, evaluated
+    case lifetimeQueued, lifetimeStarted, lifetimeEnded, streamSealed, streamQuarantined, streamsPinned, recorderPlaced
+    case scaled, nodeJoined, nodeLeft, phaseBegan, metrics, checkpointStored, distillationFinished, evaluated
 
     /// Whether a lease or an acknowledgement depends on it that no file and no node could give back.
     package var survivesPowerLoss: Bool {
@@ -62,11 +67,13 @@ package enum JournalEntry: CaseIterable, Sendable {
         // An attempt is never given out twice; an end, a result and what `scale` set are acknowledged, and not said
         // again.
         case .lifetimeStarted, .lifetimeEnded, .distillationFinished, .evaluated, .scaled: true
+        // Streams that were begun with one recorder must never be begun with another.
+        case .streamsPinned: true
         // The sealed file, its mark and the checkpoint's folder were on the disk before: the recorder says the former
         // again when it is asked to seal, and the store has the latter.
         case .streamSealed, .streamQuarantined, .checkpointStored: false
         // Every start queues again, every node joins again; the rest is looked at by people only.
-        case .lifetimeQueued, .nodeJoined, .nodeLeft, .phaseBegan, .metrics: false
+        case .lifetimeQueued, .nodeJoined, .nodeLeft, .phaseBegan, .metrics, .recorderPlaced: false
         }
     }
 }

@@ -9,7 +9,11 @@ final class ConnectedNode {
     var lastHeard: UInt64
     /// It was asked to leave, and is given nothing more to do.
     var isLeaving = false
+    /// A recorder that was asked to leave, and first completes what it keeps: it is given no new lifetimes.
+    var isRetiring = false
     let joined: UInt64
+    /// Of a recorder: by what its folder is known (`RecorderLinks`); nil until it has said so, and for other roles.
+    var keeper: String?
     /// What it said last.
     var heartbeat = Heartbeat()
     var numbers: [String: Double] { heartbeat.numbers }

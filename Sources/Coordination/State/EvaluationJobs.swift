@@ -81,13 +81,15 @@ package struct EvaluationJobs {
     /// Evaluators that have a job.
     package var holders: Set<String> { Set(all.filter { !$0.isFinished }.compactMap(\.node)) }
 
-    /// Queues a job, whose number is set, unless an earlier start has finished it.
-    package mutating func add(_ job: EvaluationJob, split: Split, prompt: PromptSettings? = nil) {
-        guard !finishedBefore.contains(FinishedJob(evaluation: job.evaluation, task: job.task)) else { return }
+    /// Queues a job, whose number is set; false where an earlier start has finished it.
+    @discardableResult
+    package mutating func add(_ job: EvaluationJob, split: Split, prompt: PromptSettings? = nil) -> Bool {
+        guard !finishedBefore.contains(FinishedJob(evaluation: job.evaluation, task: job.task)) else { return false }
         var job = job
         job.job = UInt64(all.count + 1)
         all.append(LeasedJob(job: job, split: split, prompt: prompt))
         unfinished += 1
+        return true
     }
 
     /// Leases the next job that waits and has rested; one at which this evaluator has not failed comes first. Nil

@@ -40,6 +40,10 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
         package var numbers: [String: Double]
         /// What it is at that takes long; nil for what does not.
         package var work: Work?
+        /// Of a recorder: where its streams lie on its host, and how many lifetimes it keeps that are not complete; nil
+        /// until it has said where it writes.
+        package var folder: String?
+        package var openLifetimes: Int?
     }
 
     /// Long work of a node.

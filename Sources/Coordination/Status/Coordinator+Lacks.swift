@@ -60,7 +60,7 @@ extension Coordinator {
         let open = jobs.unfinished
         guard open > 0 else { return [] }
         var lacks: [Lack] = []
-        if recorderEndpoint == nil { lacks.append(Lack(kind: .recorder, why: "a recorder; there is none")) }
+        lacks += lacksOfRecorders()
         if !hasNodes(.evaluator) {
             lacks.append(Lack(kind: .evaluator, why: "an evaluator for \(open) jobs; there is none"))
         }
@@ -71,8 +71,9 @@ extension Coordinator {
 
     /// Without a recorder nothing is leased, and so that is the only lack.
     private func lacksOfCollecting(now: UInt64) -> [Lack] {
-        guard recorderEndpoint != nil else { return [Lack(kind: .recorder, why: "a recorder; there is none")] }
-        return [lackOfLearners(), lackOfRoom(), lackOfCarriers(now: now), lackOfSeals()].compactMap { $0 }
+        guard hasRecorder else { return lacksOfRecorders() }
+        return lacksOfRecorders()
+            + [lackOfLearners(), lackOfRoom(), lackOfCarriers(now: now), lackOfSeals()].compactMap { $0 }
     }
 
     /// Lifetimes that were interrupted and find no learner. That others wait for their turn is in order.
@@ -87,11 +88,13 @@ extension Coordinator {
         return Lack(kind: .learner, why: "a learner with room for \(lifetimeText(interrupted)) that were interrupted")
     }
 
-    private func lifetimeText(_ count: Int) -> String { count == 1 ? "1 lifetime" : "\(count) lifetimes" }
+    func lifetimeText(_ count: Int) -> String { count == 1 ? "1 lifetime" : "\(count) lifetimes" }
 
     /// The next lifetime needs room for more actors than there is.
     private func lackOfRoom() -> Lack? {
-        guard let first = queue.last, let lifetime = lifetimes[first], lifetimes.freeLearner != nil else { return nil }
+        guard let first = queue.last(where: { canBeRecorded($0) }), let lifetime = lifetimes[first],
+            lifetimes.freeLearner != nil
+        else { return nil }
         let wanted = ranges(of: lifetime).reduce(0) { $0 + $1.count }
         let free = lifetimes.freePlaces.reduce(0) { $0 + $1.free }
         guard wanted > 0 else { return Lack(kind: .room, why: "`scale`: no actors are wanted now") }
@@ -120,6 +123,7 @@ extension Coordinator {
     private func lackOfSeals() -> Lack? {
         guard !seals.areComplete, queue.isEmpty, lifetimes.areAllFinished else { return nil }
         let why = "\(seals.awaitedStreams) streams to be sealed"
-        return Lack(kind: .seals, whom: nodes.members(.recorder).first ?? "", why: why)
+        let keeper = seals.awaitedLifetimes.first.flatMap { recorder(of: $0) }
+        return Lack(kind: .seals, whom: keeper?.hello.name ?? "", why: why)
     }
 }

@@ -1,4 +1,5 @@
 import Experience
+import Histories
 import Transport
 import Wire
 
@@ -69,10 +70,11 @@ extension Coordinator {
             capacity: hello.capacity, ageSeconds: seconds(since: node.joined, now: now),
             silentMilliseconds: silence(of: node, now: now),
             waitingFor: wait.map { [$0.whom, $0.why].filter { !$0.isEmpty }.joined(separator: ": ") } ?? "",
-            waitingMilliseconds: wait.map { Int($0.seconds * 1000) } ?? 0, isLeaving: node.isLeaving,
+            waitingMilliseconds: wait.map { Int($0.seconds * 1000) } ?? 0, isLeaving: node.isLeaving || node.isRetiring,
             stepsPerSecond: node.rate.perSecond,
             complaint: node.complaint.flatMap { now < $0.time + Self.complaintNanoseconds ? $0.reason : nil } ?? "",
-            numbers: node.numbers, work: node.heartbeat.work.map { ClusterStatus.Work($0) })
+            numbers: node.numbers, work: node.heartbeat.work.map { ClusterStatus.Work($0) },
+            folder: node.keeper.flatMap { places[$0]?.path }, openLifetimes: node.keeper.map { pins.load(of: $0).open })
     }
 
     /// Nodes that were given up within the last 5 minutes; nil for none, so that the key is left out of the JSON.

@@ -177,7 +177,7 @@ package struct StatusText {
             switch node.role {
             case .actor: actorWork(node)
             case .learner: learnerWork(numbers)
-            case .recorder: recorderWork(numbers)
+            case .recorder: recorderWork(node)
             case .evaluator: ["\(Int(numbers["jobs"] ?? 0)) jobs done", "episode \(Int(numbers["episode"] ?? 0))"]
             case .distiller: distillerWork(numbers)
             case .coordinator, .supervisor: []
@@ -220,11 +220,16 @@ package struct StatusText {
         return words
     }
 
-    /// Open streams, bytes that are not on the disk yet, and bytes that are free there.
-    private func recorderWork(_ numbers: [String: Double]) -> [String] {
+    /// Open streams, bytes that are not on the disk yet, and bytes that are free there; of several recorders also how many
+    /// lifetimes each keeps that are not complete, and where.
+    private func recorderWork(_ node: ClusterStatus.Node) -> [String] {
+        let numbers = node.numbers
         var words = ["\(Int(numbers["open_streams"] ?? 0)) open"]
         if let bytes = numbers["unflushed_bytes"] { words.append("\(NumberText.bytes(Int(bytes))) due") }
         if let bytes = numbers["disk_free_bytes"] { words.append("\(NumberText.bytes(Int(bytes))) left") }
+        if let folder = node.folder, status.nodes.count(where: { $0.role == .recorder }) > 1 {
+            words.append("\(node.openLifetimes ?? 0) lifetimes in \(folder)")
+        }
         return words
     }
 

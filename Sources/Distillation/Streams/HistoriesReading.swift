@@ -145,6 +145,7 @@ extension HistoriesReading {
             scans += 1
             return
         }
+        if isLastScan, let reason = folder.reasonElsewhere(below: "histories") { throw HistoriesError(reason) }
         scanNumber += 1
         marked = folder.quarantined
         queue = []
