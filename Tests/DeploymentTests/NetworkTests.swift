@@ -23,7 +23,8 @@ import Testing
     /// What a delay costs is a measurement (`throughput`), and no test.
     @Test(
         "with keys, delays, stalls and other clocks a run outlives a partition, and nothing is lost or twice",
-        .enabled(if: lack == nil, Comment(rawValue: lack ?? "")), arguments: ["clocks", "keys", "partition", "lockstep"])
+        .enabled(if: lack == nil, Comment(rawValue: lack ?? "")),
+        arguments: ["clocks", "keys", "partition", "lockstep"])
     func drill(scenario: String) throws {
         let found = try ProgramOutput(of: Self.drillFile, [Self.distillery, scenario])
         #expect(found.code == 0, "\(found.text)")

@@ -214,8 +214,8 @@ final class StubCluster {
         guard nodes[name]?.hello.role == .recorder else { return }
         let path = name == order.first ? welcome.folder : "\(welcome.folder)/\(name)"
         guard let identity = try? FolderIdentity.make(path) else { return }
-        answers.append(
-            (name, Envelope(.recorderFolder(RecorderFolder(identity: identity, path: path)), request: 1 << 62).encoded()))
+        let folder = RecorderFolder(identity: identity, path: path)
+        answers.append((name, Envelope(.recorderFolder(folder), request: 1 << 62).encoded()))
     }
 
     /// False where the node has, or had, the lease already.
