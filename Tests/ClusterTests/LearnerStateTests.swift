@@ -162,7 +162,7 @@ import Wire
     @Test("a learner's state larger than one message is left behind and gone on from", arguments: [true, false])
     func largeThroughTheCluster(lockstep: Bool) throws {
         // Asynchronous actors do not wait for the network, and are soon at the end.
-        let yaml = smallExperiment(lockstep: lockstep, episodes: lockstep ? 60 : 400, checkpointSeconds: 1)
+        let yaml = smallExperiment(lockstep: lockstep, episodes: lockstep ? 120 : 400, checkpointSeconds: 1)
             .replacing("hidden: [8]", with: "hidden: [320, 320]")
         let cluster = try SimulatedCluster(yaml: yaml, seed: 11)
         let task = try #require(cluster.context.experiment.trainTasks(of: cluster.context.distribution).first)

@@ -22,8 +22,8 @@ package struct DisturbedRun: Sendable {
     /// Every other seed is in lockstep; of the others every other one is elastic.
     package static func experiment(_ seed: UInt64) -> String {
         let yaml = smallExperiment(
-            lockstep: isLockstep(seed), actors: actors, trainTasks: 2, episodes: 120, rolloutLength: 4,
-            checkpointSeconds: 1, recorders: recorders(seed), lifetimes: min(2, recorders(seed)),
+            lockstep: isLockstep(seed), actors: actors, trainTasks: 3, episodes: 120, rolloutLength: 4,
+            checkpointSeconds: 1, recorders: recorders(seed), lifetimes: lifetimes(seed),
             source: source(seed))
         guard seed % 4 == 1 else { return yaml }
         return yaml.replacingOccurrences(of: "  test_lifetimes: 0\n", with: "  test_lifetimes: 0\n  elastic: true\n")
@@ -33,6 +33,9 @@ package struct DisturbedRun: Sendable {
     static func source(_ seed: UInt64) -> String {
         hasReplay(seed) ? smallQLambda : "hidden: [8], learning_rate: 0.01"
     }
+
+    /// At once: several recorders are to be at work.
+    private static func lifetimes(_ seed: UInt64) -> Int { min(2, recorders(seed)) }
 
     package static func isLockstep(_ seed: UInt64) -> Bool { seed % 2 == 0 }
 
@@ -62,7 +65,7 @@ package struct DisturbedRun: Sendable {
         self.seed = seed
         let cluster = try SimulatedCluster(yaml: Self.experiment(seed), seed: seed)
         prepare(cluster)
-        var trouble = Trouble(seed, actors: Self.actors)
+        var trouble = Trouble(seed, actors: Self.actors * Self.lifetimes(seed))
         let (events, found): ([Trouble.Event: Int], [String]) = try trouble.run(
             cluster, patienceMilliseconds: Self.patienceMilliseconds)
         var violations = try found + cluster.violations()

@@ -65,10 +65,12 @@ extension SimulatedCluster {
     /// Where the recorders of the run write, by their numbers: the first into the run's folder.
     package func recorderFolder(_ number: Int) -> String { number == 0 ? folder : "\(folder)/recorder-\(number)" }
 
-    /// The recorder that keeps a stream, as far as it lives and the stream has a file.
+    /// The recorder that keeps a stream, as far as it lives. The stream's own file may be gone.
     package func keeper(of stream: StreamIdentifier) -> String? {
         let others = 1..<max(1, context.experiment.cluster.recorders)
-        let number = others.first { FileManager.default.fileExists(atPath: "\(recorderFolder($0))/\(stream.path)") }
+        let number = others.first {
+            FileManager.default.fileExists(atPath: "\(recorderFolder($0))/\(stream.lifetime.folder)")
+        }
         return names(.recorder).first { recorderNumbers[$0] == number ?? 0 }
     }
 
