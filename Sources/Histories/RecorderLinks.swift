@@ -52,9 +52,12 @@ package struct RecorderLinks: Sendable {
             unlink(link)
             return
         }
-        if Self.target(of: link) == place.path { return }
+        // What lies in the run's folder moves with it.
+        let isInside = place.path.hasPrefix("\(run)/")
+        let target = isInside ? ".." + place.path.dropFirst(run.count) : place.path
+        if Self.target(of: link) == target { return }
         unlink(link)
-        if symlink(place.path, link) != 0 { throw .system("make the link", link) }
+        if symlink(target, link) != 0 { throw .system("make the link", link) }
     }
 
     /// Who keeps the lifetime's streams, as the files say; nil where there is nothing of it yet.

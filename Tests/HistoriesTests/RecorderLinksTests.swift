@@ -94,6 +94,17 @@ import Testing
         #expect(whole.files.count == 2 && whole.elsewhere.isEmpty)
     }
 
+    @Test("in a folder within the run's are found where the run has moved") func moved() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let (run, _, links) = try makeRun()
+        let keeper = try links.keeper(identity: FolderIdentity.make(run + "/recorder-1"))
+        try links.note(keeper, at: .init(host: "here", path: run + "/recorder-1"))
+        try links.link(lifetimes[0], to: keeper)
+        _ = try record(lifetimes[0], in: run + "/recorder-1")
+        try FileManager.default.moveItem(atPath: run, toPath: folder + "/moved")
+        #expect(try StreamFolder(path: folder + "/moved").files.count == 1)
+    }
+
     @Test("what lies in the run's own folder needs no link") func own() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let (run, _, links) = try makeRun()

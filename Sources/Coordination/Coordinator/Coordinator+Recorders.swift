@@ -18,6 +18,8 @@ extension Coordinator {
         let name = node.hello.name
         let keeper = links.keeper(identity: folder.identity)
         guard node.keeper != keeper else { return .taken }
+        // Lifetimes that are pinned to it would be looked for where they are not.
+        guard node.keeper == nil else { return .refused("\(name) writes into another folder, and a recorder has one") }
         for other in nodes.members(.recorder).compactMap({ nodes[$0] })
         where other.keeper == keeper && other.hello.name != name {
             guard now > other.lastHeard + Self.aliveNanoseconds else {
