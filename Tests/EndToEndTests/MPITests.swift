@@ -39,11 +39,12 @@ extension EndToEnd {
             ["distill", file, "--histories", streams, "--out", scratch(out), "--log", scratch(out + ".jsonl")] + more
         }
 
-        /// Options of mpirun: more ranks than processors, as root too, and long enough between SIGTERM and SIGKILL.
+        /// Options of mpirun: more ranks than processors, as root too, and long enough between SIGTERM and SIGKILL. It
+        /// sleeps as long before each of the two, and says nothing meanwhile.
         private static func ranks(_ count: Int) -> [String] {
             [
                 "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "--mca", "odls_base_sigkill_timeout",
-                "60",
+                "5",
                 "-n", "\(count)", distilleryWithMPI.path,
             ]
         }
