@@ -20,12 +20,11 @@ import Testing
         return bundle.deletingLastPathComponent().appendingPathComponent("distillery").path
     }()
 
-    /// What a delay costs is a measurement (`throughput`), and no test. `lockstep` waits a round trip for every rollout,
-    /// and is left to whoever runs the drill.
+    /// What a delay costs is a measurement (`throughput`), and no test.
     @Test(
         "with keys, delays, stalls and other clocks a run outlives a partition, and nothing is lost or twice",
         .enabled(if: lack == nil, Comment(rawValue: lack ?? "")),
-        arguments: ["clocks", "keys", "partition"])
+        arguments: ["clocks", "keys", "partition", "lockstep"])
     func drill(scenario: String) throws {
         let found = try ProgramOutput(of: Self.drillFile, [Self.distillery, scenario])
         #expect(found.code == 0, "\(found.text)")

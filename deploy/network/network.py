@@ -6,43 +6,16 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from drills import Unfit, ask, check_h5py, expect  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None, use_errno=True)
 TOOLS = {"ip": "iproute2", "unshare": "util-linux", "nsenter": "util-linux"}
 PORT = 5555
-
-
-class Unfit(Exception):
-    """This machine cannot do the drill, for a reason that is none of Distillery's."""
-
-
-class Failure(Exception):
-    """Something went otherwise than it should."""
-
-
-def expect(condition, *words):
-    if not condition:
-        raise Failure(" ".join(str(word) for word in words))
-
-
-def eventually(what, condition, seconds):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if answer := condition():
-            return answer
-        time.sleep(0.1)
-    raise Failure(f"waited {seconds} s in vain: {what}")
-
-
-def ask(*command):
-    result = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if result.returncode:
-        raise Failure(f"{' '.join(map(str, command))}: exit code {result.returncode}: {result.stderr.strip()}")
-    return result.stdout.strip()
 
 
 def start(command, log=None, **options):
@@ -60,10 +33,7 @@ def check_machine():
     missing = sorted({package for tool, package in TOOLS.items() if not shutil.which(tool)})
     if missing:
         raise Unfit(f"missing: {', '.join(missing)} (apt-get install {' '.join(missing)})")
-    try:
-        import h5py  # noqa: F401
-    except ImportError:
-        raise Unfit("missing: python3-h5py (apt-get install python3-h5py)") from None
+    check_h5py()
     kinds = ["--net", "--uts", "--time"]
     found = subprocess.run(["unshare", *kinds, "--fork", "ip", "link", "add", "name", "eth0", "type", "veth", "peer",
                             "name", "eth1"],

@@ -1,20 +1,8 @@
 """What a run has recorded, read without Distillery."""
 
 import contextlib
-import os
 
-# A reader's lock would keep a recorder from recovering the file.
-os.environ["HDF5_USE_FILE_LOCKING"] = "FALSE"
-try:
-    import h5py
-except ImportError:
-    # network.check_machine says so.
-    h5py = None
-
-from network import expect  # noqa: E402
-
-# Of a row of `rollouts`: incarnation and wall clock differ between two runs that record the same.
-INCARNATION, WALL_CLOCK = 4, 6
+from drills import expect, h5py
 
 
 class Streams:
@@ -45,19 +33,3 @@ class Streams:
             now = self.tables.get(path)
             expect(now is not None and (now[:len(table)] == table).all() and len(now) >= len(table),
                    path, "lacks what it had")
-
-
-def expect_same_lives(one, other):
-    """Two folders of streams hold the same, but for when and by whom it was recorded."""
-    paths = [sorted(path.relative_to(folder) for path in folder.rglob("*.h5")) for folder in [one, other]]
-    expect(paths[0] == paths[1] and paths[0], "the runs have other streams")
-    for path in paths[0]:
-        with h5py.File(one / path, "r") as first, h5py.File(other / path, "r") as second:
-            expect(sorted(first) == sorted(second), path, "has other data sets")
-            for name in first:
-                data = [file[name][()] for file in [first, second]]
-                if name == "rollouts":
-                    for table in data:
-                        table[:, [INCARNATION, WALL_CLOCK]] = 0
-                expect(data[0].tobytes() == data[1].tobytes(), path, "differs in", name)
-    return len(paths[0])
