@@ -83,7 +83,7 @@ let package = Package(
                 "Settings", "Quantities", "Environments", "Experience", "Neural", "Agents", "Models", "Distillation",
                 yaml,
             ]),
-        module("MessagePassing", ["Distillation", mpi]),
+        module("MessagePassing", ["Distillation", "Processes", mpi]),
         module("Catalog", ["Environments", "Experience", sqlite]),
         module(
             "Nodes",
@@ -171,7 +171,7 @@ let package = Package(
                 "Simulation", "TestSupport", "Wire",
             ]),
         tests("HouseTests", []),
-        tests("MonitoringTests", ["Monitoring", "Coordination", "Nodes", "Wire", http, httpSockets]),
+        tests("MonitoringTests", ["Monitoring", "Coordination", "Nodes", "Wire"]),
         tests("DeploymentTests", ["distillery", "TestSupport"]),
         tests("FilesTests", ["Files", "TestSupport"]),
         tests("QuantitiesTests", ["Quantities"]),

@@ -1,6 +1,6 @@
 #if MPI
-    import Foundation
     import Glibc
+    import Processes
 
     /// A rank's process, as the other ranks know it.
     struct RankProcess: Equatable, Sendable {
@@ -11,14 +11,7 @@
 
         static var own: RankProcess {
             let identifier = getpid()
-            return RankProcess(host: hostName, identifier: identifier, started: beginning(of: identifier) ?? "")
-        }
-
-        private static var hostName: String {
-            var name = [CChar](repeating: 0, count: 256)
-            let length = name.count - 1
-            _ = gethostname(&name, length)
-            return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            return RankProcess(host: hostName(), identifier: identifier, started: beginning(of: identifier) ?? "")
         }
 
         /// In one line.
@@ -40,13 +33,9 @@
         /// Whether it runs on this host, under this number. A container of its own may hide it from us.
         var isAlive: Bool { !started.isEmpty && Self.beginning(of: identifier) == started }
 
-        /// The 22nd field of `/proc/N/stat`; nil where the process is gone, or is dead and not yet waited for.
+        /// Nil where the process is gone, or is dead and not yet waited for.
         private static func beginning(of process: Int32) -> String? {
-            guard let data = FileManager.default.contents(atPath: "/proc/\(process)/stat") else { return nil }
-            // The second field is the program's name in parentheses, which may itself have spaces and parentheses.
-            let fields = String(decoding: data, as: UTF8.self).split(separator: ")").last?.split(separator: " ") ?? []
-            guard fields.count > 19, fields[0] != "Z", fields[0] != "X" else { return nil }
-            return String(fields[19])
+            ProcessEntry(process).flatMap { $0.isDead ? nil : $0.started }
         }
     }
 #endif

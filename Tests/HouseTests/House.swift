@@ -25,7 +25,7 @@ enum House {
             "Experiments",
             ["Settings", "Quantities", "Distillation", "Models", "Agents", "Neural", "Environments", "Experience"]
         ),
-        ("MessagePassing", ["Distillation"]),
+        ("MessagePassing", ["Distillation", "Processes"]),
         ("Catalog", ["Environments", "Experience"]),
         ("Nodes", ["Monitoring", "Wire", "Transport", "Processes", "Files", "Experience"]),
         (

@@ -40,11 +40,13 @@ import Testing
         #expect(named.intersection(House.modules) == allowed)
     }
 
-    /// The modules that a file's `import` lines name, whatever stands before or behind.
+    /// The modules that a file's `import` lines name, whatever stands before or behind, inside `#if` too.
     private static func imports(of file: URL) throws -> [String] {
         try String(contentsOf: file, encoding: .utf8).split(separator: "\n").compactMap { line in
-            line.firstMatch(of: /^(?:[\w@]+ )*import (?:(?:struct|class|enum|protocol|func|let|var|typealias) )?(\w+)/)
-                .map { String($0.1) }
+            line.firstMatch(
+                of: /^ *(?:[\w@]+ )*import (?:(?:struct|class|enum|protocol|func|let|var|typealias) )?(\w+)/
+            )
+            .map { String($0.1) }
         }
     }
 }

@@ -103,21 +103,13 @@ final class ClusterUnderDrill {
     var processes: [RoleName: [Int32]] {
         var found: [RoleName: [Int32]] = [:]
         for entry in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
-            guard let number = Int32(entry), parent(of: number) == process.identifier,
+            guard let number = Int32(entry), ProcessEntry(number)?.parent == process.identifier,
                 let data = FileManager.default.contents(atPath: "/proc/\(number)/cmdline")
             else { continue }
             let words = data.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
             if words.count > 1, let role = RoleName(rawValue: words[1]) { found[role, default: []].append(number) }
         }
         return found
-    }
-
-    private func parent(of process: Int32) -> Int32? {
-        guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
-            let end = text.lastIndex(of: ")")
-        else { return nil }
-        let fields = text[text.index(after: end)...].split(separator: " ")
-        return fields.count > 1 ? Int32(fields[1]) : nil
     }
 
     /// Ctrl-C; waits for the end.

@@ -9,8 +9,8 @@ import Quantities
 /// A whole collection of the paper's size: the real coordinator with its catalogue, thousands of stub nodes on simulated
 /// time, some of which die, from the first hello to the last sealed stream.
 ///
-/// What it shows: what the coordinator costs in processor time and memory, and that every lease comes to an end, whoever
-/// dies. The nodes do no work, so nothing is said about theirs.
+/// What it shows: what the coordinator costs in processor time and memory, and that every lease comes to an end, whichever
+/// node dies. The nodes do no work, so nothing is said about theirs.
 package struct LargeClusterBenchmark {
     package var actorProcesses = 10_000
     package var actorsPerProcess = 4

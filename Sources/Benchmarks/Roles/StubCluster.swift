@@ -190,10 +190,8 @@ final class StubCluster {
         case .welcome(let welcome): begin(name, welcome)
         case .learnLifetime(let learn):
             let lease = Lease(lifetime: learn.lifetime, attempt: learn.attempt, actors: nil, incarnation: 0)
-            if take(lease, name, recorder: "", now: now), learn.attempt > 1 {
-                // Actors of an attempt before have their streams, which the next ones go on with.
-                finishedActors[learn.lifetime] = 0
-            }
+            // With every attempt all of its actors are leased anew.
+            if take(lease, name, recorder: "", now: now) { finishedActors[learn.lifetime] = 0 }
         case .carryActors(let carry):
             _ = take(
                 Lease(

@@ -19,7 +19,7 @@ import Nodes
 package struct UnansweredRollouts {
     /// While one is on its way, the next is made.
     package static let fewest = 2
-    /// A bound for delays and rates that nobody has thought of.
+    /// A bound for whatever delay and rate: at 20 ms each way a dozen are enough.
     package static let most = 256
     /// Below it answers wait for turns of processes, not for a network, and two batches are enough.
     package static let shortestDelayNanoseconds: UInt64 = 1_000_000
@@ -30,7 +30,7 @@ package struct UnansweredRollouts {
         let bytes: [UInt8]
         /// Of the policy that acted.
         let version: UInt64
-        /// When it was sent; nil once it was sent again, for nobody knows which of the two is answered.
+        /// When it was sent; nil once it was sent again, for an answer does not say which of the two it is for.
         var sent: UInt64?
     }
 

@@ -7,8 +7,8 @@ import Transport
 import Wire
 
 /// Recorders, of which there may be several, each with a folder of its own. All streams of a lifetime, or of an
-/// evaluation's task, are pinned to one folder before the first lease that names it; while nobody records there, they
-/// wait, and others go on.
+/// evaluation's task, are pinned to one folder before the first lease that names it; while no recorder is at work
+/// there, they wait, and others go on.
 extension Coordinator {
     /// A recorder says where it writes; only now is it given streams. One at a time for each folder: of two the second
     /// ends, and lets go of the folder if it had it, unless the first is silent. Throws what the journal throws.
