@@ -10,10 +10,10 @@ import Synchronization
 /// hangs does not look healthy because another thread of it speaks HTTP. Nothing is asked of who connects, and nothing can
 /// be changed from here.
 package enum MonitoringServer {
-    /// The process is asked for at most so long. What a client takes to ask and to read has no bound, nor has the number of
-    /// clients: the address is for those who are trusted not to wear the process out.
-    private static let answerSeconds = 15.0
-    private static let startSeconds = 15.0
+    /// The process is asked for at most so long, and listening begins at most so long after the start, unless told
+    /// otherwise. What a client takes to ask and to read has no bound, nor has the number of clients: the address is
+    /// for those who are trusted not to wear the process out.
+    package static let patienceSeconds = 15.0
     /// Where listening ends by an error, such as too many open files, it begins anew after so long.
     private static let restSeconds = 1.0
 
@@ -22,7 +22,7 @@ package enum MonitoringServer {
     ///
     /// `onFailure` is told, on any thread, of what ended listening later, which begins anew.
     package static func start(
-        at address: MonitoringAddress, desk: MonitoringDesk,
+        at address: MonitoringAddress, desk: MonitoringDesk, patienceSeconds: Double = patienceSeconds,
         onFailure: @escaping @Sendable (MonitoringError) -> Void
     ) async throws -> String {
         let server: HTTPServer
@@ -30,10 +30,10 @@ package enum MonitoringServer {
             server =
                 address.isIPv6
                 ? HTTPServer(
-                    address: try sockaddr_in6.inet6(ip6: address.host, port: address.port), timeout: answerSeconds,
+                    address: try sockaddr_in6.inet6(ip6: address.host, port: address.port), timeout: patienceSeconds,
                     logger: .disabled)
                 : HTTPServer(
-                    address: try sockaddr_in.inet(ip4: address.host, port: address.port), timeout: answerSeconds,
+                    address: try sockaddr_in.inet(ip4: address.host, port: address.port), timeout: patienceSeconds,
                     logger: .disabled)
         } catch {
             throw MonitoringError(
@@ -54,11 +54,12 @@ package enum MonitoringServer {
             }
             Task.detached {
                 do {
-                    try await server.waitUntilListening(timeout: startSeconds)
+                    try await server.waitUntilListening(timeout: patienceSeconds)
                     start.tell(.success(await server.listeningAddress.map(text) ?? "\(address)"))
                 } catch {
                     start.tell(
-                        .failure(MonitoringError("--metrics \(address): nothing listens after \(Int(startSeconds)) s")))
+                        .failure(
+                            MonitoringError("--metrics \(address): nothing listens after \(Int(patienceSeconds)) s")))
                 }
             }
         }
