@@ -143,8 +143,9 @@ int processes_signal_pipe(void) {
 
 static void handle(int number) {
     int saved = errno;
-    if (number == SIGINT || number == SIGTERM || number == SIGHUP) {
-        // Whoever asks again does not want to wait for an orderly end, which may hang.
+    if (number == SIGINT) {
+        // A person who asks again does not want to wait for an orderly end, which may hang. Batch systems send SIGTERM
+        // several times in a row, and SIGKILL where they do not want to wait.
         if (atomic_fetch_add(&requests_to_end, 1) + 1 >= atomic_load(&limit_to_end)) _exit(128 + number);
     }
     unsigned char byte = (unsigned char)number;

@@ -4,13 +4,14 @@ internal import Synchronization
 
 /// Turns signals into something to poll for. One at a time in a process: a second one traps.
 ///
-/// The first Ctrl-C (or SIGTERM, or a closed terminal) is reported here, so that the process can end in good order; the
-/// second ends it at once, even if its main loop is stuck, with the exit code 128 + the signal's number. What is
-/// ignored from outside (`nohup`) stays ignored.
+/// The first Ctrl-C (or SIGTERM, or a closed terminal) is reported here, so that the process can end in good order; a
+/// second Ctrl-C ends it at once, even if its main loop is stuck, with exit code 130. SIGTERM may come as often as it
+/// will: Slurm and mpirun send it several times, and kill who takes too long. What is ignored from outside (`nohup`)
+/// stays ignored.
 package final class SignalWatcher: Sendable {
     /// Whether there is one: the handlers of a process are one set.
     private static let exists = Mutex(false)
-    /// The request to end with which the process ends at once: it survives the ones before.
+    /// The Ctrl-C with which the process ends at once: it survives the ones before.
     private static let requestsToEnd: Int32 = 2
 
     /// Readable when a signal waits; for a poller.
@@ -43,6 +44,12 @@ package final class SignalWatcher: Sendable {
         for signal in signals { processes_unwatch(signal.rawValue) }
         while next() != nil {}
         Self.exists.withLock { $0 = false }
+    }
+
+    /// The process has done what requests to end ask for, and ends by itself: those that still come change nothing, its
+    /// exit code neither.
+    package func ignoreRequests() {
+        for signal in signals where signal.asksToEnd { Glibc.signal(signal.rawValue, SIG_IGN) }
     }
 
     /// The next signal that came, or nil; never waits.

@@ -14,7 +14,7 @@ struct process_request {
 pid_t processes_spawn(const struct process_request *request);
 
 /// Notes `signal` as a byte on the descriptor of processes_signal_pipe() from now on, unless it is ignored (as under
-/// nohup), and lets it through to this thread even where a parent had blocked it. The `limit`th signal that asks to end (INT, TERM, HUP) ends the process at once. Returns 0 or the errno.
+/// nohup), and lets it through to this thread even where a parent had blocked it. The `limit`th SIGINT ends the process at once. Returns 0 or the errno.
 int processes_watch(int signal, int limit);
 
 /// Gives `signal` its default back.
