@@ -4,6 +4,7 @@ import Collecting
 import Distilling
 import Experiments
 import Foundation
+import Histories
 import Logging
 import Nodes
 import Processes
@@ -22,6 +23,7 @@ private func serve(
         insecure: connection.insecure, workLimit: workLimitMilliseconds, monitoring: try monitoring.desk(logger),
         logger: logger, signals: signals)
     let signal = try process.run()
+    signals.ignoreRequests()
     try exitIfInterrupted(signal == .terminate ? nil : signal)
 }
 
@@ -85,6 +87,12 @@ struct RecorderCommand: ParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var monitoring: MonitoringOptions
     @Option(help: "Folder for the streams; by default the coordinator's folder of the run.") var folder: String?
+    @Option(
+        help: """
+            Folder on a disk of this host in which streams grow; their sealed files go to the folder for the streams, and \
+            so does what still grows when the recorder leaves. By default they grow where they end.
+            """)
+    var growingFolder: String?
     @Option(help: "Endpoint to listen on.") var bind = "tcp://127.0.0.1:*"
     @Option(help: "Host or address under which others reach it; by default the one it is bound to.") var announce:
         String?
@@ -92,9 +100,12 @@ struct RecorderCommand: ParsableCommand {
     func validate() throws { try checkBind(bind) }
 
     func run() throws {
+        let disk = growingFolder.map {
+            RecorderLinks.Place(host: hostName(), path: URL(fileURLWithPath: $0).standardizedFileURL.path)
+        }
         try serve(
-            RecorderRole(folder: folder, logger: makeLogger("recorder")), connection, monitoring, bind: bind,
-            announce: announce)
+            RecorderRole(folder: folder, disk: disk, logger: makeLogger("recorder")), connection, monitoring,
+            bind: bind, announce: announce)
     }
 }
 

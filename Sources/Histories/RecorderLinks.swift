@@ -66,6 +66,12 @@ package struct RecorderLinks: Sendable {
         return Self.target(of: path).map { Self.keeper(inLink: $0) } ?? (Folder.isFolder(path) ? Self.own : nil)
     }
 
+    /// Folders of the run's recorders that can be reached from here: the run's own, and those of others.
+    package func folders() -> [String] {
+        let names = (try? Folder.names(in: "\(run)/\(Self.folder)")) ?? []
+        return [run] + names.map { "\(run)/\(Self.folder)/\($0)" }.filter { Folder.isFolder($0) }
+    }
+
     /// From now on the lifetime's streams are found with their keeper. What is there already stays.
     package func link(_ lifetime: LifetimeIdentifier, to keeper: String) throws(FileError) {
         guard keeper != Self.own, self.keeper(of: lifetime) == nil else { return }

@@ -4,9 +4,9 @@ import Glibc
 
 /// The sealing of one stream in bounded pieces: other streams are flushed between them, however long this one is.
 ///
-/// `advance` makes the sealed copy and verifies it; `commit` makes several copies durable and puts them in the places
-/// of their growing files, so that streams of one folder share its fsync. Until then nothing has changed. After an
-/// error `abandon`, and begin anew.
+/// `advance` makes the sealed copy and verifies it; `commit` makes several copies durable and puts them in their
+/// places, those of the growing files unless these lie on another disk, so that streams of one folder share its fsync.
+/// Until then nothing has changed. After an error `abandon`, and begin anew.
 ///
 ///     let sealing = StreamSealing(writer)
 ///     while try !sealing.advance() { flushWhatIsDue() }
@@ -30,7 +30,7 @@ package final class StreamSealing {
 
     /// Kept alive, and not to be appended to, until the sealing is committed or abandoned.
     package let writer: StreamWriter
-    /// `actor-0007.h5.sealing`, in the same folder, so that a rename can put it in the place.
+    /// `actor-0007.h5.sealing`, in the folder of the sealed stream, so that a rename can put it in the place.
     private let temporary: String
     /// Rows of each column, which no longer change.
     private let counts: [Int]
@@ -44,7 +44,7 @@ package final class StreamSealing {
     package init(_ writer: StreamWriter) {
         self.writer = writer
         calls = writer.calls
-        temporary = writer.path + ".sealing"
+        temporary = writer.sealedPath + ".sealing"
         counts = writer.columns.indices.map { writer.position.count(of: $0) }
     }
 
@@ -106,6 +106,8 @@ package final class StreamSealing {
             stage = .renamed
             return
         }
+        if writer.sealedPath != writer.path || !writer.hasFile { try writer.checkNameIsFree(writer.sealedPath) }
+        try NewFolders.make(of: temporary)
         guard !isLong else {
             try writer.flush()
             try writer.checkPlace()
@@ -116,12 +118,7 @@ package final class StreamSealing {
             return
         }
         try writer.checkSync()
-        if writer.hasFile {
-            try writer.checkPlace()
-        } else {
-            try writer.checkNameIsFree()
-            try NewFolders.make(of: temporary)
-        }
+        if writer.hasFile { try writer.checkPlace() }
         let image = try HDF5.locked { () throws(StreamError) in try copyWhole() }
         try calls.writeFile(temporary, image)
         // Rows that never left the memory were checked when they came; rows that come from the disk may have changed
@@ -224,7 +221,7 @@ package final class StreamSealing {
 
     /// Syncs the folders in which the copies have got their names, and those above them that are new.
     private static func makeNamesDurable(_ sealings: [StreamSealing]) -> [StreamError?] {
-        let names = sealings.map { NewFolders.names(on: $0.writer.path) }
+        let names = sealings.map { NewFolders.names(on: $0.writer.sealedPath) }
         var folders: [String: Int] = [:]
         var syncs: [(calls: FileCalls, name: String)] = []
         for (sealing, names) in zip(sealings, names) {
@@ -256,7 +253,7 @@ package final class StreamSealing {
     /// Nothing where it was renamed before.
     private func rename() throws(StreamError) {
         guard case .made = stage else { return }
-        try calls.replaceFile(temporary, writer.path)
+        try calls.replaceFile(temporary, writer.sealedPath)
         writer.noteReplaced()
         stage = .renamed
     }

@@ -23,10 +23,11 @@ extension StreamWriter {
             code: EIO)
     }
 
-    /// A stream whose file is still to be made finds nothing in its place.
+    /// A file that is still to be made finds nothing in its place: the growing one, or the sealed one where that is
+    /// another.
     ///
     /// Throws `damaged`: a recorder that finds a foreign file there gives the stream up.
-    func checkNameIsFree() throws(StreamError) {
+    func checkNameIsFree(_ path: String) throws(StreamError) {
         guard fileSize(path) != nil else { return }
         throw .damaged(path: path, problem: "another file was put in its place before it had one")
     }

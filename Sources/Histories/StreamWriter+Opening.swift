@@ -7,7 +7,7 @@ extension StreamWriter {
     ///
     /// For tools and tests; a recorder uses `open`, so that a stream which ends early never has a growing file.
     package static func create(at path: String, metadata: StreamMetadata) throws(StreamError) -> StreamWriter {
-        let writer = try begin(at: path, metadata: metadata, calls: .system)
+        let writer = try begin(at: path, sealedAt: path, metadata: metadata, calls: .system)
         try writer.createFile()
         return writer
     }
@@ -16,15 +16,16 @@ extension StreamWriter {
     ///
     /// Throws EEXIST where there is a file. Copies of a writer before are removed.
     private static func begin(
-        at path: String, metadata: StreamMetadata, calls: FileCalls
+        at path: String, sealedAt sealedPath: String, metadata: StreamMetadata, calls: FileCalls
     ) throws(StreamError) -> StreamWriter {
         if fileSize(path) != nil {
             throw .inputOutput(path: path, operation: "create the stream", message: "the file exists", code: EEXIST)
         }
         removeCopies(at: path)
+        removeCopies(at: sealedPath)
         return StreamWriter(
-            path: path, metadata: metadata, position: StreamPosition(), hasFile: false, folderIsDurable: false,
-            calls: calls)
+            path: path, sealedPath: sealedPath, metadata: metadata, position: StreamPosition(), hasFile: false,
+            folderIsDurable: false, calls: calls)
     }
 
     /// Takes the stream up again where there is one, and starts it where there is none: its file then appears with the
@@ -32,12 +33,14 @@ extension StreamWriter {
     /// - Throws: `sealed` where the file is complete, `mismatch` where it is that of another stream, `damaged` as
     ///   `recover` does
     ///
-    /// Opening a stream that is there takes as long as `recover`.
+    /// Opening a stream that is there takes as long as `recover`. It is sealed in its place, or at `sealedPath`.
     package static func open(
-        at path: String, metadata: StreamMetadata, calls: FileCalls = .system
+        at path: String, sealedAt sealedPath: String? = nil, metadata: StreamMetadata, calls: FileCalls = .system
     ) throws(StreamError) -> StreamWriter {
-        if fileSize(path) == nil { return try begin(at: path, metadata: metadata, calls: calls) }
-        let writer = try recover(at: path, calls: calls)
+        guard fileSize(path) != nil else {
+            return try begin(at: path, sealedAt: sealedPath ?? path, metadata: metadata, calls: calls)
+        }
+        let writer = try recover(at: path, sealedAt: sealedPath, calls: calls)
         if let difference = metadata.difference(from: writer.metadata) {
             throw .mismatch(path: path, problem: difference)
         }
@@ -58,8 +61,11 @@ extension StreamWriter {
     /// - Throws: `damaged` where more is missing than a crash can tear off: whole rollouts lie behind the damage
     ///
     /// Takes as long as reading flags and `rollouts` of the whole file, and the rows of its last rollouts.
-    package static func recover(at path: String, calls: FileCalls = .system) throws(StreamError) -> StreamWriter {
+    package static func recover(
+        at path: String, sealedAt sealedPath: String? = nil, calls: FileCalls = .system
+    ) throws(StreamError) -> StreamWriter {
         removeCopies(at: path)
+        if let sealedPath { removeCopies(at: sealedPath) }
         let (metadata, position) = try HDF5.locked { () throws(StreamError) in
             // HDF5 can read a damaged file; if it writes to one, it may crash or never return.
             let (damaged, metadata) = try StreamFile.open(path, .read)
@@ -74,7 +80,8 @@ extension StreamWriter {
         }
         try calls.synchronizeFile(path)
         return StreamWriter(
-            path: path, metadata: metadata, position: position, hasFile: true, folderIsDurable: false, calls: calls)
+            path: path, sealedPath: sealedPath ?? path, metadata: metadata, position: position, hasFile: true,
+            folderIsDurable: false, calls: calls)
     }
 }
 

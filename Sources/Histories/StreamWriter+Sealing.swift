@@ -1,3 +1,5 @@
+import Glibc
+
 extension StreamWriter {
     /// Puts a compressed copy with `complete` = 1 in the place of the growing file. The writer is done.
     ///
@@ -13,5 +15,11 @@ extension StreamWriter {
             throw error
         }
         if let failure = StreamSealing.commit([sealing])[0] { throw failure }
+    }
+
+    /// The sealed file's name is durable: nothing waits any more, and a growing file elsewhere is not needed.
+    func noteSealed() {
+        forgetPending()
+        if path != sealedPath { unlink(path) }
     }
 }

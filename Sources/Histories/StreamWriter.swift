@@ -24,9 +24,11 @@ package final class StreamWriter {
     /// Most rollouts that may wait for one flush, and therefore the most that a crash can tear.
     package static let largestFlushRollouts = 2 * flushRows
 
-    /// Where the stream belongs: the growing file, and later the sealed one. Beside it lie `.creating` and `.sealing`
-    /// while they are made.
+    /// Where the stream grows. Beside it lies `.creating` while it is made.
     package let path: String
+    /// Where the sealed stream belongs, by default in the place of the growing one. Beside it lies `.sealing` while it is
+    /// made.
+    package let sealedPath: String
     /// What the file says, or will say when it is made.
     package private(set) var metadata: StreamMetadata
     /// Where the stream stands, rollouts in memory included.
@@ -62,10 +64,11 @@ package final class StreamWriter {
 
     /// For a stream that is new, or was just recovered: nothing waits.
     init(
-        path: String, metadata: StreamMetadata, position: StreamPosition, hasFile: Bool, folderIsDurable: Bool,
-        calls: FileCalls
+        path: String, sealedPath: String, metadata: StreamMetadata, position: StreamPosition, hasFile: Bool,
+        folderIsDurable: Bool, calls: FileCalls
     ) {
         self.path = path
+        self.sealedPath = sealedPath
         self.calls = calls
         self.hasFile = hasFile
         self.metadata = metadata
@@ -159,7 +162,7 @@ package final class StreamWriter {
         guard first < durableCount else {
             return pendingRecords.dropFirst(Int(first - durableCount)).prefix(limit).map { UInt32($0.checksum) }
         }
-        if isReplaced { return try StreamEnd.checksums(at: path, from: first, limit: limit) }
+        if isReplaced { return try StreamEnd.checksums(at: sealedPath, from: first, limit: limit) }
         let range = Int(first)..<Int(min(first + UInt64(limit), durableCount))
         let records = try HDF5.locked { () throws(StreamError) in try handle.open().readRollouts(range) }
         return records.map { UInt32($0.checksum) }
@@ -207,7 +210,7 @@ package final class StreamWriter {
         try checkSync()
         guard !pendingRecords.isEmpty else { return nil }
         guard !isReplaced else {
-            try calls.makeDurable(nameOf: path)
+            try calls.makeDurable(nameOf: sealedPath)
             forgetPending()
             return nil
         }
@@ -246,7 +249,7 @@ package final class StreamWriter {
     ///
     /// Throws what writing throws; the temporary file is removed then, and everything stays in memory.
     func createFile() throws(StreamError) {
-        try checkNameIsFree()
+        try checkNameIsFree(path)
         try makeFolders(of: path)
         let temporary = path + ".creating"
         do throws(StreamError) {
@@ -285,9 +288,6 @@ package final class StreamWriter {
 
     /// The sealed file has taken the place: from now on nothing is written, and a flush makes its name durable.
     func noteReplaced() { isReplaced = true }
-
-    /// The sealed file's name is durable: nothing waits any more.
-    func noteSealed() { forgetPending() }
 
     /// Notices that the file was deleted, replaced or cut behind our back, as far as that can be seen from outside. A
     /// deleted file that is still open gets its name back.
@@ -374,7 +374,7 @@ extension StreamWriter {
     }
 
     /// After a flush: everything that was appended is durable.
-    private func forgetPending() {
+    func forgetPending() {
         for index in pending.indices {
             pending[index].removeAll(keepingCapacity: pending[index].capacity <= StreamWriter.keptBytes)
         }

@@ -39,6 +39,9 @@ package struct DisturbedRun: Sendable {
 
     package static func isLockstep(_ seed: UInt64) -> Bool { seed % 2 == 0 }
 
+    /// Whether streams grow on another disk than the one on which they end.
+    static func growsElsewhere(_ seed: UInt64) -> Bool { seed % 5 < 2 }
+
     /// Whether the source is DQN(Q-lambda).
     static func hasReplay(_ seed: UInt64) -> Bool { seed % 16 >= 12 }
 
@@ -64,6 +67,7 @@ package struct DisturbedRun: Sendable {
     ) throws {
         self.seed = seed
         let cluster = try SimulatedCluster(yaml: Self.experiment(seed), seed: seed)
+        cluster.growsElsewhere = Self.growsElsewhere(seed)
         prepare(cluster)
         var trouble = Trouble(seed, actors: Self.actors * Self.lifetimes(seed))
         let (events, found): ([Trouble.Event: Int], [String]) = try trouble.run(

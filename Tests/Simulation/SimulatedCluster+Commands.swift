@@ -41,6 +41,7 @@ extension SimulatedCluster {
     /// resumed. `catalogueIsLost`: the old one was moved aside first, and what only it knew is gone.
     package func killAndIndex(catalogueIsLost: Bool) throws {
         killEverything()
+        for home in RecorderLinks(run: folder).folders() { try GrowingFolder.bringAllHome(to: home) }
         // The command finds nothing to make a catalogue of, and says so.
         guard let found = try? StreamFolder(path: folder), !found.files.isEmpty else { return }
         let url = URL(fileURLWithPath: folder)

@@ -223,7 +223,7 @@ extension SimulatedCluster {
 
     /// Somebody damages a stream's file.
     package func damage(_ stream: StreamIdentifier, by vandalism: Vandalism) throws {
-        try vandalism.commit("\(folder)/\(stream.path)")
+        try vandalism.commit(file(of: stream))
         noteDamage(to: stream)
     }
 
@@ -237,7 +237,7 @@ extension SimulatedCluster {
     package func lost() throws -> [String] {
         var lost: [String] = []
         for stream in witness.brought.keys where !damaged.contains(stream) {
-            let path = "\(folder)/\(stream.path)"
+            let path = file(of: stream)
             let checksums =
                 FileManager.default.fileExists(atPath: path)
                 ? try StreamContents(path: path).rollouts.map { UInt32($0.checksum) } : []

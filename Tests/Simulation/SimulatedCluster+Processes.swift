@@ -69,9 +69,26 @@ extension SimulatedCluster {
     package func keeper(of stream: StreamIdentifier) -> String? {
         let others = 1..<max(1, context.experiment.cluster.recorders)
         let number = others.first {
-            FileManager.default.fileExists(atPath: "\(recorderFolder($0))/\(stream.lifetime.folder)")
+            [recorderFolder($0), growingFolder($0)].contains {
+                FileManager.default.fileExists(atPath: "\($0)/\(stream.lifetime.folder)")
+            }
         }
         return names(.recorder).first { recorderNumbers[$0] == number ?? 0 }
+    }
+
+    /// Where a recorder appends to the streams that grow.
+    func growingFolder(_ number: Int) -> String {
+        let home = recorderFolder(number)
+        guard growsElsewhere, let identity = FolderIdentity.read(home) else { return home }
+        return "\(folder)/disk/\(identity)"
+    }
+
+    /// Where the file of a stream is now, or would be if it were sealed.
+    package func file(of stream: StreamIdentifier) -> String {
+        let home = "\(folder)/\(stream.path)"
+        guard growsElsewhere, !FileManager.default.fileExists(atPath: home) else { return home }
+        return (0..<max(1, context.experiment.cluster.recorders)).map { "\(growingFolder($0))/\(stream.path)" }
+            .first { FileManager.default.fileExists(atPath: $0) } ?? home
     }
 
     /// The first folder into which no recorder writes.
@@ -89,7 +106,8 @@ extension SimulatedCluster {
         case .recorder:
             // A turn is a few pieces of work, as many on any machine.
             RecorderRole(
-                folder: takeFolder(name), logger: logger, clock: SteppingClock(milliseconds: 10),
+                folder: takeFolder(name), disk: growsElsewhere ? .init(host: "here", path: "\(folder)/disk") : nil,
+                logger: logger, clock: SteppingClock(milliseconds: 10),
                 freeBytes: disk.freeBytes)
         case .evaluator: EvaluatorRole()
         case .distiller: DistillerRole(folder: nil, logger: logger)

@@ -54,6 +54,8 @@ package final class SimulatedCluster {
         get { disk.fullFolder }
         set { disk.fullFolder = newValue }
     }
+    /// Whether streams grow on a disk of their recorder's host, and come into its folder when they end.
+    package var growsElsewhere = false
     /// Which of the run's folders each recorder writes into.
     var recorderNumbers: [String: Int] = [:]
     /// Streams whose files somebody damaged.

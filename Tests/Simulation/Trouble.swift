@@ -245,7 +245,7 @@ package struct Trouble {
         }
         let names = cluster.names(.recorder)
         if names.count > 1, random.once(in: 2), let number = choose(names).flatMap({ cluster.recorderNumbers[$0] }) {
-            cluster.fullFolder = cluster.recorderFolder(number)
+            cluster.fullFolder = cluster.growingFolder(number)
         } else {
             cluster.isDiskFull = true
         }
@@ -262,14 +262,14 @@ package struct Trouble {
     /// A growing file loses or changes some of what it holds while no recorder lives.
     private mutating func damageFile(_ cluster: SimulatedCluster) throws -> Bool {
         let growing = cluster.acknowledged.filter { stream, next in
-            let path = "\(cluster.folder)/\(stream.path)"
-            return next > 1 && FileManager.default.fileExists(atPath: path) && cluster.journal.sealed[stream] == nil
+            return next > 1 && cluster.journal.sealed[stream] == nil
+                && FileManager.default.fileExists(atPath: cluster.file(of: stream))
         }
         guard !growing.isEmpty else { return false }
         let stream = random.pick(growing.keys.sorted { $0.path < $1.path })
         // A recorder that lives would know what the file held.
         guard let keeper = cluster.keeper(of: stream), try killRecorder(cluster, keeper) else { return false }
-        guard !StreamVerification(path: "\(cluster.folder)/\(stream.path)").isSealed else {
+        guard !StreamVerification(path: cluster.file(of: stream)).isSealed else {
             // The next recorder has to be left the time to say so.
             try cluster.run(milliseconds: Self.sealMilliseconds)
             return false

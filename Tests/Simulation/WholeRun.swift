@@ -99,6 +99,7 @@ package struct WholeRun: Sendable {
     ) throws {
         self.seed = seed
         let cluster = try SimulatedCluster(yaml: Self.experiment(seed), seed: seed, goal: Self.goal)
+        cluster.growsElsewhere = DisturbedRun.growsElsewhere(seed)
         prepare(cluster)
         var trouble = Trouble(seed, actors: Self.actors)
         let (events, found) = try trouble.runWhole(cluster, patienceMilliseconds: Self.patienceMilliseconds)

@@ -89,7 +89,7 @@ extension RecorderRole {
         if let writer = stream.writer, sequence >= writer.durableCount {
             return try writer.checksums(from: sequence, limit: 1).first
         }
-        let path = folder + "/" + identifier.path
+        let path = home(identifier)
         return try checksums.checksum(of: sequence, in: identifier) { (first, limit) throws(StreamError) in
             if let writer = stream.writer { return try writer.checksums(from: first, limit: limit) }
             return try StreamEnd.checksums(at: path, from: first, limit: limit)

@@ -47,6 +47,7 @@ extension RecorderRole {
             streams[identifier] = nil
         }
         do throws(StreamError) {
+            try bringHome(order.lifetime)
             try DiscardedStreams.setAside(
                 folder(of: order.lifetime), incarnation: order.incarnation, reason: order.reason)
         } catch {

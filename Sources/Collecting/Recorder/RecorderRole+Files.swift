@@ -47,10 +47,9 @@ extension RecorderRole {
             sourceJSON: evaluation?.json ?? algorithm.json, actor: identifier.actor,
             seed: experiment.seed,
             firstPolicyVersion: open.firstPolicyVersion)
-        let path = folder + "/" + identifier.path
         // A carrier from before the discard of its lifetime says nothing of the files that came after it.
         let durable = open.incarnation < discardedBelow(identifier.lifetime) ? 0 : durable
-        if durable > 0, !FileManager.default.fileExists(atPath: path), StreamQuarantine(of: path) == nil {
+        if durable > 0, !hasFile(identifier), StreamQuarantine(of: home(identifier)) == nil {
             streams[identifier] = RecordedStream(
                 file: .quarantined(reason: "", nextSequence: durable, nextEpisode: 0), incarnation: open.incarnation,
                 carrier: sender)
@@ -87,11 +86,11 @@ extension RecorderRole {
     /// As `load`, for a stream that the coordinator orders to be sealed: it does not begin any more. A stream that has
     /// no file counts as sealed and empty: no rollout of it has reached the disk.
     func loadForEnd(_ identifier: StreamIdentifier, now: UInt64, outbox: inout Outbox) {
-        let path = folder + "/" + identifier.path
-        if FileManager.default.fileExists(atPath: path) || StreamQuarantine(of: path) != nil {
+        if hasFile(identifier) || StreamQuarantine(of: home(identifier)) != nil {
             _ = load(identifier, nil, 0, .coordinator, now: now, outbox: &outbox)
         } else {
-            StreamWriter.removeCopies(at: path)
+            StreamWriter.removeCopies(at: home(identifier))
+            growing?.removeLeftover(of: identifier.path)
             streams[identifier] = RecordedStream(
                 file: .sealed(rollouts: 0, nextEpisode: 0, rows: 0, incarnation: 0), incarnation: 0,
                 carrier: .coordinator)
@@ -104,7 +103,7 @@ extension RecorderRole {
         _ identifier: StreamIdentifier, _ metadata: StreamMetadata?, _ incarnation: UInt64, _ carrier: Address,
         now: UInt64, outbox: inout Outbox
     ) -> Bool {
-        let path = folder + "/" + identifier.path
+        let home = home(identifier)
         func remember(_ file: RecordedStream.File) {
             var stream = RecordedStream(file: file, incarnation: incarnation, carrier: carrier)
             // The file says which incarnation the stream is at, not its opener.
@@ -112,21 +111,22 @@ extension RecorderRole {
             streams[identifier] = stream
             if case .sealed = file { noteSealed(identifier) }
         }
-        if let mark = StreamQuarantine(of: path) {
+        if let mark = StreamQuarantine(of: home) {
             remember(
                 .quarantined(reason: mark.reason, nextSequence: mark.nextSequence, nextEpisode: mark.nextEpisode))
             counts["quarantined_streams", default: 0] += 1
             // A recorder may have died before the file had moved.
-            if FileManager.default.fileExists(atPath: path) {
+            if FileManager.default.fileExists(atPath: home) {
                 _ = StreamQuarantine.setAside(
-                    path, reason: mark.reason, nextSequence: mark.nextSequence, nextEpisode: mark.nextEpisode)
+                    home, reason: mark.reason, nextSequence: mark.nextSequence, nextEpisode: mark.nextEpisode)
             }
             report(identifier, reason: mark.reason, now: now, outbox: &outbox)
             return true
         }
         do throws(StreamError) {
-            try makeNamesDurable(on: path)
-            remember(try file(at: path, metadata: metadata))
+            if FileManager.default.fileExists(atPath: home) { growing?.removeLeftover(of: identifier.path) }
+            try makeNamesDurable(on: place(identifier))
+            remember(try file(of: identifier, metadata: metadata))
             return true
         } catch {
             if error.isPassing {
@@ -143,6 +143,7 @@ extension RecorderRole {
     /// which it is: nothing of a file that is found is acknowledged or reported before that sync.
     private func makeNamesDurable(on path: String) throws(StreamError) {
         var path = path
+        let folder = growing.flatMap { path.hasPrefix($0.path) ? $0.path : nil } ?? folder
         while path.utf8.count > folder.utf8.count {
             let above = Folder.of(path)
             guard above != path else { return }
@@ -156,12 +157,17 @@ extension RecorderRole {
     }
 
     /// Opens the file to go on with it, or tells how a sealed one ends. Without `metadata` the file has to be there.
-    private func file(at path: String, metadata: StreamMetadata?) throws(StreamError) -> RecordedStream.File {
+    private func file(
+        of identifier: StreamIdentifier, metadata: StreamMetadata?
+    ) throws(StreamError) -> RecordedStream.File {
+        let (path, home) = (place(identifier), home(identifier))
         do throws(StreamError) {
-            let isNew = !FileManager.default.fileExists(atPath: path)
+            let isNew = !hasFile(identifier)
             let writer =
-                if let metadata { try StreamWriter.open(at: path, metadata: metadata, calls: fileCalls) } else {
-                    try StreamWriter.recover(at: path, calls: fileCalls)
+                if let metadata {
+                    try StreamWriter.open(at: path, sealedAt: home, metadata: metadata, calls: fileCalls)
+                } else {
+                    try StreamWriter.recover(at: path, sealedAt: home, calls: fileCalls)
                 }
             writer.count(in: tally)
             if !isNew { counts["recovered_streams", default: 0] += 1 }
@@ -187,7 +193,7 @@ extension RecorderRole {
     func flush(
         _ due: [(stream: StreamIdentifier, writer: StreamWriter)], now: UInt64, outbox: inout Outbox
     ) -> [Outcome] {
-        var free = freeBytes(folder)
+        var free = freeBytes(growing?.path ?? folder)
         let failures = due.map { missingRoom($0.stream, $0.writer, free: &free) }
         let writers = zip(due, failures).filter { $1 == nil }.map(\.0.writer)
         let restored = due.map(\.writer.restoredCount)
@@ -222,7 +228,7 @@ extension RecorderRole {
     }
 
     /// Ends all work on files when the recorder leaves: growing files are closed as they are on disk, copies that
-    /// are not whole are removed.
+    /// are not whole are removed. `leaveDisk` follows where they grow on a disk of their own.
     func close() {
         for sealing in sealings { sealing.work.abandon() }
         sealings.removeAll()
@@ -235,7 +241,8 @@ extension RecorderRole {
                 writer.abandon()
             }
         }
-        isClosed = true
+        hasClosedFiles = true
+        if growing == nil { isClosed = true }
     }
 
     /// A file was put back that a person or a program had deleted while its writer had it open.
@@ -288,20 +295,20 @@ extension RecorderRole {
     /// One stream is given up, what is left of its file moved aside; coordinator and carrier are told.
     func quarantine(_ identifier: StreamIdentifier, _ reason: String, now: UInt64, outbox: inout Outbox) {
         guard var stream = streams[identifier] else { return }
-        let path = folder + "/" + identifier.path
         let (nextSequence, nextEpisode) = (stream.nextSequence, stream.nextEpisode)
         letGo(of: identifier, stream)
         stream.file = .quarantined(reason: reason, nextSequence: nextSequence, nextEpisode: nextEpisode)
         streams[identifier] = stream
         checksums.forget()
+        let stranded = bringHome(identifier)
         let (mark, failure) = StreamQuarantine.setAside(
-            path, reason: reason, nextSequence: nextSequence, nextEpisode: nextEpisode)
+            home(identifier), reason: reason, nextSequence: nextSequence, nextEpisode: nextEpisode)
         counts["quarantined_streams", default: 0] += 1
         logger.error(
             "a stream is quarantined, all others go on",
             metadata: [
                 "stream": "\(identifier.path)", "reason": "\(reason)", "left": "\(mark.movedTo)",
-                "trouble": "\(failure.map(\.description) ?? "none")",
+                "trouble": "\((stranded ?? failure).map(\.description) ?? "none")",
             ])
         report(identifier, reason: reason, now: now, outbox: &outbox)
         acknowledge([identifier], outbox: &outbox)

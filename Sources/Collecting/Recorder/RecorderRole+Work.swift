@@ -27,6 +27,7 @@ extension RecorderRole {
     /// True while there is more to do at once. Blocks for as long as its calls on the disk do.
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
         guard lock != nil || isDraining, !isClosed else { return false }
+        if hasClosedFiles { return leaveDisk() }
         var turn = Turn(
             now: now, mayFlush: now >= retryAt || isDraining, maySeal: now >= sealAgainAt || isDraining,
             clock: clock)
@@ -45,7 +46,7 @@ extension RecorderRole {
         if !turn.isBlocked, now >= retryAt { obstacle = nil }
         // A recorder that leaves on a full disk loses only rollouts that were not acknowledged.
         if isDraining, !isMore || turn.isBlocked { close() }
-        return isMore && !isClosed
+        return hasClosedFiles ? !isClosed : isMore
     }
 
     /// What one call of `work` has come to.

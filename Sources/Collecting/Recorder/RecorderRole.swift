@@ -76,7 +76,15 @@ package final class RecorderRole: Role {
     /// The recorder was asked to leave: what it has is flushed and sealed, and nothing is opened.
     var isDraining = false
     /// All files are closed: nothing more is recorded by this process.
+    var hasClosedFiles = false
+    /// And all that grew elsewhere is at home, or stays where it is.
     var isClosed = false
+    /// A disk of this host on which streams grow; nil where they grow in the folder.
+    private let disk: RecorderLinks.Place?
+    /// Where they grow on it. Set with `lock`.
+    private(set) var growing: GrowingFolder?
+    /// Streams that are still to be brought home by a recorder that leaves; nil before it begins.
+    var comingHome: [String]?
     /// Nanoseconds from which appending is tried again after the machine lacked something.
     var retryAt: UInt64 = 0
     /// Nanoseconds from which sealing is tried again: apart from `retryAt`, since sealing makes room and goes on while
@@ -109,15 +117,18 @@ package final class RecorderRole: Role {
     /// - Parameters:
     ///   - folder: where the run's streams go; nil for the coordinator's own folder of the run. While another recorder
     ///     still holds that folder, this one waits.
+    ///   - disk: where streams grow, on this host; nil for the folder itself
     ///   - clock: measures the turns of work, which are bounded by it
     package init(
-        folder: String?, logger: Logger, clock: any Clock = SystemClock(), fileCalls: FileCalls = .system,
+        folder: String?, disk: RecorderLinks.Place? = nil, logger: Logger, clock: any Clock = SystemClock(),
+        fileCalls: FileCalls = .system,
         freeBytes: @escaping (_ folder: String) -> UInt64? = freeDiskBytes
     ) {
         self.clock = clock
         self.fileCalls = fileCalls
         self.freeBytes = freeBytes
         self.folder = folder ?? ""
+        self.disk = disk
         self.logger = logger
     }
 
@@ -138,8 +149,11 @@ package final class RecorderRole: Role {
     private func takeLock(now: UInt64) throws {
         do {
             // Known before it is ours: of two recorders with one folder the coordinator lets one end.
-            identity = try FolderIdentity.make(folder)
-            lock = try DirectoryLock(path: folder + "/histories/.recorder.lock", holder: "recorder")
+            let identity = try FolderIdentity.make(folder)
+            self.identity = identity
+            let taken = try DirectoryLock(path: folder + "/histories/.recorder.lock", holder: "recorder")
+            growing = try GrowingFolder.take(disk, for: folder, identity: identity)
+            lock = taken
             obstacle = nil
         } catch {
             guard now < lockDeadline else { throw error }
@@ -159,7 +173,7 @@ package final class RecorderRole: Role {
         var numbers = counts
         numbers["open_streams"] = Double(tally.writers)
         numbers["unflushed_bytes"] = Double(tally.pendingBytes)
-        numbers["disk_free_bytes"] = freeBytes(folder).map { Double($0) }
+        numbers["disk_free_bytes"] = freeBytes(growing?.path ?? folder).map { Double($0) }
         return numbers
     }
 

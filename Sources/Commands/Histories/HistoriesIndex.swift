@@ -1,6 +1,7 @@
 import ArgumentParser
 import Catalog
 import Foundation
+import Histories
 import Nodes
 import Reporting
 import Supervision
@@ -10,7 +11,7 @@ struct HistoriesIndexCommand: ParsableCommand {
         commandName: "index", abstract: "Remake a run's catalogue from its files.",
         discussion: """
             Reads every stream with its checksums and writes RUN/catalog.sqlite: tasks, lifetimes, streams, evaluations, \
-            checkpoints. The run must not be at work. A damaged catalogue has to be moved aside first. Exit status 1 when a stream is damaged.
+            checkpoints. The run must not be at work; streams that grow on other disks of this host come home first. A damaged catalogue has to be moved aside first. Exit status 1 when a stream is damaged.
             Example: distillery histories index runs/quickstart
             """)
 
@@ -29,6 +30,12 @@ struct HistoriesIndexCommand: ParsableCommand {
         }
         let lock = try RunLock(folder: folder.path)
         defer { withExtendedLifetime(lock) {} }
+        for home in RecorderLinks(run: folder.path).folders() where GrowingFolder.isInUse(by: home) {
+            // A recorder is told from its absence by its lock.
+            let lock = try DirectoryLock(path: "\(home)/histories/.recorder.lock", holder: "recorder")
+            defer { withExtendedLifetime(lock) {} }
+            try GrowingFolder.bringAllHome(to: home)
+        }
         var line = ProgressLine()
         let index = try RunIndex(folder: folder) { done, total in
             line.show("index: read \(done)/\(total) streams", phase: "index")
