@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import time
+from pathlib import Path
 
 # A reader's lock would keep a recorder from recovering the file.
 os.environ["HDF5_USE_FILE_LOCKING"] = "FALSE"
@@ -98,9 +99,15 @@ class RunFolder:
         expect(ended and failure is None, "the run has not ended well:", failure)
 
 
+def streams(folder):
+    """Of all recorders: what another one keeps is found by links."""
+    for place, _, names in os.walk(folder, followlinks=True):
+        yield from (Path(place, name).relative_to(folder) for name in names if name.endswith(".h5"))
+
+
 def expect_same_lives(one, other):
     """Two folders of streams hold the same, byte by byte, but for when and by whom it was recorded. Gives back how many."""
-    paths = [sorted(path.relative_to(folder) for path in folder.rglob("*.h5")) for folder in [one, other]]
+    paths = [sorted(streams(folder)) for folder in [one, other]]
     expect(paths[0] == paths[1] and paths[0], "the runs have other streams:", *map(len, paths))
     for path in paths[0]:
         with h5py.File(one / path, "r") as first, h5py.File(other / path, "r") as second:

@@ -21,7 +21,7 @@ struct SlurmRunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Submit a whole run: every role of its cluster over an allocation.",
         discussion: """
-            Learners, actor processes, distillers and evaluators are as many as the experiment's `cluster` says, spread over \
+            Recorders, learners, actor processes, distillers and evaluators are as many as the experiment's `cluster` says, spread over \
             the nodes. The folder of the run has to be on storage that all nodes share. Near its time limit the job goes \
             into the queue again, and then on with the run.
             Example: distillery slurm EXPERIMENT.yaml --nodes 4 --time 60 --partition short --out /shared/runs/first
@@ -31,12 +31,21 @@ struct SlurmRunCommand: ParsableCommand {
     @Option(help: "Nodes of the allocation.") var nodes: Int
     @OptionGroup var job: SlurmJobOptions
     @OptionGroup var keys: KeyOptions
+    @Option(
+        help: """
+            Folder on every node's own disk in which streams grow, such as /local/scratch; their sealed files go to the \
+            folder of the run, and so does what still grows when the job ends in good order.
+            """)
+    var localDisk: String?
     @Option(help: "What to do: all, collect, distil or evaluate.") var goal = GoalName.all
     @Option(help: "Folder of the run; by default runs/NAME.") var out: String?
     @Flag(help: "Go on with a run that was interrupted.") var resume = false
 
     func validate() throws {
         guard (1...65_536).contains(nodes) else { throw ValidationError("--nodes \(nodes): expected 1 to 65536") }
+        if let localDisk, !localDisk.hasPrefix("/") {
+            throw ValidationError("--local-disk \(localDisk): expected an absolute path, the same on every node")
+        }
     }
 
     func run() throws {
@@ -70,7 +79,8 @@ struct SlurmRunCommand: ParsableCommand {
             ("LEARNERS", "\(goals.collects ? cluster.learners : 0)"),
             ("ACTOR_PROCESSES", "\(goals.collects ? cluster.actorProcesses : 0)"),
             ("DISTILLERS", "\(goals.distils ? cluster.distillers : 0)"),
-            ("EVALUATORS", "\(goals.evaluates ? cluster.evaluators : 0)"), ("PORT", "*"),
+            ("EVALUATORS", "\(goals.evaluates ? cluster.evaluators : 0)"), ("RECORDERS", "\(cluster.recorders)"),
+            ("LOCAL_DISK", localDisk ?? ""), ("PORT", "*"),
             ("KEYS", keysPath(in: folder)),
         ]
         script.experiment = experiment.yaml

@@ -12,7 +12,7 @@ extension SlurmScript {
         # On USR2 (the time limit is near) and on TERM (scancel, preemption) the coordinator sends everybody home, who hand over
         # and put on disk what they have. After USR2 the job is put into the queue again, where it goes on with what RUN holds.
         set -uo pipefail
-        export RUN PROGRAM GOAL PORT KEYS
+        export RUN PROGRAM GOAL PORT KEYS LOCAL_DISK
         # Where the others find the coordinator; there only while the cluster takes nodes in.
         export ENDPOINT=$RUN/cluster.endpoint
 
@@ -60,8 +60,11 @@ extension SlurmScript {
             local workers=("$@") failures=0 began code leaving='' options=()
             local worker=${workers[SLURM_PROCID]}
             trap 'leaving=1' TERM
-            case ${worker%-*} in
-            learner | recorder) options=(--bind 'tcp://0.0.0.0:*' --announce "$ADDRESS") ;;
+            case $worker in
+            learner-* | recorder-*) options=(--bind 'tcp://0.0.0.0:*' --announce "$ADDRESS") ;;&
+            recorder-*) [[ -z $LOCAL_DISK ]] || options+=(--growing-folder "$LOCAL_DISK") ;;&
+            recorder-0) ;;
+            recorder-*) options+=(--folder "$RUN/$worker") ;;
             esac
             while :; do
                 began=$SECONDS
@@ -207,6 +210,8 @@ extension SlurmScript {
             ((${#all[@]} == 1)) || work "${all[-1]}" guard &
             for number in "${!all[@]}"; do
                 share=()
+                # The first recorder is on the first node already.
+                for ((i = number ? number : ${#all[@]}; i < RECORDERS; i += ${#all[@]})); do share+=("recorder-$i"); done
                 for ((i = number; i < ${#workers[@]}; i += ${#all[@]})); do share+=("${workers[i]}"); done
                 ((${#share[@]} == 0)) || work "${all[number]}" "${share[@]}" &
             done
