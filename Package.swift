@@ -55,6 +55,8 @@ let package = Package(
         .target(name: "CWire", dependencies: ["CProtobufC"]),
         .target(name: "CProcesses"),
         .target(name: "CBuild", cSettings: [told("DISTILLERY_COMMIT"), told("DISTILLERY_BUILD_OPTIONS")]),
+        // The same bits on every processor: no product and sum become one operation.
+        .target(name: "CRendering", cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off"])]),
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-ffast-math", "-fno-finite-math-only"])]),
 
         // The house, in the order in which data walks through it.
@@ -62,7 +64,7 @@ let package = Package(
         module("Quantities", []),
         module("Settings", []),
         module("Experience", []),
-        module("Environments", ["Experience", "Settings"]),
+        module("Environments", ["Experience", "Settings", "CRendering"]),
         module("Neural", ["CKernels", "COpenBLAS", "Files"]),
         module("Agents", ["Settings", "Neural", "Environments", "Experience"]),
         module("Histories", ["CHDF5", "Environments", "Experience", "Files"]),
@@ -177,7 +179,7 @@ let package = Package(
         tests("QuantitiesTests", ["Quantities"]),
         tests("SettingsTests", ["Settings"]),
         tests("ExperienceTests", ["Experience", "TestSupport"]),
-        tests("EnvironmentsTests", ["Settings", "Environments", "Experience", "TestSupport"]),
+        tests("EnvironmentsTests", ["Settings", "Environments", "Experience", "TestSupport", "CRendering"]),
         tests("HistoriesTests", ["Histories", "Environments", "Experience", "TestSupport"]),
         .executableTarget(
             name: "ProcessesTestParent", dependencies: ["Processes"], path: "Tests/ProcessesTestParent",

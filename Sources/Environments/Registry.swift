@@ -9,5 +9,6 @@ extension RegisteredEnvironment {
             RegisteredEnvironment(DarkRoomHardTasks.self),
             RegisteredEnvironment(KeyToDoorTasks.self),
             RegisteredEnvironment(BanditTasks.self),
+            RegisteredEnvironment(WatermazeTasks.self),
         ])
 }
