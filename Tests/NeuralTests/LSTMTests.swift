@@ -38,12 +38,13 @@ private final class LSTMRun {
         dx = FloatBuffer(x.count)
     }
 
-    func run(dropout: Dropout = .none, arena given: LSTMArena? = nil) {
+    func run(dropout: Dropout = .none, arena given: LSTMArena? = nil, weights: LSTMWeights? = nil) {
         let lstm = LSTM(layout)
         let arena = given ?? LSTMArena(layout, steps: steps, sequences: sequences)
         lstm.forward(
             parameters.start, x.start, steps: steps, sequences: sequences,
-            initial: LSTM.State(hidden: hidden.start, cells: cells.start), arena: arena, dropout: dropout)
+            initial: LSTM.State(hidden: hidden.start, cells: cells.start), arena: arena, dropout: dropout,
+            weights: weights)
         let out = lstm.output(arena, sequences: sequences)
         output = Array(UnsafeBufferPointer(start: out, count: dy.count))
         lstm.copyFinalState(
@@ -53,7 +54,8 @@ private final class LSTMRun {
         lstm.backward(
             parameters.start, gradients: gradients.start, x.start, steps: steps, sequences: sequences, arena: arena,
             finalGradient: LSTM.State(hidden: dFinalHidden.start, cells: dFinalCells.start), inputGradient: dx.start,
-            initialGradient: LSTM.State(hidden: dHidden.start, cells: dCells.start), dropout: dropout)
+            initialGradient: LSTM.State(hidden: dHidden.start, cells: dCells.start), dropout: dropout,
+            weights: weights)
     }
 
     func tensor(_ name: String, of buffer: FloatBuffer) -> [Float] {
@@ -254,6 +256,49 @@ struct LSTMTests {
             expectClose(half.output, expected, tolerance: 1e-6)
         }
         expectClose(half.finalCells.values, whole.finalCells.values, tolerance: 1e-6)
+    }
+
+    @Test(
+        "a step at a time gives the bits of a whole pass, whatever the number of sequences",
+        arguments: [1, 5, 6, 7, 13])
+    func steps(sequences: Int) {
+        for units in [16, 21] {
+            let run = LSTMRun(inputs: 5, units: units, layers: 2, steps: 4, sequences: 13)
+            run.run()
+            let weights = LSTMWeights(run.layout, training: false)
+            weights.pack(run.parameters.start)
+            // The first of the 13 sequences; states are (layers, sequences, units).
+            let width = sequences * units
+            let (hidden, cells, scratch) = (FloatBuffer(2 * width), FloatBuffer(2 * width), FloatBuffer(width))
+            for layer in 0..<2 {
+                (hidden.start + layer * width).update(from: run.hidden.start + layer * 13 * units, count: width)
+                (cells.start + layer * width).update(from: run.cells.start + layer * 13 * units, count: width)
+            }
+            for step in 0..<4 {
+                let given = LSTM(run.layout).step(
+                    weights, run.x.start + step * 13 * 5, sequences: sequences,
+                    state: LSTM.State(hidden: hidden.start, cells: cells.start), scratch: scratch.start)
+                #expect(
+                    Array(UnsafeBufferPointer(start: given, count: width))
+                        == Array(run.output[(step * 13 * units)...].prefix(width)))
+            }
+        }
+    }
+
+    @Test("weights that are packed by several and shared give the bits of an arena's own")
+    func shared() {
+        let (one, other) = (
+            LSTMRun(inputs: 5, units: 80, layers: 2, steps: 6, sequences: 3),
+            LSTMRun(inputs: 5, units: 80, layers: 2, steps: 6, sequences: 3)
+        )
+        one.run()
+        let weights = LSTMWeights(other.layout, training: true)
+        for worker in 0..<3 { weights.pack(other.parameters.start, first: worker, step: 3) }
+        other.run(
+            arena: LSTMArena(other.layout, steps: 6, sequences: 3, packsWeights: false), weights: weights)
+        #expect(one.output == other.output)
+        #expect(one.gradients.values == other.gradients.values)
+        #expect(one.dx.values == other.dx.values)
     }
 
     struct GoldenShapes: Decodable {

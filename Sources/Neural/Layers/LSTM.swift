@@ -1,7 +1,7 @@
 import CKernels
 
 /// Long short-term memory of several layers over a batch of sequences (Hochreiter and Schmidhuber 1997; PyTorch's
-/// `nn.LSTM`): c' = f c + i g, h = o tanh(c'), with the input projection of all steps as one product.
+/// `nn.LSTM`): c' = f c + i g, h = o tanh(c'). A step's products and what follows from the gates are one kernel.
 ///
 /// T steps, B sequences, I inputs, H units, L layers. Runs on its caller's thread and allocates nothing; a batch is
 /// divided among threads by sequences, each with its own arena.
@@ -35,41 +35,62 @@ package struct LSTM: Sendable {
     /// Where the caller puts the gradient of the output, (T, B, H), before `backward`, which uses it up.
     package func outputGradient(_ arena: LSTMArena) -> UnsafeMutablePointer<Float> { arena.gradients[0] }
 
+    /// Sequences with which a step's product with W_ih is best made with the others; of fewer, all steps together are
+    /// more rows to every weight that is read.
+    private static let fewSequences = 6
+
     /// Computes the output from x (T, B, I), beginning with `initial`, or with zeros.
     ///
     /// `dropout` falls between the layers: behind layer l, sequence b has its site plus l and its sequence plus b.
     ///
     /// `sequences` may be fewer than the arena has room for. The arena then holds what `backward` needs; a second
-    /// forward pass in the same arena overwrites it.
+    /// forward pass in the same arena overwrites it. `weights`: the parameters, packed by the caller; without them the
+    /// pass packs its arena's.
     package func forward(
         _ parameters: UnsafePointer<Float>, _ x: UnsafePointer<Float>, steps: Int, sequences: Int, initial: State?,
-        arena: LSTMArena, dropout: Dropout = .none
+        arena: LSTMArena, dropout: Dropout = .none, weights given: LSTMWeights? = nil
     ) {
         precondition(steps <= arena.steps && sequences <= arena.sequences)
-        let units = layout.units
-        let (state, rows) = (sequences * units, steps * sequences)
+        let state = sequences * layout.units
+        let weights = given ?? arena.packed(parameters, backward: false)
         var input = x
         for (index, layer) in layout.layers.enumerated() {
             let kept = arena.layers[index]
+            var packed = weights.forward(index)
             Self.begin(kept.hidden, initial.map { UnsafePointer($0.hidden) }, index, state)
             Self.begin(kept.cells, initial.map { UnsafePointer($0.cells) }, index, state)
-            Linear.forward(
-                input, weight: parameters + layer.inputWeight, into: kept.gates, rows: rows, inputs: layer.inputs,
-                outputs: 4 * units)
-            for column in 0..<(4 * units) {
-                arena.bias[column] = parameters[layer.inputBias + column] + parameters[layer.hiddenBias + column]
-            }
-            let product = RecurrentProduct(parameters + layer.hiddenWeight, units, arena.panels)
-            product.packForward()
+            let together = sequences < Self.fewSequences
+            if together { ck_lstm_project(&packed, input, kept.gates, steps * sequences) }
             for step in 0..<steps {
-                let gates = kept.gates + 4 * step * state
-                product.forward(kept.hidden + step * state, addingTo: gates, rows: sequences)
-                ck_lstm_forward(
-                    gates, arena.bias, kept.cells + step * state, kept.cells + (step + 1) * state,
-                    kept.hidden + (step + 1) * state, sequences, units)
+                ck_lstm_step(
+                    &packed, together ? nil : input + step * sequences * layer.inputs, kept.hidden + step * state,
+                    kept.cells + step * state, kept.gates + 4 * step * state, kept.cells + (step + 1) * state,
+                    kept.hidden + (step + 1) * state, sequences)
             }
             input = hand(on: index, kept, steps, sequences, dropout)
         }
+    }
+
+    /// One step of every sequence, without anything kept for a backward pass: `state` becomes that after x (B, I).
+    /// Returns what the last layer gave, (B, H), which lies in the state. The bits are those of `forward`, whatever the
+    /// number of sequences. `scratch`: (B, H).
+    @discardableResult
+    package func step(
+        _ weights: LSTMWeights, _ x: UnsafePointer<Float>, sequences: Int, state: State,
+        scratch: UnsafeMutablePointer<Float>
+    ) -> UnsafeMutablePointer<Float> {
+        let count = sequences * layout.units
+        var (input, output) = (x, state.hidden)
+        for index in layout.layers.indices {
+            var packed = weights.forward(index)
+            let cells = state.cells + index * count
+            output = state.hidden + index * count
+            ck_lstm_step(&packed, input, output, cells, nil, cells, scratch, sequences)
+            // Every unit reads all units of before.
+            output.update(from: scratch, count: count)
+            input = UnsafePointer(output)
+        }
+        return output
     }
 
     /// Copies the state after the last step of a forward pass.
@@ -89,21 +110,21 @@ package struct LSTM: Sendable {
     /// sizes and dropout.
     ///
     /// A nil `inputGradient` saves the first layer's product. `finalGradient` is what a later piece of the same
-    /// sequence gave back as its `initialGradient`.
+    /// sequence gave back as its `initialGradient`. `weights`: those that the forward pass was given, packed for training.
     package func backward(
         _ parameters: UnsafePointer<Float>, gradients: UnsafeMutablePointer<Float>, _ x: UnsafePointer<Float>,
         steps: Int, sequences: Int, arena: LSTMArena, finalGradient: State? = nil,
-        inputGradient: UnsafeMutablePointer<Float>? = nil, initialGradient: State? = nil, dropout: Dropout = .none
+        inputGradient: UnsafeMutablePointer<Float>? = nil, initialGradient: State? = nil, dropout: Dropout = .none,
+        weights given: LSTMWeights? = nil
     ) {
+        let weights = given ?? arena.packed(parameters, backward: true)
         let units = layout.units
         let rows = steps * sequences
         var (above, below) = (arena.gradients[0], arena.gradients[1])
         for index in layout.layers.indices.reversed() {
             let layer = layout.layers[index]
             let kept = arena.layers[index]
-            through(
-                parameters + layer.hiddenWeight, kept, above, index, steps, sequences, arena, finalGradient,
-                initialGradient)
+            through(weights, kept, above, index, steps, sequences, arena, finalGradient, initialGradient)
             let input = index == 0 ? x : UnsafePointer(self.input(of: index, arena, sequences, dropout))
             Linear.weightGradient(
                 kept.gates, input, into: gradients + layer.inputWeight, rows: rows, inputs: layer.inputs,
@@ -114,9 +135,7 @@ package struct LSTM: Sendable {
             Linear.biasGradient(kept.gates, into: gradients + layer.inputBias, rows: rows, outputs: 4 * units)
             Linear.biasGradient(kept.gates, into: gradients + layer.hiddenBias, rows: rows, outputs: 4 * units)
             guard let target = index == 0 ? inputGradient : below else { continue }
-            Linear.inputGradient(
-                kept.gates, weight: parameters + layer.inputWeight, into: target, rows: rows, inputs: layer.inputs,
-                outputs: 4 * units)
+            weights.inputGradient(index, kept.gates, into: target, rows: rows)
             if index > 0 { drop(target, behind: index - 1, steps, sequences, dropout) }
             swap(&above, &below)
         }
@@ -127,7 +146,7 @@ package struct LSTM: Sendable {
     /// The gates of all steps hold their gradients afterwards, and the weights' gradients follow from them as one
     /// product each.
     private func through(
-        _ weight: UnsafePointer<Float>, _ kept: LSTMArena.Layer, _ dhidden: UnsafeMutablePointer<Float>, _ index: Int,
+        _ weights: LSTMWeights, _ kept: LSTMArena.Layer, _ dhidden: UnsafeMutablePointer<Float>, _ index: Int,
         _ steps: Int, _ sequences: Int, _ arena: LSTMArena, _ finalGradient: State?, _ initialGradient: State?
     ) {
         let state = sequences * layout.units
@@ -137,19 +156,17 @@ package struct LSTM: Sendable {
             let last = dhidden + (steps - 1) * state
             for element in 0..<state { last[element] += finalGradient.hidden[index * state + element] }
         }
-        let product = RecurrentProduct(weight, layout.units, arena.panels)
-        product.packBackward()
         for step in stride(from: steps - 1, through: 0, by: -1) {
             let gates = kept.gates + 4 * step * state
             ck_lstm_backward(
                 gates, kept.cells + step * state, kept.cells + (step + 1) * state, dhidden + step * state, dcells,
                 sequences, layout.units)
             if step > 0 {
-                product.backward(gates, addingTo: dhidden + (step - 1) * state, rows: sequences)
+                weights.hiddenGradient(index, gates, addingTo: dhidden + (step - 1) * state, rows: sequences)
             } else if let initialGradient {
                 let first = initialGradient.hidden + index * state
                 first.update(repeating: 0, count: state)
-                product.backward(gates, addingTo: first, rows: sequences)
+                weights.hiddenGradient(index, gates, addingTo: first, rows: sequences)
                 (initialGradient.cells + index * state).update(from: dcells, count: state)
             }
         }
@@ -193,72 +210,6 @@ package struct LSTM: Sendable {
             target.update(from: states + index * count, count: count)
         } else {
             target.update(repeating: 0, count: count)
-        }
-    }
-}
-
-/// The products with the recurrent weight W (4H, H), the same at every step: W is brought into the order in which our
-/// kernel reads it once a pass, where BLAS would do it at every step. Widths that the kernel does not take go to BLAS.
-private struct RecurrentProduct {
-    private let weight: UnsafePointer<Float>
-    private let units: Int
-    private let panels: UnsafeMutablePointer<Float>
-    private static let panelWidth = 64
-
-    /// `panels` is the arena's, (4H, H); both packings use it, one after the other.
-    init(_ weight: UnsafePointer<Float>, _ units: Int, _ panels: UnsafeMutablePointer<Float>) {
-        self.weight = weight
-        self.units = units
-        self.panels = panels
-    }
-
-    /// The kernel's columns come in multiples of 16, a cache line of floats.
-    private var usesPanels: Bool { units % 16 == 0 }
-
-    /// Panels of W^T, (H, 64) each.
-    func packForward() {
-        guard usesPanels else { return }
-        for row in stride(from: 0, to: 4 * units, by: Self.panelWidth) {
-            Product.transpose(
-                weight + row * units, into: panels + row * units, rows: Self.panelWidth, columns: units)
-        }
-    }
-
-    /// gates (rows, 4H) += hidden (rows, H) W^T.
-    func forward(_ hidden: UnsafePointer<Float>, addingTo gates: UnsafeMutablePointer<Float>, rows: Int) {
-        guard usesPanels else {
-            return Linear.forward(
-                hidden, weight: weight, into: gates, rows: rows, inputs: units, outputs: 4 * units, accumulate: true)
-        }
-        for column in stride(from: 0, to: 4 * units, by: Self.panelWidth) {
-            Product.plain(
-                hidden, stride: units, panels + column * units, stride: Self.panelWidth, into: gates + column,
-                stride: 4 * units, rows: rows, columns: Self.panelWidth, depth: units, accumulate: true)
-        }
-    }
-
-    /// Panels of W, (4H, 64) each; the last may be narrower.
-    func packBackward() {
-        guard usesPanels else { return }
-        for column in stride(from: 0, to: units, by: Self.panelWidth) {
-            let width = min(Self.panelWidth, units - column)
-            for row in 0..<(4 * units) {
-                (panels + 4 * units * column + row * width).update(from: weight + row * units + column, count: width)
-            }
-        }
-    }
-
-    /// dhidden (rows, H) += dgates (rows, 4H) W.
-    func backward(_ dgates: UnsafePointer<Float>, addingTo dhidden: UnsafeMutablePointer<Float>, rows: Int) {
-        guard usesPanels else {
-            return Linear.inputGradient(
-                dgates, weight: weight, into: dhidden, rows: rows, inputs: units, outputs: 4 * units, accumulate: true)
-        }
-        for column in stride(from: 0, to: units, by: Self.panelWidth) {
-            let width = min(Self.panelWidth, units - column)
-            Product.plain(
-                dgates, stride: 4 * units, panels + 4 * units * column, stride: width, into: dhidden + column,
-                stride: units, rows: rows, columns: width, depth: 4 * units, accumulate: true)
         }
     }
 }

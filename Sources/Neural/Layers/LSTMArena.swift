@@ -22,23 +22,22 @@ package final class LSTMArena {
     let gradients: [UnsafeMutablePointer<Float>]
     /// (B, H): the gradient of the cells, which the backward pass carries from step to step.
     let cellGradient: UnsafeMutablePointer<Float>
-    /// (4H) sum of both biases.
-    let bias: UnsafeMutablePointer<Float>
-    /// (4H, H) the recurrent weight in the order in which the product reads it.
-    let panels: UnsafeMutablePointer<Float>
+    /// For passes that are given no packed weights.
+    private let weights: LSTMWeights?
     /// Owns everything that the pointers above point into.
     private let memory: FloatBuffer
 
     /// For reports of what a run or a benchmark needs.
-    package var byteCount: Int { memory.count * 4 }
+    package var byteCount: Int { memory.count * 4 + (weights?.byteCount ?? 0) }
 
-    /// Memory for at most `steps` steps of at most `sequences` sequences.
-    package init(_ layout: LSTMLayout, steps: Int, sequences: Int) {
+    /// Memory for at most `steps` steps of at most `sequences` sequences. `packsWeights`: whether there are passes that
+    /// are given no packed weights.
+    package init(_ layout: LSTMLayout, steps: Int, sequences: Int, packsWeights: Bool = true) {
         precondition(steps > 0 && sequences > 0)
         let units = layout.units
         let (state, all) = (sequences * units, steps * sequences * units)
         let ofLayer = [4 * all, all + state, all + state, all]
-        let shared = [all, all, state, 4 * units, 4 * units * units]
+        let shared = [all, all, state]
         var arena = FloatArena(layout.layers.flatMap { _ in ofLayer } + shared)
         self.steps = steps
         self.sequences = sequences
@@ -50,7 +49,13 @@ package final class LSTMArena {
         }
         gradients = [arena.take(shared[0]), arena.take(shared[1])]
         cellGradient = arena.take(shared[2])
-        bias = arena.take(shared[3])
-        panels = arena.take(shared[4])
+        weights = packsWeights ? LSTMWeights(layout, training: true) : nil
+    }
+
+    /// The arena's own copy of the weights, which takes over what one direction of a pass reads.
+    func packed(_ parameters: UnsafePointer<Float>, backward: Bool) -> LSTMWeights {
+        guard let weights else { preconditionFailure("an arena without weights, and a pass that is given none") }
+        weights.pack(parameters, backward: backward)
+        return weights
     }
 }
