@@ -1,15 +1,17 @@
-"""Makes the golden vectors that the tests compare the networks with, the transformer's here. Run it from the
-repository's root with a Python that has torch: `python scripts/make_golden.py`. The files are small and committed."""
+"""Makes the golden vectors that the tests compare the networks with, those of the sequence models here. Run it from the
+repository's root with a Python that has torch: `python scripts/make_golden.py`, or with the names of models, such as
+`lstm-deep`, for theirs alone. The files are small and committed."""
 
 import json
 import pathlib
+import sys
 
 import torch
 from torch.nn import functional as F
 
 import golden_images
 import golden_layers
-from pytorch_reference import Transformer, write_safetensors
+from pytorch_reference import MODELS as KINDS, write_safetensors
 
 FOLDER = pathlib.Path("Tests/DistillationTests/Golden")
 COUNTS, ACTIONS, BATCH, CONTEXT = [5, 4], 3, 3, 19
@@ -17,20 +19,28 @@ SETTINGS = {
     "context_length": CONTEXT, "dimension": 24, "layers": 2, "heads": 3, "feed_forward": 40,
     "embedding_dropout": 0, "attention_dropout": 0, "residual_dropout": 0,
 }
+LSTM_SETTINGS = {
+    "context_length": CONTEXT, "embedding": 10, "units": 21, "layers": 2, "mlp_depth": 1, "mlp_width": 24,
+    "embedding_dropout": 0, "unit_dropout": 0,
+}
 # Both layouts in sizes that are no multiples of anything, and the sizes that the kernels were made for.
 MODELS = {
-    "merged": SETTINGS | {"token_layout": "merged"},
-    "separate": SETTINGS | {"token_layout": "separate"},
-    "wide": SETTINGS | {"token_layout": "merged", "dimension": 64, "layers": 1, "heads": 4, "feed_forward": 128},
+    "transformer-merged": SETTINGS | {"token_layout": "merged"},
+    "transformer-separate": SETTINGS | {"token_layout": "separate"},
+    "transformer-wide":
+        SETTINGS | {"token_layout": "merged", "dimension": 64, "layers": 1, "heads": 4, "feed_forward": 128},
+    "lstm-deep": LSTM_SETTINGS,
+    "lstm-wide":
+        LSTM_SETTINGS | {"embedding": 16, "units": 64, "layers": 1, "mlp_depth": 2, "mlp_width": 32},
 }
 SMOOTHING, RATE, BETAS, EPSILON, CLIP, STEPS = 0.1, 3e-3, (0.9, 0.99), 1e-6, 1.0, 10
 
 
-def batch(layout):
+def batch(together):
     components = torch.stack([torch.randint(0, n, (BATCH, CONTEXT)) for n in COUNTS], -1)
     actions = (components[..., 0] + components[..., 1]) % ACTIONS
     rewards = (actions == 1).float() * 0.5 + (components[..., 0] == 2).float()
-    masked = torch.rand(BATCH, CONTEXT, *([] if layout == "merged" else [2])) < 0.3
+    masked = torch.rand(BATCH, CONTEXT, *([] if together else [2])) < 0.3
     return components, actions, rewards, masked, torch.rand(BATCH, CONTEXT) < 0.7
 
 
@@ -40,12 +50,12 @@ def objective(model, data):
     return logits, F.cross_entropy(logits[taught], actions[taught], label_smoothing=SMOOTHING)
 
 
-def transformer(name, settings):
+def sequence_model(name, settings):
     torch.manual_seed(7)
-    model = Transformer(COUNTS, ACTIONS, settings)
+    model = KINDS[name.split("-")[0]](COUNTS, ACTIONS, settings)
     for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=1.5 / settings["dimension"] ** 0.5)
-    data = batch(settings["token_layout"])
+        torch.nn.init.normal_(parameter, std=1.5 / (settings.get("dimension") or settings["units"]) ** 0.5)
+    data = batch(settings.get("token_layout") == "merged")
     parameters = {name: value.detach().clone() for name, value in model.named_parameters()}
     logits, loss = objective(model, data)
     loss.backward()
@@ -62,8 +72,8 @@ def transformer(name, settings):
     losses.append(objective(model, data)[1].item())
 
     FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / f"transformer-{name}-parameters.safetensors").write_bytes(write_safetensors(parameters))
-    (FOLDER / f"transformer-{name}-gradients.safetensors").write_bytes(write_safetensors(gradients))
+    (FOLDER / f"{name}-parameters.safetensors").write_bytes(write_safetensors(parameters))
+    (FOLDER / f"{name}-gradients.safetensors").write_bytes(write_safetensors(gradients))
     components, actions, rewards, masked, taught = data
     description = {
         "torch": torch.__version__, "settings": settings, "componentCounts": COUNTS, "actions": ACTIONS, "batch": BATCH,
@@ -72,7 +82,7 @@ def transformer(name, settings):
         "rewards": rewards.flatten().tolist(), "masked": flags(masked).flatten().tolist(),
         "taught": taught.flatten().int().tolist(), "logits": logits.flatten().tolist(), "losses": losses,
     }
-    (FOLDER / f"transformer-{name}.json").write_text(json.dumps(description))
+    (FOLDER / f"{name}.json").write_text(json.dumps(description))
 
 
 def flags(masked):
@@ -82,10 +92,11 @@ def flags(masked):
 
 def main():
     torch.set_num_threads(1)
-    for name, settings in MODELS.items():
-        transformer(name, settings)
-    golden_layers.main()
-    golden_images.main()
+    for name in sys.argv[1:] or MODELS:
+        sequence_model(name, MODELS[name])
+    if not sys.argv[1:]:
+        golden_layers.main()
+        golden_images.main()
 
 
 if __name__ == "__main__":

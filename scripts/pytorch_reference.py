@@ -1,4 +1,4 @@
-"""The distilled transformer in PyTorch: loads a checkpoint of `distillery distill` and gives the same logits.
+"""The distilled models in PyTorch: loads a checkpoint of `distillery distill` and gives the same logits.
 
     model = load("runs/quickstart/checkpoints/distiller/step-00020000")
     logits = model(components, actions, rewards)        # (B, T, A)
@@ -122,6 +122,46 @@ class Transformer(nn.Module):
         return self.head(x[:, self.tokens_per_transition - 1 :: self.tokens_per_transition])
 
 
+class LSTMModel(nn.Module):
+    """LSTM-AD (appendix K), called as the transformer. masked: (B, T, 2), of actions and rewards before each row."""
+
+    def __init__(self, component_counts, actions, settings):
+        super().__init__()
+        s, e = settings, settings["embedding"]
+        self.context = s["context_length"]
+        self.embed = nn.ModuleDict({
+            "observation": nn.Embedding(sum(component_counts), e), "action": nn.Embedding(actions, e),
+            "reward": nn.Linear(1, e), "mask": nn.ParameterDict({"weight": nn.Parameter(torch.zeros(e))}),
+        })
+        self.lstm = nn.LSTM(3 * e, s["units"], s["layers"], batch_first=True, dropout=s["unit_dropout"])
+        widths = [s["units"] + e] + [s["mlp_width"]] * s["mlp_depth"]
+        self.mlp = nn.ModuleList(nn.Linear(inputs, outputs) for inputs, outputs in zip(widths, widths[1:]))
+        self.head = nn.Linear(s["mlp_width"], actions)
+        self.embedding_dropout, self.unit_dropout = nn.Dropout(s["embedding_dropout"]), nn.Dropout(s["unit_dropout"])
+        firsts = [sum(component_counts[:i]) for i in range(len(component_counts))]
+        self.register_buffer("firsts", torch.tensor(firsts), persistent=False)
+
+    def hide(self, embedded, masked):
+        return embedded if masked is None else torch.where(masked[:, 1:, None], self.embed["mask"]["weight"], embedded)
+
+    def forward(self, components, actions, rewards, masked=None):
+        of_actions, of_rewards = (None, None) if masked is None else masked.unbind(-1)
+        observation = self.embedding_dropout(self.embed["observation"](components + self.firsts).sum(2))
+        action = self.hide(self.embed["action"](actions[:, :-1]), of_actions)
+        reward = self.hide(self.embed["reward"](rewards[:, :-1, None]), of_rewards)
+        past = torch.cat([observation[:, :-1], *map(self.embedding_dropout, (action, reward))], -1)
+        given = past.new_zeros(len(past), 1, self.lstm.hidden_size)
+        if past.shape[1]:
+            given = torch.cat([given, self.unit_dropout(self.lstm(past)[0])], 1)
+        x = torch.cat([given, observation], -1)
+        for layer in self.mlp:
+            x = F.relu(layer(x))
+        return self.head(x)
+
+
+MODELS = {"transformer": Transformer, "lstm": LSTMModel}
+
+
 class ResNetBlock(nn.Module):
     def __init__(self, channels, kernel, normalised):
         super().__init__()
@@ -222,7 +262,8 @@ def load(folder):
     config = json.loads((folder / "config.json").read_text())
     if config["version"] == 1:
         config = renewed(config)
-    model = Transformer(component_counts(config["observation_space"]), config["action_space"]["n"], config["model"])
+    kind = MODELS[config["model"].get("name", "transformer")]
+    model = kind(component_counts(config["observation_space"]), config["action_space"]["n"], config["model"])
     model.load_state_dict(read_safetensors((folder / "model.safetensors").read_bytes()))
     return model.eval()
 

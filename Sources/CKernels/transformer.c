@@ -73,21 +73,23 @@ KERNEL void ck_embed_separate_forward(const ck_embedding *w, const ck_tokens *to
     size_t n = dimension;
     for (size_t i = 0; i < rows; i++) {
         float *to = x + 3 * i * n;
-        const float *position = w->position + (first_position + 3 * i) * n;
         const float *action =
             tokens->masked[i] & CK_MASKED_ACTION ? w->mask : w->action + (size_t)tokens->actions[i] * n;
-        for (size_t k = 0; k < n; k++) to[k] = position[k] + action[k];
+        for (size_t k = 0; k < n; k++) to[k] = action[k];
         if (tokens->masked[i] & CK_MASKED_REWARD) {
-            for (size_t k = 0; k < n; k++) to[n + k] = position[n + k] + w->mask[k];
+            for (size_t k = 0; k < n; k++) to[n + k] = w->mask[k];
         } else {
             float reward = tokens->rewards[i];
-            for (size_t k = 0; k < n; k++) to[n + k] = position[n + k] + w->reward_bias[k] + reward * w->reward[k];
+            for (size_t k = 0; k < n; k++) to[n + k] = w->reward_bias[k] + reward * w->reward[k];
         }
-        for (size_t k = 0; k < n; k++) to[2 * n + k] = position[2 * n + k];
+        for (size_t k = 0; k < n; k++) to[2 * n + k] = 0;
         for (size_t c = 0; c < tokens->width; c++) {
             const float *row = w->observation + (size_t)tokens->components[i * tokens->width + c] * n;
             for (size_t k = 0; k < n; k++) to[2 * n + k] += row[k];
         }
+        if (!w->position) continue;
+        const float *position = w->position + (first_position + 3 * i) * n;
+        for (size_t k = 0; k < 3 * n; k++) to[k] += position[k];
     }
 }
 
@@ -96,8 +98,10 @@ KERNEL void ck_embed_separate_backward(const ck_embedding *g, const ck_tokens *t
     size_t n = dimension;
     for (size_t i = 0; i < rows; i++) {
         const float *d = dx + 3 * i * n;
-        float *position = g->position + (first_position + 3 * i) * n;
-        for (size_t k = 0; k < 3 * n; k++) position[k] += d[k];
+        if (g->position) {
+            float *position = g->position + (first_position + 3 * i) * n;
+            for (size_t k = 0; k < 3 * n; k++) position[k] += d[k];
+        }
         float *action = tokens->masked[i] & CK_MASKED_ACTION ? g->mask : g->action + (size_t)tokens->actions[i] * n;
         for (size_t k = 0; k < n; k++) action[k] += d[k];
         if (tokens->masked[i] & CK_MASKED_REWARD) {

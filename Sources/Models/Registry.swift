@@ -6,7 +6,8 @@ extension RegisteredModel {
     package static let registry = Registry<RegisteredModel>(
         "model",
         [
-            RegisteredModel(Transformer.self)
+            RegisteredModel(Transformer.self),
+            RegisteredModel(LSTMModelKind.self),
         ])
 }
 

@@ -17,19 +17,22 @@ struct CheckpointTests {
         ).checkpoint(smallDescription)
     }
 
-    @Test("what is written is what is read")
-    func roundTrip() throws {
-        let checkpoint = try checkpoint()
+    @Test("what is written is what is read", arguments: ["transformer", "lstm"])
+    func roundTrip(kind: String) throws {
+        let model: any SequenceModel = kind == "lstm" ? try smallLSTM() : try smallModel()
+        let checkpoint = try Trainer(
+            model: model, training: smallTraining(), windows: WindowSettings(), data: smallData()
+        ).checkpoint(smallDescription)
         try withFolder { folder in
             let target = folder.appendingPathComponent("step-1")
             try checkpoint.write(to: target)
             let again = try Checkpoint(folder: target)
             #expect(again == checkpoint)
             let configuration = try again.configuration()
-            #expect(configuration.model == ModelChoice(Transformer.self, smallSettings()))
+            #expect(configuration.model == model.choice && configuration.model.name == kind)
             #expect(configuration.description == smallDescription)
             #expect(configuration.training == smallTraining())
-            #expect(try again.makeModel().parameters.values == smallModel().parameters.values)
+            #expect(try again.makeModel().parameters.values == model.parameters.values)
             #expect(
                 try FileManager.default.contentsOfDirectory(atPath: target.path).sorted() == [
                     "config.json", "model.safetensors",

@@ -10,9 +10,11 @@ import Testing
 
 @Suite("The configuration of a checkpoint")
 struct ConfigurationTests {
-    private func configuration() -> CheckpointConfiguration {
+    private func configuration(
+        _ model: ModelChoice = ModelChoice(Transformer.self, smallSettings())
+    ) -> CheckpointConfiguration {
         CheckpointConfiguration(
-            model: ModelChoice(Transformer.self, smallSettings()), description: smallDescription,
+            model: model, description: smallDescription,
             training: smallTraining(), windows: WindowSettings(), step: 60, seconds: 1.5)
     }
 
@@ -25,6 +27,13 @@ struct ConfigurationTests {
         model.modelDimension = model.heads * .random(in: 1...64, using: &generator)
         model.attentionDropout = .random(in: 0..<1, using: &generator)
         one.model = ModelChoice(Transformer.self, model)
+        if Bool.random(using: &generator) {
+            var lstm = LSTMSettings()
+            lstm.contextLength = .random(in: 2...5000, using: &generator)
+            lstm.units = .random(in: 1...2000, using: &generator)
+            lstm.unitDropout = .random(in: 0..<1, using: &generator)
+            one.model = ModelChoice(LSTMModelKind.self, lstm)
+        }
         let spaces: [Space] = [
             .discrete(count: 7), .multiDiscrete(counts: [3, 300]),
             .box(shape: [2, 3], type: .float32, low: -.infinity, high: 1.5),
@@ -158,7 +167,7 @@ struct ConfigurationTests {
                 "model.leyers: there is no such key; did you mean 'layers'?"
             ),
             ("\"layers\": 2", "\"layers\": 2, \"layers\": 2", "there should be a key of another name"),
-            ("\"transformer\"", "\"lstm\"", "config.json: model.name: expected"),
+            ("\"transformer\"", "\"perceptron\"", "config.json: model.name: expected"),
             ("\"dark-room\"", "\"maze\"", "config.json: environment.name: expected"),
             ("\"heads\": 3", "\"heads\": 7", "model.heads and model.dimension: 7 heads do not divide 24"),
             ("\"seconds\": 1.5", "\"seconds\": -1", "config.json: seconds: expected number, 0 to"),
@@ -212,7 +221,8 @@ struct ConfigurationTests {
     func changed() throws {
         let seed = testSeed()
         var generator = SplitMix(seed: seed)
-        for original in [try configuration().encoded(), Data(try earlier().text.utf8)] {
+        let lstm = configuration(ModelChoice(LSTMModelKind.self, smallLSTMSettings()))
+        for original in [try configuration().encoded(), try lstm.encoded(), Data(try earlier().text.utf8)] {
             for _ in 0..<3_000 {
                 var bytes = original
                 for _ in 0..<Int.random(in: 1...4, using: &generator) {

@@ -29,6 +29,22 @@ func smallSettings(dropouts: Double = 0, layout: TokenLayout = .merged) -> Trans
     return settings
 }
 
+func smallLSTMSettings(dropouts: Double = 0) -> LSTMSettings {
+    var settings = LSTMSettings()
+    settings.contextLength = 19
+    settings.embedding = 8
+    (settings.units, settings.layers) = (24, 2)
+    (settings.mlpDepth, settings.mlpWidth) = (2, 20)
+    (settings.embeddingDropout, settings.unitDropout) = (dropouts, dropouts)
+    return settings
+}
+
+func smallLSTM(_ settings: LSTMSettings = smallLSTMSettings()) throws -> LSTMModel {
+    let model = try LSTMModel(settings: settings, spaces: ModelSpaces(smallEnvironment), seed: 3)
+    makeEverythingCount(in: model)
+    return model
+}
+
 /// Columns of a stream whose actions follow from its observations, in episodes of six rows.
 struct SyntheticColumns {
     var observations: [UInt8] = []
@@ -74,13 +90,18 @@ func smallTraining(threads: Int = 1) -> TrainingSettings {
 /// A model whose parameters are far enough from their start that everything has an effect.
 func smallModel(_ settings: TransformerSettings = smallSettings()) throws -> TransformerModel {
     let model = try TransformerModel(settings: settings, spaces: ModelSpaces(smallEnvironment), seed: 3)
+    makeEverythingCount(in: model)
+    return model
+}
+
+/// Parameters that begin with 0 get other values.
+private func makeEverythingCount(in model: any SequenceModel) {
     let generator = Philox(key0: 9, key1: 9)
-    for tensor in model.layout.parameters.tensors {
+    for tensor in model.parameterLayout.tensors {
         for index in tensor.offset..<(tensor.offset + tensor.count) where model.parameters.start[index] == 0 {
             model.parameters.start[index] = (Philox.unit(generator.block(UInt32(index), 0, 0, 0).x) - 0.5) * 0.2
         }
     }
-    return model
 }
 
 /// Reads what counts of a folder in which nothing is recorded any more.

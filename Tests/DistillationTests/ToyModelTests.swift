@@ -144,7 +144,7 @@ struct ToyModelTests {
         let config = String(decoding: checkpoint.config, as: UTF8.self).replacingOccurrences(of: "toy", with: "top")
         #expect {
             try Checkpoint(model: checkpoint.model, config: Data(config.utf8)).makeModel()
-        } throws: { "\($0)".contains("config.json: model.name: expected one of transformer, toy; 'top' came") }
+        } throws: { "\($0)".contains("config.json: model.name: expected one of transformer, lstm, toy; 'top' came") }
     }
 
     @Test("no settings of it are those of a transformer")

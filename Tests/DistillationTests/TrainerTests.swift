@@ -9,29 +9,38 @@ import Testing
 
 @Suite("Training")
 struct TrainerTests {
+    /// Both kinds of model, with a dropout everywhere.
+    static func choices(dropouts: Double) -> [ModelChoice] {
+        [
+            ModelChoice(Transformer.self, smallSettings(dropouts: dropouts)),
+            ModelChoice(LSTMModelKind.self, smallLSTMSettings(dropouts: dropouts)),
+        ]
+    }
+
     func trainer(
-        threads: Int = 1, dropouts: Double = 0.1, model: (any SequenceModel)? = nil, resumeFrom: Data? = nil,
+        threads: Int = 1, _ choice: ModelChoice = choices(dropouts: 0.1)[0], model: (any SequenceModel)? = nil,
+        resumeFrom: Data? = nil,
         change: (inout TrainingSettings) -> Void = { _ in }, now: (() -> Double)? = nil
     ) throws -> Trainer {
         var training = smallTraining(threads: threads)
         change(&training)
         return try Trainer(
-            model: model
-                ?? TransformerModel(
-                    settings: smallSettings(dropouts: dropouts), spaces: ModelSpaces(smallEnvironment), seed: 1),
+            model: model ?? choice.make(ModelSpaces(smallEnvironment), seed: 1),
             training: training, windows: WindowSettings(), data: smallData(), resumeFrom: resumeFrom,
             now: now ?? monotonicSeconds)
     }
 
     func parameters(_ trainer: Trainer) -> [Float] { trainer.model.parameters.values }
 
-    @Test("learns a rule that the observation alone decides")
-    func learns() throws {
-        let trainer = try trainer(change: {
-            $0.steps = 400
-            $0.peakLearningRate = 1e-2
-            $0.labelSmoothing = 0
-        })
+    @Test("learns a rule that the observation alone decides", arguments: choices(dropouts: 0.1))
+    func learns(choice: ModelChoice) throws {
+        let trainer = try trainer(
+            choice,
+            change: {
+                $0.steps = 400
+                $0.peakLearningRate = 1e-2
+                $0.labelSmoothing = 0
+            })
         var report = try trainer.step()
         #expect(report.loss > 0.9)
         while !trainer.isFinished { report = try trainer.step() }
@@ -39,9 +48,11 @@ struct TrainerTests {
         #expect(report.step == 400)
     }
 
-    @Test("one seed gives the same bits with the same number of threads, and nearly the same with another")
-    func threads() throws {
-        let trainers = try [1, 1, 3, 3].map { try trainer(threads: $0, dropouts: 0.3) }
+    @Test(
+        "one seed gives the same bits with the same number of threads, and nearly the same with another",
+        arguments: choices(dropouts: 0.3))
+    func threads(choice: ModelChoice) throws {
+        let trainers = try [1, 1, 3, 3].map { try trainer(threads: $0, choice) }
         for _ in 0..<5 { for trainer in trainers { _ = try trainer.step() } }
         let found = trainers.map(parameters)
         #expect(found[0] == found[1])
@@ -49,12 +60,14 @@ struct TrainerTests {
         #expect(largestDifference(found[0], found[2]) < 1e-4)
     }
 
-    @Test("a resumed run ends with the same bits as one that was never interrupted", arguments: [1, 2])
-    func resume(threads: Int) throws {
-        let whole = try trainer(threads: threads)
+    @Test(
+        "a resumed run ends with the same bits as one that was never interrupted", arguments: [1, 2],
+        choices(dropouts: 0.1))
+    func resume(threads: Int, choice: ModelChoice) throws {
+        let whole = try trainer(threads: threads, choice)
         for _ in 0..<12 { _ = try whole.step() }
         let resumed = try withFolder { folder in
-            let first = try trainer(threads: threads)
+            let first = try trainer(threads: threads, choice)
             for _ in 0..<5 { _ = try first.step() }
             try first.saveCheckpoint(to: folder, smallDescription)
             let second = try trainer(

@@ -45,7 +45,7 @@ void ck_embed_backward(const ck_embedding *gradients, const ck_tokens *tokens, s
                        size_t first_position, const float *dx);
 
 // Separate layout, three tokens a row: previous action, previous reward, observation; x (3 rows, D), row i has the
-// positions first_position + 3 i and the two after it.
+// positions first_position + 3 i and the two after it, or none where `position` is null.
 void ck_embed_separate_forward(const ck_embedding *weights, const ck_tokens *tokens, size_t rows, size_t dimension,
                                size_t first_position, float *x);
 void ck_embed_separate_backward(const ck_embedding *gradients, const ck_tokens *tokens, size_t rows, size_t dimension,

@@ -12,13 +12,17 @@ struct Dropouts {
     private let key: (UInt32, UInt32)
     private let settings: TransformerSettings
 
-    /// Two words of Philox for the purpose `dropout` become the key: no other random number of the training is drawn
-    /// from it.
     init(_ settings: TransformerSettings, seed: UInt64) {
+        key = Self.key(seed: seed)
+        self.settings = settings
+    }
+
+    /// The key of a training's dropout, whatever its kind of model: two words of Philox for the purpose `dropout`. No
+    /// other random number of the training is drawn from it.
+    static func key(seed: UInt64) -> (UInt32, UInt32) {
         let words = Philox(key0: UInt32(truncatingIfNeeded: seed), key1: UInt32(truncatingIfNeeded: seed >> 32))
             .block(0, 0, 0, RandomPurpose.dropout.rawValue)
-        key = (words.x, words.y)
-        self.settings = settings
+        return (words.x, words.y)
     }
 
     /// The dropout of place number `index` of its kind. Without a step nothing is dropped. `sequence`: the window's

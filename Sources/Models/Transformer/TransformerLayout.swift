@@ -1,5 +1,4 @@
 import Experience
-import Foundation
 package import Neural
 import Settings
 
@@ -68,34 +67,12 @@ package struct TransformerLayout: Sendable, Equatable {
     /// lets every part of a token through; projections keep the variance of what they project; the head begins near
     /// the uniform policy.
     package func initialise(_ buffer: FloatBuffer, seed: UInt64) {
-        precondition(buffer.count == parameters.count)
-        let generator = Philox(StreamKey(seed: seed, task: 0, repetition: 0, actor: 0))
-        for (index, tensor) in parameters.tensors.enumerated() {
-            let deviation = deviation(of: tensor)
-            for element in 0..<tensor.count {
-                let value: Float
-                switch deviation {
-                case .constant(let constant): value = constant
-                case .normal(let scale):
-                    let words = generator.words(
-                        .initialisation, episode: UInt64(element), step: UInt32(index))
-                    let radius = (-2 * log(1 - Double(Philox.unit(words.x)))).squareRoot()
-                    value = Float(radius * cos(2 * .pi * Double(Philox.unit(words.y)))) * scale
-                }
-                buffer.start[tensor.offset + element] = value
-            }
-        }
-    }
-
-    /// How a tensor begins: all elements equal, or from a normal distribution around 0 with this standard deviation.
-    private enum Initial {
-        case constant(Float)
-        case normal(Float)
+        parameters.draw(into: buffer, seed: seed) { initial($0) }
     }
 
     /// Chosen by the tensor's name: norms 1 and 0, biases 0, embeddings 0.3, the head 0.02, projections 0.8 /
     /// sqrt(inputs), and 0.6 / sqrt(inputs) for those that end a residual branch.
-    private func deviation(of tensor: ParameterLayout.Tensor) -> Initial {
+    private func initial(_ tensor: ParameterLayout.Tensor) -> InitialValues {
         let name = tensor.name
         if name.contains("norm") { return .constant(name.hasSuffix("weight") ? 1 : 0) }
         if name.hasSuffix("bias") { return .constant(0) }
