@@ -18,9 +18,21 @@ struct ModelBenchmarkTests {
         return settings
     }
 
-    @Test("the distiller's benchmark gives tokens, work and memory, watched over the steps asked for")
-    func distiller() throws {
-        var benchmark = DistillerBenchmark(name: "tiny", model: tinyModel(), batchSize: 3, threads: 1)
+    func tinyLSTM() -> LSTMSettings {
+        var settings = LSTMSettings()
+        settings.contextLength = 6
+        (settings.embedding, settings.units, settings.mlpWidth) = (8, 24, 20)
+        return settings
+    }
+
+    @Test(
+        "the distiller's benchmark gives tokens, work and memory, watched over the steps asked for",
+        arguments: ["transformer", "lstm"])
+    func distiller(kind: String) throws {
+        let model =
+            kind == "lstm"
+            ? ModelChoice(LSTMModelKind.self, tinyLSTM()) : ModelChoice(Transformer.self, tinyModel())
+        var benchmark = DistillerBenchmark(name: "tiny", model: model, batchSize: 3, threads: 1)
         benchmark.streams = 2
         benchmark.episodes = 5
         benchmark.watchedSteps = 4

@@ -1,4 +1,4 @@
-"""Training of the transformer: forward, backward, clipping and Adam on windows that lie ready in memory."""
+"""Training of the sequence models: forward, backward, clipping and Adam on windows that lie ready in memory."""
 
 import torch
 from torch.nn import functional as F
@@ -27,7 +27,7 @@ def eager(settings, threads, micro=BATCH, compiled=False):
     torch.set_num_threads(threads)
     attention = None if compiled else training_attention(settings, micro)
     model = make_model(settings, attention).train()
-    if attention:
+    if attention is not None:
         progress(f"  {threads_text(threads)}, {micro} at a time: {attention.__name__}")
     optimizer = make_optimizer(model)
     data = windows(settings, BATCH)

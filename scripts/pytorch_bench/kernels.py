@@ -121,6 +121,51 @@ def lstm(backward):
     return calls(body, 3 * operations)
 
 
+class RecurrentPolicy(nn.Module):
+    """2 layers of 256 units over 32 inputs, heads for 5 actions and a value; 256 actors."""
+
+    ACTORS, INPUTS, UNITS, LAYERS, HEADS = 256, 32, 256, 2, 6
+    OPERATIONS = 2 * ACTORS * (4 * UNITS * (INPUTS + 3 * UNITS) + UNITS * HEADS)
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(self.INPUTS, self.UNITS, self.LAYERS)
+        self.heads = nn.Linear(self.UNITS, self.HEADS)
+
+    def forward(self, x, state):
+        units, state = self.lstm(x, state)
+        return self.heads(units), state
+
+    def state(self):
+        return tuple(torch.zeros(self.LAYERS, self.ACTORS, self.UNITS) for _ in range(2))
+
+
+def lstm_acting():
+    policy = RecurrentPolicy()
+    x, state = torch.rand(1, policy.ACTORS, policy.INPUTS), policy.state()
+
+    @torch.inference_mode()
+    def body():
+        nonlocal state
+        _, state = policy(x, state)
+
+    return calls(body, policy.OPERATIONS)
+
+
+def lstm_update():
+    policy, steps = RecurrentPolicy(), 20
+    x, dy = torch.rand(steps, policy.ACTORS, policy.INPUTS), torch.rand(steps, policy.ACTORS, policy.HEADS)
+    state = policy.state()
+    optimizer = torch.optim.Adam(policy.parameters(), lr=1e-6, betas=(0.9, 0.99), fused=True)
+
+    def body():
+        optimizer.zero_grad(set_to_none=True)
+        policy(x, state)[0].backward(dy)
+        optimizer.step()
+
+    return calls(body, 3 * steps * policy.OPERATIONS)
+
+
 def encode(images, memory_format):
     """A forward and backward pass; as in training, gradients of the parameters alone."""
     torch.manual_seed(0)
@@ -161,6 +206,7 @@ def configurations():
     kernels["adam"], kernels["cross-entropy"] = adam, cross_entropy
     kernels["perceptron-product"], kernels["perceptron-forward"] = perceptron_product, perceptron_forward
     kernels["lstm-forward"], kernels["lstm-training"] = lambda: lstm(False), lambda: lstm(True)
+    kernels["lstm-acting"], kernels["lstm-update"] = lstm_acting, lstm_update
     found = {name: ({}, {"eager, 1 thread": make}) for name, make in kernels.items()}
     count = processors()
     found["encoder"] = (

@@ -1,4 +1,4 @@
-"""The distilled transformer for timing: its settings, its attention in the faster of two ways, random windows."""
+"""The distilled models for timing: its settings, its attention in the faster of two ways, random windows."""
 
 import math
 import time
@@ -15,15 +15,36 @@ TABLE_1 = {
     "embedding_dropout": 0.1, "attention_dropout": 0.5, "residual_dropout": 0.1,
 }
 NARROW = {**TABLE_1, "feed_forward": 256}
-MODELS = {"table-1": TABLE_1, "feed-forward-256": NARROW, "separate-tokens": {**NARROW, "token_layout": "separate"}}
+LSTM_AD = {
+    "name": "lstm", "context_length": 100, "embedding": 64, "units": 512, "layers": 1, "mlp_depth": 2, "mlp_width": 256,
+    "embedding_dropout": 0, "unit_dropout": 0,
+}
+MODELS = {
+    "table-1": TABLE_1, "feed-forward-256": NARROW, "separate-tokens": {**NARROW, "token_layout": "separate"},
+    "lstm-ad": LSTM_AD,
+}
 
 
 def tokens(settings):
-    return settings["context_length"] * (1 if settings["token_layout"] == "merged" else 3)
+    return settings["context_length"] * (3 if settings.get("token_layout") == "separate" else 1)
+
+
+def is_lstm(settings):
+    return settings.get("name") == "lstm"
+
+
+def lstm_forward_operations(settings):
+    """Of one window: nothing follows its last transition, so that the LSTM has a step less than the MLP."""
+    c, e, h, w = (settings[key] for key in ("context_length", "embedding", "units", "mlp_width"))
+    step = 4 * h * (3 * e + h) + (settings["layers"] - 1) * 4 * h * 2 * h
+    row = (h + e) * w + (settings["mlp_depth"] - 1) * w * w + w * ACTIONS
+    return 2 * (step * (c - 1) + row * c)
 
 
 def forward_operations(settings):
     """Of one window: linear layers, and the causal half of attention's products (as `distillery bench` counts)."""
+    if is_lstm(settings):
+        return lstm_forward_operations(settings)
     d, t = settings["dimension"], tokens(settings)
     block = 4 * d * d + 2 * d * settings["feed_forward"]
     linear = 2 * (t * settings["layers"] * block + settings["context_length"] * d * ACTIONS)
@@ -58,6 +79,8 @@ class MaskedAttention(reference.Attention):
 
 def make_model(settings, attention=None):
     torch.manual_seed(0)
+    if is_lstm(settings):
+        return reference.LSTMModel(COMPONENTS, ACTIONS, settings)
     model = reference.Transformer(COMPONENTS, ACTIONS, settings)
     if attention is not None:
         for block in model.blocks:
@@ -69,7 +92,7 @@ def windows(settings, count):
     """components, actions, rewards, masked and taught of random windows."""
     torch.manual_seed(1)
     t = settings["context_length"]
-    shape = (count, t) if settings["token_layout"] == "merged" else (count, t, 2)
+    shape = (count, t) if settings.get("token_layout") == "merged" else (count, t, 2)
     return (
         torch.stack([torch.randint(0, n, (count, t)) for n in COMPONENTS], -1),
         torch.randint(0, ACTIONS, (count, t)), (torch.rand(count, t) < 0.25).float(), torch.rand(shape) < 0.3,
@@ -94,6 +117,8 @@ def fastest(candidates, run):
 
 def training_attention(settings, sequences):
     """The faster attention for a forward and backward pass over `sequences` windows with the threads as they are."""
+    if is_lstm(settings):
+        return None
 
     def run(attention):
         # A few windows tell as well as many.

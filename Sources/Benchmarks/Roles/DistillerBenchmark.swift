@@ -2,15 +2,16 @@ import Distillation
 package import Models
 import Neural
 import Processes
+import Settings
 
 /// The trainer timed as it is: windows drawn, forward, backward, clipping and Adam, on made-up streams in memory. Its
-/// GFLOP/s are those of `TransformerArithmetic`, so time spent elsewhere lowers them. A step of Table 1's model, 64
+/// GFLOP/s are those of the model's own count of operations, three times the forward pass's, so time spent elsewhere lowers them. A step of Table 1's model, 64
 /// windows of 100 transitions, is 43.8 GFLOP.
 package struct DistillerBenchmark {
     /// Names the result, and one of `models` where the model is one of those.
     package let name: String
-    /// The model's dimensions; its parameters are drawn from seed 0.
-    package let model: TransformerSettings
+    /// The kind of model and its dimensions; its parameters are drawn from seed 0.
+    package let model: ModelChoice
     /// Windows of an optimiser step.
     package let batchSize: Int
     /// Worker threads of the trainer, and of the peak that it is compared with.
@@ -24,21 +25,24 @@ package struct DistillerBenchmark {
     package var episodes = 1000
 
     /// The training settings are the defaults but for the batch and the threads; dropout is the model's own.
-    package init(name: String, model: TransformerSettings, batchSize: Int, threads: Int) {
+    package init(name: String, model: ModelChoice, batchSize: Int, threads: Int) {
         self.name = name
         self.model = model
         self.batchSize = batchSize
         self.threads = threads
     }
 
-    /// Models by name: the paper's Table 1, the quickstart's narrow one, and the narrow one with three tokens a
-    /// transition. `narrow` is 256 feed-forward units instead of 2048.
-    package static let models: [(name: String, settings: TransformerSettings)] = {
+    /// Models by name: the paper's Table 1, the quickstart's narrow one, the narrow one with three tokens a transition, and
+    /// LSTM-AD. `narrow` is 256 feed-forward units instead of 2048.
+    package static let models: [(name: String, choice: ModelChoice)] = {
         var narrow = TransformerSettings()
         narrow.feedForward = 256
         var separate = narrow
         separate.tokenLayout = .separate
-        return [("table-1", TransformerSettings()), ("feed-forward-256", narrow), ("separate-tokens", separate)]
+        return [
+            ("table-1", ModelChoice(Transformer.self)), ("feed-forward-256", ModelChoice(Transformer.self, narrow)),
+            ("separate-tokens", ModelChoice(Transformer.self, separate)), ("lstm-ad", ModelChoice(LSTMModelKind.self)),
+        ]
     }()
 
     /// Steps of the warm-up before the memory is looked at.
@@ -50,14 +54,13 @@ package struct DistillerBenchmark {
     package func run(_ plan: BenchmarkPlan) throws -> BenchmarkResult {
         ResidentMemory.forgetPeak()
         let data = try BenchmarkStreams.make(streams: streams, episodes: episodes)
-        let transformer = try TransformerModel(
-            settings: model, spaces: ModelSpaces(BenchmarkStreams.environment), seed: 0)
-        let trainer = try makeTrainer(transformer, data)
+        let spaces = try ModelSpaces(BenchmarkStreams.environment)
+        let trainer = try makeTrainer(model.make(spaces, seed: 0), data)
         var measured = try watchMemory(trainer, plan)
         measured["data_megabytes"] = data.megabytes
         let peak = ProductPeak(threads: threads)
         let steps = try plan.warmUp { _ = try trainer.step() }
-        let operations = TransformerArithmetic.training(transformer.layout, windows: batchSize)
+        let operations = 3 * Double(batchSize) * (try model.forwardOperations(spaces))
         var tokens: [Double] = []
         var gflops: [Double] = []
         var shares: [Double] = []
@@ -65,7 +68,7 @@ package struct DistillerBenchmark {
         for repetition in 1...plan.repetitions {
             let seconds = try secondsTaken { for _ in 0..<steps { _ = try trainer.step() } }
             peaks.append(peak.sample())
-            tokens.append(Double(steps * batchSize * model.tokens) / seconds)
+            tokens.append(Double(steps * batchSize * model.dimensions.tokens) / seconds)
             gflops.append(operations * Double(steps) / seconds / 1e9)
             shares.append(gflops[repetition - 1] / ((peaks[repetition - 1] + peaks[repetition]) / 2))
             try plan.progress(
@@ -81,13 +84,13 @@ package struct DistillerBenchmark {
 
     /// A trainer that never ends by itself. Its data stay the caller's, in memory; nothing is read from a disk and no
     /// checkpoint is written.
-    private func makeTrainer(_ transformer: TransformerModel, _ data: StreamStore) throws -> Trainer {
+    private func makeTrainer(_ model: any SequenceModel, _ data: StreamStore) throws -> Trainer {
         var training = TrainingSettings()
         training.batchSize = batchSize
         training.threads = threads
         training.steps = 1_000_000_000
         return try Trainer(
-            model: transformer, training: training, windows: WindowSettings(), data: data)
+            model: model, training: training, windows: WindowSettings(), data: data)
     }
 
     /// Megabytes after the warm-up, at every tenth of `watchedSteps`, and at the most. Resident memory is that of the
@@ -109,12 +112,28 @@ package struct DistillerBenchmark {
 
     /// What the result says of its model and its training, for comparison with other results.
     private var configuration: [String: BenchmarkResult.Setting] {
-        [
-            "model_dimension": .init(model.modelDimension), "layers": .init(model.layers), "heads": .init(model.heads),
-            "feed_forward": .init(model.feedForward), "token_layout": .text(model.tokenLayout.rawValue),
-            "context_length": .init(model.contextLength), "batch_size": .init(batchSize), "threads": .init(threads),
-            "embedding_dropout": .number(model.embeddingDropout), "attention_dropout": .number(model.attentionDropout),
-            "residual_dropout": .number(model.residualDropout),
+        let common: [String: BenchmarkResult.Setting] = [
+            "context_length": .init(model.dimensions.contextLength), "batch_size": .init(batchSize),
+            "threads": .init(threads),
+        ]
+        return dimensions.merging(common) { $1 }
+    }
+
+    private var dimensions: [String: BenchmarkResult.Setting] {
+        if let lstm = model.settings as? LSTMSettings {
+            return [
+                "embedding": .init(lstm.embedding), "units": .init(lstm.units), "layers": .init(lstm.layers),
+                "mlp_depth": .init(lstm.mlpDepth), "mlp_width": .init(lstm.mlpWidth),
+            ]
+        }
+        guard let transformer = model.settings as? TransformerSettings else { return [:] }
+        return [
+            "model_dimension": .init(transformer.modelDimension), "layers": .init(transformer.layers),
+            "heads": .init(transformer.heads), "feed_forward": .init(transformer.feedForward),
+            "token_layout": .text(transformer.tokenLayout.rawValue),
+            "embedding_dropout": .number(transformer.embeddingDropout),
+            "attention_dropout": .number(transformer.attentionDropout),
+            "residual_dropout": .number(transformer.residualDropout),
         ]
     }
 }

@@ -1,14 +1,14 @@
 import ArgumentParser
 import Benchmarks
 
-/// Training of the transformer.
+/// Training of the sequence models.
 struct BenchDistillerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "distiller", abstract: "Tokens a second that the transformer is trained with, and its memory.",
+        commandName: "distiller", abstract: "Tokens a second that a sequence model is trained with, and its memory.",
         discussion: """
             The trainer as `distill` runs it, windows, clipping and Adam included, on made-up streams in memory. \
             GFLOP/s count 6 operations for each token and parameter of a linear layer, and the causal half of \
-            attention's products. Example: distillery bench distiller --models table-1 --threads 2 --json
+            attention's products; of LSTM-AD 6 for each transition and weight. Example: distillery bench distiller --models table-1 --threads 2 --json
             """)
 
     @Option(parsing: .upToNextOption, help: "Models: \(DistillerBenchmark.models.map(\.name).joined(separator: ", ")).")
@@ -31,9 +31,9 @@ struct BenchDistillerCommand: ParsableCommand {
 
     func run() throws {
         try options.run("distiller", seconds: 2) { plan in
-            try DistillerBenchmark.models.filter { models.contains($0.name) }.map { name, settings in
+            try DistillerBenchmark.models.filter { models.contains($0.name) }.map { name, choice in
                 var benchmark = DistillerBenchmark(
-                    name: name, model: settings, batchSize: batch, threads: threads.threads)
+                    name: name, model: choice, batchSize: batch, threads: threads.threads)
                 benchmark.watchedSteps = steps
                 return try benchmark.run(plan)
             }
