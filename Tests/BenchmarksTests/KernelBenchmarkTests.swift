@@ -59,6 +59,19 @@ struct KernelBenchmarkTests {
         #expect(result.configuration["images"] == 3)
     }
 
+    @Test("a recurrent policy is measured acting and learning, with any number of threads", arguments: [1, 3])
+    func recurrent(threads: Int) throws {
+        var benchmark = RecurrentBenchmark(threads: threads)
+        (benchmark.actors, benchmark.steps, benchmark.inputs, benchmark.units) = (7, 3, 5, 16)
+        let plan = BenchmarkPlan(repetitions: 2, secondsPerRepetition: 1e-6)
+        let results = try benchmark.run(plan)
+        #expect(results.map(\.name) == RecurrentBenchmark.names)
+        #expect(results.allSatisfy { $0.rates[.transitions]?.count == 2 && $0.rates[.gflops]?.count == 2 })
+        #expect(results[0].configuration["steps"] == 1 && results[1].configuration["steps"] == 3)
+        #expect(try benchmark.run(plan, containing: "update").map(\.name) == ["lstm-update"])
+        #expect(try benchmark.run(plan, containing: "attention").isEmpty)
+    }
+
     @Test("what the caller throws ends a benchmark")
     func interruption() {
         struct Interrupted: Error {}

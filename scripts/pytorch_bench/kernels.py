@@ -13,7 +13,9 @@ from .measuring import Calls, Processes, processors, threads_text
 
 UNIT = "gflops"
 # Rows that are measured in another unit.
-UNITS = {"encoder": "frames_per_second"}
+UNITS = {
+    "encoder": "frames_per_second", "lstm-acting": "transitions_per_second", "lstm-update": "transitions_per_second",
+}
 IMAGES = 32
 ROWS, D, HEAD, PANEL, ACTORS, PARAMETERS = 100, 64, 16, 64, 50, 1_132_000
 
@@ -125,7 +127,8 @@ class RecurrentPolicy(nn.Module):
     """2 layers of 256 units over 32 inputs, heads for 5 actions and a value; 256 actors."""
 
     ACTORS, INPUTS, UNITS, LAYERS, HEADS = 256, 32, 256, 2, 6
-    OPERATIONS = 2 * ACTORS * (4 * UNITS * (INPUTS + 3 * UNITS) + UNITS * HEADS)
+    # Of a step of one actor, forward.
+    OPERATIONS = 2 * (4 * UNITS * (INPUTS + 3 * UNITS) + UNITS * HEADS)
 
     def __init__(self):
         super().__init__()
@@ -140,7 +143,8 @@ class RecurrentPolicy(nn.Module):
         return tuple(torch.zeros(self.LAYERS, self.ACTORS, self.UNITS) for _ in range(2))
 
 
-def lstm_acting():
+def lstm_acting(threads):
+    torch.set_num_threads(threads)
     policy = RecurrentPolicy()
     x, state = torch.rand(1, policy.ACTORS, policy.INPUTS), policy.state()
 
@@ -149,10 +153,11 @@ def lstm_acting():
         nonlocal state
         _, state = policy(x, state)
 
-    return calls(body, policy.OPERATIONS)
+    return Calls(body, policy.ACTORS, threads, policy.ACTORS * policy.OPERATIONS)
 
 
-def lstm_update():
+def lstm_update(threads):
+    torch.set_num_threads(threads)
     policy, steps = RecurrentPolicy(), 20
     x, dy = torch.rand(steps, policy.ACTORS, policy.INPUTS), torch.rand(steps, policy.ACTORS, policy.HEADS)
     state = policy.state()
@@ -163,7 +168,8 @@ def lstm_update():
         policy(x, state)[0].backward(dy)
         optimizer.step()
 
-    return calls(body, 3 * steps * policy.OPERATIONS)
+    rows = steps * policy.ACTORS
+    return Calls(body, rows, threads, 3 * rows * policy.OPERATIONS)
 
 
 def encode(images, memory_format):
@@ -206,9 +212,13 @@ def configurations():
     kernels["adam"], kernels["cross-entropy"] = adam, cross_entropy
     kernels["perceptron-product"], kernels["perceptron-forward"] = perceptron_product, perceptron_forward
     kernels["lstm-forward"], kernels["lstm-training"] = lambda: lstm(False), lambda: lstm(True)
-    kernels["lstm-acting"], kernels["lstm-update"] = lstm_acting, lstm_update
     found = {name: ({}, {"eager, 1 thread": make}) for name, make in kernels.items()}
     count = processors()
+    for name, make in [("lstm-acting", lstm_acting), ("lstm-update", lstm_update)]:
+        found[name] = (
+            {"actors": RecurrentPolicy.ACTORS, "units": RecurrentPolicy.UNITS, "layers": RecurrentPolicy.LAYERS},
+            {f"eager, {threads_text(threads)}": lambda m=make, t=threads: m(t) for threads in sorted({count, 1})[::-1]},
+        )
     found["encoder"] = (
         {"images": IMAGES, "height": 72, "width": 96},
         {

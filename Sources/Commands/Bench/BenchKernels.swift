@@ -6,7 +6,7 @@ struct BenchKernelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kernels", abstract: "GFLOP/s of every kernel alone, beside the machine's own matrix products.",
         discussion: """
-            One thread, data in the cache, but for the image encoder, which takes all; the machine's peak (OpenBLAS on squares of 1024) is measured between the \
+            One thread, data in the cache, but for the image encoder and the recurrent policy, which take all; the machine's peak (OpenBLAS on squares of 1024) is measured between the \
             repetitions. Example: distillery bench kernels --only attention --json
             """)
 
@@ -22,6 +22,7 @@ struct BenchKernelsCommand: ParsableCommand {
             if word.isEmpty || EncoderBenchmark.name.contains(word) {
                 results.append(try EncoderBenchmark(threads: threads.threads).run(plan))
             }
+            results += try RecurrentBenchmark(threads: threads.threads).run(plan, containing: word)
             return results
         }
     }
