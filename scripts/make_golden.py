@@ -21,7 +21,7 @@ SETTINGS = {
 }
 LSTM_SETTINGS = {
     "context_length": CONTEXT, "embedding": 10, "units": 21, "layers": 2, "mlp_depth": 1, "mlp_width": 24,
-    "embedding_dropout": 0, "unit_dropout": 0,
+    "embedding_dropout": 0, "unit_dropout": 0, "memory": "life",
 }
 # Both layouts in sizes that are no multiples of anything, and the sizes that the kernels were made for.
 MODELS = {

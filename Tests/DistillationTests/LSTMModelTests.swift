@@ -24,16 +24,17 @@ struct LSTMModelTests {
         return other
     }
 
-    func policy(_ model: LSTMModel, copies: Int) throws -> InContextPolicy {
+    func policy(_ model: LSTMModel, copies: Int, slide: Int = 1) throws -> InContextPolicy {
         try InContextPolicy(
-            model: model, keys: (0..<copies).map { StreamKey(seed: 1, task: 2, repetition: 0, actor: $0) })
+            model: model, keys: (0..<copies).map { StreamKey(seed: 1, task: 2, repetition: 0, actor: $0) },
+            settings: InContextPolicy.Settings(slide: slide))
     }
 
     /// Acts for `rows` rows of each copy's stream, whose actions are those that it chose.
-    func act(_ model: LSTMModel, copies: Int = 3, rows: Int, clearAt: Int? = nil) throws -> (
+    func act(_ model: LSTMModel, copies: Int = 3, rows: Int, clearAt: Int? = nil, slide: Int = 1) throws -> (
         logits: [[Float]], streams: [SyntheticColumns]
     ) {
-        let policy = try policy(model, copies: copies)
+        let policy = try policy(model, copies: copies, slide: slide)
         var streams = (0..<copies).map { SyntheticColumns(episodes: (rows + 5) / 6, seed: UInt32(100 + $0)) }
         var found = [[Float]](repeating: [], count: copies)
         for row in 0..<rows {
@@ -60,6 +61,30 @@ struct LSTMModelTests {
             let expected = try logits(model, streams[copy])
             #expect(largestDifference(Array(found[copy][..<window]), Array(expected[..<window])) < 1e-5)
             #expect(largestDifference(found[copy], try logits(longer, streams[copy])) < 1e-5)
+        }
+    }
+
+    @Test(
+        "with a window's memory a row's logits are those of the rows that stay, and of a copy that was cleared",
+        arguments: [1, 2, 7, 9, 100])
+    func window(rows: Int) throws {
+        var settings = smallLSTMSettings()
+        settings.memory = .window
+        let (model, length) = (try smallLSTM(settings), settings.contextLength)
+        let slide = min(rows, length / 2)
+        let (found, streams) = try act(model, rows: 48, clearAt: 24, slide: rows)
+        for copy in 0..<3 {
+            var start = 0
+            for row in 0..<48 {
+                if copy == 1, row == 24 { start = 24 }
+                if row - start == length { start += slide }
+                var window = streams[copy]
+                window.observations = Array(window.observations[(2 * start)..<(2 * row + 2)])
+                window.actions = Array(window.actions[start...row])
+                window.rewards = Array(window.rewards[start...row])
+                let expected = Array(try logits(model, window).suffix(3))
+                #expect(largestDifference(Array(found[copy][(3 * row)..<(3 * row + 3)]), expected) < 1e-5)
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 import CKernels
 import Neural
 
-/// The state of LSTM-AD in B copies that act: hidden units and cells, which hold what there is of a whole life. A step
-/// costs the same however long it was, and is one product for all copies.
+/// The state of LSTM-AD in B copies that act: hidden units and cells. A step is one product for all copies; with a memory
+/// of the whole life it costs the same however long that is, with one of a window the state is begun anew now and then.
 final class LSTMContext: ModelContext {
     var onProgress: (() -> Void)?
     private let model: LSTMModel
@@ -23,9 +23,11 @@ final class LSTMContext: ModelContext {
     /// What was observed last, a row a copy, and what was done then.
     private let rows: WindowBatch
     private let masked: UnsafeMutablePointer<UInt8>
+    /// Where the memory is that of a window.
+    private let history: LSTMHistory?
     private let memory: FloatBuffer
 
-    init(_ model: LSTMModel, copies: Int) {
+    init(_ model: LSTMModel, copies: Int, slide: Int) {
         let (layout, settings) = (model.layout, model.settings)
         let (e, h) = (settings.embedding, settings.units)
         let sizes =
@@ -43,6 +45,8 @@ final class LSTMContext: ModelContext {
         (scratch, embedded, input, features) = (places[2], places[3], places[4], places[5])
         activated = Array(places[6...])
         rows = WindowBatch(windows: copies, form: model.form.of(length: 1))
+        history =
+            settings.memory == .window ? LSTMHistory(settings, copies: copies, slide: slide) : nil
         masked = .allocate(capacity: copies)
         masked.initialize(repeating: UInt8(CK_MASKED_ACTION | CK_MASKED_REWARD), count: copies)
     }
@@ -51,6 +55,7 @@ final class LSTMContext: ModelContext {
 
     func clear(_ copy: Int) {
         let units = model.settings.units
+        history?.clear(copy)
         for layer in 0..<model.settings.layers {
             for part in [state.hidden, state.cells] {
                 (part + (layer * copies + copy) * units).update(repeating: 0, count: units)
@@ -60,6 +65,7 @@ final class LSTMContext: ModelContext {
 
     func observe(_ observations: UnsafeRawPointer, logits: UnsafeMutablePointer<Float>) {
         let (e, h) = (model.settings.embedding, model.settings.units)
+        history?.slideFull(lstm, weights.lstm, state: state, scratch: scratch, onProgress: onProgress)
         for copy in 0..<copies {
             rows.observe(observations + copy * model.spaces.observationBytes, row: copy)
         }
@@ -88,6 +94,7 @@ final class LSTMContext: ModelContext {
             to.update(from: from + 2 * e, count: e)
             (to + e).update(from: from, count: 2 * e)
         }
+        history?.append(input)
         lstm.step(weights.lstm, input, sequences: copies, state: state, scratch: scratch)
     }
 }

@@ -60,18 +60,19 @@ package final class LSTMModel: SequenceModel {
         }
     }
 
-    /// Bytes of states that a context may take.
+    /// Bytes that the states of a context, and what they may be begun anew from, may take.
     package static let maximumStateBytes = 16 << 30
 
-    /// `slide` is of no use: nothing leaves a state. Throws `SettingsError` for so many copies that their states would
+    /// `slide` is of no use to a memory of the whole life. Throws `SettingsError` for so many copies that they would
     /// exceed `maximumStateBytes`.
     package func makeContext(copies: Int, slide: Int) throws -> any ModelContext {
-        let each = 2 * settings.layers * settings.units * MemoryLayout<Float>.stride
+        let state = 2 * settings.layers * settings.units * MemoryLayout<Float>.stride
+        let each = state + (settings.memory == .window ? LSTMHistory.byteCount(settings) : 0)
         guard copies <= Self.maximumStateBytes / each else {
             throw SettingsError(
                 "copies", "must need at most \(Self.maximumStateBytes) bytes of state, at \(each) bytes each",
                 found: "\(copies)")
         }
-        return LSTMContext(self, copies: copies)
+        return LSTMContext(self, copies: copies, slide: slide)
     }
 }
