@@ -136,7 +136,7 @@ private struct ReferenceRay {
                     for channel in 0..<3 {
                         let found = Double(pixels[3 * (96 * row + column) + channel])
                         #expect(
-                            abs(found - middle.colour[channel]) < 5,
+                            abs(found - middle.colour[channel]) < 9,
                             "state \(state) row \(row) column \(column) \(middle.surface)")
                     }
                 }
