@@ -45,6 +45,7 @@ def parse():
     both.add_argument("--suites", nargs="+", choices=SUITES, default=list(SUITES))
     both.add_argument("--distillery", default=".build/release/distillery", help="the executable")
     both.add_argument("--keep", type=int, default=3, help="arrangements that go on after the first repetition")
+    both.add_argument("--threads", type=int, help="of ours, where kernels and training take any number")
     both.set_defaults(run=compare)
 
     suite = suites.add_parser("collect", help="acting and learning, one process")

@@ -64,6 +64,8 @@ def ours(options, suite, name):
         command += ["--models", name]
     if suite == "kernels":
         command += ["--only", name]
+    if options.threads and suite in ("distiller", "kernels"):
+        command += ["--threads", str(options.threads)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}: {done.stderr[-2000:]}")
