@@ -39,8 +39,7 @@ final class LSTMModelWeights {
     }
 
     /// Logits (rows, A) from features (rows, H + E), the LSTM's units and an observation's embedding. `activated`: of
-    /// every hidden layer (rows, W), kept for a backward pass; they may all be one place where there is none and the
-    /// depth is 1. A row's bits do not depend on the rows around it.
+    /// every hidden layer (rows, W), which a backward pass reads. A row's bits do not depend on the rows around it.
     func logits(
         _ features: UnsafePointer<Float>, parameters: UnsafePointer<Float>, activated: [UnsafeMutablePointer<Float>],
         into logits: UnsafeMutablePointer<Float>, rows: Int
