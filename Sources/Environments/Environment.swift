@@ -15,12 +15,16 @@ package struct EnvironmentDescription: Hashable, Sendable {
     package let horizon: Int?
     /// Settings as JSON (`{"horizon":20,"size":9}`): the stream attribute `environment_json`.
     package let json: String
+    /// Episodes in a row that have one task, from number 0 of a stream on: how long a policy that remembers does so. It
+    /// follows from `name` and `json`, and files do not state it.
+    package let episodesPerTrial: Int
 
     /// - Parameter stored: nil where what is seen is stored.
     package init(
         name: String, observationSpace: Space, stored: StoredObservation? = nil, actionSpace: Space, horizon: Int?,
-        json: String
+        json: String, episodesPerTrial: Int = 1
     ) {
+        self.episodesPerTrial = episodesPerTrial
         self.name = name
         self.observationSpace = observationSpace
         self.stored = stored ?? StoredObservation(seen: observationSpace)
@@ -31,6 +35,20 @@ package struct EnvironmentDescription: Hashable, Sendable {
 
     /// Whether streams store something else than what is seen, so that each task has an `ObservationView`.
     package var hasView: Bool { stored != StoredObservation(seen: observationSpace) }
+
+    /// Whether a stream's episode of this number is the first on its task.
+    package func beginsTrial(_ episode: UInt64) -> Bool { episode.isMultiple(of: UInt64(episodesPerTrial)) }
+
+    /// Two are equal where they say the same; of how long a trial is the name and the settings say it.
+    package static func == (one: Self, other: Self) -> Bool {
+        one.name == other.name && one.json == other.json && one.observationSpace == other.observationSpace
+            && one.stored == other.stored && one.actionSpace == other.actionSpace && one.horizon == other.horizon
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(name)
+        hasher.combine(json)
+    }
 
     /// What the columns of its rollouts hold.
     package var rolloutLayout: RolloutLayout { RolloutLayout(observation: stored.space, action: actionSpace) }

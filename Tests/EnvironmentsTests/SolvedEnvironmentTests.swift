@@ -25,8 +25,8 @@ struct SolvedEnvironmentTests {
     private static let episodes = 200
 
     @Test(
-        "brings the return that is called the optimum of its task, in every environment that comes with Distillery",
-        arguments: RegisteredEnvironment.registry.all.map(\.name))
+        "brings the return that is called the optimum of its task, in every environment of one task",
+        arguments: RegisteredEnvironment.single.names)
     func optimum(name: String) throws {
         let kind = try RegisteredEnvironment.registry.named(name)
         let tasks = try EnvironmentSettings(kind).makeTasks(split: TaskSplit(testTasks: 0))
