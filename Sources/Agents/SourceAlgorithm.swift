@@ -11,7 +11,9 @@ package protocol StreamActor: AnyObject {
     /// `steps`: (B), where each actor stands; writes `actions`: (B, action bytes). Allocates nothing.
     ///
     /// An action depends on the actor's stream key, its episode, its step, its observation and the parameters alone, and
-    /// where it learns within an episode on what this episode has brought: at step 0 all of that is forgotten.
+    /// where it remembers or learns on what this trial has brought: at step 0 of an episode that begins a trial
+    /// (`EnvironmentDescription.beginsTrial`), which is every episode where tasks do not change, all of that is
+    /// forgotten. So a stream can be taken up there by another process.
     func act(
         observations: UnsafeRawPointer, episodes: UnsafePointer<UInt64>, steps: UnsafePointer<UInt32>,
         actions: UnsafeMutableRawPointer)

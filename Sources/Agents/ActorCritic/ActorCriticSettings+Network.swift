@@ -5,14 +5,24 @@ import Settings
 extension ActorCriticSettings {
     /// The network for an environment. Throws `SourceAlgorithmError` for settings or spaces that it cannot take.
     func makePolicy(environment: EnvironmentDescription) throws -> PerceptronPolicy {
+        try check()
+        return try PerceptronPolicy(
+            ActorCritic.name, environment: environment, hidden: hidden, activation: activation, extraOutputs: 1
+        ) { .softmax(actions: $0) }
+    }
+
+    /// The network with memory for an environment. Throws as `makePolicy` does.
+    func makeRecurrentPolicy(environment: EnvironmentDescription) throws -> RecurrentPolicy {
+        try check()
+        return try RecurrentPolicy(ActorCritic.name, environment: environment, settings: lstm ?? LSTMSettings())
+    }
+
+    private func check() throws {
         do {
             try validate()
         } catch {
             throw SourceAlgorithmError("settings of a3c: \(error)")
         }
-        return try PerceptronPolicy(
-            ActorCritic.name, environment: environment, hidden: hidden, activation: activation, extraOutputs: 1
-        ) { .softmax(actions: $0) }
     }
 }
 

@@ -6,6 +6,8 @@ package struct ActorCriticSettings: SettingsGroup {
     /// Units of each hidden layer, shared by policy and value.
     package var hidden: [Int] = [128, 128, 128]
     package var activation = PerceptronNetwork.Activation.relu
+    /// In the place of the hidden layers: a policy that remembers through a trial.
+    package var lstm: LSTMSettings?
     package var learningRate = 1e-4
     /// Gamma of the lambda-return.
     package var discount = 0.99
@@ -38,6 +40,8 @@ package struct ActorCriticSettings: SettingsGroup {
             "hidden", \.hidden, .list(of: .integer(1...4096), count: 1...8),
             "Units of each hidden layer, shared by policy and value."),
         .key("activation", \.activation, .choice, "The hidden layers' activation function."),
+        .optionalSection(
+            "lstm", \.lstm, absent: "none", "A network with memory in the place of the hidden layers."),
         .key("learning_rate", \.learningRate, .number(above: 0, to: 1), "Adam's step size."),
         .key("discount", \.discount, .number(0, 1), "Discount of later rewards."),
         .key("lambda", \.lambda, .number(0, 1), "Weight of longer returns in the lambda-return."),
@@ -57,4 +61,13 @@ package struct ActorCriticSettings: SettingsGroup {
             "bootstraps_truncation", \.bootstrapsTruncation, .boolean,
             "Whether the value of the final observation continues the return of an episode that the horizon cut."),
     ]
+
+    package func contradictions() -> [Contradiction] {
+        guard lstm != nil, bootstrapsTruncation else { return [] }
+        return [
+            Contradiction(
+                ["bootstraps_truncation", "lstm"],
+                "a network with memory has no value of an episode's final observation: returns end with the trial")
+        ]
+    }
 }
