@@ -130,10 +130,15 @@ final class ActorPart {
     /// Every actor has lived to the end of its stream, and its marked last rollout was made.
     var everyStreamHasEnded: Bool { collector?.isDone ?? false }
 
-    /// Nothing is lost by going on elsewhere: no stream is inside an episode, and everything is on disk.
-    var canBeHandedOver: Bool { isBetweenEpisodes && (recorder?.isDone ?? true) }
-    /// No stream is inside an episode: in each the next step is the first of one, or the stream has ended.
-    var isBetweenEpisodes: Bool { collector?.positions.allSatisfy { $0.step == 0 || $0.isDone } ?? true }
+    /// Nothing is lost by going on elsewhere: no stream is inside a trial, and everything is on disk.
+    var canBeHandedOver: Bool { isBetweenTrials && (recorder?.isDone ?? true) }
+    /// No stream is inside a trial: in each the next step is the first of one, or the stream has ended. Where tasks do
+    /// not change, a trial is an episode.
+    var isBetweenTrials: Bool {
+        let environment = context.distribution.environment
+        return collector?.positions.allSatisfy { ($0.step == 0 && environment.beginsTrial($0.episode)) || $0.isDone }
+            ?? true
+    }
 
     /// The lifetime has a learner; without one it has ended and its streams are only being completed.
     var needsLearner: Bool { !carry.learnerEndpoint.isEmpty }

@@ -307,7 +307,7 @@ package final class ActorRole: Role {
             guard part.phase == .running, part.unanswered.hasRoom(isCrowded: isCrowded),
                 part.recorder?.isCongested != true
             else { continue }
-            guard !isDraining || !part.isBetweenEpisodes else { continue }
+            guard !isDraining || !part.isBetweenTrials else { continue }
             if !peek { nextTurn = (index + 1) % turns.count }
             return part
         }

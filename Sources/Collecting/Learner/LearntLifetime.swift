@@ -63,8 +63,8 @@ final class LearntLifetime {
     /// What actors act by, copied from the learner once for all their processes.
     private var lent: (version: UInt64, parameters: [Float])?
 
-    /// In lockstep, the actors that stand inside an episode.
-    private var insideEpisode: Set<Int> = []
+    /// In lockstep, the actors that stand inside a trial: inside an episode, or between two that have one task.
+    private var insideTrial: Set<Int> = []
     /// A checkpoint is wanted and was not taken yet.
     private var isCheckpointDue = false
     /// The updates that are in the last checkpoint.
@@ -324,23 +324,23 @@ final class LearntLifetime {
             state.places[header.actor] = RolloutAnswer.Place(
                 nextSequence: header.sequence + 1, nextEpisode: header.firstEpisode + UInt64(header.finishedEpisodes))
             guard header.length > 0 else { return }
-            if rollout.rows.endsEpisode {
-                insideEpisode.remove(header.actor)
+            if rollout.rows.endsEpisode, environment.beginsTrial(state.places[header.actor].nextEpisode) {
+                insideTrial.remove(header.actor)
             } else {
-                insideEpisode.insert(header.actor)
+                insideTrial.insert(header.actor)
             }
         }
     }
 
     /// A checkpoint is to be taken at the next moment at which one can be: after an update, in lockstep between two
-    /// episodes. Asked again before it was taken, it is still one checkpoint.
+    /// trials. Asked again before it was taken, it is still one checkpoint.
     func wantCheckpoint() { isCheckpointDue = true }
 
-    /// In lockstep a lifetime is taken up between two episodes of all its actors, so that no environment's inner state
-    /// has to be kept.
+    /// In lockstep a lifetime is taken up between two trials of all its actors, which are episodes where tasks do not
+    /// change, so that no environment's inner state has to be kept, nor what actors remember.
     private func prepareCheckpoint() throws {
         // One that waits to be durable is not replaced: a recorder slower than the interval would let none through.
-        guard isCheckpointDue, candidate == nil, insideEpisode.isEmpty, endedActors.isEmpty else { return }
+        guard isCheckpointDue, candidate == nil, insideTrial.isEmpty, endedActors.isEmpty else { return }
         isCheckpointDue = false
         candidate = (try makeCheckpoint(), state.places.map(\.nextSequence).max() ?? 0)
     }
