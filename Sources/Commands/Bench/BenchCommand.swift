@@ -15,7 +15,8 @@ struct BenchCommand: ParsableCommand {
             BenchActingCommand.self,
             BenchEvaluatorCommand.self, BenchCoordinatorCommand.self, BenchLargeClusterCommand.self,
             BenchRecorderCommand.self, BenchDrillCommand.self,
-            BenchScaleCommand.self, BenchHostileCommand.self, BenchStreamsCommand.self, BenchEnvironmentsCommand.self,
+            BenchScaleCommand.self, BenchTrialsCommand.self, BenchHostileCommand.self, BenchStreamsCommand.self,
+            BenchEnvironmentsCommand.self,
         ])
 }
 
