@@ -9,10 +9,11 @@ extension RegisteredEnvironment {
             RegisteredEnvironment(DarkRoomHardTasks.self),
             RegisteredEnvironment(KeyToDoorTasks.self),
             RegisteredEnvironment(BanditTasks.self),
-            RegisteredEnvironment(WatermazeTasks.self),
         ])
 
-    /// The environments that an experiment can name: those, and trials of them.
+    /// The environments that an experiment can name: those, trials of them, and those whose streams do not store what is
+    /// seen, of which there are no trials.
     package static let registry = Registry<RegisteredEnvironment>(
-        "environment", single.all + [RegisteredEnvironment(TrialsTasks.self)])
+        "environment",
+        single.all + [RegisteredEnvironment(WatermazeTasks.self), RegisteredEnvironment(TrialsTasks.self)])
 }
