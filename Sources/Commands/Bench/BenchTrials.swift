@@ -8,7 +8,7 @@ struct BenchTrialsCommand: ParsableCommand {
         discussion: """
             EXPERIMENT is one whose environment is trials and whose source has an lstm. Its lifetime is lived here, in \
             lockstep and unrecorded; then the policy plays tasks of every group, with its memory cleared at each trial.
-            Example: distillery bench trials deploy/experiments/paper/fig-04-dark-room-rl2.yaml --minutes 40 --json
+            Example: distillery bench trials deploy/experiments/rl2-dark-room.yaml --minutes 40 --json
             """)
 
     @Argument(help: "Experiment file.") var experiment: String
