@@ -108,6 +108,15 @@ package struct UpdateReport: Hashable, Sendable {
     package var measures: [Measure: Double] = [:]
 
     package init(version: UInt64) { self.version = version }
+
+    /// The same update where its gradient was not finite: its rows came, and nothing was learnt from them.
+    var diverged: UpdateReport {
+        var report = UpdateReport(version: version)
+        report.rows = rows
+        report.cutRows = cutRows
+        report.divergedRows = learntRows
+        return report
+    }
 }
 
 /// A setting, an environment or saved bytes that a source algorithm cannot accept.

@@ -34,8 +34,7 @@ package struct BanditTasks: EnvironmentKind {
         }
         self.settings = settings
         testTasks = split.testTasks
-        generator = Philox(
-            key0: UInt32(truncatingIfNeeded: split.seed), key1: UInt32(truncatingIfNeeded: split.seed >> 32))
+        generator = split.generator
         environment = EnvironmentDescription(
             name: Self.name, observationSpace: .multiDiscrete(counts: [1]),
             actionSpace: .discrete(count: settings.arms), horizon: settings.trials, json: settings.json)

@@ -13,6 +13,11 @@ package struct TaskSplit: Hashable, Sendable, Codable {
         self.seed = seed
     }
 
+    /// Random numbers of the seed alone: the shuffle's, and those that a distribution draws its tasks by.
+    var generator: Philox {
+        Philox(key0: UInt32(truncatingIfNeeded: seed), key1: UInt32(truncatingIfNeeded: seed >> 32))
+    }
+
     /// The split of each of `count` tasks, by id.
     /// Throws `EnvironmentError` unless at least one task is left to train on.
     package func assign(count: Int) throws -> [Split] {
@@ -28,8 +33,7 @@ package struct TaskSplit: Hashable, Sendable, Codable {
 
     /// The ids of `count` tasks as the seed shuffles them: the held-out ones come first.
     package func order(count: Int) -> [Int] {
-        let key = Philox(key0: UInt32(truncatingIfNeeded: seed), key1: UInt32(truncatingIfNeeded: seed >> 32))
-        var numbers = PhiloxSequence(key, purpose: .split)
+        var numbers = PhiloxSequence(generator, purpose: .split)
         var order = Array(0..<count)
         // Fisher-Yates spelled out: the standard library does not promise that its shuffle stays the same.
         for index in stride(from: count - 1, to: 0, by: -1) {

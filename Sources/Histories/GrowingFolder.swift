@@ -18,7 +18,7 @@ package struct GrowingFolder: Sendable {
     private let home: String
     /// Below it streams have their places as in a run.
     package let path: String
-    /// What the folder is known by to whoever has to find it.
+    /// Its host and its path there, for the note at home and for messages.
     package let place: RecorderLinks.Place
 
     private static let note = "histories/.growing.json"

@@ -82,11 +82,7 @@ package final class ActorCriticLearner: SourceLearner {
         report.version = version
         guard report.learntRows > 0 else { return report }
         guard trained.step(gradientNorm: report.measures[.gradientNorm] ?? 0) else {
-            var nothing = UpdateReport(version: version)
-            nothing.rows = report.rows
-            nothing.cutRows = report.cutRows
-            nothing.divergedRows = report.learntRows
-            return nothing
+            return report.diverged
         }
         return report
     }

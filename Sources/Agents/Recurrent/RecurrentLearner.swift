@@ -58,11 +58,7 @@ package final class RecurrentLearner: SourceLearner {
         report.version = version
         guard report.learntRows > 0 else { return report }
         guard trained.step(gradientNorm: report.measures[.gradientNorm] ?? 0) else {
-            var nothing = UpdateReport(version: version)
-            nothing.rows = report.rows
-            nothing.cutRows = report.cutRows
-            nothing.divergedRows = report.learntRows
-            return nothing
+            return report.diverged
         }
         return report
     }

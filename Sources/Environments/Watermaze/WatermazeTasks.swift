@@ -35,8 +35,7 @@ package struct WatermazeTasks: EnvironmentKind {
         }
         self.settings = settings
         testTasks = split.testTasks
-        generator = Philox(
-            key0: UInt32(truncatingIfNeeded: split.seed), key1: UInt32(truncatingIfNeeded: split.seed >> 32))
+        generator = split.generator
         environment = EnvironmentDescription(
             name: Self.name,
             observationSpace: .box(
