@@ -9,6 +9,7 @@ import Nodes
 import Simulation
 import TestSupport
 import Testing
+import Transport
 import Wire
 
 /// A recorder on a folder of its own, spoken to by hand; one that is started again finds the same folder.
@@ -20,13 +21,17 @@ final class LoneRecorder {
     private var outbox = Outbox()
     private let clock: SteppingClock?
     private let calls: FileCalls
+    private let disk: RecorderLinks.Place?
     private let freeBytes: (_ folder: String) -> UInt64?
 
+    /// `growsElsewhere`: streams that grow lie in another folder than sealed ones.
     init(
-        _ experiment: String, clock: SteppingClock? = nil, calls: FileCalls = .system,
+        _ experiment: String, clock: SteppingClock? = nil, calls: FileCalls = .system, growsElsewhere: Bool = false,
         freeBytes: @escaping (_ folder: String) -> UInt64? = freeDiskBytes
     ) throws {
-        folder = try makeTemporaryFolder()
+        let folder = try makeTemporaryFolder()
+        self.folder = folder
+        disk = growsElsewhere ? RecorderLinks.Place(host: "here", path: folder + "/disk") : nil
         self.experiment = experiment
         self.clock = clock
         self.calls = calls
@@ -42,13 +47,9 @@ final class LoneRecorder {
     /// As by SIGKILL and a new process at the same endpoint.
     func restart() throws {
         recorder = RecorderRole(folder: nil, logger: Self.logger)
-        recorder =
-            if let clock {
-                RecorderRole(
-                    folder: nil, logger: Self.logger, clock: clock, fileCalls: calls, freeBytes: freeBytes)
-            } else {
-                RecorderRole(folder: nil, logger: Self.logger, fileCalls: calls, freeBytes: freeBytes)
-            }
+        recorder = RecorderRole(
+            folder: nil, disk: disk, logger: Self.logger, clock: clock ?? SystemClock(), fileCalls: calls,
+            freeBytes: freeBytes)
         try recorder.begin(
             Welcome(
                 run: "test", experiment: experiment, heartbeatIntervalMilliseconds: 1000,

@@ -1,3 +1,4 @@
+import Collecting
 import Environments
 import Experience
 import Experiments
@@ -7,8 +8,12 @@ import Testing
 import Wire
 
 @Suite("What is lived again is called durable only as far as it was compared") struct LivedAgainTests {
-    private func makeRecorder(_ kind: Kind) throws -> (LoneRecorder, LifetimeIdentifier) {
-        let recorder = try LoneRecorder(smallExperiment(lockstep: kind == .lockstep, actors: 1, processes: 1))
+    private func makeRecorder(
+        _ kind: Kind, clock: SteppingClock? = nil, growsElsewhere: Bool = false
+    ) throws -> (LoneRecorder, LifetimeIdentifier) {
+        let recorder = try LoneRecorder(
+            smallExperiment(lockstep: kind == .lockstep, actors: 1, processes: 1), clock: clock,
+            growsElsewhere: growsElsewhere)
         let context = try ExperimentContext(
             experiment: Experiment(yaml: recorder.experiment, file: "the test"), folder: recorder.folder)
         let task = try #require(context.experiment.trainTasks(of: context.distribution).first)
@@ -32,8 +37,10 @@ import Wire
     }
 
     /// A stream of three rollouts, the last marked, that `a` has brought; then `b` opens it.
-    private func livedOnce(_ kind: Kind, isEnded: Bool) throws -> (recorder: LoneRecorder, second: MadeUpLife) {
-        let (recorder, lifetime) = try makeRecorder(kind)
+    private func livedOnce(
+        _ kind: Kind, isEnded: Bool, clock: SteppingClock? = nil, growsElsewhere: Bool = false
+    ) throws -> (recorder: LoneRecorder, second: MadeUpLife) {
+        let (recorder, lifetime) = try makeRecorder(kind, clock: clock, growsElsewhere: growsElsewhere)
         let first = MadeUpLife(lifetime: lifetime, incarnation: 1 << 16)
         #expect(try recorder.say(open(first), from: "a").opened != nil)
         for sequence in UInt64(0)..<3 {
@@ -96,5 +103,30 @@ import Wire
         let answer = try recorder.say(open(second, durable: 2), from: "b")
         #expect(answer.opened?.streams.first?.nextSequence == 2 && answer.acknowledged == 2)
         #expect(try recorder.say(second.rollout(2), from: "b").acknowledged == 3)
+    }
+
+    /// The stream is on its way home by then, and its file is not where the recorder had it.
+    @Test(
+        "what comes again to a recorder whose files are closed is not compared, and the stream is whole",
+        arguments: Kind.allCases, [false, true])
+    func leaving(kind: Kind, growsElsewhere: Bool) throws {
+        let (recorder, second) = try livedOnce(
+            kind, isEnded: false, clock: SteppingClock(milliseconds: 20), growsElsewhere: growsElsewhere)
+        try recorder.say(open(second), from: "b")
+        recorder.recorder.drain(now: recorder.now)
+        while !recorder.recorder.hasClosedFiles { _ = try recorder.turn() }
+        _ = try recorder.turn()
+        for sequence in UInt64(0)..<3 {
+            let said = try recorder.say(second.rollout(sequence), from: "b")
+            #expect(said.durable.isEmpty && said.refused == nil)
+        }
+        #expect(recorder.recorder.isFinished)
+        let stream = StreamIdentifier(lifetime: second.lifetime, actor: 0)
+        #expect(StreamQuarantine(of: "\(recorder.folder)/\(stream.path)") == nil)
+        try recorder.restart()
+        #expect(try recorder.say(open(second), from: "c").opened != nil)
+        for sequence in UInt64(0)..<3 {
+            #expect(try recorder.say(second.rollout(sequence), from: "c").acknowledged == sequence + 1)
+        }
     }
 }

@@ -76,7 +76,7 @@ package final class RecorderRole: Role {
     /// The recorder was asked to leave: what it has is flushed and sealed, and nothing is opened.
     var isDraining = false
     /// All files are closed: nothing more is recorded by this process.
-    var hasClosedFiles = false
+    package internal(set) var hasClosedFiles = false
     /// And all that grew elsewhere is at home, or stays where it is.
     var isClosed = false
     /// A disk of this host on which streams grow; nil where they grow in the folder.
@@ -189,7 +189,9 @@ package final class RecorderRole: Role {
         {
             return
         }
-        guard lock != nil else {
+        // What concerns files comes again, to the recorder behind this one: those of this one are closed, and may be on
+        // their way home.
+        guard lock != nil, !hasClosedFiles || Self.concernsReports(envelope.message) else {
             counts["refused_messages", default: 0] += 1
             return
         }
@@ -218,6 +220,14 @@ package final class RecorderRole: Role {
         default:
             counts["refused_messages", default: 0] += 1
             outbox.send(.failure("a recorder does not take this message"), to: sender, request: envelope.request)
+        }
+    }
+
+    /// All that a recorder still waits for when its files are closed.
+    private static func concernsReports(_ message: Message) -> Bool {
+        switch message {
+        case .acknowledgement, .failure: true
+        default: false
         }
     }
 
