@@ -10,7 +10,9 @@ import Settings
 ///
 /// The rate is of training. What is measured by group is the mean return of the first and of the last episode of a
 /// trial, of the trial's second half, and of the last episode as a share of the optimum; of a bandit, whose trial is one
-/// episode, also its score (r - random) / (UCB - random).
+/// episode, also its score (r - random) / (UCB - random). `found` is the share of the first trials in which there was a
+/// reward before the last episode, `last_episode_where_found` the return of that episode in these alone: what is lacking
+/// is looked for in searching, or in going back.
 package struct TrialsBenchmark {
     private let context: ExperimentContext
     private let seconds: Double
@@ -84,6 +86,7 @@ package struct TrialsBenchmark {
         guard !ids.isEmpty else { return [:] }
         var byEpisode = [Double](repeating: 0, count: episodesPerTrial * trials)
         var (optimum, random, best) = (0.0, 0.0, 0.0)
+        var lastWhereFound: [Double] = []
         for id in ids {
             let task = try tasks.task(id)
             let references = tasks.references(of: task)
@@ -91,13 +94,15 @@ package struct TrialsBenchmark {
             random += (references.random ?? .nan) / Double(ids.count)
             let actor = try context.experiment.source.makeActor(environment: tasks.environment, keys: keys(id))
             try learner.withActingParameters { try actor.load(parameters: $0) }
-            for (episode, total) in try live(actor, on: task).enumerated() {
-                byEpisode[episode] += total / Double(ids.count)
+            for copy in try live(actor, on: task) {
+                for (episode, total) in copy.enumerated() { byEpisode[episode] += total / Double(ids.count * copies) }
+                let trial = copy.prefix(episodesPerTrial)
+                if trial.dropLast().contains(where: { $0 > 0 }) { lastWhereFound.append(trial[episodesPerTrial - 1]) }
             }
             if episodesPerTrial == 1 {
                 let ucb = try SourceAlgorithm(RegisteredSourceAlgorithm(UCB.self)).makeActor(
                     environment: tasks.environment, keys: keys(id))
-                best += try live(ucb, on: task)[0] / Double(ids.count)
+                best += try live(ucb, on: task).reduce(0) { $0 + $1[0] } / Double(ids.count * copies)
             }
         }
         let last = byEpisode[episodesPerTrial - 1]
@@ -109,6 +114,11 @@ package struct TrialsBenchmark {
         ]
         for (episode, total) in byEpisode.prefix(episodesPerTrial).enumerated() {
             measured["episode_\(episode < 9 ? "0" : "")\(episode + 1)"] = total
+        }
+        if episodesPerTrial > 1 {
+            measured["found"] = Double(lastWhereFound.count) / Double(ids.count * copies)
+            measured["last_episode_where_found"] =
+                lastWhereFound.reduce(0, +) / Double(max(1, lastWhereFound.count))
         }
         if episodesPerTrial == 1 {
             measured["ucb"] = best
@@ -124,22 +134,23 @@ package struct TrialsBenchmark {
         }
     }
 
-    /// Mean return of each episode over the copies.
-    private func live(_ actor: any SourceActor, on task: Task) throws -> [Double] {
+    /// Returns of each copy's episodes.
+    private func live(_ actor: any SourceActor, on task: Task) throws -> [[Double]] {
         let keys = keys(task.id)
         let collector = try RolloutCollector(
             environment: try tasks.makeEnvironment(task: task, keys: keys), view: try tasks.view(of: task),
             actor: actor, lifetime: LifetimeIdentifier(task: task.id, repetition: 0),
             positions: keys.indices.map { ActorPosition(actor: $0) })
         var returns = EpisodeReturns()
-        var means = [Double](repeating: 0, count: episodesPerTrial * trials)
+        let episodes = episodesPerTrial * trials
+        var totals = [[Double]](repeating: [Double](repeating: 0, count: episodes), count: copies)
         while !collector.isDone {
             let batch = try collector.collect(
-                length: context.needs.rolloutLength, policyVersion: 0, episodeLimit: UInt64(means.count))
+                length: context.needs.rolloutLength, policyVersion: 0, episodeLimit: UInt64(episodes))
             for episode in returns.add([batch], tasks.environment.rolloutLayout) {
-                means[Int(episode.episode)] += episode.totalReward / Double(keys.count)
+                totals[episode.actor][Int(episode.episode)] = episode.totalReward
             }
         }
-        return means
+        return totals
     }
 }
