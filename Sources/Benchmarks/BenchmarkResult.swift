@@ -15,6 +15,8 @@ package struct BenchmarkResult: Sendable, Encodable {
         case transitions = "transitions_per_second"
         /// Tokens of the sequence model; a transition is one or three of them, as the token layout says.
         case tokens = "tokens_per_second"
+        /// Windows that are drawn from histories, without a model.
+        case windows = "windows_per_second"
         /// Images through the encoder, forward and backward.
         case frames = "frames_per_second"
         /// Billions of floating-point operations a second, as the model needs them and not as the code happens to do

@@ -127,6 +127,7 @@ struct DistillCommand: ParsableCommand {
         for change in training.changes { printError("goes on with another setting: \(change)") }
         for path in training.quarantined { printError("left out, it is damaged: \(path)") }
         printError("\(training.streams) streams, \(training.transitions) transitions")
+        if let note = training.memoryNote { printError(note) }
     }
 
     /// The experiment with the distillation that is asked for as its only one.

@@ -82,6 +82,19 @@ package struct Checkpoint: Sendable, Equatable {
         try read(folder.appendingPathComponent(optimizerFile))
     }
 
+    /// Which streams were in memory when the optimiser's state beside a checkpoint was written, for a training that goes on
+    /// from it; nil where all were. Throws `FileError`.
+    package static func streamsInMemory(in folder: URL) throws -> StreamRotation.Position? {
+        let state = try Safetensors(optimizerState(in: folder), name: optimizerFile)
+        guard let words = state.metadata[OptimizerState.streamsKey] else { return nil }
+        guard let position = StreamRotation.Position(words) else {
+            throw FileError(
+                "\(optimizerFile) does not say which streams were in memory: expected three whole numbers from 0, "
+                    + "found \(words)")
+        }
+        return position
+    }
+
     /// Reads all of a checkpoint that training may go on from. Throws `FileError` in the words of its owner for what
     /// is missing, cut off or damaged; the optimiser's state is only looked at where `isResumed` says so.
     package static func check(_ folder: URL, isResumed: (CheckpointConfiguration) -> Bool) throws

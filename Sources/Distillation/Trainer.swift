@@ -70,6 +70,8 @@ package final class Trainer {
     private var agreedNow = 0.0
     private var startedAt: Double?
     private var secondsBefore = 0.0
+    /// Which streams the store has in memory, for a checkpoint; nil where it has all.
+    package var streamsInMemory: StreamRotation.Position?
 
     /// Prepares training of `model`, which is changed in place. `resumeFrom`: the bytes of an `optimizer.safetensors`
     /// that belongs to the model's parameters. `selection`: which streams of the store count. `optimum`: the best possible
@@ -129,6 +131,9 @@ package final class Trainer {
         likelihoods.deallocate()
         squares.deallocate()
     }
+
+    /// Rows of windows that a step shows, padding among them; of all ranks.
+    package var rowsOfStep: Int { batch.windows * batch.length }
 
     /// Seconds of training so far, those before a resume included.
     package var elapsedSeconds: Double { secondsBefore + (startedAt.map { time() - $0 } ?? 0) }
@@ -280,7 +285,9 @@ extension Trainer {
     package func optimizerState() throws -> Data {
         try Safetensors.encode(
             model.parameterLayout, parts: [("first.", first), ("second.", second)],
-            metadata: ["step": "\(completedSteps)", "seconds": "\(elapsedSeconds)"])
+            metadata: ["step": "\(completedSteps)", "seconds": "\(elapsedSeconds)"].merging(
+                streamsInMemory.map { [OptimizerState.streamsKey: $0.description] } ?? [:]
+            ) { $1 })
     }
 
     /// Takes over the moments, the steps and the seconds of an earlier training.
@@ -297,8 +304,11 @@ extension Trainer {
 }
 
 /// The contents of an `optimizer.safetensors`: the tensors `first.NAME` and `second.NAME` of each parameter, and steps
-/// and seconds in its metadata. It has no schedule and no random state, since both follow from the step.
+/// and seconds in its metadata, and which streams were in memory where not all of them are. It has no schedule and no random state, since both follow from the step.
 enum OptimizerState {
+    /// Of the metadata: where the rotation of streams was, in a training whose histories do not fit in memory.
+    static let streamsKey = "streams_in_memory"
+
     /// Reads and checks the moments; gives the steps and seconds of training that made them. Throws `FileError`.
     static func read(
         _ data: Data, layout: ParameterLayout, first: FloatBuffer, second: FloatBuffer

@@ -71,8 +71,8 @@ package final class WindowSampler {
     package var streamCount: Int { parts.count }
     /// Lifetimes that windows are drawn from.
     package private(set) var lifetimeCount = 0
-    /// Ids of the tasks that windows are drawn from, ascending.
-    package var tasks: [Int] { Set(parts.map(\.stream.lifetime.task)).sorted() }
+    /// Ids of the tasks that windows are or were drawn from.
+    package private(set) var seenTasks: Set<Int> = []
 
     /// Calls `body` with each stream that windows are drawn from, in their order.
     func forEachStream(_ body: (StoredStream) -> Void) { for part in parts { body(part.stream) } }
@@ -87,6 +87,7 @@ package final class WindowSampler {
             guard stream.episodeCount > 0 else { return nil }
             return StreamPart(stream, settings, after: earlier[ObjectIdentifier(stream)])
         }
+        for part in parts { seenTasks.insert(part.stream.lifetime.task) }
         lifetimeCount = Set(parts.map(\.stream.lifetime)).count
         rowCount = parts.reduce(0) { $0 + $1.rowCount }
         weigh()
@@ -169,7 +170,7 @@ package final class WindowSampler {
     }
 
     /// Fills window `index` of the batch of optimiser step `step`. Returns how many actions it teaches.
-    func fill(_ batch: WindowBatch, step: Int, index: Int) -> Int {
+    package func fill(_ batch: WindowBatch, step: Int, index: Int) -> Int {
         let place = place(step: step, index: index)
         let part = parts[place.part]
         let (starts, view) = (part.starts, part.stream.view)

@@ -14,8 +14,13 @@ package struct DistilSettings: SettingsGroup {
     package var follow = false
     /// Trainings of each variant, with seeds that follow on `training.seed`.
     package var seeds = 1
+    /// MiB of streams that a distiller has in memory.
+    package var memoryMebibytes = 8192
 
     package init() {}
+
+    /// Bytes of streams in memory.
+    package var memory: Int { memoryMebibytes << 20 }
 
     package static let entries: [Entry<DistilSettings>] = [
         .kinds(
@@ -30,6 +35,10 @@ package struct DistilSettings: SettingsGroup {
         .key(
             "seeds", \.seeds, .integer(1...1_000),
             "Trainings of each variant, with the seeds `training.seed`, the one after it and so on."),
+        .key(
+            "memory_mebibytes", \.memoryMebibytes, .integer(1...1_000_000),
+            "MiB of streams that a distiller has in memory. Where the streams take more, they take turns as training goes on."
+        ),
     ]
 }
 

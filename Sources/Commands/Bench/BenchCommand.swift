@@ -12,7 +12,7 @@ struct BenchCommand: ParsableCommand {
             """,
         subcommands: [
             BenchCollectCommand.self, BenchLifetimesCommand.self, BenchKernelsCommand.self, BenchDistillerCommand.self,
-            BenchActingCommand.self,
+            BenchWindowsCommand.self, BenchActingCommand.self,
             BenchEvaluatorCommand.self, BenchCoordinatorCommand.self, BenchLargeClusterCommand.self,
             BenchRecorderCommand.self, BenchDrillCommand.self,
             BenchScaleCommand.self, BenchTrialsCommand.self, BenchHostileCommand.self, BenchStreamsCommand.self,

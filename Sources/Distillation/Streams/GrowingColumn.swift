@@ -20,6 +20,9 @@ struct GrowingColumn<Element: BitwiseCopyable>: ~Copyable {
 
     deinit { free(start) }
 
+    /// What it takes in memory.
+    var byteCount: Int { capacity * MemoryLayout<Element>.stride }
+
     /// The bytes of whole elements.
     mutating func append(_ bytes: UnsafeRawBufferPointer) {
         let added = bytes.count / MemoryLayout<Element>.stride

@@ -15,6 +15,9 @@ import Histories
 /// things. Scans begin 3 s apart, so that what a recorder has acknowledged is in the store some seconds later. Between
 /// slices no file is open. A stream whose file is another than before is dropped as a whole and read anew: two attempts
 /// at a lifetime never mix. One thread; it outlives the distillation that it was made for, and serves the next.
+///
+/// What does not fit in `memory` is not read while the histories grow, and read in turn once they are collected
+/// (`StreamRotation`).
 package final class HistoriesReading {
     /// From the beginning of a scan to that of the next.
     package static let scanIntervalNanoseconds: UInt64 = 3_000_000_000
@@ -32,13 +35,19 @@ package final class HistoriesReading {
     /// What counts for at least one of those whom it serves; nothing else is kept in memory.
     private var selection: StreamSelection?
     private var listings = FolderListings()
-    private var files: [String: FollowedFile] = [:]
+    private(set) var files: [String: FollowedFile] = [:]
     /// Of the scan at hand, in order; those before `next` were looked at.
     private var queue: [FollowedFile] = []
     private var next = 0
     private var scanNumber = 0
     private var scanBegan: UInt64 = 0
-    private var isScanning = false
+    var isScanning = false
+    /// Bytes of columns that may be in memory, not counting one stream that is being read.
+    package var memory: Int
+    /// Nil where everything fits, as far as it was read.
+    package var rotation: StreamRotation?
+    /// Nothing new is read while the histories grow: there is no room.
+    private(set) var isHeld = false
     /// Streams that their recorder has given up.
     private var marked: [String] = []
     /// No more streams come.
@@ -48,13 +57,14 @@ package final class HistoriesReading {
     /// By the task's description, which streams of one task share.
     private var views: [String: any ObservationView] = [:]
     /// Whole scans that were made.
-    package private(set) var scans = 0
+    package internal(set) var scans = 0
     /// Everything that will ever count was read.
-    package private(set) var isComplete = false
+    package internal(set) var isComplete = false
 
-    /// Nothing is looked at yet. `environment`: of every stream that counts.
-    package init(path: String, environment: EnvironmentDescription) {
+    /// Nothing is looked at yet. `environment`: of every stream that counts. `memory`: bytes.
+    package init(path: String, environment: EnvironmentDescription, memory: Int = .max) {
         self.path = path
+        self.memory = memory
         streams = StreamStore(environment: environment)
     }
 
@@ -63,7 +73,7 @@ package final class HistoriesReading {
         let union = selection?.union(more) ?? more.union(more)
         guard union != selection else { return }
         selection = union
-        isComplete = false
+        if rotation == nil { isComplete = false }
     }
 
     /// Collection is over: one more scan, and nothing will come after it.
@@ -79,9 +89,9 @@ package final class HistoriesReading {
         selection.chosen(from: streams.streams).count(where: \.isSealed)
     }
 
-    /// Files of the scan at hand, and how many of them were looked at.
-    package var fileCount: Int { queue.count }
-    package var filesRead: Int { next }
+    /// Files of the scan at hand, or those that take turns, and how many of them were looked at, or are in memory.
+    package var fileCount: Int { rotation.map { $0.wanted ?? $0.order.count } ?? queue.count }
+    package var filesRead: Int { rotation?.position.count ?? next }
 
     /// The scan at hand takes long: who trains meanwhile should give it all its time.
     package func isUrgent(now: UInt64) -> Bool { isScanning && now > scanBegan + Self.scanIntervalNanoseconds }
@@ -90,12 +100,13 @@ package final class HistoriesReading {
     /// monotonic clock, nanoseconds. Throws `HistoriesError` for a stream of another environment; for what cannot be
     /// found or read `StreamError`, but only once the histories are collected: before that it is tried again.
     package func advance(now: UInt64) throws -> Bool {
+        if let rotation { return try !rotation.isFilled && fill() }
         guard isScanning else {
             guard !isComplete, scans == 0 || isCollected || now >= scanBegan + Self.scanIntervalNanoseconds else {
                 return false
             }
             try beginScan(now: now)
-            return isScanning
+            return isScanning || rotation != nil
         }
         var transitions = 0
         var looked = 0
@@ -105,6 +116,7 @@ package final class HistoriesReading {
             looked += 1
             if !more { next += 1 }
             onProgress?()
+            if isFull, makeRoom(for: queue[max(0, next - 1)]) { return true }
         }
         if next == queue.count { endScan() }
         return isScanning
@@ -112,7 +124,7 @@ package final class HistoriesReading {
 }
 
 /// A file that was seen under its name, and what is known of it.
-private final class FollowedFile {
+final class FollowedFile {
     let path: String
     /// Of the last scan that saw it.
     var scan = 0
@@ -153,6 +165,7 @@ extension HistoriesReading {
             let file = files[path] ?? FollowedFile(path: path)
             files[path] = file
             file.scan = scanNumber
+            if isHeld, !isLastScan, file.stream == nil { continue }
             if mayHaveChanged(file) { queue.append(file) }
         }
         for file in files.values where file.scan != scanNumber {
@@ -161,6 +174,20 @@ extension HistoriesReading {
         }
         next = 0
         isScanning = true
+        if isHeld, isLastScan { beginRotation(selection) }
+    }
+
+    /// There is more than fits: what was read last leaves again, and nothing new is read until the histories are
+    /// collected. Then the streams take turns; true where that begins.
+    private func makeRoom(for file: FollowedFile) -> Bool {
+        isHeld = true
+        guard !isLastScan else {
+            beginRotation(selection)
+            return true
+        }
+        drop(file)
+        next = queue.count
+        return false
     }
 
     /// Whether a look at the file may give something that the last one did not.
@@ -173,7 +200,7 @@ extension HistoriesReading {
     private func endScan() {
         // One that was damaged has left its place to a later one of its lifetime.
         let missed = files.values.filter { $0.unselected.map { [path = $0.path] in isSelected($0, path) } ?? false }
-        guard missed.isEmpty else {
+        guard missed.isEmpty || isHeld else {
             queue += missed.sorted { $0.path < $1.path }
             return
         }
@@ -186,14 +213,20 @@ extension HistoriesReading {
 
     /// Whether a stream of that name is one of those to keep, beside those that are.
     private func isSelected(_ lifetime: LifetimeIdentifier, _ path: String) -> Bool {
+        let selection = rotation?.selection ?? selection
         guard selection?.tasks?.contains(lifetime.task) ?? true else { return false }
         guard let limit = selection?.streamsPerLifetime else { return true }
         return streams.streamCount(of: lifetime, before: path) < limit
     }
 
     /// What was read of a file counts no more.
-    private func drop(_ file: FollowedFile) {
+    func drop(_ file: FollowedFile) {
         if let stream = file.stream { streams.remove(stream) }
+        forget(file)
+    }
+
+    /// Its stream is not in the store any more.
+    func forget(_ file: FollowedFile) {
         file.stream = nil
         file.tail = StreamTail()
     }
@@ -203,7 +236,7 @@ extension HistoriesReading {
 
 extension HistoriesReading {
     /// Reads what is new in a file, up to a slice. Gives the transitions, and whether there is more.
-    private func look(at file: FollowedFile) throws -> (rows: Int, more: Bool) {
+    func look(at file: FollowedFile) throws -> (rows: Int, more: Bool) {
         // Taken before the file is opened: what comes meanwhile is seen the next time.
         file.stamp = FileStamp(path: file.path)
         file.unselected = nil
@@ -259,6 +292,7 @@ extension HistoriesReading {
         let before = stream.episodeCount
         stream.append(piece)
         if piece.isLast, metadata.isComplete, !stream.isSealed { stream.seal() }
+        streams.measure(stream)
         if stream.isSealed || stream.episodeCount > before { streams.noteChange() }
         return !piece.isLast
     }

@@ -43,6 +43,11 @@ package final class StoredStream {
     /// Rows of whole episodes.
     package var rowCount: Int { starts.start[starts.count - 1] }
 
+    /// Of all columns, room for rows to come among it.
+    var byteCount: Int { observations.byteCount + actions.byteCount + rewards.byteCount + starts.byteCount }
+    /// What its store has counted of that.
+    var measuredBytes = 0
+
     /// Appends the rollouts that follow what is here.
     func append(_ piece: StreamTail.Piece) {
         let (flags, more) = (piece.rows[.terminations], piece.rows[.truncations])

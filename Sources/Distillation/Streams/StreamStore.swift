@@ -25,6 +25,8 @@ package final class StreamStore {
         selection.chosen(from: streams).reduce(0) { $0 + $1.rowCount }
     }
     package var streamCount: Int { streams.count }
+    /// What the columns take, room for rows to come among it.
+    package private(set) var byteCount = 0
 
     /// How many streams of a lifetime stand before a name, without a look at those of other lifetimes.
     func streamCount(of lifetime: LifetimeIdentifier, before name: String) -> Int {
@@ -35,20 +37,43 @@ package final class StreamStore {
 
     /// Puts a stream in the place of its name, behind others of the same name.
     func insert(_ stream: StoredStream) {
-        var (low, high) = (0, streams.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if streams[middle].name <= stream.name { low = middle + 1 } else { high = middle }
-        }
-        streams.insert(stream, at: low)
+        streams.insert(stream, at: place { $0 <= stream.name })
         streamsOfLifetime[stream.lifetime, default: []].append(stream)
         noteChange()
     }
 
     func remove(_ stream: StoredStream) {
-        streams.removeAll { $0 === stream }
+        var place = place { $0 < stream.name }
+        while place < streams.count, streams[place] !== stream { place += 1 }
+        guard place < streams.count else { return }
+        streams.remove(at: place)
         streamsOfLifetime[stream.lifetime]?.removeAll { $0 === stream }
+        byteCount -= stream.measuredBytes
+        stream.measuredBytes = 0
         noteChange()
+    }
+
+    func removeAll() {
+        streams = []
+        streamsOfLifetime = [:]
+        byteCount = 0
+        noteChange()
+    }
+
+    /// The first stream for whose name `isBefore` does not hold, which holds for the names before it.
+    private func place(_ isBefore: (String) -> Bool) -> Int {
+        var (low, high) = (0, streams.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if isBefore(streams[middle].name) { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// A stream has grown, or was made to fit.
+    func measure(_ stream: StoredStream) {
+        byteCount += stream.byteCount - stream.measuredBytes
+        stream.measuredBytes = stream.byteCount
     }
 
     /// A stream has other whole episodes than before, or was sealed.
@@ -87,6 +112,7 @@ package final class StreamStore {
         }
         stream.seal()
         insert(stream)
+        measure(stream)
     }
 }
 

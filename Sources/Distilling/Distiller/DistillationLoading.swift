@@ -40,6 +40,7 @@ package final class DistillationLoading {
         self.resumeFrom = resumeFrom
         self.ranks = ranks
         self.store = store ?? HistoriesReading(path: histories.path, environment: distribution.environment)
+        self.store.memory = settings.memory
         self.store.widen(to: selection)
         if !settings.follow { self.store.historiesAreComplete() }
     }
@@ -58,6 +59,11 @@ package final class DistillationLoading {
         store.onProgress = onProgress
         isReading = try store.advance(now: now)
         guard !isReading, store.scans > 0, store.isComplete || settings.follow && hasEnough else { return nil }
+        // Of several ranks the first alone has the checkpoint, and all have to read the same.
+        store.rotate(
+            from: try ranks == nil ? resumeFrom.flatMap(Checkpoint.streamsInMemory(in:)) : nil, selection: selection)
+        isReading = store.rotation.map { !$0.isFilled } ?? false
+        guard !isReading else { return nil }
         return try DistillationRun(
             experiment: experiment, settings: settings, distribution: distribution, store: store,
             selection: selection, resumeFrom: resumeFrom, ranks: ranks)

@@ -40,6 +40,8 @@ package final class DistillationRun {
     private let environment: EnvironmentDescription
     private let splitSeed: UInt64
     private let testTasks: [Int]
+    /// Ids of the tasks that an earlier start has learnt from.
+    private let tasksBefore: [Int]
     private let checkpointEvery: Int
     /// How many checkpoints are to be kept; nil for all.
     package let keptCheckpoints: Int?
@@ -86,9 +88,12 @@ package final class DistillationRun {
         var optimizer: Data?
         if let resumeFrom {
             changes = try Self.changes(experiment, settings, distribution, since: resumeFrom)
-            model = try Checkpoint(folder: resumeFrom).makeModel()
+            let checkpoint = try Checkpoint(folder: resumeFrom)
+            model = try checkpoint.makeModel()
+            tasksBefore = try checkpoint.configuration().description.trainedTasks
             optimizer = try Checkpoint.optimizerState(in: resumeFrom)
         } else {
+            tasksBefore = []
             model = try settings.model.make(
                 ModelSpaces(distribution.environment), seed: settings.training.seed)
         }
@@ -96,6 +101,7 @@ package final class DistillationRun {
             model: model, training: settings.training, windows: settings.windows, data: store.streams,
             selection: selection, resumeFrom: optimizer, ranks: ranks,
             optimum: { id in (try? distribution.task(id)).flatMap { distribution.references(of: $0).optimum } })
+        trainer.streamsInMemory = store.rotation?.position
         lastCheckpoint = trainer.completedSteps
         secondsBefore = trainer.elapsedSeconds
     }
@@ -157,6 +163,8 @@ package final class DistillationRun {
     package var transitions: Int { trainer.sampler.rowCount }
     /// Streams that are learnt from.
     package var streams: Int { trainer.sampler.streamCount }
+    /// In words, where not all streams are in memory.
+    package var memoryNote: String? { store.memoryNote }
     /// Streams that were left out because they are damaged, or their recorder had given them up.
     package var quarantined: [String] { store.quarantined }
 
@@ -198,6 +206,8 @@ package final class DistillationRun {
 
     private func step() throws {
         let report = try trainer.step()
+        try store.noteShown(rows: trainer.rowsOfStep)
+        trainer.streamsInMemory = store.rotation?.position
         lastReport = report
         tokens += report.tokens
         smoothedLoss = smoothedLoss.map { 0.98 * $0 + 0.02 * report.loss } ?? report.loss
@@ -207,7 +217,8 @@ package final class DistillationRun {
     /// What a checkpoint of now is about.
     private var description: CheckpointDescription {
         CheckpointDescription(
-            environment: environment, splitSeed: splitSeed, trainedTasks: trainer.sampler.tasks, testTasks: testTasks)
+            environment: environment, splitSeed: splitSeed,
+            trainedTasks: trainer.sampler.seenTasks.union(tasksBefore).sorted(), testTasks: testTasks)
     }
 
     /// The name of a checkpoint that is made now: `step-00020000`.

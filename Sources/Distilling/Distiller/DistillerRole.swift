@@ -182,6 +182,7 @@ package final class DistillerRole: Role {
                 metadata: [
                     "streams": "\(run.streams)", "transitions": "\(run.transitions)", "step": "\(run.steps)",
                 ])
+            if let note = run.memoryNote { logger.info("\(note)") }
             self.loading = nil
             run.onProgress = { [progress] in progress?.advance() }
             training = run
