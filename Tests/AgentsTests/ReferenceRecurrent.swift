@@ -38,10 +38,11 @@ struct ReferenceRecurrent {
         var endsTrial = false
     }
 
-    /// Rows that are learnt from together, and the state before them.
+    /// Rows that are learnt from together, the state before them, and the rows of their trial before them.
     struct Sequence {
         var rows: [Row]
         var initial: [Double]
+        var before: [Row] = []
         var isWhole: Bool { rows.last?.endsTrial ?? false }
     }
 
@@ -67,19 +68,21 @@ struct ReferenceRecurrent {
     }
 
     /// What an update learns from that is given the rows in `range`: each trial's by itself, after the row at which the
-    /// update before was cut.
-    func sequences(_ stream: [Row], _ range: Range<Int>, parameters: [Double]) -> [Sequence] {
+    /// update before was cut. Without `parameters` no states are computed.
+    func sequences(_ stream: [Row], _ range: Range<Int>, parameters: [Double]?) -> [Sequence] {
         var states: [[Double]] = []
         var state = zeroState
         for row in stream[..<range.upperBound] {
             states.append(state)
+            guard let parameters else { continue }
             state = row.endsTrial ? zeroState : step(parameters, state, row).state
         }
         let isInside = range.lowerBound > 0 && !stream[range.lowerBound - 1].endsTrial
         var result: [Sequence] = []
         for index in (isInside ? range.lowerBound - 1 : range.lowerBound)..<range.upperBound {
             if result.isEmpty || result[result.count - 1].isWhole {
-                result.append(Sequence(rows: [], initial: states[index]))
+                let begin = stream[..<index].lastIndex(where: \.endsTrial).map { $0 + 1 } ?? 0
+                result.append(Sequence(rows: [], initial: states[index], before: Array(stream[begin..<index])))
             }
             result[result.count - 1].rows.append(stream[index])
         }
@@ -138,6 +141,13 @@ struct ReferenceRecurrent {
 
     /// The objective at `parameters`, with returns and advantages held constant at those of `anchor`.
     func objective(_ parameters: [Double], anchor: [Double], _ sequences: [Sequence]) -> Double {
+        objective(parameters, anchor: anchor, sequences, heads: heads)
+    }
+
+    /// The same of another network. `heads`: of each row of a sequence.
+    func objective(
+        _ parameters: [Double], anchor: [Double], _ sequences: [Sequence], heads: ([Double], Sequence) -> [[Double]]
+    ) -> Double {
         var (sum, count) = (0.0, 0)
         for sequence in sequences {
             let values = heads(anchor, sequence).map { $0[actions] }

@@ -11,20 +11,26 @@ import Wire
 @Suite("RL2 on a simulated network") struct TrialsTests {
     private static let episodes = 3
 
+    private static let lstm = "lstm: {units: 16, layers: 2}"
+    private static let transformer = "transformer: {dimension: 16, layers: 2, heads: 2, feed_forward: 16}"
+
     /// Trials of three episodes of 4 steps, in rollouts of 5: a rollout's edge falls everywhere in a trial.
-    private func experiment(lockstep: Bool, processes: Int = 2) -> String {
+    private func experiment(lockstep: Bool, processes: Int = 2, _ network: String = Self.lstm) -> String {
         smallExperiment(
             lockstep: lockstep, actors: 4, processes: processes, episodes: 240, rolloutLength: 5, checkpointSeconds: 1,
-            source: "lstm: {units: 16, layers: 2}, learning_rate: 0.01"
+            source: "\(network), learning_rate: 0.01"
         ).replacingOccurrences(
             of: "environment: {size: 3, horizon: 4}",
             with: "environment: {name: trials, of: {name: dark-room, size: 3, horizon: 4}, episodes: \(Self.episodes)}")
     }
 
-    @Test("the same lockstep experiment with 1 and with 4 actor processes gives the same streams")
-    func processCount() throws {
+    @Test(
+        "the same lockstep experiment with 1 and with 4 actor processes gives the same streams",
+        arguments: [lstm, transformer])
+    func processCount(network: String) throws {
         let datasets = try [1, 4].map { processes in
-            let cluster = try SimulatedCluster(yaml: experiment(lockstep: true, processes: processes), seed: testSeed())
+            let cluster = try SimulatedCluster(
+                yaml: experiment(lockstep: true, processes: processes, network), seed: testSeed())
             try cluster.run(milliseconds: patienceMilliseconds)
             return try cluster.dataset()
         }
@@ -32,10 +38,12 @@ import Wire
         #expect(datasets[0] == datasets[1])
     }
 
-    @Test("killed learners and actors leave the datasets of an undisturbed run, in lockstep")
-    func killed() throws {
+    @Test(
+        "killed learners and actors leave the datasets of an undisturbed run, in lockstep",
+        arguments: [lstm, transformer])
+    func killed(network: String) throws {
         let seed = testSeed()
-        let yaml = experiment(lockstep: true).replacingOccurrences(of: "actor: 240", with: "actor: 1500")
+        let yaml = experiment(lockstep: true, network).replacingOccurrences(of: "actor: 240", with: "actor: 1500")
         let undisturbed = try SimulatedCluster(yaml: yaml, seed: seed)
         try undisturbed.run(milliseconds: patienceMilliseconds)
         try undisturbed.checkEnd(seed)

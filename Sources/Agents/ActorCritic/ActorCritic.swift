@@ -6,8 +6,8 @@ package import Settings
 /// Advantage actor-critic with lambda-returns (paper, Table 4: A3C) as a kind of source algorithm.
 ///
 /// It takes observations of a few integers, which the network sees one-hot, and discrete actions. All actors of a
-/// lifetime share one network; "asynchronous" is a matter of the cluster, not of this type. With an LSTM in the place of
-/// the hidden layers, on trials of several episodes, it is RL2 (paper, Table 6).
+/// lifetime share one network; "asynchronous" is a matter of the cluster, not of this type. With an LSTM or a
+/// transformer in the place of the hidden layers, on trials of several episodes, it is RL2 (paper, Table 6, appendix G).
 package enum ActorCritic: SourceAlgorithmKind {
     package static let name = "a3c"
     package static let summary = "Advantage actor-critic: all actors of a lifetime share one network (paper, Table 4)."
@@ -15,12 +15,13 @@ package enum ActorCritic: SourceAlgorithmKind {
     package static func needs(
         _ settings: ActorCriticSettings, environment: EnvironmentDescription, actors: Int
     ) throws -> LifetimeNeeds {
-        guard settings.lstm == nil else {
+        guard settings.memory == nil else {
             let policy = try settings.makeRecurrentPolicy(environment: environment)
+            let rows = policy.rowsOfUpdate(perRowOf: settings.rolloutLength)
             return LifetimeNeeds(
                 rolloutLength: settings.rolloutLength,
                 largestSavedBytes: RecurrentLearner.savedBytes(policy, actors: actors),
-                operationsPerTransition: Double(2 * policy.multiplications * (1 + 3)))
+                operationsPerTransition: Double(2 * policy.multiplications) * (1 + 3 * rows))
         }
         let policy = try settings.makePolicy(environment: environment)
         return LifetimeNeeds(
@@ -33,7 +34,7 @@ package enum ActorCritic: SourceAlgorithmKind {
     package static func makeActor(
         _ settings: ActorCriticSettings, environment: EnvironmentDescription, keys: [StreamKey]
     ) throws -> any SourceActor {
-        guard settings.lstm == nil else {
+        guard settings.memory == nil else {
             return RecurrentActor(try settings.makeRecurrentPolicy(environment: environment), keys: keys)
         }
         return try settings.makePolicy(environment: environment).makeActor(environment: environment, keys: keys)
@@ -42,7 +43,7 @@ package enum ActorCritic: SourceAlgorithmKind {
     package static func makeLearner(
         _ settings: ActorCriticSettings, scene: Scene, seed: UInt64, task: Int, repetition: Int
     ) throws -> any SourceLearner {
-        guard settings.lstm == nil else {
+        guard settings.memory == nil else {
             return try RecurrentLearner(
                 settings: settings, scene: scene, seed: seed, task: task, repetition: repetition)
         }

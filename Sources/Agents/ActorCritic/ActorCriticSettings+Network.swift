@@ -14,7 +14,8 @@ extension ActorCriticSettings {
     /// The network with memory for an environment. Throws as `makePolicy` does.
     func makeRecurrentPolicy(environment: EnvironmentDescription) throws -> RecurrentPolicy {
         try check()
-        return try RecurrentPolicy(ActorCritic.name, environment: environment, settings: lstm ?? LSTMSettings())
+        return try RecurrentPolicy(
+            ActorCritic.name, environment: environment, settings: memory ?? .lstm(LSTMSettings()))
     }
 
     private func check() throws {

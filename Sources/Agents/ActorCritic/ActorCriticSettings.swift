@@ -8,6 +8,8 @@ package struct ActorCriticSettings: SettingsGroup {
     package var activation = PerceptronNetwork.Activation.relu
     /// In the place of the hidden layers: a policy that remembers through a trial.
     package var lstm: LSTMSettings?
+    /// Likewise; one of the two.
+    package var transformer: TrialTransformerSettings?
     package var learningRate = 1e-4
     /// Gamma of the lambda-return.
     package var discount = 0.99
@@ -42,6 +44,9 @@ package struct ActorCriticSettings: SettingsGroup {
         .key("activation", \.activation, .choice, "The hidden layers' activation function."),
         .optionalSection(
             "lstm", \.lstm, absent: "none", "A network with memory in the place of the hidden layers."),
+        .optionalSection(
+            "transformer", \.transformer, absent: "none",
+            "In the place of the hidden layers, a transformer that sees the whole trial so far (paper, appendix G)."),
         .key("learning_rate", \.learningRate, .number(above: 0, to: 1), "Adam's step size."),
         .key("discount", \.discount, .number(0, 1), "Discount of later rewards."),
         .key("lambda", \.lambda, .number(0, 1), "Weight of longer returns in the lambda-return."),
@@ -63,11 +68,19 @@ package struct ActorCriticSettings: SettingsGroup {
     ]
 
     package func contradictions() -> [Contradiction] {
-        guard lstm != nil, bootstrapsTruncation else { return [] }
-        return [
-            Contradiction(
-                ["bootstraps_truncation", "lstm"],
-                "a network with memory has no value of an episode's final observation: returns end with the trial")
-        ]
+        var found: [Contradiction] = []
+        if memory != nil, bootstrapsTruncation {
+            found.append(
+                Contradiction(
+                    ["bootstraps_truncation", lstm == nil ? "transformer" : "lstm"],
+                    "a network with memory has no value of an episode's final observation: returns end with the trial"))
+        }
+        if lstm != nil, transformer != nil {
+            found.append(Contradiction(["lstm", "transformer"], "a policy has one network; write none for the other"))
+        }
+        return found
     }
+
+    /// What the policy remembers by; nil where it does not.
+    var memory: MemorySettings? { lstm.map { .lstm($0) } ?? transformer.map { .transformer($0) } }
 }

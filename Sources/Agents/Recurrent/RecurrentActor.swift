@@ -10,7 +10,7 @@ import Neural
 package final class RecurrentActor: SourceActor {
     private let policy: RecurrentPolicy
     private let sampler: ActionSampler
-    private let network: SteppedLSTM
+    private let network: any SteppedMemory
     private let policies = PolicyBuffers()
     /// (H, `headWidth`) and (`headWidth`), padded with zeros.
     private let head: FloatBuffer
@@ -29,9 +29,9 @@ package final class RecurrentActor: SourceActor {
     init(_ policy: RecurrentPolicy, keys: [StreamKey]) {
         self.policy = policy
         sampler = ActionSampler(keys: keys, environment: policy.environment, actions: policy.actions)
-        network = SteppedLSTM(policy.lstm, sequences: keys.count, components: policy.components)
+        network = policy.makeSteppedMemory(sequences: keys.count)
         headWidth = (policy.outputs + 15) & ~15
-        head = FloatBuffer(policy.lstm.units * headWidth)
+        head = FloatBuffer(policy.width * headWidth)
         headBias = FloatBuffer(headWidth)
         heads = FloatBuffer(keys.count * headWidth)
         previousActions = Array(repeating: -1, count: keys.count)
@@ -43,11 +43,10 @@ package final class RecurrentActor: SourceActor {
     package func load(parameters: UnsafeBufferPointer<Float>) throws {
         guard parameters.count == policy.parameters.count, let source = parameters.baseAddress else {
             throw SourceAlgorithmError(
-                "expected \(policy.parameters.count) parameters of an lstm of \(policy.lstm.layers.count) layers of "
-                    + "\(policy.lstm.units) units, found \(parameters.count)")
+                "expected \(policy.parameters.count) parameters of \(policy.networkName), found \(parameters.count)")
         }
         network.load(source)
-        let units = policy.lstm.units
+        let units = policy.width
         for output in 0..<policy.outputs {
             headBias.start[output] = source[policy.headBias + output]
             for unit in 0..<units {
@@ -60,7 +59,7 @@ package final class RecurrentActor: SourceActor {
         observations: UnsafeRawPointer, episodes: UnsafePointer<UInt64>, steps: UnsafePointer<UInt32>,
         actions: UnsafeMutableRawPointer
     ) {
-        let (environment, units) = (policy.environment, policy.lstm.units)
+        let (environment, units) = (policy.environment, policy.width)
         for row in 0..<count {
             if steps[row] == 0, environment.beginsTrial(episodes[row]) { forget(row) }
             let inputs = inputs.base + row * policy.components
@@ -96,6 +95,12 @@ package final class RecurrentActor: SourceActor {
         previousRewards[row] = 0
     }
 
-    /// Hidden units (layers, H) of stream number `index`, then its cells likewise. For comparison.
+    /// What is remembered of stream number `index`: an LSTM's hidden units (layers, H), then its cells likewise; a
+    /// transformer's keys (blocks, rows, D). For comparison.
     package func state(of index: Int) -> [Float] { network.state(of: index) }
+
+    /// Logits and value of the last step of stream number `index`. For comparison.
+    package func outputs(of index: Int) -> [Float] {
+        Array(UnsafeBufferPointer(start: heads.start + index * headWidth, count: policy.outputs))
+    }
 }

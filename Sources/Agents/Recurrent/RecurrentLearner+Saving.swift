@@ -81,8 +81,8 @@ extension RecurrentLearner {
         guard count == UInt32(policy.parameters.count), raw.count == expected else {
             throw SourceAlgorithmError(
                 "the learner's checkpoint holds \(count) parameters and \(actors) actors in \(raw.count) bytes, "
-                    + "expected \(policy.parameters.count) in \(expected): an lstm of \(policy.lstm.layers.count) "
-                    + "layers of \(policy.lstm.units) units, \(policy.actions) actions")
+                    + "expected \(policy.parameters.count) in \(expected): \(policy.networkName), "
+                    + "\(policy.actions) actions")
         }
         guard saved.isWhole else {
             throw SourceAlgorithmError("the learner's checkpoint is damaged: its checksum does not hold")
@@ -108,11 +108,12 @@ extension RecurrentLearner {
                 let state = first + 52 + 4 * policy.components
                 carried.state = (0..<policy.stateWidth).map { Float(bitPattern: saved.read(state + 4 * $0)) }
                 guard 0..<policy.actions ~= Int(row.action), -1..<policy.actions ~= Int(row.previousAction),
-                    carried.components.allSatisfy({ 0..<policy.hotInputs ~= Int($0) })
+                    carried.components.allSatisfy({ 0..<policy.hotInputs ~= Int($0) }),
+                    policy.isState(carried.state)
                 else {
                     throw SourceAlgorithmError(
-                        "the learner's checkpoint holds a cut row of actor \(actor) with actions or an observation "
-                            + "outside their spaces")
+                        "the learner's checkpoint holds a cut row of actor \(actor) with actions, an observation "
+                            + "or rows before it outside their spaces")
                 }
                 carried.row = row
             }

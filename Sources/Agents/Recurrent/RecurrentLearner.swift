@@ -9,7 +9,7 @@ import Neural
 /// with is the learner's own, kept from the update before (`TrialSequences`): rollouts do not carry it, and it need not
 /// be computed anew from the trial's begin.
 ///
-/// Sequences are divided into groups of one length and at most `RecurrentPass.mostSequences`, and their gradients added
+/// Sequences are divided into groups of one length and at most `RecurrentPolicy.mostSequences`, and their gradients added
 /// in the groups' order: what comes out does not depend on the number of threads, nor on how batches divide the
 /// rollouts.
 package final class RecurrentLearner: SourceLearner {
@@ -19,7 +19,7 @@ package final class RecurrentLearner: SourceLearner {
     let sequences: TrialSequences
     private let settings: ActorCriticSettings
     private let pool: WorkerPool
-    private let passes: [RecurrentPass]
+    private let passes: [any MemoryPass]
     /// One for each group of the largest update so far.
     private var groupGradients: [FloatBuffer] = []
     /// (sequences, `stateWidth`): before the last row of each.
@@ -33,9 +33,9 @@ package final class RecurrentLearner: SourceLearner {
     ) throws {
         self.settings = settings
         policy = try settings.makeRecurrentPolicy(environment: scene.environment)
-        let threads = settings.lstm?.threads ?? 1
+        let threads = settings.memory?.threads ?? 1
         pool = WorkerPool(count: threads)
-        passes = (0..<threads).map { [policy] _ in RecurrentPass(policy) }
+        passes = (0..<threads).map { [policy] _ in policy.makePass() }
         sequences = TrialSequences(policy: policy, scene: scene)
         let generator = Philox(StreamKey(seed: seed, task: task, repetition: repetition, actor: 0))
         trained = TrainedParameters(
@@ -70,8 +70,8 @@ package final class RecurrentLearner: SourceLearner {
         return (trained.takeGradient(), report)
     }
 
-    /// What the learner goes on from with an actor's next rollout: hidden units (layers, H), then cells likewise, before
-    /// the row at which the last one was cut. Nil where its trial ended there. For comparison.
+    /// What the learner goes on from with an actor's next rollout, before the row at which the last one was cut: an LSTM's
+    /// hidden units (layers, H), then cells likewise, or a transformer's `TrialRows`. Nil where its trial ended there. For comparison.
     package func keptState(ofActor actor: Int) -> [Float]? {
         sequences.carried[actor].flatMap { $0.row == nil ? nil : $0.state }
     }
@@ -100,8 +100,8 @@ package final class RecurrentLearner: SourceLearner {
         let byLength = Dictionary(grouping: sequences.sequences.indices) { sequences.sequences[$0].length }
         return byLength.keys.sorted().flatMap { length -> [[Int]] in
             let all = byLength[length] ?? []
-            return stride(from: 0, to: all.count, by: RecurrentPass.mostSequences).map {
-                Array(all[$0..<min(all.count, $0 + RecurrentPass.mostSequences)])
+            return stride(from: 0, to: all.count, by: policy.mostSequences).map {
+                Array(all[$0..<min(all.count, $0 + policy.mostSequences)])
             }
         }
     }

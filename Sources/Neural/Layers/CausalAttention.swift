@@ -83,6 +83,13 @@ package struct CausalAttention: Sendable {
         }
     }
 
+    /// One query of one head (d) against keys and values of `count` tokens, (count, stride) each from the head's first
+    /// column; writes (d). `scores`: scratch of `count` floats. For acting, row after row.
+    package static func query(
+        _ query: UnsafePointer<Float>, keys: UnsafePointer<Float>, values: UnsafePointer<Float>, count: Int,
+        stride: Int, headDimension: Int, scores: UnsafeMutablePointer<Float>, into out: UnsafeMutablePointer<Float>
+    ) { ck_attention_query(query, keys, values, count, stride, headDimension, scores, out) }
+
     /// The kernels are faster where there is no mask at all.
     private func withCodes(
         _ dropout: Dropout, _ body: (UnsafePointer<ck_dropout>, UnsafePointer<ck_attention_mask>?) -> Void
