@@ -95,8 +95,8 @@ let package = Package(
             [
                 "Quantities",
                 "Settings",
-                "Nodes", "Agents", "Histories", "Experiments", "Environments", "Experience", "Files", "Wire",
-                "Transport", logging,
+                "Nodes", "Distillation", "Agents", "Histories", "Experiments", "Environments", "Experience", "Files",
+                "Wire", "Transport", logging,
             ]),
         module(
             "Distilling",

@@ -89,9 +89,16 @@ package struct HistoriesIndex: Hashable, Sendable {
         package var recordedActors: Int
         /// Of an evaluation by its name: streams of a task, one for each copy of the environment, and episodes of each.
         package var evaluation: @Sendable (String) -> (seeds: Int, episodes: Int)
+        /// Lifetimes that have not ended, whatever their streams say: what they have learnt is to be evaluated, and is not
+        /// there.
+        package var unfinished: Set<LifetimeIdentifier>
 
-        package init(recordedActors: Int, evaluation: @escaping @Sendable (String) -> (seeds: Int, episodes: Int)) {
+        package init(
+            recordedActors: Int, unfinished: Set<LifetimeIdentifier> = [],
+            evaluation: @escaping @Sendable (String) -> (seeds: Int, episodes: Int)
+        ) {
             self.recordedActors = recordedActors
+            self.unfinished = unfinished
             self.evaluation = evaluation
         }
     }
@@ -141,7 +148,8 @@ package struct HistoriesIndex: Hashable, Sendable {
         for (lifetime, members) in byLifetime {
             switch lifetime.collection {
             case .histories:
-                let missing = (expected?.recordedActors ?? 0) - (lostOf[lifetime] ?? 0)
+                let isOpen = expected?.unfinished.contains(lifetime) ?? false
+                let missing = isOpen ? .max : (expected?.recordedActors ?? 0) - (lostOf[lifetime] ?? 0)
                 lifetimes.append(HistoriesIndex.lifetime(lifetime, members, expected: missing))
             case .evaluation(let name):
                 evaluations.append(HistoriesIndex.evaluation(name, lifetime, members, expected: expected))
@@ -172,7 +180,7 @@ package struct HistoriesIndex: Hashable, Sendable {
     /// A lifetime's attempt is the upper part of the incarnations that it gave out, plus one: the next attempt must
     /// give out higher ones than its files have. Where the files have none (lockstep), it was begun once at least.
     ///
-    /// `expected`: sealed streams without which it has not ended.
+    /// `expected`: sealed streams without which it has not ended; more than there can be where it has not in any case.
     ///
     /// Begins with the first rollout's wall clock and ends with the last one's. `status` is finished where all files
     /// are sealed and there are as many as expected.

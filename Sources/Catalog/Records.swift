@@ -252,7 +252,7 @@ package struct EvaluationKind: RawRepresentable, Hashable, Sendable {
 
     package init(rawValue: String) { self.rawValue = rawValue }
 
-    /// The distilled model, whose context lives through the episodes.
+    /// The distilled model, whose context lives through the episodes; or RL2, whose memory does.
     package static let inContext = EvaluationKind(rawValue: "in-context")
     /// The same with the context cleared at each.
     package static let control = EvaluationKind(rawValue: "control")
@@ -265,6 +265,8 @@ package struct EvaluationKind: RawRepresentable, Hashable, Sendable {
         case .inContext(_, let clearContext): self = clearContext ? .control : .inContext
         case .named(let name, let settings) where name == PolicyDescription.distilled:
             self = Self.isCleared(settings) ? .control : .inContext
+        // It learns in its memory, which lives through the episodes of a trial.
+        case .named(PolicyDescription.learnt, _): self = .inContext
         case .named(let name, _): self.init(rawValue: name)
         }
     }

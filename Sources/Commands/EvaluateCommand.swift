@@ -16,7 +16,8 @@ struct EvaluateCommand: ParsableCommand {
         commandName: "evaluate", abstract: "Roll a checkpoint out on tasks and watch it learn in its context.",
         discussion: """
             CHECKPOINT is a folder with model.safetensors and config.json, wherever it lies, or a run, of which the last \
-            checkpoint counts. What it was trained on is never evaluated as held out. Example: distillery evaluate runs/quickstart/checkpoints/distiller/step-00020000 --workers 2
+            checkpoint counts; of a run of RL2 that is what its lifetime has learnt. What it was trained on is never \
+            evaluated as held out. Example: distillery evaluate runs/quickstart/checkpoints/distiller/step-00020000 --workers 2
             """)
 
     @Argument(help: "Folder of the checkpoint, or of its run.") var checkpoint: String
@@ -58,15 +59,22 @@ struct EvaluateCommand: ParsableCommand {
     private func evaluate(in folder: String) throws {
         let key = try listening.keys.own()
         let source = try CheckpointStore.locate(checkpoint)
-        let configuration = try Checkpoint(folder: source).configuration()
-        _ = try Checkpoint(folder: source).makeModel()
-        let experiment = try experiment(of: configuration.description, at: source)
+        let files = try Checkpoint(folder: source)
+        let isLearnt = files.isLearntPolicy
+        let description: CheckpointDescription
+        if isLearnt {
+            description = try LearntPolicyCheckpoint(files).description
+        } else {
+            description = try files.configuration().description
+            _ = try files.makeModel()
+        }
+        let experiment = try experiment(of: description, at: source, isLearnt: isLearnt)
         try experiment.checkProcesses(collects: false, evaluates: true)
         let run = RunFolder(out: folder, experiment: experiment)
         let lock = try run.prepare(experiment, resume: false)
-        let store = CheckpointStore(
-            folder: URL(fileURLWithPath: run.path).appendingPathComponent("checkpoints/distiller"))
-        let name = try store.adopt(source)
+        let place = isLearnt ? "checkpoints/learner/\(LearntPolicy.name)" : "checkpoints/distiller"
+        let store = CheckpointStore(folder: URL(fileURLWithPath: run.path).appendingPathComponent(place))
+        let name = (isLearnt ? "\(LearntPolicy.name)/" : "") + (try store.adopt(source))
         let signals = try SignalWatcher()
         let supervisor = Supervisor(
             executable: try ChildProcess.ownExecutable(), folder: run.path, lock: lock,
@@ -97,7 +105,9 @@ struct EvaluateCommand: ParsableCommand {
     }
 
     /// What is asked for by hand, in the experiment of the checkpoint's run or one that the checkpoint describes.
-    private func experiment(of description: CheckpointDescription, at source: URL) throws -> Experiment {
+    private func experiment(
+        of description: CheckpointDescription, at source: URL, isLearnt: Bool
+    ) throws -> Experiment {
         let experiment = try experimentOfRun(at: source, of: description) ?? Experiment(evaluating: description)
         var settings = experiment.evaluate
         settings.episodes = episodes
@@ -107,13 +117,14 @@ struct EvaluateCommand: ParsableCommand {
         settings.temperature = temperature ?? settings.temperature
         settings.slide = slide ?? settings.slide
         return try experiment.evaluating(
-            split, by: settings, evaluators: workers, trainedTasks: description.trainedTasks.count)
+            split, by: settings, evaluators: workers, trainedTasks: description.trainedTasks.count,
+            isLearnt: isLearnt)
     }
 
     /// Of the run that the checkpoint lies in, for its seed, temperature and slide. nil, said why, where it cannot be read
     /// or is about other tasks: then the checkpoint's own configuration describes the tasks.
     private func experimentOfRun(at source: URL, of description: CheckpointDescription) -> Experiment? {
-        // RUN/checkpoints/distiller/step-00020000, or with a distillation's name before the last.
+        // RUN/checkpoints/distiller/step-00020000, or with a distillation's or a policy's name before the last.
         let files = ["../../..", "../../../.."].map {
             source.appendingPathComponent("\($0)/experiment.yaml").standardizedFileURL.path
         }

@@ -57,7 +57,7 @@ struct CheckpointDocument: SettingsGroup {
         .key("seconds", \.seconds, .number(0, 1e12), "Seconds of training that made them."),
     ]
 
-    private static let tasks = ValueForm<[Int]>.list(of: .integer(atLeast: 0), count: 0...mostTasks)
+    static let tasks = ValueForm<[Int]>.list(of: .integer(atLeast: 0), count: 0...mostTasks)
 }
 
 extension CheckpointDocument {

@@ -21,6 +21,8 @@ package enum PolicyDescription: Hashable, Sendable {
 
     /// The name of the distilled model's policy.
     package static let distilled = "distilled"
+    /// The name of the policy that a lifetime on trials has learnt (RL2).
+    package static let learnt = "rl2"
 
     /// The policy's name in its registry.
     package var name: String {

@@ -4,7 +4,8 @@ package import Settings
 /// element of the list `claims`.
 ///
 /// A curve's value is a mean over trainings, tasks and seeds of its last ten episodes, or of the ten that end with
-/// `episode`; where a life is one episode it is the mean of the whole life.
+/// `episode`; in trials of several episodes of the last one, or of `episode` alone; where a life is one episode it is the
+/// mean of the whole life.
 package struct ClaimSettings: SettingsGroup {
     /// What is compared, and with what.
     package enum Kind: String, Sendable, CaseIterable {

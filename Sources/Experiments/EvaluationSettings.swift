@@ -34,7 +34,8 @@ package struct EvaluationSettings: SettingsGroup {
         .key("limit", \.limit, .optional(.integer(atLeast: 1), "all"), "How many of them, at even distances."),
         .key(
             "policies", \.policies, .list(of: .text("name of a policy"), count: 1...16),
-            "What acts: `distilled`, and policies that need no checkpoint (`random`, `optimum`, `source`)."),
+            "What acts: `distilled`, `rl2` (what a lifetime on trials has learnt, with frozen parameters), and policies that "
+                + "need no checkpoint (`random`, `optimum`, `source`)."),
         .key(
             "variants", \.variants, .list(of: .itemName, count: 0...64),
             "Of which variants the distilled models are evaluated; without any, all."),

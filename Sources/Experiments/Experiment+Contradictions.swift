@@ -10,7 +10,7 @@ extension Experiment {
     /// do not go together and says what to write instead.
     package func contradictions() -> [Contradiction] {
         taskContradictions + processContradictions + variantContradictions + windowContradictions
-            + baselineContradictions + evaluationContradictions + claimContradictions
+            + baselineContradictions + evaluationContradictions + learntContradictions + claimContradictions
     }
 
     /// Baselines that cannot act in the environment.

@@ -44,8 +44,10 @@ extension Experiment {
     /// The same experiment with what an evaluation by hand asks for: `settings`, in which the number of train tasks does
     /// not count. `split`: the tasks that are evaluated; train tasks are limited to `trainedTasks` of them, and to none
     /// where the held-out ones are asked for. Throws `SettingsError` for numbers that are out of range.
+    ///
+    /// - Parameter isLearnt: the checkpoint is what a lifetime has learnt, and not a distilled model
     package func evaluating(
-        _ split: Split, by settings: EvaluateSettings, evaluators: Int, trainedTasks: Int
+        _ split: Split, by settings: EvaluateSettings, evaluators: Int, trainedTasks: Int, isLearnt: Bool = false
     ) throws -> Experiment {
         var experiment = self
         experiment.variants = []
@@ -57,6 +59,15 @@ extension Experiment {
         experiment.cluster.evaluators = evaluators
         experiment.evaluate.trainTasks =
             split == .train ? min(trainedTasks, trainTasks(of: try makeTasks()).count) : 0
+        if isLearnt {
+            var evaluation = EvaluationSettings()
+            evaluation.name = split.rawValue
+            evaluation.tasks = split.rawValue
+            evaluation.policies = [LearntPolicy.name] + settings.baselines
+            experiment.evaluations = [evaluation]
+            experiment.distil.seeds = 0
+            experiment.collect.lifetimes = 1
+        }
         return try Experiment(yaml: experiment.yaml, file: "the evaluation")
     }
 }

@@ -192,6 +192,11 @@ private let evaluationsChapter = """
       - {name: prompted, prompt: {quality: 0.25, transitions: 100}}
     ```
 
+    On `trials` of another environment the policy `rl2` is what the lifetime has learnt, with frozen parameters, and needs
+    no distillation (`distil.seeds: 0`). An evaluation of more episodes than a trial has is of several trials in a row, of
+    one task; `tasks: drawn` are those that trials are drawn from. `distillery report RUN --beside RL2-RUN` draws what it
+    comes to into the report of another run on the same tasks.
+
     """
 
 private let claimsChapter = """
@@ -201,8 +206,9 @@ private let claimsChapter = """
     What the report judges: a list, each element with the keys of this table. The verdict is `holds` or `fails` where the
     95 % interval lies on one side of what is claimed, otherwise `likely` or `unlikely` by the side of the mean; a bootstrap
     draws trainings, tasks and seeds, the same tasks for both curves. The value of a curve is the mean of its last ten
-    episodes, or of the ten that end with `episode`, or of a whole life where that is one episode. They stand in
-    RUN/report.html and RUN/report/claims.json. For example:
+    episodes, or of the ten that end with `episode`, or of a whole life where that is one episode; in trials of several
+    episodes it is that of the last one, or of `episode` alone. They stand in RUN/report.html and RUN/report/claims.json. For
+    example:
 
     ```yaml
     claims:

@@ -12,7 +12,7 @@ package struct DistilSettings: SettingsGroup {
     package var training = TrainingSettings()
     /// Whether training begins while histories are still collected.
     package var follow = false
-    /// Trainings of each variant, with seeds that follow on `training.seed`.
+    /// Trainings of each variant, with seeds that follow on `training.seed`; none where nothing is distilled.
     package var seeds = 1
     /// MiB of streams that a distiller has in memory.
     package var memoryMebibytes = 8192
@@ -33,8 +33,8 @@ package struct DistilSettings: SettingsGroup {
             "Whether training begins while histories are still collected: what is recorded is in reach some seconds later."
         ),
         .key(
-            "seeds", \.seeds, .integer(1...1_000),
-            "Trainings of each variant, with the seeds `training.seed`, the one after it and so on."),
+            "seeds", \.seeds, .integer(0...1_000),
+            "Trainings of each variant, with the seeds `training.seed`, the one after it and so on; 0 distils nothing."),
         .key(
             "memory_mebibytes", \.memoryMebibytes, .integer(1...1_000_000),
             "MiB of streams that a distiller has in memory. Where the streams take more, they take turns as training goes on."

@@ -9,6 +9,8 @@ package struct ExperimentContext {
     package let distribution: any TaskDistribution
     /// What every lifetime's source algorithm needs of its actors and its learner.
     package let needs: LifetimeNeeds
+    /// The lifetimes that leave what they have learnt to be evaluated.
+    package let learntPolicies: [PlannedPolicy]
     /// Most seeds of any evaluation: streams of an evaluation are numbered below this.
     package let evaluationSeeds: Int
     /// The run's folder on the coordinator's host. With the experiment it tells one run from another; the roles that
@@ -26,6 +28,7 @@ package struct ExperimentContext {
         self.folder = folder
         evaluationSeeds = experiment.evaluationSeeds
         distribution = try experiment.makeTasks()
+        learntPolicies = experiment.learntPolicies(of: distribution)
         needs = try experiment.source.needs(
             environment: distribution.environment, actors: experiment.collect.actors)
     }

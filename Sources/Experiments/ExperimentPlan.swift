@@ -93,13 +93,7 @@ package struct ExperimentPlan: Sendable, Equatable {
         maximumTransitions = lifetimes * actors * episodesPerActor * horizon
         maximumRecordedTransitions = lifetimes * recordedActors * episodesPerActor * horizon
         let distillations = try experiment.distillations()
-        let evaluations =
-            try distillations.flatMap { distillation in
-                try experiment.evaluations(
-                    of: distillation.lastCheckpoint, variant: distillation.variant,
-                    tasks: distribution
-                ).map { (planned: $0, model: distillation.settings.model as ModelChoice?) }
-            } + experiment.baselineEvaluations(tasks: distribution).map { (planned: $0, model: nil) }
+        let evaluations = try Self.evaluations(of: distillations, experiment, distribution)
         evaluationEpisodes = evaluations.reduce(0) { $0 + $1.planned.allEpisodes }
 
         let needs = try experiment.source.needs(environment: environment, actors: collect.actors)
@@ -133,6 +127,21 @@ package struct ExperimentPlan: Sendable, Equatable {
         }
         let workers = min(cores, Double(experiment.cluster.evaluators))
         evaluateSeconds = operations / (workers * rates.evaluationGigaflops * 1e9)
+    }
+
+    /// All that is evaluated, with the sequence model that acts; nil where another policy does.
+    private static func evaluations(
+        of distillations: [PlannedDistillation], _ experiment: Experiment, _ distribution: any TaskDistribution
+    ) throws -> [(planned: PlannedEvaluation, model: ModelChoice?)] {
+        let distilled = try distillations.flatMap { distillation in
+            try experiment.evaluations(
+                of: distillation.lastCheckpoint, variant: distillation.variant, tasks: distribution
+            ).map { (planned: $0, model: distillation.settings.model as ModelChoice?) }
+        }
+        let others =
+            try experiment.policyEvaluations(tasks: distribution)
+            + experiment.baselineEvaluations(tasks: distribution)
+        return distilled + others.map { (planned: $0, model: nil) }
     }
 
     /// Checkpoints that lie on the disk at most, and their bytes.

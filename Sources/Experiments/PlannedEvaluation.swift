@@ -5,11 +5,12 @@ import Settings
 /// One policy on some tasks, with as many seeds and episodes as the experiment says: what is evaluated under one name,
 /// task by task. An item of the plan of work.
 package struct PlannedEvaluation: Sendable, Hashable {
-    /// The folder of its streams: `step-00020000-test`, `ed-step-00020000-held-out`, `random-test`.
+    /// The folder of its streams: `step-00020000-test`, `ed-step-00020000-held-out`, `rl2-test`, `random-test`.
     package let name: String
     /// What the experiment calls it, whatever acts: `test`, `test-cleared`, `train`, or a name of its list.
     package let label: String
-    /// Of the checkpoint that acts, as `PlannedDistillation.checkpoint` gives it; nil for a policy that needs none.
+    /// Of the checkpoint that acts, as `PlannedDistillation.checkpoint` or `PlannedPolicy.checkpoint` gives it; nil for a
+    /// policy that needs none, and in a plan while it is not known.
     package let checkpoint: String?
     package let policy: PolicyChoice
     /// What the policy is shown before its first step, to be chosen of the recorded streams; nil for nothing.
@@ -40,7 +41,8 @@ extension Experiment {
                 temperature: evaluate.temperature(of: settings), context: settings.context,
                 slide: evaluate.slide(of: settings))
             return try planned(
-                settings, checkpoint: checkpoint, PolicyChoice(DistilledPolicy.self, acting), on: distribution)
+                settings, acting: checkpoint.replacing("/", with: "-"), checkpoint: checkpoint,
+                PolicyChoice(DistilledPolicy.self, acting), on: distribution)
         }
     }
 
@@ -48,27 +50,33 @@ extension Experiment {
     /// policy or a group of tasks that there is not.
     package func baselineEvaluations(tasks distribution: any TaskDistribution) throws -> [PlannedEvaluation] {
         try listedEvaluations.flatMap { settings in
-            try settings.policies.filter { $0 != DistilledPolicy.name }.map { name in
-                try planned(settings, checkpoint: nil, try baseline(name), on: distribution)
+            try settings.policies.map { try baseline($0) }.filter { !$0.needsCheckpoint }.map { policy in
+                try planned(settings, acting: policy.name, checkpoint: nil, policy, on: distribution)
             }
         }
     }
 
-    /// All that is evaluated in a run: of the last checkpoint of each distillation, and of policies that need none. Throws
-    /// as the two above do.
+    /// All that is evaluated in a run: of the last checkpoint of each distillation, of what lifetimes have learnt, and of
+    /// policies that need no checkpoint. Throws as the others do.
     package func allEvaluations(tasks distribution: any TaskDistribution) throws -> [PlannedEvaluation] {
         try distillations().flatMap {
             try evaluations(of: $0.lastCheckpoint, variant: $0.variant, tasks: distribution)
-        } + baselineEvaluations(tasks: distribution)
+        } + policyEvaluations(tasks: distribution) + baselineEvaluations(tasks: distribution)
     }
 
-    private func planned(
-        _ settings: EvaluationSettings, checkpoint: String?, _ policy: PolicyChoice,
+    /// Of what lifetimes have learnt. Throws as the others do.
+    package func policyEvaluations(tasks distribution: any TaskDistribution) throws -> [PlannedEvaluation] {
+        try learntPolicies(of: distribution).flatMap { try evaluations(of: $0, checkpoint: nil, tasks: distribution) }
+    }
+
+    /// `acting`: the first part of its name.
+    func planned(
+        _ settings: EvaluationSettings, acting: String, checkpoint: String?, _ policy: PolicyChoice,
         on distribution: any TaskDistribution
     ) throws(SettingsError) -> PlannedEvaluation {
         PlannedEvaluation(
-            name: "\(checkpoint?.replacing("/", with: "-") ?? policy.name)-\(settings.name)", label: settings.name,
-            checkpoint: checkpoint, policy: policy, prompt: settings.prompt, group: settings.tasks,
+            name: "\(acting)-\(settings.name)", label: settings.name, checkpoint: checkpoint, policy: policy,
+            prompt: settings.prompt, group: settings.tasks,
             tasks: try tasks(of: settings, in: distribution),
             seeds: evaluate.seeds(of: settings), episodes: evaluate.episodes(of: settings))
     }

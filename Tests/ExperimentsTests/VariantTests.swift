@@ -134,4 +134,52 @@ struct VariantTests {
         #expect(try after("evaluate.temperature=0.9").changedEvaluations(since: before) == ["cleared", "held-out"])
         #expect(before.workingDifferences(from: try after("distil.seeds=3")) == ["distil.seeds is 2, not 3"])
     }
+
+    private static let trials = """
+        name: rl2
+        environment: {name: trials, of: {name: dark-room, size: 5, horizon: 10}, episodes: 4}
+        tasks: {test: 5}
+        source: {lstm: {units: 16, layers: 1}}
+        collect: {actors: 2, end: {episodes_per_actor: 40}}
+        distil: {seeds: 0}
+        evaluate: {episodes: 4, seeds: 2}
+        evaluations:
+          - {name: test, policies: [rl2, random]}
+          - {name: drawn, tasks: drawn, limit: 3, policies: [rl2]}
+        """
+
+    @Test("a lifetime on trials leaves a policy, each of several one of its own, and nothing is distilled")
+    func learntPolicies() throws {
+        for (lifetimes, names) in [(1, ["rl2"]), (2, ["rl2-seed-0", "rl2-seed-1"])] {
+            let experiment = try Experiment(
+                yaml: Self.trials, file: "x.yaml", overrides: ["collect.lifetimes=\(lifetimes)"])
+            let tasks = try experiment.makeTasks()
+            let planned = experiment.learntPolicies(of: tasks)
+            #expect(planned.map(\.name) == names && planned.map(\.lifetime.repetition) == Array(0..<lifetimes))
+            #expect(planned[0].checkpoint(version: 7) == names[0] + "/step-00000007")
+            #expect(try experiment.distillations().isEmpty)
+            let evaluations = try experiment.allEvaluations(tasks: tasks)
+            #expect(evaluations.map(\.name) == names.flatMap { ["\($0)-test", "\($0)-drawn"] } + ["random-test"])
+            #expect(evaluations.map(\.tasks.count) == Array(repeating: [5, 3], count: lifetimes).flatMap { $0 } + [5])
+            let plan = try ExperimentPlan(experiment, cores: 2)
+            #expect(plan.distilSeconds == 0 && plan.keptCheckpoints == 0)
+            #expect(plan.evaluationEpisodes == (lifetimes * (5 + 3) + 5) * 2 * 4)
+        }
+    }
+
+    @Test("rl2 without trials, with a variant of its name, and a distilled model that nothing distils are refused")
+    func learntRefusals() throws {
+        func refusal(_ yaml: String) -> String {
+            let error = #expect(throws: (any Error).self) { try Experiment(yaml: yaml, file: "x.yaml") }
+            return "\(error.map { "\($0)" } ?? "")"
+        }
+        let room = Self.trials.replacingOccurrences(
+            of: "environment: {name: trials, of: {name: dark-room, size: 5, horizon: 10}, episodes: 4}",
+            with: "environment: {name: dark-room, size: 5, horizon: 10}"
+        ).replacingOccurrences(of: "tasks: drawn", with: "tasks: train")
+        #expect(refusal(room).contains("expected the environment trials"))
+        #expect(refusal(Self.trials + "\nvariants: [{name: rl2}]").contains("rl2 is a variant and a policy"))
+        let distilled = Self.trials.replacingOccurrences(of: "[rl2, random]", with: "[rl2, distilled]")
+        #expect(refusal(distilled).contains("nothing is distilled"))
+    }
 }

@@ -32,7 +32,8 @@ enum House {
             "Collecting",
             [
                 "Quantities",
-                "Settings", "Nodes", "Experiments", "Histories", "Agents", "Wire", "Transport", "Environments",
+                "Settings", "Nodes", "Experiments", "Distillation", "Histories", "Agents", "Wire", "Transport",
+                "Environments",
                 "Experience", "Files",
             ]
         ),

@@ -42,7 +42,8 @@ package struct TrialsBenchmark {
             algorithm: experiment.source, tasks: tasks, task: try tasks.task(first), repetition: 0,
             seed: experiment.seed, actors: experiment.collect.actors)
         let (steps, spent) = try train(lifetime, monitor)
-        return try tasks.groups.map { group in
+        // What trials are drawn from is the environment's own group `train`.
+        return try tasks.groups.filter { $0 != TrialsTasks.drawn }.map { group in
             BenchmarkResult(
                 name: group,
                 configuration: [

@@ -1,4 +1,5 @@
 import Agents
+import Distillation
 import Environments
 import Experience
 import Experiments
@@ -11,7 +12,8 @@ package import Wire
 /// Updates are made while a message is taken: there is no `work`. A lifetime is leased with its number of attempts
 /// and the size of the state that it goes on from; where there is one, the learner first fetches it from the
 /// coordinator, and joins of actors are passed over in silence until it is there. Every
-/// `cluster.learner_checkpoint_seconds` the state of each lifetime goes to the coordinator, one at a time.
+/// `cluster.learner_checkpoint_seconds` the state of each lifetime goes to the coordinator, one at a time. A lifetime whose
+/// policy is evaluated leaves that to the coordinator before its end is reported (`PolicyUploads`).
 package final class LearnerRole: Role {
     package let name = RoleName.learner
     /// Lifetimes that it can learn at once; 0 lets the coordinator take the experiment's number.
@@ -25,7 +27,9 @@ package final class LearnerRole: Role {
     private var lifetimes: [LifetimeIdentifier: LearntLifetime] = [:]
     /// To the coordinator: ends of lifetimes and pieces of states, again until each is acknowledged.
     private var reports = ReliableSender()
-    /// Lifetimes whose end was reported, so that it is reported once.
+    /// Policies of ended lifetimes that the coordinator has not stored.
+    private var policies = PolicyUploads()
+    /// Lifetimes whose end was reported, or waits for its policy, so that it is reported once.
     private var reported: Set<LifetimeIdentifier> = []
     /// When each lifetime's next checkpoint is due; none is made while one is on its way.
     private var nextCheckpoint: [LifetimeIdentifier: UInt64] = [:]
@@ -53,7 +57,7 @@ package final class LearnerRole: Role {
     }
 
     /// Its last states and reports have arrived by then.
-    package var isFinished: Bool { isDraining && hasTicked && reports.isEmpty }
+    package var isFinished: Bool { isDraining && hasTicked && reports.isEmpty && policies.isEmpty }
 
     /// Leaves checkpoints behind to go on from.
     package func drain(now: UInt64) {
@@ -68,6 +72,7 @@ package final class LearnerRole: Role {
         reported = []
         checkpointsOnTheirWay = [:]
         downloads = [:]
+        policies = PolicyUploads()
         reports = ReliableSender()
     }
 
@@ -98,10 +103,15 @@ package final class LearnerRole: Role {
     }
 
     package func waiting(now: UInt64) -> Waiting? {
-        let waits = lifetimes.values.compactMap { lifetime in
+        var waits = lifetimes.values.compactMap { lifetime in
             lifetime.missing.map {
                 Waiting(for: $0.whom, why: $0.what, since: lifetime.lastHeard, now: now)
             }
+        }
+        if let (lifetime, since) = policies.oldest {
+            waits.append(
+                Waiting(for: "the coordinator", why: "what \(lifetime) has learnt to be stored", since: since, now: now)
+            )
         }
         return waits.max { $0.milliseconds < $1.milliseconds }
     }
@@ -117,8 +127,13 @@ package final class LearnerRole: Role {
         case .acknowledgement where sender == .coordinator:
             reports.acknowledge(envelope.request, by: sender)
             noteAcknowledged(envelope.request, now: now, outbox: &outbox)
+            if let end = policies.acknowledge(envelope.request, now: now, outbox: &outbox) {
+                reports.send(.lifetimeFinished(end), to: .coordinator, now: now, outbox: &outbox)
+            }
         case .checkpointPiece(let piece) where sender == .coordinator: try take(piece, now: now, outbox: &outbox)
-        case .failure where sender == .coordinator: try noteFailed(envelope.request, now: now, outbox: &outbox)
+        case .failure(let reason) where sender == .coordinator:
+            try policies.refuse(envelope.request, reason: reason, now: now)
+            try noteFailed(envelope.request, now: now, outbox: &outbox)
         case .learnLifetime(let lease) where sender == .coordinator:
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
             if !isDraining { try take(lease, now: now, outbox: &outbox) }
@@ -270,12 +285,24 @@ package final class LearnerRole: Role {
         }
         lifetime.lastHeard = now
         if lifetime.hasEnded, reported.insert(lifetime.lease.lifetime).inserted {
-            reports.send(
-                .lifetimeFinished(
-                    LifetimeFinished(
-                        lifetime: lifetime.lease.lifetime, attempt: lifetime.lease.attempt, numbers: lifetime.summary)),
-                to: .coordinator, now: now, outbox: &outbox)
+            try end(lifetime, now: now, outbox: &outbox)
         }
+    }
+
+    /// Reports the end of a lifetime, after what it has learnt is stored where that is evaluated.
+    private func end(_ lifetime: LearntLifetime, now: UInt64, outbox: inout Outbox) throws {
+        let finished = LifetimeFinished(
+            lifetime: lifetime.lease.lifetime, attempt: lifetime.lease.attempt, numbers: lifetime.summary)
+        guard let context, let planned = context.learntPolicies.first(where: { $0.lifetime == finished.lifetime })
+        else {
+            reports.send(.lifetimeFinished(finished), to: .coordinator, now: now, outbox: &outbox)
+            return
+        }
+        let learnt = LearntPolicyCheckpoint(
+            source: context.algorithm, description: context.experiment.learntDescription(context.distribution),
+            version: lifetime.version, parameters: lifetime.learner.actingParameters)
+        policies.begin(try learnt.checkpoint(), planned, version: lifetime.version, end: finished, now: now)
+        policies.tick(now: now, outbox: &outbox)
     }
 
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool { false }
@@ -295,6 +322,7 @@ package final class LearnerRole: Role {
             if !isDraining { break }
         }
         for identifier in downloads.keys { downloads[identifier]?.tick(now: now, outbox: &outbox) }
+        policies.tick(now: now, outbox: &outbox)
         hasTicked = isDraining
         reports.tick(now: now, outbox: &outbox)
     }
@@ -303,6 +331,7 @@ package final class LearnerRole: Role {
     private func forget(_ lifetime: LifetimeIdentifier) {
         lifetimes[lifetime] = nil
         nextCheckpoint[lifetime] = nil
+        policies.forget(lifetime)
         if let request = checkpointsOnTheirWay.removeValue(forKey: lifetime)?.request { reports.cancel(request) }
     }
 }

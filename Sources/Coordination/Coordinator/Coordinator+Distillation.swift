@@ -154,22 +154,15 @@ extension Coordinator {
     func take(_ piece: CheckpointPiece, from node: ConnectedNode, _ request: UInt64, now: UInt64, outbox: inout Outbox)
     {
         let name = node.hello.name
-        guard let (index, step) = distillations.place(ofCheckpoint: piece.checkpoint),
-            name == distillations.all[index].lease.distiller
-        else {
+        guard let (store, step) = store(ofCheckpoint: piece.checkpoint), isSender(node, of: piece.checkpoint) else {
             return refuse(
-                "only the distiller that trains it sends checkpoints of a distillation", to: .peer(name), request,
-                outbox: &outbox)
+                "only the distiller that trains it, or the learner that learns it, sends checkpoints of "
+                    + piece.checkpoint, to: .peer(name), request, outbox: &outbox)
         }
         var own = piece
         own.checkpoint = step
         do {
-            if try distillations.all[index].store.write(own) {
-                try journal.checkpointStored(piece.checkpoint, numbers: distillations.all[index].lease.numbers)
-                logger.info("checkpoint stored", metadata: ["name": "\(piece.checkpoint)"])
-                distillations.all[index].found = nil
-                deleteOldCheckpoints(of: distillations.all[index])
-            }
+            if try store.write(own) { try noteStored(piece.checkpoint) }
             movement.note(now: now)
             outbox.send(.acknowledgement, to: .peer(name), request: request)
         } catch let error as ClusterError {
@@ -178,6 +171,23 @@ extension Coordinator {
             // It is sent again until it is acknowledged.
             noteUnwritten("\(piece.checkpoint)/\(piece.file)", "\(error)", now: now)
         } catch { fail("the checkpoint \(piece.checkpoint) cannot be stored: \(error)") }
+    }
+
+    /// Whether the node is the one whose checkpoint it is to send.
+    private func isSender(_ node: ConnectedNode, of checkpoint: String) -> Bool {
+        if let (index, _) = distillations.place(ofCheckpoint: checkpoint) {
+            return node.hello.name == distillations.all[index].lease.distiller
+        }
+        return policies.place(ofCheckpoint: checkpoint).map { isLearner(node, ofPolicy: $0.index) } ?? false
+    }
+
+    private func noteStored(_ checkpoint: String) throws {
+        let index = distillations.place(ofCheckpoint: checkpoint)?.index
+        try journal.checkpointStored(checkpoint, numbers: index.map { distillations.all[$0].lease.numbers } ?? [:])
+        logger.info("checkpoint stored", metadata: ["name": "\(checkpoint)"])
+        guard let index else { return }
+        distillations.all[index].found = nil
+        deleteOldCheckpoints(of: distillations.all[index])
     }
 
     /// Keeps the newest ones, as many as the settings say, and those that are evaluated.
@@ -223,8 +233,7 @@ extension Coordinator {
         if request.file == LearnerStateFile.file {
             return answerState(request, to: name, number, outbox: &outbox)
         }
-        guard jobs.isBusy(name, with: request.checkpoint),
-            let (index, step) = distillations.place(ofCheckpoint: request.checkpoint)
+        guard jobs.isBusy(name, with: request.checkpoint), let (store, step) = store(ofCheckpoint: request.checkpoint)
         else {
             return refuse(
                 "no job of yours needs a checkpoint \(request.checkpoint)", to: sender, number, outbox: &outbox)
@@ -232,7 +241,7 @@ extension Coordinator {
         var own = request
         own.checkpoint = step
         do {
-            guard var piece = try distillations.all[index].store.read(own) else {
+            guard var piece = try store.read(own) else {
                 return refuse(
                     "there is no file \(request.file) of a checkpoint \(request.checkpoint)", to: sender, number,
                     outbox: &outbox)

@@ -18,7 +18,8 @@ extension Coordinator {
         for planned in try context.experiment.baselineEvaluations(tasks: context.distribution) { try queue(planned) }
     }
 
-    /// Queues what the experiment evaluates of the distillations that have ended since (`Experiment.evaluations`).
+    /// Queues what the experiment evaluates of the distillations and the lifetimes that have ended since
+    /// (`Experiment.evaluations`).
     func queueEvaluations() throws {
         for index in distillations.all.indices where !distillations.all[index].isQueued {
             guard let checkpoint = distillations.all[index].lease.finalCheckpoint else { continue }
@@ -27,11 +28,14 @@ extension Coordinator {
                 of: checkpoint, variant: distillations.all[index].planned.variant, tasks: context.distribution)
             for evaluation in planned { try queue(evaluation) }
         }
-        if !goal.distils, !distillations.all.contains(where: \.isEnded) { fail("there is no checkpoint to evaluate") }
+        try queueLearntPolicies()
+        let isAwaited = goal.collects && !policies.all.isEmpty
+        let isThere = distillations.all.contains(where: \.isEnded) || policies.all.contains { $0.checkpoint != nil }
+        if !goal.distils, !isAwaited, !isThere { fail("there is no checkpoint to evaluate") }
     }
 
     /// A job for each task that the goal has room for.
-    private func queue(_ planned: PlannedEvaluation) throws {
+    func queue(_ planned: PlannedEvaluation) throws {
         for id in planned.tasks {
             let task = try context.task(id)
             guard goal.splits.contains(task.split) else { continue }

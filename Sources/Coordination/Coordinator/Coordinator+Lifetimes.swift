@@ -73,6 +73,7 @@ extension Coordinator {
             // Its learner is told how large the state is that it goes on from: not one that is about to be replaced.
             guard !learnerCheckpoints.isUnderWay(identifier), try pin(identifier) else { return }
             queue.remove(at: next)
+            discardPolicy(of: identifier)
             lifetime.begin(ranges, at: places)
             lifetime.actors = max(lifetime.actors, ranges.map(\.upperBound).max() ?? 0)
             lifetime.learner = learner
@@ -125,6 +126,10 @@ extension Coordinator {
         }
         // Its end was taken before; only the acknowledgement was lost.
         guard lifetime.state == .running else { return .taken }
+        guard hasPolicy(of: finished.lifetime) else {
+            takeUpAgain(finished.lifetime, now: now, outbox: &outbox)
+            return .over("\(finished.lifetime): what it has learnt is not there; it is taken up again")
+        }
         movement.note(now: now)
         lifetime.state = .ending
         lifetime.numbers = finished.numbers

@@ -30,7 +30,7 @@ package import Wire
 ///
 /// What it knows is held by the values of `State/`, each with its own rules; it asks them, sends messages and writes
 /// down: `+Nodes` (who is there), `+Recorders`, `+Lifetimes`, `+Refusals` and `+Elasticity` (collecting), `+Distillation`,
-/// `+Evaluation`, `+Deployment` (which processes there are to be), `+Reports` (messages of nodes), `+Room` (a full
+/// `+LearntPolicies`, `+Evaluation`, `+Deployment` (which processes there are to be), `+Reports` (messages of nodes), `+Room` (a full
 /// disk), and `Status/`.
 package final class Coordinator {
     /// A node shows itself each so often; `Welcome` says it to the nodes.
@@ -83,6 +83,7 @@ package final class Coordinator {
 
     // Distilling.
     var distillations: Distillations
+    var policies: LearntPolicies
 
     // Evaluating.
     var jobs: EvaluationJobs
@@ -148,6 +149,9 @@ package final class Coordinator {
             processes: context.experiment.cluster.actorProcesses, perProcess: context.experiment.actorsPerProcess,
             perLifetime: context.experiment.collect.actors)
         distillations = Distillations(try context.experiment.distillations(), root: checkpoints)
+        policies = LearntPolicies(
+            context.learntPolicies,
+            root: CheckpointStore(folder: URL(fileURLWithPath: folder + "/checkpoints/learner")))
         for entropy in finished.sourceEntropies { distillations.note(sourceEntropy: entropy) }
         jobs = EvaluationJobs(finishedBefore: finished.jobs)
         prompts = Prompts(disk: promptDisk)
@@ -158,6 +162,7 @@ package final class Coordinator {
         if let scale = finished.scale { actorTarget.apply(scale) }
         if goal.collects { try queueLifetimes(finished) }
         if goal.distils { takeUpDistillations(finished.distilled) } else if goal.evaluates { takeUpCheckpoints() }
+        if goal.evaluates, !goal.collects { takeUpLearntPolicies() }
         if goal.evaluates { try queueBaselines() }
         try advance(now: now)
     }

@@ -49,21 +49,33 @@ extension Coordinator {
                 done: done, total: jobs.count)
         }
         return queued + distillations.all.filter { !$0.isQueued }.flatMap(awaited)
+            + policies.all.filter { !$0.isQueued }.flatMap(awaited)
     }
 
     private func awaited(_ distillation: Distillations.Item) -> [ClusterStatus.PlanItem] {
         let planned = try? context.experiment.evaluations(
             of: distillation.planned.checkpoint("step"), variant: distillation.planned.variant,
             tasks: context.distribution)
-        return (planned ?? []).compactMap { evaluation in
+        return awaited(planned ?? [], of: distillation.name, waitsFor: distillation.planned.title)
+    }
+
+    private func awaited(_ policy: LearntPolicies.Item) -> [ClusterStatus.PlanItem] {
+        let planned = try? context.experiment.evaluations(
+            of: policy.planned, checkpoint: nil, tasks: context.distribution)
+        return awaited(planned ?? [], of: policy.planned.name, waitsFor: Self.histories)
+    }
+
+    private func awaited(
+        _ planned: [PlannedEvaluation], of acting: String, waitsFor item: String
+    ) -> [ClusterStatus.PlanItem] {
+        planned.compactMap { evaluation in
             let jobs = evaluation.tasks.count { id in
                 (try? context.task(id)).map { goal.splits.contains($0.split) } ?? false
             }
             guard jobs > 0 else { return nil }
             return ClusterStatus.PlanItem(
-                kind: .evaluation,
-                name: [distillation.name, evaluation.label].filter { !$0.isEmpty }.joined(separator: "-"),
-                state: .waiting, waitsFor: [distillation.planned.title], nodes: [], done: 0, total: jobs)
+                kind: .evaluation, name: [acting, evaluation.label].filter { !$0.isEmpty }.joined(separator: "-"),
+                state: .waiting, waitsFor: [item], nodes: [], done: 0, total: jobs)
         }
     }
 }

@@ -19,7 +19,8 @@ extension CheckpointStore {
         }
         let config = folder.appendingPathComponent(Checkpoint.configFile).path
         if FileManager.default.fileExists(atPath: config) { return folder }
-        for store in [folder.appendingPathComponent("checkpoints/distiller"), folder] where isFolder.boolValue {
+        let stores = ["checkpoints/distiller", "checkpoints/learner"].map(folder.appendingPathComponent) + [folder]
+        for store in stores where isFolder.boolValue {
             if let newest = try newest(in: store) { return newest }
         }
         throw ClusterError(
@@ -49,8 +50,12 @@ extension CheckpointStore {
     /// whatever its own folder is called. From then on evaluators are served from the run's own folder. Throws what the
     /// reading and writing of checkpoints throw.
     package func adopt(_ source: URL) throws -> String {
-        let name = Checkpoint.name(ofStep: try Checkpoint(folder: source).configuration().step)
-        try Checkpoint(folder: source).write(to: folder.appendingPathComponent(name))
+        let checkpoint = try Checkpoint(folder: source)
+        let step =
+            checkpoint.isLearntPolicy
+            ? Int(clamping: try LearntPolicyCheckpoint(checkpoint).version) : try checkpoint.configuration().step
+        let name = Checkpoint.name(ofStep: step)
+        try checkpoint.write(to: folder.appendingPathComponent(name))
         return name
     }
 }

@@ -87,16 +87,27 @@ extension CheckpointStore {
     package func retain(_ count: Int?, and kept: Set<String> = []) throws {
         try removeRemains()
         guard let count else { return }
-        for name in names.dropLast(max(1, count)) where !kept.contains(name) {
-            // Under a name that is no checkpoint's first: half of one is never taken for a whole one.
-            let removed = folder.appendingPathComponent("\(Self.removedMark)\(name)")
-            do {
-                try FileManager.default.moveItem(at: folder.appendingPathComponent(name), to: removed)
-                try FileManager.default.removeItem(at: removed)
-            } catch {
-                throw ClusterError(
-                    "cannot delete the old checkpoint \(folder.path)/\(name): \(error.localizedDescription)")
-            }
+        for name in names.dropLast(max(1, count)) where !kept.contains(name) { try remove(name) }
+    }
+
+    /// Deletes all checkpoints, and what came of others. Throws `ClusterError` for one that cannot be deleted.
+    func removeAll() throws {
+        try removeRemains()
+        for name in entries where name.hasSuffix(Self.partialMark) {
+            try? FileManager.default.removeItem(at: folder.appendingPathComponent(name))
+        }
+        for name in names { try remove(name) }
+    }
+
+    /// Under a name that is no checkpoint's first: half of one is never taken for a whole one.
+    private func remove(_ name: String) throws {
+        let removed = folder.appendingPathComponent("\(Self.removedMark)\(name)")
+        do {
+            try FileManager.default.moveItem(at: folder.appendingPathComponent(name), to: removed)
+            try FileManager.default.removeItem(at: removed)
+        } catch {
+            throw ClusterError(
+                "cannot delete the old checkpoint \(folder.path)/\(name): \(error.localizedDescription)")
         }
     }
 

@@ -74,7 +74,10 @@ package final class CheckpointStore {
     }
 
     /// Hidden, so that a checkpoint on its way is never listed, and beside its later place, so that renaming suffices.
-    private func partialFolder(of name: String) -> URL { folder.appendingPathComponent(".\(name).partial") }
+    private func partialFolder(of name: String) -> URL { folder.appendingPathComponent(".\(name)\(Self.partialMark)") }
+
+    /// Ends the names of checkpoints that are on their way.
+    static let partialMark = ".partial"
 
     /// A piece of a stored file; nil when there is no such checkpoint or file. `CheckpointPiece.init(asked:of:)` says
     /// which bytes.

@@ -9,5 +9,6 @@ extension RegisteredPolicy {
             RegisteredPolicy(RandomPolicy.self),
             RegisteredPolicy(OptimalPolicy.self),
             RegisteredPolicy(SourcePolicy.self),
+            RegisteredPolicy(LearntPolicy.self),
         ])
 }

@@ -45,12 +45,17 @@ package struct TrialsTasks: EnvironmentKind {
     package var count: Int { inner.count + 1 }
     package var curveAxis: CurveAxis { inner.curveAxis }
     package var isReplayable: Bool { inner.isReplayable }
-    package var groups: [String] { inner.groups }
+    package var groups: [String] { inner.groups + [Self.drawn] }
+    /// The group of the tasks that trials are drawn from: what the environment inside calls `train`, which in an
+    /// experiment's evaluations is the mixture.
+    package static let drawn = "drawn"
 
     /// What is collected on is the mixture alone.
     package func ids(of split: Split) -> [Int] { split == .train ? [mixture] : inner.ids(of: .test) }
 
-    package func ids(in group: String) throws -> [Int] { try inner.ids(in: group) }
+    package func ids(in group: String) throws -> [Int] {
+        group == Self.drawn ? inner.ids(of: .train) : try inner.ids(in: group)
+    }
 
     package func task(_ id: Int) throws -> Task {
         guard 0..<count ~= id else { throw EnvironmentError.noTask(id, of: environment.name, count) }

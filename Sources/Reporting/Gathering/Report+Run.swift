@@ -122,7 +122,7 @@ private struct Results {
         }
         let end =
             contents.axis == .step
-            ? "a mean of \(two(final)) over all of them" : "\(two(final)) in its last \(LearningCurves.finalEpisodes)"
+            ? "a mean of \(two(final)) over all of them" : "\(two(final)) in \(words.finalPoints)"
         var text =
             "On \(first.tasks.count) \(words.tasks) that it was never trained on, the distilled model goes from a "
             + "\(contents.axis == .step ? "reward" : "return") of \(two(begin)) in its first \(words.point) to \(end)"

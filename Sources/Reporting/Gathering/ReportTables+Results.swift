@@ -13,7 +13,7 @@ extension ReportTables {
 
     private var title: String {
         contents.axis == .step
-            ? "Mean reward of a trial" : "Return of the last \(LearningCurves.finalEpisodes) episodes"
+            ? "Mean reward of a trial" : "Return of \(words.finalPoints)"
     }
 
     /// Model, control, baselines, source, random policy and optimum, by evaluation.

@@ -14,7 +14,7 @@ struct ReportWords {
     let value: String
     /// What a curve comes to in the end: `final return`, or `mean reward` over a whole life.
     let final: String
-    /// Over what `final` is taken: `the last 10 episodes`, or `all trials of a life`.
+    /// Over what `final` is taken: `the last 10 episodes`, `the last episode` or `all trials of a life`.
     let finalPoints: String
     /// `source (A3C)`, or `source` where the experiment cannot be read.
     let source: String
@@ -28,7 +28,7 @@ struct ReportWords {
             point = "episode"
             value = "return of an episode"
             final = "final return"
-            finalPoints = "the last \(LearningCurves.finalEpisodes) episodes"
+            finalPoints = contents.finalPoints == 1 ? "the last episode" : "the last \(contents.finalPoints) episodes"
         case .step:
             point = "trial"
             value = "reward of a trial"

@@ -6,7 +6,8 @@ import Foundation
 
 /// What was trained: one training of one variant. Of a run that trains one model alone, `variant` is empty and `seed` nil.
 struct ReportedTraining: Hashable {
-    /// The folder of its checkpoints below `checkpoints/distiller`: `ed-seed-1`; empty where they lie there themselves.
+    /// The folder of its checkpoints below `checkpoints/distiller`, or `checkpoints/learner`: `ed-seed-1`, `rl2`; empty
+    /// where they lie there themselves.
     let name: String
 
     /// Of a checkpoint's name as the catalogue has it: `ed-seed-1/step-00020000`, or `step-00020000`.
@@ -183,8 +184,10 @@ private struct EvaluationNames {
     /// the catalogue says of it.
     func label(of record: EvaluationRecord) -> String {
         let acting = (record.checkpoint ?? record.kind.rawValue).replacing("/", with: "-")
-        guard !record.evaluation.hasPrefix(acting + "-") else {
-            return String(record.evaluation.dropFirst(acting.count + 1))
+        // What a lifetime has learnt is one checkpoint, so that its evaluations are not called by the step.
+        let training = record.checkpoint.map { Checkpoint.parts(of: $0).distillation } ?? ""
+        for first in [acting, training] where !first.isEmpty && record.evaluation.hasPrefix(first + "-") {
+            return String(record.evaluation.dropFirst(first.count + 1))
         }
         return record.split.rawValue + (record.kind == .control ? "-cleared" : "")
     }

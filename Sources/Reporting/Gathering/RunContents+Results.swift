@@ -12,9 +12,13 @@ extension RunContents {
         LearningCurves(tasks.compactMap { sourceReturns[$0] }, finalPoints: finalPoints)
     }
 
-    /// Points at the end of a curve that count as its end: the last episodes, or all steps of a life, since what a
-    /// bandit's policy has earned over all its trials is what it is judged by.
-    var finalPoints: Int { axis == .step ? .max : LearningCurves.finalEpisodes }
+    /// Points at the end of a curve that count as its end: the last episodes; the last one where so few have one task that
+    /// the others are still learnt in; or all steps of a life, since what a bandit's policy has earned over all its trials
+    /// is what it is judged by.
+    var finalPoints: Int {
+        if axis == .step { return .max }
+        return distribution?.environment.episodesPerTrial ?? 1 > 1 ? 1 : LearningCurves.finalEpisodes
+    }
 
     /// What a point of a task's curve is for the best policy: the return of an episode, or of a step where a life is one
     /// episode. Nil where it is not known.

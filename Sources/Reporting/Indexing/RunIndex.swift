@@ -15,7 +15,7 @@ import Histories
 package struct RunIndex {
     /// What the streams tell.
     package let index: HistoriesIndex
-    /// Checkpoints of the distiller whose configuration can be read, by name.
+    /// Checkpoints whose configuration can be read, by name: of the distiller, then of what lifetimes have learnt.
     package let checkpoints: [CheckpointRecord]
     /// The latest checkpoint is that of a training that has done its steps, or had its time.
     package let distilled: [(name: String, time: Double)]
@@ -40,8 +40,9 @@ package struct RunIndex {
             reader.read(file)
             progress(position + 1, files.count)
         }
+        let policies = try RunIndex.policies(of: experiment, in: folder.appendingPathComponent("checkpoints/learner"))
         let expected = experiment.map { experiment in
-            HistoriesIndex.Expectation(recordedActors: experiment.recordedStreams) {
+            HistoriesIndex.Expectation(recordedActors: experiment.recordedStreams, unfinished: policies.missing) {
                 experiment.size(ofEvaluation: $0)
             }
         }
@@ -51,9 +52,11 @@ package struct RunIndex {
         damaged =
             reader.damaged
             + streams.quarantined.map { "\($0): \(StreamVerification(quarantined: $0).problems.joined())" }
-        (checkpoints, distilled) = RunIndex.checkpoints(
+        let found = RunIndex.checkpoints(
             in: folder.appendingPathComponent("checkpoints/distiller"),
             of: (try? experiment?.distillations().map(\.name)) ?? [""])
+        checkpoints = found.0 + policies.records
+        distilled = found.distilled
     }
 
     /// A run whose catalogue is lost gets one made from its files, so that it can be taken up again. Does nothing where
@@ -111,6 +114,33 @@ package struct RunIndex {
         guard let experiment else { return [] }
         let distribution = try experiment.makeTasks()
         return try experiment.usedTasks(of: distribution).map { TaskRecord(try distribution.task($0), distribution) }
+    }
+
+    /// What lifetimes have left to be evaluated, and the lifetimes that were to and have not.
+    private static func policies(
+        of experiment: Experiment?, in root: URL
+    ) throws -> (records: [CheckpointRecord], missing: Set<LifetimeIdentifier>) {
+        guard let experiment else { return ([], []) }
+        var records: [CheckpointRecord] = []
+        var missing: Set<LifetimeIdentifier> = []
+        for planned in try experiment.learntPolicies(of: experiment.makeTasks()) {
+            let folder = root.appendingPathComponent(planned.name)
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+            guard let name = names.filter({ Checkpoint.step(of: $0) != nil }).max(),
+                let step = Checkpoint.step(of: name),
+                let checkpoint = try? Checkpoint(folder: folder.appendingPathComponent(name)),
+                (try? LearntPolicyCheckpoint(checkpoint)) != nil
+            else {
+                missing.insert(planned.lifetime)
+                continue
+            }
+            let config = folder.appendingPathComponent("\(name)/\(Checkpoint.configFile)").path
+            let written = try? FileManager.default.attributesOfItem(atPath: config)[.modificationDate] as? Date
+            records.append(
+                CheckpointRecord(
+                    name: planned.checkpoint(name), step: step, created: written?.timeIntervalSince1970 ?? 0))
+        }
+        return (records, missing)
     }
 
     /// A checkpoint without a readable `config.json` is left out. `created` is when that file was written.

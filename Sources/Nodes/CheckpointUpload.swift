@@ -1,11 +1,10 @@
 import Experience
 package import Foundation
-package import Nodes
 import Transport
 import Wire
 
-/// A checkpoint on its way from the distiller to the coordinator: one piece of 1 MiB at a time, sent again each 2 s
-/// until it is acknowledged. The files are held in memory meanwhile.
+/// A checkpoint on its way from a distiller or a learner to the coordinator: one piece of 1 MiB at a time, sent again
+/// each 2 s until it is acknowledged. The files are held in memory meanwhile.
 ///
 /// Each piece has a request number of its own, so that an acknowledgement that was long on its way stands for no
 /// other piece. The owner calls `tick` often, `acknowledge` and `refuse` for the answers, and begins no other
@@ -18,9 +17,9 @@ package struct CheckpointUpload {
     /// Refusals in a row after which the upload is given up: about five minutes.
     package static let refusalLimit = 10
 
-    /// `step-00020000`
+    /// `step-00020000`, or `rl2/step-00020000`
     package let name: String
-    /// The training step that it was made at.
+    /// The training step, or the learner's update, that it was made at.
     package let step: Int
     private let files: [(name: String, content: Data)]
     private var file = 0
