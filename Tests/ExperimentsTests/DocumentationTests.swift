@@ -155,7 +155,8 @@ struct DocumentationTests {
             let paper = try Experiment(path: file.path, size: "paper")
             #expect(paper.name == "\(name)-paper" && !paper.claims.isEmpty, "\(name)")
             let small = try Experiment(path: file.path, size: "small")
-            #expect(small.name == "\(name)-small" && small.distil.training.steps <= 100, "\(name)")
+            #expect(small.name == "\(name)-small", "\(name)")
+            #expect(small.distil.seeds == 0 || small.distil.training.steps <= 100, "\(name)")
         }
     }
 }

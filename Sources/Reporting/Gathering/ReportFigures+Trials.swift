@@ -115,6 +115,30 @@ extension ReportFigures {
                 return pooled
                     + (members.count > 1
                         ? members.compactMap { score([$0], label, variant, seed: $0.training?.seed) } : [])
+            } + scoresBeside(label)
+        }
+    }
+
+    /// Of policies of other runs, on those of an evaluation's tasks that they have played.
+    private func scoresBeside(_ label: String) -> [ReportedScore] {
+        let group = evaluations.all.first { $0.label == label && $0.checkpoint != nil }?.group ?? ""
+        let baselines = evaluations.baselines(label, group: group)
+        guard let source = baselines.first(where: { $0.kind == .source }) else { return [] }
+        let sources = lifeMeans(source)
+        let randoms = baselines.first { $0.kind == .random }.map(lifeMeans) ?? [:]
+        return contents.beside.flatMap(\.lines).compactMap { line in
+            let played = source.tasks.compactMap { task -> (task: Int, end: Double, source: Double, random: Double)? in
+                guard let end = contents.task(task).flatMap({ line.ends[$0.json] }), let source = sources[task],
+                    let random = randoms[task] ?? contents.random(of: task)
+                else { return nil }
+                return (task, end, source, random)
+            }
+            return Score(
+                models: [played.map(\.end)], sources: played.map(\.source), randoms: played.map(\.random)
+            ).map {
+                ReportedScore(
+                    label: label, variant: line.name, seed: nil, score: $0,
+                    optimum: contents.meanOptimum(of: played.map(\.task)), tasks: played.count)
             }
         }
     }

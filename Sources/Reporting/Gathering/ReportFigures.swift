@@ -61,10 +61,15 @@ struct ReportFigures {
                 + "(\(source.curveCount) lifetimes), by \(words.point) of one actor; a lifetime that ended goes on at its "
                 + "\(words.final)."
         }
+        let beside = linesBeside(first.tasks)
+        for (line, count) in beside {
+            caption +=
+                " \(line.name): what this other run comes to on \(count) of the \(first.tasks.count) \(words.tasks)."
+        }
         return LineChart(
             name: name(label), title: title(label, first), caption: caption, xTitle: words.point, yTitle: words.value,
-            series: series, references: references(first.tasks) + prompt(first), xRange: 1...Double(max(2, points)),
-            yRange: 0...1, size: leads ? Self.wide : (560, 340))
+            series: series, references: references(first.tasks) + prompt(first) + beside.map(\.line),
+            xRange: 1...Double(max(2, points)), yRange: 0...1, size: leads ? Self.wide : (560, 340))
     }
 
     /// The lines of a figure that act by a checkpoint.
