@@ -28,11 +28,20 @@ package protocol SourceActor: StreamActor {
     /// Takes over what the learner's `withActingParameters` lends: copies it, since the memory is lent. Throws
     /// `SourceAlgorithmError`, and goes on with what it had, when it does not fit.
     func load(parameters: UnsafeBufferPointer<Float>) throws
+    /// Of the softmax that actions are drawn from, for what is loaded next: above 0, 1 as in training. For evaluation.
+    /// Throws `SourceAlgorithmError` where the algorithm draws from no softmax.
+    func setTemperature(_ temperature: Double) throws
 }
 
 extension SourceActor {
     /// Most source algorithms learn from rewards in their learner alone.
     package func receive(rewards: UnsafePointer<Float>) {}
+
+    package func setTemperature(_ temperature: Double) throws {
+        guard temperature == 1 else {
+            throw SourceAlgorithmError("the source algorithm has no temperature: expected 1, found \(temperature)")
+        }
+    }
 }
 
 /// Learns from the rollouts of one lifetime. Lives in a learner process and belongs to one thread.

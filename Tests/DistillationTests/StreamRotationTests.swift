@@ -62,7 +62,7 @@ struct StreamRotationTests {
             var arrivals: [String: Int] = [:]
             var present: Set<String> = []
             for _ in 0..<4000 {
-                try reading.noteShown(rows: 50)
+                try reading.noteShown(rows: 100)
                 let names = reading.streams.streams.map(\.name)
                 #expect(Set(names).count == names.count && names == names.sorted(), "seed \(seed)")
                 for name in names where !present.contains(name) { arrivals[name, default: 0] += 1 }
@@ -79,7 +79,7 @@ struct StreamRotationTests {
         }
     }
 
-    @Test("half as many rows are read as are shown")
+    @Test("a quarter as many rows are read as are shown")
     func pace() throws {
         try withFolder { folder in
             _ = try record(40, in: folder, seed: 9)
@@ -92,7 +92,7 @@ struct StreamRotationTests {
                 for stream in reading.streams.streams where !present.contains(stream.name) { read += stream.rowCount }
                 present = Set(reading.streams.streams.map(\.name))
             }
-            #expect(Double(2 * read) > 0.9 * Double(shown) && Double(2 * read) < 1.1 * Double(shown))
+            #expect(Double(4 * read) > 0.9 * Double(shown) && Double(4 * read) < 1.1 * Double(shown))
         }
     }
 
@@ -162,7 +162,7 @@ struct StreamRotationTests {
             try FileManager.default.removeItem(atPath: absent[1].path)
             var seen: Set<String> = []
             for _ in 0..<1000 {
-                try reading.noteShown(rows: 50)
+                try reading.noteShown(rows: 100)
                 seen.formUnion(reading.streams.streams.map(\.name))
             }
             #expect(seen == Set(streams.map(\.path)).subtracting([absent[0].path, absent[1].path]))
@@ -194,7 +194,7 @@ struct StreamRotationTests {
             #expect(reading.isComplete && reading.rotation != nil)
             var seen: Set<String> = []
             for _ in 0..<1000 {
-                try reading.noteShown(rows: 50)
+                try reading.noteShown(rows: 100)
                 seen.formUnion(reading.streams.streams.map(\.name))
             }
             #expect(seen == Set(streams.map(\.path)))

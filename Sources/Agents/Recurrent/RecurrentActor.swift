@@ -23,6 +23,8 @@ package final class RecurrentActor: SourceActor {
     /// (B): what came before, an action below 0 where nothing did.
     private var previousActions: [Int32]
     private var previousRewards: [Float]
+    /// What the logits are multiplied by.
+    private var sharpness: Float = 1
 
     package var count: Int { sampler.count }
 
@@ -48,11 +50,19 @@ package final class RecurrentActor: SourceActor {
         network.load(source)
         let units = policy.width
         for output in 0..<policy.outputs {
-            headBias.start[output] = source[policy.headBias + output]
+            let scale = output < policy.actions ? sharpness : 1
+            headBias.start[output] = scale * source[policy.headBias + output]
             for unit in 0..<units {
-                head.start[unit * headWidth + output] = source[policy.headWeight + output * units + unit]
+                head.start[unit * headWidth + output] = scale * source[policy.headWeight + output * units + unit]
             }
         }
+    }
+
+    package func setTemperature(_ temperature: Double) throws {
+        guard temperature > 0, temperature.isFinite else {
+            throw SourceAlgorithmError("expected a temperature above 0, found \(temperature)")
+        }
+        sharpness = Float(1 / temperature)
     }
 
     package func act(

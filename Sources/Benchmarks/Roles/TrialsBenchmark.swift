@@ -20,9 +20,14 @@ package struct TrialsBenchmark {
     /// Tasks of each group that are played, and copies of each.
     private let mostTasks: Int
     private let copies: Int
+    private let temperatures: [Double]
 
-    /// Trains for so many seconds, as the experiment says; the policy then lives so many trials in a row.
-    package init(_ experiment: Experiment, seconds: Double, trials: Int, mostTasks: Int, copies: Int) throws {
+    /// Trains for so many seconds, as the experiment says; the policy then lives so many trials in a row, with actions
+    /// drawn at each of the temperatures.
+    package init(
+        _ experiment: Experiment, seconds: Double, trials: Int, mostTasks: Int, copies: Int, temperatures: [Double]
+    ) throws {
+        self.temperatures = temperatures
         context = try ExperimentContext(experiment: experiment, folder: "")
         self.seconds = seconds
         self.trials = trials
@@ -43,14 +48,16 @@ package struct TrialsBenchmark {
             seed: experiment.seed, actors: experiment.collect.actors)
         let (steps, spent) = try train(lifetime, monitor)
         // What trials are drawn from is the environment's own group `train`.
-        return try tasks.groups.filter { $0 != TrialsTasks.drawn }.map { group in
+        let groups = tasks.groups.filter { $0 != TrialsTasks.drawn }
+        return try temperatures.flatMap { temperature in groups.map { (temperature, $0) } }.map { temperature, group in
             BenchmarkResult(
-                name: group,
+                name: temperatures.count > 1 ? "\(group), temperature \(temperature)" : group,
                 configuration: [
+                    "temperature": .number(temperature),
                     "environment": .text(tasks.environment.json), "actors": .init(experiment.collect.actors),
                     "episodes_per_trial": .init(episodesPerTrial), "trials": .init(trials), "copies": .init(copies),
                 ], rates: [.environmentSteps: [Double(steps) / spent]],
-                measured: try play(group, lifetime.learner).merging(
+                measured: try play(group, lifetime.learner, temperature).merging(
                     ["transitions": Double(steps), "seconds": spent]
                 ) { one, _ in one })
         }
@@ -82,7 +89,9 @@ package struct TrialsBenchmark {
     }
 
     /// What the policy gets on the tasks of a group.
-    private func play(_ group: String, _ learner: any SourceLearner) throws -> [String: Double] {
+    private func play(
+        _ group: String, _ learner: any SourceLearner, _ temperature: Double
+    ) throws -> [String: Double] {
         let ids = Array(try tasks.ids(in: group).prefix(mostTasks))
         guard !ids.isEmpty else { return [:] }
         var byEpisode = [Double](repeating: 0, count: episodesPerTrial * trials)
@@ -94,6 +103,7 @@ package struct TrialsBenchmark {
             optimum += (references.optimum ?? .nan) / Double(ids.count)
             random += (references.random ?? .nan) / Double(ids.count)
             let actor = try context.experiment.source.makeActor(environment: tasks.environment, keys: keys(id))
+            try actor.setTemperature(temperature)
             try learner.withActingParameters { try actor.load(parameters: $0) }
             for copy in try live(actor, on: task) {
                 for (episode, total) in copy.enumerated() { byEpisode[episode] += total / Double(ids.count * copies) }

@@ -18,21 +18,24 @@ struct BenchTrialsCommand: ParsableCommand {
     @Option(help: "Trials in a row that the policy lives.") var trials = 2
     @Option(help: "Tasks of each group that are played, at most.") var tasks = 100
     @Option(help: "Copies of each task.") var copies = 16
+    @Option(parsing: .upToNextOption, help: "Temperatures that actions are drawn at when it is played.")
+    var temperatures = [1.0]
     @Flag(help: "Print one JSON document.") var json = false
 
     func validate() throws {
         guard minutes > 0, minutes <= 10_000, (1...1000).contains(trials), (1...100_000).contains(tasks),
-            (1...1024).contains(copies)
+            (1...1024).contains(copies), !temperatures.isEmpty, temperatures.allSatisfy({ $0 > 0 && $0 <= 100 })
         else {
             throw ValidationError(
-                "expected at most 10000 minutes, 1 to 1000 trials, 1 to 100000 tasks and 1 to 1024 copies")
+                "expected at most 10000 minutes, 1 to 1000 trials, 1 to 100000 tasks, 1 to 1024 copies and temperatures "
+                    + "above 0")
         }
     }
 
     func run() throws {
         let bench = try TrialsBenchmark(
             try Experiment(path: experiment, overrides: overrides), seconds: minutes * 60, trials: trials,
-            mostTasks: tasks, copies: copies)
+            mostTasks: tasks, copies: copies, temperatures: temperatures)
         try conclude("trials", try bench.run(BenchmarkMonitor.ofCommand()), json: json)
     }
 }

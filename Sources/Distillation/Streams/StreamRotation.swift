@@ -6,7 +6,7 @@ import Files
 ///
 /// All files have their places in one order, drawn once from how many there are. In memory is a piece of that order, as
 /// long as fits; as training shows rows of it, the streams behind it are read and those at its front dropped, around and
-/// around. So half as many rows are read as are shown, however many files there are, every stream is in memory for as
+/// around. So a quarter as many rows are read as are shown, however many files there are, every stream is in memory for as
 /// long as the others, and none twice. Which streams are there follows from the steps of training alone: the position is
 /// part of a checkpoint, and a training that goes on from it reads nothing but that piece.
 ///
@@ -18,7 +18,7 @@ package struct StreamRotation {
         package var first = 0
         /// Files, those without a stream that counts among them.
         package var count = 0
-        /// Rows that were shown, and not made up for by reading half as many; below 0 where more was read.
+        /// Rows that were shown, and not made up for by reading a quarter as many; below 0 where more was read.
         package var owed = 0
 
         package init() {}
@@ -42,7 +42,7 @@ package struct StreamRotation {
     /// Streams are changed when so large a part of the rows in memory is due, for a change costs a look at all of them.
     static let partsOfChange = 64
     /// How often each row that is read is shown, in the mean.
-    static let shownOfRead = 2
+    static let shownOfRead = 4
 
     /// Files that may hold a stream that counts, in the order of rotation.
     let order: [FollowedFile]
