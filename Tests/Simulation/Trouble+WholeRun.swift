@@ -1,5 +1,7 @@
 import Coordination
+import Environments
 import Experience
+import Experiments
 import TestSupport
 import Transport
 import Wire
@@ -111,6 +113,8 @@ extension Trouble {
     /// In the middle of something that has to be lived again.
     private mutating func moveElsewhere(_ cluster: SimulatedCluster) throws -> Bool {
         let isEvaluating = cluster.phase == .evaluating
+        // What stands for another processor has other random numbers, by which trials would draw other tasks.
+        guard isEvaluating || cluster.context.distribution.environment.episodesPerTrial == 1 else { return false }
         try cluster.run(milliseconds: Self.replacementMilliseconds) { cluster in
             cluster.acknowledged.contains { stream, next in
                 next > 1 && cluster.journal.sealed[stream] == nil

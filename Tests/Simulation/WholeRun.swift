@@ -35,29 +35,37 @@ package struct WholeRun: Sendable {
         }
     }
 
-    /// What undisturbed runs give, of one distillation and of several, and of a source with a replay.
+    /// What undisturbed runs give, of one distillation and of several, of a source with a replay, and of RL2.
     package struct References: Sendable {
         fileprivate let single: Reference
         fileprivate let plan: Reference
         fileprivate let replay: Reference
+        fileprivate let trials: Reference
 
         package init() throws {
             single = try Reference(ofExperiment: 0)
             plan = try Reference(ofExperiment: 2)
             replay = try Reference(ofExperiment: 12)
+            trials = try Reference(ofExperiment: 4)
         }
 
         fileprivate func ofExperiment(_ seed: UInt64) -> Reference {
-            hasPlan(seed) ? plan : DisturbedRun.hasReplay(seed) ? replay : single
+            hasPlan(seed) ? plan : hasTrials(seed) ? trials : DisturbedRun.hasReplay(seed) ? replay : single
         }
     }
 
     /// Of four seeds that follow on one another one has several variants: of eight, one in lockstep and one that is not.
     private static func hasPlan(_ seed: UInt64) -> Bool { seed % 8 == 2 || seed % 8 == 7 }
 
+    /// Of sixteen two, one in lockstep and one that is not: nothing is distilled, and what two lifetimes on trials have
+    /// learnt is evaluated.
+    private static func hasTrials(_ seed: UInt64) -> Bool { seed % 16 == 4 || seed % 16 == 11 }
+
     private static let goal = Coordinator.Goal(collects: true, distils: true, evaluates: true)
 
-    package static func experiment(_ seed: UInt64) -> String { hasPlan(seed) ? plan(seed) : small(seed) }
+    package static func experiment(_ seed: UInt64) -> String {
+        hasPlan(seed) ? plan(seed) : hasTrials(seed) ? trials(seed) : small(seed)
+    }
 
     /// Whether the distillers of a plan follow the histories as they grow: then the models depend on what had come when.
     private static func follows(_ seed: UInt64) -> Bool { seed % 16 == 15 }
@@ -78,6 +86,27 @@ package struct WholeRun: Sendable {
                   - {name: trained, tasks: train, limit: 1, seeds: 1, episodes: 3}
                   - {name: baselines, policies: [random, source], episodes: 3}
                 """
+    }
+
+    private static func trials(_ seed: UInt64) -> String {
+        smallExperiment(
+            lockstep: DisturbedRun.isLockstep(seed), actors: actors, episodes: 60, rolloutLength: 4,
+            checkpointSeconds: 1, recorders: recorders(seed),
+            source: "lstm: {units: 16, layers: 1}, learning_rate: 0.01"
+        )
+        .replacingOccurrences(
+            of: "environment: {size: 3, horizon: 4}",
+            with: "environment: {name: trials, of: {name: dark-room, size: 3, horizon: 4}, episodes: 3}"
+        )
+        .replacingOccurrences(of: "tasks: {test: 1, train: 1}", with: "tasks: {test: 2}")
+        .replacingOccurrences(of: "collect:\n", with: "collect:\n  lifetimes: 2\n")
+        .replacingOccurrences(of: "distil:\n", with: "distil:\n  seeds: 0\n")
+        .replacingOccurrences(of: "evaluate: {train_tasks: 1, ", with: "evaluate: {") + """
+
+            evaluations:
+              - {name: held-out, policies: [rl2, random], episodes: 12}
+              - {name: drawn, tasks: drawn, limit: 2, policies: [rl2], episodes: 6}
+            """
     }
 
     /// Every other seed is in lockstep; of the others every other one is elastic.
@@ -125,12 +154,18 @@ package struct WholeRun: Sendable {
 extension SimulatedCluster {
     private static let modelFile = "model.safetensors"
 
-    /// By the names of the distillations.
+    /// By the names of the distillations, and of what lifetimes have learnt.
     fileprivate func lastModels() throws -> [String: Data] {
         let root = CheckpointStore(folder: URL(fileURLWithPath: folder + "/checkpoints/distiller"))
         var models: [String: Data] = [:]
         for name in try context.experiment.distillations().map(\.name) {
             let store = root.store(of: name)
+            models[name] = try Data(
+                contentsOf: store.folder.appendingPathComponent("\(store.latest ?? "")/\(Self.modelFile)"))
+        }
+        let learner = CheckpointStore(folder: URL(fileURLWithPath: folder + "/checkpoints/learner"))
+        for name in context.learntPolicies.map(\.name) {
+            let store = learner.store(of: name)
             models[name] = try Data(
                 contentsOf: store.folder.appendingPathComponent("\(store.latest ?? "")/\(Self.modelFile)"))
         }
