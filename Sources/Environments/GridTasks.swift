@@ -11,9 +11,9 @@ package struct GridCell: Hashable, Sendable {
 
 /// A distribution whose tasks are places in a grid, such as a goal, or a key and a door.
 ///
-/// A capability beside `EnvironmentKind`: reports draw returns as maps by it, and `DrawnTasks` is implemented by it. Its
-/// tasks differ in nothing but where the places are.
-package protocol GridTasks: DrawnTasks {
+/// A capability beside `EnvironmentKind`: reports draw returns as maps by it, and `DrawnTasks` and `MappedTasks` are
+/// implemented by it. Its tasks differ in nothing but where the places are.
+package protocol GridTasks: DrawnTasks, MappedTasks {
     /// Cells of the grid from left to right, and from top to bottom.
     var size: GridSize { get }
     /// The cell in which every episode starts; nil where it is drawn.

@@ -17,7 +17,7 @@ package struct WatermazeTasks: EnvironmentKind {
     private static let example = "{\"platform\":[120.5,-300]}"
 
     package let environment: EnvironmentDescription
-    private let settings: WatermazeSettings
+    let settings: WatermazeSettings
     private let testTasks: Int
     private let generator: Philox
 

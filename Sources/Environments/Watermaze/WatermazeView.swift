@@ -10,12 +10,16 @@ struct WatermazeView: ObservationView {
 
     /// `platform`: its centre.
     init(settings: WatermazeSettings, platform: SIMD2<Float>) {
-        let angle = settings.fieldOfView
-        // The tangent of half the angle, by `direction`, which is the same everywhere.
-        let half = direction(degrees: Float(angle / 2))
-        camera = rendering_camera(width: Int32(settings.width), height: Int32(settings.height), spread: half.y / half.x)
+        camera = rendering_camera(
+            width: Int32(settings.width), height: Int32(settings.height), spread: Self.spread(settings))
         self.platform = platform
         pictureBytes = 3 * settings.width * settings.height
+    }
+
+    /// The tangent of half the field of view, by `direction`, which is the same everywhere.
+    static func spread(_ settings: WatermazeSettings) -> Float {
+        let half = direction(degrees: Float(settings.fieldOfView / 2))
+        return half.y / half.x
     }
 
     /// `stored`: (count, 4) floats, as `states` has them.
