@@ -50,6 +50,8 @@ let package = Package(
         .systemLibrary(name: "CSodium", providers: [.apt(["libsodium-dev"])]),
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CGIF", providers: [.apt(["libgif-dev"])]),
         .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
         .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
         .target(name: "CWire", dependencies: ["CProtobufC"]),
@@ -65,6 +67,7 @@ let package = Package(
         module("Settings", []),
         module("Experience", []),
         module("Environments", ["Experience", "Settings", "CRendering"]),
+        module("Pictures", ["Environments", "Experience", "CPNG", "CGIF"]),
         module("Neural", ["CKernels", "COpenBLAS", "Files"]),
         module("Agents", ["Settings", "Neural", "Environments", "Experience"]),
         module("Histories", ["CHDF5", "Environments", "Experience", "Files"]),
@@ -139,14 +142,15 @@ let package = Package(
                 "Experiments", "Catalog", "Monitoring", "Nodes", "Collecting", "Distilling", "Coordination",
                 "Supervision",
                 "Benchmarks",
-                "Reporting", "Files",
+                "Reporting", "Pictures", "Files",
                 arguments, logging,
             ]),
         .executableTarget(name: "distillery", dependencies: ["Commands"], swiftSettings: strict),
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["Environments", "Experience", "Histories", "Transport"],
+            name: "TestSupport",
+            dependencies: ["Environments", "Experience", "Histories", "Pictures", "Transport", "CPNG"],
             path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
@@ -180,6 +184,7 @@ let package = Package(
         tests("SettingsTests", ["Settings"]),
         tests("ExperienceTests", ["Experience", "TestSupport"]),
         tests("EnvironmentsTests", ["Settings", "Environments", "Experience", "TestSupport", "CRendering"]),
+        tests("PicturesTests", ["Pictures", "Environments", "Experience", "TestSupport", "CGIF"]),
         tests("HistoriesTests", ["Histories", "Environments", "Experience", "TestSupport"]),
         .executableTarget(
             name: "ProcessesTestParent", dependencies: ["Processes"], path: "Tests/ProcessesTestParent",
@@ -204,7 +209,7 @@ let package = Package(
             "BenchmarksTests",
             [
                 "Benchmarks", "Coordination", "Distillation", "Models", "Neural", "Processes", "Agents", "Environments",
-                "Experience", "Wire",
+                "Experience", "TestSupport", "Wire",
             ]),
         tests("ReportingTests", ["Reporting", "Catalog", "Histories", "Environments", "Experience", "TestSupport"]),
         tests("NodesTests", ["Nodes", "Wire", "Transport", "Simulation"]),

@@ -3,6 +3,7 @@ import Distillation
 import Environments
 import Experience
 import Experiments
+import Pictures
 import Quantities
 import Settings
 
@@ -14,7 +15,12 @@ enum ShownPolicy: String, CaseIterable, ExpressibleByArgument {
 struct EnvironmentsShowCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "A task as a picture, and an episode in it step by step.",
-        discussion: "Example: distillery environments show dark-key-to-door --set size=5 --task 42 --policy optimum")
+        discussion: """
+            With --out also as a picture: what the agent saw before each step and after the last, row by row, what it saw \
+            after a reward with a green edge, beside a map with its path. A name that ends in .gif makes it move. Examples: \
+            distillery environments show dark-key-to-door --set size=5 --task 42 --policy optimum, and \
+            distillery environments show watermaze --task 7 --policy optimum --set field_of_view=110 --out pool.png
+            """)
 
     @Argument(help: "The environment's name, one of those that `distillery environments` lists.")
     var name: String
@@ -28,6 +34,9 @@ struct EnvironmentsShowCommand: ParsableCommand {
     @Option(help: "Of what is random in the episode.") var seed: UInt64 = 0
     @Option(help: "What acts.") var policy = ShownPolicy.random
     @Option(help: ArgumentHelp("Steps that are shown at most.", valueName: "n")) var steps = 1000
+    @Option(help: ArgumentHelp("Write a picture of the episode there.", valueName: "file.png|file.gif")) var out:
+        String?
+    @OptionGroup var output: OutputOptions
     @Flag(help: "Print one JSON document.") var json = false
 
     func validate() throws {
@@ -35,6 +44,7 @@ struct EnvironmentsShowCommand: ParsableCommand {
     }
 
     func run() throws {
+        let file = try out.map { try PictureFile($0, option: "--out", inputs: [], force: output.force) }
         let settings = try Experiment.environment(named: name, overrides: overrides)
         let distribution = try settings.makeTasks(split: TaskSplit(testTasks: 0, seed: 0))
         let task = try distribution.task(task)
@@ -44,6 +54,7 @@ struct EnvironmentsShowCommand: ParsableCommand {
         let shown = ShownTask(
             distribution: distribution, task: task, policy: policy.rawValue, seed: seed,
             episode: try evaluated.episode(of: choice, most: steps))
+        try file?.write(EpisodePictures(of: shown.episode, in: task, of: distribution))
         if json { try printJSON(shown.document) } else { print(try shown.text) }
     }
 }

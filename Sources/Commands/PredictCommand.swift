@@ -20,7 +20,7 @@ struct PredictCommand: ParsableCommand {
 
     func run() throws {
         let inputs = [stream] + ["model.safetensors", "config.json"].map { "\(checkpoint)/\($0)" }
-        let out = try OutputFile(out, matrix: Self.dataset, inputs: inputs, force: output.force).path
+        let out = try OutputFile(out, content: .matrix(Self.dataset), inputs: inputs, force: output.force).path
         let model = try Checkpoint(folder: URL(fileURLWithPath: checkpoint)).makeModel()
         let contents = try StreamContents(path: stream)
         let logits = try Prediction.logits(model: model, stream: contents)

@@ -72,8 +72,9 @@ extension Chosen where Kind == RegisteredEnvironment {
 /// The texts may come from a hostile file: one that does not describe a task of a known environment is refused with
 /// `EnvironmentError`. The split does not matter to a replay.
 package struct RecordedTask {
-    private let tasks: any TaskDistribution
-    private let task: Task
+    /// The environment's, whose split is not that of the recording.
+    package let tasks: any TaskDistribution
+    package let task: Task
 
     /// Throws `EnvironmentError` for an unknown environment or settings that it does not accept.
     package init(environment: String, environmentJSON: String, id: Int, taskJSON: String) throws {

@@ -68,6 +68,51 @@ extension EndToEnd {
             #expect(!left.contains { $0.hasSuffix(".partial") }, "\(left)")
         }
 
+        private func show(_ stream: String, _ out: String, _ more: [String] = [], expecting code: Int32) throws
+            -> RunningCommand
+        {
+            try run(["histories", "show", stream, "--frames", out] + more, in: scratch, expecting: code)
+        }
+
+        private func beginning(_ name: String) -> String {
+            let bytes = FileManager.default.contents(atPath: scratch(name)) ?? Data()
+            return String(decoding: bytes.prefix(4).filter { 32..<127 ~= $0 }, as: UTF8.self)
+        }
+
+        @Test("an episode is drawn as a PNG or a GIF, over nothing else unless it is told to") func pictures() throws {
+            let files = try StreamFolder(path: scratch("run")).files
+            let stream = try #require(files.first)
+            #expect(files.count > 1)
+            #expect(try show(stream, scratch("a.png"), expecting: 0).standardOutput.contains("episodes"))
+            #expect(
+                try show(stream, scratch("b.GIF"), ["--episode", "0"], expecting: 0).standardError.contains("episode 0")
+            )
+            #expect(beginning("a.png") == "PNG" && beginning("b.GIF") == "GIF8")
+            _ = try scratch.write("notes.png", "my notes")
+            for (path, more, word) in [
+                (scratch("a.png"), [], "--force"), (scratch("notes.png"), ["--force"], "no file of the format PNG"),
+                (scratch("c.jpg"), [], ".png or .gif"), ("-", [], "standard output"), (stream, [], ".png or .gif"),
+                (scratch("no/a.png"), [], "there is no folder"),
+                (scratch("c.png"), ["--episode", "999999"], "has no episode 999999: expected 0 to"),
+            ] {
+                let said = try show(stream, path, more, expecting: 1).standardError
+                #expect(said.contains(word), "\(path): \(said)")
+            }
+            #expect(try show(scratch("run"), scratch("c.png"), expecting: 1).standardError.contains("shows one stream"))
+            _ = try show(stream, scratch("a.png"), ["--force"], expecting: 0)
+            try run(["histories", "show", stream, "--episode", "1"], in: scratch, expecting: 2)
+
+            let environment = ["environments", "show", "watermaze", "--steps", "3", "--json", "--out"]
+            let shown = try run(environment + [scratch("pool.png")], in: scratch)
+            #expect(beginning("pool.png") == "PNG" && shown.standardOutput.hasPrefix("{"))
+            #expect(
+                try run(environment + [scratch("pool.txt")], in: scratch, expecting: 1).standardError.contains(".gif"))
+            let bandit = ["environments", "show", "adversarial-bandit", "--steps", "3", "--out", scratch("bandit.png")]
+            let said = try run(bandit, in: scratch, expecting: 1).standardError
+            #expect(said.contains("adversarial-bandit cannot be drawn"), "\(said)")
+            #expect(!FileManager.default.fileExists(atPath: scratch("bandit.png")))
+        }
+
         @Test("the folder of an evaluation that fails stays, with the log that its message names")
         func failedEvaluation() throws {
             let held = try #require(HeldPort())

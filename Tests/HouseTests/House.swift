@@ -9,6 +9,7 @@ enum House {
         ("Settings", []),
         ("Experience", []),
         ("Environments", ["Settings", "Experience"]),
+        ("Pictures", ["Environments", "Experience"]),
         ("Neural", ["Files"]),
         ("Agents", ["Settings", "Neural", "Environments", "Experience"]),
         ("Histories", ["Environments", "Experience", "Files"]),
@@ -79,7 +80,8 @@ enum House {
             [
                 "Quantities",
                 "Settings",
-                "Benchmarks", "Reporting", "Supervision", "Coordination", "Distilling", "Collecting", "Nodes",
+                "Benchmarks", "Reporting", "Pictures", "Supervision", "Coordination", "Distilling", "Collecting",
+                "Nodes",
                 "Monitoring", "Catalog",
                 "Experiments", "MessagePassing", "Distillation", "Processes", "Transport", "Wire", "Histories",
                 "Environments", "Experience", "Files",
