@@ -183,7 +183,9 @@ let package = Package(
         tests("QuantitiesTests", ["Quantities"]),
         tests("SettingsTests", ["Settings"]),
         tests("ExperienceTests", ["Experience", "TestSupport"]),
-        tests("EnvironmentsTests", ["Settings", "Environments", "Experience", "TestSupport", "CRendering"]),
+        tests(
+            "EnvironmentsTests", ["Settings", "Environments", "Experience", "Pictures", "TestSupport", "CRendering"],
+            resources: [.copy("Golden")]),
         tests("PicturesTests", ["Pictures", "Environments", "Experience", "TestSupport", "CGIF"]),
         tests("HistoriesTests", ["Histories", "Environments", "Experience", "TestSupport"]),
         .executableTarget(
