@@ -17,7 +17,7 @@ package struct BenchmarkResult: Sendable, Encodable {
         case tokens = "tokens_per_second"
         /// Windows that are drawn from histories, without a model.
         case windows = "windows_per_second"
-        /// Images through the encoder, forward and backward.
+        /// Pictures that are drawn, or that go through the encoder, forward and backward.
         case frames = "frames_per_second"
         /// Billions of floating-point operations a second, as the model needs them and not as the code happens to do
         /// them.

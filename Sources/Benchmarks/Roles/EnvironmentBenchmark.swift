@@ -37,7 +37,7 @@ package struct EnvironmentBenchmark {
 }
 
 /// Copies of an environment with memory for all that they take and give.
-private struct SteppedCopies {
+struct SteppedCopies {
     private var environment: any Environment
     private let rounds: Int
     private let layout: RolloutLayout
@@ -64,6 +64,18 @@ private struct SteppedCopies {
             environment.observe(into: memory[.observations])
             try step(actions: memory[.actions] + round * episodes.count * layout.width(of: .actions))
         }
+    }
+
+    /// (rounds, copies) stored observations.
+    mutating func observationsOfRounds() throws -> [UInt8] {
+        let width = layout.width(of: .observations) * episodes.count
+        var observations: [UInt8] = []
+        for round in 0..<rounds {
+            environment.observe(into: memory[.observations])
+            observations += UnsafeRawBufferPointer(start: memory[.observations], count: width)
+            try step(actions: memory[.actions] + round * episodes.count * layout.width(of: .actions))
+        }
+        return observations
     }
 
     private mutating func step(actions: UnsafeRawPointer) throws {
