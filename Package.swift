@@ -68,7 +68,7 @@ let package = Package(
         module("Experience", []),
         module("Environments", ["Experience", "Settings", "CRendering"]),
         module("Pictures", ["Environments", "Experience", "CPNG", "CGIF"]),
-        module("Neural", ["CKernels", "COpenBLAS", "Files"]),
+        module("Neural", ["Settings", "CKernels", "COpenBLAS", "Files"]),
         module("Agents", ["Settings", "Neural", "Environments", "Experience"]),
         module("Histories", ["CHDF5", "Environments", "Experience", "Files"]),
         module("Wire", ["CWire", "CProtobufC", "Experience"]),
@@ -204,14 +204,15 @@ let package = Package(
             "AgentsTests", ["Settings", "Agents", "Neural", "Environments", "Experience", "TestSupport"],
             resources: [.copy("Golden")]),
         tests(
-            "NeuralTests", ["Neural", "NeuralReference", "CKernels", "Environments", "Experience", "TestSupport"],
+            "NeuralTests",
+            ["Neural", "NeuralReference", "CKernels", "Environments", "Experience", "Settings", "TestSupport"],
             resources: [.copy("Golden")]),
         tests("CatalogTests", ["Catalog", "Environments", "Experience"]),
         tests(
             "BenchmarksTests",
             [
                 "Benchmarks", "Coordination", "Distillation", "Models", "Neural", "Processes", "Agents", "Environments",
-                "Experience", "TestSupport", "Wire",
+                "Experience", "Settings", "TestSupport", "Wire",
             ]),
         tests("ReportingTests", ["Reporting", "Catalog", "Histories", "Environments", "Experience", "TestSupport"]),
         tests("NodesTests", ["Nodes", "Wire", "Transport", "Simulation"]),

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pytorch_reference import IMAGE_ENCODER_SETTINGS, ImageEncoder, write_safetensors
+from pytorch_images import ENCODERS as KINDS
+from pytorch_reference import write_safetensors
 
 FOLDER = pathlib.Path("Tests/NeuralTests/Golden")
 IMAGES, RATE, BETAS, EPSILON, STEPS = 3, 3e-3, (0.9, 0.99), 1e-6, 10
@@ -18,14 +19,33 @@ CONVOLUTIONS = [
 ]
 # height, width, channels, kernel, stride, padding
 POOLS = [(7, 6, 3, 3, 2, 1), (6, 6, 17, 2, 2, 0), (5, 7, 2, 3, 1, 1), (7, 7, 2, 5, 3, 2)]
+# kind, image, outputs of a linear layer behind it, settings
 ENCODERS = {
-    "plain": {"height": 11, "width": 14, "channels": [4, 17], "blocksPerGroup": 1, "outputWidth": 5},
-    "batch-norm": {
-        "height": 9, "width": 12, "channels": [5, 6], "blocksPerGroup": 2, "outputWidth": 4, "batchNorm": True},
-    "other-sizes": {
-        "height": 9, "width": 10, "colours": 1, "channels": [3], "blocksPerGroup": 1, "outputWidth": 3, "kernel": 5,
-        "poolKernel": 2, "poolPadding": 0, "batchNorm": True},
+    "plain": ("resnet", (11, 14, 3), 0, {"channels": [4, 17], "blocks": 1, "units": 5}),
+    "batch-norm": ("resnet", (9, 12, 3), 3, {"channels": [5, 6], "units": 4, "batch_norm": True}),
+    "other-sizes": (
+        "resnet", (9, 10, 1), 0,
+        {"channels": [3], "blocks": 1, "units": 3, "kernel": 5, "pool_kernel": 2, "pool_padding": 0, "batch_norm": True}),
+    "table-3": ("conv", (18, 25, 3), 5, {"channels": [6, 17], "units": 8, "dropout": 0, "norm_decay": 0.9}),
+    "table-3-valid": (
+        "conv", (15, 16, 1), 0,
+        {"channels": [5, 4], "kernel": 3, "pool_kernel": 3, "partial_pools": False, "units": 4, "dropout": 0,
+         "norm_decay": 0.8, "norm_epsilon": 1e-3, "stride": 1}),
 }
+
+
+class Headed(nn.Module):
+    """An encoder and a linear layer that reads its units rectified."""
+
+    def __init__(self, encoder, units, outputs):
+        super().__init__()
+        self.encoder = encoder
+        if outputs:
+            self.head = nn.Linear(units, outputs)
+
+    def forward(self, pixels):
+        y = self.encoder(pixels)
+        return self.head(F.relu(y)) if hasattr(self, "head") else y
 
 
 def channels_last(x):
@@ -88,17 +108,20 @@ def layers():
     (FOLDER / "image-layers.json").write_text(json.dumps(description))
 
 
-def encoder(title, settings):
-    settings = IMAGE_ENCODER_SETTINGS | settings
-    model = ImageEncoder(settings)
+def encoder(title, kind, image, head, changes):
+    settings = KINDS[kind].SETTINGS | changes
+    model = Headed(KINDS[kind](image, settings), settings["units"], head)
     for name, parameter in model.named_parameters():
         nn.init.normal_(parameter, std=0.3 if parameter.dim() == 1 else (1.5 / parameter[0].numel()) ** 0.5)
         if "norm" in name and name.endswith("weight"):
             parameter.data += 1
-    pixels = torch.randint(
-        0, 256, (IMAGES, settings["height"], settings["width"], settings["colours"]), dtype=torch.uint8)
-    targets = torch.randn(IMAGES, settings["outputWidth"])
-    tensors = {f"parameters.{key}": value.detach().clone() for key, value in model.named_parameters()}
+    pixels = torch.randint(0, 256, (IMAGES, *image), dtype=torch.uint8)
+    targets = torch.randn(IMAGES, head or settings["units"])
+    kept = "running_mean", "running_var"
+    plain = lambda name: name.removeprefix("encoder.")
+    statistics = lambda: {plain(key): value for key, value in model.named_buffers() if key.endswith(kept)}
+    tensors = {f"parameters.{plain(key)}": value.detach().clone() for key, value in model.named_parameters()}
+    tensors |= {f"parameters.{key}": value.clone() for key, value in statistics().items()}
     optimiser = torch.optim.Adam(model.parameters(), lr=RATE, betas=BETAS, eps=EPSILON)
     losses = []
     for step in range(STEPS + 1):
@@ -109,18 +132,17 @@ def encoder(title, settings):
         loss.backward()
         if step == 0:
             tensors["outputs"] = outputs.detach().clone()
-            tensors |= {f"gradients.{key}": value.grad.clone() for key, value in model.named_parameters()}
+            tensors |= {f"gradients.{plain(key)}": value.grad.clone() for key, value in model.named_parameters()}
         if step < STEPS:
             optimiser.step()
-    kept = "running_mean", "running_var"
-    tensors |= {f"statistics.{key}": value for key, value in model.named_buffers() if key.endswith(kept)}
+    tensors |= {f"statistics.{key}": value for key, value in statistics().items()}
     model.eval()
     tensors["evaluation.outputs"] = model(pixels)
     (FOLDER / f"image-encoder-{title}.safetensors").write_bytes(write_safetensors(tensors))
     description = {
-        "torch": torch.__version__, "settings": settings, "images": IMAGES, "rate": RATE, "beta1": BETAS[0],
-        "beta2": BETAS[1], "epsilon": EPSILON, "pixels": pixels.flatten().tolist(),
-        "targets": targets.flatten().tolist(), "losses": losses,
+        "torch": torch.__version__, "kind": kind, "settings": json.dumps(settings), "image": image, "head": head,
+        "images": IMAGES, "rate": RATE, "beta1": BETAS[0], "beta2": BETAS[1], "epsilon": EPSILON,
+        "pixels": pixels.flatten().tolist(), "targets": targets.flatten().tolist(), "losses": losses,
     }
     (FOLDER / f"image-encoder-{title}.json").write_text(json.dumps(description))
 
@@ -130,8 +152,8 @@ def main():
     torch.set_num_threads(1)
     FOLDER.mkdir(parents=True, exist_ok=True)
     layers()
-    for title, settings in ENCODERS.items():
-        encoder(title, settings)
+    for title, (kind, image, head, settings) in ENCODERS.items():
+        encoder(title, kind, image, head, settings)
 
 
 if __name__ == "__main__":

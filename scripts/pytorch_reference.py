@@ -1,7 +1,7 @@
 """The distilled models in PyTorch: loads a checkpoint of `distillery distill` and gives the same logits.
 
     model = load("runs/quickstart/checkpoints/distiller/step-00020000")
-    logits = model(components, actions, rewards)        # (B, T, A)
+    logits = model(observations, actions, rewards)      # (B, T, A)
 
 Needs torch alone. `python pytorch_reference.py CHECKPOINT STREAM.h5` (with h5py) prints a stream's logits.
 """
@@ -16,6 +16,8 @@ import sys
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+from pytorch_images import image_of, make_encoder, observation_embedding
 
 
 class Attention(nn.Module):
@@ -56,23 +58,21 @@ class Block(nn.Module):
 
 
 class Embedding(nn.Module):
-    def __init__(self, component_counts, actions, d, tokens):
+    def __init__(self, observations, actions, settings, tokens):
         super().__init__()
-        self.observation = nn.Embedding(sum(component_counts), d)
+        d = settings["dimension"]
+        self.observation = observation_embedding(observations, settings, d)
         self.action = nn.Embedding(actions + 1, d)
         self.reward = nn.Linear(1, d)
         self.position = nn.Embedding(tokens, d)
         self.mask = nn.ParameterDict({"weight": nn.Parameter(torch.zeros(d))})
-        firsts = [sum(component_counts[:i]) for i in range(len(component_counts))]
-        self.register_buffer("firsts", torch.tensor(firsts), persistent=False)
 
-    def parts(self, components, actions, rewards):
-        """Embeddings of o_t, a_(t-1) and r_(t-1), each (B, T, D); before the first row come "none" and 0."""
+    def parts(self, actions, rewards):
+        """Embeddings of a_(t-1) and r_(t-1), each (B, T, D); before the first row come "none" and 0."""
         none = torch.full_like(actions[:, :1], self.action.num_embeddings - 1)
         previous_actions = torch.cat([none, actions[:, :-1]], 1)
         previous_rewards = torch.cat([torch.zeros_like(rewards[:, :1]), rewards[:, :-1]], 1)
-        observation = self.observation(components + self.firsts).sum(2)
-        return observation, self.action(previous_actions), self.reward(previous_rewards[..., None])
+        return self.action(previous_actions), self.reward(previous_rewards[..., None])
 
     def hide(self, tokens, masked):
         return tokens if masked is None else torch.where(masked[..., None], self.mask["weight"], tokens)
@@ -81,32 +81,50 @@ class Embedding(nn.Module):
 class MergedEmbedding(Embedding):
     """One token a transition. masked: (B, T)."""
 
-    def forward(self, components, actions, rewards, masked):
-        observation, action, reward = self.parts(components, actions, rewards)
+    def forward(self, observation, actions, rewards, masked):
+        action, reward = self.parts(actions, rewards)
         return observation + self.hide(action + reward, masked) + self.position.weight[: actions.shape[1]]
 
 
 class SeparateEmbedding(Embedding):
     """Tokens a_(t-1), r_(t-1), o_t for every transition. masked: (B, T, 2), of actions and of rewards."""
 
-    def forward(self, components, actions, rewards, masked):
-        observation, action, reward = self.parts(components, actions, rewards)
+    def forward(self, observation, actions, rewards, masked):
+        action, reward = self.parts(actions, rewards)
         if masked is not None:
             action, reward = self.hide(action, masked[..., 0]), self.hide(reward, masked[..., 1])
         tokens = torch.stack([action, reward, observation], 2).flatten(1, 2)
         return tokens + self.position.weight[: tokens.shape[1]]
 
 
-class Transformer(nn.Module):
-    """components (B, T, components), actions (B, T), rewards (B, T) -> logits (B, T, A) of a_t."""
+class SequenceModel(nn.Module):
+    """components (B, T, components) or pixels (B, T, height, width, colours), actions (B, T), rewards (B, T) -> logits
+    (B, T, A) of a_t. `observations`: how many values each component has, a list, or (height, width, colours), a tuple."""
 
-    def __init__(self, component_counts, actions, settings):
+    def __init__(self, observations, settings):
         super().__init__()
+        encoder = make_encoder(observations, settings)
+        if encoder:
+            self.encoder = encoder
+        else:
+            firsts = [sum(observations[:i]) for i in range(len(observations))]
+            self.register_buffer("firsts", torch.tensor(firsts), persistent=False)
+
+    def embed_observations(self, table, observations):
+        if not hasattr(self, "encoder"):
+            return table(observations + self.firsts).sum(2)
+        units = self.encoder(observations.flatten(0, 1)).unflatten(0, observations.shape[:2])
+        return table(F.relu(units))
+
+
+class Transformer(SequenceModel):
+    def __init__(self, observations, actions, settings):
+        super().__init__(observations, settings)
         s, d = settings, settings["dimension"]
         self.context = s["context_length"]
         self.tokens_per_transition = 1 if s["token_layout"] == "merged" else 3
         layout = MergedEmbedding if s["token_layout"] == "merged" else SeparateEmbedding
-        self.embed = layout(component_counts, actions, d, self.context * self.tokens_per_transition)
+        self.embed = layout(observations, actions, settings, self.context * self.tokens_per_transition)
         self.dropout = nn.Dropout(s["embedding_dropout"])
         self.blocks = nn.ModuleList(
             Block(d, s["heads"], s["feed_forward"], s["attention_dropout"], s["residual_dropout"])
@@ -114,23 +132,24 @@ class Transformer(nn.Module):
         )
         self.head = nn.Linear(d, actions)
 
-    def forward(self, components, actions, rewards, masked=None):
-        x = self.dropout(self.embed(components, actions, rewards, masked))
+    def forward(self, observations, actions, rewards, masked=None):
+        seen = self.embed_observations(self.embed.observation, observations)
+        x = self.dropout(self.embed(seen, actions, rewards, masked))
         for block in self.blocks:
             x = block(x)
         # The last token of a transition is the one that predicts.
         return self.head(x[:, self.tokens_per_transition - 1 :: self.tokens_per_transition])
 
 
-class LSTMModel(nn.Module):
-    """LSTM-AD (appendix K), called as the transformer. masked: (B, T, 2), of actions and rewards before each row."""
+class LSTMModel(SequenceModel):
+    """LSTM-AD (appendix K). masked: (B, T, 2), of actions and rewards before each row."""
 
-    def __init__(self, component_counts, actions, settings):
-        super().__init__()
+    def __init__(self, observations, actions, settings):
+        super().__init__(observations, settings)
         s, e = settings, settings["embedding"]
         self.context = s["context_length"]
         self.embed = nn.ModuleDict({
-            "observation": nn.Embedding(sum(component_counts), e), "action": nn.Embedding(actions, e),
+            "observation": observation_embedding(observations, settings, e), "action": nn.Embedding(actions, e),
             "reward": nn.Linear(1, e), "mask": nn.ParameterDict({"weight": nn.Parameter(torch.zeros(e))}),
         })
         self.lstm = nn.LSTM(3 * e, s["units"], s["layers"], batch_first=True, dropout=s["unit_dropout"])
@@ -138,15 +157,13 @@ class LSTMModel(nn.Module):
         self.mlp = nn.ModuleList(nn.Linear(inputs, outputs) for inputs, outputs in zip(widths, widths[1:]))
         self.head = nn.Linear(s["mlp_width"], actions)
         self.embedding_dropout, self.unit_dropout = nn.Dropout(s["embedding_dropout"]), nn.Dropout(s["unit_dropout"])
-        firsts = [sum(component_counts[:i]) for i in range(len(component_counts))]
-        self.register_buffer("firsts", torch.tensor(firsts), persistent=False)
 
     def hide(self, embedded, masked):
         return embedded if masked is None else torch.where(masked[:, 1:, None], self.embed["mask"]["weight"], embedded)
 
-    def forward(self, components, actions, rewards, masked=None):
+    def forward(self, observations, actions, rewards, masked=None):
         of_actions, of_rewards = (None, None) if masked is None else masked.unbind(-1)
-        observation = self.embedding_dropout(self.embed["observation"](components + self.firsts).sum(2))
+        observation = self.embedding_dropout(self.embed_observations(self.embed["observation"], observations))
         action = self.hide(self.embed["action"](actions[:, :-1]), of_actions)
         reward = self.hide(self.embed["reward"](rewards[:, :-1, None]), of_rewards)
         past = torch.cat([observation[:, :-1], *map(self.embedding_dropout, (action, reward))], -1)
@@ -160,58 +177,6 @@ class LSTMModel(nn.Module):
 
 
 MODELS = {"transformer": Transformer, "lstm": LSTMModel}
-
-
-class ResNetBlock(nn.Module):
-    def __init__(self, channels, kernel, normalised):
-        super().__init__()
-        convolution = lambda: nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=not normalised)
-        norm = lambda: nn.BatchNorm2d(channels) if normalised else nn.Identity()
-        self.convolution1, self.norm1, self.convolution2, self.norm2 = convolution(), norm(), convolution(), norm()
-
-    def forward(self, x):
-        y = self.norm1(self.convolution1(F.relu(x)))
-        return x + self.norm2(self.convolution2(F.relu(y)))
-
-
-class ImageGroup(nn.Module):
-    def __init__(self, inputs, channels, settings):
-        super().__init__()
-        s, kernel = settings, settings["kernel"]
-        self.convolution = nn.Conv2d(inputs, channels, kernel, padding=kernel // 2, bias=not s["batchNorm"])
-        self.norm = nn.BatchNorm2d(channels) if s["batchNorm"] else nn.Identity()
-        self.pool = nn.MaxPool2d(s["poolKernel"], s["poolStride"], s["poolPadding"])
-        self.blocks = nn.Sequential(
-            *(ResNetBlock(channels, kernel, s["batchNorm"]) for _ in range(s["blocksPerGroup"])))
-
-    def forward(self, x):
-        return self.blocks(self.pool(self.norm(self.convolution(x))))
-
-
-IMAGE_ENCODER_SETTINGS = {
-    "height": 72, "width": 96, "colours": 3, "channels": [16, 32, 32], "blocksPerGroup": 2, "kernel": 3,
-    "poolKernel": 3, "poolStride": 2, "poolPadding": 1, "batchNorm": False, "outputWidth": 64,
-}
-
-
-class ImageEncoder(nn.Module):
-    """Pixels (B, height, width, colours), uint8 -> vectors (B, outputWidth). `settings` as in ImageEncoderSettings."""
-
-    def __init__(self, settings=IMAGE_ENCODER_SETTINGS):
-        super().__init__()
-        s, groups = settings, []
-        inputs, height, width = s["colours"], s["height"], s["width"]
-        for channels in s["channels"]:
-            groups.append(ImageGroup(inputs, channels, s))
-            inputs = channels
-            height, width = (
-                (n + 2 * s["poolPadding"] - s["poolKernel"]) // s["poolStride"] + 1 for n in (height, width))
-        self.groups = nn.Sequential(*groups)
-        self.linear = nn.Linear(inputs * height * width, s["outputWidth"])
-
-    def forward(self, pixels, memory_format=torch.contiguous_format):
-        x = pixels.permute(0, 3, 1, 2).contiguous(memory_format=memory_format).float() / 255
-        return self.linear(F.relu(self.groups(x)).flatten(1))
 
 
 def read_safetensors(data):
@@ -263,19 +228,23 @@ def load(folder):
     if config["version"] == 1:
         config = renewed(config)
     kind = MODELS[config["model"].get("name", "transformer")]
-    model = kind(component_counts(config["observation_space"]), config["action_space"]["n"], config["model"])
-    model.load_state_dict(read_safetensors((folder / "model.safetensors").read_bytes()))
+    space = config["observation_space"]
+    model = kind(image_of(space) or component_counts(space), config["action_space"]["n"], config["model"])
+    found = model.load_state_dict(read_safetensors((folder / "model.safetensors").read_bytes()), strict=False)
+    # PyTorch counts the batches that a batch norm has seen; nothing depends on it.
+    missing = [name for name in found.missing_keys if not name.endswith("num_batches_tracked")]
+    assert not missing and not found.unexpected_keys, (missing, found.unexpected_keys)
     return model.eval()
 
 
 @torch.no_grad()
-def predict(model, components, actions, rewards):
+def predict(model, observations, actions, rewards):
     """Logits (N, A) along a stream: row t is computed from rows max(0, t - c + 1) to t."""
     context = model.context
     rows = []
     for t in range(len(actions)):
         window = slice(max(0, t - context + 1), t + 1)
-        rows.append(model(components[None, window], actions[None, window], rewards[None, window])[0, -1])
+        rows.append(model(observations[None, window], actions[None, window], rewards[None, window])[0, -1])
     return torch.stack(rows)
 
 
@@ -284,5 +253,7 @@ if __name__ == "__main__":
 
     with h5py.File(sys.argv[2]) as stream:
         observations = torch.tensor(stream["observations"][:].astype("int64"))
-        columns = observations.reshape(len(observations), -1), torch.tensor(stream["actions"][:].astype("int64"))
+        if observations.dim() < 4:
+            observations = observations.reshape(len(observations), -1)
+        columns = observations, torch.tensor(stream["actions"][:].astype("int64"))
         print(predict(load(sys.argv[1]), *columns, torch.tensor(stream["rewards"][:])))

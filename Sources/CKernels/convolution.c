@@ -3,8 +3,9 @@
 //
 // A row of the kernel covers `kernel * inputs` neighbouring floats of the padded image, so that kernel columns and
 // channels are one loop and any kernel, stride and number of input channels runs through the same code. The gradient
-// of the image is the same product with the kernel turned round; that of the weights keeps kernel elements in registers
-// and walks over the pixels.
+// of the image is the same product with the kernel turned round, once for each remainder of rows and columns by the
+// stride: a pixel meets every stride-th place of the kernel alone, and nothing is multiplied by the zeros between. That of
+// the weights keeps kernel elements in registers and walks over the pixels.
 #include "CKernels.h"
 #include "vectors.h"
 
@@ -23,9 +24,46 @@ size_t ck_convolution_packed_backward(const ck_convolution *c) {
     return blocks(c->inputs) * LANES * c->kernel * c->kernel * c->outputs;
 }
 
+// The pixels of an image, in one direction, that share their remainder by the stride.
+typedef struct {
+    size_t count;            // of the pixels
+    size_t first, taps;      // the first place of the kernel that reaches them, and how many do, `stride` apart
+    ptrdiff_t origin, last;  // the output pixel that the last place brings to the first of them, and the first to the last
+} phase;
+
+static phase phase_of(const ck_convolution *c, size_t remainder, size_t size) {
+    phase p;
+    p.first = (remainder + c->padding) % c->stride;
+    p.taps = c->kernel > p.first ? (c->kernel - p.first + c->stride - 1) / c->stride : 0;
+    p.count = size > remainder ? (size - remainder + c->stride - 1) / c->stride : 0;
+    ptrdiff_t base = (ptrdiff_t)((remainder + c->padding) / c->stride);
+    p.origin = base + 1 - (ptrdiff_t)p.taps;
+    p.last = base + (ptrdiff_t)p.count - 1;
+    return p;
+}
+
+// Zeros before and behind the output's pixels, in one direction, that the image's gradient reads.
+typedef struct {
+    size_t before, behind;
+} margin;
+
+static margin margin_of(const ck_convolution *c, size_t size) {
+    ptrdiff_t before = 0, behind = 0, end = (ptrdiff_t)output(size, c) - 1;
+    for (size_t remainder = 0; remainder < c->stride; remainder++) {
+        phase p = phase_of(c, remainder, size);
+        if (!p.count || !p.taps) continue;
+        if (-p.origin > before) before = -p.origin;
+        if (p.last - end > behind) behind = p.last - end;
+    }
+    return (margin){(size_t)before, (size_t)behind};
+}
+
 size_t ck_convolution_scratch(const ck_convolution *c) {
+    margin rows = margin_of(c, c->height), columns = margin_of(c, c->width);
     size_t forward = (c->height + 2 * c->padding) * (c->width + 2 * c->padding) * c->inputs;
-    size_t backward = (c->height + c->kernel - 1) * (c->width + c->kernel - 1) * c->outputs;
+    size_t high = output(c->height, c) + rows.before + rows.behind;
+    size_t wide = output(c->width, c) + columns.before + columns.behind;
+    size_t backward = high * wide * c->outputs;
     return forward > backward ? forward : backward;
 }
 
@@ -41,16 +79,23 @@ void ck_convolution_pack(const ck_convolution *c, const float *weight, float *pa
                 }
 }
 
-// Packed: (blocks of inputs, kernel, kernel, outputs, 16), kernel rows and columns in reverse.
+// Packed: (remainders of rows, of columns, blocks of inputs, taps of both, outputs, 16), the kernel's rows and columns
+// in reverse.
 void ck_convolution_pack_backward(const ck_convolution *c, const float *weight, float *packed) {
     size_t area = c->kernel * c->kernel;
-    for (size_t block = 0; block < blocks(c->inputs); block++)
-        for (size_t place = area; place-- > 0;)
-            for (size_t o = 0; o < c->outputs; o++)
-                for (size_t lane = 0; lane < LANES; lane++) {
-                    size_t i = block * LANES + lane;
-                    *packed++ = i < c->inputs ? weight[(o * c->inputs + i) * area + place] : 0;
-                }
+    for (size_t part = 0; part < c->stride * c->stride; part++) {
+        phase rows = phase_of(c, part / c->stride, c->height), columns = phase_of(c, part % c->stride, c->width);
+        for (size_t block = 0; block < blocks(c->inputs); block++)
+            for (size_t tap = rows.taps * columns.taps; tap-- > 0;) {
+                size_t row = rows.first + tap / columns.taps * c->stride;
+                size_t place = row * c->kernel + columns.first + tap % columns.taps * c->stride;
+                for (size_t o = 0; o < c->outputs; o++)
+                    for (size_t lane = 0; lane < LANES; lane++) {
+                        size_t i = block * LANES + lane;
+                        *packed++ = i < c->inputs ? weight[(o * c->inputs + i) * area + place] : 0;
+                    }
+            }
+    }
 }
 
 void ck_convolution_unpack(const ck_convolution *c, const float *packed, float *dweight) {
@@ -62,22 +107,25 @@ void ck_convolution_unpack(const ck_convolution *c, const float *packed, float *
                     dweight[((block * LANES + lane) * c->inputs + i) * area + place] += packed[lane];
 }
 
-// `rows` rows of `inside` floats with `above` rows of zeros above and below and `border` zeros left and right.
-static void surround(const float *x, size_t rows, size_t inside, size_t above, size_t border, float *scratch) {
-    size_t row = inside + 2 * border;
-    memset(scratch, 0, above * row * sizeof(float));
-    scratch += above * row;
+// `rows` rows of `inside` floats among zeros: rows of them above and below, floats left and right.
+static void surround(const float *x, size_t rows, size_t inside, margin above, margin beside, float *scratch) {
+    size_t row = beside.before + inside + beside.behind;
+    memset(scratch, 0, above.before * row * sizeof(float));
+    scratch += above.before * row;
     for (size_t i = 0; i < rows; i++, x += inside, scratch += row) {
-        memset(scratch, 0, border * sizeof(float));
-        memcpy(scratch + border, x, inside * sizeof(float));
-        memset(scratch + border + inside, 0, border * sizeof(float));
+        memset(scratch, 0, beside.before * sizeof(float));
+        memcpy(scratch + beside.before, x, inside * sizeof(float));
+        memset(scratch + beside.before + inside, 0, beside.behind * sizeof(float));
     }
-    memset(scratch, 0, above * row * sizeof(float));
+    memset(scratch, 0, above.behind * row * sizeof(float));
 }
 
 KERNEL void ck_convolution_pad(const ck_convolution *c, const float *x, int rectify, float *scratch) {
     size_t border = c->padding * c->inputs, inside = c->width * c->inputs, row = inside + 2 * border;
-    if (!rectify) return surround(x, c->height, inside, c->padding, border, scratch);
+    if (!rectify) {
+        margin above = {c->padding, c->padding}, beside = {border, border};
+        return surround(x, c->height, inside, above, beside, scratch);
+    }
     memset(scratch, 0, c->padding * row * sizeof(float));
     scratch += c->padding * row;
     for (size_t i = 0; i < c->height; i++, x += inside, scratch += row) {
@@ -101,27 +149,6 @@ KERNEL void ck_convolution_pad_pixels(const ck_convolution *c, const uint8_t *x,
     memset(scratch, 0, c->padding * row * sizeof(float));
 }
 
-// dy between the zeros that its stride and the kernel's reach ask for: (height + kernel - 1, width + kernel - 1,
-// outputs); output pixel o lies at o * stride + kernel - 1 - padding, which may be outside.
-static void spread(const ck_convolution *c, const float *dy, float *scratch) {
-    size_t rows = c->height + c->kernel - 1, columns = c->width + c->kernel - 1, n = c->outputs;
-    size_t high = output(c->height, c), wide = output(c->width, c);
-    ptrdiff_t first = (ptrdiff_t)c->kernel - 1 - (ptrdiff_t)c->padding;
-    if (c->stride == 1 && first >= 0) return surround(dy, high, wide * n, (size_t)first, (size_t)first * n, scratch);
-    memset(scratch, 0, rows * columns * n * sizeof(float));
-    for (size_t i = 0; i < high; i++) {
-        ptrdiff_t row = first + (ptrdiff_t)(i * c->stride);
-        if (row < 0 || row >= (ptrdiff_t)rows) continue;
-        float *to = scratch + (size_t)row * columns * n;
-        const float *from = dy + i * wide * n;
-        for (size_t j = 0; j < wide; j++) {
-            ptrdiff_t column = first + (ptrdiff_t)(j * c->stride);
-            if (column >= 0 && column < (ptrdiff_t)columns)
-                memcpy(to + (size_t)column * n, from + j * n, n * sizeof(float));
-        }
-    }
-}
-
 // y (height, width, channels) = what `weights` (blocks, kernel, depth, 16) make of x, whose rows are `row` floats long.
 typedef struct {
     const float *x, *weights, *bias, *gate, *addend;
@@ -129,6 +156,7 @@ typedef struct {
     size_t height, width, channels;
     size_t kernel, depth;  // rows of the kernel, floats of one
     size_t row, down, step;  // floats to x's next row, to the next output row's and the next output pixel's window
+    size_t below, beside;    // floats from one row and one pixel of y to the next
 } product;
 
 // PIXELS neighbouring output pixels of one block of channels, their sums in registers.
@@ -143,20 +171,20 @@ INLINE void pixels(const product *m, const float *x, const size_t step, const fl
             UNROLL for (int p = 0; p < PIXELS; p++) sums[p] += ((v16){} + x[p * step + k]) * weight;
         }
     }
-    at = at * m->channels + block;
+    at += block;
     if (m->gate)
         UNROLL for (int p = 0; p < PIXELS; p++) {
             v16 gate;
-            load_lanes(m->gate + at + p * m->channels, lanes, &gate);
+            load_lanes(m->gate + at + p * m->beside, lanes, &gate);
             sums[p] = (v16)((v16i)sums[p] & (v16i)(gate > 0.0f));
         }
     if (m->addend)
         UNROLL for (int p = 0; p < PIXELS; p++) {
             v16 addend;
-            load_lanes(m->addend + at + p * m->channels, lanes, &addend);
+            load_lanes(m->addend + at + p * m->beside, lanes, &addend);
             sums[p] += addend;
         }
-    UNROLL for (int p = 0; p < PIXELS; p++) store_lanes(m->y + at + p * m->channels, lanes, &sums[p]);
+    UNROLL for (int p = 0; p < PIXELS; p++) store_lanes(m->y + at + p * m->beside, lanes, &sums[p]);
 }
 
 INLINE void multiply_step(const product *m, const size_t step, const int PIXELS) {
@@ -165,14 +193,16 @@ INLINE void multiply_step(const product *m, const size_t step, const int PIXELS)
         size_t lanes = m->channels - block < LANES ? m->channels - block : LANES;
         for (size_t i = 0; i < m->height; i++) {
             const float *x = m->x + i * m->down;
-            size_t j = 0, at = i * m->width;
+            size_t j = 0, at = i * m->below;
             for (; j + PIXELS <= m->width; j += PIXELS)
-                pixels(m, x + j * step, step, w, at + j, block, lanes, PIXELS);
+                pixels(m, x + j * step, step, w, at + j * m->beside, block, lanes, PIXELS);
             for (; PIXELS > 2 && j + PIXELS / 2 <= m->width; j += PIXELS / 2)
-                pixels(m, x + j * step, step, w, at + j, block, lanes, PIXELS / 2);
+                pixels(m, x + j * step, step, w, at + j * m->beside, block, lanes, PIXELS / 2);
             for (; PIXELS > 6 && j + PIXELS / 4 <= m->width; j += PIXELS / 4)
-                pixels(m, x + j * step, step, w, at + j, block, lanes, PIXELS / 4);
-            for (; j < m->width; j++) pixels(m, x + j * step, step, w, at + j, block, lanes, 1);
+                pixels(m, x + j * step, step, w, at + j * m->beside, block, lanes, PIXELS / 4);
+            for (; PIXELS > 6 && j + 3 <= m->width; j += 3)
+                pixels(m, x + j * step, step, w, at + j * m->beside, block, lanes, 3);
+            for (; j < m->width; j++) pixels(m, x + j * step, step, w, at + j * m->beside, block, lanes, 1);
         }
     }
 }
@@ -181,9 +211,12 @@ INLINE void multiply_step(const product *m, const size_t step, const int PIXELS)
 INLINE void multiply(const product *m, const int PIXELS) {
     switch (m->step) {
     case 3: multiply_step(m, 3, PIXELS); break;
+    case 6: multiply_step(m, 6, PIXELS); break;
     case 16: multiply_step(m, 16, PIXELS); break;
     case 32: multiply_step(m, 32, PIXELS); break;
     case 64: multiply_step(m, 64, PIXELS); break;
+    case 128: multiply_step(m, 128, PIXELS); break;
+    case 256: multiply_step(m, 256, PIXELS); break;
     default: multiply_step(m, m->step, PIXELS < 6 ? PIXELS : 6); break;
     }
 }
@@ -207,6 +240,8 @@ INLINE void elements_row(const product *m, const float *x, const float *dy, size
     size_t k = 0;
     for (; k + DEPTH <= m->depth; k += DEPTH) elements(m, x + k, dy, lanes, dw + k * LANES, DEPTH);
     if (DEPTH >= 24) {
+        // Three colours under a kernel of five.
+        for (; m->depth % DEPTH == 15 && k + 15 <= m->depth; k += 15) elements(m, x + k, dy, lanes, dw + k * LANES, 15);
         for (; k + 12 <= m->depth; k += 12) elements(m, x + k, dy, lanes, dw + k * LANES, 12);
         // Three colours under a kernel of three.
         for (; k + 9 <= m->depth; k += 9) elements(m, x + k, dy, lanes, dw + k * LANES, 9);
@@ -263,6 +298,7 @@ static product over_windows(const ck_convolution *c, const float *padded) {
         .x = padded, .height = output(c->height, c), .width = output(c->width, c), .channels = c->outputs,
         .kernel = c->kernel, .depth = c->kernel * c->inputs, .row = row, .down = c->stride * row,
         .step = c->stride * c->inputs,
+        .below = output(c->width, c) * c->outputs, .beside = c->outputs,
     };
 }
 
@@ -278,14 +314,25 @@ void ck_convolution_forward(const ck_convolution *c, const float *padded, const 
 
 void ck_convolution_backward_image(const ck_convolution *c, const float *dy, const float *packed, const float *gate,
                                    const float *addend, float *scratch, float *dx) {
-    spread(c, dy, scratch);
-    size_t row = (c->width + c->kernel - 1) * c->outputs;
-    product m = {
-        .x = scratch, .weights = packed, .gate = gate, .addend = addend, .y = dx, .height = c->height,
-        .width = c->width, .channels = c->inputs, .kernel = c->kernel, .depth = c->kernel * c->outputs, .row = row,
-        .down = row, .step = c->outputs,
-    };
-    run_multiply(&m);
+    size_t high = output(c->height, c), wide = output(c->width, c), n = c->outputs;
+    margin above = margin_of(c, c->height), beside = margin_of(c, c->width);
+    surround(dy, high, wide * n, above, (margin){beside.before * n, beside.behind * n}, scratch);
+    size_t row = (wide + beside.before + beside.behind) * n;
+    for (size_t part = 0; part < c->stride * c->stride; part++) {
+        size_t i = part / c->stride, j = part % c->stride, at = (i * c->width + j) * c->inputs;
+        phase rows = phase_of(c, i, c->height), columns = phase_of(c, j, c->width);
+        size_t taps = rows.taps * columns.taps;
+        ptrdiff_t down = rows.origin + (ptrdiff_t)above.before, right = columns.origin + (ptrdiff_t)beside.before;
+        product m = {
+            .x = taps ? scratch + (size_t)down * row + (size_t)right * n : scratch, .weights = packed,
+            .gate = gate ? gate + at : gate, .addend = addend ? addend + at : addend, .y = dx + at,
+            .height = rows.count, .width = columns.count, .channels = c->inputs, .kernel = taps ? rows.taps : 0,
+            .depth = columns.taps * n, .row = row, .down = row, .step = n, .below = c->stride * c->width * c->inputs,
+            .beside = c->stride * c->inputs,
+        };
+        run_multiply(&m);
+        packed += blocks(c->inputs) * LANES * taps * n;
+    }
 }
 
 void ck_convolution_backward_weights(const ck_convolution *c, const float *padded, const float *dy, float *dpacked) {

@@ -1,22 +1,7 @@
 // Max pool, batch normalisation and the flattening of images (pixels, channels), channels innermost.
 #include "CKernels.h"
-#include "vectors.h"
+#include "windows.h"
 #include <math.h>
-
-static size_t output(size_t size, const ck_pool *p) { return (size + 2 * p->padding - p->kernel) / p->stride + 1; }
-
-// The rows or columns of a window that lie inside the image.
-typedef struct {
-    size_t first, end;  // places in the window
-    ptrdiff_t origin;   // where place 0 would lie in the image
-} span;
-
-static span window_span(const ck_pool *p, size_t index, size_t size) {
-    ptrdiff_t origin = (ptrdiff_t)(index * p->stride) - (ptrdiff_t)p->padding;
-    span s = {origin < 0 ? (size_t)-origin : 0, p->kernel, origin};
-    if (origin + (ptrdiff_t)p->kernel > (ptrdiff_t)size) s.end = (size_t)((ptrdiff_t)size - origin);
-    return s;
-}
 
 INLINE void pool_pixel(const ck_pool *p, const float *x, span rows, span columns, size_t channel, size_t lanes,
                        float *y, uint8_t *places) {
@@ -34,7 +19,6 @@ INLINE void pool_pixel(const ck_pool *p, const float *x, span rows, span columns
             best = (v16)(((v16i)value & better) | ((v16i)best & ~better));
             where = (place & better) | (where & ~better);
         }
-    typedef uint8_t v16b __attribute__((vector_size(16)));
     v16b bytes = __builtin_convertvector(where, v16b);
     memcpy(y, &best, lanes * sizeof(float));
     memcpy(places, &bytes, lanes);
@@ -58,7 +42,6 @@ KERNEL void ck_pool_forward(const ck_pool *p, const float *x, float *y, uint8_t 
 
 INLINE void unpool_pixel(const ck_pool *p, const float *dy, const uint8_t *places, span rows, span columns,
                          size_t channel, size_t lanes, float *dx) {
-    typedef uint8_t v16b __attribute__((vector_size(16)));
     v16b bytes = {};
     memcpy(&bytes, places, lanes);
     v16i where = __builtin_convertvector(bytes, v16i);
@@ -130,6 +113,7 @@ void ck_batch_norm_statistics(const float *moments, size_t images, size_t pixels
         }
         mean[c] = (float)middle;
         inverse[c] = (float)(1 / sqrt(squares / count + (double)epsilon));
+        if (!running_mean || !running_variance) continue;
         running_mean[c] += momentum * ((float)middle - running_mean[c]);
         running_variance[c] += momentum * ((float)(squares / (count - 1)) - running_variance[c]);
     }

@@ -2,6 +2,7 @@ import Benchmarks
 import Foundation
 import Neural
 import Processes
+import Settings
 import Testing
 
 @Suite("Benchmarks of kernels")
@@ -47,14 +48,15 @@ struct KernelBenchmarkTests {
         #expect(KernelBenchmark.cases(containing: "no such kernel").isEmpty)
     }
 
-    @Test("the image encoder is measured in images and in work")
-    func encoder() throws {
-        var benchmark = EncoderBenchmark(threads: 2)
-        benchmark.settings.height = 8
-        benchmark.settings.width = 12
-        benchmark.settings.channels = [4]
-        benchmark.images = 3
+    @Test(
+        "every kind of image encoder is measured in images and in work",
+        arguments: RegisteredImageEncoder.registry.names)
+    func encoder(kind: String) throws {
+        var benchmark = try EncoderBenchmark(
+            ImageEncoderChoice(RegisteredImageEncoder.registry.named(kind), json: "{\"channels\":[4]}"), threads: 2)
+        (benchmark.image, benchmark.images) = (ImageSize(height: 8, width: 12, colours: 3), 3)
         let result = try benchmark.run(BenchmarkPlan(repetitions: 2, secondsPerRepetition: 1e-6))
+        #expect(EncoderBenchmark.names.contains(result.name))
         #expect(result.rates[.frames]?.count == 2 && result.rates[.gflops]?.count == 2)
         #expect(result.configuration["images"] == 3)
     }

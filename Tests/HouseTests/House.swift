@@ -10,7 +10,7 @@ enum House {
         ("Experience", []),
         ("Environments", ["Settings", "Experience"]),
         ("Pictures", ["Environments", "Experience"]),
-        ("Neural", ["Files"]),
+        ("Neural", ["Settings", "Files"]),
         ("Agents", ["Settings", "Neural", "Environments", "Experience"]),
         ("Histories", ["Environments", "Experience", "Files"]),
         ("Wire", ["Experience"]),

@@ -6,17 +6,18 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pytorch_reference import MLP, ImageEncoder
+from pytorch_images import ENCODERS
+from pytorch_reference import MLP
 
 from .collect import ActorCritic
-from .measuring import Calls, Processes, processors, threads_text
+from .measuring import Calls, processors, threads_text
 
 UNIT = "gflops"
 # Rows that are measured in another unit.
 UNITS = {
-    "encoder": "frames_per_second", "lstm-acting": "transitions_per_second", "lstm-update": "transitions_per_second",
+    **{f"encoder-{kind}": "frames_per_second" for kind in ENCODERS}, "lstm-acting": "transitions_per_second", "lstm-update": "transitions_per_second",
 }
-IMAGES = 32
+IMAGES, IMAGE = 320, (72, 96, 3)
 ROWS, D, HEAD, PANEL, ACTORS, PARAMETERS = 100, 64, 16, 64, 50, 1_132_000
 
 
@@ -172,11 +173,12 @@ def lstm_update(threads):
     return Calls(body, rows, threads, 3 * rows * policy.OPERATIONS)
 
 
-def encode(images, memory_format):
+def encode(kind, images, memory_format):
     """A forward and backward pass; as in training, gradients of the parameters alone."""
     torch.manual_seed(0)
-    model = ImageEncoder().to(memory_format=memory_format)
-    pixels, dy = torch.randint(0, 256, (images, 72, 96, 3), dtype=torch.uint8), torch.rand(images, 64)
+    model = ENCODERS[kind](IMAGE).to(memory_format=memory_format)
+    pixels = torch.randint(0, 256, (images, *IMAGE), dtype=torch.uint8)
+    dy = torch.rand(images, model.linear.out_features)
 
     def body():
         model.zero_grad(set_to_none=True)
@@ -185,13 +187,9 @@ def encode(images, memory_format):
     return body
 
 
-def encoder(threads, memory_format=torch.contiguous_format):
+def encoder(kind, threads, memory_format=torch.contiguous_format):
     torch.set_num_threads(threads)
-    return Calls(encode(IMAGES, memory_format), IMAGES, threads)
-
-
-def encoder_share(index, count, barrier):
-    return encode(IMAGES // count, torch.channels_last)
+    return Calls(encode(kind, IMAGES, memory_format), IMAGES, threads)
 
 
 def configurations():
@@ -219,12 +217,12 @@ def configurations():
             {"actors": RecurrentPolicy.ACTORS, "units": RecurrentPolicy.UNITS, "layers": RecurrentPolicy.LAYERS},
             {f"eager, {threads_text(threads)}": lambda m=make, t=threads: m(t) for threads in sorted({count, 1})[::-1]},
         )
-    found["encoder"] = (
-        {"images": IMAGES, "height": 72, "width": 96},
-        {
-            f"eager, {threads_text(count)}": lambda: encoder(count),
-            f"eager, {threads_text(count)}, channels last": lambda: encoder(count, torch.channels_last),
-            f"{count} processes": lambda: Processes(encoder_share, count, IMAGES),
-        },
-    )
+    for kind in ENCODERS:
+        found[f"encoder-{kind}"] = (
+            {"images": IMAGES, "height": IMAGE[0], "width": IMAGE[1]},
+            {
+                f"eager, {threads_text(count)}": lambda k=kind: encoder(k, count),
+                f"eager, {threads_text(count)}, channels last": lambda k=kind: encoder(k, count, torch.channels_last),
+            },
+        )
     return found

@@ -38,10 +38,12 @@ void ck_convolution_backward_image(const ck_convolution *c, const float *dy, con
 // dpacked += gradient of the packed weights, from the padded image of the forward pass.
 void ck_convolution_backward_weights(const ck_convolution *c, const float *padded, const float *dy, float *dpacked);
 
-// A max pool of one image; padding is at most half of the kernel and never the largest; kernel at most 15.
+// A max pool of one image; padding is at most half of the kernel and never the largest; kernel at most 15. `partial`:
+// whether a window may reach beyond the image's end (PyTorch's ceil_mode), so that no pixel is left out.
 typedef struct {
     size_t height, width, channels;
     size_t kernel, stride, padding;
+    int partial;
 } ck_pool;
 
 // y (output height, output width, channels); `places` (as y): where in its window each largest element lies, the first
@@ -54,7 +56,7 @@ void ck_pool_backward(const ck_pool *p, const float *dy, const uint8_t *places, 
 // One image's part of the statistics: moments (2, channels) = its mean and its sum of squared deviations from it.
 void ck_batch_norm_moments(const float *x, size_t pixels, size_t channels, float *moments);
 // mean and inverse = 1 / sqrt(variance + epsilon) (channels) over all images, from their moments (images, 2,
-// channels); the running statistics move by `momentum`, the variance without bias, as PyTorch's do.
+// channels); the running statistics, which may be null, move by `momentum`, the variance without bias, as PyTorch's do.
 void ck_batch_norm_statistics(const float *moments, size_t images, size_t pixels, size_t channels, float epsilon,
                               float momentum, float *mean, float *inverse, float *running_mean,
                               float *running_variance);
@@ -74,6 +76,18 @@ void ck_batch_norm_backward_means(const float *sums, size_t images, size_t chann
 // dx, which may be dy.
 void ck_batch_norm_backward(const float *dy, const float *x, const float *mean, const float *inverse,
                             const float *gain, const float *means, float *dx, size_t pixels, size_t channels);
+
+// What follows a convolution: normalise x (height, width, channels) as above, max(., 0), max pool to y, with places as
+// ck_pool_forward has them. Nothing of the image's size is written.
+void ck_block_forward(const ck_pool *p, const float *x, const float *mean, const float *inverse, const float *gain,
+                      const float *shift, float *y, uint8_t *places);
+// One image's sums (2, channels), as ck_batch_norm_backward_sums has them, of dy (as y) brought back through pool and
+// rectification. y may have gone through a dropout, of which dy is then the gradient, too.
+void ck_block_backward_sums(const ck_pool *p, const float *dy, const float *y, const uint8_t *places, const float *x,
+                            const float *mean, const float *inverse, float *sums);
+// dx (height, width, channels).
+void ck_block_backward(const ck_pool *p, const float *dy, const float *y, const uint8_t *places, const float *x,
+                       const float *mean, const float *inverse, const float *gain, const float *means, float *dx);
 
 // sums (channels) += the sums over the pixels of x (pixels, channels).
 void ck_pixel_sums(const float *x, size_t pixels, size_t channels, float *sums);

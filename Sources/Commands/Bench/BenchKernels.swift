@@ -6,7 +6,7 @@ struct BenchKernelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kernels", abstract: "GFLOP/s of every kernel alone, beside the machine's own matrix products.",
         discussion: """
-            One thread, data in the cache, but for the image encoder and the recurrent policy, which take all; the machine's peak (OpenBLAS on squares of 1024) is measured between the \
+            One thread, data in the cache, but for the image encoders and the recurrent policy, which take all; the machine's peak (OpenBLAS on squares of 1024) is measured between the \
             repetitions. Example: distillery bench kernels --only attention --json
             """)
 
@@ -19,9 +19,7 @@ struct BenchKernelsCommand: ParsableCommand {
             let word = only ?? ""
             var results = try KernelBenchmark.run(
                 KernelBenchmark.cases(containing: word), threads: threads.threads, plan: plan)
-            if word.isEmpty || EncoderBenchmark.name.contains(word) {
-                results.append(try EncoderBenchmark(threads: threads.threads).run(plan))
-            }
+            results += try EncoderBenchmark.run(threads: threads.threads, plan: plan, containing: word)
             results += try RecurrentBenchmark(threads: threads.threads).run(plan, containing: word)
             return results
         }

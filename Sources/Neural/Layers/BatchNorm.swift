@@ -51,10 +51,10 @@ package struct BatchNorm: Sendable, Equatable {
     /// has no bias, move towards them. The batch has at least two pixels.
     ///
     /// The batch's variance is divided by the number of pixels, the running one's by that number less one, as in
-    /// PyTorch.
+    /// PyTorch. Without running statistics none move.
     package func gather(
         _ moments: UnsafePointer<Float>, images: Int, into statistics: Statistics,
-        runningMean: UnsafeMutablePointer<Float>, runningVariance: UnsafeMutablePointer<Float>
+        runningMean: UnsafeMutablePointer<Float>?, runningVariance: UnsafeMutablePointer<Float>?
     ) {
         precondition(images * pixels > 1, "a variance needs two values")
         ck_batch_norm_statistics(

@@ -3,8 +3,7 @@ import CKernels
 /// Convolution of images (height, width, inputs), channels innermost, with a square kernel and zeros around them.
 ///
 /// The weight is PyTorch's, (outputs, inputs, kernel, kernel); the passes read it packed. Every call handles one image
-/// on its caller's thread and allocates nothing. All shapes run through the same direct kernels; the gradient of an
-/// image under a stride above 1 multiplies with the zeros between the output's gradients.
+/// on its caller's thread and allocates nothing. All shapes run through the same direct kernels.
 package struct Convolution: Sendable {
     /// The same for the kernels.
     private let shape: ck_convolution

@@ -1,15 +1,23 @@
+/// Of a batch norm.
+struct NormSettings: Sendable {
+    /// Share of the running statistics that a batch leaves: 1 - PyTorch's momentum.
+    let decay: Double
+    /// Added to the variance.
+    let epsilon: Double
+}
+
 /// The steps that an image goes through, each from one slot of memory to another, and where their parameters lie.
 ///
 /// Slots and steps belong to one image; `ImagePass` walks many images through them, forward and back. A plan is built
-/// once by `convolve` and `pool`, in the order of the steps, and does not change after that.
+/// once by `convolve`, `pool` and `appendBlock`, in the order of the steps, and does not change after that.
 package struct ImagePlan: Sendable {
     /// An activation (height, width, channels) of one image and its gradient.
     ///
     /// Every step writes a slot and reads one or two, so that a plan is a list without a graph.
-    struct Slot: Sendable {
-        let height: Int
-        let width: Int
-        let channels: Int
+    package struct Slot: Sendable {
+        package let height: Int
+        package let width: Int
+        package let channels: Int
         /// In floats: in the memory of an image or, where `isPassing`, in that of a worker, which the next image
         /// overwrites, because no backward pass reads it.
         let offset: Int
@@ -17,6 +25,9 @@ package struct ImagePlan: Sendable {
         let isPassing: Bool
         /// In floats. An activation and what a skip connection adds it to share one gradient.
         let gradientOffset: Int
+        /// Whether the gradient lies in the memory of a worker in any case, because the step before it takes it on at
+        /// once.
+        let isGradientPassing: Bool
 
         /// Places of the image, of `channels` numbers each.
         var pixels: Int { height * width }
@@ -29,6 +40,16 @@ package struct ImagePlan: Sendable {
         case convolution(ConvolutionStep)
         case norm(NormStep)
         case pool(PoolStep)
+        case block(BlockStep)
+
+        /// What images meet at in training, if they do: its gradient begins with sums over all of them.
+        var meeting: NormStep? {
+            switch self {
+            case .norm(let step): step
+            case .block(let step): step.norm
+            case .convolution, .pool: nil
+            }
+        }
     }
 
     /// y = convolution(input, rectified or not) + bias + skip.
@@ -82,6 +103,19 @@ package struct ImagePlan: Sendable {
         let placesOffset: Int
     }
 
+    /// y = dropout(the largest of each window of max(normalised input * gain + shift, 0)), in one pass over the input.
+    struct BlockStep: Sendable {
+        /// `input` is the convolution's result, `output` what the step gives.
+        let norm: NormStep
+        let pool: MaxPool
+        /// In the bytes of an image.
+        let placesOffset: Int
+        /// Of the output's elements, in training.
+        let dropout: Double
+        /// Number among the plan's dropouts.
+        let site: UInt32
+    }
+
     /// Trained.
     package private(set) var parameters = ParameterLayout()
     /// Running statistics.
@@ -98,6 +132,8 @@ package struct ImagePlan: Sendable {
     private(set) var passingCount = 0
     /// Floats of the gradients of one image's activations.
     private(set) var gradientCount = 0
+    /// Floats of the gradients that a worker keeps of the image at hand alone.
+    private(set) var passingGradientCount = 0
     /// Floats of scratch, of packed weights, of a worker's sums of parameter gradients, of all norms' statistics.
     ///
     /// Floats of one worker's scratch: the largest that any convolution needs.
@@ -140,10 +176,20 @@ package struct ImagePlan: Sendable {
             keeping == .kept ? Self.take(count, from: &activationCount) : Self.take(count, from: &passingCount)
         return Slot(
             height: height, width: width, channels: channels, offset: offset, isPassing: keeping == .passing,
-            gradientOffset: sharer?.gradientOffset ?? Self.take(count, from: &gradientCount))
+            gradientOffset: sharer?.gradientOffset ?? Self.take(count, from: &gradientCount),
+            isGradientPassing: false)
     }
 
-    /// Reserves a tensor of the linear layer that follows the steps.
+    /// The same with a gradient that lies with the worker.
+    private mutating func slotBeforeNorm(_ layer: Convolution) -> Slot {
+        let count = layer.outputCount
+        return Slot(
+            height: layer.outputHeight, width: layer.outputWidth, channels: layer.outputs,
+            offset: Self.take(count, from: &activationCount), isPassing: false,
+            gradientOffset: Self.take(count, from: &passingGradientCount), isGradientPassing: true)
+    }
+
+    /// Reserves a tensor of a linear layer that follows the steps.
     ///
     /// The caller computes with it; the plan only gives it room in the parameters and in each worker's sums.
     mutating func addParameter(_ name: String, _ shape: [Int]) -> (tensor: ParameterLayout.Tensor, gradientOffset: Int)
@@ -164,49 +210,79 @@ package struct ImagePlan: Sendable {
     /// that its gradient is there before the convolution's own. `passing`: whether only the next step reads the result.
     /// A convolution that a norm follows has no bias, because the norm would subtract it with the mean.
     mutating func convolve(
-        _ name: String, norm: String?, layer: Convolution, from input: Slot?, rectified: Bool, adding skip: Slot? = nil,
-        skipped: Bool = false, passing: Bool = false
+        _ name: String, norm: (name: String, settings: NormSettings)?, layer: Convolution, from input: Slot?,
+        rectified: Bool, adding skip: Slot? = nil, skipped: Bool = false, passing: Bool = false
     ) -> Slot {
         let weight = parameter("\(name).weight", layer.weightShape)
         let bias = norm == nil ? parameter("\(name).bias", [layer.outputs]) : nil
         let output = slot(
             layer.outputHeight, layer.outputWidth, layer.outputs, norm == nil && passing ? .passing : .kept,
             gradientOf: norm == nil ? skip : nil)
+        append(
+            layer, weight: weight, bias: bias, from: input, rectified: rectified, adding: norm == nil ? skip : nil,
+            skipped: skipped, into: output)
+        guard let norm else { return output }
+        let normalised = slot(
+            output.height, output.width, output.channels, passing ? .passing : .kept, gradientOf: skip ?? output)
+        steps.append(.norm(normStep(norm.name, norm.settings, from: output, adding: skip, into: normalised)))
+        return normalised
+    }
+
+    /// Appends a convolution without a bias, and what follows it in one step: batch norm, rectification, the pool that
+    /// `pool` makes for the convolution's result, and dropout.
+    mutating func appendBlock(
+        _ name: String, layer: Convolution, from input: Slot?, norm: NormSettings, pool: (Slot) -> MaxPool,
+        dropout: Double
+    ) -> Slot {
+        let weight = parameter("\(name).convolution.weight", layer.weightShape)
+        let wide = slotBeforeNorm(layer)
+        append(
+            layer, weight: weight, bias: nil, from: input, rectified: false, adding: nil, skipped: false, into: wide)
+        let pool = pool(wide)
+        let output = slot(pool.outputHeight, pool.outputWidth, wide.channels, .kept)
+        steps.append(
+            .block(
+                BlockStep(
+                    norm: normStep("\(name).norm", norm, from: wide, adding: nil, into: output), pool: pool,
+                    placesOffset: Self.take(pool.outputCount, from: &placesCount), dropout: dropout,
+                    site: UInt32(steps.count))))
+        return output
+    }
+
+    private mutating func append(
+        _ layer: Convolution, weight: ParameterLayout.Tensor, bias: ParameterLayout.Tensor?, from input: Slot?,
+        rectified: Bool, adding skip: Slot?, skipped: Bool, into output: Slot
+    ) {
         steps.append(
             .convolution(
                 ConvolutionStep(
-                    layer: layer, input: input, rectifiesInput: rectified, skip: norm == nil ? skip : nil,
-                    output: output,
+                    layer: layer, input: input, rectifiesInput: rectified, skip: skip, output: output,
                     inputIsSkipped: skipped, weight: weight, bias: bias,
                     packedOffset: Self.take(layer.packedCount, from: &packedCount),
                     packedBackwardOffset: Self.take(layer.packedBackwardCount, from: &packedBackwardCount),
                     gradientOffset: Self.take(layer.packedCount, from: &parameterGradientCount),
                     biasGradientOffset: Self.take(layer.outputs, from: &parameterGradientCount))))
         scratchCount = max(scratchCount, layer.scratchCount)
-        guard let norm else { return output }
-        return normalise(norm, from: output, adding: skip, passing: passing)
     }
 
-    /// Appends a batch norm. Its output shares the gradient of the skip, or of its own input.
-    ///
-    /// With its input it can, since `BatchNorm.backward` may write dx over dy.
-    private mutating func normalise(_ name: String, from input: Slot, adding skip: Slot?, passing: Bool) -> Slot {
+    /// A batch norm. Its output may share the gradient of the skip, or of its own input, since `BatchNorm.backward` may
+    /// write dx over dy.
+    private mutating func normStep(
+        _ name: String, _ settings: NormSettings, from input: Slot, adding skip: Slot?, into output: Slot
+    ) -> NormStep {
         let channels = input.channels
-        let output = slot(
-            input.height, input.width, channels, passing ? .passing : .kept, gradientOf: skip ?? input)
         let mean = statistics.add("\(name).running_mean", [channels])
         let variance = statistics.add("\(name).running_var", [channels])
-        steps.append(
-            .norm(
-                NormStep(
-                    layer: BatchNorm(channels: channels, pixels: input.pixels), input: input, skip: skip,
-                    output: output, gain: parameter("\(name).weight", [channels]),
-                    shift: parameter("\(name).bias", [channels]),
-                    runningMean: .init(name: "\(name).running_mean", shape: [channels], offset: mean),
-                    runningVariance: .init(name: "\(name).running_var", shape: [channels], offset: variance),
-                    statisticsOffset: Self.take(4 * channels, from: &statisticsCount))))
         largestNormChannels = max(largestNormChannels, channels)
-        return output
+        return NormStep(
+            layer: BatchNorm(
+                channels: channels, pixels: input.pixels, momentum: Float(1 - settings.decay),
+                epsilon: Float(settings.epsilon)),
+            input: input, skip: skip, output: output, gain: parameter("\(name).weight", [channels]),
+            shift: parameter("\(name).bias", [channels]),
+            runningMean: .init(name: "\(name).running_mean", shape: [channels], offset: mean),
+            runningVariance: .init(name: "\(name).running_var", shape: [channels], offset: variance),
+            statisticsOffset: Self.take(4 * channels, from: &statisticsCount))
     }
 
     /// Appends a max pool.

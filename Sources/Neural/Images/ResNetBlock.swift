@@ -8,8 +8,8 @@ struct ResNetBlock: Sendable {
     let name: String
     /// Odd, so that a padding of half of it keeps the size.
     let kernel: Int
-    /// Whether batch norms follow the convolutions; they then have no biases.
-    let normalised: Bool
+    /// Of the batch norms that follow the convolutions, which then have no biases.
+    let norm: NormSettings?
 
     /// Adds the block's steps behind `input`, which must be kept, and returns where the result lies.
     ///
@@ -19,10 +19,10 @@ struct ResNetBlock: Sendable {
             height: input.height, width: input.width, inputs: input.channels, outputs: input.channels, kernel: kernel,
             padding: kernel / 2)
         let middle = plan.convolve(
-            "\(name).convolution1", norm: normalised ? "\(name).norm1" : nil, layer: layer, from: input,
+            "\(name).convolution1", norm: norm.map { ("\(name).norm1", $0) }, layer: layer, from: input,
             rectified: true, skipped: true)
         return plan.convolve(
-            "\(name).convolution2", norm: normalised ? "\(name).norm2" : nil, layer: layer, from: middle,
+            "\(name).convolution2", norm: norm.map { ("\(name).norm2", $0) }, layer: layer, from: middle,
             rectified: true, adding: input)
     }
 }
