@@ -33,15 +33,33 @@ MODELS = {
     "lstm-wide":
         LSTM_SETTINGS | {"embedding": 16, "units": 64, "layers": 1, "mlp_depth": 2, "mlp_width": 32},
 }
+# Images in place of components, in sizes that no window of a convolution or a pool divides.
+IMAGE = (9, 11, 2)
+CONV = {
+    "kind": "conv", "channels": [5, 6], "kernel": 3, "stride": 2, "pool_kernel": 2, "pool_stride": 2,
+    "partial_pools": True, "norm_decay": 0.9, "norm_epsilon": 1e-5, "dropout": 0, "units": 7,
+}
+RESNET = {
+    "kind": "resnet", "channels": [4, 5], "blocks": 1, "kernel": 3, "pool_kernel": 3, "pool_stride": 2,
+    "pool_padding": 1, "batch_norm": False, "norm_decay": 0.9, "norm_epsilon": 1e-5, "units": 9,
+}
+MODELS |= {
+    "transformer-images": MODELS["transformer-separate"] | {"context_length": 7, "encoder": CONV},
+    "lstm-images": LSTM_SETTINGS | {"context_length": 7, "encoder": RESNET},
+}
 SMOOTHING, RATE, BETAS, EPSILON, CLIP, STEPS = 0.1, 3e-3, (0.9, 0.99), 1e-6, 1.0, 10
 
 
-def batch(together):
-    components = torch.stack([torch.randint(0, n, (BATCH, CONTEXT)) for n in COUNTS], -1)
+def batch(settings):
+    context, together = settings["context_length"], settings.get("token_layout") == "merged"
+    components = torch.stack([torch.randint(0, n, (BATCH, context)) for n in COUNTS], -1)
     actions = (components[..., 0] + components[..., 1]) % ACTIONS
     rewards = (actions == 1).float() * 0.5 + (components[..., 0] == 2).float()
-    masked = torch.rand(BATCH, CONTEXT, *([] if together else [2])) < 0.3
-    return components, actions, rewards, masked, torch.rand(BATCH, CONTEXT) < 0.7
+    masked = torch.rand(BATCH, context, *([] if together else [2])) < 0.3
+    taught = torch.rand(BATCH, context) < 0.7
+    if "encoder" in settings:
+        components = torch.randint(0, 256, (BATCH, context, *IMAGE), dtype=torch.uint8)
+    return components, actions, rewards, masked, taught
 
 
 def objective(model, data):
@@ -52,14 +70,18 @@ def objective(model, data):
 
 def sequence_model(name, settings):
     torch.manual_seed(7)
-    model = KINDS[name.split("-")[0]](COUNTS, ACTIONS, settings)
+    model = KINDS[name.split("-")[0]](IMAGE if "encoder" in settings else COUNTS, ACTIONS, settings)
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=1.5 / (settings.get("dimension") or settings["units"]) ** 0.5)
-    data = batch(settings.get("token_layout") == "merged")
+    data = batch(settings)
     parameters = {name: value.detach().clone() for name, value in model.named_parameters()}
+    running = {name: value.clone() for name, value in model.named_buffers() if "running" in name}
+    evaluated = model.eval()(*data[:3]).detach()
+    model.train()
     logits, loss = objective(model, data)
     loss.backward()
     gradients = {name: value.grad.clone() for name, value in model.named_parameters()}
+    gradients |= {name: torch.zeros_like(value) for name, value in running.items()}
     optimiser = torch.optim.Adam(model.parameters(), lr=RATE, betas=BETAS, eps=EPSILON)
     losses = []
     for _ in range(STEPS):
@@ -72,7 +94,7 @@ def sequence_model(name, settings):
     losses.append(objective(model, data)[1].item())
 
     FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / f"{name}-parameters.safetensors").write_bytes(write_safetensors(parameters))
+    (FOLDER / f"{name}-parameters.safetensors").write_bytes(write_safetensors(parameters | running))
     (FOLDER / f"{name}-gradients.safetensors").write_bytes(write_safetensors(gradients))
     components, actions, rewards, masked, taught = data
     description = {
@@ -80,6 +102,7 @@ def sequence_model(name, settings):
         "smoothing": SMOOTHING, "rate": RATE, "beta1": BETAS[0], "beta2": BETAS[1], "epsilon": EPSILON, "clip": CLIP,
         "components": components.flatten().tolist(), "targets": actions.flatten().tolist(),
         "rewards": rewards.flatten().tolist(), "masked": flags(masked).flatten().tolist(),
+        **({"image": IMAGE, "evaluated": evaluated.flatten().tolist()} if "encoder" in settings else {}),
         "taught": taught.flatten().int().tolist(), "logits": logits.flatten().tolist(), "losses": losses,
     }
     (FOLDER / f"{name}.json").write_text(json.dumps(description))

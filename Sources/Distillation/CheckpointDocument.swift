@@ -153,7 +153,11 @@ extension CheckpointDocument {
     ///   earlier ones left out what was the default.
     fileprivate init(checkpoint node: SettingNode, isCurrent: Bool) throws(SettingsError) {
         self = try CheckpointDocument(node)
-        let keys = Schema(Self.entries).values(of: self).map(\.key)
+        // Integers are not looked at through an encoder, whose settings earlier files do not have.
+        let hasEncoder = IntegerComponents(observationSpace) == nil
+        let keys = Schema(Self.entries).values(of: self).map(\.key).filter {
+            hasEncoder || !$0.hasPrefix("model.encoder.")
+        }
         let whole = isCurrent ? ["model.", "environment."] : ["model."]
         let needed =
             keys.filter { key in !key.contains(".") || whole.contains { key.hasPrefix($0) } }

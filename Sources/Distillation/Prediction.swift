@@ -5,7 +5,8 @@ package import Models
 import Neural
 
 /// The model's action logits along a stream that it does not act in: what `distillery predict` prints, and what tests
-/// compare with acting. Windows are computed 16 at a time, each by itself, with frozen weights and without masks.
+/// compare with acting. Windows are computed 16 at a time, each by itself, with frozen weights and without masks; images
+/// go through the model's encoder once.
 package enum Prediction {
     /// As `logits(model:environment:view:observations:actions:rewards:)`, of a stream that was read. Throws also
     /// `EnvironmentError` where the stream stores something else than what is seen and its attributes do not say how
@@ -31,11 +32,11 @@ package enum Prediction {
         let together = 16
         let length = model.contextLength
         let inference = model.makeInference(windows: together)
-        let batch = WindowBatch(windows: together, form: model.form)
+        let batch = WindowBatch(windows: together, form: model.form, holdsObservations: false)
         let logits = FloatBuffer(count * spaces.actionCount)
+        let stored = StoredObservations(bytes: observations, width: environment.stored.space.byteCount, view: view)
         let writer = WindowWriter(
-            spaces: spaces, storedBytes: environment.stored.space.byteCount, view: view, observations: observations,
-            actions: actions,
+            spaces: spaces, observations: stored, vectors: stored.encoded(by: model, count: count), actions: actions,
             rewards: rewards, batch: batch)
         var row = 0
         while row < count {
@@ -88,30 +89,73 @@ package enum Prediction {
     /// the stream.
     private struct WindowWriter {
         let spaces: ModelSpaces
-        /// Bytes of an observation as the stream stores it.
-        let storedBytes: Int
-        let view: (any ObservationView)?
-        let observations: [UInt8]
+        let observations: StoredObservations
+        /// (N, vector width) what an encoder made of the observations; nil where there is none.
+        let vectors: FloatBuffer?
         let actions: [UInt8]
         let rewards: [Float]
         let batch: WindowBatch
 
         func write(from first: Int, rows: Int, window: Int) {
-            observations.withUnsafeBytes { observations in
-                actions.withUnsafeBytes { actions in
-                    guard let observations = observations.baseAddress, let actions = actions.baseAddress else { return }
-                    for row in 0..<rows {
-                        let source = first + row
-                        let target = window * batch.length + row
-                        batch.observe(observations + source * storedBytes, through: view, row: target)
-                        batch.previousActions[target] =
-                            row == 0
-                            ? spaces.noAction
-                            : spaces.action(at: actions + (source - 1) * spaces.actionBytes)
-                        batch.previousRewards[target] = row == 0 ? 0 : rewards[source - 1]
-                    }
+            actions.withUnsafeBytes { actions in
+                guard let actions = actions.baseAddress else { return }
+                for row in 0..<rows {
+                    let source = first + row
+                    let target = window * batch.length + row
+                    observe(source, as: target)
+                    batch.previousActions[target] =
+                        row == 0
+                        ? spaces.noAction
+                        : spaces.action(at: actions + (source - 1) * spaces.actionBytes)
+                    batch.previousRewards[target] = row == 0 ? 0 : rewards[source - 1]
                 }
             }
+        }
+
+        private func observe(_ source: Int, as target: Int) {
+            guard let vectors else {
+                return observations.withRow(source) { batch.observe($0, through: observations.view, row: target) }
+            }
+            let width = batch.vectorWidth
+            (batch.vectors.start + target * width).update(from: vectors.start + source * width, count: width)
+        }
+    }
+
+    /// A column of observations as a stream stores them, `width` bytes each, and how they are seen.
+    private struct StoredObservations {
+        let bytes: [UInt8]
+        let width: Int
+        let view: (any ObservationView)?
+
+        /// Observations that are seen and encoded together.
+        private static let together = 64
+
+        func withRow(_ row: Int, _ body: (UnsafeRawPointer) -> Void) {
+            bytes.withUnsafeBytes { bytes in
+                guard let start = bytes.baseAddress else { return }
+                body(start + row * width)
+            }
+        }
+
+        /// What the model's encoder makes of the first `count`, each once, although many windows hold it; nil where the
+        /// model has none.
+        func encoded(by model: any SequenceModel, count: Int) -> FloatBuffer? {
+            guard case .vector(let floats) = model.form.input,
+                let encoder = model.makeEncoder(observations: Self.together, pool: WorkerPool(count: 1), seed: nil)
+            else { return nil }
+            let vectors = FloatBuffer(count * floats)
+            var seen = [UInt8](repeating: 0, count: Self.together * model.spaces.observationBytes)
+            for first in stride(from: 0, to: count, by: Self.together) {
+                let rows = min(Self.together, count - first)
+                withRow(first) { stored in
+                    guard let view else {
+                        return encoder.encode(stored, count: rows, into: vectors.start + first * floats)
+                    }
+                    view.see(stored, count: rows, into: &seen)
+                    encoder.encode(seen, count: rows, into: vectors.start + first * floats)
+                }
+            }
+            return vectors
         }
     }
 }

@@ -65,6 +65,8 @@ package final class Trainer {
     private let likelihoods: UnsafeMutableBufferPointer<Double>
     /// (workers) squared norm of each worker's share of the gradient.
     private let squares: UnsafeMutableBufferPointer<Double>
+    /// (workers) actions that the windows filled by each worker teach.
+    private let taughtOfWorker: UnsafeMutableBufferPointer<Int>
     private let now: () -> Double
     /// Rank 0's time when the ranks last summed; where there is one rank, its clock is asked.
     private var agreedNow = 0.0
@@ -108,7 +110,8 @@ package final class Trainer {
         let (microBatches, threads) = (share.passes, share.threads)
         pool = WorkerPool(count: threads)
         passes = model.makePasses(workers: threads, windows: share.windowsPerPass, seed: training.seed)
-        encoder = model.makeEncoder(observations: training.batchSize * model.contextLength, pool: pool)
+        encoder = model.makeEncoder(
+            observations: training.batchSize * model.contextLength, pool: pool, seed: training.seed)
         gradients = (0..<threads).map { _ in FloatBuffer(model.parameters.count) }
         first = FloatBuffer(model.parameters.count)
         second = FloatBuffer(model.parameters.count)
@@ -116,9 +119,11 @@ package final class Trainer {
         objectives = .allocate(capacity: microBatches)
         likelihoods = .allocate(capacity: microBatches)
         squares = .allocate(capacity: threads)
+        taughtOfWorker = .allocate(capacity: threads)
         objectives.initialize(repeating: 0)
         likelihoods.initialize(repeating: 0)
         squares.initialize(repeating: 0)
+        taughtOfWorker.initialize(repeating: 0)
         guard encoder == nil || self.ranks == nil else {
             throw TrainingError("a model whose encoder sees the whole batch is trained by one rank, not by several")
         }
@@ -130,6 +135,7 @@ package final class Trainer {
         objectives.deallocate()
         likelihoods.deallocate()
         squares.deallocate()
+        taughtOfWorker.deallocate()
     }
 
     /// Rows of windows that a step shows, padding among them; of all ranks.
@@ -169,8 +175,7 @@ package final class Trainer {
         try checkRows()
         if startedAt == nil { start() }
         let rate = schedule.rate(step: completedSteps, elapsedShare: timeShare)
-        var taught = 0
-        for index in share.windows { taught += sampler.fill(batch, step: completedSteps, index: index) }
+        let taught = fillBatch()
         // How many actions all ranks teach is known when they have summed.
         let scale = ranks == nil ? 1 / Float(max(1, taught)) : 1 / Float(batch.windows * batch.length)
         computeGradients(scale: scale)
@@ -189,6 +194,17 @@ package final class Trainer {
         return StepReport(
             step: completedSteps, loss: loss, objective: objective, learningRate: rate, gradientNorm: norm,
             tokens: settings.batchSize * model.choice.dimensions.tokens, elapsedSeconds: elapsedSeconds)
+    }
+
+    /// Draws this rank's windows on all threads, which for images is to render them. Returns how many actions they teach.
+    private func fillBatch() -> Int {
+        pool.run { worker in
+            taughtOfWorker[worker] = 0
+            for index in stride(from: share.windows.lowerBound + worker, to: share.windows.upperBound, by: pool.count) {
+                taughtOfWorker[worker] += sampler.fill(batch, step: completedSteps, index: index)
+            }
+        }
+        return taughtOfWorker.reduce(0, +)
     }
 
     private func checkRows() throws {
@@ -219,7 +235,7 @@ package final class Trainer {
     private func computeGradients(scale: Float) {
         let rows = batch.windows * batch.length
         pool.run { worker in passes[worker].prepare() }
-        encoder?.forward(batch.observations, count: rows, into: batch.vectors.start)
+        encoder?.forward(batch.observations, count: rows, step: completedSteps, into: batch.vectors.start)
         pool.run { worker in
             for micro in stride(from: worker, to: objectives.count, by: pool.count) {
                 learn(from: micro, worker, scale: scale)

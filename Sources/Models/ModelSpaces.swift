@@ -4,8 +4,8 @@ import Settings
 /// The spaces of the environment that a model acts in, with the sizes that every loop over stored bytes needs. A model
 /// is made for one pair of spaces: streams, prompts and environments that have others are refused before they reach it.
 ///
-/// Observations may be of any kind here; a kind of model that embeds integers refuses others itself, through
-/// `ObservationInput.components(of:)`.
+/// Observations may be of any kind here; a kind of model refuses itself what it cannot look at, as `ObservationEmbedding`
+/// does what is neither integers nor an image.
 package struct ModelSpaces: Sendable, Hashable {
     package let observationSpace: Space
     package let actionSpace: Space

@@ -4,20 +4,17 @@ import Neural
 /// model says the same of a row whatever stands behind it, so the rows behind the wanted one may hold anything.
 final class PassInference: WindowInference {
     private let pass: any TrainingPass
-    private let encoder: (any ObservationEncoder)?
     private let actionCount: Int
 
     /// Takes over the parameters as they are: `prepare` is called here alone, so later changes need a new inference.
     init(_ model: any SequenceModel, windows: Int) {
         pass = model.makePasses(workers: 1, windows: windows, seed: 0)[0]
-        encoder = model.makeEncoder(observations: windows * model.contextLength, pool: WorkerPool(count: 1))
         actionCount = model.spaces.actionCount
         pass.prepare()
     }
 
     /// The logits (windows, actions) of row `length` - 1 of each window; the rows behind it may hold anything.
     func lastLogits(_ batch: WindowBatch, windows: Int, length: Int, into logits: UnsafeMutablePointer<Float>) {
-        encoder?.forward(batch.observations, count: windows * batch.length, into: batch.vectors.start)
         let all = pass.forward(batch, windows: 0..<windows, step: nil)
         for window in 0..<windows {
             let row = window * batch.length + length - 1

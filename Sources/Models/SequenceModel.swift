@@ -84,7 +84,8 @@ package protocol SequenceModel: AnyObject {
 
     /// The stage before the passes, for at most `observations` observations at a time; nil where the windows' form has
     /// integers, which every pass embeds by itself.
-    func makeEncoder(observations: Int, pool: WorkerPool) -> (any ObservationEncoder)?
+    /// `seed`: of dropout in training; nil for frozen parameters, which need less memory.
+    func makeEncoder(observations: Int, pool: WorkerPool, seed: UInt64?) -> (any ObservationEncoder)?
 }
 
 extension SequenceModel {
@@ -94,7 +95,7 @@ extension SequenceModel {
 
     package func makeInference(windows: Int) -> any WindowInference { PassInference(self, windows: windows) }
 
-    package func makeEncoder(observations: Int, pool: WorkerPool) -> (any ObservationEncoder)? { nil }
+    package func makeEncoder(observations: Int, pool: WorkerPool, seed: UInt64?) -> (any ObservationEncoder)? { nil }
 }
 
 /// One worker's way through the model, forward and backward, in memory of its own that is allocated once.
@@ -135,7 +136,8 @@ package protocol ModelContext: AnyObject {
 /// A model with frozen weights that looks at whole windows, as `predict` does: it needs one row's logits of each window
 /// and no gradients, so it may skip what a training pass cannot. One thread calls it.
 package protocol WindowInference: AnyObject {
-    /// Logits (windows, A) of the last of the first `length` rows of each of the batch's first `windows` windows.
+    /// Logits (windows, A) of the last of the first `length` rows of each of the batch's first `windows` windows. Where
+    /// the model has an encoder, `batch.vectors` are what it made of the observations.
     func lastLogits(
         _ batch: WindowBatch, windows: Int, length: Int, into logits: UnsafeMutablePointer<Float>)
 }

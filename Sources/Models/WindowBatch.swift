@@ -41,6 +41,7 @@ package final class WindowBatch {
     /// (B, c, bytes) observations as their space stores them, for an encoder; empty where observations are components.
     package let observations: UnsafeMutableRawPointer
     /// (B, c, vector width) what an encoder makes of them, and its gradient.
+    package let vectorWidth: Int
     package let vectors: FloatBuffer
     package let vectorGradients: FloatBuffer
     /// (B, c) the action before the row, or "none".
@@ -58,7 +59,9 @@ package final class WindowBatch {
     /// Bytes of an observation as it is seen.
     private let seenBytes: Int
 
-    package init(windows: Int, form: WindowForm) {
+    /// - Parameter holdsObservations: whether there is memory for observations that an encoder has still to see; without
+    ///   it, `vectors` are filled by the owner.
+    package init(windows: Int, form: WindowForm, holdsObservations: Bool = true) {
         self.windows = windows
         seenBytes = form.spaces.observationBytes
         length = form.length
@@ -68,11 +71,13 @@ package final class WindowBatch {
             self.integers = integers
             width = integers.counts.count
             observationBytes = 0
+            vectorWidth = 0
             (vectors, vectorGradients) = (FloatBuffer(0), FloatBuffer(0))
         case .vector(let floats):
             integers = nil
             width = 0
-            observationBytes = form.spaces.observationBytes
+            observationBytes = holdsObservations ? form.spaces.observationBytes : 0
+            vectorWidth = floats
             (vectors, vectorGradients) = (FloatBuffer(rows * floats), FloatBuffer(rows * floats))
         }
         components = Self.zeros(rows * width)
@@ -143,6 +148,17 @@ package final class WindowBatch {
         previousRewards[row] = 0
         targets[row] = 0
         taught[row] = 0
+    }
+
+    /// The vectors from row `row` on, and their gradients; nil where observations are components.
+    @inline(__always)
+    func vectors(from row: Int) -> UnsafeMutablePointer<Float>? {
+        vectorWidth > 0 ? vectors.start + row * vectorWidth : nil
+    }
+
+    @inline(__always)
+    func vectorGradients(from row: Int) -> UnsafeMutablePointer<Float>? {
+        vectorWidth > 0 ? vectorGradients.start + row * vectorWidth : nil
     }
 
     /// The tokens from row `row` on, as the kernels take them.

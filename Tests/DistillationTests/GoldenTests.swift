@@ -11,6 +11,10 @@ import Testing
 struct Golden: Decodable {
     private(set) var choice = ModelChoice(Transformer.self)
     let componentCounts: [Int]
+    /// Height, width and colours of observations that are images; nil where they are components.
+    let image: [Int]?
+    /// (B, c, A) with what batch norms begin with, in place of the batch's statistics.
+    let evaluated: [Float]?
     let actions: Int
     let batch: Int
     let smoothing: Double
@@ -35,6 +39,8 @@ struct Golden: Decodable {
     /// In odd sizes, and in sizes that the kernels were made for.
     static let transformers = ["transformer-merged", "transformer-separate", "transformer-wide"]
     static let models = transformers + ["lstm-deep", "lstm-wide"]
+    /// Those that see images, through Table 3's kind of encoder and through a residual one.
+    static let images = ["transformer-images", "lstm-images"]
 
     static func read(_ model: String) throws -> Golden {
         let data = try file("\(model).json")
@@ -51,7 +57,7 @@ struct Golden: Decodable {
     /// All but the settings, whose own declaration reads them.
     private enum CodingKeys: CodingKey {
         case componentCounts, actions, batch, smoothing, rate, beta1, beta2, epsilon, clip, components, targets, rewards
-        case masked, taught, logits, losses
+        case masked, taught, logits, losses, image, evaluated
     }
 
     static func tensors(_ model: String, _ what: String) throws -> Safetensors {
@@ -60,8 +66,7 @@ struct Golden: Decodable {
 
     /// The model of a file, or one with its parameters and other settings.
     func model(_ name: String, _ other: ModelChoice? = nil) throws -> any SequenceModel {
-        let spaces = try ModelSpaces(
-            observationSpace: .multiDiscrete(counts: componentCounts), actionSpace: .discrete(count: actions))
+        let spaces = try ModelSpaces(observationSpace: observations, actionSpace: .discrete(count: actions))
         let model = try (other ?? choice).make(spaces, seed: nil)
         try Golden.tensors(name, "parameters").read(model.parameterLayout, into: model.parameters)
         return model
@@ -81,6 +86,10 @@ struct Golden: Decodable {
         return ModelChoice(Transformer.self, settings)
     }
 
+    private var observations: Space {
+        image.map { .box(shape: $0, type: .uint8, low: 0, high: 255) } ?? .multiDiscrete(counts: componentCounts)
+    }
+
     /// How many dropouts the choice has.
     var dropoutCount: Int { choice.settings is LSTMSettings ? 2 : 3 }
 
@@ -96,7 +105,25 @@ struct Golden: Decodable {
 
 @Suite("Sequence models against PyTorch")
 struct GoldenTests {
-    @Test("logits, loss and every gradient", arguments: Golden.models)
+    @Test("what is predicted along a stream of images", arguments: Golden.images)
+    func prediction(model name: String) throws {
+        let golden = try Golden.read(name)
+        let model = try golden.model(name)
+        let evaluated = try #require(golden.evaluated)
+        let (rows, bytes, actions) = (model.contextLength, model.spaces.observationBytes, golden.actions)
+        let environment = madeUpEnvironment(model.spaces.observationSpace, model.spaces.actionSpace)
+        for window in 0..<golden.batch {
+            let range = (window * rows)..<((window + 1) * rows)
+            let found = try Prediction.logits(
+                model: model, environment: environment,
+                observations: Array(golden.components[(range.lowerBound * bytes)..<(range.upperBound * bytes)]),
+                actions: golden.targets[range].map { UInt8($0) }, rewards: Array(golden.rewards[range]))
+            let expected = evaluated[(range.lowerBound * actions)..<(range.upperBound * actions)]
+            #expect(largestDifference(found, Array(expected)) < 1e-5)
+        }
+    }
+
+    @Test("logits, loss and every gradient", arguments: Golden.models + Golden.images)
     func gradients(model name: String) throws {
         let golden = try Golden.read(name)
         let model = try golden.model(name)
@@ -116,7 +143,7 @@ struct GoldenTests {
         }
     }
 
-    @Test("ten steps of Adam with clipping", arguments: Golden.models)
+    @Test("ten steps of Adam with clipping", arguments: Golden.models + Golden.images)
     func steps(model name: String) throws {
         let golden = try Golden.read(name)
         let model = try golden.model(name)

@@ -51,7 +51,7 @@ final class GradientCheck {
         self.model = model
         let length = model.contextLength
         pass = model.makePasses(workers: 1, windows: windows, seed: 0)[0]
-        encoder = model.makeEncoder(observations: windows * length, pool: WorkerPool(count: 1))
+        encoder = model.makeEncoder(observations: windows * length, pool: WorkerPool(count: 1), seed: 0)
         batch = WindowBatch(windows: windows, form: model.form)
         taught = rows.taught.reduce(0) { $0 + Int($1) }
         rows.observations.withUnsafeBytes { observations in
@@ -76,7 +76,7 @@ final class GradientCheck {
         let (windows, actions) = (0..<batch.windows, model.spaces.actionCount)
         let rows = batch.windows * batch.length
         pass.prepare()
-        encoder?.forward(batch.observations, count: rows, into: batch.vectors.start)
+        encoder?.forward(batch.observations, count: rows, step: step ?? 0, into: batch.vectors.start)
         let pointer = pass.forward(batch, windows: windows, step: step)
         let logits = Array(UnsafeBufferPointer(start: pointer, count: rows * actions))
         let sums = CrossEntropy.forwardBackward(

@@ -31,7 +31,8 @@ struct WindowSamplerTests {
         let form = WindowForm(
             spaces: try ModelSpaces(
                 observationSpace: data.environment.observationSpace, actionSpace: data.environment.actionSpace),
-            length: context, input: try .components(of: data.environment.observationSpace), masksTogether: masksTogether
+            length: context, input: .components(try #require(IntegerComponents(data.environment.observationSpace))),
+            masksTogether: masksTogether
         )
         return try WindowSampler(data: data, settings: settings, form: form, maskingProbability: masking, seed: 3)
     }

@@ -36,7 +36,8 @@ struct WindowWeightsTests {
         let form = WindowForm(
             spaces: try ModelSpaces(
                 observationSpace: data.environment.observationSpace, actionSpace: data.environment.actionSpace),
-            length: 4, input: try .components(of: data.environment.observationSpace), masksTogether: true)
+            length: 4, input: .components(try #require(IntegerComponents(data.environment.observationSpace))),
+            masksTogether: true)
         return try WindowSampler(
             data: data, settings: settings, form: form, maskingProbability: 0, seed: 3, optimum: optimum)
     }

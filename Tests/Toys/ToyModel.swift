@@ -100,7 +100,9 @@ final class ToyModel: SequenceModel {
 
     func makeContext(copies: Int, slide: Int) throws -> any ModelContext { ToyContext(self, copies: copies) }
 
-    func makeEncoder(observations: Int, pool: WorkerPool) -> (any ObservationEncoder)? { ToyEncoder(self) }
+    func makeEncoder(observations: Int, pool: WorkerPool, seed: UInt64?) -> (any ObservationEncoder)? {
+        ToyEncoder(self)
+    }
 
     /// Logits (A) after the transitions `past`, the newest first, from an observation's vector.
     func logits(_ vector: UnsafePointer<Float>, past: [ToyTransition], into logits: UnsafeMutablePointer<Float>) {
@@ -213,7 +215,11 @@ final class ToyEncoder: ObservationEncoder {
 
     init(_ model: ToyModel) { self.model = model }
 
-    func forward(_ observations: UnsafeRawPointer, count: Int, into vectors: UnsafeMutablePointer<Float>) {
+    func forward(_ observations: UnsafeRawPointer, count: Int, step: Int, into vectors: UnsafeMutablePointer<Float>) {
+        encode(observations, count: count, into: vectors)
+    }
+
+    func encode(_ observations: UnsafeRawPointer, count: Int, into vectors: UnsafeMutablePointer<Float>) {
         let width = model.settings.width
         vectors.update(repeating: 0, count: count * width)
         forEachElement(observations, count) { element, weight in
@@ -260,7 +266,7 @@ final class ToyContext: ModelContext {
     func clear(_ copy: Int) { past[copy] = [] }
 
     func observe(_ observations: UnsafeRawPointer, logits: UnsafeMutablePointer<Float>) {
-        encoder.forward(observations, count: past.count, into: vectors.start)
+        encoder.encode(observations, count: past.count, into: vectors.start)
         for copy in past.indices {
             model.logits(
                 vectors.start + copy * model.settings.width, past: past[copy],

@@ -1,5 +1,4 @@
 package import Experience
-import Settings
 
 /// How an observation comes to the passes of a model. It is part of a `WindowForm`, so that a `WindowBatch` has memory
 /// for one of the two forms alone.
@@ -8,15 +7,4 @@ package enum ObservationInput: Sendable, Hashable {
     case components(IntegerComponents)
     /// A vector of so many floats that an `ObservationEncoder` makes of it before the passes begin.
     case vector(width: Int)
-
-    /// The components of a space of integers; throws `SettingsError` for other spaces.
-    package static func components(of space: Space) throws -> ObservationInput {
-        guard let components = IntegerComponents(space) else {
-            throw SettingsError(
-                "observation space",
-                "must be made of at most \(IntegerComponents.largestArray) integers for this model, which embeds integers",
-                found: "\(space)")
-        }
-        return .components(components)
-    }
 }

@@ -23,6 +23,8 @@ final class LSTMContext: ModelContext {
     /// What was observed last, a row a copy, and what was done then.
     private let rows: WindowBatch
     private let masked: UnsafeMutablePointer<UInt8>
+    /// Where observations are images.
+    private let encoder: (any ObservationEncoder)?
     /// Where the memory is that of a window.
     private let history: LSTMHistory?
     private let memory: FloatBuffer
@@ -44,7 +46,8 @@ final class LSTMContext: ModelContext {
         state = LSTM.State(hidden: places[0], cells: places[1])
         (scratch, embedded, input, features) = (places[2], places[3], places[4], places[5])
         activated = Array(places[6...])
-        rows = WindowBatch(windows: copies, form: model.form.of(length: 1))
+        rows = WindowBatch(windows: copies, form: model.form.of(length: 1), holdsObservations: false)
+        encoder = model.makeEncoder(observations: copies, pool: WorkerPool(count: 1), seed: nil)
         history =
             settings.memory == .window ? LSTMHistory(settings, copies: copies, slide: slide) : nil
         masked = .allocate(capacity: copies)
@@ -66,13 +69,18 @@ final class LSTMContext: ModelContext {
     func observe(_ observations: UnsafeRawPointer, logits: UnsafeMutablePointer<Float>) {
         let (e, h) = (model.settings.embedding, model.settings.units)
         history?.slideFull(lstm, weights.lstm, state: state, scratch: scratch, onProgress: onProgress)
-        for copy in 0..<copies {
-            rows.observe(observations + copy * model.spaces.observationBytes, row: copy)
+        if let encoder {
+            encoder.encode(observations, count: copies, into: rows.vectors.start)
+        } else {
+            for copy in 0..<copies {
+                rows.observe(observations + copy * model.spaces.observationBytes, row: copy)
+            }
         }
         // The action and its reward are still to come.
         var tokens = rows.tokens(from: 0)
         tokens.masked = UnsafePointer(masked)
-        model.layout.embedForward(model.parameters.start, tokens, rows: copies, into: embedded)
+        model.layout.embedForward(
+            model.parameters.start, tokens, vectors: rows.vectors(from: 0), rows: copies, into: embedded)
         let given = state.hidden + (model.settings.layers - 1) * copies * h
         for copy in 0..<copies {
             let feature = features + copy * (h + e)
@@ -88,7 +96,8 @@ final class LSTMContext: ModelContext {
         let e = model.settings.embedding
         rows.previousActions.update(from: actions, count: copies)
         rows.previousRewards.update(from: rewards, count: copies)
-        model.layout.embedForward(model.parameters.start, rows.tokens(from: 0), rows: copies, into: embedded)
+        model.layout.embedForward(
+            model.parameters.start, rows.tokens(from: 0), vectors: rows.vectors(from: 0), rows: copies, into: embedded)
         for copy in 0..<copies {
             let (from, to) = (embedded + 3 * copy * e, input + 3 * copy * e)
             to.update(from: from + 2 * e, count: e)

@@ -24,8 +24,7 @@ package enum LSTMModelKind: SequenceModelKind {
 /// LSTM-AD: the embeddings of (o_i, a_i, r_i) go through an LSTM; what it gives after t - 1, beside the embedding of
 /// o_t, goes through an MLP to the logits of a_t (paper, appendix K). Before a window's first transition it gives zeros.
 ///
-/// Action and reward are masked each by itself, by one learned vector. It embeds observations of a few integers; images
-/// need a kind of model with an encoder.
+/// Action and reward are masked each by itself, by one learned vector. Observations are a few integers, or images.
 package final class LSTMModel: SequenceModel {
     package let layout: LSTMModelLayout
     /// All parameters in one buffer in the order of `layout`.
@@ -38,8 +37,7 @@ package final class LSTMModel: SequenceModel {
     package init(settings: LSTMSettings, spaces: ModelSpaces, seed: UInt64? = nil) throws {
         layout = try LSTMModelLayout(settings, spaces)
         form = WindowForm(
-            spaces: spaces, length: settings.contextLength, input: try .components(of: spaces.observationSpace),
-            masksTogether: false)
+            spaces: spaces, length: settings.contextLength, input: layout.observations.input, masksTogether: false)
         choice = ModelChoice(LSTMModelKind.self, settings)
         parameters = FloatBuffer(layout.parameters.count)
         if let seed { layout.initialise(parameters, seed: seed) }
@@ -58,6 +56,10 @@ package final class LSTMModel: SequenceModel {
         return (0..<workers).map { worker in
             LSTMPass(self, weights, share: .init(worker: worker, workers: workers), windows: windows, seed: seed)
         }
+    }
+
+    package func makeEncoder(observations: Int, pool: WorkerPool, seed: UInt64?) -> (any ObservationEncoder)? {
+        layout.observations.makeEncoder(parameters: parameters, observations: observations, pool: pool, seed: seed)
     }
 
     /// Bytes that the states of a context, and what they may be begun anew from, may take.

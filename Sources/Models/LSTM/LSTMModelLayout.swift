@@ -18,18 +18,17 @@ package struct LSTMModelLayout: Sendable, Equatable {
     let lstm: LSTMLayout
     /// The first one reads the LSTM's units and the embedding of o_t side by side.
     let mlp: [Layer]
-    let observation, action, rewardWeight, rewardBias, mask: Int
+    let observations: ObservationEmbedding
+    let action, rewardWeight, rewardBias, mask: Int
     let headWeight, headBias: Int
 
     /// Throws `SettingsError` for settings or spaces that no such model can have.
     package init(_ settings: LSTMSettings, _ spaces: ModelSpaces) throws {
         try settings.validate()
-        guard case .components(let components) = try ObservationInput.components(of: spaces.observationSpace) else {
-            preconditionFailure("integers are embedded as components")
-        }
         let (e, w) = (settings.embedding, settings.mlpWidth)
         var layout = ParameterLayout()
-        observation = layout.add("embed.observation.weight", [components.rowCount, e])
+        observations = try ObservationEmbedding(
+            spaces.observationSpace, encoder: settings.encoder, width: e, addingTo: &layout)
         action = layout.add("embed.action.weight", [spaces.actionCount, e])
         rewardWeight = layout.add("embed.reward.weight", [e, 1])
         rewardBias = layout.add("embed.reward.bias", [e])
@@ -53,12 +52,14 @@ package struct LSTMModelLayout: Sendable, Equatable {
     /// gradients reach back at once; the head begins near the uniform policy.
     func initialise(_ buffer: FloatBuffer, seed: UInt64) {
         parameters.draw(into: buffer, seed: seed) { tensor in
+            if observations.holds(tensor) { return .constant(0) }
             if tensor.name.contains("bias") { return .constant(0) }
             if tensor.name.hasPrefix("embed.") { return .normal(0.5) }
             if tensor.name.hasPrefix("head.") { return .normal(0.02) }
             let inputs = Float(tensor.shape[1])
             return .normal((tensor.name.hasPrefix("mlp.") ? 2 / inputs : 1 / inputs).squareRoot())
         }
+        observations.initialise(buffer, seed: seed)
         for layer in lstm.layers {
             (buffer.start + layer.inputBias + lstm.units).update(repeating: 1, count: lstm.units)
         }
@@ -71,7 +72,8 @@ package struct LSTMModelLayout: Sendable, Equatable {
         let (h, w) = (settings.units, settings.mlpWidth)
         let step = lstm.layers.reduce(0) { $0 + 4 * h * ($1.inputs + h) }
         let row = mlp.reduce(0) { $0 + $1.inputs * w } + w * actionCount
-        return 2 * (Double(step) * Double(settings.contextLength - 1) + Double(row) * Double(settings.contextLength))
+        return 2 * Double(step) * Double(settings.contextLength - 1)
+            + Double(2 * row + observations.forwardOperations) * Double(settings.contextLength)
     }
 }
 
@@ -82,23 +84,29 @@ extension LSTMModelLayout {
     /// positions.
     private func embedding(_ buffer: UnsafeMutablePointer<Float>) -> ck_embedding {
         ck_embedding(
-            observation: buffer + observation, action: buffer + action, reward: buffer + rewardWeight,
+            observation: buffer + observations.tableOffset, action: buffer + action, reward: buffer + rewardWeight,
             reward_bias: buffer + rewardBias, position: nil, mask: buffer + mask)
     }
 
-    /// x (rows, 3E) of the rows from `tokens` on: previous action, previous reward, observation.
+    /// x (rows, 3E) of the rows from `tokens` on: previous action, previous reward, observation. `vectors` (rows, E):
+    /// what an encoder made of the observations.
     func embedForward(
-        _ parameters: UnsafeMutablePointer<Float>, _ tokens: ck_tokens, rows: Int, into x: UnsafeMutablePointer<Float>
+        _ parameters: UnsafeMutablePointer<Float>, _ tokens: ck_tokens, vectors: UnsafePointer<Float>?, rows: Int,
+        into x: UnsafeMutablePointer<Float>
     ) {
         var (tables, tokens) = (embedding(parameters), tokens)
         ck_embed_separate_forward(&tables, &tokens, rows, settings.embedding, 0, x)
+        vectors?.add(to: x + 2 * settings.embedding, stride: 3 * settings.embedding, rows: rows, settings.embedding)
     }
 
-    /// Adds what dx (rows, 3E) asks for to `gradients`.
+    /// Adds what dx (rows, 3E) asks for to `gradients`; the gradient of vectors (rows, E) is written.
     func embedBackward(
-        _ gradients: UnsafeMutablePointer<Float>, _ tokens: ck_tokens, rows: Int, from dx: UnsafePointer<Float>
+        _ gradients: UnsafeMutablePointer<Float>, _ tokens: ck_tokens,
+        vectorGradients: UnsafeMutablePointer<Float>?, rows: Int, from dx: UnsafePointer<Float>
     ) {
         var (tables, tokens) = (embedding(gradients), tokens)
         ck_embed_separate_backward(&tables, &tokens, rows, settings.embedding, 0, dx)
+        vectorGradients?.take(
+            dx + 2 * settings.embedding, stride: 3 * settings.embedding, rows: rows, settings.embedding)
     }
 }

@@ -138,7 +138,9 @@ extension LSTMPass {
         portion.forEachWindow { window, index in
             let x = embedded + index * length * 3 * e
             forEachStretch(portion, window) { tokens, row, rows in
-                layout.embedForward(parameters, tokens, rows: rows, into: x + row * 3 * e)
+                layout.embedForward(
+                    parameters, tokens, vectors: portion.batch.vectors(from: window * length + row), rows: rows,
+                    into: x + row * 3 * e)
             }
             dropout(portion, window: window).apply(x, count: length * 3 * e)
             for step in 0..<(length - 1) {
@@ -166,7 +168,9 @@ extension LSTMPass {
             }
             dropout(portion, window: window).apply(dx, count: length * 3 * e)
             forEachStretch(portion, window) { tokens, row, rows in
-                layout.embedBackward(gradients, tokens, rows: rows, from: dx + row * 3 * e)
+                layout.embedBackward(
+                    gradients, tokens, vectorGradients: portion.batch.vectorGradients(from: window * length + row),
+                    rows: rows, from: dx + row * 3 * e)
             }
         }
     }

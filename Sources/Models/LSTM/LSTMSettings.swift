@@ -1,3 +1,4 @@
+package import Neural
 package import Settings
 
 /// How much of a life LSTM-AD's state holds while it acts. Training shows it windows alone.
@@ -37,6 +38,9 @@ package struct LSTMSettings: SequenceModelSettings {
     /// What of the past counts while acting.
     package var memory = LSTMMemory.life
 
+    /// Looks at images; of no use to integers.
+    package var encoder = ImageEncoderChoice(ConvolutionalEncoder.self)
+
     package init() {}
 
     package static let entries: [Entry<LSTMSettings>] = [
@@ -54,5 +58,8 @@ package struct LSTMSettings: SequenceModelSettings {
             "memory", \.memory, .choice,
             "While acting, `life`: the state goes on until the context is cleared; `window`: when the context is full, "
                 + "the state is begun anew from what is left of it (`slide`), which learns faster and costs more."),
+        .kinds(
+            "encoder", \.encoder, of: RegisteredImageEncoder.registry, key: "kind",
+            "The network that looks at observations that are images.", "Its dimensions."),
     ]
 }

@@ -21,6 +21,7 @@ package enum TransformerArithmetic {
         let linear = 2 * (tokens * settings.layers * block + settings.contextLength * d * layout.actionCount)
         // Products of T (T + 1) / 2 rows of d for each head: heads * headDimension = d.
         let attention = settings.layers * 2 * tokens * (tokens + 1) * d
-        return Double(windows) * Double(linear + attention)
+        let images = settings.contextLength * layout.observations.forwardOperations
+        return Double(windows) * Double(linear + attention + images)
     }
 }

@@ -16,11 +16,16 @@ final class TransformerContext: ModelContext {
     /// Transitions that leave a full window together.
     private let slide: Int
     private let width: Int
-    private let integers: IntegerComponents
+    /// Nil where observations are images.
+    private let integers: IntegerComponents?
+    private let encoder: (any ObservationEncoder)?
     private let inference: TransformerInference
     private let cache: KeyValueCache
     /// (B, c, width), (B, c), (B, c): the rows of each copy's window; the last row has no action before `complete`.
     private let components: UnsafeMutablePointer<Int32>
+    /// (B, c, D) what the encoder made of images, and (B, D) of those that were seen last.
+    private let vectors: FloatBuffer
+    private let seen: FloatBuffer
     private let actions: UnsafeMutablePointer<Int32>
     private let rewards: UnsafeMutablePointer<Float>
     /// Transitions in each copy's window that are complete.
@@ -40,15 +45,15 @@ final class TransformerContext: ModelContext {
     private lazy var attentionPass = model.makeAttentionPass()
 
     init(_ model: TransformerModel, copies: Int, slide: Int) {
-        guard case .components(let integers) = model.form.input else {
-            preconditionFailure("a transformer embeds components")
-        }
         self.model = model
         self.copies = copies
-        self.integers = integers
         length = model.contextLength
         self.slide = max(1, min(slide, length / 2))
-        width = integers.counts.count
+        if case .components(let integers) = model.form.input { self.integers = integers } else { integers = nil }
+        width = integers?.counts.count ?? 0
+        encoder = model.makeEncoder(observations: copies, pool: WorkerPool(count: 1), seed: nil)
+        let floats = encoder == nil ? 0 : copies * model.settings.modelDimension
+        (vectors, seen) = (FloatBuffer(floats * length), FloatBuffer(floats))
         inference = TransformerInference(model, sequences: copies)
         cache = KeyValueCache(model.settings, slots: copies)
         components = .allocate(capacity: copies * length * width)
@@ -60,8 +65,8 @@ final class TransformerContext: ModelContext {
         filled = Array(repeating: 0, count: copies)
         isStale = Array(repeating: false, count: copies)
         shifted.reserveCapacity(copies)
-        windows = WindowBatch(windows: copies, form: model.form)
-        rows = WindowBatch(windows: copies, form: model.form.of(length: 1))
+        windows = WindowBatch(windows: copies, form: model.form, holdsObservations: false)
+        rows = WindowBatch(windows: copies, form: model.form.of(length: 1), holdsObservations: false)
         groupLogits = FloatBuffer(copies * model.spaces.actionCount)
         group = .allocate(capacity: copies)
         positions = .allocate(capacity: copies)
@@ -86,11 +91,13 @@ final class TransformerContext: ModelContext {
     }
 
     func observe(_ observations: UnsafeRawPointer, logits: UnsafeMutablePointer<Float>) {
+        encoder?.encode(observations, count: copies, into: seen.start)
         for copy in 0..<copies {
             if filled[copy] == length { shift(copy) }
-            let number = integers.read(
-                observations + copy * integers.byteCount,
-                rows: components + (copy * length + filled[copy]) * width)
+            let row = copy * length + filled[copy]
+            vector(row).update(from: seen.start + copy * vectorWidth, count: vectorWidth)
+            guard let integers else { continue }
+            let number = integers.read(observations + copy * integers.byteCount, rows: components + row * width)
             precondition(number != nil, "copy \(copy) observed something outside its observation space")
         }
         restoreCaches()
@@ -106,11 +113,17 @@ final class TransformerContext: ModelContext {
         }
     }
 
+    /// Floats of a vector; 0 where observations are integers.
+    private var vectorWidth: Int { rows.vectorWidth }
+
+    private func vector(_ row: Int) -> UnsafeMutablePointer<Float> { vectors.start + row * vectorWidth }
+
     /// The oldest transitions of a full window leave.
     private func shift(_ copy: Int) {
         let first = copy * length
         let kept = length - slide
         (components + first * width).update(from: components + (first + slide) * width, count: kept * width)
+        vector(first).update(from: vector(first + slide), count: kept * vectorWidth)
         (actions + first).update(from: actions + first + slide, count: kept)
         (rewards + first).update(from: rewards + first + slide, count: kept)
         filled[copy] = kept
@@ -177,6 +190,7 @@ final class TransformerContext: ModelContext {
         let from = copy * length
         let to = target * length
         (batch.components + to * width).update(from: components + from * width, count: count * width)
+        batch.vectors(from: to)?.update(from: vector(from), count: count * vectorWidth)
         batch.previousActions[to] = model.spaces.noAction
         batch.previousRewards[to] = 0
         (batch.previousActions + to + 1).update(from: actions + from, count: count - 1)
@@ -188,6 +202,7 @@ final class TransformerContext: ModelContext {
     private func writeRow(_ position: Int, of copy: Int, at target: Int) {
         let row = copy * length + position
         (rows.components + target * width).update(from: components + row * width, count: width)
+        rows.vectors(from: target)?.update(from: vector(row), count: vectorWidth)
         rows.previousActions[target] = position == 0 ? model.spaces.noAction : actions[row - 1]
         rows.previousRewards[target] = position == 0 ? 0 : rewards[row - 1]
     }
@@ -196,7 +211,7 @@ final class TransformerContext: ModelContext {
 extension TransformerContext: AttentionSource {
     func attention(of copy: Int) -> [AttentionMap] {
         guard filled[copy] > 0 else { return [] }
-        let batch = WindowBatch(windows: 1, form: model.form)
+        let batch = WindowBatch(windows: 1, form: model.form, holdsObservations: false)
         writeWindow(of: copy, rows: filled[copy], in: batch, at: 0)
         return attentionPass.attention(batch, length: filled[copy])
     }

@@ -4,7 +4,7 @@ import Neural
 /// The transformer with frozen weights, for one thread: whole windows at once, or one token more against a cache.
 ///
 /// What can be computed once is: the first block's projection of every embedding row is a table, so that its queries,
-/// keys and values are sums of rows. So it has to be made anew when the parameters change. In the last block only the
+/// keys and values are sums of rows, unless observations are images. So it has to be made anew when the parameters change. In the last block only the
 /// last token is worked through, since its logits alone are asked for.
 final class TransformerInference: WindowInference {
     let model: TransformerModel
@@ -49,18 +49,20 @@ final class TransformerInference: WindowInference {
     private static func project(_ model: TransformerModel) -> (FloatBuffer, ck_embedding) {
         let layout = model.layout
         let d = model.settings.modelDimension
-        let rows = [layout.observationRows, layout.actionCount + 1, 1, 1, model.settings.tokens, 1]
+        let rows = [layout.observations.tableRows, layout.actionCount + 1, 1, 1, model.settings.tokens, 1]
         let offsets = [
-            layout.observation, layout.action, layout.rewardWeight, layout.rewardBias, layout.position, layout.mask,
+            layout.observations.tableOffset, layout.action, layout.rewardWeight, layout.rewardBias, layout.position,
+            layout.mask,
         ]
         let tables = FloatBuffer(rows.reduce(0, +) * 3 * d)
         var starts: [UnsafeMutablePointer<Float>] = []
         var next = tables.start
         for (count, offset) in zip(rows, offsets) {
+            starts.append(next)
+            guard count > 0 else { continue }
             Linear.forward(
                 model.parameters.start + offset, weight: model.parameters.start + layout.blocks[0].inWeight,
                 into: next, rows: count, inputs: d, outputs: 3 * d)
-            starts.append(next)
             next += count * 3 * d
         }
         return (
@@ -95,10 +97,13 @@ final class TransformerInference: WindowInference {
         var tables = layout.embedding(parameters)
         var projections = projected
         var tokens = batch.tokens(from: window * batch.length)
-        layout.embedForward(&tables, &tokens, rows: transitions, width: d, into: kept.input)
-        layout.embedForward(&projections, &tokens, rows: transitions, width: 3 * d, into: kept.projected)
+        let vectors = batch.vectors(from: window * batch.length)
+        layout.embedForward(&tables, &tokens, vectors: vectors, rows: transitions, width: d, into: kept.input)
+        if vectors == nil {
+            layout.embedForward(&projections, &tokens, rows: transitions, width: 3 * d, into: kept.projected)
+        }
         for index in layout.blocks.indices.dropLast() {
-            if index > 0 { project(kept.input, index, into: kept.projected, rows: length) }
+            if index > 0 || vectors != nil { project(kept.input, index, into: kept.projected, rows: length) }
             attend(parameters + layout.blocks[index].inBias, kept, length)
             finish(
                 index,
@@ -150,7 +155,8 @@ final class TransformerInference: WindowInference {
         for sequence in 0..<sequences {
             var tokens = batch.tokens(from: sequence)
             layout.embedForward(
-                &tables, &tokens, rows: 1, width: d, first: positions[sequence],
+                &tables, &tokens, vectors: batch.vectors(from: sequence), rows: 1, width: d,
+                first: positions[sequence],
                 into: x.start + sequence * perTransition * d)
         }
         for index in layout.blocks.indices {

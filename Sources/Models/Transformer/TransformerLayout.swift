@@ -18,27 +18,21 @@ package struct TransformerLayout: Sendable, Equatable {
 
     package let parameters: ParameterLayout
     package let settings: TransformerSettings
-    /// Rows of the observation table: the sum of the components' numbers of values, 9 + 9 in Dark Room.
-    package let observationRows: Int
+    /// A table has 9 + 9 rows in Dark Room: the sum of the components' numbers of values.
+    let observations: ObservationEmbedding
     /// A; the table of actions has one row more, for "none".
     package let actionCount: Int
     package let blocks: [Block]
-    let observation, action, rewardWeight, rewardBias, position, mask: Int
+    let action, rewardWeight, rewardBias, position, mask: Int
     let headWeight, headBias: Int
 
     /// Throws `SettingsError` for settings or spaces that no transformer can have.
     package init(_ settings: TransformerSettings, _ spaces: ModelSpaces) throws {
         try settings.validate()
-        guard case .components(let components) = try ObservationInput.components(of: spaces.observationSpace) else {
-            preconditionFailure("integers are embedded as components")
-        }
-        self.init(settings, observationRows: components.rowCount, actionCount: spaces.actionCount)
-    }
-
-    private init(_ settings: TransformerSettings, observationRows: Int, actionCount: Int) {
-        let d = settings.modelDimension
+        let (d, actionCount) = (settings.modelDimension, spaces.actionCount)
         var layout = ParameterLayout()
-        observation = layout.add("embed.observation.weight", [observationRows, d])
+        observations = try ObservationEmbedding(
+            spaces.observationSpace, encoder: settings.encoder, width: d, addingTo: &layout)
         action = layout.add("embed.action.weight", [actionCount + 1, d])
         rewardWeight = layout.add("embed.reward.weight", [d, 1])
         rewardBias = layout.add("embed.reward.bias", [d])
@@ -59,7 +53,6 @@ package struct TransformerLayout: Sendable, Equatable {
         headBias = layout.add("head.bias", [actionCount])
         parameters = layout
         self.settings = settings
-        self.observationRows = observationRows
         self.actionCount = actionCount
     }
 
@@ -68,12 +61,14 @@ package struct TransformerLayout: Sendable, Equatable {
     /// the uniform policy.
     package func initialise(_ buffer: FloatBuffer, seed: UInt64) {
         parameters.draw(into: buffer, seed: seed) { initial($0) }
+        observations.initialise(buffer, seed: seed)
     }
 
     /// Chosen by the tensor's name: norms 1 and 0, biases 0, embeddings 0.3, the head 0.02, projections 0.8 /
     /// sqrt(inputs), and 0.6 / sqrt(inputs) for those that end a residual branch.
     private func initial(_ tensor: ParameterLayout.Tensor) -> InitialValues {
         let name = tensor.name
+        if observations.holds(tensor) { return .constant(0) }
         if name.contains("norm") { return .constant(name.hasSuffix("weight") ? 1 : 0) }
         if name.hasSuffix("bias") { return .constant(0) }
         if name.hasPrefix("embed.") { return .normal(0.3) }

@@ -24,7 +24,7 @@ package enum Transformer: SequenceModelKind {
 /// A transformer: its layout and its parameters, and the maker of its passes, contexts and inferences.
 ///
 /// Post-norm blocks of attention and a GELU MLP over learned absolute positions, with a linear head on the token of o_t
-/// (paper, Table 1). It embeds observations of a few integers; images need a kind of model with an encoder.
+/// (paper, Table 1). Observations are a few integers, or images.
 package final class TransformerModel: SequenceModel {
     package let layout: TransformerLayout
     /// All parameters in one buffer in the order of `layout`; the optimiser changes it in place, and every pass reads
@@ -38,7 +38,7 @@ package final class TransformerModel: SequenceModel {
     package init(settings: TransformerSettings, spaces: ModelSpaces, seed: UInt64? = nil) throws {
         layout = try TransformerLayout(settings, spaces)
         form = WindowForm(
-            spaces: spaces, length: settings.contextLength, input: try .components(of: spaces.observationSpace),
+            spaces: spaces, length: settings.contextLength, input: layout.observations.input,
             masksTogether: settings.tokensPerTransition == 1)
         choice = ModelChoice(Transformer.self, settings)
         parameters = FloatBuffer(layout.parameters.count)
@@ -66,6 +66,10 @@ package final class TransformerModel: SequenceModel {
             TransformerPass(
                 self, packed, share: .init(worker: worker, workers: workers), windows: windows, seed: seed)
         }
+    }
+
+    package func makeEncoder(observations: Int, pool: WorkerPool, seed: UInt64?) -> (any ObservationEncoder)? {
+        layout.observations.makeEncoder(parameters: parameters, observations: observations, pool: pool, seed: seed)
     }
 
     /// Bytes of keys and values that a context may take.

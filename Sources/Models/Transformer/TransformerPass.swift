@@ -111,7 +111,9 @@ extension TransformerPass {
         portion.forEachWindow { window, row in
             var tokens = portion.batch.tokens(from: window * portion.batch.length)
             let x = arena.blocks[0].input + row * d
-            layout.embedForward(&tables, &tokens, rows: portion.batch.length, width: d, into: x)
+            layout.embedForward(
+                &tables, &tokens, vectors: portion.batch.vectors(from: window * portion.batch.length),
+                rows: portion.batch.length, width: d, into: x)
             dropouts.make(.embedding, 0, window, portion.step).apply(x, count: portion.tokens * d)
         }
     }
@@ -123,7 +125,10 @@ extension TransformerPass {
             var tokens = portion.batch.tokens(from: window * portion.batch.length)
             let dx = arena.gradient + row * d
             dropouts.make(.embedding, 0, window, portion.step).apply(dx, count: portion.tokens * d)
-            layout.embedBackward(&tables, &tokens, rows: portion.batch.length, width: d, from: dx)
+            layout.embedBackward(
+                &tables, &tokens,
+                vectorGradients: portion.batch.vectorGradients(from: window * portion.batch.length),
+                rows: portion.batch.length, width: d, from: dx)
         }
     }
 }

@@ -1,3 +1,4 @@
+package import Neural
 package import Settings
 
 /// How a transition becomes tokens.
@@ -36,6 +37,9 @@ package struct TransformerSettings: SequenceModelSettings {
     /// Probability of dropping an element that a block adds to its residual path.
     package var residualDropout = 0.1
 
+    /// Looks at images; of no use to integers.
+    package var encoder = ImageEncoderChoice(ConvolutionalEncoder.self)
+
     package init() {}
 
     package var tokensPerTransition: Int { tokenLayout.tokensPerTransition }
@@ -53,6 +57,9 @@ package struct TransformerSettings: SequenceModelSettings {
         .key("embedding_dropout", \.embeddingDropout, .number(0, below: 1), "Dropout of token embeddings."),
         .key("attention_dropout", \.attentionDropout, .number(0, below: 1), "Dropout of attention weights."),
         .key("residual_dropout", \.residualDropout, .number(0, below: 1), "Dropout of what a block adds."),
+        .kinds(
+            "encoder", \.encoder, of: RegisteredImageEncoder.registry, key: "kind",
+            "The network that looks at observations that are images.", "Its dimensions."),
     ]
 
     package func contradictions() -> [Contradiction] {
