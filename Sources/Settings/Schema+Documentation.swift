@@ -35,17 +35,21 @@ extension Schema {
         return text + table(section.entries, root) + chapters(section.entries, root, path: path)
     }
 
-    /// Each kind starts from its own defaults, since `root` has one kind at a time.
+    /// Each kind starts from its own defaults, since `root` has one kind at a time. Sections inside the kinds follow behind
+    /// all of them, those that several kinds have once.
     private func chapter(_ entry: Entry<Root>, _ kinds: Entry<Root>.Kinds, _ root: Root, path: String) -> String {
         let picking = Entry<Root>(name: kinds.key, summary: kinds.keySummary, content: .value(kinds.leaf))
         var text = "\n## `\(path)`\n\n\(entry.summary)\n" + table([picking], root)
+        var inside: [String] = []
         for name in kinds.names() {
             var root = root
             kinds.choose(name, &root)
             text += "\n### `\(kinds.key): \(name)`\n\n\(kinds.summary(name))\n"
-            text += table(kinds.entries(name), root) + chapters(kinds.entries(name), root, path: path)
+            text += table(kinds.entries(name), root)
+            let chapters = chapters(kinds.entries(name), root, path: path)
+            if !inside.contains(chapters) { inside.append(chapters) }
         }
-        return text
+        return text + inside.joined()
     }
 
     /// Empty where the section has no single values of its own. A required key has no default to show.
