@@ -156,6 +156,7 @@ struct ImageEncoderTests {
         let run = try Self.run(.convolutional, threads: 2)
         let other = ImageEncoder(run.layout, images: 4, pool: WorkerPool(count: 1), learns: false)
         let expected = run.forward(pixels, mode: .evaluation)
+        other.take(run.parameters.start)
         let found = other.forward(parameters: run.parameters.start, pixels: pixels, images: 4, mode: .evaluation)
         #expect(
             Array(UnsafeBufferPointer(start: found, count: 4 * Self.outputs))[...] == expected[..<(4 * Self.outputs)])

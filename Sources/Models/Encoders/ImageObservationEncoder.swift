@@ -27,6 +27,8 @@ package final class ImageObservationEncoder: ObservationEncoder {
         encoder = ImageEncoder(
             layout, images: max(1, min(most, observations)), pool: pool, learns: dropoutKey != nil,
             dropoutKey: dropoutKey ?? (0, 0))
+        // Contexts and inferences are made anew when parameters change, and this with them.
+        if dropoutKey == nil { encoder.take(parameters.start + offset) }
     }
 
     package func forward(

@@ -15,6 +15,7 @@ package final class ImageEncoder {
     /// Convolutions, norms and pools; the linear layers behind them are computed here.
     private let pass: ImagePass
     private let pool: WorkerPool
+    private let learns: Bool
     /// (images, width) of what each linear layer reads, rectified, the first of them flattened as PyTorch does, and of
     /// what the last one gives. The backward pass puts the gradient of the first in its place.
     private let rows: [FloatBuffer]
@@ -26,7 +27,8 @@ package final class ImageEncoder {
     /// Dropouts have the sites from here on. Sequence models count theirs from 0.
     static let firstDropoutSite: UInt32 = 0x4000_0000
 
-    /// `images`: the largest batch. `learns`: whether there are backward passes. `dropoutKey`: of dropout in training.
+    /// `images`: the largest batch. `learns`: whether there are backward passes; without, `take` says what the parameters
+    /// are, and every forward pass does otherwise. `dropoutKey`: of dropout in training.
     ///
     /// Takes all memory for `images` images and for each worker. `pool` may be used for other work between two calls.
     package init(
@@ -35,6 +37,7 @@ package final class ImageEncoder {
     ) {
         self.layout = layout
         self.pool = pool
+        self.learns = learns
         capacity = images
         pass = ImagePass(layout.plan, capacity: images, pool: pool, learns: learns, dropoutKey: dropoutKey)
         rows = layout.linears.map { FloatBuffer(images * $0.inputs) } + [FloatBuffer(images * layout.outputWidth)]
@@ -68,6 +71,19 @@ package final class ImageEncoder {
         }
     }
 
+    /// Takes over the weights, in the order in which the products read them, for passes of an encoder that does not learn;
+    /// again after each change of them.
+    package func take(_ parameters: UnsafePointer<Float>) {
+        pool.run { worker in
+            pass.pack(parameters, worker: worker)
+            for (index, linear) in layout.linears.enumerated() where index % pool.count == worker {
+                Product.transpose(
+                    parameters + linear.weight.offset, into: transposed[index].start, rows: linear.outputs,
+                    columns: linear.inputs)
+            }
+        }
+    }
+
     /// The vectors (images, output width) of `pixels` (images, height, width, colours), until the next call.
     ///
     /// `parameters`: the first of those of `layout`, among them the running statistics, which training moves; the caller
@@ -78,7 +94,7 @@ package final class ImageEncoder {
         parameters: UnsafeMutablePointer<Float>, pixels: UnsafePointer<UInt8>, images: Int, firstImage: Int = 0,
         mode: Mode
     ) -> UnsafePointer<Float> {
-        transpose(parameters)
+        if learns { take(parameters) }
         pass.forward(
             parameters: parameters, running: parameters + layout.statisticsOffset, pixels: pixels, images: images,
             firstImage: firstImage, mode: mode
@@ -126,16 +142,6 @@ extension ImageEncoder {
     private func row(_ index: Int, _ image: Int) -> UnsafeMutablePointer<Float> {
         let width = index < layout.linears.count ? layout.linears[index].inputs : layout.outputWidth
         return rows[index].start + image * width
-    }
-
-    private func transpose(_ parameters: UnsafePointer<Float>) {
-        pool.run { worker in
-            for (index, linear) in layout.linears.enumerated() where index % pool.count == worker {
-                Product.transpose(
-                    parameters + linear.weight.offset, into: transposed[index].start, rows: linear.outputs,
-                    columns: linear.inputs)
-            }
-        }
     }
 
     /// All linear layers of some images; what lies between two of them is rectified.

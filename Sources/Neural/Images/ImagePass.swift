@@ -137,7 +137,6 @@ extension ImagePass {
         self.images = images
         self.firstImage = firstImage
         self.mode = mode
-        pool.run { pack(parameters, worker: $0) }
         if mode.step == nil { useRunning(running) }
         var first = 0
         for (index, step) in plan.steps.enumerated() {
@@ -162,14 +161,12 @@ extension ImagePass {
         }
     }
 
-    /// A worker's share of the convolutions' weights, brought into the order of the kernels.
-    ///
-    /// Workers take every n-th step, so that all weights are packed by the time the first round of images begins.
-    private func pack(_ parameters: UnsafePointer<Float>, worker: Int) {
+    /// A worker's share of the convolutions' weights, brought into the order of the kernels: every n-th of them.
+    func pack(_ parameters: UnsafePointer<Float>, worker: Int) {
         for (index, step) in plan.steps.enumerated() where index / 2 % pool.count == worker {
             guard case .convolution(let step) = step else { continue }
             step.layer.pack(parameters + step.weight.offset, into: packed.start + step.packedOffset)
-            guard mode.step != nil, packedBackward.count > 0, step.input != nil else { continue }
+            guard packedBackward.count > 0, step.input != nil else { continue }
             step.layer.packBackward(
                 parameters + step.weight.offset, into: packedBackward.start + step.packedBackwardOffset)
         }
