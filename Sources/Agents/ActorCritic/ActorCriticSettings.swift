@@ -24,6 +24,10 @@ package struct ActorCriticSettings: SettingsGroup {
     package var adamBeta1 = 0.9
     package var adamBeta2 = 0.999
     package var adamEpsilon = 1e-6
+    /// Added to the reward that leads to an observation for the first time in a trial, for learning alone, so that a policy
+    /// with memory searches where no task of its training was, too (a bonus by counts: Strehl and Littman 2008; to explore for
+    /// later episodes: Stadie et al. 2018, E-RL2).
+    package var novelty = 0.0
     /// Steps that an actor takes between two updates: the rows of a rollout.
     package var rolloutLength = 20
     /// Scale of the policy head's initial weights, relative to the other layers; near 0 the first policy is uniform.
@@ -58,6 +62,9 @@ package struct ActorCriticSettings: SettingsGroup {
         .key("beta1", \.adamBeta1, .number(0, below: 1), "Adam's decay of the first moment."),
         .key("beta2", \.adamBeta2, .number(0, below: 1), "Adam's decay of the second moment."),
         .key("epsilon", \.adamEpsilon, .number(above: 0, to: 1), "Added to the root of Adam's second moment."),
+        .key(
+            "novelty", \.novelty, .number(0, 1e6),
+            "Added to the reward that leads to an observation for the first time in a trial, for learning alone."),
         .key("rollout_length", \.rolloutLength, .integer(2...10_000), "Steps of an actor between two updates."),
         .key(
             "policy_head_scale", \.policyHeadScale, .number(0, 10),
@@ -74,6 +81,11 @@ package struct ActorCriticSettings: SettingsGroup {
                 Contradiction(
                     ["bootstraps_truncation", lstm == nil ? "transformer" : "lstm"],
                     "a network with memory has no value of an episode's final observation: returns end with the trial"))
+        }
+        if memory == nil, novelty > 0 {
+            found.append(
+                Contradiction(
+                    ["novelty"], "there are trials for a network with memory only: write an lstm or a transformer"))
         }
         if lstm != nil, transformer != nil {
             found.append(Contradiction(["lstm", "transformer"], "a policy has one network; write none for the other"))

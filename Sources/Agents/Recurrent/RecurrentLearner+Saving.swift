@@ -7,10 +7,11 @@ import Neural
 ///
 /// A carried actor: actor, incarnation, sequence, episode (each UInt64), flags (UInt32: 1 the next row begins an
 /// episode, 2 there is a cut row, 4 that row began an episode), previous action, action (each Int32), previous reward,
-/// reward (each Float), components (Int32 each), state (Float each).
+/// reward (each Float), components (Int32 each), state (Float each), which observations the trial had (a bit each, in
+/// words of UInt64).
 extension RecurrentLearner {
     private static let magic: UInt32 = 0x4152_5344  // "DSRA"
-    private static let layoutVersion: UInt32 = 1
+    private static let layoutVersion: UInt32 = 2
     private static let headerBytes = 32
     private var buffers: [FloatBuffer] { [trained.weights, trained.firstMoments, trained.secondMoments] }
 
@@ -20,7 +21,7 @@ extension RecurrentLearner {
     }
 
     private static func carriedBytes(_ policy: RecurrentPolicy) -> Int {
-        52 + 4 * policy.components + 4 * policy.stateWidth
+        52 + 4 * policy.components + 4 * policy.stateWidth + 8 * policy.visitedWords
     }
 
     package func save() -> [UInt8] {
@@ -50,6 +51,9 @@ extension RecurrentLearner {
             bytes.append(
                 isCut ? carried.components : Array(repeating: 0, count: policy.components), policy.components)
             bytes.append(isCut ? carried.state : Array(repeating: 0, count: policy.stateWidth), policy.stateWidth)
+            bytes.append(
+                isCut && !carried.visited.isEmpty
+                    ? carried.visited : Array(repeating: 0, count: policy.visitedWords), policy.visitedWords)
         }
         return bytes.sealed()
     }
@@ -107,6 +111,8 @@ extension RecurrentLearner {
                 carried.components = (0..<policy.components).map { saved.read(first + 52 + 4 * $0) }
                 let state = first + 52 + 4 * policy.components
                 carried.state = (0..<policy.stateWidth).map { Float(bitPattern: saved.read(state + 4 * $0)) }
+                let visited = state + 4 * policy.stateWidth
+                carried.visited = (0..<policy.visitedWords).map { saved.read(visited + 8 * $0) }
                 guard 0..<policy.actions ~= Int(row.action), -1..<policy.actions ~= Int(row.previousAction),
                     carried.components.allSatisfy({ 0..<policy.hotInputs ~= Int($0) }),
                     policy.isState(carried.state)

@@ -33,10 +33,15 @@ package final class RecurrentLearner: SourceLearner {
     ) throws {
         self.settings = settings
         policy = try settings.makeRecurrentPolicy(environment: scene.environment)
+        guard settings.novelty == 0 || policy.observation.tableSize != nil else {
+            throw SourceAlgorithmError(
+                "novelty counts visits of up to \(IntegerComponents.largestTable) different observations; "
+                    + "\(scene.environment.name) has more")
+        }
         let threads = settings.memory?.threads ?? 1
         pool = WorkerPool(count: threads)
         passes = (0..<threads).map { [policy] _ in policy.makePass() }
-        sequences = TrialSequences(policy: policy, scene: scene)
+        sequences = TrialSequences(policy: policy, scene: scene, novelty: settings.novelty)
         let generator = Philox(StreamKey(seed: seed, task: task, repetition: repetition, actor: 0))
         trained = TrainedParameters(
             policy.initialParameters(generator, policyScale: Float(settings.policyHeadScale)),

@@ -56,6 +56,8 @@ struct RecurrentPolicy {
     }
 
     var outputs: Int { actions + 1 }
+    /// Words of 64 bits in which there is one for each observation; 0 where they cannot be numbered.
+    var visitedWords: Int { ((observation.tableSize ?? 0) + 63) / 64 }
     /// What the heads read.
     var width: Int { network.width }
     /// Floats of what is kept of one sequence: an LSTM's hidden units (layers, H), then cells likewise; a transformer's

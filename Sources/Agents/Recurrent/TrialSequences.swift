@@ -45,6 +45,8 @@ final class TrialSequences {
         var components: [Int32] = []
         /// Before that row: hidden units (layers, H), then cells likewise.
         var state: [Float] = []
+        /// A bit for each observation, 1 where the trial had it before; empty where there is no cut row.
+        var visited: [UInt64] = []
     }
 
     /// By actor.
@@ -58,6 +60,9 @@ final class TrialSequences {
     private(set) var abandonedCount = 0
 
     private let policy: RecurrentPolicy
+    /// Added to the reward of the row before the first visit of an observation in a trial, for learning alone: the network
+    /// sees the reward as it was.
+    private let novelty: Float
     private let layout: RolloutLayout
     private let view: (any ObservationView)?
     /// What will be carried once the update is made.
@@ -70,8 +75,10 @@ final class TrialSequences {
     /// The rollouts as they came: (rows) of each column, (rows, components).
     private var arrived: (components: [Int32], actions: [Int32], rewards: [Float], ends: [Bool]) = ([], [], [], [])
 
-    init(policy: RecurrentPolicy, scene: Scene) {
+    /// `novelty`: see `ActorCriticSettings`; above 0 only where observations can be numbered.
+    init(policy: RecurrentPolicy, scene: Scene, novelty: Double) {
         self.policy = policy
+        self.novelty = Float(novelty)
         layout = scene.environment.rolloutLayout
         view = scene.view
     }
@@ -136,13 +143,16 @@ final class TrialSequences {
             append(row, known.components[...])
         }
         var episode = header.firstEpisode
+        var visited = continues ? known?.visited ?? [] : []
         for place in rollout.first..<(rollout.first + header.length) {
             if !isOpen { begin(&isOpen, initial: []) }
             let row = Row(
                 previousAction: previous?.action ?? -1, previousReward: previous?.reward ?? 0, beginsEpisode: begins,
                 action: arrived.actions[place], reward: arrived.rewards[place])
             let width = policy.components
-            append(row, arrived.components[(place * width)..<((place + 1) * width)])
+            let inputs = arrived.components[(place * width)..<((place + 1) * width)]
+            if novelty > 0, visit(inputs, &visited), previous != nil { rows[rows.count - 1].reward += novelty }
+            append(row, inputs)
             previous = row
             begins = arrived.ends[place]
             guard begins else { continue }
@@ -151,6 +161,7 @@ final class TrialSequences {
                 sequences[sequences.count - 1].isWhole = true
                 isOpen = false
                 previous = nil
+                visited = []
             }
         }
         if header.isLast {
@@ -160,7 +171,20 @@ final class TrialSequences {
         }
         return Carried(
             incarnation: header.incarnation, sequence: header.sequence &+ 1, episode: episode, beginsEpisode: begins,
-            row: isOpen ? previous : nil)
+            row: isOpen ? previous : nil, visited: isOpen ? visited : [])
+    }
+
+    /// Marks an observation; whether it was not marked before.
+    private func visit(_ inputs: ArraySlice<Int32>, _ visited: inout [UInt64]) -> Bool {
+        if visited.isEmpty { visited = Array(repeating: 0, count: policy.visitedWords) }
+        var (number, offset) = (0, 0)
+        for (component, count) in zip(inputs, policy.observation.counts) {
+            number = number * count + Int(component) - offset
+            offset += count
+        }
+        let bit: UInt64 = 1 << UInt64(number % 64)
+        defer { visited[number / 64] |= bit }
+        return visited[number / 64] & bit == 0
     }
 
     private func begin(_ isOpen: inout Bool, initial: [Float]) {
