@@ -53,9 +53,12 @@ package struct WindowsBenchmark {
             while try reading.advance(now: 0) { try plan.mayGoOn() }
         }
         try plan.progress("\(name): \(reading.streams.streamCount) streams in memory after \(Int(loading)) s")
+        guard let components = IntegerComponents(Self.environment.observationSpace) else {
+            preconditionFailure("the made-up observations are integers")
+        }
         let form = WindowForm(
-            spaces: try ModelSpaces(Self.environment), length: length,
-            input: try .components(of: Self.environment.observationSpace), masksTogether: true)
+            spaces: try ModelSpaces(Self.environment), length: length, input: .components(components),
+            masksTogether: true)
         let sampler = try WindowSampler(
             data: reading.streams, settings: WindowSettings(), form: form, maskingProbability: 0.3, seed: 0)
         let windows = WindowBatch(windows: batch, form: form)
