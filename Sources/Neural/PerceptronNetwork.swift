@@ -1,6 +1,6 @@
 import CKernels
 
-/// Forward and backward pass of a multilayer perceptron: one-hot observation, hidden layers, linear heads.
+/// Forward and backward pass of a multilayer perceptron: one-hot observation or numbers, hidden layers, linear heads.
 ///
 /// Keeps the activations of the last forward pass in buffers that grow to the largest number of rows seen and are then
 /// used again: no call allocates after that. A row's heads have the same bits whatever the rows around it. Belongs to
@@ -47,6 +47,15 @@ package final class PerceptronNetwork {
         fileprivate var code: Int32 { self == .relu ? Int32(CK_RECTIFY) : Int32(CK_TANH) }
     }
 
+    /// What a pass reads of each row.
+    package enum Inputs {
+        /// (rows, components): rows of the first weight, that is, component i's value plus the sizes of the components
+        /// before it.
+        case components(UnsafePointer<Int32>)
+        /// (rows, inputs)
+        case numbers(UnsafePointer<Float>)
+    }
+
     /// Called after each block of rows, forward and backward.
     ///
     /// For an owner that has to show that it is alive while a large batch takes long. It runs on the network's thread.
@@ -55,46 +64,54 @@ package final class PerceptronNetwork {
     /// Heads (rows, `shape.headWidth`) of the last forward pass: `shape.outputs` of them, then padding.
     package var heads: UnsafePointer<Float> { UnsafePointer(outputs[shape.layerCount - 1]) }
 
-    /// Computes `heads` of `rows` observations. `components`: (rows, components), rows of the first weight, that is,
-    /// component i's value plus the sizes of the components before it.
+    /// Computes `heads` of `rows` observations.
     ///
     /// `rows` may differ from call to call. The pointer in `heads` may move when there are more rows than ever before.
-    package func forward(parameters: UnsafePointer<Float>, components: UnsafePointer<Int32>, rows: Int) {
+    package func forward(parameters: UnsafePointer<Float>, inputs: Inputs, rows: Int) {
         reserve(rows)
         for first in stride(from: 0, to: rows, by: Self.blockRows) {
-            forwardBlock(parameters, components, first, min(Self.blockRows, rows - first))
+            forwardBlock(parameters, inputs, first, min(Self.blockRows, rows - first))
             onProgress?()
         }
     }
 
-    /// All layers for `rows` observations from row `first` on. The first layer adds one row of its weight for each
-    /// component.
-    private func forwardBlock(
-        _ parameters: UnsafePointer<Float>, _ components: UnsafePointer<Int32>, _ first: Int, _ rows: Int
-    ) {
-        let width = shape.components.count
-        ck_mlp_gather(
-            components + first * width, width, parameters + shape.weightOffsets[0],
-            outputs[0] + first * shape.widths[0], rows, shape.widths[0], parameters + shape.biasOffsets[0], activation)
+    /// All layers for `rows` observations from row `first` on. Of one-hot observations the first layer adds one row of its
+    /// weight for each component.
+    private func forwardBlock(_ parameters: UnsafePointer<Float>, _ inputs: Inputs, _ first: Int, _ rows: Int) {
+        switch inputs {
+        case .components(let components):
+            let width = shape.components.count
+            ck_mlp_gather(
+                components + first * width, width, parameters + shape.weightOffsets[0],
+                outputs[0] + first * shape.widths[0], rows, shape.widths[0], parameters + shape.biasOffsets[0],
+                activation)
+        case .numbers(let numbers):
+            forward(0, parameters, numbers + first * shape.depths[0], first, rows)
+        }
         for layer in 1..<shape.layerCount {
-            let columns = shape.widths[layer]
-            let depth = shape.depths[layer]
-            ck_product(
-                outputs[layer - 1] + first * depth, depth, 1, parameters + shape.weightOffsets[layer], columns,
-                outputs[layer] + first * columns, columns, rows, columns, depth,
-                parameters + shape.biasOffsets[layer], 0,
-                layer < shape.layerCount - 1 ? activation : Int32(CK_LINEAR))
+            forward(layer, parameters, outputs[layer - 1] + first * shape.depths[layer], first, rows)
         }
     }
 
+    /// One layer for `rows` rows (rows, depth), whose outputs go to row `first` and those behind it.
+    private func forward(
+        _ layer: Int, _ parameters: UnsafePointer<Float>, _ inputs: UnsafePointer<Float>, _ first: Int, _ rows: Int
+    ) {
+        let (columns, depth) = (shape.widths[layer], shape.depths[layer])
+        ck_product(
+            inputs, depth, 1, parameters + shape.weightOffsets[layer], columns, outputs[layer] + first * columns,
+            columns, rows, columns, depth, parameters + shape.biasOffsets[layer], 0,
+            layer < shape.layerCount - 1 ? activation : Int32(CK_LINEAR))
+    }
+
     /// Adds to `gradients` (flat, like the parameters) what follows from `headGradients` (rows, `shape.headWidth`), for
-    /// the parameters, components and rows of the last forward pass.
+    /// the parameters, inputs and rows of the last forward pass.
     ///
-    /// The gradient of an observation is not computed: its components are indices, not numbers.
+    /// The gradient of an observation is not computed.
     ///
     /// A caller sets `gradients` to 0 before a new batch. Adding is what lets a batch be taken in several calls.
     package func backward(
-        parameters: UnsafePointer<Float>, components: UnsafePointer<Int32>, rows: Int,
+        parameters: UnsafePointer<Float>, inputs: Inputs, rows: Int,
         headGradients: UnsafePointer<Float>, gradients: UnsafeMutablePointer<Float>
     ) {
         for layer in 1..<shape.layerCount {
@@ -103,8 +120,7 @@ package final class PerceptronNetwork {
         }
         for first in stride(from: 0, to: rows, by: Self.blockRows) {
             backwardBlock(
-                components, first, min(Self.blockRows, rows - first), headGradients + first * shape.headWidth,
-                gradients)
+                inputs, first, min(Self.blockRows, rows - first), headGradients + first * shape.headWidth, gradients)
             onProgress?()
         }
     }
@@ -114,30 +130,43 @@ package final class PerceptronNetwork {
     /// Goes from the heads down, and writes each layer's input gradient into one of two buffers while the other is
     /// read. A layer's own input gradient passes through the activation's derivative before it becomes `above`.
     private func backwardBlock(
-        _ components: UnsafePointer<Int32>, _ first: Int, _ rows: Int, _ headGradients: UnsafePointer<Float>,
+        _ inputs: Inputs, _ first: Int, _ rows: Int, _ headGradients: UnsafePointer<Float>,
         _ gradients: UnsafeMutablePointer<Float>
     ) {
         var above = headGradients
         for layer in stride(from: shape.layerCount - 1, to: 0, by: -1) {
             let columns = shape.widths[layer]
             let depth = shape.depths[layer]
-            let inputs = outputs[layer - 1] + first * depth
-            // Weight (depth, columns) += inputs transposed times the gradient above; then the bias.
-            ck_product(
-                inputs, 1, depth, above, columns, gradients + shape.weightOffsets[layer], columns, depth, columns, rows,
-                nil, 1, Int32(CK_LINEAR))
-            ck_mlp_bias_backward(above, gradients + shape.biasOffsets[layer], rows, columns)
+            let read = outputs[layer - 1] + first * depth
+            weightBackward(layer, read, above, rows, gradients)
             let below = layer % 2 == 0 ? gradientsA : gradientsB
             ck_product(
                 above, columns, 1, transposed + shape.weightOffsets[layer], depth, below, depth, rows, depth, columns,
                 nil, 0, Int32(CK_LINEAR))
-            ck_mlp_activation_backward(inputs, below, rows * depth, activation)
+            ck_mlp_activation_backward(read, below, rows * depth, activation)
             above = UnsafePointer(below)
         }
-        let width = shape.components.count
-        ck_mlp_scatter(
-            components + first * width, width, above, gradients + shape.weightOffsets[0], rows, shape.widths[0])
-        ck_mlp_bias_backward(above, gradients + shape.biasOffsets[0], rows, shape.widths[0])
+        switch inputs {
+        case .components(let components):
+            let width = shape.components.count
+            ck_mlp_scatter(
+                components + first * width, width, above, gradients + shape.weightOffsets[0], rows, shape.widths[0])
+            ck_mlp_bias_backward(above, gradients + shape.biasOffsets[0], rows, shape.widths[0])
+        case .numbers(let numbers):
+            weightBackward(0, numbers + first * shape.depths[0], above, rows, gradients)
+        }
+    }
+
+    /// Adds a layer's gradients: weight (depth, columns) += inputs transposed times the gradient above, and the bias.
+    private func weightBackward(
+        _ layer: Int, _ inputs: UnsafePointer<Float>, _ above: UnsafePointer<Float>, _ rows: Int,
+        _ gradients: UnsafeMutablePointer<Float>
+    ) {
+        let (columns, depth) = (shape.widths[layer], shape.depths[layer])
+        ck_product(
+            inputs, 1, depth, above, columns, gradients + shape.weightOffsets[layer], columns, depth, columns, rows,
+            nil, 1, Int32(CK_LINEAR))
+        ck_mlp_bias_backward(above, gradients + shape.biasOffsets[layer], rows, columns)
     }
 
     /// Makes room for `rows` rows; the buffers' old content is lost.
@@ -148,5 +177,22 @@ package final class PerceptronNetwork {
         outputs.forEach { $0.deallocate() }
         capacity = max(rows, 2 * capacity, Self.blockRows)
         outputs = shape.widths.map { .allocate(capacity: $0 * capacity) }
+    }
+}
+
+extension PerceptronNetwork {
+    /// `forward` of one-hot observations.
+    package func forward(parameters: UnsafePointer<Float>, components: UnsafePointer<Int32>, rows: Int) {
+        forward(parameters: parameters, inputs: .components(components), rows: rows)
+    }
+
+    /// `backward` of one-hot observations.
+    package func backward(
+        parameters: UnsafePointer<Float>, components: UnsafePointer<Int32>, rows: Int,
+        headGradients: UnsafePointer<Float>, gradients: UnsafeMutablePointer<Float>
+    ) {
+        backward(
+            parameters: parameters, inputs: .components(components), rows: rows, headGradients: headGradients,
+            gradients: gradients)
     }
 }

@@ -1,4 +1,4 @@
-/// Sizes of a multilayer perceptron on one-hot observations, and where its parameters lie in one flat buffer.
+/// Sizes of a multilayer perceptron on one-hot observations, or on numbers, and where its parameters lie in one flat buffer.
 ///
 /// Layer l maps its inputs to `widths[l]` outputs with a weight (inputs, outputs) and a bias (outputs): the transpose
 /// of PyTorch's, so that an observation's one-hot row is a row of the first weight. The last layer's columns are the
@@ -8,7 +8,7 @@
 /// Dark Room 9 x 9 with the paper's layers: `components` [9, 9], `hidden` [128, 128, 128] and `outputs` 6, five logits
 /// and a value, give widths [128, 128, 128, 16], depths [18, 128, 128, 128] and 37,520 floats.
 package struct PerceptronShape: Hashable, Sendable {
-    /// One-hot components of an observation: component i has `components[i]` values.
+    /// One-hot components of an observation: component i has `components[i]` values. Empty where the inputs are numbers.
     package let components: [Int]
     /// Units of each hidden layer, before they are rounded up.
     package let hidden: [Int]
@@ -29,8 +29,17 @@ package struct PerceptronShape: Hashable, Sendable {
 
     /// Sizes come from validated settings, so that an empty list is a programmer's mistake and traps.
     package init(components: [Int], hidden: [Int], outputs: Int) {
-        precondition(
-            !components.isEmpty && !hidden.isEmpty && outputs > 0, "a network needs inputs, layers and outputs")
+        precondition(!components.isEmpty, "a network needs inputs")
+        self.init(components: components, inputs: components.reduce(0, +), hidden: hidden, outputs: outputs)
+    }
+
+    /// Of a network whose inputs are so many numbers.
+    package init(inputs: Int, hidden: [Int], outputs: Int) {
+        self.init(components: [], inputs: inputs, hidden: hidden, outputs: outputs)
+    }
+
+    private init(components: [Int], inputs: Int, hidden: [Int], outputs: Int) {
+        precondition(inputs > 0 && !hidden.isEmpty && outputs > 0, "a network needs inputs, layers and outputs")
         self.components = components
         self.hidden = hidden
         self.outputs = outputs
@@ -38,7 +47,7 @@ package struct PerceptronShape: Hashable, Sendable {
         var weightOffsets: [Int] = []
         var biasOffsets: [Int] = []
         var offset = 0
-        let depths = [components.reduce(0, +)] + widths.dropLast()
+        let depths = [inputs] + widths.dropLast()
         for (depth, width) in zip(depths, widths) {
             weightOffsets.append(offset)
             biasOffsets.append(offset + depth * width)
