@@ -236,7 +236,7 @@ struct ImageModelTests {
         }
         let vectorGradients = (0..<(12 * 8)).map { Float($0 % 7) - 3 }
         func pass(_ mostBytes: Int) -> (vectors: [Float], gradient: [Float]) {
-            let encoder = ImageObservationEncoder(
+            let encoder = BoundedImageEncoder(
                 layout, parameters: parameters, offset: 16, observations: 12, pool: WorkerPool(count: 2),
                 dropoutKey: (1, 2), mostBytes: mostBytes)
             let (vectors, gradient) = (FloatBuffer(12 * 8), FloatBuffer(parameters.count))

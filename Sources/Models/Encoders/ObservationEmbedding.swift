@@ -79,7 +79,7 @@ package enum ObservationEmbedding: Sendable, Equatable {
         -> (any ObservationEncoder)?
     {
         guard case .images(let layout, let offset) = self else { return nil }
-        return ImageObservationEncoder(
+        return BoundedImageEncoder(
             layout, parameters: parameters, offset: offset, observations: observations, pool: pool,
             dropoutKey: seed.map { Dropouts.key(seed: $0) })
     }

@@ -1,3 +1,5 @@
+package import Neural
+
 /// The stage before a model where observations are not integers: all observations of a batch go through it at once,
 /// before the workers share the windows among them, and their gradients go back through it when all workers are done.
 /// So a batch norm sees the whole batch, and an image that several windows hold could be encoded once.
@@ -18,3 +20,5 @@ package protocol ObservationEncoder: AnyObject {
     /// The vectors with frozen parameters. Each has the same bits whatever the others are, and however many.
     func encode(_ observations: UnsafeRawPointer, count: Int, into vectors: UnsafeMutablePointer<Float>)
 }
+
+extension BoundedImageEncoder: ObservationEncoder {}

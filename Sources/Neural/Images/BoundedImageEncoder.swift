@@ -1,10 +1,8 @@
-package import Neural
-
-/// Images through an image encoder whose parameters lie in a model's buffer.
+/// Images through an image encoder whose parameters lie in a buffer of its owner's, in bounded memory.
 ///
 /// So many images go through together as fit `mostBytes`. A larger batch goes in parts of about the same size: each is
 /// normalised by itself, and computed a second time for its gradient, so that the memory does not grow with the batch.
-package final class ImageObservationEncoder: ObservationEncoder {
+package final class BoundedImageEncoder {
     /// Of activations and their gradients.
     package static let mostBytes = 2 << 30
     /// Images that are encoded together with frozen parameters.
@@ -15,6 +13,8 @@ package final class ImageObservationEncoder: ObservationEncoder {
     /// Of the encoder's first parameter.
     private let offset: Int
     private var step = 0
+    /// Called after each part, forward and backward.
+    package var onProgress: (() -> Void)?
 
     /// `observations`: at most so many in a call. `dropoutKey`: nil where nothing is learnt.
     package init(
@@ -31,6 +31,8 @@ package final class ImageObservationEncoder: ObservationEncoder {
         if dropoutKey == nil { encoder.take(parameters.start + offset) }
     }
 
+    /// Vectors (count, output width) of `count` images, as optimiser step `step` makes them: with dropout, and with what a
+    /// batch norm learns of them.
     package func forward(
         _ observations: UnsafeRawPointer, count: Int, step: Int, into vectors: UnsafeMutablePointer<Float>
     ) {
@@ -38,10 +40,13 @@ package final class ImageObservationEncoder: ObservationEncoder {
         run(observations, count, .training(step: step), into: vectors)
     }
 
+    /// The vectors with frozen parameters. Each has the same bits whatever the others are, and however many.
     package func encode(_ observations: UnsafeRawPointer, count: Int, into vectors: UnsafeMutablePointer<Float>) {
         run(observations, count, .evaluation, into: vectors)
     }
 
+    /// Adds to `gradients`, laid out as the buffer of the parameters, what the gradient (count, output width) of the last
+    /// `forward` asks for. Once for each, with the same images.
     package func backward(
         _ vectorGradients: UnsafePointer<Float>, observations: UnsafeRawPointer, count: Int,
         into gradients: UnsafeMutablePointer<Float>
@@ -53,6 +58,7 @@ package final class ImageObservationEncoder: ObservationEncoder {
             encoder.backward(
                 vectorGradients + part.lowerBound * width, parameters: parameters.start + offset, pixels: pixels,
                 gradient: gradients + offset)
+            onProgress?()
         }
     }
 
@@ -84,6 +90,7 @@ package final class ImageObservationEncoder: ObservationEncoder {
         for part in parts(of: count) {
             (vectors + part.lowerBound * width).update(
                 from: forward(pixels(observations, part), part, mode), count: part.count * width)
+            onProgress?()
         }
     }
 }
