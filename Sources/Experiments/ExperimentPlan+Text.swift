@@ -27,7 +27,8 @@ extension ExperimentPlan {
               evaluate  \(NumberText.count(evaluationEpisodes)) episodes; about \(time(evaluateSeconds))
               disk      at most \(NumberText.bytes(maximumDiskBytes)), with \(NumberText.count(keptCheckpoints)) \
             \(keptCheckpoints == 1 ? "checkpoint" : "checkpoints") and \(NumberText.count(keptLearnerStates)) \
-            \(keptLearnerStates == 1 ? "learner's state" : "learners' states")
+            \(keptLearnerStates == 1 ? "learner's state" : "learners' states") of at most \
+            \(NumberText.bytes(largestLearnerStateBytes))\(keptLearnerStates == 1 ? "" : " each")
               in all    \(whole) on this machine
 
             """

@@ -67,6 +67,8 @@ package struct ExperimentPlan: Sendable, Equatable {
     package let keptCheckpoints: Int
     /// States of learners that lie there at most: one of each lifetime that is lived at once.
     package let keptLearnerStates: Int
+    /// Bytes of one of them at most, its replay included, which takes as much of its learner's memory.
+    package let largestLearnerStateBytes: Int
     /// Seconds; at most, where lifetimes may end early.
     package let collectSeconds: Double
     package let distilSeconds: Double
@@ -103,7 +105,8 @@ package struct ExperimentPlan: Sendable, Equatable {
         keptLearnerStates = min(
             lifetimes, experiment.cluster.learners * experiment.cluster.lifetimesPerLearner)
         // The next one lies beside each until it is whole.
-        let learnerStates = 2 * keptLearnerStates * (try Self.largestLearnerState(experiment, environment))
+        largestLearnerStateBytes = try Self.largestLearnerState(experiment, environment)
+        let learnerStates = 2 * keptLearnerStates * largestLearnerStateBytes
         maximumDiskBytes =
             learnerStates + rows.bytes(streams: lifetimes * recordedActors, rows: maximumRecordedTransitions)
             + rows.bytes(
