@@ -7,7 +7,10 @@ package import Experience
 package protocol StreamActor: AnyObject {
     /// Number of streams, B.
     var count: Int { get }
-    /// Chooses a_t from o_t. `observations`: (B, observation bytes), elements of the observation space; `episodes` and
+    /// Whether it is shown what streams store, where that is not what is seen of it.
+    var seesStored: Bool { get }
+    /// Chooses a_t from o_t. `observations`: (B, observation bytes), elements of the observation space, or with
+    /// `seesStored` of the stored one; `episodes` and
     /// `steps`: (B), where each actor stands; writes `actions`: (B, action bytes). Allocates nothing.
     ///
     /// An action depends on the actor's stream key, its episode, its step, its observation and the parameters alone, and
@@ -20,6 +23,11 @@ package protocol StreamActor: AnyObject {
     /// Sees what the actions of the last `act` brought, (B). For policies that learn within a stream, as in-context
     /// ones do.
     func receive(rewards: UnsafePointer<Float>)
+}
+
+extension StreamActor {
+    /// Most see what there is to be seen.
+    package var seesStored: Bool { false }
 }
 
 /// Acts for a source algorithm in one lifetime, under the learner's parameters. Lives in an actor process, which

@@ -18,13 +18,17 @@ package struct EnvironmentDescription: Hashable, Sendable {
     /// Episodes in a row that have one task, from number 0 of a stream on: how long a policy that remembers does so. It
     /// follows from `name` and `json`, and files do not state it.
     package let episodesPerTrial: Int
+    /// What a policy can be given of the states that are stored, instead of what is seen of them; nil where these are not
+    /// states. It follows from `name` and `json`, and files do not state it.
+    package let stateFeatures: StateFeatures?
 
     /// - Parameter stored: nil where what is seen is stored.
     package init(
         name: String, observationSpace: Space, stored: StoredObservation? = nil, actionSpace: Space, horizon: Int?,
-        json: String, episodesPerTrial: Int = 1
+        json: String, episodesPerTrial: Int = 1, stateFeatures: StateFeatures? = nil
     ) {
         self.episodesPerTrial = episodesPerTrial
+        self.stateFeatures = stateFeatures
         self.name = name
         self.observationSpace = observationSpace
         self.stored = stored ?? StoredObservation(seen: observationSpace)
@@ -39,7 +43,8 @@ package struct EnvironmentDescription: Hashable, Sendable {
     /// Whether a stream's episode of this number is the first on its task.
     package func beginsTrial(_ episode: UInt64) -> Bool { episode.isMultiple(of: UInt64(episodesPerTrial)) }
 
-    /// Two are equal where they say the same; of how long a trial is the name and the settings say it.
+    /// Two are equal where they say the same; how long a trial is and what states are given as follows from the
+    /// name and the settings.
     package static func == (one: Self, other: Self) -> Bool {
         one.name == other.name && one.json == other.json && one.observationSpace == other.observationSpace
             && one.stored == other.stored && one.actionSpace == other.actionSpace && one.horizon == other.horizon

@@ -9,9 +9,16 @@ struct ReferencePerceptron {
 
     /// (outputs) of an observation's integers.
     func outputs(_ parameters: [Double], _ components: [Int]) -> [Double] {
-        var inputs = shape.components.indices.flatMap { index in
-            (0..<shape.components[index]).map { $0 == components[index] ? 1.0 : 0 }
-        }
+        outputs(
+            parameters,
+            inputs: shape.components.indices.flatMap { index in
+                (0..<shape.components[index]).map { $0 == components[index] ? 1.0 : 0 }
+            })
+    }
+
+    /// (outputs) of numbers.
+    func outputs(_ parameters: [Double], inputs numbers: [Double]) -> [Double] {
+        var inputs = numbers
         for layer in 0..<shape.layerCount {
             inputs = (0..<shape.units(of: layer)).map { column in
                 let sum = inputs.indices.reduce(parameters[shape.biasOffsets[layer] + column]) {

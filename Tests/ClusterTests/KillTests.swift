@@ -79,6 +79,22 @@ import Wire
         #expect(try cluster.dataset() == undisturbed.dataset(), "DISTILLERY_TEST_SEED=\(seed)")
     }
 
+    @Test(
+        "lockstep from pictures: what is drawn, moments and running statistics come back, and the files are those of an undisturbed run",
+        arguments: [RoleName.actor, .learner, .coordinator])
+    func lockstepFromPictures(role: RoleName) throws {
+        let yaml = smallExperiment(
+            lockstep: true, episodes: 120, rolloutLength: 4, checkpointSeconds: 1, source: smallQLambdaOnPictures,
+            environment: smallWatermaze, model: ", encoder: {kind: resnet, channels: [2], blocks: 1, units: 4}")
+        let cluster = try kill(role, lockstep: true, yaml: yaml)
+        let undisturbed = try SimulatedCluster(yaml: yaml, seed: seed)
+        try undisturbed.run(milliseconds: patienceMilliseconds)
+        #expect(try cluster.dataset() == undisturbed.dataset(), "DISTILLERY_TEST_SEED=\(seed)")
+        for file in try StreamFolder(path: cluster.folder).files {
+            #expect(try StreamContents(path: file).metadata.environment.stored.name == "states")
+        }
+    }
+
     @Test("the recorder: another one takes the files up, and no stream has a gap") func recorder() throws {
         let cluster = try kill(.recorder, lockstep: false)
         for file in try StreamFolder(path: cluster.folder).files {

@@ -66,11 +66,7 @@ struct PerceptronPolicy {
                 "\(algorithm) sees one-hot integers: expected a few integers from 0 as observation, "
                     + "\(environment.name) has an array of \(space.elementType.rawValue) of shape \(space.shape)")
         }
-        guard case .discrete(let actions) = environment.actionSpace else {
-            throw SourceAlgorithmError(
-                "\(algorithm) chooses one of several actions: expected a discrete action space, "
-                    + "\(environment.name) has an array of shape \(environment.actionSpace.shape)")
-        }
+        let actions = try environment.discreteActions(for: algorithm)
         self.observation = observation
         self.activation = activation
         self.policy = policy(actions)
@@ -98,5 +94,17 @@ struct PerceptronPolicy {
     var multiplications: Int {
         let widths = [observation.rowCount] + shape.hidden + [shape.outputs]
         return zip(widths, widths.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }
+    }
+}
+
+extension EnvironmentDescription {
+    /// How many actions there are. Throws `SourceAlgorithmError` where they are not numbered; `algorithm`: for that error.
+    func discreteActions(for algorithm: String) throws -> Int {
+        guard case .discrete(let actions) = actionSpace else {
+            throw SourceAlgorithmError(
+                "\(algorithm) chooses one of several actions: expected a discrete action space, \(name) has an array of "
+                    + "shape \(actionSpace.shape)")
+        }
+        return actions
     }
 }

@@ -94,13 +94,13 @@ extension ActorCriticLearner {
                 reward: Float(bitPattern: saved.read(first + 36)))
             let observation = saved.bytes.baseAddress.map { $0 + first + 40 }
             guard row.actor > lastActor, 0..<actions ~= Int(row.action), let observation,
-                rows.slots.observation.number(of: observation) != nil
+                slots.observation.number(of: observation) != nil
             else {
                 throw SourceAlgorithmError(
                     "the learner's checkpoint holds a cut row of actor \(row.actor) after one of actor \(lastActor) with "
                         + "action \(row.action) and an observation, of which one lies outside what it can be: "
                         + "expected ascending actors, actions below \(actions), components below "
-                        + "\(rows.slots.observation.counts)")
+                        + "\(slots.observation.counts)")
             }
             lastActor = row.actor
             waiting.add(row, observation: observation.assumingMemoryBound(to: UInt8.self))

@@ -20,6 +20,8 @@ package final class ActorCriticLearner: SourceLearner {
     /// Its steps are the updates that had a row to learn from.
     let trained: TrainedParameters
     let rows: RolloutRowsInOrder
+    /// Of the rows of an update.
+    let slots: ObservationSlots
     private let network: PerceptronNetwork
     /// (slots) of the update at work.
     private let policy = PolicyBuffers()
@@ -41,9 +43,9 @@ package final class ActorCriticLearner: SourceLearner {
         actions = policy.actions
         network = policy.makeNetwork()
         table = PolicyTable(policy)
+        slots = ObservationSlots(policy.observation, sharesEqual: sharesEqualObservations)
         rows = RolloutRowsInOrder(
-            slots: ObservationSlots(policy.observation, sharesEqual: sharesEqualObservations),
-            layout: environment.rolloutLayout, view: scene.view, actions: actions,
+            slots: slots, layout: environment.rolloutLayout, view: scene.view, actions: actions,
             keepsFinalObservations: settings.bootstrapsTruncation)
         let generator = Philox(StreamKey(seed: seed, task: task, repetition: repetition, actor: 0))
         let scale = Float(settings.policyHeadScale)
@@ -98,24 +100,24 @@ package final class ActorCriticLearner: SourceLearner {
     /// heads, backward.
     private func accumulateGradient(_ batches: [RolloutBatch]) throws -> UpdateReport {
         try rows.arrange(batches)
-        let slots = rows.slots.count
+        let count = slots.count
         var report = UpdateReport(version: version)
         report.rows = rows.arrivedCount
         report.cutRows = rows.abandonedCount
-        guard slots > 0 else { return report }
-        network.forward(parameters: trained.weights.start, components: rows.slots.components, rows: slots)
-        policy.reserve(rows: slots, actions: actions)
-        policy.fill(from: network.heads, headWidth: shape.headWidth, rows: slots, actions: actions)
+        guard count > 0 else { return report }
+        network.forward(parameters: trained.weights.start, components: slots.components, rows: count)
+        policy.reserve(rows: count, actions: actions)
+        policy.fill(from: network.heads, headWidth: shape.headWidth, rows: count, actions: actions)
         rows.computeReturns(
             heads: network.heads, headWidth: shape.headWidth, discount: Float(settings.discount),
             lambda: Float(settings.lambda))
         report.learntRows = rows.learntCount
         guard rows.learntCount > 0 else { return report }
-        headGradients.reserve(slots * shape.headWidth)
-        headGradients.base.update(repeating: 0, count: slots * shape.headWidth)
+        headGradients.reserve(count * shape.headWidth)
+        headGradients.base.update(repeating: 0, count: count * shape.headWidth)
         addHeadGradients(to: &report)
         network.backward(
-            parameters: trained.weights.start, components: rows.slots.components, rows: slots,
+            parameters: trained.weights.start, components: slots.components, rows: count,
             headGradients: headGradients.base, gradients: trained.gradients.start)
         report.measures[.gradientNorm] = norm(of: trained.gradients)
         return report

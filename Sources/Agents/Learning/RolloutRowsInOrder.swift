@@ -10,7 +10,8 @@ import Experience
 /// An update calls `arrange`, `computeReturns` with the values of the network, and `keepCutRows`. The buffers grow to
 /// the largest update and are then used again.
 final class RolloutRowsInOrder {
-    let slots: ObservationSlots
+    /// Nil where no row needs one: what is seen of the rows is another's business then.
+    private let slots: ObservationSlots?
     /// Cut rows of earlier updates, newest of each actor.
     let waiting: CutRows
     /// Rows of the rollouts, and those of `waiting` that the rollouts continue.
@@ -54,9 +55,10 @@ final class RolloutRowsInOrder {
 
     /// - Parameters:
     ///   - layout: of the rollouts that come
+    ///   - slots: where equal observations meet; nil checks stored observations alone
     ///   - view: makes what `slots` hold of the rollouts' observations; nil where these are the same
     init(
-        slots: ObservationSlots, layout: RolloutLayout, view: (any ObservationView)?, actions: Int,
+        slots: ObservationSlots?, layout: RolloutLayout, view: (any ObservationView)?, actions: Int,
         keepsFinalObservations: Bool
     ) {
         self.slots = slots
@@ -112,23 +114,42 @@ final class RolloutRowsInOrder {
         try copyRows(batches)
         placeWaitingRows()
         joinSegments()
+        guard let slots else {
+            try check(observations, count)
+            return try check(finalObservations, keepsFinalObservations ? finalCount : 0)
+        }
         slots.clear(rows: count + (keepsFinalObservations ? finalCount : 0))
-        try findSlots(of: observations, count, into: slotOfRow)
-        if keepsFinalObservations { try findSlots(of: finalObservations, finalCount, into: slotOfFinal) }
+        try findSlots(of: observations, count, into: slotOfRow, in: slots)
+        if keepsFinalObservations { try findSlots(of: finalObservations, finalCount, into: slotOfFinal, in: slots) }
+    }
+
+    /// Throws `SourceAlgorithmError` where one of `count` stored observations lies outside its space.
+    private func check(_ stored: GrowingBuffer<UInt8>, _ count: Int) throws {
+        let bytes = UnsafeRawBufferPointer(start: stored.base, count: count * waiting.observationBytes)
+        guard let row = layout.observation.firstOutside(bytes) else { return }
+        throw SourceAlgorithmError(
+            "row \(row) of an update holds an observation outside its space, which is \(layout.observation)")
     }
 
     /// Gives each of `count` stored observations its slot.
     private func findSlots(
-        of stored: GrowingBuffer<UInt8>, _ count: Int, into slots: GrowingBuffer<Int>
+        of stored: GrowingBuffer<UInt8>, _ count: Int, into found: GrowingBuffer<Int>, in slots: ObservationSlots
     ) throws {
-        let width = self.slots.observation.byteCount
+        let width = slots.observation.byteCount
         var observations = stored.base
         if let view {
             seen.reserve(count * width)
             observations = seen.base
             view.see(stored.base, count: count, into: observations)
         }
-        for row in 0..<count { slots.base[row] = try slot(of: observations + row * width, row) }
+        for row in 0..<count {
+            guard let slot = slots.slot(of: observations + row * width) else {
+                throw SourceAlgorithmError(
+                    "row \(row) of an update holds an observation outside its space: expected components below "
+                        + "\(slots.observation.counts)")
+            }
+            found.base[row] = slot
+        }
     }
 
     /// Orders the rollouts and gives each its place, with one row before it where it continues one of `waiting`.
@@ -234,15 +255,6 @@ final class RolloutRowsInOrder {
             }
             actionOfRow.base[first + row] = Int32(truncatingIfNeeded: action)
         }
-    }
-
-    private func slot(of bytes: UnsafeRawPointer, _ row: Int) throws -> Int {
-        guard let slot = slots.slot(of: bytes) else {
-            throw SourceAlgorithmError(
-                "row \(row) of an update holds an observation outside its space: expected components below "
-                    + "\(slots.observation.counts)")
-        }
-        return slot
     }
 }
 

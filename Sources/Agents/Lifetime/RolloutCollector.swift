@@ -55,7 +55,8 @@ package final class RolloutCollector {
     private var wasDone: [Bool] = []
 
     /// - Parameters:
-    ///   - view: what `actor` sees of what `environment` shows; nil where it sees the same
+    ///   - view: what is seen of what `environment` shows, which `actor` is shown unless it asks for the other; nil where the
+    ///     two are the same
     ///   - positions: one for each copy of `environment`, each at the beginning of an episode
     ///
     /// Throws `EnvironmentFailure`, as all that steps does: no rollout comes of it, and the collector is not used any
@@ -68,14 +69,14 @@ package final class RolloutCollector {
             environment.count == actor.count && actor.count == positions.count && positions.allSatisfy { $0.step == 0 },
             "one environment, one actor and one position at an episode's beginning for each stream")
         self.environment = environment
-        self.view = view
+        self.view = actor.seesStored ? nil : view
         self.actor = actor
         self.lifetime = lifetime
         self.positions = positions
         columns = RolloutColumns(streams: positions.count, layout: environment.description.rolloutLayout)
         episodes = positions.map(\.episode)
         steps = positions.map { _ in 0 }
-        if view != nil { seen.reserve(positions.count * environment.description.observationSpace.byteCount) }
+        if self.view != nil { seen.reserve(positions.count * environment.description.observationSpace.byteCount) }
         for index in positions.indices { try self.environment.reset(index, episode: positions[index].episode) }
     }
 

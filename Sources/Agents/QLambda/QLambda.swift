@@ -6,8 +6,8 @@ package import Settings
 /// DQN with Peng's Q(lambda) (paper, Table 5) as a kind of source algorithm: a network of action values, learnt from
 /// sequences, most of them out of a replay, towards lambda-returns of a target network.
 ///
-/// It takes observations of a few integers, which the network sees one-hot, and discrete actions. All actors of a
-/// lifetime act epsilon-greedily by one network.
+/// It takes observations of a few integers, which the network sees one-hot, pictures, or the states that these are drawn
+/// of, and discrete actions. All actors of a lifetime act epsilon-greedily by one network.
 package enum QLambda: SourceAlgorithmKind {
     package static let name = "q-lambda"
     package static let summary =
@@ -16,29 +16,30 @@ package enum QLambda: SourceAlgorithmKind {
     package static func needs(
         _ settings: QLambdaSettings, environment: EnvironmentDescription, actors: Int
     ) throws -> LifetimeNeeds {
-        let policy = try settings.makePolicy(environment: environment)
+        let values = try settings.makeValues(environment: environment)
         let layout = try settings.makeReplayLayout(environment: environment, actors: actors)
         return LifetimeNeeds(
             rolloutLength: settings.rolloutLength,
             largestSavedBytes: QLambdaLearner.largestSavedBytes(
-                policy.shape, layout, actors: actors, batch: settings.batchSequences),
-            operationsPerTransition: operations(settings, policy))
+                parameters: values.parameterCount, layout, actors: actors, batch: settings.batchSequences),
+            operationsPerTransition: operations(settings, values))
     }
 
     /// Acts once on a transition; learns from it as often as it is drawn: forward by the target and forward and backward
     /// by the network, where equal observations of a batch are computed once.
-    private static func operations(_ settings: QLambdaSettings, _ policy: PerceptronPolicy) -> Double {
+    private static func operations(_ settings: QLambdaSettings, _ values: ActionValues) -> Double {
         let rows = settings.batchSequences * settings.sequenceLength
         let fresh = Double(settings.batchSequences) * (1 - settings.replayShare)
         let steps = 1 / (fresh * Double(settings.stride))
-        let computed = min(rows, policy.observation.tableSize ?? rows)
-        return Double(2 * policy.multiplications) * (1 + 4 * steps * Double(computed))
+        let computed = min(rows, values.tableSize ?? rows)
+        let operations = values.operations
+        return operations.forward + steps * Double(computed) * (operations.forward + operations.learning)
     }
 
     package static func makeActor(
         _ settings: QLambdaSettings, environment: EnvironmentDescription, keys: [StreamKey]
     ) throws -> any SourceActor {
-        try settings.makePolicy(environment: environment).makeActor(environment: environment, keys: keys)
+        try settings.makeValues(environment: environment).makeActor(environment: environment, keys: keys)
     }
 
     package static func makeLearner(
@@ -57,15 +58,13 @@ extension SourceAlgorithm {
 
 extension QLambdaSettings {
     /// The network for an environment. Throws `SourceAlgorithmError` for settings or spaces that it cannot take.
-    func makePolicy(environment: EnvironmentDescription) throws -> PerceptronPolicy {
+    func makeValues(environment: EnvironmentDescription) throws -> ActionValues {
         do {
             try validate()
         } catch {
             throw SourceAlgorithmError("settings of \(QLambda.name): \(error)")
         }
-        return try PerceptronPolicy(
-            QLambda.name, environment: environment, hidden: hidden, activation: activation
-        ) { .epsilonGreedy(actions: $0, runExponent: explorationRunExponent) }
+        return try ActionValues(self, environment: environment)
     }
 
     /// How sequences lie in the replay. Throws `SourceAlgorithmError` where it has no room for those that `actors` actors

@@ -1,6 +1,7 @@
 import Neural
 
-/// Saved bytes, little-endian: magic, layout version, parameter count, inputs of the network, actions, 0, and of the
+/// Saved bytes, little-endian: magic, layout version, parameter count, inputs of the network, actions, what the inputs are
+/// (0 integers, 1 states, 2 pictures), and of the
 /// replay's layout the sequence length, stride, bytes of an observation and of an action, capacity, 0 (each UInt32);
 /// updates, steps, Adam's steps, transitions (each UInt64); parameters, those of the target network, first and second
 /// moments (Float each); the replay (`SequenceReplay.save`); CRC-32C of all before it.
@@ -10,20 +11,20 @@ extension QLambdaLearner {
     private static let headerBytes = 80
     /// The parameters and what belongs to them.
     private var buffers: [FloatBuffer] {
-        [trained.weights, target.weights, trained.firstMoments, trained.secondMoments]
+        [trained.weights, target, trained.firstMoments, trained.secondMoments]
     }
 
     /// What `save` gives at most: each actor has a stream, and fewer new sequences wait than a step takes.
-    static func largestSavedBytes(_ shape: PerceptronShape, _ layout: ReplayLayout, actors: Int, batch: Int) -> Int {
-        headerBytes + 16 * shape.parameterCount + SequenceReplay.largestSavedBytes(layout, chains: actors, fresh: batch)
+    static func largestSavedBytes(parameters: Int, _ layout: ReplayLayout, actors: Int, batch: Int) -> Int {
+        headerBytes + 16 * parameters + SequenceReplay.largestSavedBytes(layout, chains: actors, fresh: batch)
             + 4
     }
 
     private var header: [UInt32] {
         let layout = replay.layout
         return [
-            Self.magic, Self.layoutVersion, UInt32(policy.shape.parameterCount),
-            UInt32(policy.shape.components.reduce(0, +)), UInt32(policy.actions), 0, UInt32(layout.sequenceLength),
+            Self.magic, Self.layoutVersion, UInt32(values.parameterCount), UInt32(values.inputs.count),
+            UInt32(values.actions), values.inputs.kind, UInt32(layout.sequenceLength),
             UInt32(layout.stride), UInt32(layout.observationBytes), UInt32(layout.actionBytes),
             UInt32(layout.capacity), 0,
         ]
@@ -32,7 +33,8 @@ extension QLambdaLearner {
     package func save() -> [UInt8] {
         var bytes = SavedBytes(
             capacity: Self.largestSavedBytes(
-                policy.shape, replay.layout, actors: replay.chains.count, batch: settings.batchSequences))
+                parameters: values.parameterCount, replay.layout, actors: replay.chains.count,
+                batch: settings.batchSequences))
         for number in header { bytes.append(number) }
         for count in [version, steps, trained.steps, transitions] { bytes.append(count) }
         for buffer in buffers { bytes.append(buffer) }
@@ -46,7 +48,7 @@ extension QLambdaLearner {
             try check(saved)
             let numbers = buffers.reduce(0) { $0 + 4 * $1.count }
             let restored = SequenceReplay(replay.layout)
-            try restored.restore(saved, from: Self.headerBytes + numbers, to: raw.count - 4, actions: policy.actions)
+            try restored.restore(saved, from: Self.headerBytes + numbers, to: raw.count - 4, actions: values.actions)
             // From here on nothing can fail.
             replay = restored
             var offset = Self.headerBytes
@@ -58,7 +60,7 @@ extension QLambdaLearner {
 
     /// Throws `SourceAlgorithmError` for bytes that `save` of a learner like this one did not give.
     private func check(_ saved: SavedNumbers) throws {
-        let least = Self.headerBytes + 16 * policy.shape.parameterCount + 4
+        let least = Self.headerBytes + 16 * values.parameterCount + 4
         guard saved.bytes.count >= Self.headerBytes, header[..<2] == [saved.read(0), saved.read(4)] else {
             throw SourceAlgorithmError(
                 "not the checkpoint of a learner of \(QLambda.name) of layout \(Self.layoutVersion): "
@@ -68,7 +70,7 @@ extension QLambdaLearner {
         guard found == header, saved.bytes.count >= least else {
             throw SourceAlgorithmError(
                 "the learner's checkpoint has \(saved.bytes.count) bytes with these numbers of parameters, of "
-                    + "inputs and of actions, of transitions of a sequence and of a block, of bytes of an observation and "
+                    + "inputs and of actions, what the inputs are, of transitions of a sequence and of a block, of bytes of an observation and "
                     + "of an action, and of blocks of the replay: \(found.dropFirst(2)), expected "
                     + "\(header.dropFirst(2)) in at least \(least)")
         }

@@ -15,23 +15,23 @@ import Neural
 package final class QLambdaLearner: SourceLearner {
     package private(set) var version: UInt64 = 0
     let settings: QLambdaSettings
-    let policy: PerceptronPolicy
+    let values: ActionValues
     /// Steps so far; those of them whose gradient was finite moved the parameters.
     private(set) var steps: UInt64 = 0
     /// Transitions of all actors so far, which exploration falls with.
     private(set) var transitions: UInt64 = 0
     let trained: TrainedParameters
-    let target: TargetValues
+    /// (parameterCount) of the target network.
+    let target: FloatBuffer
     /// Replaced as a whole by `restore`.
     var replay: SequenceReplay
-    private let network: PerceptronNetwork
+    private let networks: any SequenceValues
     private let rows: RolloutRowsInOrder
     private let batch: SequenceBatch
     private let generator: Philox
     /// Steps that a random action goes on for, in the mean.
     private let stepsBeyondDraw: Double
-    /// What actors load; nil where they load the parameters, and `lent` (parameterCount + 1).
-    private let table: PolicyTable?
+    /// (parameterCount + 1): what actors load where that is the parameters.
     private let lent: FloatBuffer
     /// (slots, headWidth): of the objective with respect to the values.
     private let headGradients = GrowingBuffer<Float>()
@@ -45,33 +45,30 @@ package final class QLambdaLearner: SourceLearner {
         let environment = scene.environment
         self.settings = settings
         stepsBeyondDraw = settings.explorationRunExponent.map { RandomRuns.meanLength(exponent: $0) - 1 } ?? 0
-        let policy = try settings.makePolicy(environment: environment)
-        self.policy = policy
-        network = policy.makeNetwork()
-        table = PolicyTable(policy)
-        lent = FloatBuffer(table == nil ? policy.shape.parameterCount + 1 : 0)
-        func slots() -> ObservationSlots {
-            ObservationSlots(policy.observation, sharesEqual: sharesEqualObservations)
-        }
+        let values = try settings.makeValues(environment: environment)
+        self.values = values
+        lent = FloatBuffer(values.parameterCount + 1)
         rows = RolloutRowsInOrder(
-            slots: slots(), layout: environment.rolloutLayout, view: scene.view, actions: policy.actions,
-            keepsFinalObservations: settings.bootstrapsTruncation)
+            slots: values.slots(sharesEqual: sharesEqualObservations), layout: environment.rolloutLayout,
+            view: scene.view, actions: values.actions, keepsFinalObservations: settings.bootstrapsTruncation)
         let layout = try settings.makeReplayLayout(environment: environment, actors: 1)
         replay = SequenceReplay(layout)
-        batch = SequenceBatch(
-            sequences: settings.batchSequences, layout: layout, slots: slots(), view: scene.view)
-        target = TargetValues(policy)
+        batch = SequenceBatch(sequences: settings.batchSequences, layout: layout)
+        target = FloatBuffer(values.parameterCount)
         generator = Philox(StreamKey(seed: seed, task: task, repetition: repetition, actor: 0))
         trained = TrainedParameters(
-            policy.initialParameters(generator),
+            values.initialParameters(generator),
             optimiser: Adam(beta1: settings.adamBeta1, beta2: settings.adamBeta2, epsilon: settings.adamEpsilon),
             learningRate: settings.learningRate, clip: settings.gradientClip)
+        networks = values.makeNetworks(
+            scene: scene, weights: trained.weights, target: target, rows: batch.count, threads: settings.threads,
+            generator: generator, sharesEqual: sharesEqualObservations)
         copyToTarget()
     }
 
     package var onProgress: (() -> Void)? {
-        get { network.onProgress }
-        set { network.onProgress = newValue }
+        get { networks.onProgress }
+        set { networks.onProgress = newValue }
     }
 
     /// Share of random actions that actors take after the last update.
@@ -80,9 +77,7 @@ package final class QLambdaLearner: SourceLearner {
     package func withActingParameters<Result>(
         _ body: (UnsafeBufferPointer<Float>) throws -> Result
     ) rethrows -> Result {
-        if let table {
-            return try body(table.fill(from: network, parameters: trained.weights.start, exploration: exploration))
-        }
+        if let table = networks.table(exploration: exploration) { return try body(table) }
         let weights = trained.weights
         lent.start.update(from: weights.start, count: weights.count)
         lent.start[weights.count] = exploration
@@ -196,19 +191,16 @@ package final class QLambdaLearner: SourceLearner {
                     by: generator.words(.windows, episode: steps, step: UInt32(truncatingIfNeeded: index)).x)
             batch.place(index, from: block, of: replay)
         }
-        try batch.findSlots()
-        let slots = batch.slots
-        let width = policy.shape.headWidth
-        network.forward(parameters: trained.weights.start, components: slots.components, rows: slots.count)
+        try networks.take(batch.observations.base, rows: batch.count, headOfRow: batch.slotOfRow.base)
+        let width = values.headWidth
+        let targets = networks.targetValues()
         batch.computeErrors(
-            heads: network.heads, headWidth: width, targets: target.values(of: slots),
+            heads: networks.forward(step: Int(steps)), headWidth: width, targets: targets,
             discount: Float(settings.discount), lambda: Float(settings.lambda))
-        headGradients.reserve(slots.count * width)
-        headGradients.base.update(repeating: 0, count: slots.count * width)
+        headGradients.reserve(networks.count * width)
+        headGradients.base.update(repeating: 0, count: networks.count * width)
         let loss = addHeadGradients()
-        network.backward(
-            parameters: trained.weights.start, components: slots.components, rows: slots.count,
-            headGradients: headGradients.base, gradients: trained.gradients.start)
+        networks.backward(headGradients.base, into: trained.gradients.start)
         return loss
     }
 
@@ -220,7 +212,7 @@ package final class QLambdaLearner: SourceLearner {
         var sum = 0.0
         for row in 0..<batch.count where batch.learns.base[row] {
             let error = batch.errors.base[row]
-            let place = batch.slotOfRow.base[row] * policy.shape.headWidth + Int(batch.actionOfRow.base[row])
+            let place = batch.slotOfRow.base[row] * values.headWidth + Int(batch.actionOfRow.base[row])
             headGradients.base[place] -= share * error
             sum += Double(error) * Double(error) / 2
         }
@@ -228,8 +220,8 @@ package final class QLambdaLearner: SourceLearner {
     }
 
     private func copyToTarget() {
-        target.weights.copy(from: trained.weights)
-        target.refresh()
+        target.copy(from: trained.weights)
+        networks.targetHasChanged()
     }
 
     /// Of the policy that actors have after the last update, in nats a step, at every observation: it has one greedy
@@ -238,17 +230,17 @@ package final class QLambdaLearner: SourceLearner {
     private var entropy: Double { entropyOfDraw / (1 + Double(exploration) * stepsBeyondDraw) }
 
     private var entropyOfDraw: Double {
-        let random = Double(exploration) / Double(policy.actions)
+        let random = Double(exploration) / Double(values.actions)
         let greedy = 1 - Double(exploration) + random
         func part(_ probability: Double) -> Double { probability > 0 ? -probability * log(probability) : 0 }
-        return part(greedy) + Double(policy.actions - 1) * part(random)
+        return part(greedy) + Double(values.actions - 1) * part(random)
     }
 
     /// The counts of `save`; the buffers are filled by `restore(_:)`, and the target's values follow from them.
     func restore(version: UInt64, steps: UInt64, adamSteps: UInt64, transitions: UInt64) {
         (self.version, self.steps, self.transitions) = (version, steps, transitions)
         trained.restore(steps: adamSteps)
-        target.refresh()
+        networks.targetHasChanged()
     }
 }
 

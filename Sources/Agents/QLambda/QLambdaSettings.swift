@@ -3,6 +3,18 @@ package import Settings
 
 /// DQN(Q-lambda). The defaults are the paper's Table 5 where it states them.
 package struct QLambdaSettings: SettingsGroup {
+    /// What the network looks at where an environment's streams store states and pictures are drawn of them.
+    package enum Sight: String, CaseIterable, Sendable {
+        case pixels
+        /// The states: a privileged teacher, which learns in minutes what takes hours from pixels.
+        case state
+    }
+
+    package var sees = Sight.pixels
+    /// Looks at pictures; of no use to integers and states.
+    package var encoder = ImageEncoderChoice(ResidualEncoder.self)
+    /// Threads of a learner that looks at pictures. What is learnt does not depend on it.
+    package var threads = 1
     /// Units of each hidden layer.
     package var hidden: [Int] = [128, 128, 128]
     package var activation = PerceptronNetwork.Activation.relu
@@ -54,8 +66,19 @@ package struct QLambdaSettings: SettingsGroup {
     package static let entries: [Entry<QLambdaSettings>] = network + sequences + optimiser
 
     private static let network: [Entry<QLambdaSettings>] = [
-        .key("hidden", \.hidden, .list(of: .integer(1...4096), count: 1...8), "Units of each hidden layer."),
-        .key("activation", \.activation, .choice, "The hidden layers' activation function."),
+        .key(
+            "sees", \.sees, .choice,
+            "What it looks at where streams store states of which pictures are drawn: the `pixels`, or the `state`."),
+        .kinds(
+            "encoder", \.encoder, of: RegisteredImageEncoder.registry, key: "kind",
+            "The network that looks at observations that are images.", "Its dimensions."),
+        .key(
+            "threads", \.threads, .integer(1...64),
+            "Threads of a learner that looks at images; what is learnt does not depend on it."),
+        .key(
+            "hidden", \.hidden, .list(of: .integer(1...4096), count: 1...8),
+            "Units of each hidden layer; of no use to images."),
+        .key("activation", \.activation, .choice, "The hidden layers' activation function; of no use to images."),
         .key("discount", \.discount, .number(0, 1), "Discount of later rewards."),
         .key("lambda", \.lambda, .number(0, 1), "Weight of longer returns in the lambda-return."),
         .key(

@@ -2,15 +2,14 @@ import Experience
 
 /// The sequences of one step, (sequences, length) row after row, with the errors of their lambda-returns.
 ///
-/// A step calls `place` for each sequence, `findSlots`, and `computeErrors` with the values of both networks. The memory
-/// is taken at the beginning.
+/// A step calls `place` for each sequence, has its `observations` looked at, and calls `computeErrors` with the values of
+/// both networks. The memory is taken at the beginning.
 final class SequenceBatch {
-    let slots: ObservationSlots
     /// Rows of all sequences.
     let count: Int
     /// Rows that are learnt from.
     private(set) var learntCount = 0
-    /// (count): the row of the network's heads that belongs to each row.
+    /// (count): the row of the network's heads that belongs to each row; for the owner to fill in.
     let slotOfRow: GrowingBuffer<Int>
     /// (count): a_t of each row.
     let actionOfRow: GrowingBuffer<Int32>
@@ -19,26 +18,21 @@ final class SequenceBatch {
     /// (count): whether the row is learnt from.
     let learns: GrowingBuffer<Bool>
 
+    /// (count, observation bytes): as they are stored.
+    let observations: GrowingBuffer<UInt8>
+
     private let layout: ReplayLayout
-    private let view: (any ObservationView)?
-    /// (count, observation bytes): as they are stored, and as `view` sees them.
-    private let observations: GrowingBuffer<UInt8>
-    private let seen: GrowingBuffer<UInt8>
     private let rewards: GrowingBuffer<Float>
     private let following: GrowingBuffer<UInt8>
 
-    /// `view`: makes what `slots` hold of the replay's observations; nil where these are the same.
-    init(sequences: Int, layout: ReplayLayout, slots: ObservationSlots, view: (any ObservationView)?) {
+    init(sequences: Int, layout: ReplayLayout) {
         count = sequences * layout.sequenceLength
         self.layout = layout
-        self.slots = slots
-        self.view = view
         slotOfRow = GrowingBuffer(capacity: count)
         actionOfRow = GrowingBuffer(capacity: count)
         errors = GrowingBuffer(capacity: count)
         learns = GrowingBuffer(capacity: count)
         observations = GrowingBuffer(capacity: count * layout.observationBytes)
-        seen = GrowingBuffer(capacity: view == nil ? 0 : count * slots.observation.byteCount)
         rewards = GrowingBuffer(capacity: count)
         following = GrowingBuffer(capacity: count)
     }
@@ -49,26 +43,6 @@ final class SequenceBatch {
         replay.copySequence(
             from: block, observations: observations.base + row * layout.observationBytes,
             actions: actionOfRow.base + row, rewards: rewards.base + row, following: following.base + row)
-    }
-
-    /// Gives each row its slot. Throws `SourceAlgorithmError` for an observation outside its space, which only a replay
-    /// from a file can hold.
-    func findSlots() throws {
-        var source = observations.base
-        if let view {
-            view.see(observations.base, count: count, into: seen.base)
-            source = seen.base
-        }
-        slots.clear(rows: count)
-        let width = slots.observation.byteCount
-        for row in 0..<count {
-            guard let slot = slots.slot(of: source + row * width) else {
-                throw SourceAlgorithmError(
-                    "the replay holds an observation outside its space: expected components below "
-                        + "\(slots.observation.counts)")
-            }
-            slotOfRow.base[row] = slot
-        }
     }
 
     /// Fills in `errors` and `learns` from the heads of the network (slots, headWidth) and max_a Q'(o, a) of the target

@@ -6,8 +6,8 @@ import Neural
 /// Where observations are few they are all computed when the network changes, which is seldom; otherwise those of each
 /// batch.
 final class TargetValues {
-    /// (parameterCount) of the target network; `refresh` after a change.
-    let weights: FloatBuffer
+    /// (parameterCount) of the target network, the owner's; `refresh` after a change.
+    private let weights: FloatBuffer
     private let policy: PerceptronPolicy
     private let network: PerceptronNetwork
     /// Observations that there are, where those are few.
@@ -19,10 +19,10 @@ final class TargetValues {
     /// (slots) of the last batch.
     private let ofSlot = GrowingBuffer<Float>()
 
-    init(_ policy: PerceptronPolicy) {
+    init(_ policy: PerceptronPolicy, weights: FloatBuffer) {
         self.policy = policy
         network = policy.makeNetwork()
-        weights = FloatBuffer(policy.shape.parameterCount)
+        self.weights = weights
         rows = policy.observation.tableSize.flatMap { $0 <= PolicyTable.largestRows ? $0 : nil }
         guard let rows else { return }
         let width = policy.shape.components.count

@@ -66,6 +66,7 @@ private final class FrozenActions: EvaluationPolicy {
     }
 
     var count: Int { actor.count }
+    var seesStored: Bool { actor.seesStored }
 
     func act(
         observations: UnsafeRawPointer, episodes: UnsafePointer<UInt64>, steps: UnsafePointer<UInt32>,

@@ -117,6 +117,7 @@ private final class LearningActions: EvaluationPolicy {
     var onProgress: (() -> Void)? {
         didSet { for seed in seeds { seed.learner.onProgress = onProgress } }
     }
+    let seesStored: Bool
     private let seeds: [LearningSeed]
     private let length: Int
     private let layout: RolloutLayout
@@ -126,7 +127,9 @@ private final class LearningActions: EvaluationPolicy {
         self.seeds = seeds
         length = rolloutLength
         layout = environment.rolloutLayout
-        widths = (environment.observationSpace.byteCount, environment.actionSpace.byteCount)
+        seesStored = seeds.first?.actor.seesStored ?? false
+        let shown = seesStored ? environment.stored.space : environment.observationSpace
+        widths = (shown.byteCount, environment.actionSpace.byteCount)
     }
 
     var count: Int { seeds.count }

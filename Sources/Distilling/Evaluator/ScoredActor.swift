@@ -19,6 +19,7 @@ final class ScoredActor: StreamActor {
     }
 
     var count: Int { policy.count }
+    var seesStored: Bool { policy.seesStored }
 
     func act(
         observations: UnsafeRawPointer, episodes: UnsafePointer<UInt64>, steps: UnsafePointer<UInt32>,

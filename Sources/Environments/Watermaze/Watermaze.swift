@@ -1,3 +1,4 @@
+import CRendering
 import Experience
 
 /// What an agent does in a step; the raw values are the actions. A turn comes before the move of the same step.
@@ -34,6 +35,11 @@ struct WatermazeState: Hashable {
 
     /// Float32 [4].
     static let space = Space.box(shape: [4], type: .float32, low: -1000, high: 1000)
+
+    /// x and y by the distance of the walls, the heading's cosine and sine, and whether the platform has risen.
+    static let features = StateFeatures([
+        .scaled(by: Float(RENDERING_APOTHEM)), .scaled(by: Float(RENDERING_APOTHEM)), .degrees, .scaled(by: 1),
+    ])
 
     func write(to bytes: UnsafeMutableRawPointer) {
         bytes.storeBytes(of: place.x, as: Float.self)

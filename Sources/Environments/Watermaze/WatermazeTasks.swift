@@ -43,7 +43,7 @@ package struct WatermazeTasks: EnvironmentKind {
             stored: settings.stored == .frames
                 ? nil : StoredObservation(name: "states", space: WatermazeState.space),
             actionSpace: .discrete(count: WatermazeAction.allCases.count), horizon: settings.horizon,
-            json: settings.json)
+            json: settings.json, stateFeatures: settings.stored == .states ? WatermazeState.features : nil)
     }
 
     package var count: Int { 2 * Self.tasksOfSplit }
