@@ -118,10 +118,20 @@ import Wire
         }
     }
 
-    @Test("a learner that is killed after its checkpoint goes on from there", arguments: [true, false])
-    func checkpoint(lockstep: Bool) throws {
-        let cluster = try SimulatedCluster(
-            yaml: smallExperiment(lockstep: lockstep, episodes: 4000, checkpointSeconds: 1), seed: seed)
+    /// A lifetime that lasts for some checkpoints. On pictures its learner has a replay.
+    private func longExperiment(lockstep: Bool, onPictures: Bool) -> String {
+        guard onPictures else { return smallExperiment(lockstep: lockstep, episodes: 4000, checkpointSeconds: 1) }
+        return smallExperiment(
+            lockstep: lockstep, episodes: 2500, checkpointSeconds: 1, source: smallQLambdaOnPictures,
+            environment: smallWatermaze, model: ", encoder: {kind: resnet, channels: [2], blocks: 1, units: 4}")
+    }
+
+    @Test(
+        "a learner that is killed after its checkpoint goes on from there, with its replay where it has one",
+        arguments: [true, false], [false, true])
+    func checkpoint(lockstep: Bool, onPictures: Bool) throws {
+        let yaml = longExperiment(lockstep: lockstep, onPictures: onPictures)
+        let cluster = try SimulatedCluster(yaml: yaml, seed: seed)
         let task = try #require(cluster.context.experiment.trainTasks(of: cluster.context.distribution).first)
         let file = cluster.folder + "/checkpoints/learner/task-\(padded(task, 5))/lifetime-000/learner.state"
         try cluster.run(milliseconds: patienceMilliseconds) { _ in FileManager.default.fileExists(atPath: file) }
@@ -135,8 +145,7 @@ import Wire
         let lowest = try #require(cluster.versions.min())
         #expect(lowest > 0, "it was begun anew; DISTILLERY_TEST_SEED=\(seed)")
         guard lockstep else { return }
-        let undisturbed = try SimulatedCluster(
-            yaml: smallExperiment(lockstep: true, episodes: 4000, checkpointSeconds: 1), seed: seed)
+        let undisturbed = try SimulatedCluster(yaml: yaml, seed: seed)
         try undisturbed.run(milliseconds: patienceMilliseconds)
         #expect(try cluster.dataset() == undisturbed.dataset(), "DISTILLERY_TEST_SEED=\(seed)")
     }
