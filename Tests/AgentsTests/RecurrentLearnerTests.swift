@@ -21,6 +21,7 @@ struct RecurrentLearnerTests {
         var settings = ActorCriticSettings()
         settings.lstm = LSTMSettings(units: units, layers: layers, threads: threads)
         settings.entropyCoefficient = 0.3
+        settings.novelty = 0.4
         settings.lambda = 0.8
         return settings
     }

@@ -53,11 +53,16 @@ struct ReferenceRecurrent {
     func rows(_ stream: [ReferenceActorCritic.Row]) -> [Row] {
         var result: [Row] = []
         var episode = 0
+        var visited: Set<[Int]> = []
         for (index, row) in stream.enumerated() {
             let before = index == 0 ? nil : stream[index - 1]
             let isFirst = before == nil || before?.isEnd == true
             let beginsTrial = isFirst && episode % episodesPerTrial == 0
             if row.isEnd { episode += 1 }
+            if beginsTrial { visited = [] }
+            if visited.insert(row.components).inserted, !beginsTrial {
+                result[index - 1].reward += settings.novelty
+            }
             result.append(
                 Row(
                     components: row.components, previousAction: beginsTrial ? nil : before?.action,

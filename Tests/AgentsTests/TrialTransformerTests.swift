@@ -23,6 +23,7 @@ struct TrialTransformerTests {
         settings.transformer = TrialTransformerSettings(
             dimension: 16, layers: layers, heads: heads, feedForward: 80, threads: threads)
         settings.entropyCoefficient = 0.3
+        settings.novelty = 0.4
         settings.lambda = 0.8
         return settings
     }
