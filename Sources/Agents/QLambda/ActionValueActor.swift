@@ -50,6 +50,7 @@ final class ActionValueActor: SourceActor {
         }
         exploration = source[weights.count]
         weights.start.update(from: source, count: weights.count)
+        network.parametersHaveChanged()
     }
 
     func act(

@@ -7,6 +7,8 @@ import Neural
 /// the next call. Belongs to one thread.
 protocol ActionValueNetwork: AnyObject {
     var onProgress: (() -> Void)? { get set }
+    /// To be called after each change of the parameters of one that does not learn.
+    func parametersHaveChanged()
     /// As actors act: a row's heads have the same bits whatever the rows around it.
     func values(of observations: UnsafeRawPointer, rows: Int) -> UnsafePointer<Float>
     /// As step number `step` learns from the rows: with their statistics where there is a batch norm, and with dropout.
@@ -39,6 +41,8 @@ final class StateNetwork: ActionValueNetwork {
         get { network.onProgress }
         set { network.onProgress = newValue }
     }
+
+    func parametersHaveChanged() {}
 
     func values(of observations: UnsafeRawPointer, rows: Int) -> UnsafePointer<Float> {
         inputs.reserve(rows * features.count)
@@ -82,6 +86,8 @@ final class ImageNetwork: ActionValueNetwork {
         get { encoder.onProgress }
         set { encoder.onProgress = newValue }
     }
+
+    func parametersHaveChanged() { encoder.parametersHaveChanged() }
 
     func values(of observations: UnsafeRawPointer, rows: Int) -> UnsafePointer<Float> {
         heads.reserve(rows * width)

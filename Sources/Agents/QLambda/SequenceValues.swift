@@ -180,7 +180,7 @@ final class ObservedValues: SequenceValues {
         network.backward(headGradients, observations: seen.base, rows: count, into: gradients)
     }
 
-    func targetHasChanged() {}
+    func targetHasChanged() { target.parametersHaveChanged() }
 
     func table(exploration: Float) -> UnsafeBufferPointer<Float>? { nil }
 }

@@ -12,6 +12,7 @@ package final class BoundedImageEncoder {
     private let parameters: FloatBuffer
     /// Of the encoder's first parameter.
     private let offset: Int
+    private let learns: Bool
     private var step = 0
     /// Called after each part, forward and backward.
     package var onProgress: (() -> Void)?
@@ -27,8 +28,13 @@ package final class BoundedImageEncoder {
         encoder = ImageEncoder(
             layout, images: max(1, min(most, observations)), pool: pool, learns: dropoutKey != nil,
             dropoutKey: dropoutKey ?? (0, 0))
-        // Contexts and inferences are made anew when parameters change, and this with them.
-        if dropoutKey == nil { encoder.take(parameters.start + offset) }
+        learns = dropoutKey != nil
+        parametersHaveChanged()
+    }
+
+    /// To be called after each change of the parameters of one that does not learn.
+    package func parametersHaveChanged() {
+        if !learns { encoder.take(parameters.start + offset) }
     }
 
     /// Vectors (count, output width) of `count` images, as optimiser step `step` makes them: with dropout, and with what a
