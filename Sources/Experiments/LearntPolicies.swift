@@ -35,8 +35,9 @@ extension Experiment {
         of policy: PlannedPolicy, checkpoint: String?, tasks distribution: any TaskDistribution
     ) throws -> [PlannedEvaluation] {
         try listedEvaluations.filter { $0.policies.contains(LearntPolicy.name) }.map { settings in
-            try planned(
-                settings, acting: policy.name, checkpoint: checkpoint, PolicyChoice(LearntPolicy.self),
+            let acting = LearntPolicy.Settings(temperature: evaluate.temperature(of: settings))
+            return try planned(
+                settings, acting: policy.name, checkpoint: checkpoint, PolicyChoice(LearntPolicy.self, acting),
                 on: distribution)
         }
     }

@@ -59,6 +59,31 @@ struct RecurrentActorTests {
         return (collector, try #require(actor as? RecurrentActor))
     }
 
+    @Test("a temperature divides the logits and not the value; what is none is refused, and any by other algorithms")
+    func temperature() throws {
+        let learner = try lifetime().learner
+        let outputs = try [1, 0.5].map { temperature in
+            let (collector, actor) = try collector(learner, episode: 0)
+            try actor.setTemperature(temperature)
+            try learner.withActingParameters { try actor.load(parameters: $0) }
+            _ = try collector.collect(length: 1, policyVersion: 0)
+            return actor.outputs(of: 0)
+        }
+        #expect(outputs[0].count == 6 && outputs[0].last == outputs[1].last)
+        for (plain, sharp) in zip(outputs[0], outputs[1]).dropLast() {
+            #expect(plain != 0 && abs(sharp - 2 * plain) < 1e-6)
+        }
+        let actor = try collector(learner, episode: 0).actor
+        for none in [0, -1, .nan, .infinity] {
+            #expect(throws: SourceAlgorithmError.self) { try actor.setTemperature(none) }
+        }
+        let tasks = try DarkRoomTasks(settings: DarkRoomSettings(size: 3, horizon: 7), split: TaskSplit(testTasks: 2))
+        let plain = try SourceAlgorithm.actorCritic(ActorCriticSettings()).makeActor(
+            environment: tasks.environment, keys: [StreamKey(seed: 4, task: 0, repetition: 0, actor: 0)])
+        try plain.setTemperature(1)
+        #expect(throws: SourceAlgorithmError.self) { try plain.setTemperature(0.5) }
+    }
+
     @Test("a stream that is taken up at a trial's begin goes on as if it had been lived from the start")
     func takenUp() throws {
         let learner = try lifetime().learner

@@ -73,14 +73,17 @@ struct LearntPolicyCheckpointTests {
         #expect(throws: FileError.self) { try LearntPolicyCheckpoint(Checkpoint(model: model, config: sound.config)) }
     }
 
-    @Test("the policy acts as an actor under the learner's parameters, for several trials in a row")
-    func acting() throws {
+    @Test(
+        "the policy acts as an actor under the learner's parameters, for several trials in a row",
+        arguments: [1, 0.3])
+    func acting(temperature: Double) throws {
         let place = try held()
-        let choice = PolicyChoice(LearntPolicy.self)
+        let choice = PolicyChoice(LearntPolicy.self, LearntPolicy.Settings(temperature: temperature))
         let parameters = try choice.parameters(of: checkpoint(), in: tasks.environment)
         let policy = try choice.make(parameters, on: place)
         #expect(policy.version == 12 && policy.rolloutLength == nil)
         let actor = try source.makeActor(environment: tasks.environment, keys: place.keys)
+        try actor.setTemperature(temperature)
         try learner.withActingParameters { try actor.load(parameters: $0) }
         let batches = try [policy, actor as any StreamActor].map { acting in
             try RolloutCollector(

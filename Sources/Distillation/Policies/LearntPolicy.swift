@@ -12,9 +12,21 @@ package enum LearntPolicy: EvaluationPolicyKind {
         "RL2: what the source algorithm has learnt on trials of many tasks, with frozen parameters."
 
     package struct Settings: SettingsGroup {
+        package var temperature = 1.0
+
         package init() {}
-        package static let entries: [Entry<Settings>] = []
+
+        package init(temperature: Double) { self.temperature = temperature }
+
+        package static let entries: [Entry<Settings>] = [
+            .key(
+                "temperature", \.temperature, .number(0, 1e6),
+                "Temperature of the softmax that actions are drawn from; 0 takes the most probable one.")
+        ]
     }
+
+    /// As good as 0 among the logits of a float.
+    private static let leastTemperature = 1e-6
 
     /// One lifetime has to know all tasks.
     package static func check(_ settings: Settings, in distribution: any TaskDistribution) throws {
@@ -49,6 +61,7 @@ package enum LearntPolicy: EvaluationPolicyKind {
         }
         do {
             let actor = try learnt.source.makeActor(environment: task.environment, keys: task.keys)
+            try actor.setTemperature(max(leastTemperature, settings.temperature))
             try learnt.parameters.withUnsafeBufferPointer { try actor.load(parameters: $0) }
             return FrozenActions(actor, version: learnt.version)
         } catch let error as SourceAlgorithmError { throw PolicyError("\(error)") }
