@@ -170,15 +170,36 @@ struct StreamRotationTests {
         }
     }
 
-    @Test("while histories grow, what does not fit is left for later, and memory stays below its limit")
-    func growing() throws {
+    @Test("the stream that does not fit leaves, and those read before it stay", arguments: [3, 40, 1 << 18])
+    func whichLeaves(transitionsPerSlice: Int) throws {
+        try withFolder { folder in
+            let streams = try record(12, in: folder, seed: 11)
+            let memory = try sizes(folder).all / 3
+            let reading = HistoriesReading(
+                path: folder.path, environment: smallEnvironment, memory: memory,
+                transitionsPerSlice: transitionsPerSlice)
+            reading.widen(to: StreamSelection())
+            while try reading.advance(now: 1) {}
+            let (all, whole) = (try readAtOnce(folder).streams.streams, reading.streams.streams)
+            #expect(!whole.isEmpty && reading.streams.byteCount <= memory)
+            #expect(whole.map(\.copy) == all.prefix(whole.count).map(\.copy))
+            #expect(whole.map(\.name) == streams.map(\.path).sorted().prefix(whole.count).map { $0 })
+        }
+    }
+
+    @Test(
+        "while histories grow, what does not fit is left for later, and memory stays below its limit",
+        arguments: [3, 40, 1 << 18])
+    func growing(transitionsPerSlice: Int) throws {
         try withFolder { folder in
             var random = random(8)
             let streams = (0..<12).map {
                 GrowingStream(in: folder, environment: smallEnvironment, task: $0 / 3, actor: $0 % 3)
             }
             let memory = 12_000
-            let reading = HistoriesReading(path: folder.path, environment: smallEnvironment, memory: memory)
+            let reading = HistoriesReading(
+                path: folder.path, environment: smallEnvironment, memory: memory,
+                transitionsPerSlice: transitionsPerSlice)
             reading.widen(to: StreamSelection())
             var now: UInt64 = 1
             for _ in 0..<20 {

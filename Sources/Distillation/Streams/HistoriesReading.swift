@@ -23,7 +23,7 @@ package final class HistoriesReading {
     package static let scanIntervalNanoseconds: UInt64 = 3_000_000_000
     /// A slice ends when it has read so many files, or so many transitions: some tens of milliseconds.
     package static let filesPerSlice = 16
-    package static let transitionsPerSlice = 1 << 18
+    package let transitionsPerSlice: Int
 
     package let path: String
     /// What was read.
@@ -62,8 +62,11 @@ package final class HistoriesReading {
     package internal(set) var isComplete = false
 
     /// Nothing is looked at yet. `environment`: of every stream that counts. `memory`: bytes.
-    package init(path: String, environment: EnvironmentDescription, memory: Int = .max) {
+    package init(
+        path: String, environment: EnvironmentDescription, memory: Int = .max, transitionsPerSlice: Int = 1 << 18
+    ) {
         self.path = path
+        self.transitionsPerSlice = transitionsPerSlice
         self.memory = memory
         streams = StreamStore(environment: environment)
     }
@@ -110,13 +113,14 @@ package final class HistoriesReading {
         }
         var transitions = 0
         var looked = 0
-        while next < queue.count, looked < Self.filesPerSlice, transitions < Self.transitionsPerSlice {
-            let (rows, more) = try look(at: queue[next])
+        while next < queue.count, looked < Self.filesPerSlice, transitions < transitionsPerSlice {
+            let file = queue[next]
+            let (rows, more) = try look(at: file)
             transitions += rows
             looked += 1
             if !more { next += 1 }
             onProgress?()
-            if isFull, makeRoom(for: queue[max(0, next - 1)]) { return true }
+            if isFull, makeRoom(for: file) { return true }
         }
         if next == queue.count { endScan() }
         return isScanning
@@ -241,7 +245,7 @@ extension HistoriesReading {
         file.stamp = FileStamp(path: file.path)
         file.unselected = nil
         do {
-            let finding = try file.tail.read(path: file.path, rowLimit: Self.transitionsPerSlice) {
+            let finding = try file.tail.read(path: file.path, rowLimit: transitionsPerSlice) {
                 counts($0, file)
             }
             let result: (Int, Bool)

@@ -138,18 +138,23 @@ extension HistoriesReading {
     func fill() throws -> Bool {
         var rows = 0
         var looked = 0
-        while let file = rotation?.next, !isFilled, looked < Self.filesPerSlice, rows < Self.transitionsPerSlice {
-            let (read, more) = try look(at: file)
-            rows += read
+        while let file = rotation?.next, !isFilled, looked < Self.filesPerSlice, rows < transitionsPerSlice {
+            rows += try lookAtNext(file).rows
             looked += 1
-            if !more { rotation?.position.count += 1 }
-            onProgress?()
         }
         guard rotation?.next == nil || isFilled else { return true }
         rotation?.isFilled = true
         if scans == 0 { scans = 1 }
         isComplete = true
         return false
+    }
+
+    /// Reads a slice of the file that comes next, which is in memory once there is no more of it.
+    private func lookAtNext(_ file: FollowedFile) throws -> (rows: Int, more: Bool) {
+        let result = try look(at: file)
+        if !result.more { rotation?.position.count += 1 }
+        onProgress?()
+        return result
     }
 
     /// What a new training begins with, or what a checkpoint has asked for, is in memory.
@@ -168,15 +173,12 @@ extension HistoriesReading {
         let change = max(1, streams.rowCount / StreamRotation.partsOfChange)
         guard rotation.position.owed + rows >= StreamRotation.shownOfRead * change else { return }
         while let owed = self.rotation?.position.owed, owed > 0, let file = self.rotation?.next {
-            var read = 0
-            var isMore = true
+            var (read, isMore) = (0, true)
             while isMore {
-                let (rows, more) = try look(at: file)
+                let rows: Int
+                (rows, isMore) = try lookAtNext(file)
                 read += rows
-                isMore = more
-                onProgress?()
             }
-            self.rotation?.position.count += 1
             // A file without a row has its price, too: among files of no stream that counts the search has an end.
             self.rotation?.position.owed -= StreamRotation.shownOfRead * max(1, read)
             while isFull, let front = self.rotation?.front, front !== file {
