@@ -62,12 +62,14 @@ struct RecurrentLearnerTests {
         var episodesPerTrial = 2
         var lambda = 0.8
         var actors = 3
+        var span = NoveltySpan.trial
         var testDescription: String {
-            "\(layers) x \(units), \(episodesPerTrial) episodes a trial, lambda \(lambda), \(actors) actors"
+            "\(layers) x \(units), \(episodesPerTrial) episodes a trial, lambda \(lambda), \(actors) actors, new in its \(span)"
         }
         static let all = [
             Variant(), Variant(layers: 1), Variant(episodesPerTrial: 1), Variant(episodesPerTrial: 50),
             Variant(lambda: 0), Variant(lambda: 1), Variant(units: 32, layers: 3), Variant(actors: 40),
+            Variant(episodesPerTrial: 5, span: .episode),
         ]
     }
 
@@ -77,6 +79,7 @@ struct RecurrentLearnerTests {
     func gradient(variant: Variant) throws {
         var settings = settings(units: variant.units, layers: variant.layers)
         settings.lambda = variant.lambda
+        settings.noveltySpan = variant.span
         // So small that no parameter moves: what is kept of one update is then of the reference's parameters.
         settings.learningRate = 1e-30
         var numbers = Numbers(seed: 21)

@@ -59,8 +59,8 @@ struct ReferenceRecurrent {
             let isFirst = before == nil || before?.isEnd == true
             let beginsTrial = isFirst && episode % episodesPerTrial == 0
             if row.isEnd { episode += 1 }
-            if beginsTrial { visited = [] }
-            if visited.insert(row.components).inserted, !beginsTrial {
+            if beginsTrial || isFirst && settings.noveltySpan == .episode { visited = [] }
+            if visited.insert(row.components).inserted, !isFirst {
                 result[index - 1].reward += settings.novelty
             }
             result.append(

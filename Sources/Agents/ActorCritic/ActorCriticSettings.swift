@@ -1,6 +1,9 @@
 package import Neural
 package import Settings
 
+/// What an observation is new in, for a bonus by counts.
+package enum NoveltySpan: String, Sendable, CaseIterable { case trial, episode }
+
 /// Advantage actor-critic with lambda-returns (paper, Table 4: A3C). The defaults are the paper's where it states them.
 package struct ActorCriticSettings: SettingsGroup {
     /// Units of each hidden layer, shared by policy and value.
@@ -24,10 +27,11 @@ package struct ActorCriticSettings: SettingsGroup {
     package var adamBeta1 = 0.9
     package var adamBeta2 = 0.999
     package var adamEpsilon = 1e-6
-    /// Added to the reward that leads to an observation for the first time in a trial, for learning alone, so that a policy
-    /// with memory searches where no task of its training was, too (a bonus by counts: Strehl and Littman 2008; to explore for
-    /// later episodes: Stadie et al. 2018, E-RL2).
+    /// Added to the reward that leads to an observation for the first time in a trial or an episode, for learning alone, so
+    /// that a policy with memory searches where no task of its training was, too (a bonus by counts: Strehl and Littman 2008;
+    /// to explore for later episodes: Stadie et al. 2018, E-RL2).
     package var novelty = 0.0
+    package var noveltySpan = NoveltySpan.trial
     /// Steps that an actor takes between two updates: the rows of a rollout.
     package var rolloutLength = 20
     /// Scale of the policy head's initial weights, relative to the other layers; near 0 the first policy is uniform.
@@ -64,7 +68,12 @@ package struct ActorCriticSettings: SettingsGroup {
         .key("epsilon", \.adamEpsilon, .number(above: 0, to: 1), "Added to the root of Adam's second moment."),
         .key(
             "novelty", \.novelty, .number(0, 1e6),
-            "Added to the reward that leads to an observation for the first time in a trial, for learning alone."),
+            "Added to the reward that leads to an observation for the first time in `novelty_span`, for learning alone."
+        ),
+        .key(
+            "novelty_span", \.noveltySpan, .choice,
+            "What an observation is new in: with `trial` a policy searches where it has not been yet, with `episode` in each one."
+        ),
         .key("rollout_length", \.rolloutLength, .integer(2...10_000), "Steps of an actor between two updates."),
         .key(
             "policy_head_scale", \.policyHeadScale, .number(0, 10),

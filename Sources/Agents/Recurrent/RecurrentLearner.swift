@@ -41,7 +41,8 @@ package final class RecurrentLearner: SourceLearner {
         let threads = settings.memory?.threads ?? 1
         pool = WorkerPool(count: threads)
         passes = (0..<threads).map { [policy] _ in policy.makePass() }
-        sequences = TrialSequences(policy: policy, scene: scene, novelty: settings.novelty)
+        sequences = TrialSequences(
+            policy: policy, scene: scene, novelty: settings.novelty, span: settings.noveltySpan)
         let generator = Philox(StreamKey(seed: seed, task: task, repetition: repetition, actor: 0))
         trained = TrainedParameters(
             policy.initialParameters(generator, policyScale: Float(settings.policyHeadScale)),

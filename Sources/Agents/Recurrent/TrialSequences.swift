@@ -45,7 +45,7 @@ final class TrialSequences {
         var components: [Int32] = []
         /// Before that row: hidden units (layers, H), then cells likewise.
         var state: [Float] = []
-        /// A bit for each observation, 1 where the trial had it before; empty where there is no cut row.
+        /// A bit for each observation, 1 where the trial or the episode had it before; empty where there is no cut row.
         var visited: [UInt64] = []
     }
 
@@ -60,9 +60,10 @@ final class TrialSequences {
     private(set) var abandonedCount = 0
 
     private let policy: RecurrentPolicy
-    /// Added to the reward of the row before the first visit of an observation in a trial, for learning alone: the network
-    /// sees the reward as it was.
+    /// Added to the reward of the row before the first visit of an observation in a trial or an episode, for learning alone:
+    /// the network sees the reward as it was. No action has led to where an episode begins.
     private let novelty: Float
+    private let span: NoveltySpan
     private let layout: RolloutLayout
     private let view: (any ObservationView)?
     /// What will be carried once the update is made.
@@ -75,10 +76,11 @@ final class TrialSequences {
     /// The rollouts as they came: (rows) of each column, (rows, components).
     private var arrived: (components: [Int32], actions: [Int32], rewards: [Float], ends: [Bool]) = ([], [], [], [])
 
-    /// `novelty`: see `ActorCriticSettings`; above 0 only where observations can be numbered.
-    init(policy: RecurrentPolicy, scene: Scene, novelty: Double) {
+    /// `novelty`, `span`: see `ActorCriticSettings`; above 0 only where observations can be numbered.
+    init(policy: RecurrentPolicy, scene: Scene, novelty: Double, span: NoveltySpan) {
         self.policy = policy
         self.novelty = Float(novelty)
+        self.span = span
         layout = scene.environment.rolloutLayout
         view = scene.view
     }
@@ -151,12 +153,14 @@ final class TrialSequences {
                 action: arrived.actions[place], reward: arrived.rewards[place])
             let width = policy.components
             let inputs = arrived.components[(place * width)..<((place + 1) * width)]
-            if novelty > 0, visit(inputs, &visited), previous != nil { rows[rows.count - 1].reward += novelty }
+            let isNew = novelty > 0 && visit(inputs, &visited)
+            if isNew, !begins, previous != nil { rows[rows.count - 1].reward += novelty }
             append(row, inputs)
             previous = row
             begins = arrived.ends[place]
             guard begins else { continue }
             episode += 1
+            if span == .episode { visited = [] }
             if policy.environment.beginsTrial(episode) {
                 sequences[sequences.count - 1].isWhole = true
                 isOpen = false
