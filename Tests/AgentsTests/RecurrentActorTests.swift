@@ -156,30 +156,10 @@ struct RecurrentActorTests {
     @Test(
         "memory solves what no policy without it can: a goal that was found is found again, and another in each trial")
     func learns() throws {
-        let tasks = try EnvironmentSettings.trials(
-            TrialsSettings(of: .darkRoom(DarkRoomSettings(size: 3, horizon: 8)), episodes: 4)
-        ).makeTasks(split: TaskSplit(testTasks: 0))
-        let mixture = try tasks.task(try #require(tasks.ids(of: .train).first))
         var settings = ActorCriticSettings()
         settings.lstm = LSTMSettings(units: 16, layers: 1)
         settings.learningRate = 5e-3
-        settings.discount = 0.9
-        settings.valueCoefficient = 0.05
-        settings.entropyCoefficient = 0.02
-        settings.policyHeadScale = 0.1
-        let lifetime = try LocalLifetime(
-            algorithm: .actorCritic(settings), tasks: tasks, task: mixture, repetition: 0, seed: 2, actors: 32)
-        var returns = EpisodeReturns()
-        var sums = [Double](repeating: 0, count: 4)
-        let updates = 2000
-        for update in 0..<updates {
-            let round = try lifetime.collect(episodeLimit: .max)
-            for episode in returns.add(round, tasks.environment.rolloutLayout) where update >= updates - 200 {
-                sums[Int(episode.episode % 4)] += episode.totalReward
-            }
-            _ = try lifetime.learn(from: round)
-        }
-        let trials = 200.0 * 20 * 32 / (8 * 4)
-        #expect(sums[3] / trials > sums[0] / trials + 2, "mean returns \(sums.map { $0 / trials })")
+        let returns = try returnsAfterTraining(settings, updates: 2000)
+        #expect(returns[3] > returns[0] + 2, "mean returns \(returns)")
     }
 }
