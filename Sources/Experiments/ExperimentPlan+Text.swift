@@ -23,7 +23,7 @@ extension ExperimentPlan {
               collect   \(NumberText.count(trainLifetimes)) lifetimes on \(trainTasks) train tasks\(held);
                         \(NumberText.count(actors)) \(actors == 1 ? "actor" : "actors") each\(recorded), \(most)\(NumberText.count(episodesPerActor)) episodes an actor, \
             \(most)\(NumberText.count(maximumTransitions)) transitions; \(collecting)
-              distil    about \(time(distilSeconds))
+              distil    \(distilSeconds > 0 ? "about " + time(distilSeconds) : "nothing")
               evaluate  \(NumberText.count(evaluationEpisodes)) episodes; about \(time(evaluateSeconds))
               disk      at most \(NumberText.bytes(maximumDiskBytes)), with \(NumberText.count(keptCheckpoints)) \
             \(keptCheckpoints == 1 ? "checkpoint" : "checkpoints") and \(NumberText.count(keptLearnerStates)) \

@@ -34,6 +34,9 @@ struct PlanTests {
         let taken = plan.text(takingOver: "runs/first")
         #expect(taken.contains("transitions; taken over from runs/first as far as it has them\n"))
         #expect(taken != plan.text() && !taken.contains("in all    at most"))
+        let nothing = Self.yaml + "\nevaluations: [{name: test, policies: [random]}]"
+        let none = try Experiment(yaml: nothing, file: "planned.yaml", overrides: ["distil.seeds=0"])
+        #expect(try ExperimentPlan(none, cores: 2).text().contains("distil    nothing\n"))
     }
 
     @Test("states of learners count on the disk, one of each lifetime that is lived at once and its next beside it")

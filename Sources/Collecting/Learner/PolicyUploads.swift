@@ -61,6 +61,6 @@ struct PolicyUploads {
         for lifetime in items.keys { try items[lifetime]?.upload.refuse(request, reason: reason, now: now) }
     }
 
-    /// The lifetime is somebody else's, or over.
+    /// Another learner has the lifetime now, or it is over.
     mutating func forget(_ lifetime: LifetimeIdentifier) { items[lifetime] = nil }
 }
