@@ -131,6 +131,14 @@ package struct LearningCurves: Sendable {
         Bootstrap(trainings.map { $0.map { $0.map { [average($0.suffix(finalPoints))] } } }, width: 1)
     }
 
+    /// The curves of the tasks at these positions, in their order.
+    func selecting(_ positions: [Int]) -> LearningCurves {
+        LearningCurves(
+            trainings: trainings.map { tasks in
+                LearningCurves(positions.map { tasks[$0] }, finalPoints: finalPoints)
+            })
+    }
+
     /// The same curves with each point changed: `change` gets a whole curve and the position of its task.
     func mapped(_ change: (_ curve: [Double], _ task: Int) -> [Double]) -> LearningCurves {
         LearningCurves(
