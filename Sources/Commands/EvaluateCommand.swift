@@ -18,6 +18,7 @@ struct EvaluateCommand: ParsableCommand {
             CHECKPOINT is a folder with model.safetensors and config.json, wherever it lies, or a run, of which the last \
             checkpoint counts; of a run of RL2 that is what its lifetime has learnt. What it was trained on is never \
             evaluated as held out. Example: distillery evaluate runs/quickstart/checkpoints/distiller/step-00020000 --workers 2
+            With its curve in the terminal while it rises: distillery evaluate runs/quickstart --watch
             """)
 
     @Argument(help: "Folder of the checkpoint, or of its run.") var checkpoint: String
@@ -43,6 +44,7 @@ struct EvaluateCommand: ParsableCommand {
         name: .customLong("policy"),
         help: "Play the same tasks by this policy, too: random, optimum or source; may be given several times.")
     var policies: [String] = []
+    @Flag(help: "Draw the return by episode in the terminal while it rises.") var watch = false
     @Flag(help: "Print one JSON document.") var json = false
     @OptionGroup var listening: ListenOptions
 
@@ -83,9 +85,15 @@ struct EvaluateCommand: ParsableCommand {
             ] + listening.coordinatorArguments, roleArguments: listening.roleArguments(experiment),
             key: key, signals: signals, logger: makeLogger("supervisor"))
         var line = ProgressLine()
-        supervisor.onStatus = { line.show(try ClusterStatus(json: $0)) }
+        let screen = watch ? EvaluationScreen(folder: run.path) : nil
+        defer { try? screen?.close() }
+        supervisor.onStatus = { json in
+            let status = try ClusterStatus(json: json)
+            if let screen { try screen.show(status) } else { line.show(status) }
+        }
         let outcome = try supervisor.run()
         line.finish()
+        try screen?.close()
         try exitUnlessComplete(outcome)
         let ledger = try Ledger(path: run.path + "/catalog.sqlite", mode: .read)
         let summary = EvaluationSummary(

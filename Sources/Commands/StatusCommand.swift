@@ -1,7 +1,6 @@
 import ArgumentParser
 import Coordination
 import Foundation
-import Glibc
 import Processes
 import Supervision
 import Wire
@@ -43,7 +42,7 @@ private struct StatusWatch {
     let endpoint: String
     let signals: SignalWatcher
     let json: Bool
-    private var screen = Screen()
+    private let screen = Screen(.standardOutput)
     private var signal: Signal?
     private var last: [String] = []
 
@@ -88,7 +87,7 @@ private struct StatusWatch {
     }
 
     private mutating func show(_ status: ClusterStatus) throws {
-        guard !json else { return try write(status.json(pretty: false) + "\n") }
+        guard !json else { return try screen.write(status.json(pretty: false) + "\n") }
         last = StatusText(status).lines
         try screen.show(last)
     }
@@ -99,36 +98,4 @@ private struct StatusWatch {
         guard screen.isTerminal, !json else { return printError(text) }
         try screen.show([text, ""] + last)
     }
-}
-
-/// Draws frames over one another on a terminal, one after the other in a pipe.
-private struct Screen {
-    let isTerminal = isatty(STDOUT_FILENO) == 1
-
-    func open() throws { if isTerminal { try write("\u{1B}[?25l\u{1B}[2J") } }
-
-    /// The last frame stays, with the cursor below it.
-    func close() throws { if isTerminal { try write("\u{1B}[?25h") } }
-
-    /// All at once, and nothing is cleared that is written again: no flicker.
-    func show(_ lines: [String]) throws {
-        guard isTerminal else { return try write(lines.joined(separator: "\n") + "\n\n") }
-        let size = windowSize
-        let shown = lines.prefix(size.rows - 1).map { $0.prefix(size.columns) + "\u{1B}[K\n" }
-        try write("\u{1B}[H" + shown.joined() + "\u{1B}[J")
-    }
-
-    private var windowSize: (rows: Int, columns: Int) {
-        var size = winsize()
-        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 1, size.ws_col > 0 else {
-            return (24, StatusText.columns)
-        }
-        return (Int(size.ws_row), Int(size.ws_col))
-    }
-}
-
-/// At once: who watches waits for it.
-private func write(_ text: String) throws {
-    print(text, terminator: "")
-    if let failure = StandardStreams.flushOutput() { throw failure }
 }

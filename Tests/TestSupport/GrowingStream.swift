@@ -22,9 +22,12 @@ package final class GrowingStream {
 
     package init(
         in folder: URL, environment: EnvironmentDescription, task: Int, actor: Int = 0, split: Split = .train,
-        firstPolicyVersion: UInt64 = 0
+        firstPolicyVersion: UInt64 = 0, evaluation: String? = nil
     ) {
-        identifier = StreamIdentifier(lifetime: LifetimeIdentifier(task: task, repetition: 0), actor: actor)
+        let lifetime =
+            evaluation.map { LifetimeIdentifier(evaluation: $0, task: task) }
+            ?? LifetimeIdentifier(task: task, repetition: 0)
+        identifier = StreamIdentifier(lifetime: lifetime, actor: actor)
         path = folder.appendingPathComponent(identifier.path).path
         self.split = split
         self.environment = environment
@@ -38,7 +41,8 @@ package final class GrowingStream {
             metadata: StreamMetadata(
                 softwareVersion: "0.1.0", environment: environment,
                 task: Task(id: identifier.lifetime.task, split: split, json: "{\"goal\":[1,2]}"), repetition: 0,
-                sourceAlgorithm: "a3c", sourceJSON: "{}", actor: identifier.actor, seed: 1,
+                sourceAlgorithm: identifier.lifetime.collection == .histories ? "a3c" : "distilled", sourceJSON: "{}",
+                actor: identifier.actor, seed: 1,
                 firstPolicyVersion: firstPolicyVersion))
         writer = opened
         return opened
