@@ -60,11 +60,15 @@ def configurations():
             ("q-lambda-distinct-rows", "q-lambda-shared-rows"), q_lambda.step,
             {"sequences": q_lambda.SEQUENCES, "sequence_length": q_lambda.LENGTH},
         ),
+        (
+            ("q-lambda-images",), q_lambda.image_step,
+            {"sequences": q_lambda.SEQUENCES, "sequence_length": q_lambda.LENGTH, "hidden": "none", "image": "72 x 96"},
+        ),
     ]:
         ways = {}
         for threads in sorted({1, processors()}):
             ways[f"eager, {threads_text(threads)}"] = lambda m=make, t=threads: m(t)
         ways["compiled, 1 thread"] = lambda m=make: m(1, compiled=True)
         for name in names:
-            found[name] = ({**sizes, "hidden": "128, 128, 128"}, ways)
+            found[name] = ({"hidden": "128, 128, 128", **sizes}, ways)
     return found

@@ -64,7 +64,10 @@ def ours(options, suite, name):
         command += ["--models", name]
     if suite == "kernels":
         command += ["--only", name]
-    if options.threads and suite in ("distiller", "kernels"):
+    images = name == "q-lambda-images"
+    if images:
+        command += ["--images"]
+    if options.threads and (suite in ("distiller", "kernels") or images):
         command += ["--threads", str(options.threads)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode != 0:

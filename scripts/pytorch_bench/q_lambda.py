@@ -5,6 +5,8 @@ import copy
 import torch
 from torch import nn
 
+from pytorch_images import ResNet
+
 from .collect import ACTIONS, DarkRoom
 from .measuring import Calls
 
@@ -18,25 +20,39 @@ OPERATIONS = 8 * MULTIPLICATIONS * SEQUENCES * LENGTH
 class Learner:
     """Table 5's learner on the cells of the Dark Room."""
 
+    REPLAY, ACTIONS = REPLAY, ACTIONS
+
     def __init__(self):
         torch.manual_seed(0)
-        self.features = DarkRoom(9, torch.zeros(1, dtype=torch.long)).features
         self.network = nn.Sequential(
             nn.Linear(18, 128), nn.ReLU(inplace=True), nn.Linear(128, 128), nn.ReLU(inplace=True),
             nn.Linear(128, 128), nn.ReLU(inplace=True), nn.Linear(128, ACTIONS))
+        self.begin()
+        self.features = DarkRoom(9, torch.zeros(1, dtype=torch.long)).features
+        self.cells = torch.randint(0, 81, (REPLAY, LENGTH))
+
+    def begin(self):
+        """What every network needs: a target, an optimizer, and what the replay has besides observations."""
         self.target = copy.deepcopy(self.network)
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), lr=1e-4, betas=(0.9, 0.999), eps=1e-6, fused=True)
-        self.cells = torch.randint(0, 81, (REPLAY, LENGTH))
-        self.actions = torch.randint(0, ACTIONS, (REPLAY, LENGTH))
-        self.rewards = (torch.rand(REPLAY, LENGTH) < 0.05).float()
-        self.discounts = DISCOUNT * (torch.rand(REPLAY, LENGTH) > 0.05).float()
+        self.actions = torch.randint(0, self.ACTIONS, (self.REPLAY, LENGTH))
+        self.rewards = (torch.rand(self.REPLAY, LENGTH) < 0.05).float()
+        self.discounts = DISCOUNT * (torch.rand(self.REPLAY, LENGTH) > 0.05).float()
         self.steps = 0
 
+    def look(self, chosen):
+        """What the network sees of these sequences: (sequences, LENGTH, ...)."""
+        return self.features[self.cells[chosen]]
+
+    def values(self, network, seen):
+        """(sequences, LENGTH, actions)"""
+        return network(seen.flatten(0, 1)).unflatten(0, seen.shape[:2])
+
     @torch.no_grad()
-    def returns(self, features, rewards, discounts):
+    def returns(self, seen, rewards, discounts):
         """(sequences, LENGTH - 1)"""
-        values = self.target(features).amax(-1)
+        values = self.values(self.target, seen).amax(-1)
         following, found = values[:, -1], []
         for step in reversed(range(LENGTH - 1)):
             following = rewards[:, step] + discounts[:, step] * torch.lerp(values[:, step + 1], following, DECAY)
@@ -44,10 +60,10 @@ class Learner:
         return torch.stack(found[::-1], 1)
 
     def step(self):
-        chosen = torch.randint(0, REPLAY, (SEQUENCES,))
-        features = self.features[self.cells[chosen]]
-        goals = self.returns(features, self.rewards[chosen], self.discounts[chosen])
-        values = self.network(features).gather(-1, self.actions[chosen].unsqueeze(-1)).squeeze(-1)
+        chosen = torch.randint(0, self.REPLAY, (SEQUENCES,))
+        seen = self.look(chosen)
+        goals = self.returns(seen, self.rewards[chosen], self.discounts[chosen])
+        values = self.values(self.network, seen).gather(-1, self.actions[chosen].unsqueeze(-1)).squeeze(-1)
         loss = 0.5 * (goals - values[:, :-1]).square().mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -58,10 +74,33 @@ class Learner:
             self.target.load_state_dict(self.network.state_dict())
 
 
-def step(threads, compiled=False):
+class ImageLearner(Learner):
+    """Table 5's ResNet on pictures of 72 x 96, which lie in memory: drawing them is not timed."""
+
+    IMAGE = (72, 96, 3)
+    # A picture has 20 KB; no more of them are needed than do not fit in a cache.
+    REPLAY = 40
+    ACTIONS = 8
+
+    def __init__(self):
+        torch.manual_seed(0)
+        encoder = ResNet(self.IMAGE)
+        self.network = nn.Sequential(encoder, nn.ReLU(inplace=True), nn.Linear(ResNet.SETTINGS["units"], self.ACTIONS))
+        self.begin()
+        self.pictures = torch.randint(0, 256, (self.REPLAY, LENGTH, *self.IMAGE), dtype=torch.uint8)
+
+    def look(self, chosen):
+        return self.pictures[chosen]
+
+
+def step(threads, compiled=False, make=Learner, operations=OPERATIONS):
     torch.set_num_threads(threads)
-    learner = Learner()
+    learner = make()
     if compiled:
         learner.network.compile()
         learner.target.compile()
-    return Calls(learner.step, SEQUENCES * LENGTH, threads, OPERATIONS)
+    return Calls(learner.step, SEQUENCES * LENGTH, threads, operations)
+
+
+def image_step(threads, compiled=False):
+    return step(threads, compiled, ImageLearner, None)

@@ -1,5 +1,5 @@
 package import Agents
-import Environments
+package import Environments
 import Experience
 import Neural
 
@@ -83,26 +83,58 @@ package struct ActingBenchmark {
     /// goes into the replay first. The rollouts are collected once, and come again and again under new sequence numbers.
     /// The target's values are looked up in a table, as they always are.
     private func step(_ tasks: DarkRoomTasks, sharing: Bool, _ plan: BenchmarkPlan) throws -> BenchmarkResult {
-        let learner = try QLambdaLearner(
-            settings: qLambda, scene: Scene(environment: tasks.environment), seed: 0, task: 0, repetition: 0,
-            sharesEqualObservations: sharing)
         // New sequences of so many steps are a whole number.
-        let steps = 5
-        let streams = Int((Double(steps * qLambda.batchSequences) * (1 - qLambda.replayShare)).rounded())
-        let actor = try SourceAlgorithm.qLambda(qLambda).makeActor(
+        let rows = 5 * qLambda.batchSequences * qLambda.sequenceLength
+        return try step(
+            sharing ? "q-lambda-shared-rows" : "q-lambda-distinct-rows", qLambda, tasks, sharing: sharing,
+            operations: sharing ? nil : 6 * multiplications(qLambda.hidden, outputs: 5) * rows, rows: rows, [:], plan)
+    }
+
+    /// A step of DQN(Q-lambda) on pictures of the Watermaze, with Table 5's network: they are drawn of the replay's states,
+    /// and go through the network and through the target. Three quarters of a batch come from the replay instead of 70 %, so
+    /// that each round of rollouts makes one step. One result, `q-lambda-images`. `settings`: of the environment, whose
+    /// pictures have the paper's resolution by default. Throws as `run` does.
+    package func runOnImages(
+        threads: Int, settings: WatermazeSettings = WatermazeSettings(), _ plan: BenchmarkPlan
+    ) throws -> [BenchmarkResult] {
+        var learning = qLambda
+        learning.threads = threads
+        learning.replayShare = 0.75
+        return [
+            try step(
+                "q-lambda-images", learning, try WatermazeTasks(settings: settings), sharing: true, operations: nil,
+                rows: learning.batchSequences * learning.sequenceLength,
+                ["hidden": "none", "image": .text("\(settings.height) x \(settings.width)")], plan)
+        ]
+    }
+
+    /// `rows`: of the steps that a round of rollouts makes.
+    private func step(
+        _ name: String, _ settings: QLambdaSettings, _ tasks: any TaskDistribution, sharing: Bool, operations: Int?,
+        rows: Int, _ configuration: [String: BenchmarkResult.Setting], _ plan: BenchmarkPlan
+    ) throws -> BenchmarkResult {
+        let task = try tasks.task(tasks.ids(of: .train).first ?? 0)
+        let learner = try QLambdaLearner(
+            settings: settings, scene: try tasks.scene(of: task), seed: 0, task: 0, repetition: 0,
+            sharesEqualObservations: sharing)
+        let sequences = Double(rows / settings.sequenceLength)
+        let streams = Int((sequences * (1 - settings.replayShare)).rounded())
+        let actor = try SourceAlgorithm.qLambda(settings).makeActor(
             environment: tasks.environment, keys: keys(streams))
-        var batch = try collect(tasks, by: actor, streams: streams, length: qLambda.sequenceLength - qLambda.overlap)
-        let rows = steps * qLambda.batchSequences * qLambda.sequenceLength
-        return try measure(
-            sharing ? "q-lambda-shared-rows" : "q-lambda-distinct-rows", transitions: rows,
-            operations: sharing ? nil : 6 * multiplications(qLambda.hidden, outputs: 5) * rows,
-            configuration: [
-                "sequences": .init(qLambda.batchSequences), "sequence_length": .init(qLambda.sequenceLength),
-            ], plan
-        ) {
+        var batch = try collect(tasks, by: actor, streams: streams, length: settings.sequenceLength - settings.overlap)
+        func round() throws {
             _ = try learner.update([batch])
             for index in batch.headers.indices { batch.headers[index].sequence += 1 }
         }
+        // No step is made before the first sequences are whole.
+        for _ in 0..<(settings.sequenceLength / batch.headers[0].length) { try round() }
+        let sizes: [String: BenchmarkResult.Setting] = [
+            "sequences": .init(settings.batchSequences), "sequence_length": .init(settings.sequenceLength),
+            "threads": .init(settings.threads),
+        ]
+        return try measure(
+            name, transitions: rows, operations: operations,
+            configuration: configuration.merging(sizes) { first, _ in first }, plan, round)
     }
 
     /// A learner with the parameters that the seed gives; its task and repetition only choose random numbers.
@@ -119,10 +151,12 @@ package struct ActingBenchmark {
 
     /// A rollout of each of so many streams on the first task.
     private func collect(
-        _ tasks: DarkRoomTasks, by actor: any SourceActor, streams: Int, length: Int
+        _ tasks: any TaskDistribution, by actor: any SourceActor, streams: Int, length: Int
     ) throws -> RolloutBatch {
+        let task = try tasks.task(tasks.ids(of: .train).first ?? 0)
         let collector = try RolloutCollector(
-            environment: try tasks.makeEnvironment(task: try tasks.task(0), keys: keys(streams)), actor: actor,
+            environment: try tasks.makeEnvironment(task: task, keys: keys(streams)), view: try tasks.view(of: task),
+            actor: actor,
             lifetime: LifetimeIdentifier(task: 0, repetition: 0),
             positions: (0..<streams).map { ActorPosition(actor: $0) })
         return try collector.collect(length: length, policyVersion: 0)
