@@ -1,5 +1,6 @@
 """Philox4x32-10 (Salmon et al. 2011), over arrays of counters (Sources/Experience/Philox.swift)."""
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,9 @@ PURPOSE_WINDOWS = 4
 PURPOSE_MASKING = 5
 """Which tokens are masked."""
 
+_FIRST, _SECOND = np.uint64(0xD251_1F53), np.uint64(0xCD9E_8D57)
+# Where the halves of a number of 64 bits lie among numbers of 32.
+_LOWER, _UPPER = (slice(0, None, 2), slice(1, None, 2))[:: 1 if sys.byteorder == "little" else -1]
 _LOW = np.uint64(0xFFFF_FFFF)
 _HALF = np.uint64(32)
 _BLOCK = 8192
@@ -48,24 +52,21 @@ class Philox:
         return words  # type: ignore[return-value]
 
     def _rounds(self, c0: UInt64s, c1: UInt64s, c2: UInt64s, c3: UInt64s) -> Words:
-        x, y, z, w = c0, c1, c2, c3
+        x, z = c0, c2
+        y, w = c1.astype(np.uint32), c3.astype(np.uint32)
         k0, k1 = self.key0, self.key1
         for _ in range(10):
-            first = x * np.uint64(0xD251_1F53)
-            second = z * np.uint64(0xCD9E_8D57)
-            x = second >> _HALF
-            x ^= y
-            x ^= np.uint64(k0)
-            y = second
-            y &= _LOW
-            z = first >> _HALF
-            z ^= w
-            z ^= np.uint64(k1)
-            w = first
-            w &= _LOW
+            # Halves of the products are read where they lie: neither shifts nor masks are needed.
+            first = np.multiply(x, _FIRST, dtype=np.uint64).view(np.uint32)
+            second = np.multiply(z, _SECOND, dtype=np.uint64).view(np.uint32)
+            x = second[_UPPER] ^ y
+            x ^= np.uint32(k0)
+            z = first[_UPPER] ^ w
+            z ^= np.uint32(k1)
+            y, w = second[_LOWER], first[_LOWER]
             k0 = (k0 + 0x9E37_79B9) & 0xFFFF_FFFF
             k1 = (k1 + 0xBB67_AE85) & 0xFFFF_FFFF
-        return x, y, z, w
+        return x.astype(np.uint64), y.astype(np.uint64), z.astype(np.uint64), w.astype(np.uint64)
 
 
 def unit(words: UInt64s) -> npt.NDArray[np.float32]:
