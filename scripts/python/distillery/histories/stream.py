@@ -108,8 +108,11 @@ class Stream:
     @property
     def final_observations(self) -> npt.NDArray[Any]:
         """(finished episodes, *shape) what the environment showed after the last step of each."""
-        count = int((self.episodes.end <= 1).sum())
-        return self._read(f"final_{self.metadata.environment.stored_name}", slice(0, count))
+        return self.final_rows(0, int((self.episodes.end <= 1).sum()))
+
+    def final_rows(self, first: int, end: int) -> npt.NDArray[Any]:
+        """Those of the finished episodes `first` to below `end`. Raises `StreamError` where they cannot be read."""
+        return self._read(f"final_{self.metadata.environment.stored_name}", slice(first, end))
 
     def rows(self, name: str, first: int = 0, end: int | None = None) -> npt.NDArray[Any]:
         """Rows `first` to below `end` of a column of transitions: `observations` (or what is stored in its place),

@@ -41,6 +41,14 @@ def test_a_stream_gives_its_arrays_attributes_and_episodes(stream: MadeStream) -
             found.rows("reward")
 
 
+def test_some_of_the_final_observations_are_read_alone(stream: MadeStream) -> None:
+    with Stream(stream.path) as found:
+        assert len(found.final_observations) == 2
+        assert np.array_equal(found.final_rows(1, 2), found.final_observations[1:])
+        with pytest.raises(StreamError, match="dataset final_observations has 2 rows, expected 3"):
+            found.final_rows(1, 3)
+
+
 def test_a_change_of_incarnation_cuts_an_episode(stream: MadeStream) -> None:
     stream.die()
     stream.rollout([2, 2], ends=True)
