@@ -6,6 +6,7 @@
 What these formats have no place for is kept beside it, so that a stream that comes back is the stream that went.
 """
 
+from .environments import EnvironmentNames
 from .errors import ExchangeError
 from .minari_export import export_minari
 from .minari_import import import_minari
@@ -15,6 +16,7 @@ from .xland_export import export_xland
 from .xland_import import import_xland
 
 __all__ = [
+    "EnvironmentNames",
     "ExchangeError",
     "Summary",
     "export_minari",

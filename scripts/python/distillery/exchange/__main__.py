@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..histories import Histories, HistoriesError
-from . import Summary, export_minari, export_parquet, export_xland, import_minari, import_xland
+from . import EnvironmentNames, Summary, export_minari, export_parquet, export_xland, import_minari, import_xland
 
 _EXAMPLES = """examples:
   python -m distillery.exchange export --format minari runs/quickstart --out datasets/dark-room/a3c-v0
@@ -25,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HistoriesError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
+        # HDF5 says some faults of a disk with the latter.
         print(f"error: {options.out} cannot be written, or its source not be read: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -93,6 +94,9 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     _add_common(parser, "a new folder: the streams come into OUT/histories")
     parser.add_argument("--key", metavar="NAME", help="minari: which entry of a Dict of observations is taken")
     parser.add_argument("--round", action="store_true", help="minari: floats of 64 bits may be rounded to 32")
+    parser.add_argument("--environment", metavar="NAME", help="the environment that streams of others are to name")
+    parser.add_argument("--settings", metavar="JSON", help='its settings, such as \'{"horizon":20,"size":9}\'')
+    parser.add_argument("--horizon", type=_positive, metavar="N", help="its longest episode")
     parser.set_defaults(run=_import)
 
 
@@ -122,9 +126,11 @@ def _export(options: argparse.Namespace) -> Summary:
 
 
 def _import(options: argparse.Namespace) -> Summary:
+    names = EnvironmentNames(options.environment, options.settings, options.horizon)
     if options.format == "minari":
-        return import_minari(options.path, Path(options.out), key=options.key, rounds=options.round)
-    return import_xland(options.path, Path(options.out))
+        out = Path(options.out)
+        return import_minari(options.path, out, key=options.key, rounds=options.round, environment=names)
+    return import_xland(options.path, Path(options.out), environment=names)
 
 
 if __name__ == "__main__":

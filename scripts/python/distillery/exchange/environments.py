@@ -1,8 +1,39 @@
 """The environment that a stream's attributes name."""
 
+import json
+from dataclasses import dataclass, replace
+
 from ..histories import Environment, Space
 from .attributes import Attributes
 from .errors import ExchangeError
+
+
+@dataclass(frozen=True)
+class EnvironmentNames:
+    """What imported streams are to say of their environment, so that an experiment that names it takes them.
+
+    None: what their source says of it. `settings`: JSON as `distillery histories show` prints it behind the name.
+    """
+
+    name: str | None = None
+    settings: str | None = None
+    horizon: int | None = None
+
+    def applied(self, environment: Environment) -> Environment:
+        """Raises `ExchangeError` where `settings` are no JSON object."""
+        if self.settings is not None:
+            try:
+                is_object = isinstance(json.loads(self.settings), dict)
+            except ValueError:
+                is_object = False
+            if not is_object:
+                raise ExchangeError(f"the environment's settings should be a JSON object, found {self.settings!r:.80}")
+        return replace(
+            environment,
+            name=environment.name if self.name is None else self.name,
+            json=environment.json if self.settings is None else self.settings,
+            horizon=environment.horizon if self.horizon is None else self.horizon,
+        )
 
 
 def environment_of(attributes: Attributes, where: str) -> Environment:

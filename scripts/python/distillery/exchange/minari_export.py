@@ -45,7 +45,8 @@ def export_minari(
     storages = library("minari.dataset.minari_storage")
     summary = Summary("minari", str(out))
     progress = Progress("export", len(histories))
-    with new_folder(out) as folder:
+    # Minari adds up the sizes of files below an absolute path alone.
+    with new_folder(out.absolute()) as folder:
         storage = storages.MinariStorage.new(
             folder / "data",
             to_gymnasium(environment.stored_space),

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..histories import Environment, Space
 from .attributes import Attributes, from_json
-from .environments import environment_of
+from .environments import EnvironmentNames, environment_of
 from .errors import ExchangeError, library
 from .foreign import EpisodeRows, append_episodes
 from .gymnasium_spaces import converted, from_gymnasium
@@ -23,11 +23,19 @@ from .sealed import SealedStream, made_attributes
 from .summary import Progress, Summary
 
 
-def import_minari(source: str | Path, out: str | Path, *, key: str | None = None, rounds: bool = False) -> Summary:
+def import_minari(
+    source: str | Path,
+    out: str | Path,
+    *,
+    key: str | None = None,
+    rounds: bool = False,
+    environment: EnvironmentNames = EnvironmentNames(),
+) -> Summary:
     """Writes the streams of a data set into `out`/histories, sealed.
 
     `source`: the data set's folder, or an id that `minari.load_dataset` finds. `key`: of a dictionary of observations.
-    `rounds`: numbers of 64 bits may be rounded to 32. Raises `HistoriesError`.
+    `rounds`: numbers of 64 bits may be rounded to 32. `environment`: of streams that were not ours. Raises
+    `HistoriesError`.
     """
     dataset = _opened(str(source))
     summary = Summary("minari", str(out))
@@ -36,7 +44,7 @@ def import_minari(source: str | Path, out: str | Path, *, key: str | None = None
         if side.is_file():
             progress = _import_own(dataset, side, folder, summary)
         else:
-            progress = _import_other(dataset, folder, summary, key, rounds)
+            progress = _import_other(dataset, folder, summary, key, rounds, environment)
     progress.end(summary)
     return summary
 
@@ -132,7 +140,9 @@ def _episodes(dataset: Any, ids: npt.NDArray[np.int64]) -> Iterator[Any]:
 # MARK: Others'
 
 
-def _import_other(dataset: Any, folder: Path, summary: Summary, key: str | None, rounds: bool) -> Progress:
+def _import_other(
+    dataset: Any, folder: Path, summary: Summary, key: str | None, rounds: bool, names: EnvironmentNames
+) -> Progress:
     observation_space, action_space = _spaces(dataset, key)
     metadata = dataset.storage.metadata
     environment = Environment(
@@ -144,6 +154,7 @@ def _import_other(dataset: Any, folder: Path, summary: Summary, key: str | None,
         stored_name="observations",
         stored_space=observation_space,
     )
+    environment = names.applied(environment)
     source = {
         "minari": dataset.spec.dataset_id,
         "minari_version": metadata.get("minari_version", ""),

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..histories import Environment, Space
 from .attributes import from_json
-from .environments import environment_of
+from .environments import EnvironmentNames, environment_of
 from .errors import ExchangeError
 from .foreign import Part, append_parts
 from .output import new_folder
@@ -25,12 +25,13 @@ _XLAND_ACTIONS = 6
 """Of every environment of XLand-MiniGrid."""
 
 
-def import_xland(source: str | Path, out: str | Path) -> Summary:
+def import_xland(source: str | Path, out: str | Path, *, environment: EnvironmentNames = EnvironmentNames()) -> Summary:
     """Writes the histories of a file into `out`/histories, sealed. Raises `HistoriesError`.
 
     A file of our own gives the streams that it was made of. Of another's, `dones` does not say why an episode ended: one
     with a reward above 0 has reached its goal and is terminated, others are truncated, as XLand-MiniGrid rewards. What
-    was observed after an episode's last step is not in it; the last observation stands in its place.
+    was observed after an episode's last step is not in it; the last observation stands in its place. `environment`: of
+    streams that were not ours.
     """
     summary = Summary("xland", str(out))
     try:
@@ -50,7 +51,8 @@ def import_xland(source: str | Path, out: str | Path) -> Summary:
                         _restore(task, history, folder, summary, progress)
                     else:
                         task_id = task.ruleset if are_ids else number
-                        _import_other(task, history, task_id, actions, folder, summary, progress)
+                        found = environment.applied(_environment(task, actions))
+                        _import_other(task, history, task_id, found, folder, summary, progress)
                 except (KeyError, OSError, RuntimeError) as error:
                     raise ExchangeError(f"{task.where}: history {history} cannot be read: {error}") from None
                 progress.advance(summary, by=1)
@@ -181,9 +183,8 @@ def _environment(task: _Task, actions: int) -> Environment:
 
 
 def _import_other(
-    task: _Task, history: int, task_id: int, actions: int, folder: Path, summary: Summary, progress: Progress
+    task: _Task, history: int, task_id: int, environment: Environment, folder: Path, summary: Summary, progress: Progress
 ) -> None:
-    environment = _environment(task, actions)
     attributes = made_attributes(
         environment,
         task_id=task_id,

@@ -11,7 +11,7 @@ import pytest
 from minari import MinariDataset
 from minari.data_collector import EpisodeBuffer
 
-from distillery.exchange import ExchangeError, export_minari, import_minari
+from distillery.exchange import EnvironmentNames, ExchangeError, export_minari, import_minari
 from distillery.exchange.sealed import verify
 from distillery.histories import Histories
 
@@ -60,6 +60,15 @@ def test_streams_come_back_from_minari_as_they_went(run: Path, datasets: Path, t
     assert_same_streams(run, tmp_path / "again")
     same = ("streams", "transitions", "episodes", "left_out_episodes")
     assert [getattr(exported, name) for name in same] == [getattr(imported, name) for name in same]
+
+
+def test_paths_may_be_relative(tmp_path: Path, datasets: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = random_run(tmp_path / "run", seed)
+    monkeypatch.chdir(tmp_path)
+    export_minari(Histories("run"), "datasets/made/up-v0", dataset_id="made/up-v0")
+    assert minari.load_dataset("made/up-v0").spec.namespace == "made"
+    import_minari("datasets/made/up-v0", "again")
+    assert_same_streams(run, tmp_path / "again")
 
 
 def test_long_episodes_are_written_in_pieces(
@@ -126,6 +135,17 @@ def test_anothers_episodes_become_one_stream(tmp_path: Path, datasets: Path) -> 
         assert stream.episodes.is_finished.all() and stream.terminations.sum() == 4
         assert stream.actions.dtype == np.uint8 and len(stream.rollouts) > 1
         assert (summary.transitions, summary.episodes) == (stream.row_count, 4)
+
+
+def test_a_data_set_without_what_we_keep_beside_it_is_anothers(tmp_path: Path, datasets: Path, seed: int) -> None:
+    export_minari(Histories(random_run(tmp_path / "run", seed, streams=1)), datasets / "up-v0")
+    (datasets / "up-v0/data/distillery.hdf5").unlink()
+    names = EnvironmentNames("dark-room", '{"horizon":20,"size":9}', 20)
+    summary = import_minari("up-v0", tmp_path / "again", environment=names)
+    (entry,) = Histories(tmp_path / "again")
+    verify(entry.path)
+    assert (entry.metadata.environment.name, entry.metadata.environment.horizon) == ("dark-room", 20)
+    assert summary.episodes == minari.load_dataset("up-v0").total_episodes
 
 
 def test_an_episode_without_a_flag_is_truncated_at_its_end(tmp_path: Path, datasets: Path) -> None:

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from distillery.exchange import ExchangeError, export_xland, import_xland
+from distillery.exchange import EnvironmentNames, ExchangeError, export_xland, import_xland
 from distillery.exchange.sealed import verify
 from distillery.histories import Histories
 
@@ -133,6 +133,16 @@ def test_a_task_of_xland_keeps_its_names(tmp_path: Path, seed: int) -> None:
                 assert theirs[task].attrs[name] == ours[task].attrs[name]
             for name in ("states", "actions", "rewards", "dones"):
                 assert np.array_equal(theirs[task][name], ours[task][name])
+
+
+def test_histories_of_others_name_the_environment_that_is_given(tmp_path: Path, seed: int) -> None:
+    xland(tmp_path / "theirs.hdf5", seed, length=50)
+    names = EnvironmentNames("external", '{"command":"xland"}', 243)
+    import_xland(tmp_path / "theirs.hdf5", tmp_path / "run", environment=names)
+    environment = Histories(tmp_path / "run")[0].metadata.environment
+    assert (environment.name, environment.json, environment.horizon) == ("external", '{"command":"xland"}', 243)
+    with pytest.raises(ExchangeError, match="settings should be a JSON object, found '3'"):
+        import_xland(tmp_path / "theirs.hdf5", tmp_path / "other", environment=EnvironmentNames(settings="3"))
 
 
 @pytest.mark.parametrize(
