@@ -26,10 +26,7 @@ struct DistillCommand: ParsableCommand {
 
     @OptionGroup var options: ExperimentOptions
     @Option(help: "Folder of sealed streams, or of a run.") var histories: String
-    @Option(help: "Folder for the checkpoints.") var out: String
-    @Option(help: "Which of the experiment's distillations, where it has variants or several seeds: such as ed-seed-1.")
-    var distillation: String?
-    @Flag(help: "Go on from the latest checkpoint in the folder.") var resume = false
+    @OptionGroup var place: DistillationPlace
     @Flag(help: "Begin while the streams are still being collected.") var follow = false
     @Option(help: "With --follow: minutes without anything new after which collection is over.")
     var quiet = CollectionWatch.quietMinutes
@@ -54,19 +51,19 @@ struct DistillCommand: ParsableCommand {
 
     /// Alone.
     private func distil() throws {
-        let experiment = try chosen(of: try options.read())
+        let experiment = try place.chosen(of: try options.read())
         // Where nothing collects, nothing is to be followed, whatever the experiment says of a run.
         var settings = experiment.distil
         settings.follow = follow
         let distribution = try experiment.makeTasks()
-        let lock = try lockFolder()
+        let lock = try place.lock()
         defer { withExtendedLifetime(lock) {} }
-        let store = CheckpointStore(folder: folder)
+        let store = place.store
         let signals = try SignalWatcher(Self.signals)
         var line = ProgressLine()
         defer { line.finish() }
-        let begin = try beginning(store, experiment, settings, distribution)
-        guard !begin.isFinished else { return }
+        let begin = try place.beginning(experiment, settings, distribution)
+        guard !begin.isFinished(saying: true) else { return }
         let loading = DistillationLoading(
             experiment: experiment, settings: settings, distribution: distribution,
             histories: URL(fileURLWithPath: histories), resumeFrom: begin.resumeFrom)
@@ -75,7 +72,7 @@ struct DistillCommand: ParsableCommand {
             experiment: experiment, settings: settings, distribution: distribution, quietMinutes: quiet)
         let training = try load(loading, &watch, &line, signals)
         describe(training)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(at: place.folder, withIntermediateDirectories: true)
         let log = try log.map { try StepLog(path: $0) }
         var signal: Signal?
         while !training.isFinished, signal == nil {
@@ -92,59 +89,12 @@ struct DistillCommand: ParsableCommand {
         try exitIfInterrupted(signal)
     }
 
-    var folder: URL { URL(fileURLWithPath: out) }
-
-    func lockFolder() throws -> DirectoryLock {
-        try DirectoryLock(path: folder.path + "/.distill.lock", holder: "distill command")
-    }
-
-    /// Where training begins: the checkpoint that it goes on from, nil for a new model; or that there is nothing to do,
-    /// which has been said.
-    func beginning(
-        _ store: CheckpointStore, _ experiment: Experiment, _ settings: DistilSettings,
-        _ distribution: any TaskDistribution
-    ) throws -> (resumeFrom: URL?, isFinished: Bool) {
-        if let latest = store.latest, !resume {
-            throw ClusterError(
-                "\(out) has checkpoints (\(latest)): go on from them by --resume, or choose another --out")
-        }
-        let newest = try store.newest(for: settings.training) { name, problem in
-            printError("\(out)/\(name) is damaged and was set aside: \(problem)")
-        }
-        for name in store.strangers { printError("\(out)/\(name) is no checkpoint, and is left alone") }
-        let resumeFrom = newest.map { folder.appendingPathComponent($0.name) }
-        if let newest, newest.isEnd, let resumeFrom {
-            _ = try DistillationRun.changes(experiment, settings, distribution, since: resumeFrom)
-            printError("training is finished already")
-            print(resumeFrom.path)
-            return (resumeFrom, true)
-        }
-        return (resumeFrom, false)
-    }
-
     /// Says what is about to be learnt from.
     func describe(_ training: DistillationRun) {
         for change in training.changes { printError("goes on with another setting: \(change)") }
         for path in training.quarantined { printError("left out, it is damaged: \(path)") }
         printError("\(training.streams) streams, \(training.transitions) transitions")
         if let note = training.memoryNote { printError(note) }
-    }
-
-    /// The experiment with the distillation that is asked for as its only one.
-    func chosen(of experiment: Experiment) throws -> Experiment {
-        let planned = try experiment.distillations()
-        let names = planned.map(\.name).joined(separator: ", ")
-        guard let distillation else {
-            guard planned.count == 1 else {
-                throw ClusterError(
-                    "the experiment has \(planned.count) distillations; --distillation names one: \(names)")
-            }
-            return experiment.distilling(planned[0])
-        }
-        guard let found = planned.first(where: { $0.name == distillation }) else {
-            throw ClusterError("the experiment has no distillation \(distillation); expected one of \(names)")
-        }
-        return experiment.distilling(found)
     }
 
     /// With each of them training ends, after a checkpoint.

@@ -15,7 +15,8 @@ package struct Distillery: ParsableCommand {
         subcommands: [
             RunCommand.self, LaunchCommand.self, CoordinatorCommand.self, ActorCommand.self, LearnerCommand.self,
             RecorderCommand.self, DistillerCommand.self, EvaluatorCommand.self, StatusCommand.self, ScaleCommand.self,
-            DrainCommand.self, StopCommand.self, HistoriesCommand.self, DistillCommand.self, EvaluateCommand.self,
+            DrainCommand.self, StopCommand.self, HistoriesCommand.self, DistillCommand.self, PrepareCommand.self,
+            EvaluateCommand.self,
             PredictCommand.self, AttentionCommand.self, EnvironmentsCommand.self, BenchCommand.self, DoctorCommand.self,
             ReportCommand.self, KeysCommand.self, SlurmCommand.self,
         ]

@@ -18,24 +18,24 @@ struct RankedDistillation {
 
     func run() throws {
         let (experiment, settings, distribution) = try ranks.together {
-            let experiment = try command.chosen(of: try command.options.read())
+            let experiment = try command.place.chosen(of: try command.options.read())
             var settings = experiment.distil
             settings.follow = false
             return (experiment, settings, try experiment.makeTasks())
         }
-        let lock = try ranks.together { try ranks.isFirst ? command.lockFolder() : nil }
+        let lock = try ranks.together { try ranks.isFirst ? command.place.lock() : nil }
         defer { withExtendedLifetime(lock) {} }
-        let store = CheckpointStore(folder: command.folder)
+        let store = command.place.store
         let signals = try ranks.together { try SignalWatcher(DistillCommand.signals) }
         var line = ProgressLine()
         defer { line.finish() }
-        let (resumeFrom, isFinished) = try ranks.together {
-            try ranks.isFirst ? command.beginning(store, experiment, settings, distribution) : (nil, false)
+        let begin = try ranks.together {
+            try ranks.isFirst ? command.place.beginning(experiment, settings, distribution) : nil
         }
-        guard !ranks.ofFirst(isFinished) else { return }
+        guard !ranks.ofFirst(begin?.isFinished(saying: true) ?? false) else { return }
         let loading = DistillationLoading(
             experiment: experiment, settings: settings, distribution: distribution,
-            histories: URL(fileURLWithPath: command.histories), resumeFrom: resumeFrom, ranks: ranks)
+            histories: URL(fileURLWithPath: command.histories), resumeFrom: begin?.resumeFrom, ranks: ranks)
         loading.store.onLeftOut = { printError("\(ranks.names[ranks.rank]) has left out: \($1)") }
         let (loaded, interrupted) = try ranks.together { try load(loading, signals, &line) }
         try exitIfInterrupted(agreed(interrupted))

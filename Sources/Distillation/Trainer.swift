@@ -299,11 +299,9 @@ package final class Trainer {
 extension Trainer {
     /// The bytes of `optimizer.safetensors`: both moments, the steps and the seconds done.
     package func optimizerState() throws -> Data {
-        try Safetensors.encode(
-            model.parameterLayout, parts: [("first.", first), ("second.", second)],
-            metadata: ["step": "\(completedSteps)", "seconds": "\(elapsedSeconds)"].merging(
-                streamsInMemory.map { [OptimizerState.streamsKey: $0.description] } ?? [:]
-            ) { $1 })
+        try OptimizerState.encode(
+            model.parameterLayout, first: first, second: second, steps: completedSteps, seconds: elapsedSeconds,
+            streamsInMemory: streamsInMemory)
     }
 
     /// Takes over the moments, the steps and the seconds of an earlier training.
@@ -324,6 +322,18 @@ extension Trainer {
 enum OptimizerState {
     /// Of the metadata: where the rotation of streams was, in a training whose histories do not fit in memory.
     static let streamsKey = "streams_in_memory"
+
+    /// The bytes of the file; `streamsInMemory` where not all of them are.
+    static func encode(
+        _ layout: ParameterLayout, first: FloatBuffer, second: FloatBuffer, steps: Int, seconds: Double,
+        streamsInMemory: StreamRotation.Position? = nil
+    ) throws -> Data {
+        try Safetensors.encode(
+            layout, parts: [("first.", first), ("second.", second)],
+            metadata: ["step": "\(steps)", "seconds": "\(seconds)"].merging(
+                streamsInMemory.map { [streamsKey: $0.description] } ?? [:]
+            ) { $1 })
+    }
 
     /// Reads and checks the moments; gives the steps and seconds of training that made them. Throws `FileError`.
     static func read(

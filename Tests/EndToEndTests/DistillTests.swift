@@ -45,6 +45,39 @@ extension EndToEnd {
             #expect(resumed.standardOutput.contains("step-00000060"))
         }
 
+        @Test(
+            "what is prepared is a checkpoint that training goes on from as if it had begun, and says what is to be done"
+        )
+        func prepared() throws {
+            let log = scratch("log.jsonl")
+            try run(arguments + ["--log", log, "--set", "distil.training.steps=10"], in: scratch)
+            let begun = try #require(store.latest)
+            let prepare = ["prepare", file, "--out", scratch("prepared"), "--set", "distil.training.steps=10"]
+            let said = try run(prepare, in: scratch).standardOutput
+            let document = try #require(
+                try JSONSerialization.jsonObject(with: Data(said.utf8)) as? [String: Any], "\(said)")
+            #expect(document["checkpoint"] as? String == scratch("prepared/step-00000000"))
+            #expect(document["finished"] as? Bool == false && document["tasks"] is NSNull)
+            #expect((document["may_change_on_resume"] as? [String])?.contains("distil.training.steps") == true)
+            let config = try Data(contentsOf: URL(filePath: scratch("prepared/step-00000000/config.json")))
+            let configuration = try #require(document["configuration"] as? NSDictionary)
+            #expect(try configuration == JSONSerialization.jsonObject(with: config) as? NSDictionary)
+
+            let elsewhere = ["distill", file, "--histories", scratch("run"), "--out", scratch("prepared"), "--resume"]
+            try run(elsewhere + ["--set", "distil.training.steps=10"], in: scratch)
+            let models = try ["out", "prepared"].map {
+                try Data(contentsOf: URL(filePath: scratch("\($0)/\(begun)/model.safetensors")))
+            }
+            #expect(models[0] == models[1], "the trainings are not the same")
+
+            try run(prepare, in: scratch, expecting: 1)
+            let again = try run(prepare + ["--resume"], in: scratch)
+            #expect(again.standardOutput.contains("\"finished\": true"), "\(again.standardOutput)")
+            let refused = try run(
+                prepare + ["--resume", "--set", "distil.training.seed=5"], in: scratch, expecting: 1)
+            #expect(refused.standardError.contains("distil.training.seed: 0 before, 5 now"), "\(refused.standardError)")
+        }
+
         @Test("of two commands on one folder of checkpoints the second is refused, and changes nothing")
         func twoAtOnce() throws {
             let endless = ["--set", "distil.training.steps=1000000", "--set", "distil.training.keep_checkpoints=1"]
