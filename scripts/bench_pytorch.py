@@ -11,9 +11,13 @@ stdout, `compare` a table in Markdown; progress goes to stderr.
 
 import argparse
 import json
+import pathlib
 import sys
 
 import torch
+
+# The package of this repository, whether it is installed or not.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "python"))
 
 from pytorch_bench.collect import collect
 from pytorch_bench.compare import SUITES, compare, measure

@@ -2,13 +2,18 @@
 
 import json
 import pathlib
+import sys
 
 import torch
+from safetensors.torch import save
 from torch import nn
 from torch.nn import functional as F
 
-from pytorch_images import ENCODERS as KINDS
-from pytorch_reference import write_safetensors
+# The package of this repository, whether it is installed or not.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "python"))
+
+from distillery.image_encoders import ENCODERS as KINDS
+from golden_layers import detached
 
 FOLDER = pathlib.Path("Tests/NeuralTests/Golden")
 IMAGES, RATE, BETAS, EPSILON, STEPS = 3, 3e-3, (0.9, 0.99), 1e-6, 10
@@ -98,7 +103,7 @@ def layers():
     for mode in (True, False):
         for name, value in batch_norm(mode).items():
             tensors[f"norm.{'training' if mode else 'evaluation'}.{name}"] = value
-    (FOLDER / "image-layers.safetensors").write_bytes(write_safetensors(tensors))
+    (FOLDER / "image-layers.safetensors").write_bytes(save(detached(tensors)))
     keys = "height", "width", "inputs", "outputs", "kernel", "stride", "padding"
     pool_keys = "height", "width", "channels", "kernel", "stride", "padding"
     description = {
@@ -138,7 +143,7 @@ def encoder(title, kind, image, head, changes):
     tensors |= {f"statistics.{key}": value for key, value in statistics().items()}
     model.eval()
     tensors["evaluation.outputs"] = model(pixels)
-    (FOLDER / f"image-encoder-{title}.safetensors").write_bytes(write_safetensors(tensors))
+    (FOLDER / f"image-encoder-{title}.safetensors").write_bytes(save(detached(tensors)))
     description = {
         "torch": torch.__version__, "kind": kind, "settings": json.dumps(settings), "image": image, "head": head,
         "images": IMAGES, "rate": RATE, "beta1": BETAS[0], "beta2": BETAS[1], "epsilon": EPSILON,

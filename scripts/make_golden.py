@@ -1,5 +1,5 @@
 """Makes the golden vectors that the tests compare the networks with, those of the sequence models here. Run it from the
-repository's root with a Python that has torch: `python scripts/make_golden.py`, or with the names of models, such as
+repository's root with a Python that has torch and safetensors: `python scripts/make_golden.py`, or with the names of models, such as
 `lstm-deep`, for theirs alone. The files are small and committed."""
 
 import json
@@ -7,11 +7,16 @@ import pathlib
 import sys
 
 import torch
+from safetensors.torch import save
 from torch.nn import functional as F
+
+# The package of this repository, whether it is installed or not.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "python"))
 
 import golden_images
 import golden_layers
-from pytorch_reference import MODELS as KINDS, write_safetensors
+from distillery.models import MODELS as KINDS
+from golden_layers import detached
 
 FOLDER = pathlib.Path("Tests/DistillationTests/Golden")
 COUNTS, ACTIONS, BATCH, CONTEXT = [5, 4], 3, 3, 19
@@ -94,8 +99,8 @@ def sequence_model(name, settings):
     losses.append(objective(model, data)[1].item())
 
     FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / f"{name}-parameters.safetensors").write_bytes(write_safetensors(parameters | running))
-    (FOLDER / f"{name}-gradients.safetensors").write_bytes(write_safetensors(gradients))
+    (FOLDER / f"{name}-parameters.safetensors").write_bytes(save(detached(parameters | running)))
+    (FOLDER / f"{name}-gradients.safetensors").write_bytes(save(detached(gradients)))
     components, actions, rewards, masked, taught = data
     description = {
         "torch": torch.__version__, "settings": settings, "componentCounts": COUNTS, "actions": ACTIONS, "batch": BATCH,

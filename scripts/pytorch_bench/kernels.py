@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pytorch_images import ENCODERS
-from pytorch_reference import MLP
+from distillery.image_encoders import ENCODERS
+from distillery.models import MLP
 
 from .collect import ActorCritic
 from .measuring import Calls, processors, threads_text

@@ -6,7 +6,9 @@ import time
 import torch
 from torch.nn import functional as F
 
-import pytorch_reference as reference
+from distillery import arithmetic
+from distillery.arithmetic import is_lstm, tokens
+from distillery.models import Attention, FusedAttention, LSTMModel, Transformer
 
 COMPONENTS = [9, 9]
 ACTIONS = 5
@@ -25,45 +27,12 @@ MODELS = {
 }
 
 
-def tokens(settings):
-    return settings["context_length"] * (3 if settings.get("token_layout") == "separate" else 1)
-
-
-def is_lstm(settings):
-    return settings.get("name") == "lstm"
-
-
-def lstm_forward_operations(settings):
-    """Of one window: nothing follows its last transition, so that the LSTM has a step less than the MLP."""
-    c, e, h, w = (settings[key] for key in ("context_length", "embedding", "units", "mlp_width"))
-    step = 4 * h * (3 * e + h) + (settings["layers"] - 1) * 4 * h * 2 * h
-    row = (h + e) * w + (settings["mlp_depth"] - 1) * w * w + w * ACTIONS
-    return 2 * (step * (c - 1) + row * c)
-
-
 def forward_operations(settings):
-    """Of one window: linear layers, and the causal half of attention's products (as `distillery bench` counts)."""
-    if is_lstm(settings):
-        return lstm_forward_operations(settings)
-    d, t = settings["dimension"], tokens(settings)
-    block = 4 * d * d + 2 * d * settings["feed_forward"]
-    linear = 2 * (t * settings["layers"] * block + settings["context_length"] * d * ACTIONS)
-    return linear + settings["layers"] * 2 * t * (t + 1) * d
+    """Of one window, as `distillery bench` counts."""
+    return arithmetic.forward_operations(settings, ACTIONS)
 
 
-class FusedAttention(reference.Attention):
-    """The same function by PyTorch's own attention operator."""
-
-    def forward(self, x):
-        b, t, d = x.shape
-        q, k, v = (
-            part.view(b, t, self.heads, d // self.heads).transpose(1, 2) for part in self.in_proj(x).chunk(3, -1))
-        y = F.scaled_dot_product_attention(
-            q, k, v, is_causal=True, dropout_p=self.dropout if self.training else 0.0)
-        return self.out_proj(y.transpose(1, 2).reshape(b, t, d))
-
-
-class MaskedAttention(reference.Attention):
+class MaskedAttention(Attention):
     """The reference's, with its mask made once."""
 
     def forward(self, x):
@@ -80,8 +49,8 @@ class MaskedAttention(reference.Attention):
 def make_model(settings, attention=None):
     torch.manual_seed(0)
     if is_lstm(settings):
-        return reference.LSTMModel(COMPONENTS, ACTIONS, settings)
-    model = reference.Transformer(COMPONENTS, ACTIONS, settings)
+        return LSTMModel(COMPONENTS, ACTIONS, settings)
+    model = Transformer(COMPONENTS, ACTIONS, settings)
     if attention is not None:
         for block in model.blocks:
             block.attention.__class__ = attention
@@ -125,4 +94,4 @@ def training_attention(settings, sequences):
         model, data = make_model(settings, attention).train(), windows(settings, min(sequences, 16))
         return lambda: model(*data[:4]).sum().backward()
 
-    return fastest([reference.Attention, MaskedAttention, FusedAttention], run)
+    return fastest([Attention, MaskedAttention, FusedAttention], run)

@@ -1,26 +1,18 @@
-"""The distilled models in PyTorch: loads a checkpoint of `distillery distill` and gives the same logits.
+"""The distilled models in PyTorch, with the names and shapes that checkpoints have: `distillery.checkpoints.load` reads
+one. They are written to be read beside the paper; `FusedAttention` alone is there for speed."""
 
-    model = load("runs/quickstart/checkpoints/distiller/step-00020000")
-    logits = model(observations, actions, rewards)      # (B, T, A)
-
-Needs torch alone. `python pytorch_reference.py CHECKPOINT STREAM.h5` (with h5py) prints a stream's logits.
-"""
-
-import json
 import math
-import pathlib
-import re
-import struct
-import sys
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pytorch_images import image_of, make_encoder, observation_embedding
+from .image_encoders import make_encoder, observation_embedding
 
 
 class Attention(nn.Module):
+    """Causal self-attention (B, T, D) -> (B, T, D), step by step; `dropout` is that of its weights while training."""
+
     def __init__(self, d, heads, dropout):
         super().__init__()
         self.in_proj = nn.Linear(d, 3 * d)
@@ -36,7 +28,19 @@ class Attention(nn.Module):
         return self.out_proj((weights @ v).transpose(1, 2).reshape(b, t, d))
 
 
+class FusedAttention(Attention):
+    """The same function by PyTorch's own operator, which picks the kernel that is fastest on the device."""
+
+    def forward(self, x):
+        b, t, d = x.shape
+        q, k, v = (part.view(b, t, self.heads, d // self.heads).transpose(1, 2) for part in self.in_proj(x).chunk(3, -1))
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=self.dropout if self.training else 0.0)
+        return self.out_proj(y.transpose(1, 2).reshape(b, t, d))
+
+
 class MLP(nn.Module):
+    """D -> hidden -> D with GELU in its tanh form."""
+
     def __init__(self, d, hidden):
         super().__init__()
         self.fc1, self.fc2 = nn.Linear(d, hidden), nn.Linear(hidden, d)
@@ -46,9 +50,11 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    def __init__(self, d, heads, hidden, attention_dropout, residual_dropout):
+    """A post-norm block (B, T, D) -> (B, T, D): attention, add, norm; MLP, add, norm."""
+
+    def __init__(self, d, heads, hidden, attention_dropout, residual_dropout, attention=Attention):
         super().__init__()
-        self.attention, self.mlp = Attention(d, heads, attention_dropout), MLP(d, hidden)
+        self.attention, self.mlp = attention(d, heads, attention_dropout), MLP(d, hidden)
         self.norm1, self.norm2 = nn.LayerNorm(d), nn.LayerNorm(d)
         self.dropout = nn.Dropout(residual_dropout)
 
@@ -58,6 +64,8 @@ class Block(nn.Module):
 
 
 class Embedding(nn.Module):
+    """What both layouts of tokens share: the tables, and previous actions and rewards of a window."""
+
     def __init__(self, observations, actions, settings, tokens):
         super().__init__()
         d = settings["dimension"]
@@ -98,8 +106,8 @@ class SeparateEmbedding(Embedding):
 
 
 class SequenceModel(nn.Module):
-    """components (B, T, components) or pixels (B, T, height, width, colours), actions (B, T), rewards (B, T) -> logits
-    (B, T, A) of a_t. `observations`: how many values each component has, a list, or (height, width, colours), a tuple."""
+    """Logits (B, T, A) of a_t from components (B, T, components) or pixels (B, T, height, width, colours), actions (B, T)
+    and rewards (B, T). `observations`: how many values each component has, a list, or (height, width, colours), a tuple."""
 
     def __init__(self, observations, settings):
         super().__init__()
@@ -118,7 +126,10 @@ class SequenceModel(nn.Module):
 
 
 class Transformer(SequenceModel):
-    def __init__(self, observations, actions, settings):
+    """The causal transformer. masked: (B, T) where a transition is one token, (B, T, 2) where it is three: of the actions
+    and rewards before each row. `attention`: the class of it, such as `FusedAttention`."""
+
+    def __init__(self, observations, actions, settings, attention=Attention):
         super().__init__(observations, settings)
         s, d = settings, settings["dimension"]
         self.context = s["context_length"]
@@ -127,7 +138,7 @@ class Transformer(SequenceModel):
         self.embed = layout(observations, actions, settings, self.context * self.tokens_per_transition)
         self.dropout = nn.Dropout(s["embedding_dropout"])
         self.blocks = nn.ModuleList(
-            Block(d, s["heads"], s["feed_forward"], s["attention_dropout"], s["residual_dropout"])
+            Block(d, s["heads"], s["feed_forward"], s["attention_dropout"], s["residual_dropout"], attention)
             for _ in range(s["layers"])
         )
         self.head = nn.Linear(d, actions)
@@ -152,7 +163,9 @@ class LSTMModel(SequenceModel):
             "observation": observation_embedding(observations, settings, e), "action": nn.Embedding(actions, e),
             "reward": nn.Linear(1, e), "mask": nn.ParameterDict({"weight": nn.Parameter(torch.zeros(e))}),
         })
-        self.lstm = nn.LSTM(3 * e, s["units"], s["layers"], batch_first=True, dropout=s["unit_dropout"])
+        # PyTorch warns of a dropout between layers where there is only one.
+        between = s["unit_dropout"] if s["layers"] > 1 else 0
+        self.lstm = nn.LSTM(3 * e, s["units"], s["layers"], batch_first=True, dropout=between)
         widths = [s["units"] + e] + [s["mlp_width"]] * s["mlp_depth"]
         self.mlp = nn.ModuleList(nn.Linear(inputs, outputs) for inputs, outputs in zip(widths, widths[1:]))
         self.head = nn.Linear(s["mlp_width"], actions)
@@ -179,81 +192,13 @@ class LSTMModel(SequenceModel):
 MODELS = {"transformer": Transformer, "lstm": LSTMModel}
 
 
-def read_safetensors(data):
-    """Tensors of a safetensors file's bytes."""
-    (length,) = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8 : 8 + length])
-    body, tensors = bytearray(data[8 + length :]), {}
-    for name, entry in header.items():
-        if name != "__metadata__":
-            assert entry["dtype"] == "F32"
-            begin, end = entry["data_offsets"]
-            flat = torch.frombuffer(body, dtype=torch.float32, count=(end - begin) // 4, offset=begin)
-            tensors[name] = flat.clone().reshape(entry["shape"])
-    return tensors
-
-
-def write_safetensors(tensors):
-    """Bytes of a safetensors file."""
-    header, body = {}, b""
-    for name, tensor in tensors.items():
-        raw = tensor.detach().to(torch.float32).contiguous().numpy().tobytes()
-        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [len(body), len(body) + len(raw)]}
-        body += raw
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + body
-
-
-def component_counts(space):
-    if space["type"] == "discrete":
-        return [space["n"]]
-    if space["type"] == "multi_discrete":
-        return space["nvec"]
-    return [int(space["high"]) + 1] * math.prod(space["shape"])
-
-
-def renewed(config):
-    """A configuration of version 1 with the keys of version 2, as far as `load` needs them."""
-    names = {"modelDimension": "dimension"}
-    snake = lambda name: names.get(name, re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), name))
-    model, environment = ({snake(key): value for key, value in config[key].items()} for key in ("model", "environment"))
-    return {"model": model, **{key: environment[key] for key in ("observation_space", "action_space")}}
-
-
-def load(folder):
-    """The model of a checkpoint's folder, in evaluation mode."""
-    folder = pathlib.Path(folder)
-    config = json.loads((folder / "config.json").read_text())
-    if config["version"] == 1:
-        config = renewed(config)
-    kind = MODELS[config["model"].get("name", "transformer")]
-    space = config["observation_space"]
-    model = kind(image_of(space) or component_counts(space), config["action_space"]["n"], config["model"])
-    found = model.load_state_dict(read_safetensors((folder / "model.safetensors").read_bytes()), strict=False)
-    # PyTorch counts the batches that a batch norm has seen; nothing depends on it.
-    missing = [name for name in found.missing_keys if not name.endswith("num_batches_tracked")]
-    assert not missing and not found.unexpected_keys, (missing, found.unexpected_keys)
-    return model.eval()
-
-
 @torch.no_grad()
 def predict(model, observations, actions, rewards):
-    """Logits (N, A) along a stream: row t is computed from rows max(0, t - c + 1) to t."""
+    """Logits (N, A) along a stream of observations (N, ...), actions (N) and rewards (N): row t is computed from rows
+    max(0, t - c + 1) to t."""
     context = model.context
     rows = []
     for t in range(len(actions)):
         window = slice(max(0, t - context + 1), t + 1)
         rows.append(model(observations[None, window], actions[None, window], rewards[None, window])[0, -1])
     return torch.stack(rows)
-
-
-if __name__ == "__main__":
-    import h5py
-
-    with h5py.File(sys.argv[2]) as stream:
-        observations = torch.tensor(stream["observations"][:].astype("int64"))
-        if observations.dim() < 4:
-            observations = observations.reshape(len(observations), -1)
-        columns = observations, torch.tensor(stream["actions"][:].astype("int64"))
-        print(predict(load(sys.argv[1]), *columns, torch.tensor(stream["rewards"][:])))
