@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from .errors import HistoriesError
 from .folder import Histories
+from .metadata import Environment
 from .parts import PartTables, StreamPart, weights
 from .philox import PURPOSE_MASKING, PURPOSE_WINDOWS, Philox, UInt64s, Words, pick, unit
 from .settings import WindowSettings
@@ -148,6 +149,26 @@ class WindowSampler:
     def left_out(self) -> dict[str, str]:
         """Why streams are left out that could not be read, by their paths."""
         return dict(self._store.left_out)
+
+    @property
+    def tasks(self) -> list[int]:
+        """Ids of the tasks of the streams that windows are drawn from, ascending."""
+        return sorted({part.stream.metadata.task for part in self._parts})
+
+    @property
+    def environment(self) -> Environment:
+        """Of all streams. Raises `HistoriesError` where no stream was read yet."""
+        if self._store.environment is None:
+            raise HistoriesError(f"{self.histories.path}: there is no stream yet that counts")
+        return self._store.environment
+
+    @property
+    def columns(self) -> tuple[npt.NDArray[Any], ...]:
+        """What windows are pieces of: observations, actions and rewards of all streams end to end, and the first row of
+        each episode that is shown. Not to be written to."""
+        if self._tables is None:
+            return ()
+        return self._tables.observations, self._tables.actions, self._tables.rewards, self._tables.starts
 
     @property
     def action_count(self) -> int:
