@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from pytorch_images import ResNet
+from distillery.image_encoders import ResNet
 
 from .collect import ACTIONS, DarkRoom
 from .measuring import Calls
