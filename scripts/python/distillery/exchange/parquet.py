@@ -67,8 +67,12 @@ class _Table:
     def __init__(self, path: Path, schema: Any, plain: frozenset[str] = frozenset()) -> None:
         self.schema = schema
         self._arrow, parquet = library("pyarrow"), library("pyarrow.parquet")
-        names = [name for name in schema.names if name not in plain]
-        self._writer = parquet.ParquetWriter(path, schema, compression="zstd", compression_level=1, use_dictionary=names)
+        # Numbers that rise by one have no use for a dictionary: their differences are all the same.
+        rising = {"row": "DELTA_BINARY_PACKED"} if "row" in schema.names else None
+        names = [name for name in schema.names if name not in plain and name != "row"]
+        self._writer = parquet.ParquetWriter(
+            path, schema, compression="zstd", compression_level=1, use_dictionary=names, column_encoding=rising
+        )
         self._waiting: list[Any] = []
         self._rows = self._bytes = 0
 
