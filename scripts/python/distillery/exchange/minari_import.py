@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..histories import Environment, Space
 from .attributes import Attributes, from_json
 from .environments import EnvironmentNames, environment_of
-from .errors import ExchangeError, library
+from .errors import UNREADABLE, ExchangeError, library
 from .foreign import EpisodeRows, append_episodes
 from .gymnasium_spaces import converted, from_gymnasium
 from .minari_export import SIDE_FILE
@@ -78,7 +78,7 @@ def _import_own(dataset: Any, path: Path, folder: Path, summary: Summary) -> Pro
                 group = side[f"stream_{number}"]
                 attributes = from_json(bytes(group["attributes"][()]), where)
                 _restore(dataset, group, attributes, folder, summary, progress, where)
-            except (KeyError, OSError, RuntimeError, IndexError) as error:
+            except UNREADABLE as error:
                 raise ExchangeError(f"{where}: it cannot be read: {error}") from None
             progress.advance(summary, by=1)
     return progress

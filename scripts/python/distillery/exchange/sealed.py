@@ -108,7 +108,8 @@ class _Column:
     def append(self, rows: npt.NDArray[Any]) -> None:
         if rows.dtype != self.space.dtype or rows.shape[1:] != self.space.shape:
             expected = f"{self.space.dtype} of shape (N, {', '.join(map(str, self.space.shape))})"
-            raise ExchangeError(f"{self.name} should be {expected}, found {rows.dtype} of shape {rows.shape}")
+            found = f"{rows.dtype} of shape {rows.shape}"
+            raise ExchangeError(f"{self.file.filename}: {self.name} should be {expected}, found {found}")
         if not len(rows):
             return
         # A copy where it is a view: what it lies in may be larger, and is the caller's to write over.

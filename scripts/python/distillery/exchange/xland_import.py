@@ -12,7 +12,7 @@ import numpy as np
 from ..histories import Environment, Space
 from .attributes import from_json
 from .environments import EnvironmentNames, environment_of
-from .errors import ExchangeError
+from .errors import UNREADABLE, ExchangeError
 from .foreign import Part, append_parts
 from .output import new_folder
 from .pieces import PIECE_BYTES, Names, row_bytes
@@ -53,7 +53,7 @@ def import_xland(source: str | Path, out: str | Path, *, environment: Environmen
                         task_id = task.ruleset if are_ids else number
                         found = environment.applied(_environment(task, actions))
                         _import_other(task, history, task_id, found, folder, summary, progress)
-                except (KeyError, OSError, RuntimeError) as error:
+                except UNREADABLE as error:
                     raise ExchangeError(f"{task.where}: history {history} cannot be read: {error}") from None
                 progress.advance(summary, by=1)
     progress.end(summary)

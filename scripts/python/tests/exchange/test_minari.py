@@ -13,7 +13,7 @@ from minari.data_collector import EpisodeBuffer
 
 from distillery.exchange import EnvironmentNames, ExchangeError, export_minari, import_minari
 from distillery.exchange.sealed import verify
-from distillery.histories import Histories
+from distillery.histories import Histories, HistoriesError
 
 from .made import assert_same_streams, random_run
 
@@ -89,6 +89,22 @@ def test_a_data_set_that_was_altered_is_not_imported(tmp_path: Path, datasets: P
     with pytest.raises(ExchangeError, match="the checksum does not hold"):
         import_minari("up-v0", tmp_path / "again")
     assert not (tmp_path / "again").exists() and not list(tmp_path.glob(".again*"))
+
+
+@pytest.mark.parametrize("name", ["attributes", "rollouts", "episodes", "aside", "aside/rewards"])
+def test_something_else_in_the_place_of_what_we_keep_is_said(
+    tmp_path: Path, datasets: Path, seed: int, name: str
+) -> None:
+    export_minari(Histories(random_run(tmp_path / "run", seed, streams=1)), datasets / "up-v0")
+    for number, other in enumerate([None, 3, b"{}", np.full((2, 2), 1 << 40)]):
+        with h5py.File(datasets / "up-v0/data/distillery.hdf5", "a") as file:
+            if name in file["stream_0"]:
+                del file["stream_0"][name]
+            if other is not None:
+                file["stream_0"][name] = other
+        with pytest.raises(HistoriesError, match="stream_0|actor-0000"):
+            import_minari("up-v0", tmp_path / f"again{number}")
+        assert not (tmp_path / f"again{number}").exists()
 
 
 @pytest.mark.parametrize("name", ["up", "up-v", "a b-v0"])
