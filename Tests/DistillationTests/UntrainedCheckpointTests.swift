@@ -1,6 +1,7 @@
 import Distillation
 import Foundation
 import Models
+import Neural
 import Testing
 
 @Suite("Untrained checkpoints")
