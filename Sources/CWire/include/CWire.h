@@ -1,2 +1,3 @@
 #pragma once
 #include "distillery.pb-c.h"
+#include "environment.pb-c.h"
