@@ -66,14 +66,15 @@ let package = Package(
         module("Quantities", []),
         module("Settings", []),
         module("Experience", []),
-        module("Environments", ["Experience", "Settings", "CRendering"]),
+        module("Wire", ["CWire", "CProtobufC", "Experience"]),
+        module("Transport", ["CZeroMQ"]),
+        module("Processes", ["CProcesses", "Quantities"]),
+        module("ExternalEnvironments", ["Wire", "Transport", "Processes"]),
+        module("Environments", ["Experience", "Settings", "Wire", "ExternalEnvironments", "CRendering"]),
         module("Pictures", ["Environments", "Experience", "CPNG", "CGIF"]),
         module("Neural", ["Settings", "CKernels", "COpenBLAS", "Files"]),
         module("Agents", ["Settings", "Neural", "Environments", "Experience"]),
         module("Histories", ["CHDF5", "Environments", "Experience", "Files"]),
-        module("Wire", ["CWire", "CProtobufC", "Experience"]),
-        module("Transport", ["CZeroMQ"]),
-        module("Processes", ["CProcesses", "Quantities"]),
         module("Monitoring", [http, httpSockets]),
         module("Models", ["Settings", "CKernels", "Neural", "Experience"]),
         module(
@@ -150,7 +151,7 @@ let package = Package(
         // Tests.
         .target(
             name: "TestSupport",
-            dependencies: ["Environments", "Experience", "Histories", "Pictures", "Transport", "CPNG"],
+            dependencies: ["Environments", "Experience", "Histories", "Pictures", "Transport", "Wire", "CPNG"],
             path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
@@ -184,7 +185,8 @@ let package = Package(
         tests("SettingsTests", ["Settings"]),
         tests("ExperienceTests", ["Experience", "TestSupport"]),
         tests(
-            "EnvironmentsTests", ["Settings", "Environments", "Experience", "Pictures", "TestSupport", "CRendering"],
+            "EnvironmentsTests",
+            ["Settings", "Environments", "Experience", "Pictures", "TestSupport", "Wire", "CRendering"],
             resources: [.copy("Golden")]),
         tests("PicturesTests", ["Pictures", "Environments", "Experience", "TestSupport", "CGIF"]),
         tests("HistoriesTests", ["Histories", "Environments", "Experience", "TestSupport"]),
@@ -192,6 +194,7 @@ let package = Package(
             name: "ProcessesTestParent", dependencies: ["Processes"], path: "Tests/ProcessesTestParent",
             swiftSettings: strict),
         tests("ProcessesTests", ["Processes", "ProcessesTestParent"]),
+        tests("ExternalEnvironmentsTests", ["ExternalEnvironments", "Experience", "TestSupport", "Wire"]),
         tests("TransportTests", ["Transport", "CZeroMQ", "TestSupport"]),
         tests("WireTests", ["Wire", "Environments", "Experience", "TestSupport"], resources: [.copy("Golden")]),
         tests(

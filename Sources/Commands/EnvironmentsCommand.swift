@@ -26,30 +26,35 @@ struct EnvironmentsListCommand: ParsableCommand {
         let name: String
         let summary: String
         let settings: String
-        let tasks: Int
+        /// Missing, as the spaces are, where an experiment's settings say which environment it is.
+        let tasks: Int?
         /// Most steps of an episode; missing where there is no limit.
         let horizon: Int?
         /// Spaces as Gymnasium writes them.
-        let observation: String
-        let actions: String
+        let observation: String?
+        let actions: String?
     }
 
     func run() throws {
         let entries = try RegisteredEnvironment.registry.all.map { kind in
-            let tasks = try EnvironmentSettings(kind).makeTasks(split: TaskSplit(testTasks: 0, seed: 0))
-            let description = tasks.environment
+            let tasks =
+                try kind.hasDefaultTasks
+                ? EnvironmentSettings(kind).makeTasks(split: TaskSplit(testTasks: 0, seed: 0)) : nil
+            let description = tasks?.environment
             return Entry(
-                name: kind.name, summary: kind.summary, settings: kind.defaults.json(.all), tasks: tasks.count,
-                horizon: description.horizon, observation: "\(description.observationSpace)",
-                actions: "\(description.actionSpace)")
+                name: kind.name, summary: kind.summary, settings: kind.defaults.json(.all), tasks: tasks?.count,
+                horizon: description?.horizon, observation: description.map { "\($0.observationSpace)" },
+                actions: description.map { "\($0.actionSpace)" })
         }
         if json { return try printJSON(entries) }
         for entry in entries {
+            let horizon = entry.horizon.map { "\($0) steps an episode" } ?? "episodes without a limit"
             print(
-                "\(entry.name): \(entry.tasks) tasks, \(entry.horizon.map { "\($0) steps an episode" } ?? "episodes without a limit")"
-            )
+                "\(entry.name): " + (entry.tasks.map { "\($0) tasks, \(horizon)" } ?? "what the settings say it is"))
             print("  \(entry.summary)")
-            print("  observations \(entry.observation), actions \(entry.actions)")
+            if let observation = entry.observation, let actions = entry.actions {
+                print("  observations \(observation), actions \(actions)")
+            }
             print("  settings \(entry.settings)")
         }
     }

@@ -13,9 +13,17 @@ package protocol EnvironmentKind: TaskDistribution {
     static var summary: String { get }
     /// Throws `EnvironmentError` for settings or a split out of range.
     init(settings: Settings, split: TaskSplit) throws
+    /// The settings with what has to be found out once, when an experiment's file is read, such as what an environment in
+    /// another process says of itself. Unless implemented they are complete. Throws `EnvironmentError`.
+    static func completed(_ settings: Settings) throws -> Settings
+    /// Whether the default settings say which tasks there are. True unless implemented.
+    static var hasDefaultTasks: Bool { get }
 }
 
 extension EnvironmentKind {
+    package static func completed(_ settings: Settings) throws -> Settings { settings }
+    package static var hasDefaultTasks: Bool { true }
+
     /// Throws `EnvironmentError` with every setting that is out of range.
     package static func check(_ settings: Settings) throws(EnvironmentError) {
         do {
@@ -32,18 +40,24 @@ package struct RegisteredEnvironment: SettingsKind {
     package let name: String
     package let summary: String
     package let defaults: any SettingsGroup
+    /// Whether there are tasks with the defaults; otherwise an experiment has to say which environment it is.
+    package let hasDefaultTasks: Bool
     fileprivate let makeTasks: @Sendable (any SettingsGroup, TaskSplit) throws -> any TaskDistribution
+    fileprivate let completed: @Sendable (any SettingsGroup, RegisteredEnvironment) throws -> EnvironmentSettings
 
     package init<Kind: EnvironmentKind>(_ kind: Kind.Type) {
-        name = Kind.name
-        summary = Kind.summary
-        defaults = Kind.Settings()
-        makeTasks = { settings, split in
+        @Sendable func typed(_ settings: any SettingsGroup) -> Kind.Settings {
             guard let settings = settings as? Kind.Settings else {
                 preconditionFailure("settings of another environment than \(Kind.name)")
             }
-            return try Kind(settings: settings, split: split)
+            return settings
         }
+        name = Kind.name
+        summary = Kind.summary
+        defaults = Kind.Settings()
+        hasDefaultTasks = Kind.hasDefaultTasks
+        makeTasks = { try Kind(settings: typed($0), split: $1) }
+        completed = { EnvironmentSettings($1, settings: try Kind.completed(typed($0))) }
     }
 }
 
@@ -65,6 +79,9 @@ extension Chosen where Kind == RegisteredEnvironment {
     package func makeTasks(split: TaskSplit) throws -> any TaskDistribution {
         try kind.makeTasks(settings, split)
     }
+
+    /// The same with what its kind finds out once: see `EnvironmentKind.completed`. Throws `EnvironmentError`.
+    package func completed() throws -> EnvironmentSettings { try kind.completed(settings, kind) }
 }
 
 /// The environment of a recorded stream and its task, rebuilt from what the stream's attributes say.

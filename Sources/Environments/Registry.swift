@@ -11,9 +11,13 @@ extension RegisteredEnvironment {
             RegisteredEnvironment(BanditTasks.self),
         ])
 
-    /// The environments that an experiment can name: those, trials of them, and those whose streams do not store what is
-    /// seen, of which there are no trials.
+    /// The environments that an experiment can name: those, trials of them, and those of which there are no trials: whose
+    /// streams do not store what is seen, or which are in another process.
     package static let registry = Registry<RegisteredEnvironment>(
         "environment",
-        single.all + [RegisteredEnvironment(WatermazeTasks.self), RegisteredEnvironment(TrialsTasks.self)])
+        single.all + [
+            RegisteredEnvironment(WatermazeTasks.self),
+            RegisteredEnvironment(ExternalTasks.self),
+            RegisteredEnvironment(TrialsTasks.self),
+        ])
 }

@@ -1,3 +1,5 @@
+package import Experience
+
 /// What a network is given of the states that an environment's streams store, where a policy acts on these instead of on
 /// what is seen of them, as a privileged teacher does.
 ///
@@ -19,6 +21,15 @@ package struct StateFeatures: Hashable, Sendable {
         self.components = components
         count = components.reduce(0) { $0 + ($1 == .degrees ? 2 : 1) }
     }
+
+    /// A space of vectors of floats as they are; nil for other spaces, and for more than `largestVector` numbers.
+    package init?(vectorsOf space: Space) {
+        guard case .box(_, .float32, _, _) = space, space.elementCount <= Self.largestVector else { return nil }
+        self.init(Array(repeating: .scaled(by: 1), count: space.elementCount))
+    }
+
+    /// Numbers of a vector that is given to a network as it is.
+    package static let largestVector = 4096
 
     /// Reads (count, components), which need not be aligned, and writes (count, `self.count`). The same bits on every
     /// machine.

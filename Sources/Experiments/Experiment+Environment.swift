@@ -13,7 +13,10 @@ extension Experiment {
         func chosen<Group: SettingsGroup>(_ defaults: Group) throws(SettingsError) -> EnvironmentSettings {
             EnvironmentSettings(kind, settings: try defaults.overridden(overrides))
         }
-        return try chosen(kind.defaults)
+        let settings = try chosen(kind.defaults)
+        do { return try settings.completed() } catch {
+            throw SettingsError([Problem(origin: nil, key: "", message: "\(error)")])
+        }
     }
 }
 

@@ -1,12 +1,13 @@
+import Environments
 package import Settings
 import Yams
 
 extension Experiment {
     /// Reads the experiment at `path` with the file that it extends. `size` is one of those that it names; an override is
     /// KEY=VALUE, for example `collect.actors=100`, and is refused by the same rules as the file. Throws `SettingsError`
-    /// with everything that is wrong.
+    /// with everything that is wrong. An environment in another process whose description the file lacks is asked for it.
     package init(path: String, size: String? = nil, overrides: [String] = []) throws(SettingsError) {
-        try self.init(try ExperimentLayers.tree(path: path), size: size, overrides: overrides)
+        try self.init(try ExperimentLayers.tree(path: path), size: size, overrides: overrides, asksEnvironment: true)
     }
 
     /// Reads an experiment from text that is already in memory: a coordinator's message, a checkpoint, a test. `file`
@@ -16,7 +17,9 @@ extension Experiment {
         try self.init(try SettingNode(yaml: yaml, file: file), size: nil, overrides: overrides)
     }
 
-    private init(_ given: SettingNode, size: String?, overrides: [String]) throws(SettingsError) {
+    private init(
+        _ given: SettingNode, size: String?, overrides: [String], asksEnvironment: Bool = false
+    ) throws(SettingsError) {
         var tree = given
         try ExperimentLayers.choose(size, in: &tree)
         var reader = SettingsReader(Self.schema, initial: Experiment())
@@ -30,6 +33,7 @@ extension Experiment {
             }
         }
         reader.read(tree)
+        if asksEnvironment { reader.complete("environment") { $0.environment = try $0.environment.completed() } }
         self = try reader.result { $0.contradictions() }
     }
 

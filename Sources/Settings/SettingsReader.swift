@@ -25,6 +25,13 @@ package struct SettingsReader<Root> {
         requireKeys(schema.entries, path: "", origin: node.origin)
     }
 
+    /// Lets the owner find out what the settings leave open, where nothing was refused so far. What it throws becomes a
+    /// problem of the key `path`.
+    package mutating func complete(_ path: String, _ body: (inout Root) throws -> Void) {
+        guard problems.isEmpty else { return }
+        do { try body(&root) } catch { report(origins[path] ?? .text("the settings"), path, "\(error)") }
+    }
+
     /// The settings that were read. Throws `SettingsError` for everything that was refused or, where nothing was, for
     /// values that contradict each other: `contradictions` is asked for those of the whole.
     ///

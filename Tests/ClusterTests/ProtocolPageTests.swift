@@ -36,6 +36,7 @@ import Wire
         "ActorRole.refusedJoinLimit": "\(ActorRole.refusedJoinLimit)",
         "ActorRole.learnerSilenceMilliseconds": text(milliseconds: ActorRole.learnerSilenceMilliseconds),
         "ActorRole.handOverMilliseconds": text(milliseconds: ActorRole.handOverMilliseconds),
+        "ActorRole.steadyEnvironmentMilliseconds": text(milliseconds: ActorRole.steadyEnvironmentMilliseconds),
         "UnansweredRollouts.fewest": "\(UnansweredRollouts.fewest)",
         "UnansweredRollouts.most": "\(UnansweredRollouts.most)",
         "UnansweredRollouts.shortestDelayNanoseconds": text(

@@ -855,7 +855,7 @@ struct  Distillery__StreamsRefused
    */
   protobuf_c_boolean environment_failed;
   /*
-   * It brought rollouts before it failed.
+   * It had brought rollouts for some seconds before it failed.
    */
   protobuf_c_boolean made_rollouts;
 };

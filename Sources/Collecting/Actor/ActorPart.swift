@@ -39,6 +39,8 @@ final class ActorPart {
     /// Number of the last batch of rollouts; 0 before the first. A batch holds one rollout of each actor that still
     /// acts.
     private(set) var batch: UInt64 = 0
+    /// When the first of them was made.
+    private(set) var firstBatchAt: UInt64 = 0
     /// In lockstep, the places at which the learner says that the actors go on; empty otherwise.
     var places: [RolloutAnswer.Place] = []
     /// Streams end with the episode that makes them so many. The learner says it with each answer; it only ever
@@ -116,6 +118,7 @@ final class ActorPart {
         let content = try collector.collect(
             length: context.needs.rolloutLength, policyVersion: version,
             episodeLimit: episodeLimit)
+        if batch == 0 { firstBatchAt = now }
         batch += 1
         let rollouts = Rollouts(
             attempt: carry.attempt, firstActor: carry.actors.lowerBound, batch: batch,

@@ -1,5 +1,6 @@
 import Environments
 import Nodes
+import Transport
 import Wire
 
 /// How parts begin and are given up: because their environments cannot go on, or because learner or recorder take no
@@ -33,12 +34,13 @@ extension ActorRole {
     ) {
         refusedParts += cause == .environment ? 0 : 1
         let carry = part.carry
+        let isSteady =
+            part.batch > 0 && now >= part.firstBatchAt + Self.steadyEnvironmentMilliseconds * nanosecondsPerMillisecond
         reports.send(
             .streamsRefused(
                 StreamsRefused(
                     lifetime: carry.lifetime, firstActor: carry.actors.lowerBound, incarnation: carry.incarnation,
-                    above: above, reason: reason, cause: cause, madeRollouts: part.batch > 0)), to: .coordinator,
-            now: now,
+                    above: above, reason: reason, cause: cause, madeRollouts: isSteady)), to: .coordinator, now: now,
             outbox: &outbox)
         remove(Key(lifetime: carry.lifetime, firstActor: carry.actors.lowerBound))
     }

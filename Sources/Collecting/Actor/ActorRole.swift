@@ -32,6 +32,9 @@ package final class ActorRole: Role {
     /// A learner that waits for others answers what it is sent again, and of one that is in a long update its node says
     /// that it is there; one that does not cannot be reached from here.
     package static let learnerSilenceMilliseconds: UInt64 = 30_000
+    /// An environment that has brought rollouts for so long begins a new row of failures when it fails: its start, which may
+    /// take long where it is another process, does not count.
+    package static let steadyEnvironmentMilliseconds: UInt64 = 3000
     /// How long a process that leaves waits for its streams to come between two episodes and onto the disk.
     package static let handOverMilliseconds: UInt64 = 6000
 

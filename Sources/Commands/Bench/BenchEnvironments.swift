@@ -45,6 +45,6 @@ struct BenchEnvironmentsCommand: ParsableCommand {
 
     private func environments() throws -> [RegisteredEnvironment] {
         let registry = RegisteredEnvironment.registry
-        return try names.isEmpty ? registry.all : names.map { try registry.named($0) }
+        return try names.isEmpty ? registry.all.filter(\.hasDefaultTasks) : names.map { try registry.named($0) }
     }
 }

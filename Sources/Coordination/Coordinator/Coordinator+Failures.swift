@@ -11,8 +11,9 @@ import Wire
 /// In lockstep no actor gets on without the others, and so the whole lifetime is taken up again, as when its streams
 /// are refused.
 extension Coordinator {
-    /// An environment that has gone on for so long, and brought rollouts, begins a new row of failures.
-    package static let failureMemoryNanoseconds: UInt64 = 60_000_000_000
+    /// An environment that has gone on for so long, and brought rollouts, begins a new row of failures: a process that is
+    /// killed every few seconds costs episodes, and no run. One that crashes at its first steps ends the run.
+    package static let failureMemoryNanoseconds: UInt64 = 3_000_000_000
 
     /// The actors of the part `index` wait for an environment. Other actors of the lifetime go on meanwhile.
     func restPart(

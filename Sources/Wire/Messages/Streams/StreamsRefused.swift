@@ -18,7 +18,7 @@ package struct StreamsRefused: Sendable, Equatable {
     /// In the words of the recorder, the learner or the environment.
     package var reason: String
     package var cause: Cause
-    /// The environment brought rollouts before it failed.
+    /// The environment had brought rollouts for some seconds before it failed.
     package var madeRollouts: Bool
 
     /// Why streams are given up.
