@@ -95,7 +95,7 @@ func smallModel(_ settings: TransformerSettings = smallSettings()) throws -> Tra
 }
 
 /// Parameters that begin with 0 get other values.
-private func makeEverythingCount(in model: any SequenceModel) {
+func makeEverythingCount(in model: any SequenceModel) {
     let generator = Philox(key0: 9, key1: 9)
     for tensor in model.parameterLayout.tensors {
         for index in tensor.offset..<(tensor.offset + tensor.count) where model.parameters.start[index] == 0 {

@@ -8,7 +8,7 @@ struct ActionValues {
     enum Network {
         /// Integers, one-hot.
         case integers(PerceptronPolicy)
-        /// What an environment says of the states that its streams store.
+        /// What an environment says of the states that its streams store, or a vector of floats as it is.
         case state(StateFeatures, PerceptronShape, PerceptronNetwork.Activation)
         /// Pictures.
         case images(ImageEncoderLayout)
@@ -22,6 +22,12 @@ struct ActionValues {
         let actions = try environment.discreteActions(for: QLambda.name)
         let policy = NetworkPolicy.epsilonGreedy(actions: actions, runExponent: settings.explorationRunExponent)
         self.policy = policy
+        if let features = StateFeatures(vectorsOf: environment.observationSpace) {
+            network = .state(
+                features, PerceptronShape(inputs: features.count, hidden: settings.hidden, outputs: actions),
+                settings.activation)
+            return
+        }
         guard let shape = environment.observationSpace.imageShape else {
             network = .integers(
                 try PerceptronPolicy(

@@ -6,8 +6,8 @@ package import Settings
 /// DQN with Peng's Q(lambda) (paper, Table 5) as a kind of source algorithm: a network of action values, learnt from
 /// sequences, most of them out of a replay, towards lambda-returns of a target network.
 ///
-/// It takes observations of a few integers, which the network sees one-hot, pictures, or the states that these are drawn
-/// of, and discrete actions. All actors of a lifetime act epsilon-greedily by one network.
+/// It takes observations of a few integers, which the network sees one-hot, pictures, the states that these are drawn
+/// of, or vectors of floats, and discrete actions. All actors of a lifetime act epsilon-greedily by one network.
 package enum QLambda: SourceAlgorithmKind {
     package static let name = "q-lambda"
     package static let summary =

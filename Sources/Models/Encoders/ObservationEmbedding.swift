@@ -3,26 +3,40 @@ package import Neural
 import Settings
 
 /// What a model makes of an observation, with its place in the model's parameters: integers are rows of a table, images
-/// go through an encoder, whose units a linear layer brings to the embedding's width.
+/// go through an encoder, whose units a linear layer brings to the embedding's width, and vectors of floats through a linear
+/// layer.
 package enum ObservationEmbedding: Sendable, Equatable {
     /// `embed.observation.weight` (rows, width) at `offset`.
     case table(IntegerComponents, offset: Int)
     /// `encoder.*` and `embed.observation.*` from `offset` on.
     case images(ImageEncoderLayout, offset: Int)
+    /// `embed.observation.weight` (width, floats) and `embed.observation.bias` (width).
+    case floats(VectorLayout)
 
     private static let head = "embed.observation"
+    /// Numbers of a vector that a linear layer takes as it is.
+    private static let largestVector = 4096
 
     /// Adds its tensors to `layout`. `encoder`: for images. Throws `SettingsError` for spaces that are neither integers nor
-    /// images, and for encoders that cannot look at such images.
+    /// images nor vectors of floats, and for encoders that cannot look at such images.
     init(_ space: Space, encoder: ImageEncoderChoice, width: Int, addingTo layout: inout ParameterLayout) throws {
         if let components = IntegerComponents(space) {
             self = .table(components, offset: layout.add("\(Self.head).weight", [components.rowCount, width]))
             return
         }
+        if case .box(_, .float32, _, _) = space, space.elementCount <= Self.largestVector {
+            let inputs = space.elementCount
+            self = .floats(
+                VectorLayout(
+                    inputs: inputs, width: width, weight: layout.add("\(Self.head).weight", [width, inputs]),
+                    bias: layout.add("\(Self.head).bias", [width])))
+            return
+        }
         guard let shape = space.imageShape else {
             throw SettingsError(
                 "observation space",
-                "must be an image of bytes, or made of at most \(IntegerComponents.largestArray) integers",
+                "must be an image of bytes, at most \(Self.largestVector) float32, or made of at most "
+                    + "\(IntegerComponents.largestArray) integers",
                 found: "\(space)")
         }
         let images = try ImageEncoderLayout(
@@ -39,18 +53,20 @@ package enum ObservationEmbedding: Sendable, Equatable {
         switch self {
         case .table(let components, _): .components(components)
         case .images(let layout, _): .vector(width: layout.outputWidth)
+        case .floats(let layout): .vector(width: layout.width)
         }
     }
 
-    /// Rows of the table; none for images.
+    /// Rows of the table; none for what is no table.
     var tableRows: Int {
         if case .table(let components, _) = self { components.rowCount } else { 0 }
     }
 
-    /// Where the table lies. For images it is a place that nothing reads.
+    /// Where the table lies. For images and vectors it is a place that nothing reads.
     var tableOffset: Int {
         switch self {
         case .table(_, let offset), .images(_, let offset): offset
+        case .floats(let layout): layout.weight
         }
     }
 
@@ -71,16 +87,25 @@ package enum ObservationEmbedding: Sendable, Equatable {
 
     /// Floating-point operations of an observation's forward pass; a table has none.
     var forwardOperations: Int {
-        if case .images(let layout, _) = self { layout.forwardOperations } else { 0 }
+        switch self {
+        case .table: 0
+        case .images(let layout, _): layout.forwardOperations
+        case .floats(let layout): 2 * layout.inputs * layout.width
+        }
     }
 
     /// The stage before a model's passes; nil for a table. `seed`: of dropout, nil where nothing is learnt.
     func makeEncoder(parameters: FloatBuffer, observations: Int, pool: WorkerPool, seed: UInt64?)
         -> (any ObservationEncoder)?
     {
-        guard case .images(let layout, let offset) = self else { return nil }
-        return BoundedImageEncoder(
-            layout, parameters: parameters, offset: offset, observations: observations, pool: pool,
-            dropoutKey: seed.map { Dropouts.key(seed: $0) })
+        switch self {
+        case .table: return nil
+        case .images(let layout, let offset):
+            return BoundedImageEncoder(
+                layout, parameters: parameters, offset: offset, observations: observations, pool: pool,
+                dropoutKey: seed.map { Dropouts.key(seed: $0) })
+        case .floats(let layout):
+            return VectorEncoder(layout, parameters: parameters, observations: observations)
+        }
     }
 }
