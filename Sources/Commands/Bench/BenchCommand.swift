@@ -17,6 +17,7 @@ struct BenchCommand: ParsableCommand {
             BenchRecorderCommand.self, BenchDrillCommand.self,
             BenchScaleCommand.self, BenchTrialsCommand.self, BenchHostileCommand.self, BenchStreamsCommand.self,
             BenchEnvironmentsCommand.self,
+            BenchExternalCommand.self,
         ])
 }
 
