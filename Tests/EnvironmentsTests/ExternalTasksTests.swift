@@ -103,7 +103,8 @@ private func keys(_ count: Int) -> [StreamKey] {
         #expect(!json.contains("ipc") && !json.contains("/opt") && !json.contains("seconds"), "\(json)")
         let read = try RecordedTask(environment: "external", environmentJSON: json, id: 3, taskJSON: #"{"seed":3}"#)
         #expect(read.tasks.environment == tasks.environment)
-        #expect(try EnvironmentSettings(name: "external", json: json).makeTasks(split: TaskSplit(testTasks: 2)).count == 7)
+        #expect(
+            try EnvironmentSettings(name: "external", json: json).makeTasks(split: TaskSplit(testTasks: 2)).count == 7)
         #expect(throws: EnvironmentError.self) { try read.makeEnvironment(key: keys(1)[0]) }
     }
 
