@@ -152,7 +152,7 @@ struct LSTMModelTests {
         #expect(throws: SettingsError.self) {
             try LSTMModel(settings: smallLSTMSettings(), spaces: spaces).makeContext(copies: 1 << 40, slide: 1)
         }
-        let box = Space.box(shape: [2], type: .float32, low: 0, high: 1)
+        let box = Space.box(shape: [5000], type: .float32, low: 0, high: 1)
         #expect(throws: SettingsError.self) {
             try LSTMModel(
                 settings: settings, spaces: ModelSpaces(observationSpace: box, actionSpace: .discrete(count: 3)))
