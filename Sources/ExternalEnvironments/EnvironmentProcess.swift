@@ -11,7 +11,7 @@ package import Wire
 /// `@unchecked Sendable`: it goes from one thread to another through `IdleProcesses`, whose lock lies between.
 package final class EnvironmentProcess: @unchecked Sendable {
     package let program: EnvironmentProgram
-    /// Nil where somebody else has started it.
+    /// Nil where the user has started it.
     private let started: StartedProcess?
     private let socket: DealerSocket
     private let poller = Poller()
@@ -54,9 +54,9 @@ package final class EnvironmentProcess: @unchecked Sendable {
         poller.add(socket)
     }
 
-    /// Its number, for those who kill it on purpose; nil where somebody else has started it.
+    /// Its number, for tests that kill it; nil where the user has started it.
     package var identifier: Int32? { started?.identifier }
-    /// It has not ended; of a process that somebody else has started nothing is known.
+    /// It has not ended; of a process that the user has started nothing is known.
     package var isRunning: Bool { started.map { $0.end == nil } ?? true }
 
     /// What is the same for all tasks. The first question to a process, which may have to start.

@@ -4,7 +4,7 @@ package struct EnvironmentProgram: Hashable, Sendable {
         /// A program that is started, and is told its endpoint by `--endpoint`. The first is looked for on PATH unless
         /// it is a path.
         case start([String])
-        /// A process that somebody else has started listens there.
+        /// A process that the user has started listens there.
         case connect(String)
     }
 

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Processes of environments that nobody acts in, for whoever needs one next: a start costs a second, and an evaluation
+/// Processes of environments that no actor acts in, for the next actors or evaluator: a start costs a second, and an evaluation
 /// has many tasks in turn. They end with this process.
 package enum IdleProcesses {
     /// More than so many are ended instead.

@@ -3,7 +3,7 @@ import Processes
 
 /// A child with a folder of its own, in which its socket and its log are. Both end with this value.
 ///
-/// The folder is open to its owner alone, so that nobody else can connect to the socket.
+/// The folder is open to its owner alone, so that no other user can connect to the socket.
 final class StartedProcess {
     private let child: ChildProcess
     private let folder: String

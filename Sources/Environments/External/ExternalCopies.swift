@@ -3,7 +3,7 @@ import ExternalEnvironments
 import Wire
 
 /// Copies of an environment that live in another process: one request for a step of all of them, and one for the resets of
-/// all that begin an episode then, which are asked for when somebody looks.
+/// all that begin an episode then, which are asked for when a caller observes or steps.
 ///
 /// What the process shows is checked before it goes into any stream. After a failure every call throws it again.
 final class ExternalCopies: Environment {

@@ -19,7 +19,7 @@ package struct ExternalTasks: EnvironmentKind {
     private let splits: [Split]
     private let settings: ExternalSettings
 
-    /// Throws `EnvironmentError` for settings or a split out of range, and where nobody has asked the environment yet.
+    /// Throws `EnvironmentError` for settings or a split out of range, and where the environment was not asked for its description yet.
     package init(settings: ExternalSettings, split: TaskSplit) throws {
         try Self.check(settings)
         guard let description = settings.description else {
@@ -36,7 +36,7 @@ package struct ExternalTasks: EnvironmentKind {
     }
 
     /// Asks the environment for its description where the settings do not have it: starts it, and ends
-    /// it again, since whoever reads an experiment need not act in it. Throws `EnvironmentError`.
+    /// it again, since a process that reads an experiment need not act in it. Throws `EnvironmentError`.
     package static func completed(_ settings: ExternalSettings) throws -> ExternalSettings {
         guard settings.description == nil, settings.contradictions().isEmpty else { return settings }
         var completed = settings
