@@ -24,6 +24,8 @@ import Wire
             milliseconds: RecorderDialogue.requestIntervalMilliseconds),
         "RecorderDialogue.silenceMilliseconds": text(milliseconds: RecorderDialogue.silenceMilliseconds),
         "RecorderDialogue.longestBackoff": "\(RecorderDialogue.longestBackoff)",
+        "RecorderDialogue.longestSilenceMilliseconds": text(
+            milliseconds: RecorderDialogue.longestSilenceMilliseconds),
         "RecorderDialogue.fruitlessLimit": "\(RecorderDialogue.fruitlessLimit)",
         "RecorderDialogue.resendIntervalMilliseconds": text(milliseconds: RecorderDialogue.resendIntervalMilliseconds),
         "RecorderDialogue.longestResendBackoff": "\(RecorderDialogue.longestResendBackoff)",

@@ -83,6 +83,30 @@ struct RecorderDialogueTests {
         #expect(outbox.items.isEmpty)
     }
 
+    @Test("a question that is lost again and again is asked at least every ten seconds") func lostQuestions() {
+        var dialogue = dialogue(sent: 3)
+        var outbox = Outbox()
+        var moments: [UInt64] = []
+        for milliseconds in stride(from: UInt64(0), to: 50_000, by: 100)
+        where dialogue.isOverdue(now: milliseconds * 1_000_000) {
+            moments.append(milliseconds / 1000)
+            dialogue.ask(request, now: milliseconds * 1_000_000, outbox: &outbox)
+        }
+        #expect(moments == [5, 10, 20, 30, 40])
+    }
+
+    @Test("a recorder that was started again at the same endpoint is known by its tickets") func sameEndpoint() {
+        var ticketed = request
+        ticketed.ticket = [1]
+        var outbox = Outbox()
+        var dialogue = RecorderDialogue(endpoint: "a")
+        #expect(!dialogue.isWithAnother(than: "a", ticket: [1]), "nobody was asked")
+        dialogue.ask(ticketed, now: 0, outbox: &outbox)
+        #expect(!dialogue.isWithAnother(than: "a", ticket: [1]))
+        #expect(dialogue.isWithAnother(than: "a", ticket: [2]))
+        #expect(dialogue.isWithAnother(than: "b", ticket: [1]))
+    }
+
     @Test("a recorder that came back elsewhere is opened again and gets what it lacks, in order")
     func moving() {
         var dialogue = dialogue(sent: 4)

@@ -24,6 +24,8 @@ package struct RecorderDialogue {
     package static let silenceMilliseconds: UInt64 = 5000
     /// Each question that brings nothing doubles the wait before the next, up to so many doublings.
     package static let longestBackoff = 3
+    /// A question that was not answered is asked again after this time at the latest: it may have been lost.
+    package static let longestSilenceMilliseconds: UInt64 = 10_000
     /// Every batch that comes too early makes the recorder ask again. If each time everything that is on its way were
     /// sent again, one gap that no carrier can fill would make ever more messages.
     package static let resendIntervalMilliseconds: UInt64 = 100
@@ -84,8 +86,14 @@ package struct RecorderDialogue {
         unacknowledged.acknowledge(actor: actor, next: sequence)
     }
 
-    /// The recorder has come back at another endpoint. It has to be asked where the streams stand, and what was on
-    /// its way to the old one is sent again then.
+    /// Whether a lease that names this endpoint and this ticket is about another recorder than the one that was asked
+    /// last. One that was started again at the same endpoint takes other tickets, and knows nothing of the streams.
+    package func isWithAnother(than endpoint: String, ticket: [UInt8]) -> Bool {
+        self.endpoint != endpoint || asked.map { $0.ticket != ticket } ?? false
+    }
+
+    /// The recorder has come back, at this endpoint. It has to be asked where the streams stand, and what was on its
+    /// way to the old one is sent again then.
     package mutating func move(to endpoint: String) {
         self.endpoint = endpoint
         isOpen = false
@@ -128,7 +136,8 @@ package struct RecorderDialogue {
     /// stands.
     package func isOverdue(now: UInt64) -> Bool {
         let first = isOpen ? Self.silenceMilliseconds : Self.requestIntervalMilliseconds
-        let patience = first << UInt64(min(max(unanswered - 1, fruitless), Self.longestBackoff))
+        func doubled(_ times: Int) -> UInt64 { first << UInt64(max(0, min(times, Self.longestBackoff))) }
+        let patience = max(doubled(fruitless), min(doubled(unanswered - 1), Self.longestSilenceMilliseconds))
         return (!isOpen || !unacknowledged.isEmpty) && now >= lastSign + patience * nanosecondsPerMillisecond
     }
 
