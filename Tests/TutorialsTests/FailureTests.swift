@@ -112,6 +112,10 @@ struct FailureTests {
         await #expect(processExitsWith: .success) { try goOn("lockstep") }
     }
 
+    @Test("ends no run, however often it fails, where it has gone on for some seconds each time") func staysOn() async {
+        await #expect(processExitsWith: .success) { try stayOn() }
+    }
+
     @Test("ends the run with its own words where it fails again and again") func endsTheRun() async {
         await #expect(processExitsWith: .success) { try endTheRun("asynchronous") }
         await #expect(processExitsWith: .success) { try endTheRun("lockstep") }
@@ -130,6 +134,18 @@ private func goOn(_ synchronization: String) throws {
     }
     // In lockstep what is lived again is the same, and the file goes on under one incarnation.
     #expect(incarnations.contains { $0 > 1 } == (synchronization == "asynchronous"))
+}
+
+/// More failures of each part than a row may have, with seconds of simulated time between them.
+private func stayOn() throws {
+    let stepsBeforeFailure = 10_000
+    let yaml = experiment(stepsBeforeFailure: stepsBeforeFailure, synchronization: "asynchronous", episodes: 60_000)
+        .replacingOccurrences(of: "train: 3", with: "train: 1")
+    let cluster = try run(yaml, seed: 3)
+    let failures = (steps.withLock { $0 ?? 0 }) / stepsBeforeFailure
+    // Two processes carry the actors of the lifetime.
+    #expect(failures > 2 * (Coordinator.refusalLimit + 1), "\(failures) in \(cluster.seconds) s")
+    #expect(cluster.isFinished && cluster.coordinator.failure.isEmpty, "\(cluster.coordinator.failure)")
 }
 
 private func endTheRun(_ synchronization: String) throws {

@@ -40,7 +40,7 @@ extension ActorRole {
             .streamsRefused(
                 StreamsRefused(
                     lifetime: carry.lifetime, firstActor: carry.actors.lowerBound, incarnation: carry.incarnation,
-                    above: above, reason: reason, cause: cause, madeRollouts: isSteady)), to: .coordinator, now: now,
+                    above: above, reason: reason, cause: cause, wasSteady: isSteady)), to: .coordinator, now: now,
             outbox: &outbox)
         remove(Key(lifetime: carry.lifetime, firstActor: carry.actors.lowerBound))
     }

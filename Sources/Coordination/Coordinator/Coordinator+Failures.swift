@@ -6,14 +6,14 @@ import Wire
 
 /// What becomes of actors whose environment failed: another process, or the same, makes the environment anew after
 /// rests of 0, 0.5, 1, 2, ... and at most 30 s, and the streams go on as new incarnations, with a new episode. The
-/// ninth failure in a row ends the run.
+/// ninth failure in a row ends the run. A row is over where the actor process says that the environment had brought
+/// rollouts for some time: an environment that is killed every few seconds costs episodes, and no run.
 ///
 /// In lockstep no actor gets on without the others, and so the whole lifetime is taken up again, as when its streams
 /// are refused.
 extension Coordinator {
-    /// An environment that has gone on for so long, and brought rollouts, begins a new row of failures: a process that is
-    /// killed every few seconds costs episodes, and no run. One that crashes at its first steps ends the run.
-    package static let failureMemoryNanoseconds: UInt64 = 3_000_000_000
+    /// `status` names a failure until the environment has had so long, after its rest, to begin.
+    package static let failureNoticeNanoseconds: UInt64 = 10_000_000_000
 
     /// The actors of the part `index` wait for an environment. Other actors of the lifetime go on meanwhile.
     func restPart(
@@ -36,7 +36,7 @@ extension Coordinator {
         }
     }
 
-    /// The environment that failed most often, for `status`; nil where none is being made anew.
+    /// The environment that failed most often lately, for `status`; nil where none did.
     func failingNow(now: UInt64) -> Lack? {
         let failing = failingParts(now: now) + failingLifetimes(now: now) + failingJobs
         guard let (what, times, reason) = failing.max(by: { $0.times < $1.times }) else { return nil }
@@ -48,8 +48,8 @@ extension Coordinator {
     private typealias Failing = (what: String, times: Int, reason: String)
 
     private func failingParts(now: UInt64) -> [Failing] {
-        lifetimes.orphaned.compactMap { lifetimes[$0] }.flatMap { lifetime in
-            lifetime.parts.filter { $0.node == nil && now < $0.restsUntil }.map {
+        lifetimes.leased.compactMap { lifetimes[$0] }.flatMap { lifetime in
+            lifetime.parts.filter { $0.failures > 0 && now < $0.restsUntil + Self.failureNoticeNanoseconds }.map {
                 ("actors \(NumberText.range($0.actors)) of \(lifetime.identifier)", $0.failures, $0.lastFailure)
             }
         }
@@ -57,7 +57,8 @@ extension Coordinator {
 
     private func failingLifetimes(now: UInt64) -> [Failing] {
         lifetimes.leased.union(resting.lifetimes).compactMap { lifetimes[$0] }.filter {
-            $0.failures > 0 && now < $0.lastFailureAt + Self.failureMemoryNanoseconds
+            let rest = RestingLifetimes.rest(after: $0.failures)
+            return $0.failures > 0 && now < $0.lastFailureAt + rest + Self.failureNoticeNanoseconds
         }.map { ("\($0.identifier)", $0.failures, $0.lastFailure) }
     }
 
@@ -71,8 +72,7 @@ extension Coordinator {
 extension LeasedLifetime.Part {
     /// Its environment has failed once more: it waits for a process, which it gets after a rest.
     fileprivate mutating func fail(_ refused: StreamsRefused, now: UInt64) {
-        let wentOn = refused.madeRollouts && now >= restsUntil + Coordinator.failureMemoryNanoseconds
-        failures = wentOn ? 1 : failures + 1
+        failures = refused.wasSteady ? 1 : failures + 1
         lastFailure = refused.reason
         restsUntil = now + RestingLifetimes.rest(after: failures)
         node = nil

@@ -18,8 +18,9 @@ package struct StreamsRefused: Sendable, Equatable {
     /// In the words of the recorder, the learner or the environment.
     package var reason: String
     package var cause: Cause
-    /// The environment had brought rollouts for some seconds before it failed.
-    package var madeRollouts: Bool
+    /// The environment had brought rollouts for some seconds before it failed, as the actor process saw it: this failure
+    /// is the first of a row.
+    package var wasSteady: Bool
 
     /// Why streams are given up.
     package enum Cause: Sendable, Equatable {
@@ -33,7 +34,7 @@ package struct StreamsRefused: Sendable, Equatable {
 
     package init(
         lifetime: LifetimeIdentifier, firstActor: Int, incarnation: UInt64, above: UInt64, reason: String,
-        cause: Cause = .refusal, madeRollouts: Bool = false
+        cause: Cause = .refusal, wasSteady: Bool = false
     ) {
         self.lifetime = lifetime
         self.firstActor = firstActor
@@ -41,7 +42,7 @@ package struct StreamsRefused: Sendable, Equatable {
         self.above = above
         self.reason = reason
         self.cause = cause
-        self.madeRollouts = madeRollouts
+        self.wasSteady = wasSteady
     }
 }
 
@@ -61,7 +62,7 @@ extension StreamsRefused: WireMessage {
         body.reason = arena.string(reason)
         body.diverged = arena.flag(cause == .divergence)
         body.environment_failed = arena.flag(cause == .environment)
-        body.made_rollouts = arena.flag(madeRollouts)
+        body.made_rollouts = arena.flag(wasSteady)
     }
 
     /// Throws for a lifetime that is missing; the reason is cut off where it is long.
@@ -72,6 +73,6 @@ extension StreamsRefused: WireMessage {
         above = body.above
         reason = Field.beginning(of: body.reason)
         cause = body.diverged != 0 ? .divergence : body.environment_failed != 0 ? .environment : .refusal
-        madeRollouts = body.made_rollouts != 0
+        wasSteady = body.made_rollouts != 0
     }
 }
