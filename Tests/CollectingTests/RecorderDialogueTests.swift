@@ -95,16 +95,28 @@ struct RecorderDialogueTests {
         #expect(moments == [5, 10, 20, 30, 40])
     }
 
-    @Test("a recorder that was started again at the same endpoint is known by its tickets") func sameEndpoint() {
-        var ticketed = request
-        ticketed.ticket = [1]
+    @Test(
+        "one that joined the coordinator again is asked after a second without a sign: it may have been started again")
+    func otherTickets() {
         var outbox = Outbox()
+        var asked = request
+        asked.ticket = [1]
+        func overdue(_ dialogue: RecorderDialogue) -> UInt64? {
+            (0...20).map { $0 * 500 }.first { dialogue.isOverdue(now: UInt64($0) * 1_000_000) }.map(UInt64.init)
+        }
         var dialogue = RecorderDialogue(endpoint: "a")
-        #expect(!dialogue.isWithAnother(than: "a", ticket: [1]), "nobody was asked")
-        dialogue.ask(ticketed, now: 0, outbox: &outbox)
-        #expect(!dialogue.isWithAnother(than: "a", ticket: [1]))
-        #expect(dialogue.isWithAnother(than: "a", ticket: [2]))
-        #expect(dialogue.isWithAnother(than: "b", ticket: [1]))
+        dialogue.ask(asked, now: 0, outbox: &outbox)
+        _ = dialogue.take(opened([0, 0]), from: .endpoint("a"), now: 0, outbox: &outbox)
+        #expect(append(0, to: &dialogue))
+        dialogue.expect([1])
+        #expect(overdue(dialogue) == 5000)
+        dialogue.expect([2])
+        #expect(overdue(dialogue) == 1000)
+        #expect(outbox.items.count == 1, "nothing is sent again before")
+        dialogue.expect([2])
+        #expect(overdue(dialogue) == 1000)
+        dialogue.take(durable([4: 0, 5: 0]), actors: 4..<6, from: .endpoint("a"), now: 0, outbox: &outbox)
+        #expect(overdue(dialogue) == 5000, "it has not forgotten")
     }
 
     @Test("a recorder that came back elsewhere is opened again and gets what it lacks, in order")
@@ -202,10 +214,12 @@ struct RecorderDialogueTests {
         var outbox = Outbox()
         var dialogue = dialogue(sent: 3, at: 0)
         for _ in 0..<(2 * RecorderDialogue.fruitlessLimit) { dialogue.ask(request, now: 0, outbox: &outbox) }
+        outbox.removeAll()
         for _ in 0..<(2 * RecorderDialogue.fruitlessLimit) {
             #expect(dialogue.take(opened([0, 0]), from: .endpoint("a"), now: 0, outbox: &outbox))
             #expect(dialogue.refusal == nil)
         }
+        #expect(outbox.items.map(\.bytes) == [[0], [1], [2]], "what is lost is sent again once, not for each answer")
         // That was one answer that brought nothing; so many more are a reason.
         for _ in 1..<RecorderDialogue.fruitlessLimit {
             #expect(dialogue.refusal == nil)

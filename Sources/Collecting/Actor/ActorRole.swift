@@ -211,11 +211,9 @@ package final class ActorRole: Role {
             part.carry = carry
             part.refusedJoins = 0
             part.retire()
-            guard carry.recordsAny else { return }
-            let recorder = part.recorder ?? RecorderDialogue(endpoint: carry.recorderEndpoint)
-            let isOther = recorder.isWithAnother(than: carry.recorderEndpoint, ticket: carry.recorderTicket)
-            guard part.recorder == nil || isOther else { return }
-            part.recorder = recorder
+            part.recorder?.expect(carry.recorderTicket)
+            guard part.recorder?.endpoint != carry.recorderEndpoint, carry.recordsAny else { return }
+            if part.recorder == nil { part.recorder = RecorderDialogue(endpoint: carry.recorderEndpoint) }
             part.recorder?.move(to: carry.recorderEndpoint)
             if part.phase != .joining { open(part, now: now, outbox: &outbox) }
             return

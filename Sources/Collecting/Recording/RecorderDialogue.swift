@@ -50,6 +50,10 @@ package struct RecorderDialogue {
     private var nextResend: UInt64 = 0
     /// Resends since something was last called durable.
     private var vainResends = 0
+    /// What the recorder takes, as far as is known here.
+    private var ticket: [UInt8]?
+    /// The recorder takes another ticket than before, and has said nothing since.
+    private var mayHaveForgotten = false
     /// The number of the last question.
     private var question: UInt64 = 0
     /// Questions since the recorder last said something.
@@ -86,14 +90,16 @@ package struct RecorderDialogue {
         unacknowledged.acknowledge(actor: actor, next: sequence)
     }
 
-    /// Whether a lease that names this endpoint and this ticket is about another recorder than the one that was asked
-    /// last. One that was started again at the same endpoint takes other tickets, and knows nothing of the streams.
-    package func isWithAnother(than endpoint: String, ticket: [UInt8]) -> Bool {
-        self.endpoint != endpoint || asked.map { $0.ticket != ticket } ?? false
+    /// The recorder takes this ticket from now on. Where it is another than before, the recorder has joined the coordinator
+    /// once more, as one does that was started again at the same endpoint and knows nothing of the streams: it is asked
+    /// soon if it says nothing.
+    package mutating func expect(_ ticket: [UInt8]) {
+        mayHaveForgotten = mayHaveForgotten || self.ticket.map { $0 != ticket } ?? false
+        self.ticket = ticket
     }
 
-    /// The recorder has come back, at this endpoint. It has to be asked where the streams stand, and what was on its
-    /// way to the old one is sent again then.
+    /// The recorder has come back at another endpoint. It has to be asked where the streams stand, and what was on
+    /// its way to the old one is sent again then.
     package mutating func move(to endpoint: String) {
         self.endpoint = endpoint
         isOpen = false
@@ -113,6 +119,7 @@ package struct RecorderDialogue {
     /// - Parameter number: of the question, by which a refusal is known for its answer; 0 for none.
     package mutating func ask(_ request: OpenStreams, number: UInt64 = 0, now: UInt64, outbox: inout Outbox) {
         if asked == nil { waitsSince = now }
+        ticket = request.ticket
         lastSign = now
         unanswered += 1
         question = number
@@ -135,7 +142,8 @@ package struct RecorderDialogue {
     /// What was on its way to a recorder may be lost, and it may have been restarted: asking makes it say where it
     /// stands.
     package func isOverdue(now: UInt64) -> Bool {
-        let first = isOpen ? Self.silenceMilliseconds : Self.requestIntervalMilliseconds
+        let first =
+            isOpen && !mayHaveForgotten ? Self.silenceMilliseconds : Self.requestIntervalMilliseconds
         func doubled(_ times: Int) -> UInt64 { first << UInt64(max(0, min(times, Self.longestBackoff))) }
         let patience = max(doubled(fruitless), min(doubled(unanswered - 1), Self.longestSilenceMilliseconds))
         return (!isOpen || !unacknowledged.isEmpty) && now >= lastSign + patience * nanosecondsPerMillisecond
@@ -151,6 +159,7 @@ package struct RecorderDialogue {
             opened.streams.count == asked.actors.count
         else { return false }
         isOpen = true
+        mayHaveForgotten = false
         lastSign = now
         waitsSince = now
         unanswered = 0
@@ -164,12 +173,12 @@ package struct RecorderDialogue {
         if unacknowledged.drop() || !mayOwe {
             noteProgress()
         } else if isAsking {
-            // A recorder that stood still answers all that it was asked meanwhile, before it has what is sent again
-            // now.
             fruitless += 1
         }
+        // A recorder that stood still answers all that it was asked meanwhile, before it has what is sent again now: sent
+        // again for every answer, that would be many times as much.
+        if isAsking { unacknowledged.rewind() }
         isAsking = false
-        unacknowledged.rewind()
         unacknowledged.send(to: address, outbox: &outbox)
         return true
     }
@@ -214,6 +223,7 @@ package struct RecorderDialogue {
     ) {
         let streams = durable.streams.filter { actors.contains($0.actor) && $0.incarnation == asked?.incarnation }
         guard isWith(sender), !streams.isEmpty else { return }
+        mayHaveForgotten = false
         lastSign = now
         waitsSince = now
         unanswered = 0

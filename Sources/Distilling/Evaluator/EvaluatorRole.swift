@@ -167,9 +167,8 @@ package final class EvaluatorRole: Role {
             guard command > running.command, job.incarnation == running.job.incarnation else { return true }
             running.command = command
             running.job = job
-            guard running.recorder.isWithAnother(than: job.recorderEndpoint, ticket: job.recorderTicket) else {
-                return true
-            }
+            running.recorder.expect(job.recorderTicket)
+            guard running.recorder.endpoint != job.recorderEndpoint else { return true }
             running.recorder.move(to: job.recorderEndpoint)
             if running.phase != .fetching { open(running, now: now, outbox: &outbox) }
             return true
