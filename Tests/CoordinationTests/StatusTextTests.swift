@@ -66,8 +66,21 @@ import Wire
         status.waits = (0..<1000).map { _ in status.waits[0] }
         let lines = StatusText(status).lines
         #expect(lines.allSatisfy { $0.count <= 100 })
-        #expect(lines.count < 120)
+        #expect(lines.count < 130)
         #expect(lines.contains { $0.contains("more") })
+    }
+
+    @Test("has the whole of a reason, over several lines") func reasons() throws {
+        var status = try ClusterStatus(json: Self.document)
+        let reason =
+            "an environment for actors 0-24 of task 1 lifetime 0, which has failed 3 times (the run ends with "
+            + "number 9): environment of corridor:Corridor has failed: ValueError: the goal is behind the wall (corridor.py:31)"
+        status.waits[1].why = reason
+        status.failure = reason
+        let lines = StatusText(status).lines
+        #expect(lines.allSatisfy { $0.count <= 100 })
+        let words = lines.joined(separator: " ").split(separator: " ").joined(separator: " ")
+        #expect(words.contains("the run waits for " + reason) && words.contains("FAILED: " + reason), "\(words)")
     }
 
     private static let expected = """

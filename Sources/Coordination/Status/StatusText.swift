@@ -14,6 +14,9 @@ package struct StatusText {
     private static let leaseRows = 20
     private static let waitRows = 8
     private static let planRows = 24
+    /// Lines of a reason at most; it goes on behind so many columns.
+    private static let reasonLines = 4
+    private static let reasonIndent = 12
     /// Waits of a moment are no trouble.
     private static let noticeableSeconds = 1.0
     /// Numbers that are bad unless they are 0, and how they are called.
@@ -57,8 +60,7 @@ package struct StatusText {
             lines.append(
                 "evaluation: \(status.jobs.finished) of \(status.jobs.total) jobs, \(status.jobs.running) running")
         }
-        if !status.failure.isEmpty { lines.append("FAILED:     \(status.failure)") }
-        return lines
+        return status.failure.isEmpty ? lines : lines + broken("FAILED:     \(status.failure)")
     }
 
     // MARK: - The plan
@@ -109,10 +111,10 @@ package struct StatusText {
                 .allSatisfy({ $0 })
         else { return [] }
         var lines = ["", "waits and troubles"]
-        lines += limited(waits.flatMap(self.lines), Self.waitRows * 2)
-        lines += limited(givenUp, Self.waitRows)
-        lines += limited(quarantined, Self.waitRows)
-        lines += limited(complaints, Self.waitRows)
+        lines += limited(waits.flatMap(self.lines), Self.waitRows * 2).flatMap(broken)
+        lines += limited(givenUp, Self.waitRows).flatMap(broken)
+        lines += limited(quarantined, Self.waitRows).flatMap(broken)
+        lines += limited(complaints, Self.waitRows).flatMap(broken)
         return lines + limited(counts, Self.waitRows)
     }
 
@@ -121,6 +123,20 @@ package struct StatusText {
         let what = wait.whom.isEmpty ? wait.why : wait.whom
         let first = "\(NumberText.roughDuration(wait.seconds).padded(8, right: true))  \(wait.who) waits for \(what)"
         return wait.whom.isEmpty ? [first] : [first, "          \(wait.why)"]
+    }
+
+    /// What a person has to read whole, such as why something failed: broken at spaces into lines of `columns`, all but the
+    /// first indented.
+    private func broken(_ text: String) -> [String] {
+        var lines: [String] = []
+        var rest = text
+        while rest.count > Self.columns, lines.count + 1 < Self.reasonLines {
+            let line = rest.prefix(Self.columns + 1)
+            guard let space = line.lastIndex(of: " "), line[..<space].contains(where: { $0 != " " }) else { break }
+            lines.append(String(line[..<space]))
+            rest = String(repeating: " ", count: Self.reasonIndent) + rest[rest.index(after: space)...]
+        }
+        return lines + [rest]
     }
 
     /// Counters above 0 of those in `troubles`, in words; nil for none.
