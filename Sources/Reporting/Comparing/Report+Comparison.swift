@@ -73,31 +73,25 @@ private struct ComparisonFigures {
 
     var curves: [any Figure] {
         compared.comparisons.enumerated().map { position, comparison in
-            let points = comparison.lines.map(\.curves.longest).max() ?? 0
-            let window = points >= 100 ? 5 : 1
-            let smoothed = window > 1 ? " Curves are averaged over \(window) neighbouring \(words.point)s." : ""
-            var references: [LineChart.Reference] = []
-            if comparison.commonTasks != nil {
-                if let optimum = comparison.lines.first?.optimum {
-                    references.append(.init("optimum", .optimum, optimum))
-                }
-                if let random = comparison.lines.first?.random {
-                    references.append(.init("random policy", .random, random))
-                }
-            }
-            return LineChart(
+            let shape = CurveShape(points: comparison.lines.map(\.curves.longest))
+            let references =
+                comparison.commonTasks == nil
+                ? []
+                : CurveShape.references(
+                    optimum: comparison.lines.first?.optimum, random: comparison.lines.first?.random)
+            return shape.chart(
                 name: "compared-\(comparison.label)", title: "\(comparison.label): \(words.value), by \(words.point)",
                 caption: "On \(tasks(comparison)): mean over trainings, \(words.tasks) and seeds; bands are 95 % "
                     + "intervals (percentile bootstrap, "
-                    + "\(NumberText.count(Bootstrap.draws(of: comparison.lines.map(\.curves)))) draws)." + smoothed,
-                xTitle: words.point, yTitle: words.value,
+                    + "\(NumberText.count(Bootstrap.draws(of: comparison.lines.map(\.curves)))) draws)."
+                    + shape.smoothing(words),
+                words: words,
                 series: comparison.lines.enumerated().map { index, line in
                     LineChart.Series(
-                        line.name, LineLook(index).role, line.curves.meanCurve(window: window),
+                        line.name, LineLook(index).role, line.curves.meanCurve(window: shape.window),
                         dash: LineLook(index).dash)
                 },
-                references: references, xRange: 1...Double(max(2, points)), yRange: 0...1,
-                size: position == 0 ? (1120, 420) : (560, 340))
+                references: references, leads: position == 0)
         }
     }
 

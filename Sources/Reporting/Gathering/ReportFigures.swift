@@ -20,8 +20,6 @@ struct ReportFigures {
         words = ReportWords(contents)
     }
 
-    /// Widest figure of a page, in the drawing's units.
-    private static let wide = (width: 1120.0, height: 420.0)
     /// What the control of an evaluation is called beside it.
     private static let controlSuffix = "-cleared"
 
@@ -36,12 +34,12 @@ struct ReportFigures {
         return labels.enumerated().compactMap { curves(of: $1, leads: $0 == 0) }
     }
 
-    /// Curves of 100 points or more are averaged over 5 neighbours; the source's recorded lifetimes always are.
+    /// The source's recorded lifetimes are averaged over 5 neighbours however short they are.
     private func curves(of label: String, leads: Bool) -> LineChart? {
         let models = models(label)
         guard let first = models.first?.evaluation else { return nil }
-        let points = models.map(\.evaluation.curves.longest).max() ?? 0
-        let window = points >= 100 ? 5 : 1
+        let shape = CurveShape(points: models.map(\.evaluation.curves.longest))
+        let window = shape.window
         var series = models.map { model in
             LineChart.Series(
                 model.name, model.look.role, model.evaluation.curves.meanCurve(window: window), dash: model.look.dash)
@@ -50,12 +48,11 @@ struct ReportFigures {
         for played in baselines {
             series.append(.init(words(of: played.kind), role(of: played.kind), played.curves.meanCurve(window: window)))
         }
-        var caption = caption(models.map(\.evaluation))
-        if window > 1 { caption += " Curves are averaged over \(window) neighbouring \(words.point)s." }
+        var caption = caption(models.map(\.evaluation)) + shape.smoothing(words)
         let source = contents.source(on: first.tasks)
         if !source.isEmpty, contents.axis == .episode || !baselines.contains(where: { $0.kind == .source }) {
             series.append(
-                .init(words.source, .source, source.meanCurve(window: max(window, 5), episodes: points)))
+                .init(words.source, .source, source.meanCurve(window: max(window, 5), episodes: shape.points)))
             caption +=
                 " The source is the algorithm that made the data, learning the same \(words.tasks) from scratch "
                 + "(\(source.curveCount) lifetimes), by \(words.point) of one actor; a lifetime that ended goes on at its "
@@ -66,10 +63,9 @@ struct ReportFigures {
             caption +=
                 " \(line.name): what this other run comes to on \(count) of the \(first.tasks.count) \(words.tasks)."
         }
-        return LineChart(
-            name: name(label), title: title(label, first), caption: caption, xTitle: words.point, yTitle: words.value,
-            series: series, references: references(first.tasks) + prompt(first) + beside.map(\.line),
-            xRange: 1...Double(max(2, points)), yRange: 0...1, size: leads ? Self.wide : (560, 340))
+        return shape.chart(
+            name: name(label), title: title(label, first), caption: caption, words: words, series: series,
+            references: references(first.tasks) + prompt(first) + beside.map(\.line), leads: leads)
     }
 
     /// The lines of a figure that act by a checkpoint.
@@ -128,10 +124,7 @@ struct ReportFigures {
     ///
     /// Both are dashed horizontal lines; empty where neither is known for every task.
     func references(_ tasks: [Int]) -> [LineChart.Reference] {
-        var lines: [LineChart.Reference] = []
-        if let optimum = contents.meanOptimum(of: tasks) { lines.append(.init("optimum", .optimum, optimum)) }
-        if let random = contents.meanRandom(of: tasks) { lines.append(.init("random policy", .random, random)) }
-        return lines
+        CurveShape.references(optimum: contents.meanOptimum(of: tasks), random: contents.meanRandom(of: tasks))
     }
 
     /// A dashed line for the mean return of what an evaluation began with; empty where it began with nothing.
