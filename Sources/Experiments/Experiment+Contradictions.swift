@@ -56,13 +56,6 @@ extension Experiment {
                     "\(limit) train tasks are asked for, but \(available) of \(tasks.count) are left after "
                         + "\(self.tasks.test) were held out; lower one of them or write train: all"))
         }
-        let used = trainTasks(of: tasks).count
-        if evaluations.isEmpty, evaluate.trainTasks > used {
-            found.append(
-                Contradiction(
-                    ["evaluate.train_tasks", "tasks.train"],
-                    "\(evaluate.trainTasks) training tasks are to be evaluated, but only \(used) are trained on"))
-        }
         do {
             _ = try source.needs(environment: tasks.environment, actors: collect.actors)
         } catch {

@@ -194,7 +194,9 @@ package struct EvaluateSettings: SettingsGroup {
     package static let entries: [Entry<EvaluateSettings>] = [
         .key("episodes", \.episodes, .integer(1...1_000_000), "Episodes of each task and seed, in one context."),
         .key("seeds", \.seeds, .integer(1...1_000), "Seeds of each task."),
-        .key("train_tasks", \.trainTasks, .integer(0...1_000_000), "Training tasks that are evaluated too."),
+        .key(
+            "train_tasks", \.trainTasks, .integer(0...1_000_000),
+            "Training tasks that are evaluated too; all where there are fewer."),
         .key(
             "control", \.control, .boolean,
             "Whether each task is also evaluated with the context cleared at every episode."),

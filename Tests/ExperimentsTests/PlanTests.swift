@@ -24,6 +24,8 @@ struct PlanTests {
         #expect(plan.maximumTransitions == 46 * 10 * 1000 * 10)
         #expect(plan.maximumRecordedTransitions == 46 * 4 * 1000 * 10)
         #expect(plan.evaluationEpisodes == (5 * 2 + 6) * 2 * 20)
+        let all = try Experiment(yaml: Self.yaml, file: "planned.yaml", overrides: ["evaluate.train_tasks=100"])
+        #expect(try ExperimentPlan(all, cores: 2).evaluationEpisodes == (5 * 2 + 12) * 2 * 20, "no more than there are")
         #expect(plan.distilSeconds == 30)
         #expect(plan.mayEndEarly)
         // Nine bytes a row and no more than three times that, with all that a file adds.

@@ -62,9 +62,6 @@ struct RefusalTests {
         Case(
             yaml: "name: a\ntasks: {train: 66}",
             expected: ["x.yaml:2: tasks.train and tasks.test", "65 of 81 are left after 16"]),
-        Case(
-            yaml: "name: a\ntasks: {train: 5}\nevaluate: {train_tasks: 6}",
-            expected: ["x.yaml:3: evaluate.train_tasks", "only 5 are trained on"]),
         Case(yaml: "name: a\ncollect: {record_actors: 101}", expected: ["x.yaml:2", "a lifetime has 100"]),
         Case(
             yaml: "name: a\ncluster: {actors_per_process: 10}",
