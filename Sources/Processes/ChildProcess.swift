@@ -156,7 +156,7 @@ private func spawn(
 /// `strings` as C has them, with NULL at the end.
 ///
 /// The strings are valid inside the call alone.
-private func withCStrings<Result>(
+func withCStrings<Result>(
     _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
 ) -> Result {
     var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) }

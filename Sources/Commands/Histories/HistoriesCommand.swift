@@ -9,12 +9,13 @@ import Quantities
 struct HistoriesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "histories",
-        abstract: "List, show, verify, replay, index and gather recorded streams.",
+        abstract: "List, show, verify, replay, index, gather, export and import recorded streams.",
         discussion:
             "PATH is a run's folder, a folder of streams or one .h5 file. Example: distillery histories verify runs/quickstart",
         subcommands: [
             HistoriesListCommand.self, HistoriesShowCommand.self, HistoriesVerifyCommand.self,
             HistoriesReplayCommand.self, HistoriesIndexCommand.self, HistoriesGatherCommand.self,
+            HistoriesExportCommand.self, HistoriesImportCommand.self,
         ])
 }
 
