@@ -255,7 +255,8 @@ let package = Package(
                 "Coordination",
                 "Supervision", "Wire", "Transport", "Processes", "Environments",
                 "Experience",
-                "Experiments", "Simulation", "TestSupport", "Monitoring", http, httpSockets,
+                "Experiments", "Simulation", "TestSupport", "Monitoring", "Reporting", "MessagePassing", http,
+                httpSockets,
             ], resources: [.copy("Earlier")]),
         tests(
             "DistillationTests",

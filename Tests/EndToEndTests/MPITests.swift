@@ -1,6 +1,7 @@
 import Coordination
 import Foundation
 import Glibc
+import MessagePassing
 import Testing
 
 /// The executable that was built with MPI, as scripts/test builds it, or where DISTILLERY_MPI says.
@@ -189,7 +190,9 @@ extension EndToEnd {
             #expect(!FileManager.default.fileExists(atPath: scratch("apart/step-00000010")))
         }
 
-        @Test("without MPI a program that a launcher starts several times refuses, and says how to build it")
+        @Test(
+            "without MPI a program that a launcher starts several times refuses, and says how to build it",
+            .enabled(if: !isBuiltWithMPI, "this build has MPI; scripts/test-package looks at one without"))
         func refusal() throws {
             for environment in [
                 ["OMPI_COMM_WORLD_SIZE": "2"], ["PMI_SIZE": "2"], ["PMIX_RANK": "0", "SLURM_STEP_NUM_TASKS": "2"],
