@@ -46,5 +46,25 @@ extension EndToEnd {
             #expect(FileManager.default.fileExists(atPath: scratch("runs/first/report.html")))
             #expect(command.survivors.isEmpty, "processes that did not end")
         }
+
+        @Test(
+            "an environment of one's own",
+            .enabled(
+                if: PythonEnvironment.has("distillery.environment"), "./scripts/test-python makes Python's environment")
+        )
+        func ownEnvironment() throws {
+            // The package is installed already, with Gymnasium.
+            let (scratch, command) = try run(
+                "docs/environments-python.md",
+                [
+                    "python3 -m venv environments": "ln -s '\(PythonEnvironment.folder)' environments",
+                    "environments/bin/pip install 'distillery[environment] @ ./scripts/python'": "true",
+                    "PYTHONPATH=.": "PYTHONPATH=.:\(PythonEnvironment.packages)",
+                ])
+            #expect(
+                command.standardOutput.contains("26 streams (26 sealed), "), "\(command.standardOutput.suffix(2000))")
+            #expect(FileManager.default.fileExists(atPath: scratch("runs/corridor/report.html")))
+            #expect(command.survivors.isEmpty, "processes that did not end")
+        }
     }
 }
