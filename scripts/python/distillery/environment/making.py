@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
 import json
+import pathlib
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -80,9 +83,26 @@ class EnvironmentMaker:
         modules = {"gymnasium", type(environment.unwrapped).__module__.split(".")[0]}
         found = {}
         for module in sorted(modules):
-            for package in importlib.metadata.packages_distributions().get(module, [])[:1]:
-                found[package] = importlib.metadata.version(package)
+            distribution = _distribution(module)
+            if distribution is not None:
+                found[distribution.metadata["Name"]] = distribution.version
         return found
+
+
+def _distribution(module: str) -> importlib.metadata.Distribution | None:
+    """The installed package that an imported module comes from; None for a file of one's own.
+
+    Most have the module's name. To look for another name takes as long as to import Gymnasium, since it reads what all
+    packages have, so that it is done for what lies among installed packages alone.
+    """
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.distribution(module)
+    file = getattr(sys.modules.get(module), "__file__", None) or ""
+    if not {"site-packages", "dist-packages"} & set(pathlib.PurePath(file).parts):
+        return None
+    for package in importlib.metadata.packages_distributions().get(module, []):
+        return importlib.metadata.distribution(package)
+    return None
 
 
 def read_task(text: str) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
+import sys
+import types
 from typing import Any
 
 import numpy as np
 import pytest
-from distillery.environment import EnvironmentMaker, Server
+from distillery.environment import EnvironmentMaker, Server, making
 from distillery.environment import environment_pb2 as wire
 
 FAULTY = "distillery.environment.examples:Faulty"
@@ -50,6 +53,21 @@ def test_describes_its_spaces_horizon_and_tasks() -> None:
     assert "gymnasium" in {setting.name for setting in description.software}
     listed = Asking(Server(EnvironmentMaker(gymnasium_id="FrozenLake-v1")))(describe=wire.Describe()).description
     assert (listed.observation.discrete.count, listed.horizon, listed.tasks) == (16, 100, 0)
+
+
+def test_packages_of_another_name_than_their_module_are_looked_for_among_the_installed_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def name(module: str) -> str | None:
+        distribution = making._distribution(module)
+        return distribution.metadata["Name"] if distribution else None
+
+    assert name("zmq") == "pyzmq"
+    # To read what all packages have takes as long as the rest of the start.
+    monkeypatch.setattr(importlib.metadata, "packages_distributions", lambda: pytest.fail("all packages were read"))
+    assert name("gymnasium") == "gymnasium"
+    monkeypatch.setitem(sys.modules, "rooms", types.ModuleType("rooms"))
+    assert name("rooms") is None
 
 
 def test_steps_copies_to_the_ends_of_their_episodes() -> None:
