@@ -1,26 +1,26 @@
 import Glibc
 import Processes
 
-/// A child with a folder of its own, in which its socket and its log are. Both end with this value.
-///
-/// The folder is open to its owner alone, so that no other user can connect to the socket.
+/// A child with a socket and a log in this process's `SocketFolder`. All of it ends with this value.
 final class StartedProcess {
     private let child: ChildProcess
-    private let folder: String
-    let endpoint: String
+    /// Keeps the folder.
+    private let folder: SocketFolder
+    private let socket: String
+    var endpoint: String { "ipc://\(socket)" }
 
     /// Throws `ExternalEnvironmentError` where there is no folder to be made or the program cannot be started.
     init(_ command: [String]) throws(ExternalEnvironmentError) {
         guard let program = command.first else { throw ExternalEnvironmentError("there is no command to start") }
         let executable = try Self.executable(program)
-        folder = try Self.makeFolder()
-        endpoint = "ipc://\(folder)/socket"
+        folder = try SocketFolder.ofThisProcess()
+        socket = folder.nextPath()
         do {
             child = try ChildProcess(
-                executable: executable, arguments: command.dropFirst() + ["--endpoint", endpoint],
-                log: folder + "/log")
+                executable: executable, arguments: command.dropFirst() + ["--endpoint", "ipc://\(socket)"],
+                log: socket + ".log")
         } catch {
-            Self.remove(folder)
+            unlink(socket + ".log")
             throw ExternalEnvironmentError("\(error)")
         }
     }
@@ -28,7 +28,8 @@ final class StartedProcess {
     deinit {
         child.kill()
         _ = child.wait(milliseconds: Self.endMilliseconds)
-        Self.remove(folder)
+        unlink(socket)
+        unlink(child.log)
     }
 
     /// A killed process ends at once unless the kernel holds it.
@@ -56,23 +57,5 @@ final class StartedProcess {
             throw ExternalEnvironmentError("there is no program \(name) on PATH (\(path.prefix(200)))")
         }
         return found
-    }
-
-    /// A socket's path has at most 107 bytes; a longer TMPDIR is not used.
-    private static func makeFolder() throws(ExternalEnvironmentError) -> String {
-        let temporary = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        let parent = temporary.utf8.count <= longestTemporaryFolder ? temporary : "/tmp"
-        var template = Array("\(parent)/distillery-environment-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else {
-            throw ExternalEnvironmentError("cannot make a folder in \(parent): errno \(errno)")
-        }
-        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    private static let longestTemporaryFolder = 64
-
-    private static func remove(_ folder: String) {
-        for name in ["socket", "log"] { unlink("\(folder)/\(name)") }
-        rmdir(folder)
     }
 }

@@ -116,12 +116,24 @@ private func message(_ body: () throws -> Void) -> String {
         #expect(message { _ = try EnvironmentProcess(program(.connect("tcp://192.0.2.1:5"))) }.contains("another host"))
     }
 
-    @Test("is ended with its value, and its folder is gone") func cleanUp() throws {
-        var process: EnvironmentProcess? = try EnvironmentProcess(program(.start(["sh", "-c", "sleep 600", "sh"])))
-        #expect(process?.isRunning == true)
+    @Test("is ended with its value, and its socket and its log are gone") func cleanUp() throws {
+        // It is told its endpoint behind `sh`, and says it.
+        let script = "touch ${2#ipc://}; echo $2; exec sleep 600"
+        var process: EnvironmentProcess? = try EnvironmentProcess(
+            program(.start(["sh", "-c", script, "sh"]), start: 300))
         let identifier = try #require(process?.identifier)
+        var socket: String?
+        for _ in 0..<200 where socket == nil {
+            let text = message { _ = try process?.describe() }
+            socket = (text.firstMatch(of: /ipc:\/\/([^ )]+)/)?.1).map(String.init)
+        }
+        let path = try #require(socket, "it never said its endpoint")
+        #expect(process?.isRunning == true && FileManager.default.fileExists(atPath: path))
+        #expect(FileManager.default.fileExists(atPath: path + ".log"))
         process = nil
         #expect(kill(identifier, 0) != 0)
+        #expect(!FileManager.default.fileExists(atPath: path))
+        #expect(!FileManager.default.fileExists(atPath: path + ".log"))
     }
 
     @Test("is kept for who needs one of the same program next, unless it has ended") func idle() throws {
