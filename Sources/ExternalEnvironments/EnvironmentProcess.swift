@@ -56,6 +56,8 @@ package final class EnvironmentProcess: @unchecked Sendable {
 
     /// Its number, for tests that kill it; nil where the user has started it.
     package var identifier: Int32? { started?.identifier }
+    /// It was asked for something and has answered: its start is over.
+    package private(set) var hasAnswered = false
     /// It has not ended; of a process that the user has started nothing is known.
     package var isRunning: Bool { started.map { $0.end == nil } ?? true }
 
@@ -126,7 +128,10 @@ package final class EnvironmentProcess: @unchecked Sendable {
             while let frame = try socket.receive() {
                 let reply = try frame.withUnsafeBytes { try EnvironmentReply(decoding: $0) }
                 // A request that could not be read has no number.
-                if reply.id == lastRequest || reply.id == 0 { return reply.body }
+                if reply.id == lastRequest || reply.id == 0 {
+                    hasAnswered = true
+                    return reply.body
+                }
                 strayMessages += 1
                 guard strayMessages < Self.mostStrayMessages else { throw failure("answers what nobody asks") }
             }

@@ -15,12 +15,17 @@ package struct EnvironmentProgram: Hashable, Sendable {
     package let startMilliseconds: Int
     /// How long it may take for any other answer.
     package let answerMilliseconds: Int
+    /// Processes that are kept ready beside those that are in use; none where the user starts them.
+    package let spareProcesses: Int
 
-    package init(name: String, way: Way, startMilliseconds: Int, answerMilliseconds: Int) {
+    package init(
+        name: String, way: Way, startMilliseconds: Int, answerMilliseconds: Int, spareProcesses: Int = 0
+    ) {
         self.name = name
         self.way = way
         self.startMilliseconds = startMilliseconds
         self.answerMilliseconds = answerMilliseconds
+        self.spareProcesses = if case .start = way { spareProcesses } else { 0 }
     }
 }
 

@@ -135,18 +135,4 @@ private func message(_ body: () throws -> Void) -> String {
         #expect(!FileManager.default.fileExists(atPath: path))
         #expect(!FileManager.default.fileExists(atPath: path + ".log"))
     }
-
-    @Test("is kept for who needs one of the same program next, unless it has ended") func idle() throws {
-        let standIn = try EnvironmentStandIn { _ in [] }
-        let one = program(.connect(standIn.endpoint))
-        let first = try IdleProcesses.take(one)
-        IdleProcesses.keep(first)
-        #expect(try IdleProcesses.take(one) === first)
-        #expect(try IdleProcesses.take(one) !== first)
-        let ended = program(.start(["sh", "-c", "exit 0", "sh"]))
-        let other = try IdleProcesses.take(ended)
-        while other.isRunning { usleep(1000) }
-        IdleProcesses.keep(other)
-        #expect(try IdleProcesses.take(ended) !== other)
-    }
 }

@@ -27,6 +27,8 @@ struct BenchExternalCommand: ParsableCommand {
             let environment = try Experiment.environment(
                 named: ExternalTasks.name,
                 overrides: [
+                    // Its start would take processors from what is measured.
+                    "spare_processes=0",
                     "gymnasium=\"\(gymnasium)\"", "command=[\"\(python)\", \"-m\", \"distillery.environment\"]",
                 ])
             return try ExternalBenchmark(environment, gymnasium: gymnasium, python: python, copies: batch).run(plan)

@@ -44,7 +44,7 @@ final class ExternalCopies: Environment {
     deinit {
         observations.deallocate()
         guard let process, process.isRunning, (try? process.close()) != nil else { return }
-        IdleProcesses.keep(process)
+        IdleProcesses.shared.keep(process)
     }
 
     func reset(_ index: Int, episode: UInt64) throws {
@@ -95,6 +95,8 @@ final class ExternalCopies: Environment {
                 }
                 isSeeded[index] = true
             }
+            // It works: another is worth its start, and one that has ended meanwhile is replaced.
+            IdleProcesses.shared.keepSpares(of: process.program)
         }
     }
 
@@ -116,7 +118,7 @@ final class ExternalCopies: Environment {
         do throws(ExternalEnvironmentError) { try body(process) } catch {
             let failure = EnvironmentFailure(error.description)
             self.failure = failure
-            if error.isRefusal, (try? process.close()) != nil { IdleProcesses.keep(process) }
+            if error.isRefusal, (try? process.close()) != nil { IdleProcesses.shared.keep(process) }
             self.process = nil
             throw failure
         }

@@ -44,6 +44,7 @@ package struct ExternalSettings: SettingsGroup {
     package var endpoint: String?
     package var startSeconds = 60
     package var answerSeconds = 30.0
+    package var spareProcesses = 1
     /// Nil until the environment was asked.
     package var description: Description?
 
@@ -93,6 +94,10 @@ package struct ExternalSettings: SettingsGroup {
         .key(
             "answer_seconds", \.answerSeconds, .number(0.05, 250),
             "Seconds that it may take for any other answer; a process that takes longer is ended and started again."),
+        .key(
+            "spare_processes", \.spareProcesses, .integer(0...IdleProcesses.most),
+            "Processes that each actor process and evaluator keeps started beside those in use, to go on with at once where one fails."
+        ),
     ]
 
     /// They are part of every stream's attributes, which hold 60,000 bytes.
@@ -127,6 +132,7 @@ package struct ExternalSettings: SettingsGroup {
         let usual = ExternalSettings()
         (identity.command, identity.endpoint) = (usual.command, usual.endpoint)
         (identity.startSeconds, identity.answerSeconds) = (usual.startSeconds, usual.answerSeconds)
+        identity.spareProcesses = usual.spareProcesses
         return identity
     }
 
@@ -139,7 +145,8 @@ package struct ExternalSettings: SettingsGroup {
         return EnvironmentProgram(
             name: gymnasium ?? factory ?? "",
             way: endpoint.map { EnvironmentProgram.Way.connect($0) } ?? .start(command + options),
-            startMilliseconds: startSeconds * 1000, answerMilliseconds: Int(answerSeconds * 1000))
+            startMilliseconds: startSeconds * 1000, answerMilliseconds: Int(answerSeconds * 1000),
+            spareProcesses: spareProcesses)
     }
 }
 

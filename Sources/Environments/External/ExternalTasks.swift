@@ -68,7 +68,7 @@ package struct ExternalTasks: EnvironmentKind {
     /// Throws `EnvironmentFailure` where the process cannot be started, or is another environment than it was.
     package func makeEnvironment(task: Task, keys: [StreamKey]) throws -> any Environment {
         do {
-            let process = try IdleProcesses.take(settings.program)
+            let process = try IdleProcesses.shared.take(settings.program)
             let found = ExternalSettings.Description(try process.describe())
             guard let expected = settings.description, found.isLike(expected) else {
                 throw process.failure(
@@ -77,6 +77,7 @@ package struct ExternalTasks: EnvironmentKind {
                         + "\(environment.observationSpace), \(environment.actionSpace) and "
                         + "\(environment.horizon.map(String.init) ?? "any number of") steps")
             }
+            IdleProcesses.shared.keepSpares(of: settings.program)
             return ExternalCopies(
                 description: environment, process: process, task: task.json, seed: Self.seed(of: task), keys: keys)
         } catch let error as ExternalEnvironmentError { throw EnvironmentFailure("\(error)") }
