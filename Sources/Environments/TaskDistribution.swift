@@ -30,11 +30,15 @@ package protocol TaskDistribution: Sendable {
     var curveAxis: CurveAxis { get }
     /// Whether the actions of a recorded stream bring the same observations and rewards again. True unless implemented.
     var isReplayable: Bool { get }
+    /// What `makeEnvironment` may have to wait for, a process of the environment with this name, for people. Nil where the
+    /// environment is in this process, as unless implemented.
+    var processName: String? { get }
 }
 
 extension TaskDistribution {
     package func makeView(of task: Task) throws -> (any ObservationView)? { nil }
     package var isReplayable: Bool { true }
+    package var processName: String? { nil }
     package var curveAxis: CurveAxis { .episode }
     package var groups: [String] { Split.allCases.map(\.rawValue) }
     package func ids(in group: String) throws -> [Int] { ids(of: try split(named: group)) }

@@ -76,8 +76,9 @@ final class ActorPart {
 
     /// Begins to act: makes the environments and puts every actor where its stream goes on. In lockstep the learner
     /// has said where that is; otherwise `opened`, the recorder's answer, says so for the actors that are recorded,
-    /// and the others begin at their beginning. Throws `EnvironmentFailure` where the environments cannot begin.
-    func start(_ opened: [StreamsOpened.Stream]) throws {
+    /// and the others begin at their beginning. `progress` is told where that waits for a process of the environment.
+    /// Throws `EnvironmentFailure` where the environments cannot begin.
+    func start(_ opened: [StreamsOpened.Stream], _ progress: WorkProgress?) throws {
         let positions = carry.actors.enumerated().map { index, actor in
             var position = ActorPosition(actor: actor, incarnation: carry.incarnation)
             if !places.isEmpty {
@@ -92,7 +93,7 @@ final class ActorPart {
         }
         let task = try context.task(carry.lifetime.task)
         collector = try RolloutCollector(
-            environment: try context.distribution.makeEnvironment(task: task, keys: keys),
+            environment: try context.distribution.makeEnvironment(task: task, keys: keys, progress),
             view: try context.distribution.view(of: task), actor: policy, lifetime: carry.lifetime,
             positions: positions)
         retire()

@@ -11,7 +11,7 @@ extension ActorRole {
     func start(
         _ part: ActorPart, _ opened: [StreamsOpened.Stream], now: UInt64, outbox: inout Outbox
     ) throws {
-        do { try part.start(opened) } catch let failure as EnvironmentFailure {
+        do { try part.start(opened, progress) } catch let failure as EnvironmentFailure {
             giveUp(part, because: failure, now: now, outbox: &outbox)
         }
     }

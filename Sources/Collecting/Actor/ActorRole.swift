@@ -41,6 +41,8 @@ package final class ActorRole: Role {
     package let name = RoleName.actor
     /// Actors that it can carry; 0 lets the coordinator take the experiment's number.
     package let capacity: Int
+    /// What a part waits for that holds all of them up.
+    package let progress: WorkProgress? = WorkProgress()
 
     /// Names a part: no two parts of a lifetime begin with the same actor.
     struct Key: Hashable {

@@ -62,7 +62,7 @@ final class RunningJob {
             StreamKey(seed: context.experiment.seed, stream: StreamIdentifier(lifetime: lifetime, actor: $0))
         }
         let task = try context.task(job.task)
-        let environment = try context.distribution.makeEnvironment(task: task, keys: keys)
+        let environment = try context.distribution.makeEnvironment(task: task, keys: keys, progress)
         let acting = try policy.make(
             parameters,
             on: EvaluatedTask(

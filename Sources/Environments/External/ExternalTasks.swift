@@ -62,6 +62,8 @@ package struct ExternalTasks: EnvironmentKind {
 
     package func references(of task: Task) -> ReferenceReturns { ReferenceReturns(optimum: settings.optimum) }
 
+    package var processName: String? { settings.program.name }
+
     /// What the same actions bring is the process' affair.
     package var isReplayable: Bool { false }
 

@@ -45,6 +45,7 @@ package struct TrialsTasks: EnvironmentKind {
     package var count: Int { inner.count + 1 }
     package var curveAxis: CurveAxis { inner.curveAxis }
     package var isReplayable: Bool { inner.isReplayable }
+    package var processName: String? { inner.processName }
     package var groups: [String] { inner.groups + [Self.drawn] }
     /// The group of the tasks that trials are drawn from: what the environment inside calls `train`, which in an
     /// experiment's evaluations is the mixture.

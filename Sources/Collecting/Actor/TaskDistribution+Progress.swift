@@ -1,0 +1,16 @@
+package import Environments
+package import Experience
+package import Nodes
+
+extension TaskDistribution {
+    /// `makeEnvironment`, of which `progress` tells where it waits for a process of the environment: `status` names what
+    /// holds a node up. Throws as `makeEnvironment` does.
+    package func makeEnvironment(
+        task: Task, keys: [StreamKey], _ progress: WorkProgress?
+    ) throws -> any Environment {
+        guard let processName else { return try makeEnvironment(task: task, keys: keys) }
+        progress?.note("waits for the process of environment \(processName) to start")
+        defer { progress?.finish() }
+        return try makeEnvironment(task: task, keys: keys)
+    }
+}
