@@ -1,3 +1,4 @@
+import Environments
 import Foundation
 import Histories
 
@@ -34,11 +35,19 @@ package struct StreamTally: Codable, Sendable {
             damaged += 1
             problems += verification.problems.map { "\(file): \($0)" }
         }
+        guard Self.isReplayable(file) else { return }
         let replay = StreamReplay(path: file)
         if !replay.isSound {
             differing += 1
             problems += [replay.difference ?? replay.problem].compactMap { $0.map { "\(file): \($0)" } }
         }
+    }
+
+    /// Whether the environment promises it. Of a file that cannot be read the replay tells why.
+    private static func isReplayable(_ file: String) -> Bool {
+        let reader = try? StreamReader(path: file)
+        defer { reader?.close() }
+        return (try? reader?.metadata.makeRecordedTask().tasks.isReplayable) ?? true
     }
 
     static func + (first: Self, second: Self) -> Self {

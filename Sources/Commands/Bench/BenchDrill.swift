@@ -14,7 +14,8 @@ struct BenchDrillCommand: ParsableCommand {
             an evaluation are killed instead; with --whole-runs whole runs are disturbed, one after the other, \
             of which any process may be killed, the supervisor too, which is followed by --resume: each must end with \
             its report, with each lifetime, distillation and evaluation of its plan done once, and with the results of \
-            an evaluation of the same checkpoints that nobody disturbs.
+            an evaluation of the same checkpoints that nobody disturbs. With --environments the processes of an \
+            environment in Python are killed, by turns with as much time in which nobody is.
             Example: distillery bench drill --minutes 20 --every 10 --json
             """)
 
@@ -28,14 +29,17 @@ struct BenchDrillCommand: ParsableCommand {
     @Option(help: "Folder for the two runs; by default a temporary one that is removed.") var out: String?
     @Flag(help: "Kill evaluators, and nothing else.") var evaluate = false
     @Flag(help: "Disturb whole runs: collect, distil, evaluate, report.") var wholeRuns = false
+    @Flag(help: "Kill processes of an environment in Python, and nothing else.") var environments = false
+    @Option(help: "Python with the packages distillery[environment], for --environments.") var python = "python3"
     @Flag(help: "Print one JSON document.") var json = false
 
     func validate() throws {
         guard minutes > 0, reference >= 0, every >= 0, (1...65_536).contains(actors), (1...1_024).contains(processes)
         else { throw ValidationError("expected positive numbers") }
-        guard !(evaluate && wholeRuns) else {
-            throw ValidationError("--evaluate and --whole-runs are two drills: choose one")
+        guard [evaluate, wholeRuns, environments].count(where: { $0 }) < 2 else {
+            throw ValidationError("--evaluate, --whole-runs and --environments are drills of their own: choose one")
         }
+        guard !environments || every > 0 else { throw ValidationError("--environments needs kills: --every is 0") }
     }
 
     func run() throws {
@@ -50,6 +54,10 @@ struct BenchDrillCommand: ParsableCommand {
         if wholeRuns {
             let drill = WholeRunsDrill(folder: folder, every: every, seed: seed, monitor)
             return [try drill.carryOut(minutes: minutes)]
+        }
+        if environments {
+            let drill = EnvironmentDrill(minutes: minutes, every: every, python: python, seed: seed)
+            return [try drill.carryOut(in: folder, monitor)]
         }
         if evaluate {
             return [try EvaluatorDrill(minutes: minutes, every: every, seed: seed).carryOut(in: folder, monitor)]
