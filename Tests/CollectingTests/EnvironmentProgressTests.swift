@@ -25,7 +25,7 @@ private struct Elsewhere: TaskDistribution {
     @Test(
         "names the process that is waited for, where there is one, and is over then",
         arguments: [
-            ("CartPole-v1", "waits for the process of environment CartPole-v1 to start"), (nil, "nothing is said"),
+            ("CartPole-v1", "waits for environment CartPole-v1 to start"), (nil, "nothing is said"),
         ])
     func words(name: String?, words: String) throws {
         let progress = WorkProgress()

@@ -9,7 +9,7 @@ extension TaskDistribution {
         task: Task, keys: [StreamKey], _ progress: WorkProgress?
     ) throws -> any Environment {
         guard let processName else { return try makeEnvironment(task: task, keys: keys) }
-        progress?.note("waits for the process of environment \(processName) to start")
+        progress?.note("waits for environment \(processName) to start")
         defer { progress?.finish() }
         return try makeEnvironment(task: task, keys: keys)
     }
