@@ -8,7 +8,8 @@ enum PythonEnvironment {
         ProcessInfo.processInfo.environment["DISTILLERY_PYTHON"].map { URL(filePath: $0) }
         ?? root.appending(path: ".build/python/bin/python")
 
-    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    /// Of this repository.
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
 
     /// Of the environment, as `python3 -m venv FOLDER` makes it.
