@@ -159,6 +159,8 @@ package final class DistillationRun {
     package var progress: Double { trainer.progress }
     /// `training.checkpoint_every` steps have gone by since the last checkpoint.
     package var isCheckpointDue: Bool { steps - lastCheckpoint >= checkpointEvery }
+    /// No checkpoint has the steps that were made last.
+    package var hasNewSteps: Bool { steps > lastCheckpoint }
     /// Transitions that windows are drawn from.
     package var transitions: Int { trainer.sampler.rowCount }
     /// Streams that are learnt from.

@@ -8,12 +8,12 @@ package import Nodes
 import Transport
 package import Wire
 
-/// Trains one distillation of the plan at a time on the run's streams and sends its checkpoints to the coordinator.
+/// Has one distillation of the plan at a time trained on the run's streams and sends its checkpoints to the coordinator.
 ///
-/// It reads the streams from the run's folder, which it has to share with the recorder; everything else goes
-/// through the coordinator. Its work is a slice of loading or one step of training. It trains only what is leased to it,
-/// and what it has in memory outlives a lease: a coordinator that has died leases it again, and training goes on where it
-/// stood unless another distiller has come further. With the lease of another distillation it is dropped.
+/// Training is the engine's (`TrainingEngine`); this is the talk about it. The streams are read from the run's folder, which
+/// has to be shared with the recorder; everything else goes through the coordinator. It trains only what is leased to it,
+/// and what its engine has in memory outlives a lease: a coordinator that has died leases it again, and training goes on where
+/// it stood unless another distiller has come further. With the lease of another distillation it is dropped.
 ///
 /// Its end is told in two steps: the checkpoint of the last step is stored, then `DistillationFinished` names it.
 /// The checkpoint alone would do, since it says by itself that training is over.
@@ -26,21 +26,16 @@ package final class DistillerRole: Role {
 
     package let name = RoleName.distiller
     package let capacity = 0
-    package let progress: WorkProgress? = WorkProgress()
+    package var progress: WorkProgress? { engine.progress }
 
     private var folder: String
+    private let engine: any TrainingEngine
     private let logger: Logger
     private var context: ExperimentContext?
-    /// What it has in memory, and what is leased to it while `isLeased`; nil before the first lease.
+    /// What the engine has in memory, and what is leased to it while `isLeased`; nil before the first lease.
     private var planned: PlannedDistillation?
-    /// Nil before the first lease and when all is read.
-    private var loading: DistillationLoading?
-    /// Nil until the streams are read.
-    private var training: DistillationRun?
     /// Whether `planned` is this node's, by the name that it has now; without a lease it stands still.
     private var isLeased = false
-    /// What was read of the histories; nil before the first lease.
-    private var store: HistoriesReading?
     /// Number of the command that leased it last; one that was sent again may come after a later one.
     private var lastCommand: UInt64 = 0
     private var upload: CheckpointUpload?
@@ -57,8 +52,10 @@ package final class DistillerRole: Role {
     private var isDraining = false
 
     /// `folder`: the run's, on a file system that this node shares; nil for the folder that the coordinator names.
-    package init(folder: String?, logger: Logger) {
+    /// `engine`: what trains; nil for this process.
+    package init(folder: String?, engine: (any TrainingEngine)? = nil, logger: Logger) {
         self.folder = folder ?? ""
+        self.engine = engine ?? SwiftEngine(logger: logger)
         self.logger = logger
     }
 
@@ -80,24 +77,27 @@ package final class DistillerRole: Role {
     }
 
     package var isFinished: Bool {
-        isDraining && (!isLeased || (reports.isEmpty && (upload?.isComplete ?? true)))
+        isDraining && (!isLeased || (engine.isDrained && reports.isEmpty && (upload?.isComplete ?? true)))
     }
 
     /// Asked to leave in the middle of training, it leaves a checkpoint behind to go on from.
     package func drain(now: UInt64) {
         guard !isDraining else { return }
         isDraining = true
-        if isLeased, let training, !training.isFinished, upload?.isComplete ?? true { try? save(training) }
+        engine.drain(now: now)
+        if isLeased { try? saveIfDue() }
     }
 
     package var distillation: String { planned?.name ?? "" }
 
     package var numbers: [String: Double] {
-        var numbers = training?.numbers ?? loading?.numbers ?? [:]
-        numbers["steps"] = training.map { Double($0.steps) }
+        var numbers = engine.numbers
+        numbers["steps"] = engine.steps.map(Double.init)
         numbers["refused_messages"] = Double(refusedMessages)
         return numbers
     }
+
+    package func waiting(now: UInt64) -> Waiting? { isLeased ? engine.waiting(now: now) : nil }
 
     /// Answers to pieces of checkpoints and answers to reports are told apart by their numbers
     /// (`firstUploadRequest`).
@@ -114,7 +114,7 @@ package final class DistillerRole: Role {
             reportWasRefused(reason, now: now)
         case .distil(let distil) where sender == .coordinator:
             outbox.send(.acknowledgement, to: .coordinator, request: envelope.request)
-            try takeUp(distil, command: envelope.request)
+            try takeUp(distil, command: envelope.request, now: now)
         case .failure: break
         default: refusedMessages += 1
         }
@@ -130,79 +130,54 @@ package final class DistillerRole: Role {
 
     /// A distillation is leased to this node: for the first time, or again. What it has of it in memory it goes on with,
     /// unless another distiller has come further. Throws `ClusterError` for one that the experiment does not have.
-    private func takeUp(_ distil: Distil, command: UInt64) throws {
+    private func takeUp(_ distil: Distil, command: UInt64, now: UInt64) throws {
         guard let context, command > lastCommand else { return }
         lastCommand = command
         isLeased = true
-        if distil.distillation != planned?.name { try begin(distil.distillation, of: context.experiment) }
+        let isAnother = distil.distillation != planned?.name
+        if isAnother { try begin(distil.distillation, of: context.experiment) }
         guard let planned else { return }
         isReported = false
-        defer { if !distil.isGrowing { store?.historiesAreComplete() } }
         let step = Checkpoint.step(of: Checkpoint.parts(of: distil.resumeFrom).name)
         if let step { stored = (distil.resumeFrom, step) }
-        if let training {
-            guard let step, step > training.steps else { return }
-            self.training = nil
-            upload = nil
-        }
-        let run = URL(fileURLWithPath: folder)
-        let checkpoint =
-            distil.resumeFrom.isEmpty
-            ? nil : run.appendingPathComponent("checkpoints/distiller/\(distil.resumeFrom)")
-        if let loading {
-            loading.resumeFrom = checkpoint
-        } else {
-            loading = DistillationLoading(
-                experiment: context.experiment, settings: planned.settings, distribution: context.distribution,
-                histories: run.appendingPathComponent("histories"), resumeFrom: checkpoint, store: store)
-            store = loading?.store
-            store?.onLeftOut = { [logger] _, reason in
-                logger.warning("a stream is left out", metadata: ["reason": "\(reason)"])
-            }
-            loading?.onProgress = { [progress] in progress?.advance() }
-        }
+        if !isAnother, let step, let steps = engine.steps, step > steps { upload = nil }
+        try engine.take(
+            TrainingOrder(
+                planned: planned, context: context, run: URL(fileURLWithPath: folder),
+                newest: step.map { (distil.resumeFrom, $0) }, isGrowing: distil.isGrowing), now: now)
     }
 
-    /// Another distillation than the one in memory, which is dropped. A checkpoint of that one that is on its way is
-    /// another distiller's to send.
+    /// Another distillation than the one in memory. A checkpoint of that one that is on its way is another distiller's to
+    /// send.
     private func begin(_ name: String, of experiment: Experiment) throws {
         guard let found = try experiment.distillations().first(where: { $0.name == name }) else {
             throw ClusterError("the experiment has no distillation \(name): the coordinator is of another version")
         }
         lastUploadRequest = max(lastUploadRequest, upload?.lastRequest ?? 0)
-        (planned, training, loading, upload, stored) = (found, nil, nil, nil, nil)
+        (planned, upload, stored) = (found, nil, nil)
     }
 
     package func work(now: UInt64, outbox: inout Outbox) throws -> Bool {
-        guard isLeased, !isDraining else { return false }
-        if let loading {
-            guard let run = try loading.advance(now: now) else { return loading.isReading }
-            logger.info(
-                "streams loaded",
-                metadata: [
-                    "streams": "\(run.streams)", "transitions": "\(run.transitions)", "step": "\(run.steps)",
-                ])
-            if let note = run.memoryNote { logger.info("\(note)") }
-            self.loading = nil
-            run.onProgress = { [progress] in progress?.advance() }
-            training = run
-        }
-        guard let training, !training.isFinished else { return false }
-        guard try training.turn(now: now) != .waited else { return false }
-        if training.isFinished || training.isCheckpointDue, upload?.isComplete ?? true {
-            try save(training)
-        }
-        return !training.isFinished
+        guard isLeased else { return false }
+        let hasMore = try engine.work(now: now)
+        try saveIfDue()
+        if let complaint = engine.takeComplaint() { outbox.send(.failure(complaint), to: .coordinator) }
+        return hasMore
+    }
+
+    private func saveIfDue() throws {
+        if engine.isCheckpointDue, upload?.isComplete ?? true { try save() }
     }
 
     /// Takes a checkpoint and begins to send it.
-    private func save(_ training: DistillationRun) throws {
+    private func save() throws {
         guard let planned else { return }
         // Numbers of an earlier upload must never come again: a late acknowledgement would stand for another piece.
         lastUploadRequest = max(lastUploadRequest, upload?.lastRequest ?? 0) + 1
+        let checkpoint = try engine.checkpoint()
         upload = CheckpointUpload(
-            name: planned.checkpoint(training.checkpointName), step: training.steps,
-            files: try training.checkpointFiles(), request: lastUploadRequest)
+            name: planned.checkpoint(checkpoint.name), step: checkpoint.step, files: checkpoint.files,
+            request: lastUploadRequest)
     }
 
     package func tick(now: UInt64, outbox: inout Outbox) throws {
@@ -215,10 +190,9 @@ package final class DistillerRole: Role {
 
     /// Once a second, and at the end: not acknowledged, for the next ones replace them.
     private func sendMetrics(now: UInt64, outbox: inout Outbox) {
-        let isEnd = training.map { $0.isFinished && !isReported } ?? false
-        guard let numbers = training?.numbers ?? loading?.numbers, now >= nextMetrics || isEnd else { return }
+        guard now >= nextMetrics || engine.isFinished && !isReported else { return }
         outbox.send(
-            .metrics(Metrics(step: UInt64(training?.steps ?? stored?.step ?? 0), numbers: numbers)),
+            .metrics(Metrics(step: UInt64(engine.steps ?? stored?.step ?? 0), numbers: engine.numbers)),
             to: .coordinator)
         nextMetrics = now + Self.metricsIntervalMilliseconds * nanosecondsPerMillisecond
     }
@@ -226,12 +200,12 @@ package final class DistillerRole: Role {
     /// Training is over, here or already in the checkpoint that it was to go on from: says so once the coordinator has
     /// the checkpoint of its last step.
     private func reportEnd(now: UInt64, outbox: inout Outbox) throws {
-        guard let training, training.isFinished, !isReported, now >= nextReport, upload?.isComplete ?? true
+        guard engine.isFinished, let steps = engine.steps, !isReported, now >= nextReport, upload?.isComplete ?? true
         else { return }
-        guard let stored, stored.step == training.steps else { return try save(training) }
+        guard let stored, stored.step == steps else { return try save() }
         isReported = true
         reports.send(
-            .distillationFinished(DistillationFinished(checkpoint: stored.name, numbers: training.numbers)),
+            .distillationFinished(DistillationFinished(checkpoint: stored.name, numbers: engine.numbers)),
             to: .coordinator, now: now, outbox: &outbox)
     }
 }
