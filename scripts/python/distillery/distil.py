@@ -51,6 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--size", help="one of the sizes that the experiment names")
     add("--distillation", help="which of the experiment's distillations, such as ed-seed-1")
     add("--resume", action="store_true", help="go on from the latest checkpoint in the folder")
+    add("--keep", type=int, metavar="COUNT", help="keep the newest COUNT checkpoints, whatever the experiment says")
     add("--device", choices=["auto", "cpu", "cuda"], default="auto", help="auto: CUDA where there is a GPU")
     add("--precision", choices=["auto", "float32", "bfloat16"], default="auto",
         help="of products; auto: bfloat16 on GPUs, float32 on CPUs")
@@ -64,6 +65,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.experiment.suffix == ".json" and (options.overrides or options.size or options.distillation):
         parser.error("--set, --size and --distillation are for an experiment; what was prepared is resolved already")
+    if options.keep is not None and options.keep < 1:
+        parser.error(f"--keep {options.keep}: expected 1 or more")
     if options.device == "cuda" and not torch.cuda.is_available():
         parser.error("--device cuda: PyTorch sees no GPU that it can use")
     return options

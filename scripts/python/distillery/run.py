@@ -232,7 +232,7 @@ class Run:
             "step": trainer.steps, "seconds": seconds, "trained_tasks": self.trained_tasks}
         target = self.options.out / checkpoints.name_of(trainer.steps)
         checkpoints.write(target, config, checkpoints.tensors_of(trainer.model), trainer.state(seconds))
-        checkpoints.retain(self.options.out, self.settings["keep_checkpoints"])
+        checkpoints.retain(self.options.out, self.options.keep or self.settings["keep_checkpoints"])
         return target
 
     def tell(self, folder: Path | str) -> None:

@@ -75,6 +75,15 @@ def test_goes_on_with_more_steps_but_not_with_another_learning_rate(made, capsys
     assert "distil.training.peak_learning_rate: 0.01 before, 0.5 now" in said and "may change: " in said
 
 
+def test_keeps_as_many_checkpoints_as_it_is_told(made, capsys):
+    assert run_here(made, "--keep", "2") == 0
+    assert checkpoints.checkpoints_in(made.out) == ["step-00000010", "step-00000012"]
+    assert checkpoints.read_config(made.out / "step-00000012")["training"] == made.config["training"]
+    with pytest.raises(SystemExit):
+        run_here(made, "--resume", "--keep", "0")
+    assert "--keep 0: expected 1 or more" in capsys.readouterr().err
+
+
 def test_checkpoints_are_not_trained_over_without_being_told(made, capsys):
     assert run_here(made) == 0
     assert run_here(made) == 1
