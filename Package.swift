@@ -107,7 +107,7 @@ let package = Package(
             [
                 "Quantities",
                 "Nodes", "Collecting", "Distillation", "Models", "Agents", "Histories", "Experiments", "Environments",
-                "Experience", "Wire", "Transport", logging,
+                "Experience", "Files", "Processes", "Wire", "Transport", logging,
             ]),
         module(
             "Coordination",

@@ -50,11 +50,13 @@ final class LoneDistiller {
     var now: UInt64 = 1_000_000_000
     private var request: UInt64 = 0
 
-    init(checkpoints: [String] = []) throws {
+    /// `engine`: what trains; nil for the one of its own process.
+    init(checkpoints: [String] = [], engine: (any TrainingEngine)? = nil) throws {
         folder = try makeTemporaryFolder()
         try CollectedRun.copy(checkpoints: checkpoints, to: folder)
         store = CheckpointStore(folder: URL(fileURLWithPath: folder + "/checkpoints/distiller"))
-        role = DistillerRole(folder: nil, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        role = DistillerRole(
+            folder: nil, engine: engine, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         try begin()
     }
 

@@ -44,8 +44,8 @@ enum House {
             [
                 "Quantities",
                 "Collecting", "Nodes", "Experiments", "Distillation", "Models", "Histories", "Agents", "Wire",
-                "Transport",
-                "Environments", "Experience",
+                "Transport", "Processes",
+                "Environments", "Experience", "Files",
             ]
         ),
         (
