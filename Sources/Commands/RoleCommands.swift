@@ -114,15 +114,19 @@ struct DistillerCommand: ParsableCommand {
         commandName: "distiller", abstract: "Train the transformer on a run's streams, for the coordinator.",
         discussion: """
             Example: distillery distiller --coordinator tcp://127.0.0.1:5555
+            On a GPU, by PyTorch: distillery distiller --coordinator tcp://127.0.0.1:5555 --engine pytorch
             On a folder of streams alone, without a cluster: distillery distill.
             """)
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var monitoring: MonitoringOptions
+    @OptionGroup var engine: EngineOptions
     @Option(help: "Folder of the run; by default the one that the coordinator names.") var folder: String?
 
     func run() throws {
-        try serve(DistillerRole(folder: folder, logger: makeLogger("distiller")), connection, monitoring)
+        let logger = makeLogger("distiller")
+        try serve(
+            DistillerRole(folder: folder, engine: engine.make(logger), logger: logger), connection, monitoring)
     }
 }
 

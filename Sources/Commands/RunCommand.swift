@@ -7,6 +7,7 @@ import Nodes
 import Processes
 import Reporting
 import Supervision
+import Wire
 
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -19,6 +20,7 @@ struct RunCommand: ParsableCommand {
     @OptionGroup var options: ExperimentOptions
     @OptionGroup var listening: ListenOptions
     @OptionGroup var recorders: RecorderFolderOptions
+    @OptionGroup var engine: EngineOptions
     @Option(help: "Folder of the run; by default runs/NAME.") var out: String?
     @Flag(help: "Go on with a run that was interrupted.") var resume = false
     @Option(
@@ -29,7 +31,8 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         let folder = try launch(
-            options, listening, recorders, goal: .all, out: out, resume: resume, histories: histories)
+            options, listening, recorders, goal: .all, out: out, resume: resume, histories: histories,
+            distillerArguments: engine.arguments)
         print("The report: \(try writeReport(of: folder.path))")
     }
 }
@@ -79,7 +82,7 @@ private func take(_ histories: String, into folder: RunFolder, of experiment: Ex
 /// Says what is about to happen, checks that it can, and supervises the cluster to its end.
 private func launch(
     _ options: ExperimentOptions, _ listening: ListenOptions, _ recorders: RecorderFolderOptions, goal: GoalName,
-    out: String?, resume: Bool, histories: String? = nil
+    out: String?, resume: Bool, histories: String? = nil, distillerArguments: [String] = []
 ) throws -> RunFolder {
     let experiment = try options.read()
     let recorderFolders = try recorders.folders(for: experiment)
@@ -94,10 +97,12 @@ private func launch(
     if let histories { try take(histories, into: folder, of: experiment) }
     if resume { try restoreCatalogue(of: folder) }
     let signals = try SignalWatcher()
+    var roleArguments = listening.roleArguments(experiment)
+    roleArguments[.distiller, default: []] += distillerArguments
     let supervisor = Supervisor(
         executable: try ChildProcess.ownExecutable(), folder: folder.path, lock: lock,
         coordinatorArguments: [folder.path, "--goal", goal.rawValue] + listening.coordinatorArguments,
-        roleArguments: listening.roleArguments(experiment), recorderFolders: recorderFolders, key: key,
+        roleArguments: roleArguments, recorderFolders: recorderFolders, key: key,
         signals: signals, logger: makeLogger("supervisor"))
     var line = ProgressLine()
     supervisor.onStatus = { line.show(try ClusterStatus(json: $0)) }
