@@ -51,7 +51,11 @@ extension EndToEnd {
             var kills = 0
             while kills < 6 {
                 try cluster.collect(more: 2000)
-                guard let victim = environments(of: cluster).randomElement() else { continue }
+                // Two are acted in, and each of the two actor processes has one more.
+                #expect(eventually { environments(of: cluster).count == 4 }, "there is no spare process")
+                let found = environments(of: cluster)
+                // The first is one that was started first: it is acted in.
+                guard let victim = kills == 0 ? found.min() : found.randomElement() else { continue }
                 Foundation.kill(victim, SIGKILL)
                 kills += 1
             }
@@ -67,6 +71,49 @@ extension EndToEnd {
             #expect(recorded >= Int(acknowledged), "\(recorded) on disk, \(acknowledged) acknowledged")
             let incarnations = streams.map { Set($0.rollouts.map(\.incarnation)).count }
             #expect(incarnations.contains { $0 > 1 }, "no stream went on as another incarnation")
+        }
+
+        @Test("leaves no folder behind, not even that of an actor process that was killed") func folders() throws {
+            let scratch = try Scratch()
+            let cluster = try LaunchedCluster(experiment(fault: "none"), in: scratch)
+            try cluster.collect(more: 1000)
+            let before = folders(of: cluster)
+            #expect(before.count == 2 && before.allSatisfy(FileManager.default.fileExists(atPath:)))
+            try cluster.kill(.actor)
+            #expect(eventually { folders(of: cluster).subtracting(before).count == 1 })
+            #expect(eventually { before.count(where: FileManager.default.fileExists(atPath:)) == 1 }, "\(before)")
+            try cluster.collect(more: 1000)
+            let all = before.union(folders(of: cluster))
+            cluster.finishSoon()
+            #expect(all.count == 3 && !all.contains(where: FileManager.default.fileExists(atPath:)), "\(all)")
+        }
+
+        @Test("that takes long to start is what status says an actor process waits for") func slowStart() throws {
+            let scratch = try Scratch()
+            let gate = scratch("gate")
+            let program = """
+                [sh, -c, "while ! test -e \(gate); do sleep 0.1; done; exec env PYTHONPATH=\(PythonEnvironment.packages) \
+                \(PythonEnvironment.python.path) -m distillery.environment \\"$@\\"", sh]
+                """
+            // What it says of itself is there: whoever reads the experiment does not start it.
+            let described = """
+                command: \(program)
+                  description: {observation: "Box(-1.0, 1.0, (2,), float32)", action: Discrete(3), horizon: 20}
+                  start_seconds: 250
+                """
+            let cluster = try LaunchedCluster(
+                experiment(fault: "none").replacingOccurrences(of: "command: \(environmentCommand)", with: described),
+                in: scratch)
+            let words = "waits for environment distillery.environment.examples:Faulty to start"
+            func isSaid() throws -> Bool {
+                try cluster.status()?.nodes.contains { $0.role == .actor && $0.work?.what == words } ?? false
+            }
+            #expect(try eventually(isSaid))
+            #expect(try status(in: scratch, of: cluster).contains(words.prefix(40)))
+            try Data().write(to: URL(filePath: gate))
+            try cluster.collect(more: 1000)
+            #expect(try !isSaid())
+            cluster.finishSoon()
         }
 
         @Test(
@@ -112,6 +159,20 @@ extension EndToEnd {
                 return line.range(of: Data("distillery.environment\0--class".utf8)) != nil
                     && line.range(of: Data("\0launch\0".utf8)) == nil
             }
+        }
+
+        /// Where they have their sockets.
+        private func folders(of cluster: LaunchedCluster) -> Set<String> {
+            Set(
+                environments(of: cluster).compactMap { process in
+                    let line = FileManager.default.contents(atPath: "/proc/\(process)/cmdline") ?? Data()
+                    let words = line.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+                    return words.firstIndex(of: "--endpoint").flatMap { index in
+                        words.indices.contains(index + 1)
+                            ? URL(filePath: String(words[index + 1].dropFirst("ipc://".count)))
+                                .deletingLastPathComponent().path : nil
+                    }
+                })
         }
 
         /// Fails after 30 steps, if at all. Episodes are of 20.
