@@ -1,6 +1,5 @@
 import ArgumentParser
 import Distilling
-import Foundation
 import Logging
 
 /// What a distiller trains with.
@@ -15,8 +14,6 @@ enum DeviceName: String, ExpressibleByArgument, CaseIterable {
 
 /// The engine of a distiller, or of those that a command starts.
 struct EngineOptions: ParsableArguments {
-    static let environmentName = "DISTILLERY_PYTHON"
-
     @Option(
         help: """
             What trains: swift, in the distiller's own process, or pytorch, in a process beside it, on a GPU where there \
@@ -40,10 +37,7 @@ struct EngineOptions: ParsableArguments {
         }
     }
 
-    private var program: String {
-        let environment = ProcessInfo.processInfo.environment[Self.environmentName] ?? ""
-        return python ?? (environment.isEmpty ? "python3" : environment)
-    }
+    private var program: String { PythonProgram.name(python) }
 
     /// Nil for the one in the distiller's own process.
     func make(_ logger: Logger) -> (any TrainingEngine)? {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import Processes
 
 /// `distillery histories export ...`: the Python package writes formats of others, by the libraries that these have.
@@ -57,7 +56,6 @@ struct ExchangeOptions: ParsableArguments {
         """
 
     func run(_ verb: String) throws -> Never {
-        let python = python ?? ProcessInfo.processInfo.environment["DISTILLERY_PYTHON"] ?? "python3"
-        try becomeProgram(python, arguments: ["-c", Self.program, verb] + arguments)
+        try becomeProgram(PythonProgram.name(python), arguments: ["-c", Self.program, verb] + arguments)
     }
 }
