@@ -58,7 +58,7 @@ extension EndToEnd {
                 "docs/environments-python.md",
                 [
                     "python3 -m venv environments": "ln -s '\(PythonEnvironment.folder)' environments",
-                    "environments/bin/pip install 'distillery[environment] @ ./scripts/python'": "true",
+                    "environments/bin/pip install './scripts/python[environment]'": "true",
                     "PYTHONPATH=.": "PYTHONPATH=.:\(PythonEnvironment.packages)",
                 ])
             #expect(
