@@ -63,10 +63,10 @@ package final class IdleProcesses: Sendable {
         return try EnvironmentProcess(program)
     }
 
-    /// Starts what is missing of the program's spares, and does not wait until they can be used. Whoever has a process of
-    /// the program at work calls it now and then; most calls look at nothing.
+    /// Starts what is missing of the program's spares, and does not wait until they can be used. The copies of an
+    /// environment call it now and then while a process of the program works for them; most calls look at nothing.
     ///
-    /// One that cannot be started is nobody's trouble yet: whoever needs a process next is told. `now`: nanoseconds of the
+    /// A spare that cannot be started is no error yet: the next `take` says why. `now`: nanoseconds of the
     /// host's clock, unless a test says it.
     package func keepSpares(of program: EnvironmentProgram, now moment: UInt64? = nil) {
         guard program.spareProcesses > 0 else { return }

@@ -5,7 +5,7 @@ import Synchronization
 /// that no other user can connect to a socket; abstract sockets need no folder, and let every user of the host connect.
 ///
 /// A process removes its folder when it exits. One that is killed cannot, and its environments are ended by the kernel with
-/// it: its folder stays until a process of the same user makes one beside it, which removes all that nobody holds.
+/// it: its folder stays until a process of the same user makes one beside it, which removes all whose lock is free.
 /// A folder is held by a BSD lock (`flock`) on itself, which the kernel releases however its holder ends. A number of a
 /// process would not do: in another container it stands for another process.
 package final class SocketFolder: Sendable {
@@ -20,7 +20,7 @@ package final class SocketFolder: Sendable {
     /// Of a folder in which many processes were killed the rest is left to the next one.
     private static let mostRemovedAtOnce = 1000
 
-    /// Makes one in `parent`, after it has removed those there that nobody holds. Throws `ExternalEnvironmentError`.
+    /// Makes one in `parent`, after it has removed those there whose lock is free. Throws `ExternalEnvironmentError`.
     package init(in parent: String) throws(ExternalEnvironmentError) {
         Self.removeAbandoned(in: parent)
         for _ in 0..<Self.attempts {

@@ -5,8 +5,8 @@ import Foundation
 import Processes
 import Wire
 
-/// The processes of environments are killed, and nothing else, in a cluster that collects: what it costs beside the times in
-/// which nobody is killed, by turns in one run, so that whatever else the machine does meets both.
+/// The processes of environments are killed, and nothing else, in a cluster that collects: what it costs beside times
+/// without kills, by turns in one run, so that other work of the machine meets both.
 package struct EnvironmentDrill {
     /// Of a turn without kills, and of one with them.
     private static let turnSeconds = 30.0

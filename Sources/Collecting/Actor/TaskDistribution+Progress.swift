@@ -3,8 +3,8 @@ package import Experience
 package import Nodes
 
 extension TaskDistribution {
-    /// `makeEnvironment`, of which `progress` tells where it waits for a process of the environment: `status` names what
-    /// holds a node up. Throws as `makeEnvironment` does.
+    /// Calls `makeEnvironment`, and says in `progress`, which `status` shows, that the node waits for a process of the
+    /// environment to start. Throws as `makeEnvironment` does.
     package func makeEnvironment(
         task: Task, keys: [StreamKey], _ progress: WorkProgress?
     ) throws -> any Environment {

@@ -9,7 +9,7 @@ import Nodes
 /// of it. Open to its owner alone, and gone with this value; that of a node that was killed goes when another begins.
 final class PyTorchFolder {
     private static let prefix = "distillery-distiller-"
-    /// A folder of which nobody has the lock may be one whose owner is about to take it.
+    /// A folder whose lock is free may have been made just now by a distiller that is about to take the lock.
     private static let youngestRemainsSeconds = 60.0
 
     let path: String

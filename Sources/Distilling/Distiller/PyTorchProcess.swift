@@ -92,7 +92,7 @@ final class PyTorchProcess {
     func reason(_ status: ExitStatus) -> String {
         let lines = child.lastLines(Self.linesOfOutput)
         let words = String(lines.joined(separator: " | ").suffix(Self.charactersOfOutput))
-        // What matters comes first: a status cuts long lines.
+        // What matters comes first: a status shows the first lines of a reason.
         if Self.cannotStart.contains(status) { return "Python cannot be started (\(words))\(Self.advice)" }
         if let missing = lines.last(where: { $0.contains("No module named") }) {
             return "Python lacks PyTorch or its distiller (\(missing.suffix(200)); \(python))\(Self.advice)"
