@@ -217,7 +217,9 @@ let package = Package(
                 "Benchmarks", "Coordination", "Distillation", "Models", "Neural", "Processes", "Agents", "Environments",
                 "Experience", "Settings", "TestSupport", "Wire",
             ]),
-        tests("ReportingTests", ["Reporting", "Catalog", "Histories", "Environments", "Experience", "TestSupport"]),
+        tests(
+            "ReportingTests",
+            ["Reporting", "Catalog", "Histories", "Environments", "Experience", "Experiments", "TestSupport"]),
         tests("NodesTests", ["Nodes", "Wire", "Transport", "Simulation"]),
         tests(
             "CollectingTests",

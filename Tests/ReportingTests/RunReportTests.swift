@@ -1,6 +1,7 @@
 import Catalog
 import Environments
 import Experience
+import Experiments
 import Foundation
 import Histories
 import Reporting
@@ -103,6 +104,30 @@ struct RunReportTests {
         for figure in report.figures { #expect(page.contains(figure.svg) && isWellFormed(figure.svg)) }
         // Written again, it replaces itself.
         try report.write(into: folder)
+    }
+
+    @Test("what an environment does not say of its tasks has no row, and its class keeps its colon") func external() throws {
+        var run = MadeUpRun()
+        run.contents.tasks = [TaskRecord(id: 0, split: .test, json: "{}", optimalReturn: nil, randomReturn: nil)]
+        run.play("step-00000010", "test", task: 0, [[1, 2, 3]])
+        let yaml = """
+            name: rooms
+            environment:
+              name: external
+              class: rooms:Room
+              tasks: [{}, {size: 2}]
+              description: {observation: "Box(-1.0, 1.0, (2,), float32)", action: Discrete(3), horizon: 20}
+            tasks: {test: 1}
+            source: {algorithm: q-lambda}
+            """
+        run.contents.experiment = try Experiment(yaml: yaml, file: "x.yaml")
+        let report = run.report
+        #expect(report.subtitle.contains("class rooms:Room"), "\(report.subtitle)")
+        let names = report.tables.flatMap(\.rows).compactMap(\.first)
+        #expect(names.contains("in context, held out"), "\(names)")
+        #expect(!names.contains { $0.hasPrefix("random policy") || $0.hasPrefix("optimum") }, "\(names)")
+        run.contents.tasks[0].optimalReturn = 3
+        #expect(run.report.tables.flatMap(\.rows).contains { $0.first == "optimum, held out" })
     }
 
     @Test("an evaluation's summary says how sure its final return is, where more than one pair was played")

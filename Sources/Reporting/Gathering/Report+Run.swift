@@ -61,8 +61,7 @@ extension Report {
     private static func subtitle(_ contents: RunContents) -> String {
         var parts: [String] = []
         if let environment = contents.experiment?.environment {
-            let settings = environment.settings.json(.all).filter { !"{}\"".contains($0) }.replacing(":", with: " ")
-            parts.append("\(environment.kind.name) (\(settings.replacing(",", with: ", ")))")
+            parts.append("\(environment.kind.name) (\(ReportWords.settings(json: environment.settings.json(.all))))")
         }
         if let run = contents.run { parts += [timestamp(run.started), "distillery \(run.softwareVersion)"] }
         return parts.joined(separator: " · ")

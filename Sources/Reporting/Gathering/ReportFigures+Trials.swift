@@ -90,8 +90,8 @@ extension ReportFigures {
     /// `: ucb with exploration 0.3`
     private var sourceSettings: String {
         guard let source = contents.experiment?.source else { return "" }
-        let settings = source.settings.json(.all).filter { !"{}\"".contains($0) }.replacing(":", with: " ")
-        return ": \(source.kind.name)" + (settings.isEmpty ? "" : " with \(settings.replacing(",", with: ", "))")
+        let settings = ReportWords.settings(json: source.settings.json(.all))
+        return ": \(source.kind.name)" + (settings.isEmpty ? "" : " with \(settings)")
     }
 
     /// A model's score in one evaluation: all trainings of a variant together where `seed` is nil.

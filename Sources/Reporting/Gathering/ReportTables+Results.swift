@@ -46,8 +46,7 @@ extension ReportTables {
             }
             let source = contents.source(on: tasks)
             if contents.axis == .episode || !source.isEmpty { rows.append(line("source, \(place)", source, tasks)) }
-            rows.append(line("random policy, \(place)", contents.meanRandom(of: tasks), tasks))
-            rows.append(line("optimum, \(place)", contents.meanOptimum(of: tasks), tasks))
+            rows += known(tasks).map { line("\($0.name), \(place)", $0.value, tasks) }
         }
         return Report.Table(
             title, columns: ["", "mean \(contents.axis == .step ? "reward" : "return")"] + columns, rows: rows)
@@ -85,17 +84,20 @@ extension ReportTables {
             }
             let source = contents.source(on: tasks)
             if !source.isEmpty { rows.append([label, "source", "–"] + fields(source, tasks)) }
-            for (name, value) in [
-                ("random policy", contents.meanRandom(of: tasks)), ("optimum", contents.meanOptimum(of: tasks)),
-            ] where value != nil {
-                rows.append([label, name, "–"] + fields(value, tasks))
-            }
+            rows += known(tasks).map { [label, $0.name, "–"] + fields($0.value, tasks) }
         }
         return Report.Table(
             title,
             columns: ["evaluation", "variant", "seed", "mean \(contents.axis == .step ? "reward" : "return")"]
                 + columns,
             rows: rows, isWide: true)
+    }
+
+    /// What the environment itself says of the tasks, as far as it does.
+    private func known(_ tasks: [Int]) -> [(name: String, value: Double)] {
+        [("random policy", contents.meanRandom(of: tasks)), ("optimum", contents.meanOptimum(of: tasks))].compactMap {
+            row in row.1.map { (row.0, $0) }
+        }
     }
 
     private func shown(_ variant: String) -> String { variant.isEmpty ? "in context" : variant }

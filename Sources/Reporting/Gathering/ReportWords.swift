@@ -55,4 +55,9 @@ struct ReportWords {
         default: name
         }
     }
+
+    /// Settings in a sentence: `width 9, class rooms:Room` of `{"width":9,"class":"rooms:Room"}`.
+    static func settings(json: String) -> String {
+        json.replacing("\":", with: " ").filter { !"{}\"".contains($0) }.replacing(",", with: ", ")
+    }
 }
