@@ -90,7 +90,7 @@ private func launch(
     let plan = try ExperimentPlan(experiment, cores: ProcessInfo.processInfo.activeProcessorCount)
     let key = try listening.keys.own()
     try plan.checkDisk(freeBytes: folder.freeBytes, existingBytes: folder.usedBytes, path: folder.path)
-    printError(plan.text(takingOver: histories))
+    printError(plan.text(takingOver: histories, collectsAlone: goal == .collect))
     try experiment.checkProcesses(collects: true, distils: goal == .all, evaluates: goal == .all)
     if let histories { try TakenHistories.check(URL(fileURLWithPath: histories), against: experiment) }
     let lock = try folder.prepare(experiment, resume: resume)

@@ -6,32 +6,52 @@ package struct PlanError: Error, Sendable, CustomStringConvertible {
 }
 
 extension ExperimentPlan {
-    /// Several lines for people: what is about to happen. `histories`: the run whose lifetimes are taken over; how long
-    /// those take to collect that it lacks is not known.
-    package func text(takingOver histories: String? = nil) -> String {
-        let most = mayEndEarly ? "at most " : ""
-        let collecting =
-            histories.map { "taken over from \($0) as far as it has them" }
-            ?? "\(most)about \(time(collectSeconds))"
-        let whole = histories == nil ? "\(most)about \(time(seconds))" : "about \(time(seconds - collectSeconds))"
+    /// Several lines for people, an empty one behind them: what is about to happen. `histories`: the run whose lifetimes
+    /// are taken over; how long those take to collect that it lacks is not known. `collectsAlone`: nothing is distilled or
+    /// evaluated.
+    package func text(takingOver histories: String? = nil, collectsAlone: Bool = false) -> String {
+        let parts =
+            collectsAlone ? [collecting(histories), disk] : [collecting(histories), following, disk, inAll(histories)]
+        return (["\(name):"] + parts).joined(separator: "\n") + "\n"
+    }
+
+    /// In front of numbers that are bounds.
+    private var most: String { mayEndEarly ? "at most " : "" }
+
+    private func collecting(_ histories: String?) -> String {
         let recorded = recordedActors < actors ? ", \(recordedActors) of them recorded" : ""
         let held =
             testLifetimes > 0
             ? " and \(NumberText.count(testLifetimes)) on \(testTasks) held-out tasks, for comparison" : ""
+        let elsewhere = environmentProcess.map { ", and as long as \($0) takes to step" } ?? ""
+        let duration =
+            histories.map { "taken over from \($0) as far as it has them" }
+            ?? "\(most)about \(time(collectSeconds))\(elsewhere)"
         return """
-            \(name):
               collect   \(NumberText.count(trainLifetimes)) lifetimes on \(trainTasks) train tasks\(held);
                         \(NumberText.count(actors)) \(actors == 1 ? "actor" : "actors") each\(recorded), \(most)\(NumberText.count(episodesPerActor)) episodes an actor, \
-            \(most)\(NumberText.count(maximumTransitions)) transitions; \(collecting)
-              distil    \(distilSeconds > 0 ? "about " + time(distilSeconds) : "nothing")
-              evaluate  \(NumberText.count(evaluationEpisodes)) episodes; about \(time(evaluateSeconds))
-              disk      at most \(NumberText.bytes(maximumDiskBytes)), with \(NumberText.count(keptCheckpoints)) \
-            \(keptCheckpoints == 1 ? "checkpoint" : "checkpoints") and \(NumberText.count(keptLearnerStates)) \
-            \(keptLearnerStates == 1 ? "learner's state" : "learners' states") of at most \
-            \(NumberText.bytes(largestLearnerStateBytes))\(keptLearnerStates == 1 ? "" : " each")
-              in all    \(whole) on this machine
-
+            \(most)\(NumberText.count(maximumTransitions)) transitions; \(duration)
             """
+    }
+
+    private var following: String {
+        """
+          distil    \(distilSeconds > 0 ? "about " + time(distilSeconds) : "nothing")
+          evaluate  \(NumberText.count(evaluationEpisodes)) episodes; about \(time(evaluateSeconds))
+        """
+    }
+
+    private var disk: String {
+        let states = keptLearnerStates == 1 ? "learner's state" : "learners' states"
+        return "  disk      at most \(NumberText.bytes(maximumDiskBytes)), with \(NumberText.count(keptCheckpoints)) "
+            + "\(keptCheckpoints == 1 ? "checkpoint" : "checkpoints") and \(NumberText.count(keptLearnerStates)) "
+            + "\(states) of at most \(NumberText.bytes(largestLearnerStateBytes))\(keptLearnerStates == 1 ? "" : " each")"
+    }
+
+    private func inAll(_ histories: String?) -> String {
+        guard histories == nil else { return "  in all    about \(time(seconds - collectSeconds)) on this machine" }
+        let elsewhere = environmentProcess.map { ", without the time of \($0)" } ?? ""
+        return "  in all    \(most)about \(time(seconds)) on this machine\(elsewhere)"
     }
 
     /// Throws `PlanError` when `freeBytes` at `path` are not enough. `existingBytes`: what a resumed run has already.

@@ -69,7 +69,9 @@ package struct ExperimentPlan: Sendable, Equatable {
     package let keptLearnerStates: Int
     /// Bytes of one of them at most, its replay included, which takes as much of its learner's memory.
     package let largestLearnerStateBytes: Int
-    /// Seconds; at most, where lifetimes may end early.
+    /// The name of the environment where it steps in a process of its own, at a speed that nobody knows before.
+    package let environmentProcess: String?
+    /// Seconds, without those of an environment in a process of its own; at most, where lifetimes may end early.
     package let collectSeconds: Double
     package let distilSeconds: Double
     package let evaluateSeconds: Double
@@ -81,6 +83,7 @@ package struct ExperimentPlan: Sendable, Equatable {
         let distribution = try experiment.makeTasks()
         let environment = distribution.environment
         let horizon = environment.horizon ?? Self.assumedEpisodeSteps
+        environmentProcess = distribution.processName
         let collect = experiment.collect
         name = experiment.name
         trainTasks = experiment.trainTasks(of: distribution).count

@@ -36,9 +36,29 @@ struct PlanTests {
         let taken = plan.text(takingOver: "runs/first")
         #expect(taken.contains("transitions; taken over from runs/first as far as it has them\n"))
         #expect(taken != plan.text() && !taken.contains("in all    at most"))
+        let alone = plan.text(collectsAlone: true)
+        #expect(alone.contains("4,600,000 transitions") && alone.contains("  disk "))
+        #expect(!alone.contains("  distil ") && !alone.contains("  evaluate ") && !alone.contains("  in all "))
+        #expect(plan.text().contains("  evaluate  640 episodes; ") && plan.text().hasSuffix(" on this machine\n"))
         let nothing = Self.yaml + "\nevaluations: [{name: test, policies: [random]}]"
         let none = try Experiment(yaml: nothing, file: "planned.yaml", overrides: ["distil.seeds=0"])
         #expect(try ExperimentPlan(none, cores: 2).text().contains("distil    nothing\n"))
+    }
+
+    @Test("how long an environment in a process of its own steps is said not to be known") func environmentProcess() throws {
+        let yaml = """
+            name: rooms
+            environment:
+              name: external
+              class: rooms:Room
+              tasks: [{}, {size: 2}]
+              description: {observation: "Box(-1.0, 1.0, (2,), float32)", action: Discrete(3), horizon: 20}
+            tasks: {test: 1}
+            source: {algorithm: q-lambda}
+            """
+        let text = try ExperimentPlan(Experiment(yaml: yaml, file: "rooms.yaml"), cores: 2).text()
+        #expect(text.contains(", and as long as rooms:Room takes to step\n"), "\(text)")
+        #expect(text.hasSuffix(" on this machine, without the time of rooms:Room\n"), "\(text)")
     }
 
     @Test("states of learners count on the disk, one of each lifetime that is lived at once and its next beside it")
