@@ -4,15 +4,28 @@ import Glibc
 import Quantities
 import Wire
 
-/// One line on a terminal that is written over; plain lines at intervals in a pipe.
+/// One line on a terminal that is written over; plain lines at intervals in a pipe. What a run lacks is told in lines of
+/// its own, which stay.
 struct ProgressLine {
     private static let pipeIntervalSeconds = 10.0
+    /// A run that waits for less is in order.
+    private static let noticeableWaitSeconds = 3.0
+    private static let waitIntervalSeconds = 10.0
 
     private let isTerminal = isatty(STDERR_FILENO) == 1
     private var lastWritten = -Double.infinity
     private var lastPhase = ""
+    private var lastWait = -Double.infinity
 
-    mutating func show(_ status: ClusterStatus) { show(status.progressText, phase: status.phase.rawValue) }
+    mutating func show(_ status: ClusterStatus) {
+        show(status.progressText, phase: status.phase.rawValue)
+        let now = ProcessInfo.processInfo.systemUptime
+        let wait = status.waits.first { $0.isOfRun && $0.seconds >= Self.noticeableWaitSeconds }
+        guard let wait, now - lastWait >= Self.waitIntervalSeconds else { return }
+        lastWait = now
+        let whom = wait.whom.isEmpty ? "" : "\(wait.whom): "
+        write((isTerminal ? "\r\u{1B}[K" : "") + "waits for \(whom)\(wait.why), \(NumberText.duration(wait.seconds))\n")
+    }
 
     /// Shows `text`; a line of its own when `phase` has changed.
     mutating func show(_ text: String, phase: String) {

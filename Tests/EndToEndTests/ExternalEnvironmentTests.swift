@@ -129,6 +129,13 @@ extension EndToEnd {
                 try !cluster.command.isRunning || status(in: scratch, of: cluster).contains(words)
             }
             #expect(isNamed && cluster.command.isRunning, "\(cluster.command.standardError)")
+            // Who started the run has it without asking.
+            let isTold = eventually {
+                cluster.command.standardError.split(separator: "\n").contains {
+                    $0.hasPrefix("waits for an environment") && $0.contains(words)
+                }
+            }
+            #expect(isTold, "\(cluster.command.standardError)")
             cluster.finishSoon()
             #expect(cluster.command.survivors.isEmpty)
         }

@@ -175,6 +175,9 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
         package var whom: String
         package var why: String
         package var seconds: Double
+
+        /// Nothing of that kind happens while it lasts, whatever the nodes do.
+        package var isOfRun: Bool { who == Lack.run }
     }
 
     /// The experiment's name.
