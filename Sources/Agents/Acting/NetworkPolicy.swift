@@ -64,7 +64,8 @@ struct PerceptronPolicy {
         guard let observation = IntegerComponents(space) else {
             throw SourceAlgorithmError(
                 "\(algorithm) sees one-hot integers: expected a few integers from 0 as observation, "
-                    + "\(environment.name) has an array of \(space.elementType.rawValue) of shape \(space.shape)")
+                    + "\(environment.name) has an array of \(space.elementType.rawValue) of shape \(space.shape), which "
+                    + "source.algorithm: q-lambda can learn from")
         }
         let actions = try environment.discreteActions(for: algorithm)
         self.observation = observation

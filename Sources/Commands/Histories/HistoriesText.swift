@@ -75,14 +75,20 @@ extension StreamDetails {
             """
     }
 
-    /// Mean return over ten equal parts of the stream's life.
+    /// Mean return over ten equal parts of the stream's life, and what the numbers are.
     private var curve: String {
         let parts = min(10, episodeReturns.count)
-        return (0..<parts).map { part in
+        guard parts > 0 else { return "none yet" }
+        let what = parts == 1 ? "of the only episode" : "mean of each \(parts == 10 ? "tenth" : "1/\(parts)") of the episodes"
+        return means(parts).joined(separator: " ") + " (\(what))"
+    }
+
+    private func means(_ parts: Int) -> [String] {
+        (0..<parts).map { part in
             let slice = episodeReturns[
                 (part * episodeReturns.count / parts)..<((part + 1) * episodeReturns.count / parts)]
             return NumberText.short(slice.reduce(0, +) / Double(slice.count))
-        }.joined(separator: " ")
+        }
     }
 }
 
