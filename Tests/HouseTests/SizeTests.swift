@@ -4,6 +4,7 @@ import Testing
 @Suite("The size of what is read at a time") struct SizeTests {
     private static let longestFile = 400
     private static let longestFunction = 60
+    private static let keywords = ["func ", "init", "subscript"]
 
     @Test("a file of Sources has at most 400 lines, a function 60", arguments: House.allowed.map(\.module))
     func sizes(module: String) throws {
@@ -58,7 +59,9 @@ import Testing
     }
 
     private static func isFunction(_ line: Substring) -> Bool {
-        line.prefixMatch(
+        // Most lines are none, and a regular expression takes long to say so.
+        guard keywords.contains(where: line.contains) else { return false }
+        return line.prefixMatch(
             of: /\ *(?:(?:@\w+(?:\([^)]*\))?|\w+(?:\(set\))?)\ )*(?:func\b|init[?(<]|deinit\b|subscript[(<])/)
             != nil
     }
