@@ -69,7 +69,7 @@ let package = Package(
         module("Wire", ["CWire", "CProtobufC", "Experience"]),
         module("Transport", ["CZeroMQ"]),
         module("Processes", ["CProcesses", "Quantities"]),
-        module("ExternalEnvironments", ["Wire", "Transport", "Processes"]),
+        module("ExternalEnvironments", ["Files", "Wire", "Transport", "Processes"]),
         module("Environments", ["Experience", "Settings", "Wire", "ExternalEnvironments", "CRendering"]),
         module("Pictures", ["Environments", "Experience", "CPNG", "CGIF"]),
         module("Neural", ["Settings", "CKernels", "COpenBLAS", "Files"]),

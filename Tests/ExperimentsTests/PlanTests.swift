@@ -45,7 +45,8 @@ struct PlanTests {
         #expect(try ExperimentPlan(none, cores: 2).text().contains("distil    nothing\n"))
     }
 
-    @Test("how long an environment in a process of its own steps is said not to be known") func environmentProcess() throws {
+    @Test("how long an environment in a process of its own steps is said not to be known")
+    func environmentProcess() throws {
         let yaml = """
             name: rooms
             environment:

@@ -1,8 +1,9 @@
-import ExternalEnvironments
+import Files
 import Foundation
 import Testing
 
-@Suite("A folder of sockets") struct SocketFolderTests {
+@Suite("A folder for as long as its process lives") struct HeldFolderTests {
+    private static let prefix = "distillery-held-"
     private let parent: String
 
     init() throws {
@@ -16,33 +17,36 @@ import Testing
 
     @Test("is its owner's alone, and is gone with what is in it when its value is") func ends() throws {
         defer { try? FileManager.default.removeItem(atPath: parent) }
-        var folder: SocketFolder? = try SocketFolder(in: parent)
+        var folder: HeldFolder? = try HeldFolder(prefix: Self.prefix, in: parent)
         let path = try #require(folder?.path)
         let permissions = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
         #expect(permissions == 0o700)
         try Data("log".utf8).write(to: URL(filePath: path + "/1.log"))
+        try FileManager.default.createDirectory(atPath: path + "/checkpoints/first", withIntermediateDirectories: true)
         folder = nil
         #expect(names.isEmpty)
     }
 
     @Test("of a process that was killed is removed by the next one, and nothing else is") func abandoned() throws {
         defer { try? FileManager.default.removeItem(atPath: parent) }
-        let held = try SocketFolder(in: parent)
+        let held = try HeldFolder(prefix: Self.prefix, in: parent)
         try Data().write(to: URL(filePath: held.path + "/1"))
         // As a process leaves it that was killed: with files in it, and held by nobody.
-        for name in ["distillery-environments-abc123", "distillery-other-abc123", "environments"] {
+        for name in ["distillery-held-abc123", "distillery-other-abc123", "environments"] {
             try FileManager.default.createDirectory(atPath: "\(parent)/\(name)", withIntermediateDirectories: true)
             try Data("log".utf8).write(to: URL(filePath: "\(parent)/\(name)/1.log"))
+            try FileManager.default.createDirectory(
+                atPath: "\(parent)/\(name)/checkpoints", withIntermediateDirectories: true)
         }
-        try Data().write(to: URL(filePath: parent + "/distillery-environments-file"))
+        try Data().write(to: URL(filePath: parent + "/distillery-held-file"))
         try FileManager.default.createSymbolicLink(
-            atPath: parent + "/distillery-environments-link", withDestinationPath: parent + "/environments")
-        let next = try SocketFolder(in: parent)
+            atPath: parent + "/distillery-held-link", withDestinationPath: parent + "/environments")
+        let next = try HeldFolder(prefix: Self.prefix, in: parent)
         let own = [held, next].map { URL(filePath: $0.path).lastPathComponent }
         #expect(
             names == [
-                own[0], own[1], "distillery-other-abc123", "environments", "distillery-environments-file",
-                "distillery-environments-link",
+                own[0], own[1], "distillery-other-abc123", "environments", "distillery-held-file",
+                "distillery-held-link",
             ])
         #expect(FileManager.default.fileExists(atPath: held.path + "/1"))
         #expect(FileManager.default.fileExists(atPath: parent + "/environments/1.log"))
@@ -51,7 +55,7 @@ import Testing
     @Test("that cannot be made says where") func refused() throws {
         try FileManager.default.removeItem(atPath: parent)
         #expect {
-            _ = try SocketFolder(in: parent)
+            _ = try HeldFolder(prefix: Self.prefix, in: parent)
         } throws: { "\($0)".contains("cannot make a folder in \(parent)") }
     }
 }

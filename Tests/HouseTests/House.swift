@@ -11,7 +11,7 @@ enum House {
         ("Wire", ["Experience"]),
         ("Transport", []),
         ("Processes", ["Quantities"]),
-        ("ExternalEnvironments", ["Wire", "Transport", "Processes"]),
+        ("ExternalEnvironments", ["Files", "Wire", "Transport", "Processes"]),
         ("Environments", ["Settings", "Experience", "Wire", "ExternalEnvironments"]),
         ("Pictures", ["Environments", "Experience"]),
         ("Neural", ["Settings", "Files"]),

@@ -106,7 +106,8 @@ struct RunReportTests {
         try report.write(into: folder)
     }
 
-    @Test("what an environment does not say of its tasks has no row, and its class keeps its colon") func external() throws {
+    @Test("what an environment does not say of its tasks has no row, and its class keeps its colon")
+    func external() throws {
         var run = MadeUpRun()
         run.contents.tasks = [TaskRecord(id: 0, split: .test, json: "{}", optimalReturn: nil, randomReturn: nil)]
         run.play("step-00000010", "test", task: 0, [[1, 2, 3]])

@@ -79,7 +79,8 @@ extension StreamDetails {
     private var curve: String {
         let parts = min(10, episodeReturns.count)
         guard parts > 0 else { return "none yet" }
-        let what = parts == 1 ? "of the only episode" : "mean of each \(parts == 10 ? "tenth" : "1/\(parts)") of the episodes"
+        let share = parts == 10 ? "tenth" : "1/\(parts)"
+        let what = parts == 1 ? "of the only episode" : "mean of each \(share) of the episodes"
         return means(parts).joined(separator: " ") + " (\(what))"
     }
 

@@ -2,32 +2,16 @@ import Distillation
 import Experiments
 import Files
 import Foundation
-import Glibc
-import Nodes
 
 /// Where a distiller and its PyTorch meet: a folder of this host with what is to be trained and the checkpoints that come
 /// of it. Open to its owner alone, and gone with this value; that of a node that was killed goes when another begins.
 final class PyTorchFolder {
-    private static let prefix = "distillery-distiller-"
-    /// A folder whose lock is free may have been made just now by a distiller that is about to take the lock.
-    private static let youngestRemainsSeconds = 60.0
+    private let folder: HeldFolder
 
-    let path: String
-    private var lock: DirectoryLock?
+    /// In TMPDIR, or /tmp. Throws `FileError` where there is no folder to be made.
+    init() throws { folder = try HeldFolder(prefix: "distillery-distiller-") }
 
-    /// In TMPDIR, or /tmp. Throws `ClusterError` where there is no folder to be made.
-    init() throws {
-        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        Self.removeRemains(in: parent)
-        var template = Array("\(parent)/\(Self.prefix)XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else {
-            throw ClusterError("cannot make a folder in \(parent): \(String(cString: strerror(errno)))")
-        }
-        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        lock = try Self.lock(path)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
+    var path: String { folder.path }
 
     /// What `python -m distillery.distil` is given, and what it writes.
     var prepared: String { path + "/prepared.json" }
@@ -52,7 +36,7 @@ final class PyTorchFolder {
     }
 
     private func clear() throws {
-        for name in try Folder.names(in: path) where name != Self.lockName {
+        for name in try Folder.names(in: path) {
             do { try FileManager.default.removeItem(atPath: "\(path)/\(name)") } catch {
                 throw FileError("cannot remove \(path)/\(name): \(error.localizedDescription)")
             }
@@ -74,25 +58,5 @@ final class PyTorchFolder {
             (Checkpoint.configFile, checkpoint.config), (Checkpoint.modelFile, checkpoint.model),
             (Checkpoint.optimizerFile, try Checkpoint.optimizerState(in: source)),
         ]
-    }
-
-    // MARK: - Remains
-
-    private static let lockName = ".lock"
-
-    private static func lock(_ folder: String) throws -> DirectoryLock {
-        try DirectoryLock(path: "\(folder)/\(lockName)", holder: "distiller")
-    }
-
-    /// Folders of nodes that were killed: their locks have gone with them.
-    private static func removeRemains(in parent: String) {
-        for name in (try? Folder.names(in: parent)) ?? [] where name.hasPrefix(prefix) {
-            let folder = "\(parent)/\(name)"
-            let made =
-                try? FileManager.default.attributesOfItem(atPath: "\(folder)/\(lockName)")[.modificationDate] as? Date
-            guard let made, -made.timeIntervalSinceNow > youngestRemainsSeconds else { continue }
-            guard let lock = try? lock(folder) else { continue }
-            withExtendedLifetime(lock) { try? FileManager.default.removeItem(atPath: folder) }
-        }
     }
 }
