@@ -19,6 +19,10 @@ struct FoundCheckpoint {
 /// ends when a whole checkpoint says that it has. The end is read from the files, so that no lost word can undo or
 /// repeat it.
 extension Coordinator {
+    /// A training that so many distillers have had, one after the other, without coming further fails always at the same
+    /// step, or takes longer to begin than its distillers live.
+    package static let fruitlessLeaseLimit = 25
+
     /// Leases what can be trained to distillers that have nothing to train, and tells those that follow growing streams
     /// when these are complete. A distillation whose newest checkpoint ends it is not leased: whether it does is read from
     /// the checkpoint, whatever became of the report of the distiller that made it.
@@ -45,6 +49,12 @@ extension Coordinator {
             return try end(index, with: newest.name, why: "its last checkpoint is stored")
         }
         guard let name = freeDistiller(for: distillations.all[index].name) else { return }
+        let item = distillations.all[index]
+        guard item.lease.fruitlessLeases < Self.fruitlessLeaseLimit else {
+            return fail(
+                "\(item.planned.title) was leased to \(item.lease.fruitlessLeases) distillers, one after the other, and came "
+                    + "no further than step \(item.lease.furthestStep): each ended before; its log says why")
+        }
         send(index, to: name, now: now, outbox: &outbox)
     }
 

@@ -12,6 +12,10 @@ package struct TrainingLease {
     package private(set) var isGrowing = false
     /// The optimiser step of `numbers`.
     package private(set) var step: UInt64 = 0
+    /// The step that the training has come to, whichever distiller had it, and how often it was leased since without coming
+    /// further.
+    package private(set) var furthestStep: UInt64 = 0
+    package private(set) var fruitlessLeases = 0
     /// The checkpoint that training has ended with, or that the run was given; nil before.
     package private(set) var finalCheckpoint: String?
 
@@ -23,6 +27,7 @@ package struct TrainingLease {
 
     /// `isGrowing`: histories are still collected.
     package mutating func lease(to node: String, isGrowing: Bool = false) {
+        if node != distiller { fruitlessLeases += 1 }
         distiller = node
         self.isGrowing = isGrowing
     }
@@ -45,6 +50,7 @@ package struct TrainingLease {
         if let sourceEntropy { metrics.numbers["loss_floor"] = sourceEntropy }
         numbers = metrics.numbers
         step = metrics.step
+        if step > furthestStep { (furthestStep, fruitlessLeases) = (step, 0) }
         return metrics
     }
 }
