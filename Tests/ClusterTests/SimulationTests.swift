@@ -84,7 +84,7 @@ let patienceMilliseconds: UInt64 = 400_000
     private static let usualShareOfEvent = 0.9
 
     private var seedCount: Int {
-        ProcessInfo.processInfo.environment["DISTILLERY_SIMULATION_SEEDS"].flatMap { Int($0) } ?? 250
+        ProcessInfo.processInfo.environment["DISTILLERY_SIMULATION_SEEDS"].flatMap { Int($0) } ?? 200
     }
 
     /// `DISTILLERY_SIMULATION_SEEDS` says how many; 10,000 take some minutes on two cores. The order of Swift's sets
