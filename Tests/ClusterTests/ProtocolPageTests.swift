@@ -48,6 +48,7 @@ import Wire
         "Coordinator.longestRestNanoseconds": text(milliseconds: Coordinator.longestRestNanoseconds / 1_000_000),
         "Coordinator.refusalLimit": "\(Coordinator.refusalLimit)",
         "Coordinator.refusalMemoryNanoseconds": text(milliseconds: Coordinator.refusalMemoryNanoseconds / 1_000_000),
+        "Coordinator.lossLimit": "\(Coordinator.lossLimit)",
         "Coordinator.failureNoticeNanoseconds": text(milliseconds: Coordinator.failureNoticeNanoseconds / 1_000_000),
         "StateDownload.requestIntervalNanoseconds": text(
             milliseconds: StateDownload.requestIntervalNanoseconds / 1_000_000),

@@ -97,26 +97,29 @@ import Wire
         #expect(waits(loading).contains { $0.contains("d loads streams") })
     }
 
-    @Test("ends where one distiller after the other ends at the same step, and not where each comes further")
+    @Test("ends where one distiller after the other is lost without a checkpoint, and not where they leave in order")
     func distillersThatEnd() throws {
-        for gain in [UInt64(0), 1] {
+        for isLost in [true, false] {
             let lone = try lone(goal: Coordinator.Goal(collects: false, distils: true, evaluates: false))
-            let limit = Coordinator.fruitlessLeaseLimit
-            // The first comes to step 7, which counts as getting on.
-            for number in 0...limit {
+            try lone.join(.supervisor, "s")
+            for number in 1...Coordinator.lossLimit {
                 let name = "d\(number)"
                 try lone.join(.distiller, name)
                 let leased = try lone.tick().contains { if case .distil = $0.envelope.message { true } else { false } }
                 #expect(leased && lone.coordinator.failure.isEmpty, "\(number): \(lone.coordinator.failure)")
-                _ = try lone.say(.metrics(Metrics(step: 7 + gain * UInt64(number), numbers: ["loss": 1])), from: name)
-                _ = try lone.say(.drain(node: name), from: name)
+                // Steps alone are no progress: each makes the same again.
+                _ = try lone.say(.metrics(Metrics(step: UInt64(number), numbers: ["loss": 1])), from: name)
+                _ =
+                    isLost
+                    ? try lone.say(.processEnded(1), from: "s") : try lone.say(.drain(node: name), from: name)
             }
             try lone.join(.distiller, "last")
             _ = try lone.tick()
-            guard gain == 0 else { #expect(lone.coordinator.failure.isEmpty); continue }
-            for words in ["the distillation was leased to \(limit) distillers", "no further than step 7"] {
-                #expect(lone.coordinator.failure.contains(words), "\(lone.coordinator.failure)")
-            }
+            let words = "the distillation: \(Coordinator.lossLimit) distillers in a row were lost"
+            let failure = lone.coordinator.failure
+            #expect(
+                failure.contains(words) == isLost && failure.contains("d\(Coordinator.lossLimit):") == isLost,
+                "\(failure)")
         }
     }
 

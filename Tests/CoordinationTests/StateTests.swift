@@ -108,23 +108,23 @@ struct StateTests {
         #expect(!training.isFree && training.finalCheckpoint == "step-7" && training.numbers["loss"] == 0.5)
     }
 
-    @Test("leases count as fruitless until the training comes further than ever, whoever has it")
-    func fruitlessLeases() {
+    @Test("lost distillers count until a checkpoint is stored; who leaves in order, or waits for histories, does not")
+    func lostDistillers() {
         var training = TrainingLease()
-        func begin(_ node: String, step: UInt64?) {
-            training.lease(to: node)
-            training.lease(to: node, isGrowing: false)
-            if let step { _ = training.take(Metrics(step: step, numbers: [:]), from: node) }
-            training.leave(node)
+        func hold(_ node: String, isGrowing: Bool = false, isLost: Bool) {
+            training.lease(to: node, isGrowing: isGrowing)
+            training.leave("another", isLost: true)
+            training.leave(node, isLost: isLost)
         }
-        for name in ["a", "b"] { begin(name, step: nil) }
-        #expect(training.fruitlessLeases == 2 && training.furthestStep == 0)
-        begin("c", step: 5)
-        #expect(training.fruitlessLeases == 0 && training.furthestStep == 5)
-        for (name, step) in [("d", 4), ("e", 5)] as [(String, UInt64)] { begin(name, step: step) }
-        #expect(training.fruitlessLeases == 2 && training.step == 5)
-        begin("f", step: 6)
-        #expect(training.fruitlessLeases == 0)
+        for name in ["a", "b"] { hold(name, isLost: true) }
+        #expect(training.losses == 2 && training.lastLost == "b")
+        hold("c", isLost: false)
+        hold("d", isGrowing: true, isLost: true)
+        #expect(training.losses == 2 && training.lastLost == "b")
+        training.lease(to: "e")
+        training.checkpointStored()
+        training.leave("e", isLost: true)
+        #expect(training.losses == 1 && training.lastLost == "e")
     }
 
     @Test("of several distillations each has its holder, its checkpoints by their folder, and an end of its own")

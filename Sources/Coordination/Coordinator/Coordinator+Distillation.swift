@@ -19,9 +19,9 @@ struct FoundCheckpoint {
 /// ends when a whole checkpoint says that it has. The end is read from the files, so that no lost word can undo or
 /// repeat it.
 extension Coordinator {
-    /// A training that so many distillers have had, one after the other, without coming further fails always at the same
-    /// step, or takes longer to begin than its distillers live.
-    package static let fruitlessLeaseLimit = 25
+    /// A training that so many distillers were lost with, and none came to its next checkpoint, fails always at the same step, or
+    /// takes longer to get there than its distillers live.
+    package static let lossLimit = 25
 
     /// Leases what can be trained to distillers that have nothing to train, and tells those that follow growing streams
     /// when these are complete. A distillation whose newest checkpoint ends it is not leased: whether it does is read from
@@ -50,10 +50,11 @@ extension Coordinator {
         }
         guard let name = freeDistiller(for: distillations.all[index].name) else { return }
         let item = distillations.all[index]
-        guard item.lease.fruitlessLeases < Self.fruitlessLeaseLimit else {
+        guard item.lease.losses < Self.lossLimit else {
             return fail(
-                "\(item.planned.title) was leased to \(item.lease.fruitlessLeases) distillers, one after the other, and came "
-                    + "no further than step \(item.lease.furthestStep): each ended before; its log says why")
+                "\(item.planned.title): \(item.lease.losses) distillers in a row were lost before its next checkpoint, the "
+                    + "last of them \(item.lease.lastLost): their logs say why; where they are ended from outside, "
+                    + "distil.training.checkpoint_every makes checkpoints more often")
         }
         send(index, to: name, now: now, outbox: &outbox)
     }
@@ -197,6 +198,7 @@ extension Coordinator {
         logger.info("checkpoint stored", metadata: ["name": "\(checkpoint)"])
         guard let index else { return }
         distillations.all[index].found = nil
+        distillations.all[index].lease.checkpointStored()
         deleteOldCheckpoints(of: distillations.all[index])
     }
 

@@ -14,7 +14,7 @@ extension Coordinator {
     func obey(_ envelope: Envelope, _ name: String, now: UInt64, outbox: inout Outbox) throws {
         let sender = Address.peer(name)
         if case .drain(node: name, _) = envelope.message {
-            return try leave(name, reason: "left by itself", now: now, outbox: &outbox)
+            return try leave(name, reason: "left by itself", isLost: false, now: now, outbox: &outbox)
         }
         let roles = keys.roles(of: name)
         guard !roles.isDisjoint(with: .controlling) else {
@@ -53,7 +53,7 @@ extension Coordinator {
             guard !keys.roles(of: name).isEmpty, let refusal = keys.refusal(of: node.hello.role, to: name) else {
                 continue
             }
-            try leave(name, reason: refusal, now: now, outbox: &outbox)
+            try leave(name, reason: refusal, isLost: false, now: now, outbox: &outbox)
         }
     }
 }

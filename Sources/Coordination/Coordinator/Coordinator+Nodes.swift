@@ -68,8 +68,8 @@ extension Coordinator {
     }
 
     /// A node has gone, by its own word or by its silence: its leases go to others. Commands that it has not
-    /// acknowledged are forgotten. Throws what the journal throws.
-    func leave(_ name: String, reason: String, now: UInt64, outbox: inout Outbox) throws {
+    /// acknowledged are forgotten. `isLost`: without a word. Throws what the journal throws.
+    func leave(_ name: String, reason: String, isLost: Bool = true, now: UInt64, outbox: inout Outbox) throws {
         guard let node = remove(name) else { return }
         hasChanged = true
         commands.forget(.peer(name))
@@ -80,7 +80,7 @@ extension Coordinator {
         switch node.hello.role {
         case .actor: try replaceActors(of: name, now: now, outbox: &outbox)
         case .learner: try replaceLearner(name, now: now, outbox: &outbox)
-        case .distiller: distillations.leave(name)
+        case .distiller: distillations.leave(name, isLost: isLost)
         case .evaluator: jobs.leave(name)
         default: break
         }

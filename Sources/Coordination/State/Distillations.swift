@@ -50,8 +50,10 @@ package struct Distillations {
         all.first { !$0.isEnded && $0.lease.distiller != nil } ?? all.last { !$0.lease.numbers.isEmpty }
     }
 
-    /// The node has left the run: what was leased to it can be leased to others.
-    package mutating func leave(_ node: String) { for index in all.indices { all[index].lease.leave(node) } }
+    /// The node has left the run: what was leased to it can be leased to others. `isLost`: without a word.
+    package mutating func leave(_ node: String, isLost: Bool = false) {
+        for index in all.indices { all[index].lease.leave(node, isLost: isLost) }
+    }
 
     /// A train lifetime has ended with this mean entropy of its policies; nil where its source has none.
     package mutating func note(sourceEntropy entropy: Double?) {

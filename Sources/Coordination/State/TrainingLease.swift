@@ -12,10 +12,11 @@ package struct TrainingLease {
     package private(set) var isGrowing = false
     /// The optimiser step of `numbers`.
     package private(set) var step: UInt64 = 0
-    /// The step that the training has come to, whichever distiller had it, and how often it was leased since without coming
-    /// further.
-    package private(set) var furthestStep: UInt64 = 0
-    package private(set) var fruitlessLeases = 0
+    /// So many distillers were lost with the training, one after the other, without another checkpoint of it between them. Those
+    /// that left in good order do not count, and neither do those that waited for histories.
+    package private(set) var losses = 0
+    /// The last of them.
+    package private(set) var lastLost = ""
     /// The checkpoint that training has ended with, or that the run was given; nil before.
     package private(set) var finalCheckpoint: String?
 
@@ -27,13 +28,19 @@ package struct TrainingLease {
 
     /// `isGrowing`: histories are still collected.
     package mutating func lease(to node: String, isGrowing: Bool = false) {
-        if node != distiller { fruitlessLeases += 1 }
         distiller = node
         self.isGrowing = isGrowing
     }
 
-    /// The node has left the run: another can have the training.
-    package mutating func leave(_ node: String) { if distiller == node { distiller = nil } }
+    /// The node has left the run: another can have the training. `isLost`: without a word.
+    package mutating func leave(_ node: String, isLost: Bool = false) {
+        guard distiller == node else { return }
+        distiller = nil
+        if isLost, !isGrowing { (losses, lastLost) = (losses + 1, node) }
+    }
+
+    /// A checkpoint of the training was stored, by whichever distiller: it gets on.
+    package mutating func checkpointStored() { losses = 0 }
 
     /// Training is over with this checkpoint, which is what evaluators get. `numbers`: what its distiller says at the
     /// end.
@@ -50,7 +57,6 @@ package struct TrainingLease {
         if let sourceEntropy { metrics.numbers["loss_floor"] = sourceEntropy }
         numbers = metrics.numbers
         step = metrics.step
-        if step > furthestStep { (furthestStep, fruitlessLeases) = (step, 0) }
         return metrics
     }
 }

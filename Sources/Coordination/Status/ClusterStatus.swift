@@ -175,9 +175,9 @@ package struct ClusterStatus: Sendable, Codable, Equatable {
         package var whom: String
         package var why: String
         package var seconds: Double
-
-        /// Nothing of that kind happens while it lasts, whatever the nodes do.
-        package var isOfRun: Bool { who == Lack.run }
+        /// Of what the run itself lacks: `disk`, `checkpoints`, `recorder`, `learner`, `room`, `carriers`, `seals`, `refusals`,
+        /// `environment`, `distiller`, `evaluator` or `movement`. Nil of other waits.
+        package var kind: String?
     }
 
     /// The experiment's name.

@@ -3,7 +3,7 @@ import Wire
 /// What the run itself waits for, where no node is there that could do it; in `status` a wait of `the run`.
 package struct Lack {
     /// Of each kind there is one lack at a time; since when it has lasted is kept by kind.
-    package enum Kind: Hashable {
+    package enum Kind: String, Hashable {
         case disk, checkpoints, recorder, learner, room, carriers, seals, refusals, environment, distiller, evaluator,
             movement
     }

@@ -147,7 +147,7 @@ extension Coordinator {
         findLacks(now: now).map {
             ClusterStatus.Wait(
                 who: Lack.run, whom: $0.whom, why: $0.why,
-                seconds: seconds(since: lackTimes.begin(of: $0.kind) ?? now, now: now))
+                seconds: seconds(since: lackTimes.begin(of: $0.kind) ?? now, now: now), kind: $0.kind.rawValue)
         }
     }
 
