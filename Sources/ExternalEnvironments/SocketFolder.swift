@@ -17,7 +17,7 @@ final class SocketFolder: Sendable {
         let usual = HeldFolder.usualParent
         do {
             folder = try HeldFolder(
-                prefix: "distillery-environments-", in: usual.utf8.count <= Self.longestParent ? usual : "/tmp")
+                prefix: "distillery-sockets-", in: usual.utf8.count <= Self.longestParent ? usual : "/tmp")
         } catch {
             throw ExternalEnvironmentError(error.description)
         }

@@ -4,10 +4,13 @@ import Glibc
 /// A folder for as long as its process lives, such as one of sockets: open to its owner alone, and gone with this value.
 ///
 /// A process that is killed cannot remove its folder: it stays until a process of the same user makes one with the same
-/// prefix beside it, which removes all that nobody holds. A folder is held by a BSD lock (`flock`) on itself, which the kernel
-/// releases however its holder ends. A number of a process would not do: in another container it stands for another process.
+/// prefix beside it, which removes all that nobody holds. A folder is held by a BSD lock (`flock`) on a file in it, which the
+/// kernel releases however its holder ends, and which reaches other hosts where a network's file system has locks. A number
+/// of a process would not do: in another container it stands for another process.
 package final class HeldFolder: Sendable {
     package let path: String
+    /// In the folder, beside what is its owner's.
+    package static let lockName = ".lock"
     /// Open as long as this value is there, which holds the lock.
     private let descriptor: Int32
 
@@ -45,8 +48,11 @@ package final class HeldFolder: Sendable {
         var template = Array("\(parent)/\(prefix)XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw .system("make a folder in", parent) }
         let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
+        let descriptor = open("\(path)/\(lockName)", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            guard errno == ENOENT else { throw .system("make a lock in", path) }
+            return nil
+        }
         // A file system without locks has none for those who look for abandoned folders, either.
         let isAnothers = flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK
         var found = stat()
@@ -57,19 +63,22 @@ package final class HeldFolder: Sendable {
         return (path, descriptor)
     }
 
-    /// Those of this user.
+    /// Those of this user. One without a lock is empty: its owner has just made it, and makes another, or was killed there.
     private static func removeAbandoned(_ prefix: String, in parent: String) {
         let names = (try? Folder.names(in: parent)) ?? []
         for name in names.lazy.filter({ $0.hasPrefix(prefix) }).prefix(mostRemovedAtOnce) {
             let path = "\(parent)/\(name)"
-            let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-            guard descriptor >= 0 else { continue }
-            defer { close(descriptor) }
             var found = stat()
-            guard fstat(descriptor, &found) == 0, found.st_uid == geteuid(),
-                flock(descriptor, LOCK_EX | LOCK_NB) == 0
-            else { continue }
-            remove(path)
+            guard lstat(path, &found) == 0, found.st_mode & S_IFMT == S_IFDIR, found.st_uid == geteuid() else {
+                continue
+            }
+            let descriptor = open("\(path)/\(lockName)", O_RDWR | O_NOFOLLOW | O_CLOEXEC)
+            guard descriptor >= 0 else {
+                if errno == ENOENT { rmdir(path) }
+                continue
+            }
+            defer { close(descriptor) }
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { remove(path) }
         }
     }
 

@@ -34,9 +34,15 @@ import Testing
         // As a process leaves it that was killed: with files in it, and held by nobody.
         for name in ["distillery-held-abc123", "distillery-other-abc123", "environments"] {
             try FileManager.default.createDirectory(atPath: "\(parent)/\(name)", withIntermediateDirectories: true)
-            try Data("log".utf8).write(to: URL(filePath: "\(parent)/\(name)/1.log"))
+            for file in ["1.log", HeldFolder.lockName] {
+                try Data("log".utf8).write(to: URL(filePath: "\(parent)/\(name)/\(file)"))
+            }
             try FileManager.default.createDirectory(
                 atPath: "\(parent)/\(name)/checkpoints", withIntermediateDirectories: true)
+        }
+        // Killed before it had a lock; and what no process leaves, for it makes the lock first.
+        for path in ["distillery-held-empty", "distillery-held-full/1"] {
+            try FileManager.default.createDirectory(atPath: "\(parent)/\(path)", withIntermediateDirectories: true)
         }
         try Data().write(to: URL(filePath: parent + "/distillery-held-file"))
         try FileManager.default.createSymbolicLink(
@@ -46,7 +52,7 @@ import Testing
         #expect(
             names == [
                 own[0], own[1], "distillery-other-abc123", "environments", "distillery-held-file",
-                "distillery-held-link",
+                "distillery-held-link", "distillery-held-full",
             ])
         #expect(FileManager.default.fileExists(atPath: held.path + "/1"))
         #expect(FileManager.default.fileExists(atPath: parent + "/environments/1.log"))

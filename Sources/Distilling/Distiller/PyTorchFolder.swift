@@ -9,7 +9,7 @@ final class PyTorchFolder {
     private let folder: HeldFolder
 
     /// In TMPDIR, or /tmp. Throws `FileError` where there is no folder to be made.
-    init() throws { folder = try HeldFolder(prefix: "distillery-distiller-") }
+    init() throws { folder = try HeldFolder(prefix: "distillery-pytorch-") }
 
     var path: String { folder.path }
 
@@ -36,7 +36,7 @@ final class PyTorchFolder {
     }
 
     private func clear() throws {
-        for name in try Folder.names(in: path) {
+        for name in try Folder.names(in: path) where name != HeldFolder.lockName {
             do { try FileManager.default.removeItem(atPath: "\(path)/\(name)") } catch {
                 throw FileError("cannot remove \(path)/\(name): \(error.localizedDescription)")
             }
