@@ -8,21 +8,40 @@ import Wire
 /// its own, which stay.
 struct ProgressLine {
     private static let pipeIntervalSeconds = 10.0
-    /// A run that waits for less is in order.
+    /// A run that lacks something for less is in order.
     private static let noticeableWaitSeconds = 3.0
+    /// What lasts is told again after so long, then after twice as long, and so on.
     private static let waitIntervalSeconds = 10.0
+    private static let longestWaitIntervalSeconds = 320.0
+    /// Lacks that are in order, or over: streams are sealed at every end of a collection, and a refusal is named in `status` for
+    /// minutes afterwards.
+    private static let untold: Set = ["seals", "refusals"]
 
     private let isTerminal = isatty(STDERR_FILENO) == 1
     private var lastWritten = -Double.infinity
     private var lastPhase = ""
-    private var lastWait = -Double.infinity
+    private var toldKind = ""
+    private var nextTelling = -Double.infinity
+    private var waitInterval = Self.waitIntervalSeconds
 
     mutating func show(_ status: ClusterStatus) {
+        let wait = status.waits.first {
+            guard let kind = $0.kind else { return false }
+            return !Self.untold.contains(kind) && $0.seconds >= Self.noticeableWaitSeconds
+        }
+        if let wait { tell(wait) }
         show(status.progressText, phase: status.phase.rawValue)
+    }
+
+    private mutating func tell(_ wait: ClusterStatus.Wait) {
         let now = ProcessInfo.processInfo.systemUptime
-        let wait = status.waits.first { $0.isOfRun && $0.seconds >= Self.noticeableWaitSeconds }
-        guard let wait, now - lastWait >= Self.waitIntervalSeconds else { return }
-        lastWait = now
+        if wait.kind != toldKind || now > nextTelling + waitInterval {
+            (toldKind, waitInterval) = (wait.kind ?? "", Self.waitIntervalSeconds)
+        } else if now < nextTelling {
+            return
+        }
+        nextTelling = now + waitInterval
+        waitInterval = min(2 * waitInterval, Self.longestWaitIntervalSeconds)
         let whom = wait.whom.isEmpty ? "" : "\(wait.whom): "
         write((isTerminal ? "\r\u{1B}[K" : "") + "waits for \(whom)\(wait.why), \(NumberText.duration(wait.seconds))\n")
     }

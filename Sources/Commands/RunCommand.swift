@@ -52,6 +52,8 @@ struct LaunchCommand: ParsableCommand {
     func run() throws {
         let folder = try launch(options, listening, recorders, goal: .collect, out: out, resume: resume)
         print("The histories: \(folder.path)/histories")
+        // The run's own copy of the experiment has every --set and --size in it.
+        print("To distil them: distillery run \(folder.path)/experiment.yaml --histories \(folder.path) --out FOLDER")
     }
 }
 
@@ -89,7 +91,9 @@ private func launch(
     let folder = RunFolder(out: out, experiment: experiment)
     let plan = try ExperimentPlan(experiment, cores: ProcessInfo.processInfo.activeProcessorCount)
     let key = try listening.keys.own()
-    try plan.checkDisk(freeBytes: folder.freeBytes, existingBytes: folder.usedBytes, path: folder.path)
+    try plan.checkDisk(
+        freeBytes: folder.freeBytes, existingBytes: folder.usedBytes, path: folder.path, collectsAlone: goal == .collect
+    )
     printError(plan.text(takingOver: histories, collectsAlone: goal == .collect))
     try experiment.checkProcesses(collects: true, distils: goal == .all, evaluates: goal == .all)
     if let histories { try TakenHistories.check(URL(fileURLWithPath: histories), against: experiment) }

@@ -62,6 +62,8 @@ package struct ExperimentPlan: Sendable, Equatable {
     package let evaluationEpisodes: Int
     /// Streams before compression, checkpoints and learners' states together.
     package let maximumDiskBytes: Int
+    /// Of them those of the collection: streams before compression, and learners' states.
+    package let collectedDiskBytes: Int
     /// Checkpoints of the distiller that lie on the disk at most. With `distil.training.keep_checkpoints` set, at
     /// most one more than that, since the next one lies beside those that are kept until it is whole.
     package let keptCheckpoints: Int
@@ -110,8 +112,10 @@ package struct ExperimentPlan: Sendable, Equatable {
         // The next one lies beside each until it is whole.
         largestLearnerStateBytes = try Self.largestLearnerState(experiment, environment)
         let learnerStates = 2 * keptLearnerStates * largestLearnerStateBytes
-        maximumDiskBytes =
+        collectedDiskBytes =
             learnerStates + rows.bytes(streams: lifetimes * recordedActors, rows: maximumRecordedTransitions)
+        maximumDiskBytes =
+            collectedDiskBytes
             + rows.bytes(
                 streams: evaluations.reduce(0) { $0 + $1.planned.tasks.count * $1.planned.seeds },
                 rows: evaluationEpisodes * horizon) + checkpoints.bytes

@@ -19,6 +19,16 @@ extension EndToEnd {
             try run(["launch", file, "--out", scratch("run")], in: scratch)
         }
 
+        @Test("the command that launch ends with distils what it has collected") func launched() throws {
+            let launch = try run(
+                ["launch", file, "--out", scratch("first"), "--set", "distil.training.steps=11"], in: scratch)
+            let said = try #require(launch.standardOutput.split(separator: "\n").last, "nothing was said")
+            let words = said.split(separator: " ").map(String.init)
+            try #require(words.prefix(4) == ["To", "distil", "them:", "distillery"], "\(said)")
+            try run(words.dropFirst(4).dropLast() + [scratch("second")], in: scratch)
+            #expect(FileManager.default.fileExists(atPath: scratch("second/checkpoints/distiller/step-00000011")))
+        }
+
         @Test("keeps the newest checkpoints; resumed with other settings it is refused, or says which are others")
         func settings() throws {
             try run(arguments + ["--set", "distil.training.keep_checkpoints=2"], in: scratch)

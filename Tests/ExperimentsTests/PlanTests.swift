@@ -39,6 +39,10 @@ struct PlanTests {
         let alone = plan.text(collectsAlone: true)
         #expect(alone.contains("4,600,000 transitions") && alone.contains("  disk "))
         #expect(!alone.contains("  distil ") && !alone.contains("  evaluate ") && !alone.contains("  in all "))
+        #expect(!alone.contains("checkpoint") && plan.collectedDiskBytes < plan.maximumDiskBytes)
+        let free = plan.collectedDiskBytes + ExperimentPlan.reserveBytes
+        #expect(throws: PlanError.self) { try plan.checkDisk(freeBytes: free, path: "/runs") }
+        try plan.checkDisk(freeBytes: free, path: "/runs", collectsAlone: true)
         #expect(plan.text().contains("  evaluate  640 episodes; ") && plan.text().hasSuffix(" on this machine\n"))
         let nothing = Self.yaml + "\nevaluations: [{name: test, policies: [random]}]"
         let none = try Experiment(yaml: nothing, file: "planned.yaml", overrides: ["distil.seeds=0"])
@@ -57,9 +61,12 @@ struct PlanTests {
             tasks: {test: 1}
             source: {algorithm: q-lambda}
             """
-        let text = try ExperimentPlan(Experiment(yaml: yaml, file: "rooms.yaml"), cores: 2).text()
-        #expect(text.contains(", and as long as rooms:Room takes to step\n"), "\(text)")
-        #expect(text.hasSuffix(" on this machine, without the time of rooms:Room\n"), "\(text)")
+        let plan = try ExperimentPlan(Experiment(yaml: yaml, file: "rooms.yaml"), cores: 2)
+        for (histories, times) in [(nil, 2), ("runs/first", 1)] as [(String?, Int)] {
+            let text = plan.text(takingOver: histories)
+            #expect(text.ranges(of: ", and as long as rooms:Room takes to step\n").count == times, "\(text)")
+            #expect(text.hasSuffix(" on this machine, without the time of rooms:Room\n"), "\(text)")
+        }
     }
 
     @Test("states of learners count on the disk, one of each lifetime that is lived at once and its next beside it")

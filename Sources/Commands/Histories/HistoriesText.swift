@@ -79,8 +79,7 @@ extension StreamDetails {
     private var curve: String {
         let parts = min(10, episodeReturns.count)
         guard parts > 0 else { return "none yet" }
-        let share = parts == 10 ? "tenth" : "1/\(parts)"
-        let what = parts == 1 ? "of the only episode" : "mean of each \(share) of the episodes"
+        let what = parts < 10 ? "of each episode" : "mean of each tenth of the episodes"
         return means(parts).joined(separator: " ") + " (\(what))"
     }
 
