@@ -84,7 +84,8 @@ let patienceMilliseconds: UInt64 = 400_000
     private static let usualShareOfEvent = 0.9
 
     private var seedCount: Int {
-        ProcessInfo.processInfo.environment["DISTILLERY_SIMULATION_SEEDS"].flatMap { Int($0) } ?? 200
+        ProcessInfo.processInfo.environment["DISTILLERY_SIMULATION_SEEDS"].flatMap { Int($0) }
+            ?? Outcomes.fewestRunsToTell
     }
 
     /// `DISTILLERY_SIMULATION_SEEDS` says how many; 10,000 take some minutes on two cores. The order of Swift's sets
@@ -111,7 +112,7 @@ let patienceMilliseconds: UInt64 = 400_000
 /// What came of all seeds; filled by several threads.
 private final class Outcomes: @unchecked Sendable {
     /// Fewer runs say nothing about how often something happens.
-    private static let fewestRunsToTell = 200
+    static let fewestRunsToTell = 200
 
     private let lock = NSLock()
     private let events: [Trouble.Event]
