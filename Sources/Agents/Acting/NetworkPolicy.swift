@@ -62,10 +62,13 @@ struct PerceptronPolicy {
     ) throws {
         let space = environment.observationSpace
         guard let observation = IntegerComponents(space) else {
+            let another =
+                algorithm != QLambda.name && (space.imageShape != nil || StateFeatures(vectorsOf: space) != nil)
+                ? "; source.algorithm: \(QLambda.name) learns from such" : ""
             throw SourceAlgorithmError(
                 "\(algorithm) sees one-hot integers: expected a few integers from 0 as observation, "
-                    + "\(environment.name) has an array of \(space.elementType.rawValue) of shape \(space.shape), which "
-                    + "source.algorithm: q-lambda can learn from")
+                    + "\(environment.name) has an array of \(space.elementType.rawValue) of shape \(space.shape)\(another)"
+            )
         }
         let actions = try environment.discreteActions(for: algorithm)
         self.observation = observation
