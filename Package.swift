@@ -201,7 +201,7 @@ let package = Package(
             "ExperimentsTests",
             [
                 "Settings", "Experiments", "Environments", "Experience", "Agents", "Neural", "Models",
-                "Distillation",
+                "Distillation", "TestSupport",
             ]),
         tests(
             "AgentsTests", ["Settings", "Agents", "Neural", "Environments", "Experience", "TestSupport"],

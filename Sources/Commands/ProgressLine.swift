@@ -15,7 +15,7 @@ struct ProgressLine {
     private static let longestWaitIntervalSeconds = 320.0
     /// Lacks that are in order, or over: streams are sealed at every end of a collection, and a refusal is named in `status` for
     /// minutes afterwards.
-    private static let untold: Set = ["seals", "refusals"]
+    private static let untold = Set([Lack.Kind.seals, .refusals].map(\.rawValue))
 
     private let isTerminal = isatty(STDERR_FILENO) == 1
     private var lastWritten = -Double.infinity

@@ -71,7 +71,7 @@ package struct ExperimentPlan: Sendable, Equatable {
     package let keptLearnerStates: Int
     /// Bytes of one of them at most, its replay included, which takes as much of its learner's memory.
     package let largestLearnerStateBytes: Int
-    /// The name of the environment where it steps in a process of its own, at a speed that nobody knows before.
+    /// The name of the environment where it steps in a process of its own; how fast it steps is not known.
     package let environmentProcess: String?
     /// Seconds, without those of an environment in a process of its own; at most, where lifetimes may end early.
     package let collectSeconds: Double

@@ -4,7 +4,7 @@ import Glibc
 /// A folder for as long as its process lives, such as one of sockets: open to its owner alone, and gone with this value.
 ///
 /// A process that is killed cannot remove its folder: it stays until a process of the same user makes one with the same
-/// prefix beside it, which removes all that nobody holds. A folder is held by a BSD lock (`flock`) on a file in it, which the
+/// prefix beside it, which removes all whose lock is free. A folder is held by a BSD lock (`flock`) on a file in it, which the
 /// kernel releases however its holder ends, and which reaches other hosts where a network's file system has locks. A number
 /// of a process would not do: in another container it stands for another process.
 package final class HeldFolder: Sendable {
@@ -23,7 +23,7 @@ package final class HeldFolder: Sendable {
     package static var usualParent: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" }
 
     /// Makes one in `parent`, whose name is `prefix` and six characters more, after it has removed those there with the same
-    /// prefix that nobody holds. Throws `FileError`.
+    /// prefix whose lock is free. Throws `FileError`.
     package init(prefix: String, in parent: String = HeldFolder.usualParent) throws(FileError) {
         Self.removeAbandoned(prefix, in: parent)
         for _ in 0..<Self.attempts {

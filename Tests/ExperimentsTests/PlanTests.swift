@@ -1,4 +1,5 @@
 import Experiments
+import TestSupport
 import Testing
 
 @Suite("The plan of an experiment")
@@ -51,17 +52,7 @@ struct PlanTests {
 
     @Test("how long an environment in a process of its own steps is said not to be known")
     func environmentProcess() throws {
-        let yaml = """
-            name: rooms
-            environment:
-              name: external
-              class: rooms:Room
-              tasks: [{}, {size: 2}]
-              description: {observation: "Box(-1.0, 1.0, (2,), float32)", action: Discrete(3), horizon: 20}
-            tasks: {test: 1}
-            source: {algorithm: q-lambda}
-            """
-        let plan = try ExperimentPlan(Experiment(yaml: yaml, file: "rooms.yaml"), cores: 2)
+        let plan = try ExperimentPlan(Experiment(yaml: experimentWithForeignEnvironment, file: "rooms.yaml"), cores: 2)
         for (histories, times) in [(nil, 2), ("runs/first", 1)] as [(String?, Int)] {
             let text = plan.text(takingOver: histories)
             #expect(text.ranges(of: ", and as long as rooms:Room takes to step\n").count == times, "\(text)")

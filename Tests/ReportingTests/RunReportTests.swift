@@ -5,6 +5,7 @@ import Experiments
 import Foundation
 import Histories
 import Reporting
+import TestSupport
 import Testing
 
 @Suite("The report of a run")
@@ -111,17 +112,7 @@ struct RunReportTests {
         var run = MadeUpRun()
         run.contents.tasks = [TaskRecord(id: 0, split: .test, json: "{}", optimalReturn: nil, randomReturn: nil)]
         run.play("step-00000010", "test", task: 0, [[1, 2, 3]])
-        let yaml = """
-            name: rooms
-            environment:
-              name: external
-              class: rooms:Room
-              tasks: [{}, {size: 2}]
-              description: {observation: "Box(-1.0, 1.0, (2,), float32)", action: Discrete(3), horizon: 20}
-            tasks: {test: 1}
-            source: {algorithm: q-lambda}
-            """
-        run.contents.experiment = try Experiment(yaml: yaml, file: "x.yaml")
+        run.contents.experiment = try Experiment(yaml: experimentWithForeignEnvironment, file: "rooms.yaml")
         let report = run.report
         #expect(report.subtitle.contains("class rooms:Room"), "\(report.subtitle)")
         let names = report.tables.flatMap(\.rows).compactMap(\.first)

@@ -106,7 +106,7 @@ extension ReportTables {
         [name] + fields(curves, tasks, isModel: isModel)
     }
 
-    private func line(_ name: String, _ value: Double?, _ tasks: [Int]) -> [String] { [name] + fields(value, tasks) }
+    private func line(_ name: String, _ value: Double, _ tasks: [Int]) -> [String] { [name] + fields(value, tasks) }
 
     /// Final values with their interval; how many pairs end above half of the optimum is told of models.
     private func fields(_ curves: LearningCurves, _ tasks: [Int], isModel: Bool = false) -> [String] {
