@@ -99,6 +99,11 @@ def _restore(
     if order.ndim != 2 or order.shape[1] != 2 or order.dtype.kind != "i" or (order[:, 1] < 1).any():
         raise ExchangeError(f"{where}: its episodes should be (E, 2) whole numbers, found {order.dtype} {order.shape}")
     rollouts = group["rollouts"][()]
+    left_out = int(order[order[:, 0] < 0, 1].sum())
+    aside = {name: group[f"aside/{name}"] for name in names.rows}
+    for name, rows in aside.items():
+        if len(rows) != left_out:
+            raise ExchangeError(f"{where}: {len(rows)} {name} are aside, expected the {left_out} of its episodes")
     with SealedStream(place_of(folder, attributes, where), environment, attributes) as stream:
         stream.append("rollouts", rollouts)
         kept = 0
@@ -106,8 +111,7 @@ def _restore(
         for number, length in order.tolist():
             if number < 0:
                 for name in names.rows:
-                    rows = group[f"aside/{name}"][kept : kept + length]
-                    stream.append(name, _own(rows, name, length, where))
+                    stream.append(name, _own(aside[name][kept : kept + length], name, length, where))
                 kept += length
                 continue
             episode = next(found)
