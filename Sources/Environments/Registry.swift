@@ -9,14 +9,14 @@ extension RegisteredEnvironment {
             RegisteredEnvironment(DarkRoomHardTasks.self),
             RegisteredEnvironment(KeyToDoorTasks.self),
             RegisteredEnvironment(BanditTasks.self),
+            RegisteredEnvironment(WatermazeTasks.self),
         ])
 
-    /// The environments that an experiment can name: those, trials of them, and those of which there are no trials: whose
-    /// streams do not store what is seen, or which are in another process.
+    /// The environments that an experiment can name: those, trials of them, and those of which there are no trials: which are
+    /// in another process.
     package static let registry = Registry<RegisteredEnvironment>(
         "environment",
         single.all + [
-            RegisteredEnvironment(WatermazeTasks.self),
             RegisteredEnvironment(ExternalTasks.self),
             RegisteredEnvironment(TrialsTasks.self),
         ])

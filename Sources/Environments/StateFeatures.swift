@@ -3,7 +3,7 @@ package import Experience
 /// What a network is given of the states that an environment's streams store, where a policy acts on these instead of on
 /// what is seen of them, as a privileged teacher does.
 ///
-/// A state is a vector of float32; each of its components becomes one or two numbers of about -1 to 1.
+/// A state is a vector of float32; each of its components becomes one or two numbers of about -1 to 1, or none.
 package struct StateFeatures: Hashable, Sendable {
     /// What becomes of one component.
     package enum Component: Hashable, Sendable {
@@ -11,6 +11,17 @@ package struct StateFeatures: Hashable, Sendable {
         case scaled(by: Float)
         /// Its cosine and its sine.
         case degrees
+        /// Nothing: it is stored for what is seen, and is not for a policy to know.
+        case hidden
+
+        /// Numbers that it becomes.
+        var count: Int {
+            switch self {
+            case .scaled: 1
+            case .degrees: 2
+            case .hidden: 0
+            }
+        }
     }
 
     package let components: [Component]
@@ -19,7 +30,7 @@ package struct StateFeatures: Hashable, Sendable {
 
     package init(_ components: [Component]) {
         self.components = components
-        count = components.reduce(0) { $0 + ($1 == .degrees ? 2 : 1) }
+        count = components.reduce(0) { $0 + $1.count }
     }
 
     /// A space of vectors of floats as they are; nil for other spaces, and for more than `largestVector` numbers.
@@ -45,6 +56,7 @@ package struct StateFeatures: Hashable, Sendable {
                 let ahead = direction(degrees: value)
                 (feature[0], feature[1]) = (ahead.x, ahead.y)
                 feature += 2
+            case .hidden: break
             }
         }
     }

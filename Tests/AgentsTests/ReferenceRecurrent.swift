@@ -3,17 +3,20 @@ import Experience
 import Foundation
 import Neural
 
-/// The recurrent actor-critic in Double, one row after the other: what the fast one is checked against.
+/// The recurrent actor-critic in Double, one row after the other: what the fast one is checked against. With `outputs` heads
+/// its network is that of action values with memory, too.
 struct ReferenceRecurrent {
     let counts: [Int]
     let actions: Int
     let settings: ActorCriticSettings
     let episodesPerTrial: Int
     let layout: ParameterLayout
+    private let outputs: Int
     private let lstm: LSTMLayout
     private let head: (weight: Int, bias: Int)
 
-    init(counts: [Int], actions: Int, settings: ActorCriticSettings, episodesPerTrial: Int) {
+    /// `outputs`: those of the actor-critic, a logit for each action and the value, where nothing is said.
+    init(counts: [Int], actions: Int, settings: ActorCriticSettings, episodesPerTrial: Int, outputs: Int? = nil) {
         self.counts = counts
         self.actions = actions
         self.settings = settings
@@ -23,7 +26,8 @@ struct ReferenceRecurrent {
         lstm = LSTMLayout(
             inputs: counts.reduce(0, +) + actions + 1 + 2 + 1, units: network.units, layers: network.layers,
             addingTo: &layout)
-        head = (layout.add("weight", [actions + 1, network.units]), layout.add("bias", [actions + 1]))
+        self.outputs = outputs ?? actions + 1
+        head = (layout.add("weight", [self.outputs, network.units]), layout.add("bias", [self.outputs]))
         self.layout = layout
     }
 
@@ -127,7 +131,7 @@ struct ReferenceRecurrent {
             }
             input = Array(next[hidden..<(hidden + units)])
         }
-        let heads = (0...actions).map { output in
+        let heads = (0..<outputs).map { output in
             (0..<units).reduce(parameters[head.bias + output]) {
                 $0 + parameters[head.weight + output * units + $1] * input[$1]
             }

@@ -153,6 +153,80 @@ struct TrialsTests {
         }
     }
 
+    @Test("of an environment that stores states a row says its task, and is shown as that task shows it")
+    func views() throws {
+        var pool = WatermazeSettings()
+        (pool.width, pool.height, pool.horizon, pool.move) = (12, 8, 6, 220)
+        let inner = try WatermazeTasks(settings: pool, split: TaskSplit(testTasks: 4, seed: 3))
+        let settings = EnvironmentSettings(RegisteredEnvironment(WatermazeTasks.self), settings: pool)
+        let tasks = try TrialsTasks(
+            settings: TrialsSettings(of: settings, episodes: 2), split: TaskSplit(testTasks: 4, seed: 3))
+        #expect(tasks.environment.stored.name == "states" && tasks.environment.stored.space.shape == [5])
+        #expect(tasks.environment.observationSpace == inner.environment.observationSpace)
+        let mixture = try tasks.task(tasks.mixture)
+        let view = try #require(try tasks.view(of: mixture))
+        var environment = try tasks.makeEnvironment(task: mixture, keys: keys(2))
+        // Every state with each of its tasks, and what the environment inside shows of them.
+        var (rows, expected, met): ([Float], [UInt8], Set<Int>) = ([], [], [])
+        for episode in 0..<8 {
+            for index in 0..<2 { try environment.reset(index, episode: UInt64(episode)) }
+            for step in 0..<6 {
+                var states = [Float](repeating: 0, count: 10)
+                environment.observe(into: &states)
+                rows += states
+                for index in 0..<2 {
+                    let id = Int(states[5 * index + 4])
+                    met.insert(id)
+                    var seen = [UInt8](repeating: 0, count: 8 * 12 * 3)
+                    let state = Array(states[(5 * index)..<(5 * index + 4)])
+                    try #require(try inner.view(of: inner.task(id))).see(state, count: 1, into: &seen)
+                    expected += seen
+                }
+                var (rewards, flags, cuts): ([Float], [UInt8], [UInt8]) = ([0, 0], [0, 0], [0, 0])
+                try environment.step(
+                    actions: [UInt8(step), 7], rewards: &rewards, terminations: &flags, truncations: &cuts)
+            }
+        }
+        #expect(met.count == 8)
+        var seen = [UInt8](repeating: 0, count: expected.count)
+        view.see(rows, count: rows.count / 5, into: &seen)
+        #expect(seen == expected)
+        // A platform that has risen is seen from the centre, where it lies ahead.
+        let risen: [Float] = [0, 0, 0, 1]
+        var pictures: Set<[UInt8]> = []
+        for id in met {
+            view.see(risen + [Float(id)], count: 1, into: &seen)
+            pictures.insert(Array(seen.prefix(8 * 12 * 3)))
+        }
+        #expect(pictures.count > 1)
+        // A task by itself, which is how evaluations have it.
+        let held = try #require(tasks.ids(in: "test").first)
+        var alone = try tasks.makeEnvironment(task: tasks.task(held), keys: keys(1))
+        try alone.reset(0, episode: 0)
+        var state = [Float](repeating: 0, count: 5)
+        alone.observe(0, into: &state)
+        #expect(state[4] == Float(held))
+        var (one, other) = ([UInt8](repeating: 0, count: 288), [UInt8](repeating: 1, count: 288))
+        try #require(try tasks.view(of: tasks.task(held))).see(risen + [0], count: 1, into: &one)
+        try #require(try inner.view(of: inner.task(held))).see(risen, count: 1, into: &other)
+        #expect(one == other)
+        // What no stream of ours has does no harm.
+        view.see([0, 0, 0, 1, -7, 0, 0, 0, 1, 3e8, 0, 0, 0, 1, .nan] as [Float], count: 3, into: &seen)
+    }
+
+    @Test("a policy on trials is given the state, and not which task it is")
+    func hiddenTask() throws {
+        let tasks = try EnvironmentSettings.trials(
+            TrialsSettings(of: EnvironmentSettings(RegisteredEnvironment(WatermazeTasks.self)), episodes: 2)
+        ).makeTasks(split: TaskSplit())
+        let features = try #require(tasks.environment.stateFeatures)
+        #expect(features.count == 5)
+        var (one, other) = ([Float](repeating: 0, count: 10), [Float](repeating: 0, count: 10))
+        features.write([76, -152, 90, 0, 4, 0, 380, 0, 1, 9] as [Float], count: 2, into: &one)
+        features.write([76, -152, 90, 0, 5, 0, 380, 0, 1, 8] as [Float], count: 2, into: &other)
+        #expect(one == other && one[0] == 0.1 && one[6] == 0.5 && one[9] == 1)
+    }
+
     @Test(
         "a task that is none is refused",
         arguments: [

@@ -10,6 +10,7 @@ private struct Swimmer {
     private(set) var states: [[Float]] = []
     private(set) var rewards: [Float] = []
     private(set) var truncated = false
+    private(set) var terminated = false
 
     init(_ tasks: WatermazeTasks, platform: (Double, Double), actor: Int = 0, episode: UInt64 = 0) throws {
         let task = Task(id: 0, split: .train, json: "{\"platform\":[\(platform.0),\(platform.1)]}")
@@ -28,7 +29,8 @@ private struct Swimmer {
         for action in actions {
             var (reward, terminated, cut): (Float, UInt8, UInt8) = (-1, 9, 9)
             try environment.step(actions: [action], rewards: &reward, terminations: &terminated, truncations: &cut)
-            #expect(terminated == 0)
+            self.terminated = terminated == 1
+            #expect(terminated + cut <= 1)
             rewards.append(reward)
             truncated = cut == 1
             look()
@@ -181,6 +183,26 @@ private struct Swimmer {
         #expect(probe.rewards == [1])
         // Where the path meets its edge.
         #expect(236 - 0.1...241 + 0.1 ~= probe.distance)
+    }
+
+    @Test("where the settings say so the step that finds the platform ends its episode, and the horizon the others")
+    func ending() throws {
+        var settings = WatermazeSettings()
+        (settings.endsWhenFound, settings.horizon) = (true, 2)
+        let tasks = try WatermazeTasks(settings: settings)
+        var swimmer = try Swimmer(tasks, platform: (0, 0))
+        try swimmer.take(4)
+        #expect(swimmer.rewards == [1] && swimmer.terminated && !swimmer.truncated)
+        swimmer = try Swimmer(tasks, platform: (-700, 0))
+        try swimmer.take(4)
+        #expect(!swimmer.terminated && !swimmer.truncated)
+        try swimmer.take(4)
+        #expect(swimmer.rewards == [0, 0] && !swimmer.terminated && swimmer.truncated)
+        // Found by the last step there is: it ends once.
+        settings.horizon = 1
+        swimmer = try Swimmer(try WatermazeTasks(settings: settings), platform: (0, 0))
+        try swimmer.take(4)
+        #expect(swimmer.terminated && !swimmer.truncated)
     }
 
     @Test("a uniformly random policy finds the platform in 0.13 to 0.19 of the episodes") func randomPolicy() throws {

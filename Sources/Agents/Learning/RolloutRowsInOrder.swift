@@ -98,6 +98,9 @@ final class RolloutRowsInOrder {
         }
     }
 
+    /// Bytes of a stored observation.
+    var observationBytes: Int { waiting.observationBytes }
+
     /// Takes over `batches`. Throws `SourceAlgorithmError` for an observation or action outside its space.
     func arrange(_ batches: [RolloutBatch]) throws {
         placeSegments(batches)

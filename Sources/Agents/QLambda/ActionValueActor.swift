@@ -9,7 +9,7 @@ import Neural
 final class ActionValueActor: SourceActor {
     let seesStored: Bool
     private let values: ActionValues
-    private let network: any ActionValueNetwork
+    private let network: any ObservationNetwork
     private let weights: FloatBuffer
     private let sampler: ActionSampler
     private let policies = PolicyBuffers()
@@ -23,7 +23,8 @@ final class ActionValueActor: SourceActor {
         self.values = values
         weights = FloatBuffer(values.parameterCount)
         switch values.network {
-        case .integers: preconditionFailure("actors that look at integers have their own networks")
+        case .integers, .recurrent:
+            preconditionFailure("actors that look at integers or remember have their own networks")
         case .state(let features, let shape, let activation):
             seesStored = true
             network = StateNetwork(features, shape, activation, weights: weights)
@@ -39,17 +40,7 @@ final class ActionValueActor: SourceActor {
 
     /// Takes over parameters, and behind them the share of random actions.
     func load(parameters: UnsafeBufferPointer<Float>) throws {
-        guard parameters.count == weights.count + 1, let source = parameters.baseAddress else {
-            throw SourceAlgorithmError(
-                "expected the \(weights.count) parameters of a network of action values and a share of random actions, "
-                    + "found \(parameters.count) numbers")
-        }
-        guard 0...1 ~= source[weights.count] else {
-            throw SourceAlgorithmError(
-                "expected a share of random actions from 0 to 1, found \(source[weights.count])")
-        }
-        exploration = source[weights.count]
-        weights.start.update(from: source, count: weights.count)
+        exploration = try ActionValues.take(parameters, into: weights)
         network.parametersHaveChanged()
     }
 

@@ -7,7 +7,8 @@ package import Settings
 /// sequences, most of them out of a replay, towards lambda-returns of a target network.
 ///
 /// It takes observations of a few integers, which the network sees one-hot, pictures, the states that these are drawn
-/// of, or vectors of floats, and discrete actions. All actors of a lifetime act epsilon-greedily by one network.
+/// of, or vectors of floats, and discrete actions. All actors of a lifetime act epsilon-greedily by one network. With an
+/// LSTM, on trials of several episodes, it is RL2 (paper, Table 7).
 package enum QLambda: SourceAlgorithmKind {
     package static let name = "q-lambda"
     package static let summary =
@@ -72,7 +73,8 @@ extension QLambdaSettings {
     func makeReplayLayout(environment: EnvironmentDescription, actors: Int) throws -> ReplayLayout {
         let layout = ReplayLayout(
             sequenceLength: sequenceLength, stride: stride, rows: environment.rolloutLayout,
-            mostTransitions: replayTransitions, mostBytes: replayMebibytes << 20)
+            memoryWidth: try makeValues(environment: environment).memoryWidth, mostTransitions: replayTransitions,
+            mostBytes: replayMebibytes << 20)
         let needed = (actors + batchSequences) * (layout.blocksOfSequence + 1) + rolloutLength / stride + 1
         guard layout.capacity >= needed else {
             throw SourceAlgorithmError(

@@ -26,6 +26,9 @@ package final class QLambdaLearner: SourceLearner {
     /// Replaced as a whole by `restore`.
     var replay: SequenceReplay
     private let networks: any SequenceValues
+    /// Nil of a network without memory.
+    let trace: MemoryTrace?
+    private let environment: EnvironmentDescription
     private let rows: RolloutRowsInOrder
     private let batch: SequenceBatch
     private let generator: Philox
@@ -33,6 +36,8 @@ package final class QLambdaLearner: SourceLearner {
     private let stepsBeyondDraw: Double
     /// (parameterCount + 1): what actors load where that is the parameters.
     private let lent: FloatBuffer
+    /// (rows): what follows each row of an update (`SequenceReplay.Following`).
+    private let following = GrowingBuffer<UInt8>()
     /// (slots, headWidth): of the objective with respect to the values.
     private let headGradients = GrowingBuffer<Float>()
 
@@ -43,6 +48,7 @@ package final class QLambdaLearner: SourceLearner {
         sharesEqualObservations: Bool = true
     ) throws {
         let environment = scene.environment
+        self.environment = environment
         self.settings = settings
         stepsBeyondDraw = settings.explorationRunExponent.map { RandomRuns.meanLength(exponent: $0) - 1 } ?? 0
         let values = try settings.makeValues(environment: environment)
@@ -63,12 +69,16 @@ package final class QLambdaLearner: SourceLearner {
         networks = values.makeNetworks(
             scene: scene, weights: trained.weights, target: target, rows: batch.count, threads: settings.threads,
             generator: generator, sharesEqual: sharesEqualObservations)
+        trace = values.makeTrace(scene: scene, weights: trained.weights, threads: settings.threads)
         copyToTarget()
     }
 
     package var onProgress: (() -> Void)? {
         get { networks.onProgress }
-        set { networks.onProgress = newValue }
+        set {
+            networks.onProgress = newValue
+            trace?.onProgress = newValue
+        }
     }
 
     /// Share of random actions that actors take after the last update.
@@ -91,6 +101,10 @@ package final class QLambdaLearner: SourceLearner {
 
     /// A copy of the network's flat parameters.
     package var parameters: [Float] { withParameters { Array($0) } }
+
+    /// Of a network with memory what comes before an actor's next row: hidden units (layers, H), cells likewise, the action
+    /// before or -1, the reward before, and 1 where an episode begins. For comparison.
+    package func remembered(ofActor actor: Int) -> [Float]? { trace?.carried[actor]?.memory }
 
     package func rolloutsOfNextUpdate(_ waiting: WaitingRollouts) -> Int { waiting.ofWholeRound }
 
@@ -123,9 +137,31 @@ package final class QLambdaLearner: SourceLearner {
     /// Puts the rollouts in order. Throws, and changes nothing that matters, for what lies outside its space.
     private func begin(_ batches: [RolloutBatch]) throws -> UpdateReport {
         try rows.arrange(batches)
+        noteFollowing()
+        try trace?.trace(rows, following: following.base)
         var report = UpdateReport(version: version)
         report.rows = rows.arrivedCount
         return report
+    }
+
+    /// A policy with memory goes on into the next episode of its trial. To any other an episode's end is one, but for one
+    /// that is to be bootstrapped from, whose final observation follows.
+    private func noteFollowing() {
+        following.reserve(rows.count)
+        for segment in rows.segments {
+            var episode = segment.firstEpisode
+            for row in segment.firstRow..<(segment.firstRow + segment.length) {
+                let ending = rows.endings.base[row]
+                if ending != .nothing { episode += 1 }
+                let next: SequenceReplay.Following =
+                    switch ending {
+                    case .nothing: .row
+                    case .truncated where settings.bootstrapsTruncation: .row
+                    default: trace != nil && !environment.beginsTrial(episode) ? .episode : .end
+                    }
+                following.base[row] = next.rawValue
+            }
+        }
     }
 
     // MARK: - The replay
@@ -144,7 +180,9 @@ package final class QLambdaLearner: SourceLearner {
                 SequenceReplay.Row(
                     observation: UnsafePointer(rows.observations.base + row * width),
                     action: rows.actionOfRow.base[row], reward: rows.rewards.base[row],
-                    following: ending == .nothing || bootstraps ? .row : .end), actor: segment.actor)
+                    following: .init(rawValue: following.base[row]) ?? .end,
+                    memory: trace.map { UnsafePointer($0.memories.base + row * replay.layout.memoryWidth) }),
+                actor: segment.actor)
             guard ending != .nothing else { continue }
             if bootstraps {
                 let observation = rows.finalObservations.base + final * width
@@ -191,7 +229,7 @@ package final class QLambdaLearner: SourceLearner {
                     by: generator.words(.windows, episode: steps, step: UInt32(truncatingIfNeeded: index)).x)
             batch.place(index, from: block, of: replay)
         }
-        try networks.take(batch.observations.base, rows: batch.count, headOfRow: batch.slotOfRow.base)
+        try networks.take(batch)
         let width = values.headWidth
         let targets = networks.targetValues()
         batch.computeErrors(

@@ -13,11 +13,13 @@ package struct QLambdaSettings: SettingsGroup {
     package var sees = Sight.pixels
     /// Looks at pictures; of no use to integers and states.
     package var encoder = ImageEncoderChoice(ResidualEncoder.self)
-    /// Threads of a learner that looks at pictures. What is learnt does not depend on it.
+    /// Threads of a learner that looks at pictures or remembers. What is learnt does not depend on it.
     package var threads = 1
     /// Units of each hidden layer.
     package var hidden: [Int] = [128, 128, 128]
     package var activation = PerceptronNetwork.Activation.relu
+    /// In the place of the hidden layers, and behind an encoder: values that remember through a trial.
+    package var lstm: ActionValueMemorySettings?
     package var learningRate = 1e-4
     /// Gamma of the lambda-return.
     package var discount = 0.9
@@ -74,11 +76,14 @@ package struct QLambdaSettings: SettingsGroup {
             "The network that looks at observations that are images.", "Its dimensions."),
         .key(
             "threads", \.threads, .integer(1...64),
-            "Threads of a learner that looks at images; what is learnt does not depend on it."),
+            "Threads of a learner that looks at images or remembers; what is learnt does not depend on it."),
         .key(
             "hidden", \.hidden, .list(of: .integer(1...4096), count: 1...8),
             "Units of each hidden layer; of no use to images."),
         .key("activation", \.activation, .choice, "The hidden layers' activation function; of no use to images."),
+        .optionalSection(
+            "lstm", \.lstm, absent: "none",
+            "A network with memory in the place of the hidden layers, or behind the encoder (paper, Table 7)."),
         .key("discount", \.discount, .number(0, 1), "Discount of later rewards."),
         .key("lambda", \.lambda, .number(0, 1), "Weight of longer returns in the lambda-return."),
         .key(
@@ -130,12 +135,20 @@ package struct QLambdaSettings: SettingsGroup {
     ]
 
     package func contradictions() -> [Contradiction] {
-        guard overlap >= sequenceLength else { return [] }
-        return [
-            Contradiction(
-                ["overlap", "sequence_length"],
-                "sequences of \(sequenceLength) transitions cannot share \(overlap) with the next")
-        ]
+        var found: [Contradiction] = []
+        if overlap >= sequenceLength {
+            found.append(
+                Contradiction(
+                    ["overlap", "sequence_length"],
+                    "sequences of \(sequenceLength) transitions cannot share \(overlap) with the next"))
+        }
+        if lstm != nil, bootstrapsTruncation {
+            found.append(
+                Contradiction(
+                    ["bootstraps_truncation", "lstm"],
+                    "a network with memory has no value of an episode's final observation: returns end with the trial"))
+        }
+        return found
     }
 
     /// Transitions after which a new sequence of an actor begins.

@@ -12,23 +12,30 @@ struct ReplayLayout: Hashable {
     let stride: Int
     let observationBytes: Int
     let actionBytes: Int
+    /// Floats of what is remembered before a block; 0 of policies without memory.
+    let memoryWidth: Int
     /// Blocks that there is room for.
     let capacity: Int
 
     /// `rows`: of the rollouts. At most so many transitions, and so many bytes of memory.
-    init(sequenceLength: Int, stride: Int, rows: RolloutLayout, mostTransitions: Int, mostBytes: Int) {
+    init(
+        sequenceLength: Int, stride: Int, rows: RolloutLayout, memoryWidth: Int = 0, mostTransitions: Int,
+        mostBytes: Int
+    ) {
         self.sequenceLength = sequenceLength
         self.stride = stride
         observationBytes = rows.width(of: .observations)
         actionBytes = rows.width(of: .actions)
-        let blockBytes = stride * Self.rowBytes(observationBytes, actionBytes) + Self.blockOverhead
+        self.memoryWidth = memoryWidth
+        let blockBytes =
+            stride * Self.rowBytes(observationBytes, actionBytes) + 4 * memoryWidth + Self.blockOverhead
         capacity = min(mostTransitions / stride, mostBytes / blockBytes)
     }
 
     /// Bytes of a row: observation, action, reward, what follows.
     var rowBytes: Int { Self.rowBytes(observationBytes, actionBytes) }
     private static func rowBytes(_ observation: Int, _ action: Int) -> Int { observation + action + 4 + 1 }
-    /// Bytes of a block beside its rows: its length, the next block, and its place among the sequences.
+    /// Bytes of a block beside its rows and what is remembered before them: its length, the next block, and its place among the sequences.
     private static let blockOverhead = 4 + 4 + 4 + 4
 
     /// Blocks that a sequence reaches into.

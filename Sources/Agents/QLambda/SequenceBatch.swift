@@ -21,8 +21,12 @@ final class SequenceBatch {
     /// (count, observation bytes): as they are stored.
     let observations: GrowingBuffer<UInt8>
 
-    private let layout: ReplayLayout
-    private let rewards: GrowingBuffer<Float>
+    /// (sequences, memoryWidth): what was remembered before each sequence.
+    let memories: GrowingBuffer<Float>
+    /// (count)
+    let rewards: GrowingBuffer<Float>
+
+    let layout: ReplayLayout
     private let following: GrowingBuffer<UInt8>
 
     init(sequences: Int, layout: ReplayLayout) {
@@ -35,6 +39,12 @@ final class SequenceBatch {
         observations = GrowingBuffer(capacity: count * layout.observationBytes)
         rewards = GrowingBuffer(capacity: count)
         following = GrowingBuffer(capacity: count)
+        memories = GrowingBuffer(capacity: sequences * layout.memoryWidth)
+    }
+
+    /// What follows a row.
+    func following(_ row: Int) -> SequenceReplay.Following {
+        SequenceReplay.Following(rawValue: following.base[row]) ?? .unknown
     }
 
     /// Sequence number `index` is the one that begins with the block in this place of the replay.
@@ -43,13 +53,15 @@ final class SequenceBatch {
         replay.copySequence(
             from: block, observations: observations.base + row * layout.observationBytes,
             actions: actionOfRow.base + row, rewards: rewards.base + row, following: following.base + row)
+        (memories.base + index * layout.memoryWidth).update(
+            from: replay.memory(of: block), count: layout.memoryWidth)
     }
 
     /// Fills in `errors` and `learns` from the heads of the network (slots, headWidth) and max_a Q'(o, a) of the target
     /// network (slots).
     ///
     /// G_t = r_t + discount * ((1 - lambda) * max_a Q'(o_{t+1}, a) + lambda * G_{t+1}), Peng's Q(lambda), and the error
-    /// is G_t - Q(o_t, a_t). Behind the end of an episode both terms are 0. At the last row of a sequence, and before a
+    /// is G_t - Q(o_t, a_t). Behind the end of an episode, or of a trial where there are some, both terms are 0. At the last row of a sequence, and before a
     /// hole, max_a Q' stands for everything that follows the row before, and the row itself is not learnt from: it is in
     /// the next sequence, too.
     ///
@@ -65,15 +77,15 @@ final class SequenceBatch {
             var nextReturn: Float = 0
             for row in stride(from: first + length - 1, through: first, by: -1) {
                 let value = targets[slotOfRow.base[row]]
-                let follows = following.base[row]
-                let isOpen = row == first + length - 1 && follows == SequenceReplay.Following.row.rawValue
-                if isOpen || follows == SequenceReplay.Following.unknown.rawValue {
+                let follows = following(row)
+                let isOpen = row == first + length - 1 && follows.goesOn
+                if isOpen || follows == .unknown {
                     learns.base[row] = false
                     errors.base[row] = 0
                     (nextValue, nextReturn) = (value, value)
                     continue
                 }
-                if follows == SequenceReplay.Following.end.rawValue { (nextValue, nextReturn) = (0, 0) }
+                if follows == .end { (nextValue, nextReturn) = (0, 0) }
                 let target = rewards.base[row] + discount * ((1 - lambda) * nextValue + lambda * nextReturn)
                 let action = Int(actionOfRow.base[row])
                 learns.base[row] = true

@@ -1,6 +1,6 @@
 /// Saved bytes: blocks so far (UInt64), whole sequences, new ones and streams (UInt32 each), and a UInt32 of 0; of the
 /// blocks that are there, the oldest first, the lengths and the steps to the next (UInt32 each), observations, actions,
-/// rewards and what follows, column by column; the first block's place of each whole sequence (UInt32); block (UInt64)
+/// rewards, what follows, and what was remembered before each block (Float each), column by column; the first block's place of each whole sequence (UInt32); block (UInt64)
 /// and new rows (Int32) of each new sequence; of each stream, ascending by actor: actor, incarnation, sequence, tail,
 /// candidate (UInt64 each), lead and new rows (Int32 each).
 extension SequenceReplay {
@@ -13,7 +13,8 @@ extension SequenceReplay {
     }
 
     private static func bytes(_ layout: ReplayLayout, blocks: Int, wholes: Int, fresh: Int, chains: Int) -> Int {
-        headerBytes + blocks * (8 + layout.stride * layout.rowBytes) + 4 * wholes + freshBytes * fresh
+        headerBytes + blocks * (8 + layout.stride * layout.rowBytes + 4 * layout.memoryWidth) + 4 * wholes + freshBytes
+            * fresh
             + chainBytes * chains
     }
 
@@ -27,6 +28,7 @@ extension SequenceReplay {
         appendBlocks(actions, stride * layout.actionBytes, to: &bytes)
         appendBlocks(rewards, stride, to: &bytes)
         appendBlocks(following, stride, to: &bytes)
+        appendBlocks(memories, layout.memoryWidth, to: &bytes)
         bytes.append(UnsafePointer(wholes), wholeCount)
         for sequence in fresh {
             bytes.append(sequence.block)
@@ -55,8 +57,12 @@ extension SequenceReplay {
     }
 
     /// Fills this replay, which must be new, from the bytes between two offsets. Throws `SourceAlgorithmError` for what
-    /// no replay of this layout and of so many `actions` can hold; it must not be used then.
-    func restore(_ saved: SavedNumbers, from start: Int, to end: Int, actions count: Int) throws {
+    /// no replay of this layout and of so many `actions` can hold; it must not be used then. `isMemory`: whether numbers
+    /// (memoryWidth) can be what is remembered before a row.
+    func restore(
+        _ saved: SavedNumbers, from start: Int, to end: Int, actions count: Int,
+        isMemory: (UnsafePointer<Float>) -> Bool = { _ in true }
+    ) throws {
         guard end - start >= Self.headerBytes else { throw Self.damaged("ends before its counts") }
         let counts = (0..<4).map { Int(saved.read(start + 8 + 4 * $0) as UInt32) }
         blocks = saved.read(start)
@@ -72,7 +78,8 @@ extension SequenceReplay {
         offset = restoreBlocks(self.actions, layout.stride * layout.actionBytes, saved, offset)
         offset = restoreBlocks(rewards, layout.stride, saved, offset)
         offset = restoreBlocks(following, layout.stride, saved, offset)
-        try checkBlocks(actions: count)
+        offset = restoreBlocks(memories, layout.memoryWidth, saved, offset)
+        try checkBlocks(actions: count, isMemory)
         offset = try restoreWholes(counts[0], saved, offset)
         offset = try restoreFresh(counts[1], saved, offset)
         try restoreChains(counts[2], saved, offset)
@@ -84,7 +91,7 @@ extension SequenceReplay {
         parts.reduce(offset) { saved.copy($0, to: column + $1.lowerBound * width, $1.count * width) }
     }
 
-    private func checkBlocks(actions count: Int) throws {
+    private func checkBlocks(actions count: Int, _ isMemory: (UnsafePointer<Float>) -> Bool) throws {
         for block in oldest..<blocks {
             let place = place(of: block)
             noteNoWhole(place)
@@ -92,6 +99,7 @@ extension SequenceReplay {
                 throw Self.damaged(
                     "has a block of \(lengths[place]) rows, or one that another follows that is not there")
             }
+            guard isMemory(memory(of: place)) else { throw Self.damaged("remembers what no policy can") }
             for row in (place * layout.stride)..<(place * layout.stride + Int(lengths[place])) {
                 guard 0..<count ~= Int(action(row)), Following(rawValue: following[row]) != nil, rewards[row].isFinite
                 else { throw Self.damaged("has a row that no rollout can have") }

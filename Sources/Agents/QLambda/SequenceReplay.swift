@@ -5,7 +5,8 @@ import Experience
 ///
 /// A row is stored once, as streams store it, in a block of its actor; the oldest block gives way to a new one. A
 /// sequence may cross the ends of episodes, and places where a stream has a hole: the row before the hole then stands at
-/// a boundary. All memory is taken at the beginning. Belongs to one thread.
+/// a boundary. Of policies with memory a block has what was remembered before it. All of the replay's own memory is taken at
+/// the beginning. Belongs to one thread.
 final class SequenceReplay {
     /// What follows a row.
     enum Following: UInt8, BitwiseCopyable {
@@ -16,6 +17,11 @@ final class SequenceReplay {
         /// Nothing that is known: the row says what its observation is worth, and nothing is learnt from it. It is the
         /// last one before a hole, or no transition at all but the final observation of an episode.
         case unknown
+        /// The next row, of the next episode of the same trial: to a policy with memory a step like any other.
+        case episode
+
+        /// Whether what comes next is worth something to the row.
+        var goesOn: Bool { self == .row || self == .episode }
     }
 
     /// A sequence that no step has learnt from yet.
@@ -51,6 +57,8 @@ final class SequenceReplay {
     /// (capacity * stride) each.
     let rewards: UnsafeMutablePointer<Float>
     let following: UnsafeMutablePointer<UInt8>
+    /// (capacity, memoryWidth): what was remembered before each block's first row.
+    let memories: UnsafeMutablePointer<Float>
     /// (capacity): rows of each block.
     let lengths: UnsafeMutablePointer<UInt32>
     /// (capacity): how many blocks later its actor's next block is; 0 for none.
@@ -73,6 +81,7 @@ final class SequenceReplay {
         actions = .allocate(capacity: rows * layout.actionBytes)
         rewards = .allocate(capacity: rows)
         following = .allocate(capacity: rows)
+        memories = .allocate(capacity: max(1, blocks * layout.memoryWidth))
         lengths = .allocate(capacity: blocks)
         steps = .allocate(capacity: blocks)
         placeInWholes = .allocate(capacity: blocks)
@@ -84,6 +93,7 @@ final class SequenceReplay {
         actions.deallocate()
         rewards.deallocate()
         following.deallocate()
+        memories.deallocate()
         lengths.deallocate()
         steps.deallocate()
         placeInWholes.deallocate()
@@ -104,6 +114,8 @@ final class SequenceReplay {
         var action: Int32 = 0
         var reward: Float = 0
         var following: Following
+        /// (memoryWidth), copied: what is remembered before it; nil where nothing ever is.
+        var memory: UnsafePointer<Float>?
     }
 
     /// The actor's rollout of this sequence number comes next. Where it does not go on where the stream stood in
@@ -123,7 +135,7 @@ final class SequenceReplay {
         let tail = place(of: chain.tail)
         guard lengths[tail] > 0 else { return 0 }
         let last = tail * layout.stride + Int(lengths[tail]) - 1
-        guard following[last] == Following.row.rawValue else { return 0 }
+        guard Following(rawValue: following[last])?.goesOn ?? false else { return 0 }
         following[last] = Following.unknown.rawValue
         chain.newRows -= 1
         return 1
@@ -150,11 +162,14 @@ final class SequenceReplay {
             addBlock(to: &chain, isFirst: false)
         }
         let tail = place(of: chain.tail)
+        if lengths[tail] == 0, let memory = row.memory {
+            (memories + tail * layout.memoryWidth).update(from: memory, count: layout.memoryWidth)
+        }
         write(row, to: tail * layout.stride + Int(lengths[tail]))
         lengths[tail] += 1
         if row.following != .unknown { chain.newRows += 1 }
         if chain.lead == layout.blocksOfSequence - 1, lengths[tail] == UInt32(layout.rowsOfLastBlock) {
-            complete(&chain, endsInMidEpisode: row.following == .row)
+            complete(&chain, endsInMidEpisode: row.following.goesOn)
         }
         chains[actor] = chain
     }
@@ -188,6 +203,7 @@ final class SequenceReplay {
         (actions + first * layout.actionBytes).update(repeating: 0, count: rows * layout.actionBytes)
         (rewards + first).update(repeating: 0, count: rows)
         (following + first).update(repeating: 0, count: rows)
+        (memories + block * layout.memoryWidth).update(repeating: 0, count: layout.memoryWidth)
         lengths[block] = 0
         steps[block] = 0
         placeInWholes[block] = -1
@@ -253,6 +269,9 @@ final class SequenceReplay {
             place = (place + Int(steps[place])) % layout.capacity
         }
     }
+
+    /// What was remembered before the first row of the block in this place, (memoryWidth).
+    func memory(of block: Int) -> UnsafePointer<Float> { UnsafePointer(memories + block * layout.memoryWidth) }
 
     /// The number of the action in a row.
     func action(_ row: Int) -> Int32 {

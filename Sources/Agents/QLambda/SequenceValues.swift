@@ -7,9 +7,9 @@ import Neural
 /// A step takes rows in, asks for the target's values and for the heads, and goes back. Belongs to one thread.
 protocol SequenceValues: AnyObject {
     var onProgress: (() -> Void)? { get set }
-    /// Takes in stored observations (rows, stored bytes), and gives each row the number of its row of heads. Throws
+    /// Takes in a batch's observations, and gives each row the number of its row of heads (`slotOfRow`). Throws
     /// `SourceAlgorithmError` for an observation outside its space, which only a replay from a file can hold.
-    func take(_ stored: UnsafePointer<UInt8>, rows: Int, headOfRow: UnsafeMutablePointer<Int>) throws
+    func take(_ batch: SequenceBatch) throws
     /// Rows of heads of what was taken in.
     var count: Int { get }
     /// max_a Q'(o, a) of the target network, (count): valid until the next call.
@@ -55,12 +55,12 @@ final class IntegerValues: SequenceValues {
 
     var count: Int { slots.count }
 
-    func take(_ stored: UnsafePointer<UInt8>, rows: Int, headOfRow: UnsafeMutablePointer<Int>) throws {
-        let width = slots.observation.byteCount
-        var source = stored
+    func take(_ batch: SequenceBatch) throws {
+        let (width, rows) = (slots.observation.byteCount, batch.count)
+        var source = UnsafePointer(batch.observations.base)
         if let view {
             seen.reserve(rows * width)
-            view.see(stored, count: rows, into: seen.base)
+            view.see(source, count: rows, into: seen.base)
             source = UnsafePointer(seen.base)
         }
         slots.clear(rows: rows)
@@ -70,7 +70,7 @@ final class IntegerValues: SequenceValues {
                     "the replay holds an observation outside its space: expected components below "
                         + "\(slots.observation.counts)")
             }
-            headOfRow[row] = slot
+            batch.slotOfRow.base[row] = slot
         }
     }
 
@@ -96,15 +96,10 @@ final class IntegerValues: SequenceValues {
 
 /// Of states or pictures: every row by itself. Pictures are drawn here, by all threads.
 final class ObservedValues: SequenceValues {
-    private let network: any ActionValueNetwork
-    private let target: any ActionValueNetwork
-    private let stored: Space
-    private let pool: WorkerPool
+    private let network: any ObservationNetwork
+    private let target: any ObservationNetwork
     private let values: ActionValues
-    private let view: (any ObservationView)?
-    private let seenBytes: Int
-    /// (rows, seenBytes): what the networks look at.
-    private let seen = GrowingBuffer<UInt8>()
+    private let seen: SeenRows
     /// (rows)
     private let ofTarget = GrowingBuffer<Float>()
     private(set) var count = 0
@@ -115,25 +110,20 @@ final class ObservedValues: SequenceValues {
         generator: Philox
     ) {
         self.values = values
-        stored = scene.environment.stored.space
         let pool = WorkerPool(count: threads)
-        self.pool = pool
         switch values.network {
-        case .integers: preconditionFailure("integers have values of their own")
+        case .integers, .recurrent: preconditionFailure("integers and networks with memory have values of their own")
         case .state(let features, let shape, let activation):
-            view = nil
-            seenBytes = stored.byteCount
+            seen = SeenRows(scene, seesStored: true, pool: pool)
             network = StateNetwork(features, shape, activation, weights: weights)
             self.target = StateNetwork(features, shape, activation, weights: target)
         case .images(let layout):
-            view = scene.view
-            seenBytes = layout.image.byteCount
+            seen = SeenRows(scene, seesStored: false, pool: pool)
             let words = generator.words(.dropout, episode: 0, step: 0)
             network = ImageNetwork(
                 layout, weights: weights, images: rows, pool: pool, dropoutKey: (words.x, words.y))
             self.target = ImageNetwork(layout, weights: target, images: rows, pool: pool, dropoutKey: nil)
         }
-        precondition(view != nil || seenBytes == stored.byteCount, "what is seen has to be made of what is stored")
     }
 
     var onProgress: (() -> Void)? {
@@ -144,24 +134,10 @@ final class ObservedValues: SequenceValues {
         }
     }
 
-    func take(_ stored: UnsafePointer<UInt8>, rows: Int, headOfRow: UnsafeMutablePointer<Int>) throws {
-        let width = self.stored.byteCount
-        if self.stored.firstOutside(UnsafeRawBufferPointer(start: stored, count: rows * width)) != nil {
-            throw SourceAlgorithmError(
-                "the replay holds an observation outside its space: expected one of \(self.stored)")
-        }
-        seen.reserve(rows * seenBytes)
-        pool.run { worker in
-            let (first, end) = (rows * worker / pool.count, rows * (worker + 1) / pool.count)
-            let (source, destination) = (stored + first * width, seen.base + first * seenBytes)
-            if let view {
-                view.see(source, count: end - first, into: destination)
-            } else {
-                destination.update(from: source, count: (end - first) * width)
-            }
-        }
-        for row in 0..<rows { headOfRow[row] = row }
-        count = rows
+    func take(_ batch: SequenceBatch) throws {
+        try seen.take(batch.observations.base, rows: batch.count)
+        for row in 0..<batch.count { batch.slotOfRow.base[row] = row }
+        count = batch.count
     }
 
     func targetValues() -> UnsafePointer<Float> {

@@ -15,7 +15,9 @@ struct Trials: SolvedEnvironment {
     private let episodes: UInt64
     private let keys: [StreamKey]
     private let generators: [Philox]
-    private let widths: (observation: Int, action: Int)
+    private let actionBytes: Int
+    /// Behind what the environment inside stores, where a row says its task.
+    private let taskOffset: Int?
     /// (B): each of one copy, and the task that it is on.
     private var copies: [any Environment]
     private var tasks: [Task]
@@ -29,7 +31,8 @@ struct Trials: SolvedEnvironment {
         self.drawn = drawn
         self.episodes = UInt64(episodes)
         self.keys = keys
-        widths = (description.stored.space.byteCount, description.actionSpace.byteCount)
+        actionBytes = description.actionSpace.byteCount
+        taskOffset = description.hasView ? inner.environment.stored.space.byteCount : nil
         let generators = keys.map { Philox($0) }
         self.generators = generators
         let tasks = try generators.map { try Self.task(ofTrial: 0, $0, drawn, inner) }
@@ -65,6 +68,8 @@ struct Trials: SolvedEnvironment {
 
     func observe(_ index: Int, into observation: UnsafeMutableRawPointer) {
         copies[index].observe(0, into: observation)
+        guard let taskOffset else { return }
+        observation.storeBytes(of: Float(tasks[index].id), toByteOffset: taskOffset, as: Float.self)
     }
 
     mutating func step(
@@ -73,7 +78,7 @@ struct Trials: SolvedEnvironment {
     ) throws {
         for index in copies.indices {
             try copies[index].step(
-                actions: actions + index * widths.action, rewards: rewards + index,
+                actions: actions + index * actionBytes, rewards: rewards + index,
                 terminations: terminations + index, truncations: truncations + index)
         }
     }
@@ -83,7 +88,7 @@ struct Trials: SolvedEnvironment {
             guard let copy = copies[index] as? any SolvedEnvironment else {
                 preconditionFailure("\(inner.environment.name) does not know what to do best")
             }
-            copy.chooseOptimally(into: actions + index * widths.action)
+            copy.chooseOptimally(into: actions + index * actionBytes)
         }
     }
 }

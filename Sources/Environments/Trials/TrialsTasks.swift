@@ -9,6 +9,9 @@ import Settings
 ///
 /// Episodes, observations and actions are those of the environment inside. That a policy remembers through a trial is
 /// its own affair: `EnvironmentDescription.episodesPerTrial` tells it when to forget.
+///
+/// Where the environment inside stores states instead of what is seen of them, which may depend on the task, a row of a
+/// stream has the task's id behind the state.
 package struct TrialsTasks: EnvironmentKind {
     package static let name = "trials"
     package static let summary =
@@ -22,22 +25,37 @@ package struct TrialsTasks: EnvironmentKind {
     private static let mostReferences = 1000
 
     /// Throws `EnvironmentError` for settings or a split out of range, and for an environment whose streams store
-    /// something else than what is seen: what is seen would change with the trial.
+    /// something else than what is seen that is no vector of floats.
     package init(settings: TrialsSettings = TrialsSettings(), split: TaskSplit = TaskSplit()) throws {
         try Self.check(settings)
         let inner = try settings.of.makeTasks(split: split)
-        guard !inner.environment.hasView else {
-            throw EnvironmentError(
-                "\(Self.name): expected an environment that stores what is seen, \(inner.environment.name) stores "
-                    + inner.environment.stored.name)
-        }
         self.settings = settings
         self.split = split
         self.inner = inner
         environment = EnvironmentDescription(
             name: Self.name, observationSpace: inner.environment.observationSpace,
+            stored: inner.environment.hasView ? try Self.stored(of: inner) : nil,
             actionSpace: inner.environment.actionSpace, horizon: inner.environment.horizon, json: settings.json,
-            episodesPerTrial: settings.episodes)
+            episodesPerTrial: settings.episodes,
+            stateFeatures: inner.environment.stateFeatures.map { StateFeatures($0.components + [.hidden]) })
+    }
+
+    /// What the environment inside stores, with the task's id behind it.
+    private static func stored(of inner: any TaskDistribution) throws -> StoredObservation {
+        let stored = inner.environment.stored
+        guard case .box(let shape, .float32, let low, let high) = stored.space, shape.count == 1,
+            let extended = StoredObservation(
+                name: stored.name,
+                space: .box(
+                    shape: [shape[0] + 1], type: .float32, low: min(low, 0), high: max(high, Double(inner.count - 1)))),
+            inner.count <= TrialsView.mostTasks
+        else {
+            throw EnvironmentError(
+                "\(name): expected an environment of at most \(TrialsView.mostTasks) tasks that stores what is seen, or "
+                    + "vectors of floats that it is drawn of; \(inner.environment.name) stores \(stored.name) of "
+                    + "\(stored.space)")
+        }
+        return extended
     }
 
     /// The id of the task whose trials are drawn: behind those of the environment inside.
@@ -80,24 +98,42 @@ package struct TrialsTasks: EnvironmentKind {
     }
 
     package func makeEnvironment(task: Task, keys: [StreamKey]) throws -> any Environment {
-        guard task.json.hasPrefix("{\"\(Self.mixtureKey)\"") else {
+        guard isMixture(task) else {
             return try Trials(
                 description: environment, inner: inner, drawn: .one(task), episodes: settings.episodes, keys: keys)
         }
-        let what = "task of \(Self.name)"
-        let example = "{\"\(Self.mixtureKey)\":{\"seed\":0,\"test_tasks\":16}}"
-        let fields = try readJSON(
-            task.json, as: [String: [String: UInt64]].self, what: what, example: example)
-        guard let split = fields[Self.mixtureKey], fields.count == 1, split.count == 2, let seed = split["seed"],
-            let held = split["test_tasks"].flatMap({ Int(exactly: $0) })
-        else { throw EnvironmentError("\(what): expected a split as in \(example)") }
-        let drawn = try settings.of.makeTasks(split: TaskSplit(testTasks: held, seed: seed))
+        let drawn = try self.drawn(by: task)
         return try Trials(
             description: environment, inner: drawn, drawn: .any(of: drawn.ids(of: .train)),
             episodes: settings.episodes, keys: keys)
     }
 
+    package func makeView(of task: Task) throws -> (any ObservationView)? {
+        let shown: TrialsView.Shown
+        if isMixture(task) {
+            shown = .any(of: try drawn(by: task))
+        } else if let view = try inner.view(of: task) {
+            shown = .one(view)
+        } else {
+            return nil
+        }
+        return TrialsView(shown, stored: inner.environment.stored.space, seen: environment.observationSpace)
+    }
+
+    /// The tasks that the mixture draws from, by the split that its text states.
+    private func drawn(by mixture: Task) throws -> any TaskDistribution {
+        let what = "task of \(Self.name)"
+        let example = "{\"\(Self.mixtureKey)\":{\"seed\":0,\"test_tasks\":16}}"
+        let fields = try readJSON(
+            mixture.json, as: [String: [String: UInt64]].self, what: what, example: example)
+        guard let split = fields[Self.mixtureKey], fields.count == 1, split.count == 2, let seed = split["seed"],
+            let held = split["test_tasks"].flatMap({ Int(exactly: $0) })
+        else { throw EnvironmentError("\(what): expected a split as in \(example)") }
+        return try settings.of.makeTasks(split: TaskSplit(testTasks: held, seed: seed))
+    }
+
     private static let mixtureKey = "mixture"
+    private func isMixture(_ task: Task) -> Bool { task.json.hasPrefix("{\"\(Self.mixtureKey)\"") }
 }
 
 extension EnvironmentSettings {

@@ -82,7 +82,7 @@ struct WatermazeState: Hashable {
 }
 
 /// Copies of a pool with one hidden platform: reward 1 once an episode, for the step whose path meets the platform, which
-/// rises with the agent on it; truncated after `horizon` steps.
+/// rises with the agent on it; truncated after `horizon` steps, or terminated by that step where the settings say so.
 ///
 /// An episode begins in the centre, with a heading that the stream's key and the episode's number decide. Actions are
 /// those of `WatermazeAction`. An agent is 15 wide each way, and slides along walls.
@@ -91,6 +91,7 @@ struct Watermaze: SolvedEnvironment {
     private let move: Float
     private let turn: Float
     private let horizon: Int32
+    private let endsWhenFound: Bool
     private let platform: Platform
     private let generators: [Philox]
     /// Draws what is seen, where streams store that.
@@ -106,6 +107,7 @@ struct Watermaze: SolvedEnvironment {
         move = Float(settings.move)
         turn = Float(settings.turn)
         horizon = Int32(settings.horizon)
+        endsWhenFound = settings.endsWhenFound
         self.platform = Platform(centre: platform)
         self.view = view
         generators = keys.map { Philox($0) }
@@ -139,8 +141,8 @@ struct Watermaze: SolvedEnvironment {
             states[index] = state
             steps[index] += 1
             rewards[index] = finds ? 1 : 0
-            terminations[index] = 0
-            truncations[index] = steps[index] == horizon ? 1 : 0
+            terminations[index] = endsWhenFound && finds ? 1 : 0
+            truncations[index] = steps[index] == horizon && terminations[index] == 0 ? 1 : 0
         }
     }
 

@@ -19,6 +19,9 @@ package struct WatermazeSettings: SettingsGroup {
     package var fieldOfView = 90.0
     /// Most steps of an episode.
     package var horizon = 50
+    /// Whether the step that finds the platform ends the episode. The paper's episodes go on to their horizon: 160 of them take
+    /// 8,400 steps in its Figure 4. AD-eps (Zisman et al. 2024) ends them.
+    package var endsWhenFound = false
     /// Length of a move. The paper does not give it; with moves of 70 and turns of 45 degrees a uniformly random policy
     /// finds the platform in about 0.16 of the episodes, which is where the paper's AD and ED begin.
     package var move = 70.0
@@ -36,6 +39,9 @@ package struct WatermazeSettings: SettingsGroup {
         .key("width", \.width, .integer(8...1024), stated: true, "Pixels of a picture across."),
         .key("height", \.height, .integer(8...1024), stated: true, "Pixels of a picture from top to bottom."),
         .key("horizon", \.horizon, .integer(1...100_000), stated: true, "Most steps of an episode."),
+        .key(
+            "ends_when_found", \.endsWhenFound, .boolean,
+            "Whether the step that finds the platform ends the episode, as the paper's does not."),
         .key("field_of_view", \.fieldOfView, .number(10, 150), "Degrees of view across."),
         .key("move", \.move, .number(1, 700), "Length of a move; the arena is 1,520 across."),
         .key("turn", \.turn, .number(1, 180), "Degrees of a turn."),

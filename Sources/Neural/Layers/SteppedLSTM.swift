@@ -1,7 +1,7 @@
 /// A long short-term memory that is stepped: it carries the state of B sequences from call to call, under parameters
 /// that stay the same for many steps. For acting; `LSTM` is for whole sequences and their gradients, with the same bits.
 ///
-/// Its inputs are one-hot but for the last, which is a number. What a sequence gets has the same bits whatever sequences
+/// Its inputs are numbers, or one-hot but for the last, which is a number. What a sequence gets has the same bits whatever sequences
 /// stand beside it. Allocates nothing after it was made. Belongs to one thread.
 package final class SteppedLSTM {
     /// Sizes, and where its parameters lie in the flat buffer that `load` is given.
@@ -20,7 +20,7 @@ package final class SteppedLSTM {
     /// (B, H)
     private let scratch: FloatBuffer
 
-    /// `components`: inputs of each sequence that are 1 at a time. Its parameters and its state are zero.
+    /// `components`: inputs of each sequence that are 1 at a time, where they are given so. Its parameters and its state are zero.
     package init(_ layout: LSTMLayout, sequences: Int, components: Int) {
         self.layout = layout
         self.sequences = sequences
@@ -54,9 +54,14 @@ package final class SteppedLSTM {
             for component in 0..<components { row[Int(inputs[sequence * components + component])] = 1 }
             row[layout.inputs - 1] = numbers[sequence]
         }
-        return UnsafePointer(
+        return step(dense.start)
+    }
+
+    /// One step of all sequences, whose inputs are x (B, I). Lends what the last layer gives, (B, H), until the next step.
+    package func step(_ x: UnsafePointer<Float>) -> UnsafePointer<Float> {
+        UnsafePointer(
             lstm.step(
-                weights, dense.start, sequences: sequences,
+                weights, x, sequences: sequences,
                 state: LSTM.State(hidden: hidden.start, cells: cells.start), scratch: scratch.start))
     }
 

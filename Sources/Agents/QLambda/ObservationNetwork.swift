@@ -1,11 +1,13 @@
 import Environments
+import Experience
 import Neural
 
-/// A network of action values that looks at states or pictures, under parameters that lie in a buffer of its owner's.
+/// A network that looks at observations, under parameters that lie in a buffer of its owner's: what it makes of each are the
+/// values of actions, or what a memory behind it is given.
 ///
-/// Observations are (rows, bytes): states as streams store them, or pictures. Heads are (rows, headWidth) and valid until
-/// the next call. Belongs to one thread.
-protocol ActionValueNetwork: AnyObject {
+/// Observations are (rows, bytes): integers, states as streams store them, or pictures. Heads are (rows, headWidth) and
+/// valid until the next call. Belongs to one thread.
+protocol ObservationNetwork: AnyObject {
     var onProgress: (() -> Void)? { get set }
     /// To be called after each change of the parameters of one that does not learn.
     func parametersHaveChanged()
@@ -21,7 +23,7 @@ protocol ActionValueNetwork: AnyObject {
 }
 
 /// A perceptron that is given what an environment says of a state.
-final class StateNetwork: ActionValueNetwork {
+final class StateNetwork: ObservationNetwork {
     private let features: StateFeatures
     private let network: PerceptronNetwork
     private let weights: FloatBuffer
@@ -65,8 +67,66 @@ final class StateNetwork: ActionValueNetwork {
     }
 }
 
-/// An image encoder with the values of actions behind it.
-final class ImageNetwork: ActionValueNetwork {
+/// What a memory is given of integers, one-hot, or of states: nothing is learnt in between.
+final class FeatureNetwork: ObservationNetwork {
+    /// What becomes of an observation.
+    enum Features {
+        case integers(IntegerComponents)
+        case state(StateFeatures)
+
+        /// Numbers of each.
+        var count: Int {
+            switch self {
+            case .integers(let components): components.rowCount
+            case .state(let features): features.count
+            }
+        }
+    }
+
+    var onProgress: (() -> Void)?
+    private let features: Features
+    /// (rows, features)
+    private let heads = GrowingBuffer<Float>()
+    /// (components) of an observation.
+    private let ones = GrowingBuffer<Int32>()
+
+    init(_ features: Features) {
+        self.features = features
+        if case .integers(let components) = features { ones.reserve(components.counts.count) }
+    }
+
+    func parametersHaveChanged() {}
+
+    /// The observations lie in their space.
+    func values(of observations: UnsafeRawPointer, rows: Int) -> UnsafePointer<Float> {
+        let width = features.count
+        heads.reserve(rows * width)
+        switch features {
+        case .state(let features): features.write(observations, count: rows, into: heads.base)
+        case .integers(let components):
+            heads.base.update(repeating: 0, count: rows * width)
+            for row in 0..<rows {
+                guard components.read(observations + row * components.byteCount, rows: ones.base) != nil else {
+                    preconditionFailure("observation \(row) lies outside its space")
+                }
+                for component in components.counts.indices { heads.base[row * width + Int(ones.base[component])] = 1 }
+            }
+        }
+        return UnsafePointer(heads.base)
+    }
+
+    func forward(_ observations: UnsafeRawPointer, rows: Int, step: Int) -> UnsafePointer<Float> {
+        values(of: observations, rows: rows)
+    }
+
+    func backward(
+        _ headGradients: UnsafePointer<Float>, observations: UnsafeRawPointer, rows: Int,
+        into gradients: UnsafeMutablePointer<Float>
+    ) {}
+}
+
+/// An image encoder, which may have the values of actions behind it.
+final class ImageNetwork: ObservationNetwork {
     private let encoder: BoundedImageEncoder
     private let width: Int
     /// (rows, actions)
