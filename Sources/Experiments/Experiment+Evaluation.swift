@@ -1,5 +1,7 @@
+import Agents
 package import Distillation
 package import Environments
+import Settings
 
 extension CheckpointDescription {
     /// How many tasks, from the beginning of the split's shuffle, are held out. Of an older checkpoint, which does not
@@ -22,12 +24,19 @@ extension Experiment {
         environment = try EnvironmentSettings(
             name: description.environment.name, json: description.environment.json)
         let all = try environment.makeTasks(split: TaskSplit(testTasks: 0, seed: 0)).count
-        tasks.splitSeed = description.splitSeed
-        tasks.test = description.heldOutCount(of: all)
-        let train = try makeTasks().ids(of: .train)
+        self.tasks.splitSeed = description.splitSeed
+        self.tasks.test = description.heldOutCount(of: all)
+        let tasks = try makeTasks()
+        let train = tasks.ids(of: .train)
         // The first by id; of an interrupted collection, the fewest that hold all that was trained on.
-        tasks.train = (train.lastIndex(where: Set(description.trainedTasks).contains) ?? train.count - 1) + 1
+        self.tasks.train = (train.lastIndex(where: Set(description.trainedTasks).contains) ?? train.count - 1) + 1
         evaluate.trainTasks = 0
+        // Nothing is collected; but an experiment has a source algorithm, and one that takes its environment.
+        collect.actors = 1
+        source =
+            RegisteredSourceAlgorithm.registry.all.map { SourceAlgorithm($0) }.first {
+                (try? $0.needs(environment: tasks.environment, actors: collect.actors)) != nil
+            } ?? source
         self = try Experiment(yaml: yaml, file: "the checkpoint's config.json")
     }
 

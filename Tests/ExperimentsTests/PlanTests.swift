@@ -1,4 +1,8 @@
+import Distillation
+import Environments
+import Experience
 import Experiments
+import Settings
 import TestSupport
 import Testing
 
@@ -110,5 +114,32 @@ struct PlanTests {
         #expect(error.description.contains("collect.record_actors"))
         try plan.checkDisk(
             freeBytes: ExperimentPlan.reserveBytes, existingBytes: plan.maximumDiskBytes, path: "/runs")
+    }
+
+    @Test(
+        "a checkpoint of every environment can be evaluated by what it says of itself",
+        arguments: RegisteredEnvironment.registry.names.filter { $0 != ExternalTasks.name })
+    func evaluating(name: String) throws {
+        try evaluate(EnvironmentSettings(try RegisteredEnvironment.registry.named(name)))
+    }
+
+    @Test("of pictures that are stored, too, and of trials in a pool")
+    func evaluatingPictures() throws {
+        var pool = WatermazeSettings()
+        let states = EnvironmentSettings(RegisteredEnvironment(WatermazeTasks.self), settings: pool)
+        try evaluate(.trials(TrialsSettings(of: states, episodes: 3)))
+        (pool.stored, pool.width, pool.height) = (.frames, 320, 240)
+        try evaluate(EnvironmentSettings(RegisteredEnvironment(WatermazeTasks.self), settings: pool))
+    }
+
+    private func evaluate(_ environment: EnvironmentSettings) throws {
+        let tasks = try environment.makeTasks(split: TaskSplit(testTasks: 4, seed: 3))
+        let trained = Array(tasks.ids(of: .train).prefix(2))
+        let description = CheckpointDescription(
+            environment: tasks.environment, splitSeed: 3, trainedTasks: trained,
+            testTasks: Array(tasks.ids(of: .test)))
+        let experiment = try Experiment(evaluating: description)
+        #expect(experiment.fits(description))
+        #expect(try experiment.makeTasks().environment == tasks.environment)
     }
 }

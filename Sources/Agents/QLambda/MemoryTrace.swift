@@ -6,7 +6,8 @@ import Neural
 /// what comes once, under the parameters that there are then, and goes on where the rollout before ended. In lockstep that is
 /// what the actors remember, bit for bit; rollouts do not carry it.
 ///
-/// Replayed sequences begin with what was remembered when they were lived (Kapturowski et al. 2019, R2D2: stored state).
+/// Replayed sequences begin with what was remembered when they were lived (Kapturowski et al. 2019, R2D2: stored state). After a
+/// hole nothing is remembered, as after a trial's end, and the row is taken for an episode's first.
 final class MemoryTrace {
     /// What comes before an actor's next row.
     struct Carried {
@@ -59,7 +60,6 @@ final class MemoryTrace {
         packed.pack(weights.start)
         for group in groups(rows.segments) {
             run(group.map { rows.segments[$0] }, rows, following)
-            onProgress?()
         }
     }
 
@@ -119,6 +119,7 @@ final class MemoryTrace {
                     reward: rows.rewards.base[row], following: next)
                 if !next.goesOn { clear(place, count) }
             }
+            if step % 64 == 0 { onProgress?() }
         }
         for (place, segment) in segments.enumerated() {
             note(segment) { write(place, count, to: $0) }

@@ -27,14 +27,16 @@ package enum QLambda: SourceAlgorithmKind {
     }
 
     /// Acts once on a transition; learns from it as often as it is drawn: forward by the target and forward and backward
-    /// by the network, where equal observations of a batch are computed once.
+    /// by the network, where equal observations of a batch are computed once. What actors remember is noted by going forward
+    /// once more.
     private static func operations(_ settings: QLambdaSettings, _ values: ActionValues) -> Double {
         let rows = settings.batchSequences * settings.sequenceLength
         let fresh = Double(settings.batchSequences) * (1 - settings.replayShare)
         let steps = 1 / (fresh * Double(settings.stride))
         let computed = min(rows, values.tableSize ?? rows)
         let operations = values.operations
-        return operations.forward + steps * Double(computed) * (operations.forward + operations.learning)
+        let acting = operations.forward * (values.memoryWidth > 0 ? 2 : 1)
+        return acting + steps * Double(computed) * (operations.forward + operations.learning)
     }
 
     package static func makeActor(
@@ -80,7 +82,10 @@ extension QLambdaSettings {
             throw SourceAlgorithmError(
                 "a replay of \(layout.capacity * stride) transitions (at most \(replayTransitions), in at most "
                     + "\(replayMebibytes) MiB) is too small for the sequences of \(actors) actors: expected room for "
-                    + "\(needed * stride) transitions of \(layout.rowBytes) bytes")
+                    + "\(needed * stride) transitions of \(layout.rowBytes) bytes"
+                    + (layout.memoryWidth == 0
+                        ? ""
+                        : ", and for each \(stride) of an actor \(4 * layout.memoryWidth) bytes of what is remembered"))
         }
         return layout
     }

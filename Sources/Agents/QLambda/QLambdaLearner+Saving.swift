@@ -1,7 +1,7 @@
 import Neural
 
 /// Saved bytes, little-endian: magic, layout version, parameter count, inputs of the network, actions, what the inputs are
-/// (0 integers, 1 states, 2 pictures), and of the
+/// (0 integers, 1 states, 2 pictures, 3 any of these with memory), and of the
 /// replay's layout the sequence length, stride, bytes of an observation and of an action, capacity, floats of what is
 /// remembered (each UInt32);
 /// updates, steps, Adam's steps, transitions (each UInt64); parameters, those of the target network, first and second
@@ -83,9 +83,10 @@ extension QLambdaLearner {
     ) throws -> (carried: [Int: MemoryTrace.Carried], end: Int) {
         guard trace != nil else { return ([:], start) }
         let layout = replay.layout
-        let count = start + 8 <= saved.bytes.count ? Int(clamping: saved.read(start) as UInt64) : .max
+        let room = saved.bytes.count - 4 - (start + 8)
+        let count = room >= 0 ? Int(clamping: saved.read(start) as UInt64) : .max
         let each = Self.carriedBytes(1, layout) - 8
-        guard count <= (saved.bytes.count - start) / each else {
+        guard count <= max(0, room) / each else {
             throw SourceAlgorithmError("the learner's checkpoint is too short for what \(count) actors remember")
         }
         var carried: [Int: MemoryTrace.Carried] = [:]
@@ -119,7 +120,7 @@ extension QLambdaLearner {
             throw SourceAlgorithmError(
                 "the learner's checkpoint has \(saved.bytes.count) bytes with these numbers of parameters, of "
                     + "inputs and of actions, what the inputs are, of transitions of a sequence and of a block, of bytes of an observation and "
-                    + "of an action, and of blocks of the replay: \(found.dropFirst(2)), expected "
+                    + "of an action, of blocks of the replay, and of floats of what is remembered: \(found.dropFirst(2)), expected "
                     + "\(header.dropFirst(2)) in at least \(least)")
         }
         let counts: [UInt64] = [48, 56, 64, 72].map { saved.read($0) }

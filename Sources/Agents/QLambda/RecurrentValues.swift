@@ -47,7 +47,7 @@ final class RecurrentValues: SequenceValues {
     /// (count, inputs): gradients; (rows, features) of the encoder's outputs.
     private let inputGradients = GrowingBuffer<Float>()
     private let featureGradients = GrowingBuffer<Float>()
-    /// One for each group of the largest step so far, of the parameters behind the encoder's.
+    /// One for each group of the largest step so far, of the parameters behind the encoder's alone.
     private var groupGradients: [FloatBuffer] = []
 
     /// `rows`: of a batch. `generator`: of the lifetime's random numbers.
@@ -70,10 +70,9 @@ final class RecurrentValues: SequenceValues {
     }
 
     var onProgress: (() -> Void)? {
-        get { learning.sight.onProgress }
-        set {
-            learning.sight.onProgress = newValue
-            target.sight.onProgress = newValue
+        didSet {
+            learning.sight.onProgress = onProgress
+            target.sight.onProgress = onProgress
         }
     }
 
@@ -103,8 +102,9 @@ final class RecurrentValues: SequenceValues {
                 first = row + 1
             }
         }
-        // Not every sort keeps the order of what is equal.
-        return pieces.sorted { ($0.length, $0.firstRow) < ($1.length, $1.firstRow) }
+        // Whole sequences first: their groups are the large ones, and find the memory that they had in the step before. Not
+        // every sort keeps the order of what is equal.
+        return pieces.sorted { (-$0.length, $0.firstRow) < (-$1.length, $1.firstRow) }
     }
 
     private func arrange(_ pieces: [Piece]) {
@@ -182,7 +182,7 @@ final class RecurrentValues: SequenceValues {
     /// Heads (count, actions) of one of the networks, from features (rows, features).
     private func forward(_ side: Side, features: UnsafePointer<Float>) -> UnsafePointer<Float> {
         let (inputs, actions) = (layout.lstm.inputs, layout.actions)
-        side.reserve(slots: count, groups: groups.map { ($0.length, Self.mostPieces) })
+        side.reserve(slots: count, groups: groups.map { ($0.length, $0.pieces.count) }, workers: pool.count)
         side.packed.pack(side.weights.start)
         let parameters = UnsafePointer(side.weights.start)
         for row in 0..<count {
@@ -195,7 +195,7 @@ final class RecurrentValues: SequenceValues {
             for number in stride(from: worker, to: groups.count, by: pool.count) {
                 let group = groups[number]
                 let (pieces, rows) = (group.pieces.count, group.length * group.pieces.count)
-                let arena = side.arenas[number]
+                let arena = side.arenas[side.learns ? number : worker]
                 side.lstm.forward(
                     parameters, side.inputs.base + group.firstSlot * inputs, steps: group.length, sequences: pieces,
                     initial: .init(hidden: hidden.base + group.firstState, cells: cells.base + group.firstState),
@@ -205,6 +205,7 @@ final class RecurrentValues: SequenceValues {
                     side.lstm.output(arena, sequences: pieces), weight: parameters + layout.headWeight, into: heads,
                     rows: rows, inputs: layout.lstm.units, outputs: actions)
                 Linear.addBias(parameters + layout.headBias, to: heads, rows: rows, outputs: actions)
+                if worker == 0 { onProgress?() }
             }
         }
         return UnsafePointer(side.heads.base)
@@ -218,17 +219,20 @@ final class RecurrentValues: SequenceValues {
 
     func backward(_ headGradients: UnsafePointer<Float>, into gradients: UnsafeMutablePointer<Float>) {
         let (inputs, first) = (layout.lstm.inputs, layout.encoderCount)
-        while groupGradients.count < groups.count { groupGradients.append(FloatBuffer(layout.parameters.count)) }
+        while groupGradients.count < groups.count {
+            groupGradients.append(FloatBuffer(layout.parameters.count - first))
+        }
         inputGradients.reserve(count * inputs)
         let seesImages = first > 0
         pool.run { worker in
             for number in stride(from: worker, to: groups.count, by: pool.count) {
                 backward(groups[number], number, headGradients, seesImages)
+                if worker == 0 { onProgress?() }
             }
         }
         for number in groups.indices {
             let source = groupGradients[number].start
-            for index in first..<layout.parameters.count { gradients[index] += source[index] }
+            for index in first..<layout.parameters.count { gradients[index] += source[index - first] }
         }
         guard seesImages else { return }
         let width = layout.sight.width
@@ -247,8 +251,9 @@ final class RecurrentValues: SequenceValues {
         let (units, actions) = (layout.lstm.units, layout.actions)
         let (pieces, rows) = (group.pieces.count, group.length * group.pieces.count)
         let arena = learning.arenas[number]
-        let gradients = groupGradients[number].start
-        gradients.update(repeating: 0, count: groupGradients[number].count)
+        groupGradients[number].start.update(repeating: 0, count: groupGradients[number].count)
+        // As if the encoder's were there, too: nothing is added to those.
+        let gradients = groupGradients[number].start - layout.encoderCount
         let heads = headGradients + group.firstSlot * actions
         let parameters = UnsafePointer(learning.weights.start)
         Linear.weightGradient(
@@ -273,7 +278,8 @@ final class RecurrentValues: SequenceValues {
         /// (slots, inputs), (slots, actions).
         let inputs = GrowingBuffer<Float>()
         let heads = GrowingBuffer<Float>()
-        /// One for each group.
+        let learns: Bool
+        /// One for each group where it learns, whose backward pass needs what the forward pass left; else for each worker.
         private(set) var arenas: [LSTMArena] = []
         private let layout: RecurrentValuesLayout
 
@@ -283,19 +289,24 @@ final class RecurrentValues: SequenceValues {
             self.layout = layout
             self.weights = weights
             self.sight = sight
+            self.learns = learns
             lstm = LSTM(layout.lstm)
             packed = LSTMWeights(layout.lstm, training: learns)
         }
 
-        /// Room for so many slots, and for groups of so many steps and sequences.
-        func reserve(slots: Int, groups: [(steps: Int, sequences: Int)]) {
+        /// Room for so many slots, and for groups of so many steps and sequences. What is there only grows.
+        func reserve(slots: Int, groups: [(steps: Int, sequences: Int)], workers: Int) {
             inputs.reserve(slots * layout.lstm.inputs)
             heads.reserve(slots * layout.actions)
             for (number, group) in groups.enumerated() {
-                if number < arenas.count, arenas[number].steps >= group.steps { continue }
+                let place = learns ? number : number % workers
+                let known = place < arenas.count ? arenas[place] : nil
+                let (steps, sequences) = (known?.steps ?? 0, known?.sequences ?? 0)
+                if steps >= group.steps, sequences >= group.sequences { continue }
                 let arena = LSTMArena(
-                    layout.lstm, steps: group.steps, sequences: group.sequences, packsWeights: false)
-                if number < arenas.count { arenas[number] = arena } else { arenas.append(arena) }
+                    layout.lstm, steps: max(steps, group.steps), sequences: max(sequences, group.sequences),
+                    packsWeights: false)
+                if known == nil { arenas.append(arena) } else { arenas[place] = arena }
             }
         }
     }

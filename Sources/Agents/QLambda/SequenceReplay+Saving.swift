@@ -67,7 +67,7 @@ extension SequenceReplay {
         let counts = (0..<4).map { Int(saved.read(start + 8 + 4 * $0) as UInt32) }
         blocks = saved.read(start)
         let live = Int(blocks - oldest)
-        guard counts[0] <= live, counts[3] == 0,
+        guard blocks < 1 << 62, counts[0] <= live, counts[3] == 0,
             end - start
                 == Self.bytes(layout, blocks: live, wholes: counts[0], fresh: counts[1], chains: counts[2])
         else { throw Self.damaged("has another length than its counts say") }
@@ -149,11 +149,24 @@ extension SequenceReplay {
                 lead: Int(saved.read(first + 40) as Int32), newRows: Int(saved.read(first + 44) as Int32))
             let actor = Int(clamping: numbers[0])
             guard actor > lastActor, chain.tail < blocks, chain.candidate <= chain.tail,
-                0..<layout.blocksOfSequence ~= chain.lead, chain.newRows >= 0
+                0..<layout.blocksOfSequence ~= chain.lead, chain.newRows >= 0, isChain(chain)
             else { throw Self.damaged("has a stream that stands nowhere") }
             lastActor = actor
             chains[actor] = chain
         }
+    }
+
+    /// Whether the blocks from the candidate on lead to the tail, and the candidate's sequence is not whole yet; of a stream that
+    /// was overtaken nothing is asked, since it begins anew.
+    private func isChain(_ chain: Chain) -> Bool {
+        guard isThere(chain.candidate), isThere(chain.tail) else { return true }
+        var block = chain.candidate
+        for _ in 0..<chain.lead {
+            let step = UInt64(steps[place(of: block)])
+            guard step > 0, block + step <= chain.tail else { return false }
+            block += step
+        }
+        return block == chain.tail && !isNoted(place(of: chain.candidate))
     }
 
     private static func damaged(_ what: String) -> SourceAlgorithmError {

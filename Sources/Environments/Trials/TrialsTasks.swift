@@ -11,7 +11,8 @@ import Settings
 /// its own affair: `EnvironmentDescription.episodesPerTrial` tells it when to forget.
 ///
 /// Where the environment inside stores states instead of what is seen of them, which may depend on the task, a row of a
-/// stream has the task's id behind the state.
+/// stream has the task's id behind the state. The stored space is one range for all numbers of a row, so that it reaches to the
+/// largest id for the state's numbers, too.
 package struct TrialsTasks: EnvironmentKind {
     package static let name = "trials"
     package static let summary =

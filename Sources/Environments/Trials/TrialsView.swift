@@ -1,4 +1,5 @@
 import Experience
+import Synchronization
 
 /// What is seen of the rows of trials: a row says its task behind the state, and each is shown as that task shows it.
 struct TrialsView: ObservationView {
@@ -14,6 +15,7 @@ struct TrialsView: ObservationView {
     static let mostTasks = 1 << 24
 
     private let shown: Shown
+    private let known = KnownViews()
     private let stateBytes: Int
     private let seenBytes: Int
 
@@ -24,8 +26,8 @@ struct TrialsView: ObservationView {
         seenBytes = seen.byteCount
     }
 
-    /// `stored`: (count, state and the task's id). Rows of one task stand together, and a view is made for each change of
-    /// it. A row that names no task, as only a file from elsewhere can have, is shown as the nearest one shows it.
+    /// `stored`: (count, state and the task's id). A row that names no task, as only a file from elsewhere can have, is shown as
+    /// the nearest one shows it.
     func see(_ stored: UnsafeRawPointer, count: Int, into observations: UnsafeMutableRawPointer) {
         let width = stateBytes + MemoryLayout<Float>.size
         var (view, number): ((any ObservationView)?, Float) = (nil, 0)
@@ -34,14 +36,34 @@ struct TrialsView: ObservationView {
             let source = stored + row * width
             if case .any(let tasks) = shown {
                 let task = source.loadUnaligned(fromByteOffset: stateBytes, as: Float.self)
-                if view == nil || task != number { (view, number) = (Self.view(task, of: tasks), task) }
+                if view == nil || task != number {
+                    view = known.view(Int(max(0, min(Float(tasks.count - 1), task))), of: tasks)
+                    number = task
+                }
             }
             view?.see(source, count: 1, into: observations + row * seenBytes)
         }
     }
+}
 
-    private static func view(_ number: Float, of tasks: any TaskDistribution) -> any ObservationView {
-        let id = Int(max(0, min(Float(tasks.count - 1), number)))
+/// The views of tasks that were shown lately: actors show each row of a step on another task, and to make a view reads the
+/// task's text.
+private final class KnownViews: Sendable {
+    /// A view holds a few numbers.
+    private static let most = 4096
+    private let views = Mutex<[Int: any ObservationView]>([:])
+
+    func view(_ id: Int, of tasks: any TaskDistribution) -> any ObservationView {
+        if let view = views.withLock({ $0[id] }) { return view }
+        let made = Self.make(id, of: tasks)
+        views.withLock {
+            if $0.count == Self.most { $0.removeAll(keepingCapacity: true) }
+            $0[id] = made
+        }
+        return made
+    }
+
+    private static func make(_ id: Int, of tasks: any TaskDistribution) -> any ObservationView {
         do {
             if let view = try tasks.view(of: try tasks.task(id)) { return view }
         } catch { preconditionFailure("task \(id) of \(tasks.environment.name) cannot be shown: \(error)") }
