@@ -188,26 +188,13 @@ struct QLambdaMemoryTests {
         #expect(episodes.allSatisfy { $0 > 3 })
     }
 
-    /// What is lived in some rounds, and what the learner has become, saved and restored `restoring`.
     private func rounds(
         _ settings: QLambdaSettings, _ tasks: any TaskDistribution, groups: Int = 1, restoring: Bool = false
     ) throws -> (actions: [UInt8], learner: [UInt8]) {
-        let lifetime = try lifetime(settings, tasks, groups: groups)
-        var actions: [UInt8] = []
-        for _ in 0..<14 {
-            let batches = try lifetime.collect(episodeLimit: .max)
-            actions += batches.flatMap(\.actions)
-            _ = try lifetime.learn(from: batches)
-            guard restoring else { continue }
-            let saved = lifetime.learner.save()
-            let needs = try SourceAlgorithm.qLambda(settings).needs(environment: tasks.environment, actors: 3)
-            #expect(saved.count <= needs.largestSavedBytes)
-            let other = try self.lifetime(settings, tasks).learner
-            try other.restore(saved)
-            #expect(other.save() == saved && other.actingParameters == lifetime.learner.actingParameters)
-            try lifetime.learner.restore(saved)
+        let needs = try SourceAlgorithm.qLambda(settings).needs(environment: tasks.environment, actors: 3)
+        return try livedRounds(groups: groups, restoring: restoring, most: needs.largestSavedBytes) {
+            try lifetime(settings, tasks, groups: $0)
         }
-        return (actions, lifetime.learner.save())
     }
 
     @Test(

@@ -156,24 +156,10 @@ struct QLambdaSightTests {
         #expect(clear > 6)
     }
 
-    /// What is lived in some rounds, and what the learner has become, saved and restored `restoring`.
     private func rounds(
         _ settings: QLambdaSettings, _ tasks: WatermazeTasks, groups: Int = 1, restoring: Bool = false
     ) throws -> (actions: [UInt8], learner: [UInt8]) {
-        let lifetime = try lifetime(settings, tasks, groups: groups)
-        var actions: [UInt8] = []
-        for _ in 0..<14 {
-            let batches = try lifetime.collect(episodeLimit: .max)
-            actions += batches.flatMap(\.actions)
-            _ = try lifetime.learn(from: batches)
-            guard restoring else { continue }
-            let saved = lifetime.learner.save()
-            let other = try self.lifetime(settings, tasks).learner
-            try other.restore(saved)
-            #expect(other.save() == saved && other.actingParameters == lifetime.learner.actingParameters)
-            try lifetime.learner.restore(saved)
-        }
-        return (actions, lifetime.learner.save())
+        try livedRounds(groups: groups, restoring: restoring) { try lifetime(settings, tasks, groups: $0) }
     }
 
     @Test(

@@ -138,16 +138,7 @@ struct QLambdaVectorTests {
 
     @Test("how many processes carry the actors, and a learner that comes back, change nothing") func sameBits() throws {
         func rounds(groups: Int = 1, restoring: Bool = false) throws -> (actions: [UInt8], learner: [UInt8]) {
-            let lifetime = try lifetime(settings(), groups: groups)
-            var actions: [UInt8] = []
-            for _ in 0..<14 {
-                let batches = try lifetime.collect(episodeLimit: .max)
-                actions += batches.flatMap(\.actions)
-                _ = try lifetime.learn(from: batches)
-                guard restoring else { continue }
-                try lifetime.learner.restore(lifetime.learner.save())
-            }
-            return (actions, lifetime.learner.save())
+            try livedRounds(groups: groups, restoring: restoring) { try lifetime(settings(), groups: $0) }
         }
         let whole = try rounds()
         #expect(try rounds(groups: 3) == whole)
