@@ -12,8 +12,8 @@ extension RegisteredEnvironment {
             RegisteredEnvironment(WatermazeTasks.self),
         ])
 
-    /// The environments that an experiment can name: those, trials of them, and those of which there are no trials: which are
-    /// in another process.
+    /// The environments that an experiment can name: those, trials of them, and the environments in another process, of which
+    /// there are no trials.
     package static let registry = Registry<RegisteredEnvironment>(
         "environment",
         single.all + [
