@@ -17,8 +17,9 @@ final class StepLog {
     }
 
     func add(_ report: StepReport) throws {
+        let states = report.stateError.map { "\"state_error\": \($0), " } ?? ""
         let line =
-            "{\"step\": \(report.step), \"loss\": \(report.loss), \"learning_rate\": \(report.learningRate), "
+            "{\"step\": \(report.step), \"loss\": \(report.loss), \(states)\"learning_rate\": \(report.learningRate), "
             + "\"gradient_norm\": \(report.gradientNorm), \"seconds\": \(report.elapsedSeconds)}\n"
         do { try handle.write(contentsOf: Data(line.utf8)) } catch {
             throw FileError("cannot write \(path): \(error.localizedDescription)")

@@ -1,4 +1,5 @@
 import CKernels
+import Environments
 import Files
 package import Foundation
 package import Models
@@ -11,8 +12,10 @@ package struct StepReport: Sendable, Equatable {
     package let step: Int
     /// Mean negative log-likelihood of the taught actions, nats an action.
     package let loss: Double
-    /// What was minimised: the same with label smoothing.
+    /// What was minimised of it: the same with label smoothing.
     package let objective: Double
+    /// Mean squared distance of the rows' embeddings from their states; nil where no states are taught.
+    package let stateError: Double?
     /// Of this step, by the schedule.
     package let learningRate: Double
     /// Global norm of the gradient before clipping.
@@ -58,11 +61,15 @@ package final class Trainer {
     let ranks: (any RankGroup)?
     private let share: BatchShare
     private let encoder: (any ObservationEncoder)?
+    /// Nil where no states are taught.
+    private let stateTeaching: StateTeaching?
     private let gradients: [FloatBuffer]
     private let batch: WindowBatch
     /// (micro-batches) sums of the objective and of the negative log-likelihood.
     private let objectives: UnsafeMutableBufferPointer<Double>
     private let likelihoods: UnsafeMutableBufferPointer<Double>
+    /// (micro-batches) sums of the squared distances from the states.
+    private let stateErrors: UnsafeMutableBufferPointer<Double>
     /// (workers) squared norm of each worker's share of the gradient.
     private let squares: UnsafeMutableBufferPointer<Double>
     /// (workers) actions that the windows filled by each worker teach.
@@ -115,13 +122,18 @@ package final class Trainer {
         gradients = (0..<threads).map { _ in FloatBuffer(model.parameters.count) }
         first = FloatBuffer(model.parameters.count)
         second = FloatBuffer(model.parameters.count)
-        batch = WindowBatch(windows: training.batchSize, form: model.form)
+        stateTeaching = try StateTeaching(
+            weight: training.stateWeight, features: data.environment.stateFeatures, form: model.form)
+        batch = WindowBatch(
+            windows: training.batchSize, form: model.form, stateWidth: stateTeaching?.width ?? 0)
         objectives = .allocate(capacity: microBatches)
         likelihoods = .allocate(capacity: microBatches)
+        stateErrors = .allocate(capacity: microBatches)
         squares = .allocate(capacity: threads)
         taughtOfWorker = .allocate(capacity: threads)
         objectives.initialize(repeating: 0)
         likelihoods.initialize(repeating: 0)
+        stateErrors.initialize(repeating: 0)
         squares.initialize(repeating: 0)
         taughtOfWorker.initialize(repeating: 0)
         guard encoder == nil || self.ranks == nil else {
@@ -134,6 +146,7 @@ package final class Trainer {
     deinit {
         objectives.deallocate()
         likelihoods.deallocate()
+        stateErrors.deallocate()
         squares.deallocate()
         taughtOfWorker.deallocate()
     }
@@ -192,7 +205,8 @@ package final class Trainer {
         update(rate: rate, scale: weight * Adam.clipScale(norm: norm, limit: settings.gradientClip))
         completedSteps += 1
         return StepReport(
-            step: completedSteps, loss: loss, objective: objective, learningRate: rate, gradientNorm: norm,
+            step: completedSteps, loss: loss, objective: objective, stateError: stateError, learningRate: rate,
+            gradientNorm: norm,
             tokens: settings.batchSize * model.choice.dimensions.tokens, elapsedSeconds: elapsedSeconds)
     }
 
@@ -257,6 +271,12 @@ package final class Trainer {
         objectives[micro] = sums.objective
         likelihoods[micro] = sums.nats
         passes[worker].backward(batch, windows: windows, step: completedSteps, into: gradients[worker].start)
+        if let stateTeaching { stateErrors[micro] = stateTeaching.addGradients(to: batch, windows: windows) }
+    }
+
+    /// A row's, of the last step.
+    private var stateError: Double? {
+        stateTeaching == nil ? nil : stateErrors.reduce(0, +) / Double(batch.windows * batch.length)
     }
 
     /// Adds the gradients of all workers, and of all ranks, into the first worker's, and returns the global norm.

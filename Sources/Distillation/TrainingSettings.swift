@@ -33,6 +33,8 @@ package struct TrainingSettings: SettingsGroup {
     /// Probability that a transition's previous action and reward are replaced by a learned vector: together where they
     /// share a token, each by itself where they have their own. Observations, which predict, never are.
     package var maskingProbability = 0.3
+    /// Weight of the loss of `StateTeaching`, beside that of the actions; 0 teaches no states.
+    package var stateWeight = 0.0
     /// Worker threads; the result depends on their number only through the order of floating-point sums.
     package var threads = 1
     /// Of the untrained parameters, windows, masks and dropout.
@@ -65,6 +67,10 @@ package struct TrainingSettings: SettingsGroup {
         .key(
             "masking_probability", \.maskingProbability, .number(0, below: 1),
             "The paper's sequence mask probability: that the previous action and reward of a transition are replaced by a learned vector, together where they share a token, each by itself otherwise. The observation that an action is predicted from never is, and nothing is masked in evaluation."
+        ),
+        .key(
+            "state_weight", \.stateWeight, .number(0, 1e6),
+            "Where streams store the states that pictures are drawn from: weight of a second loss, by which the first numbers of a picture's embedding become its state's (mean squared error a row). It is knowledge that the model has in training alone, as a source has by `source.sees: state`. The paper has none: 0."
         ),
         .key("threads", \.threads, .integer(1...1_024), "Worker threads."),
         .key("seed", \.seed, .seed, "Determines initial parameters, windows, masks and dropout."),

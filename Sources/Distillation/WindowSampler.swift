@@ -1,6 +1,7 @@
 import Environments
 import Experience
 package import Models
+import Neural
 import Settings
 
 /// Draws windows from learning histories: c rows of every k-th episode, from a random place or from a life's beginning.
@@ -26,6 +27,8 @@ package final class WindowSampler {
     private let storedBytes: Int
     private let maskingProbability: Float
     private let generator: Philox
+    /// What a batch that has room for states is given of them.
+    private let stateFeatures: StateFeatures?
     /// The version of the store that the parts are of; nil before the first `refresh`.
     private var seenVersion: Int?
     /// Those that have a whole episode, in the order of the streams.
@@ -63,6 +66,7 @@ package final class WindowSampler {
         storedBytes = data.environment.stored.space.byteCount
         self.maskingProbability = Float(maskingProbability)
         self.optimum = optimum
+        stateFeatures = data.environment.stateFeatures
         generator = Philox(StreamKey(seed: seed, task: 0, repetition: 0, actor: 0))
         refresh()
     }
@@ -191,7 +195,11 @@ package final class WindowSampler {
                 batch.pad(target, spaces)
                 continue
             }
-            batch.observe(observations + source * storedBytes, through: view, row: target)
+            let stored = observations + source * storedBytes
+            batch.observe(stored, through: view, row: target)
+            if batch.stateWidth > 0 {
+                stateFeatures?.write(stored, count: 1, into: batch.states.start + target * batch.stateWidth)
+            }
             let action = spaces.action(at: actions + source * spaces.actionBytes)
             batch.previousActions[target] = previousAction
             batch.previousRewards[target] = previousReward

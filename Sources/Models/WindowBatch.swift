@@ -44,6 +44,10 @@ package final class WindowBatch {
     package let vectorWidth: Int
     package let vectors: FloatBuffer
     package let vectorGradients: FloatBuffer
+    /// (B, c, state width) numbers of the state that an observation is drawn from, not a number where a row is padded; empty
+    /// where no states are taught.
+    package let stateWidth: Int
+    package let states: FloatBuffer
     /// (B, c) the action before the row, or "none".
     package let previousActions: UnsafeMutablePointer<Int32>
     /// (B, c) the reward before the row.
@@ -61,7 +65,8 @@ package final class WindowBatch {
 
     /// - Parameter holdsObservations: whether there is memory for observations that an encoder has still to see; without
     ///   it, `vectors` are filled by the owner.
-    package init(windows: Int, form: WindowForm, holdsObservations: Bool = true) {
+    /// - Parameter stateWidth: numbers of a row of `states`.
+    package init(windows: Int, form: WindowForm, holdsObservations: Bool = true, stateWidth: Int = 0) {
         self.windows = windows
         seenBytes = form.spaces.observationBytes
         length = form.length
@@ -80,6 +85,8 @@ package final class WindowBatch {
             vectorWidth = floats
             (vectors, vectorGradients) = (FloatBuffer(rows * floats), FloatBuffer(rows * floats))
         }
+        self.stateWidth = stateWidth
+        states = FloatBuffer(rows * stateWidth)
         components = Self.zeros(rows * width)
         observations = .allocate(byteCount: max(1, rows * observationBytes), alignment: 64)
         observations.initializeMemory(as: UInt8.self, repeating: 0, count: rows * observationBytes)
@@ -148,7 +155,12 @@ package final class WindowBatch {
         previousRewards[row] = 0
         targets[row] = 0
         taught[row] = 0
+        (states.start + row * stateWidth).update(repeating: .nan, count: stateWidth)
     }
+
+    /// Whether the state of a row is known: no state is of a row that was padded.
+    @inline(__always)
+    package func knowsState(_ row: Int) -> Bool { stateWidth > 0 && !states.start[row * stateWidth].isNaN }
 
     /// The vectors from row `row` on, and their gradients; nil where observations are components.
     @inline(__always)

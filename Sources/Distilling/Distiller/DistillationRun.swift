@@ -254,6 +254,7 @@ package final class DistillationRun {
         if !isComplete { numbers["waiting"] = isWaiting ? 1 : 0 }
         if let lastReport {
             numbers["loss"] = smoothedLoss ?? lastReport.loss
+            numbers["state_error"] = lastReport.stateError
             numbers["learning_rate"] = lastReport.learningRate
             numbers["gradient_norm"] = lastReport.gradientNorm
             numbers["tokens_per_second"] = Double(tokens) / max(1e-9, lastReport.elapsedSeconds - secondsBefore)

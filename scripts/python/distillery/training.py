@@ -85,7 +85,7 @@ def dropout_seed(seed: int, step: int, rank: int) -> int:
 class Trainer:
     """Trains `model`, which it moves to `device`. `training`: the section of a configuration. `state`: the moments to go on
     from. `precision`: "float32" or "bfloat16", that of products; parameters, moments and losses have 32 bits. `compiled`:
-    by `torch.compile`. Throws TrainingError for what several ranks cannot train."""
+    by `torch.compile`. Throws TrainingError for what several ranks, or this engine, cannot train."""
 
     def __init__(
         self, model: torch.nn.Module, training: dict[str, Any], state: OptimizerState, device: torch.device | str = "cpu",
@@ -95,6 +95,10 @@ class Trainer:
         self.device, self.steps = torch.device(device), state.steps
         self.autocast = (
             torch.autocast(self.device.type, torch.bfloat16) if precision == "bfloat16" else contextlib.nullcontext())
+        if training.get("state_weight"):
+            raise TrainingError(
+                f"distil.training.state_weight is {training['state_weight']}, which PyTorch's engine does not have; "
+                "set it to 0 or train by the engine swift")
         if self.ranks.count > training["batch_size"]:
             raise TrainingError(f"there are {self.ranks.count} ranks for the {training['batch_size']} windows of a batch")
         if self.ranks.count > 1 and any(isinstance(module, BATCH_NORMS) for module in model.modules()):

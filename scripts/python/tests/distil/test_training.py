@@ -117,3 +117,8 @@ def test_the_schedule_is_that_of_the_program(step, share, expected):
     training = {
         "start_learning_rate": 0.0, "peak_learning_rate": 1.0, "final_learning_rate": 0.0, "warmup_steps": 10, "steps": 110}
     assert learning_rate(training, step, share) == pytest.approx(expected, abs=1e-12)
+
+
+def test_states_are_not_taught_here():
+    with pytest.raises(TrainingError, match="state_weight is 2, which PyTorch's engine does not have"):
+        start(Golden("transformer-merged"), state_weight=2)
