@@ -1,5 +1,5 @@
-import Environments
-import Models
+package import Environments
+package import Models
 import Neural
 
 /// A second loss of training where streams store the states that pictures are drawn from: the first K numbers of a
@@ -8,13 +8,13 @@ import Neural
 /// What a network has to see of a picture to know where it stands is otherwise learnt from the actions alone, which say
 /// little of it: on a small machine that takes longer than everything else. The model has no more parameters by it, and
 /// acts on pictures. The paper has nothing of the kind.
-struct StateTeaching {
+package struct StateTeaching {
     /// K
-    let width: Int
+    package let width: Int
     private let weight: Float
 
     /// Nil where the weight is 0. Throws `HistoriesError` where there is no state, or no embedding that could hold it.
-    init?(weight: Double, features: StateFeatures?, form: WindowForm) throws {
+    package init?(weight: Double, features: StateFeatures?, form: WindowForm) throws {
         guard weight > 0 else { return nil }
         let taught = "training.state_weight is \(weight)"
         guard let features, features.count > 0 else {
@@ -34,7 +34,7 @@ struct StateTeaching {
 
     /// Adds the gradient of weight * the batch's mean squared distance to those of the windows' vectors, and returns the
     /// sum of the squared distances. What is behind the end of a short stream teaches nothing.
-    func addGradients(to batch: WindowBatch, windows: Range<Int>) -> Double {
+    package func addGradients(to batch: WindowBatch, windows: Range<Int>) -> Double {
         let scale = 2 * weight / Float(batch.windows * batch.length)
         var sum: Float = 0
         let rows = (windows.lowerBound * batch.length)..<(windows.upperBound * batch.length)

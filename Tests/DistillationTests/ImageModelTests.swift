@@ -84,13 +84,13 @@ struct ImageModelTests {
             return difference > 0
         }
 
-        func store() throws -> StreamStore {
+        func store(episodes: Int = 8) throws -> StreamStore {
             let store = StreamStore(environment: tasks.environment)
             for actor in 0..<3 {
-                let columns = try columns(episodes: 8, actor: actor)
+                let columns = try columns(episodes: episodes, actor: actor)
                 try store.append(
                     observations: columns.states, actions: columns.actions, rewards: columns.rewards,
-                    episodes: (0..<8).map { ($0 * 6)..<($0 * 6 + 6) }, view: view)
+                    episodes: (0..<episodes).map { ($0 * 6)..<($0 * 6 + 6) }, view: view)
             }
             return store
         }
