@@ -2,7 +2,7 @@ import CRendering
 import Experience
 
 /// The pool seen from above: its walls with their pictures, the platform, and where an agent stands and looks.
-extension WatermazeTasks: MappedTasks, DrawnTasks {
+extension WatermazeTasks: PlacedTasks, DrawnTasks {
     package var actionNames: [String] {
         [
             "forward", "backward", "left", "right", "turn left", "turn right", "forward, turn left",
@@ -16,19 +16,31 @@ extension WatermazeTasks: MappedTasks, DrawnTasks {
         return "the platform's centre is at (\(platform.x), \(platform.y)), \(Int(distance)) from where episodes begin"
     }
 
+    package var placeName: String { "platform" }
+    package var placeRadius: Float { Float(RENDERING_PLATFORM_RADIUS) }
+    package func place(of task: Task) throws -> SIMD2<Float> { try platform(of: task.json) }
+
+    package var ground: TaskMap { map([]) }
+
     package func map(of task: Task) throws -> TaskMap {
         let platform = try platform(of: task.json)
-        let (wall, floor) = (SIMD3<UInt8>(52, 84, 168), SIMD3<UInt8>(150, 196, 192))
         let (edge, top) = (SIMD3<UInt8>(150, 118, 60), SIMD3<UInt8>(226, 190, 104))
-        var areas = [
+        return map([
+            TaskMap.Area(Self.octagon(around: platform, placeRadius), edge),
+            TaskMap.Area(Self.octagon(around: platform, placeRadius - 9), top),
+        ])
+    }
+
+    /// The walls with their pictures and the floor, with this on it.
+    private func map(_ areas: [TaskMap.Area]) -> TaskMap {
+        let (wall, floor) = (SIMD3<UInt8>(52, 84, 168), SIMD3<UInt8>(150, 196, 192))
+        let pool = [
             TaskMap.Area(Self.walls(Self.outside), wall), TaskMap.Area(Self.walls(Float(RENDERING_APOTHEM)), floor),
         ]
-        areas += (0..<Int(RENDERING_PICTURES)).flatMap(Self.picture)
-        areas.append(TaskMap.Area(Self.octagon(around: platform, Float(RENDERING_PLATFORM_RADIUS)), edge))
-        areas.append(TaskMap.Area(Self.octagon(around: platform, Float(RENDERING_PLATFORM_RADIUS) - 9), top))
+        let pictures = (0..<Int(RENDERING_PICTURES)).flatMap(Self.picture)
         let half = Self.outside * 1.03
         return TaskMap(
-            low: SIMD2(-half, -half), side: 2 * half, areas: areas, agentLength: 90,
+            low: SIMD2(-half, -half), side: 2 * half, areas: pool + pictures + areas, agentLength: 90,
             spread: WatermazeView.spread(settings))
     }
 

@@ -118,7 +118,7 @@ package struct HeatMap: Figure {
         // Held-out cells come last, so that no neighbour covers their frame.
         for cell in cells where cell.isHeldOut { draw(cell, side, left, top, into: &svg) }
         drawNumbers(side, left, top, into: &svg)
-        drawScale(x: left + width + 24, top: top, height: min(height, 220), into: &svg)
+        svg.colourScale(x: left + width + 24, top: top, height: min(height, 220))
         drawKey(x: left + width + 24, y: top + min(height, 220) + 44, into: &svg)
         svg.close("svg")
         return svg.text
@@ -200,28 +200,6 @@ package struct HeatMap: Figure {
             "x", x: left + Double(columns) * side / 2, y: top + Double(rows) * side + 33, class: "axis-title",
             anchor: "middle")
         svg.label("y", x: 2, y: top + 10, class: "axis-title")
-    }
-
-    /// The colours from 0 to 100 %, at the right.
-    ///
-    /// Fifty stacked rectangles, overlapping a little so that no hair line shows between them.
-    private func drawScale(x: Double, top: Double, height: Double, into svg: inout SVGText) {
-        let steps = 50
-        for step in 0..<steps {
-            let share = (Double(step) + 0.5) / Double(steps)
-            svg.element(
-                "rect",
-                [
-                    ("x", at(x)), ("y", at(top + height * (1 - Double(step + 1) / Double(steps)))), ("width", "12"),
-                    ("height", at(height / Double(steps) + 0.6)),
-                    ("style", "fill:\(SequentialColours.colour(share).css)"),
-                ])
-        }
-        for share in [0, 0.25, 0.5, 0.75, 1] {
-            svg.label(
-                NumberText.percent(share, decimals: 0), x: x + 18, y: top + height * (1 - share) + (share == 1 ? 9 : 4),
-                class: "tick")
-        }
     }
 
     /// What frames, empty cells and the dot mean.

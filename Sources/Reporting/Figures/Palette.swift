@@ -1,3 +1,5 @@
+import Quantities
+
 /// What a mark stands for; the same thing has the same colour in every figure.
 ///
 /// The raw values are names of custom properties in `StyleSheet`: a new role needs a colour there, for light and for
@@ -87,5 +89,29 @@ enum SequentialColours {
             mix(stops[index].2, stops[index + 1].2)
         )
         return ("rgb(\(Int(r)),\(Int(g)),\(Int(b)))", 0.299 * r + 0.587 * g + 0.114 * b > 140)
+    }
+}
+
+extension SVGText {
+    /// The colours from 0 to 100 %, upwards.
+    ///
+    /// Fifty stacked rectangles, overlapping a little so that no hair line shows between them.
+    mutating func colourScale(x: Double, top: Double, height: Double) {
+        let steps = 50
+        for step in 0..<steps {
+            let share = (Double(step) + 0.5) / Double(steps)
+            element(
+                "rect",
+                [
+                    ("x", at(x)), ("y", at(top + height * (1 - Double(step + 1) / Double(steps)))), ("width", "12"),
+                    ("height", at(height / Double(steps) + 0.6)),
+                    ("style", "fill:\(SequentialColours.colour(share).css)"),
+                ])
+        }
+        for share in [0, 0.25, 0.5, 0.75, 1] {
+            label(
+                NumberText.percent(share, decimals: 0), x: x + 18, y: top + height * (1 - share) + (share == 1 ? 9 : 4),
+                class: "tick")
+        }
     }
 }

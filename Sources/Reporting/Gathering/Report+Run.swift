@@ -35,7 +35,9 @@ extension Report {
                 Section(
                     "\(figures.words.place) by \(figures.words.place.lowercased())",
                     "Where the \(figures.words.places) lie, and how well each ends.",
-                    Report.present(figures.mapsOfModels() + figures.mapsOfSource() + figures.reached())),
+                    Report.present(
+                        figures.mapsOfModels() + figures.planesOfModels() + [figures.paths()] + figures.mapsOfSource()
+                            + figures.reached())),
                 Section(
                     "How it was made", "",
                     Report.present([

@@ -12,26 +12,72 @@ extension ReportFigures {
     /// Places that were not evaluated are shown as empty cells.
     func mapsOfModels() -> [HeatMap] {
         guard let grid = contents.distribution as? any GridTasks else { return [] }
-        return evaluations.variants.prefix(Self.mostMapped).flatMap { variant -> [HeatMap] in
-            var shares: [Int: [Double]] = [:]
-            for split in Split.allCases {
-                guard let label = evaluations.label(split.rawValue, .inContext),
-                    let evaluated = evaluations.pooled(variant, label)
-                else { continue }
-                for final in contents.finalShares(evaluated.curves, on: evaluated.tasks) {
-                    shares[final.task, default: []].append(final.share)
-                }
-            }
-            let named = evaluations.areSeveral ? " of \(variant)" : ""
-            let suffix = evaluations.areSeveral ? "-\(variant)" : ""
-            return maps(grid, shares) { place in
+        return evaluations.variants.prefix(Self.mostMapped).flatMap { variant in
+            maps(grid, finalShares(of: variant)) { place in
                 MapTexts(
-                    name: "final-return-by-\(place)\(suffix)",
-                    title: "Distilled model\(named): final return by \(place)",
-                    caption: "mean over seeds of the last \(LearningCurves.finalEpisodes) episodes",
+                    name: name(ofMapBy: place, variant), title: title(ofMapBy: place, variant),
+                    caption: Self.finalCaption,
                     ending: "Framed goals were held out; of the training goals those with a number were evaluated.")
             }
         }
+    }
+
+    private static let finalCaption = "mean over seeds of the last \(LearningCurves.finalEpisodes) episodes"
+
+    private func name(ofMapBy place: String, _ variant: String) -> String {
+        "final-return-by-\(place)\(evaluations.areSeveral ? "-\(variant)" : "")"
+    }
+
+    private func title(ofMapBy place: String, _ variant: String) -> String {
+        "Distilled model\(evaluations.areSeveral ? " of \(variant)" : ""): final return by \(place)"
+    }
+
+    /// By task, one for each seed: what the variant comes to, as a share of the optimum, on train and held-out tasks.
+    private func finalShares(of variant: String) -> [Int: [Double]] {
+        var shares: [Int: [Double]] = [:]
+        for split in Split.allCases {
+            guard let label = evaluations.label(split.rawValue, .inContext),
+                let evaluated = evaluations.pooled(variant, label)
+            else { continue }
+            for final in contents.finalShares(evaluated.curves, on: evaluated.tasks) {
+                shares[final.task, default: []].append(final.share)
+            }
+        }
+        return shares
+    }
+
+    /// The same where tasks are places anywhere on the plane: a map for each variant, with every task's place on it.
+    func planesOfModels() -> [PlaceMap] {
+        guard let tasks = contents.distribution as? any PlacedTasks else { return [] }
+        return evaluations.variants.prefix(Self.mostMapped).compactMap { variant in
+            let shares = finalShares(of: variant)
+            guard !shares.isEmpty else { return nil }
+            let places = contents.tasks.compactMap { record -> PlaceMap.Place? in
+                let task = Task(id: record.id, split: record.split, json: record.json)
+                guard let centre = try? tasks.place(of: task) else { return nil }
+                return PlaceMap.Place(
+                    task: record.id, split: record.split, centre: centre,
+                    share: shares[record.id].map { average($0[...]) })
+            }
+            return PlaceMap(
+                name: name(ofMapBy: tasks.placeName, variant), title: title(ofMapBy: tasks.placeName, variant),
+                caption:
+                    "Percent of the task's optimum, \(Self.finalCaption). Framed \(words.places) were held out; small dots "
+                    + "are those of training that were not evaluated.",
+                ground: tasks.ground, noun: tasks.placeName, radius: tasks.placeRadius, places: places)
+        }
+    }
+
+    /// An early and a late episode of some held-out tasks, as they were recorded.
+    func paths() -> PathChart? {
+        guard !contents.paths.isEmpty else { return nil }
+        let variant = evaluations.areSeveral ? " of \(evaluations.variants.first ?? "")" : ""
+        return PathChart(
+            name: "paths", title: "Distilled model\(variant): an early and a late episode",
+            caption:
+                "What the first seed of the first \(contents.paths.count) held-out \(words.tasks) did in its first episode, at the "
+                + "left, and in its last, at the right. A ring marks where an episode begins, a dot where it ends.",
+            paths: contents.paths)
     }
 
     /// The same of the source algorithm, mean over its lifetimes on the task.

@@ -6,7 +6,7 @@ import Experiments
 struct ReportWords {
     /// `goal` where tasks are goals in a grid, otherwise `task`.
     let task: String
-    /// What a task places in a grid: `goal`, or `key` and `door`; empty where tasks are no places.
+    /// What a task places: `goal` in a grid, or `key` and `door`, or a `platform`; empty where tasks are no places.
     let placeNames: [String]
     /// What a point of a curve is: `episode` or `trial`.
     let point: String
@@ -20,7 +20,9 @@ struct ReportWords {
     let source: String
 
     init(_ contents: RunContents) {
-        placeNames = (contents.distribution as? any GridTasks)?.placeNames ?? []
+        placeNames =
+            (contents.distribution as? any GridTasks)?.placeNames
+            ?? (contents.distribution as? any PlacedTasks).map { [$0.placeName] } ?? []
         task = placeNames == ["goal"] ? "goal" : "task"
         source = contents.experiment.map { "source (\($0.source.name.uppercased()))" } ?? "source"
         switch contents.axis {

@@ -39,6 +39,9 @@ extension RunContents {
         readHistories(lifetimes, in: folder, advance)
         jobCount = jobs.count
         readEvaluations(chosen, in: folder, advance)
+        do { paths = try RecordedPath.all(self, in: folder) } catch {
+            remarks.append("Paths are not shown: \(error)")
+        }
         if let settings = experiment?.attention {
             do { attention = try ReportedAttention(settings, ReportedEvaluations(self), in: folder) } catch {
                 remarks.append("Attention is not shown: \(error)")

@@ -41,6 +41,8 @@ package struct RunContents: Sendable {
     package var sourceReturns: [Int: [[Double]]] = [:]
     /// Of the last checkpoint along the streams that the experiment says; nil where it asks for none, or has none yet.
     package var attention: ReportedAttention?
+    /// Episodes on held-out tasks whose paths are drawn; empty where tasks are no places on the plane.
+    package var paths: [RecordedPath] = []
     /// Runs whose policies are drawn beside this run's own.
     package var beside: [RunBeside] = []
     /// What could not be read, in sentences that the report shows.
