@@ -9,7 +9,7 @@ extension Experiment {
     /// What neither a key's range nor a section's owner can refuse. Empty when there are none. Each names the keys that
     /// do not go together and says what to write instead.
     package func contradictions() -> [Contradiction] {
-        taskContradictions + processContradictions + variantContradictions + windowContradictions
+        taskContradictions + processContradictions + variantContradictions + windowContradictions + stateContradictions
             + baselineContradictions + evaluationContradictions + learntContradictions + claimContradictions
     }
 
@@ -73,6 +73,20 @@ extension Experiment {
                 ["cluster.actors_per_process", "cluster.actor_processes", "collect.actors"],
                 "\(cluster.actorProcesses) processes with \(actorsPerProcess) actors carry \(carried), fewer than the "
                     + "\(collect.actors) of one lifetime; write actors_per_process: automatic")
+        ]
+    }
+
+    /// States that are to be taught where streams hold none.
+    private var stateContradictions: [Contradiction] {
+        guard let environment = try? makeTasks().environment, environment.stateFeatures?.count ?? 0 == 0,
+            let taught = try? distillations().first(where: { $0.settings.training.stateWeight > 0 })
+        else { return [] }
+        return [
+            Contradiction(
+                ["distil.training.state_weight", "environment"],
+                "it is \(shortest(taught.settings.training.stateWeight))"
+                    + (taught.variant.isEmpty ? "" : " in variant \(taught.variant)")
+                    + ", but streams of \(environment.name) hold no states that pictures are drawn from; write 0")
         ]
     }
 

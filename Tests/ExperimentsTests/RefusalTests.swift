@@ -118,6 +118,19 @@ struct RefusalTests {
         #expect(error.description.hasPrefix("--set collect.elastic=true: collect.elastic and "))
     }
 
+    @Test(
+        "states are not taught where streams hold none",
+        arguments: ["{name: dark-room}", "{name: watermaze, store: frames}"])
+    func stateWeight(environment: String) throws {
+        let rest = "\nsource: {algorithm: q-lambda}\ndistil: {training: {state_weight: 0.5}}"
+        let error = try #require(throws: SettingsError.self) {
+            try Experiment(yaml: "name: a\nenvironment: \(environment)" + rest, file: "x.yaml")
+        }
+        #expect(error.description.contains("distil.training.state_weight and environment"), "\(error)")
+        #expect(error.description.contains("it is 0.5, but streams of"), "\(error)")
+        _ = try Experiment(yaml: "name: a\nenvironment: {name: watermaze}" + rest, file: "x.yaml")
+    }
+
     @Test("a missing file is a sentence with its path")
     func missingFile() throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("no-such-experiment.yaml").path
