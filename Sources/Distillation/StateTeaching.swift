@@ -32,8 +32,8 @@ package struct StateTeaching {
         self.weight = Float(weight)
     }
 
-    /// Adds the gradient of weight * the batch's mean squared distance to those of the windows' vectors, and returns the
-    /// sum of the squared distances. What is behind the end of a short stream teaches nothing.
+    /// Adds the gradient of weight * the squared distance, mean over all rows of the batch, to those of the windows'
+    /// vectors, and returns the sum of the squared distances. Rows behind the end of a short stream count as 0.
     package func addGradients(to batch: WindowBatch, windows: Range<Int>) -> Double {
         let scale = 2 * weight / Float(batch.windows * batch.length)
         var sum: Float = 0

@@ -12,9 +12,10 @@ package struct StepReport: Sendable, Equatable {
     package let step: Int
     /// Mean negative log-likelihood of the taught actions, nats an action.
     package let loss: Double
-    /// What was minimised of it: the same with label smoothing.
+    /// The same with label smoothing, which is what was minimised of it. The states' loss is not in it.
     package let objective: Double
-    /// Mean squared distance of the rows' embeddings from their states; nil where no states are taught.
+    /// Squared distance of an embedding from its state, mean over all rows of the batch, of which padded ones count as 0; nil
+    /// where no states are taught.
     package let stateError: Double?
     /// Of this step, by the schedule.
     package let learningRate: Double

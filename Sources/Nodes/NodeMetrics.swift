@@ -37,6 +37,7 @@ package enum NodeMetrics {
                 "loss_floor", .gauge, "loss_floor_nats",
                 "The entropy of the sources' policies, below which it cannot come."
             ),
+            ("state_error", .gauge, "state_error", "How far its pictures' embeddings are from their states, squared."),
             ("learning_rate", .gauge, "learning_rate", "Its present learning rate."),
             ("gradient_norm", .gauge, "gradient_norm", "The norm of its last gradient, before clipping."),
             ("tokens_per_second", .gauge, "training_tokens_per_second", "Tokens that it trains on."),

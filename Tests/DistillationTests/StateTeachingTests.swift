@@ -63,7 +63,7 @@ struct StateTeachingTests {
     }
 
     @Test(
-        "embeddings come near the states of pictures that were not trained on, which they do not by the actions alone",
+        "embeddings come near the states, also of pictures that were not trained on",
         arguments: [ImageModelTests.Case.transformer, .lstm])
     func learns(which: ImageModelTests.Case) throws {
         let pool = try Pool()
@@ -107,6 +107,41 @@ struct StateTeachingTests {
         guard which == .lstm else { return }
         let (near, far) = (try distance(taught), try distance(other))
         #expect(near < 0.6 * far, "\(near) of new pictures, \(far) where no states are taught")
+    }
+
+    @Test("a window's rows have their own states, and padded ones none, whatever was there before")
+    func states() throws {
+        let pool = try Pool()
+        let features = try #require(pool.tasks.environment.stateFeatures)
+        let model = try ImageModelTests.Case.lstm.model(ModelSpaces(pool.tasks.environment), context: 20)
+        // Streams of two episodes with six rows.
+        let sampler = try WindowSampler(
+            data: pool.store(episodes: 2), settings: WindowSettings(), form: model.form, maskingProbability: 0, seed: 3)
+        let batch = WindowBatch(windows: 2, form: model.form, stateWidth: features.count)
+        for index in 0..<batch.states.count { batch.states.start[index] = 7 }
+        let lives = try (0..<3).map { try pool.columns(episodes: 2, actor: $0).states }
+        for window in 0..<2 {
+            _ = sampler.fill(batch, step: 0, index: window)
+            let shown = (0..<20).filter { batch.knowsState(20 * window + $0) }
+            #expect(shown.count >= 2 && shown == Array(0..<shown.count) && shown.count <= 12)
+            let found = shown.map { row in
+                (0..<features.count).map { batch.states.start[(20 * window + row) * features.count + $0] }
+            }
+            // It is a stretch of one of the lives, from its beginning or from later.
+            let expected = lives.map { states in
+                (0..<12).map { row in
+                    let numbers = FloatBuffer(features.count)
+                    states.withUnsafeBytes { bytes in
+                        bytes.baseAddress.map { features.write($0 + 16 * row, count: 1, into: numbers.start) }
+                    }
+                    return numbers.values
+                }
+            }
+            #expect(
+                expected.contains { life in
+                    (0...(12 - found.count)).contains { Array(life[$0..<($0 + found.count)]) == found }
+                })
+        }
     }
 
     @Test("the error is the same by one thread and by three")
