@@ -1,7 +1,10 @@
 import Catalog
 import Environments
 import Experience
+import Foundation
+import Histories
 import Reporting
+import TestSupport
 
 /// A run that never was, put together in memory: what its evaluations came to is known by hand.
 struct MadeUpRun {
@@ -31,6 +34,34 @@ struct MadeUpRun {
     }
 
     var report: Report { Report(contents) }
+}
+
+/// Writes one rollout of one actor, its first, as the sealed stream of an evaluation below a run's folder. Columns are a
+/// rollout's; `finished`: how many of its episodes end in it.
+func recordEvaluation(
+    _ evaluation: String, by policy: String, on task: Task, of environment: EnvironmentDescription, in folder: URL,
+    finished: UInt32, observations: [UInt8], actions: [UInt8], rewards: [Float], terminations: [UInt8],
+    truncations: [UInt8], finalObservations: [UInt8]
+) throws {
+    let lifetime = LifetimeIdentifier(collection: .evaluation(evaluation), task: task.id, repetition: 0)
+    let file = folder.appendingPathComponent(StreamIdentifier(lifetime: lifetime, actor: 0).path)
+    try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+    let writer = try StreamWriter.create(
+        at: file.path,
+        metadata: StreamMetadata(
+            softwareVersion: "0.1.0", environment: environment, task: task, repetition: 0, sourceAlgorithm: policy,
+            sourceJSON: "{}", actor: 0, seed: 1))
+    let header = RolloutHeader(
+        actor: 0, incarnation: 1, sequence: 0, policyVersion: 0, firstEpisode: 0, length: .init(rewards.count),
+        finishedEpisodes: .init(finished), checksum: 0, isLast: false)
+    var batch = RolloutBatch(
+        lifetime: lifetime, headers: [header], observations: observations, actions: actions, rewards: rewards,
+        terminations: terminations, truncations: truncations, finalObservations: finalObservations)
+    batch.seal(environment.rolloutLayout)
+    try batch.checked(against: environment.rolloutLayout, actors: .max).forEach {
+        try writer.append($0, now: 0, wallClock: 1)
+    }
+    try writer.seal()
 }
 
 extension Report {

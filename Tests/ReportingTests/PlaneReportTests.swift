@@ -4,7 +4,6 @@ import Experience
 import Foundation
 import Histories
 import Reporting
-import TestSupport
 import Testing
 
 @Suite("The report of a pool")
@@ -78,31 +77,13 @@ struct PlaneReportTests {
 
     /// Three whole episodes of two steps, and one step of a fourth: x is ten times the episode and the step, y is -x.
     private func record(_ tasks: WatermazeTasks, _ id: Int, in folder: URL) throws {
-        let lifetime = LifetimeIdentifier(collection: .evaluation("step-00000010-test"), task: id, repetition: 0)
-        let file = folder.appendingPathComponent(StreamIdentifier(lifetime: lifetime, actor: 0).path)
-        try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-        let environment = tasks.environment
-        let writer = try StreamWriter.create(
-            at: file.path,
-            metadata: StreamMetadata(
-                softwareVersion: "0.1.0", environment: environment, task: try tasks.task(id), repetition: 0,
-                sourceAlgorithm: "distilled", sourceJSON: "{}", actor: 0, seed: 1))
         func states(_ xs: [Float]) -> [UInt8] {
             xs.flatMap { x in [x, -x, 90, 0].flatMap { withUnsafeBytes(of: $0, Array.init) } }
         }
-        var batch = RolloutBatch(
-            lifetime: lifetime,
-            headers: [
-                RolloutHeader(
-                    actor: 0, incarnation: 1, sequence: 0, policyVersion: 0, firstEpisode: 0, length: 7,
-                    finishedEpisodes: 3, checksum: 0, isLast: false)
-            ], observations: states([0, 1, 10, 11, 20, 21, 30]), actions: Array(repeating: 0, count: 7),
+        try recordEvaluation(
+            "step-00000010-test", by: "distilled", on: tasks.task(id), of: tasks.environment, in: folder, finished: 3,
+            observations: states([0, 1, 10, 11, 20, 21, 30]), actions: Array(repeating: 0, count: 7),
             rewards: [0, 0, 0, 0, 0, 1, 0], terminations: [0, 0, 0, 0, 0, 1, 0], truncations: [0, 1, 0, 1, 0, 0, 0],
             finalObservations: states([2, 12, 22]))
-        batch.seal(environment.rolloutLayout)
-        try batch.checked(against: environment.rolloutLayout, actors: .max).forEach {
-            try writer.append($0, now: 0, wallClock: 1)
-        }
-        try writer.seal()
     }
 }

@@ -88,29 +88,10 @@ struct TrialReportTests {
     func streams() throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("trials-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
-        let lifetime = LifetimeIdentifier(collection: .evaluation("random-test"), task: 1, repetition: 0)
-        let stream = StreamIdentifier(lifetime: lifetime, actor: 0)
-        let file = folder.appendingPathComponent(stream.path)
-        try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-        let environment = Coins().environment
-        let writer = try StreamWriter.create(
-            at: file.path,
-            metadata: StreamMetadata(
-                softwareVersion: "0.1.0", environment: environment, task: Task(id: 1, split: .test, json: "{}"),
-                repetition: 0, sourceAlgorithm: "random", sourceJSON: "{}", actor: 0, seed: 1))
-        var batch = RolloutBatch(
-            lifetime: lifetime,
-            headers: [
-                RolloutHeader(
-                    actor: 0, incarnation: 1, sequence: 0, policyVersion: 0, firstEpisode: 0, length: 6,
-                    finishedEpisodes: 1, checksum: 0, isLast: false)
-            ], observations: [0, 0, 0, 0, 0, 0], actions: [0, 1, 1, 1, 0, 0], rewards: [0, 1, 0, 1, 1, 1],
+        try recordEvaluation(
+            "random-test", by: "random", on: Task(id: 1, split: .test, json: "{}"), of: Coins().environment, in: folder,
+            finished: 1, observations: [0, 0, 0, 0, 0, 0], actions: [0, 1, 1, 1, 0, 0], rewards: [0, 1, 0, 1, 1, 1],
             terminations: [0, 0, 0, 0, 0, 0], truncations: [0, 0, 0, 1, 0, 0], finalObservations: [0])
-        batch.seal(environment.rolloutLayout)
-        try batch.checked(against: environment.rolloutLayout, actors: .max).forEach {
-            try writer.append($0, now: 0, wallClock: 1)
-        }
-        try writer.seal()
         let record = EvaluationRecord(
             evaluation: "random-test", task: 1, checkpoint: nil, split: .test, kind: EvaluationKind(rawValue: "random"),
             status: .finished, seeds: 1, episodes: 1)
