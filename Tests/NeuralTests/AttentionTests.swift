@@ -87,7 +87,7 @@ struct AttentionTests {
         static let all = [
             Shape(tokens: 100, width: 16, probability: 0.5), Shape(tokens: 1, width: 16), Shape(tokens: 17, width: 16),
             Shape(tokens: 37, width: 5, probability: 0.3), Shape(tokens: 64, width: 40, probability: 0.1),
-            Shape(tokens: 150, width: 24, probability: 0.5), Shape(tokens: 180, width: 16),
+            Shape(tokens: 150, width: 24, probability: 0.5), Shape(tokens: 300, width: 16),
             Shape(tokens: 37, width: 16, probability: 0.5, sight: AttentionSight(padded: 11)),
             Shape(tokens: 37, width: 16, sight: AttentionSight(padded: 37)),
             Shape(tokens: 21, width: 16, sight: AttentionSight(padded: 40)),

@@ -100,7 +100,7 @@ struct ImageLayerTests {
         ConvolutionShape((5, 6), (6, 9), 3, 1, 0), ConvolutionShape((5, 6), (6, 9), 3, 1, 2),
         ConvolutionShape((6, 5), (2, 3), 1, 1, 2), ConvolutionShape((6, 5), (2, 3), 3, 3, 1),
         ConvolutionShape((1, 1), (1, 1), 1, 1, 0), ConvolutionShape((8, 8), (4, 16), 8, 4, 0),
-        ConvolutionShape((9, 14), (3, 32), 5, 2, 2), ConvolutionShape((2, 5), (128, 128), 5, 2, 2),
+        ConvolutionShape((9, 14), (3, 32), 5, 2, 2), ConvolutionShape((6, 7), (128, 128), 5, 2, 2),
         ConvolutionShape((1, 2), (3, 4), 5, 2, 2), ConvolutionShape((2, 3), (3, 17), 5, 4, 2),
         ConvolutionShape((5, 6), (4, 5), 2, 3, 0),
     ]
